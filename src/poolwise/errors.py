@@ -1,0 +1,80 @@
+"""Everything Poolwise raises, in one tree.
+
+    PoolwiseError
+      InputError                 the caller gave something that cannot be used (also a ValueError)
+        SpaceError               an arm space that contradicts itself, or an arm it does not hold
+        ConfigError              a configuration file with a wrong key or value
+        OutcomeError             an outcome that is not a number, negative, or of an unknown status
+        UnknownDecision          an outcome for a decision that the store does not hold
+        ConflictingOutcome       a second outcome for a decision that differs from the first
+        DataError                a table or log that is malformed; says row and column
+      StoreError                 the store cannot be used as it is
+        StoreLocked              another process holds it
+        StoreReadOnly            the file or folder may not be written
+        StoreDamaged             truncated, overwritten, or no store at all
+        StoreNewer               written by a newer version of Poolwise
+      RefitError                 a refit that could not be carried out; the old snapshot keeps serving
+      WorkloadError              a system under tuning that cannot be started
+
+Every message says what is wrong, why, and what to do instead, in one line.
+"""
+
+
+class PoolwiseError(Exception):
+    """Base of all errors of this package."""
+
+
+class InputError(PoolwiseError, ValueError):
+    """The caller gave something that cannot be used."""
+
+
+class SpaceError(InputError):
+    """An arm space that contradicts itself, or an arm it does not hold."""
+
+
+class ConfigError(InputError):
+    """A configuration file with a wrong key or value."""
+
+
+class OutcomeError(InputError):
+    """An outcome that is not a number, negative, or of an unknown status."""
+
+
+class UnknownDecision(InputError):
+    """An outcome for a decision that the store does not hold."""
+
+
+class ConflictingOutcome(InputError):
+    """A second outcome for a decision that differs from the first."""
+
+
+class DataError(InputError):
+    """A table or log that is malformed; the message says row and column."""
+
+
+class StoreError(PoolwiseError):
+    """The store cannot be used as it is."""
+
+
+class StoreLocked(StoreError):
+    """Another process holds the store."""
+
+
+class StoreReadOnly(StoreError):
+    """The file or folder of the store may not be written."""
+
+
+class StoreDamaged(StoreError):
+    """The file is truncated, overwritten, or no store at all."""
+
+
+class StoreNewer(StoreError):
+    """The store was written by a newer version of Poolwise."""
+
+
+class RefitError(PoolwiseError):
+    """A refit that could not be carried out; the old snapshot keeps serving."""
+
+
+class WorkloadError(PoolwiseError):
+    """A system under tuning that cannot be started."""

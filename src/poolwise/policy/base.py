@@ -1,0 +1,76 @@
+"""What a policy is: a pure function from what is believed to one probability per arm.
+
+Policies and wrappers are written once against the array namespace of their input: NumPy arrays when serving (no
+dispatch cost), JAX arrays when a simulator is traced and differentiated. They never branch on values.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = Any
+"""A NumPy or a JAX array."""
+Params = dict[str, Any]
+"""Explicit pytree of numbers, one entry per constant that may be learned."""
+
+
+class Context(NamedTuple):
+    """Scalars of one (project, context), known before the decision. All are floats."""
+
+    decisions: Array = 0.0
+    """Decisions made here so far."""
+    outcomes: Array = 0.0
+    """Outcomes seen here so far."""
+    share: Array = 0.0
+    """Share of the project's decisions that fall here, in [0, 1]."""
+    importance: Array = 0.0
+    """Share of the project's total cost (cost per job times frequency) that falls here, in [0, 1]."""
+    staleness: Array = 0.0
+    """Project's decisions since the last informative trial here."""
+    remaining: Array = 0.0
+    """Expected remaining uses of this context in this project."""
+    remaining_project: Array = 0.0
+    """Expected remaining decisions of this project, this context included."""
+    remaining_all: Array = 0.0
+    """Expected remaining decisions of all projects, this one included."""
+
+
+class View(NamedTuple):
+    """What a policy sees for one decision. Arrays over arms unless said otherwise; utilities in log units."""
+
+    mean: Array
+    """Posterior mean of the utility of every arm in this (project, context)."""
+    scale: Array
+    """Posterior standard deviation of the same; > 0."""
+    noise: Array
+    """Standard deviation of one outcome around its arm's utility."""
+    allowed: Array
+    """bool: available now and not banned, retired or quarantined. At least one is True."""
+    count: Array
+    """Outcomes of the arm in this (project, context)."""
+    family: Array
+    """int: index of the arm's family."""
+    baseline: int
+    """Index of the baseline arm."""
+    wider_mean: Array
+    """(2, arms): posterior mean of what this project (row 0) and all projects (row 1) share of the arm."""
+    wider_scale: Array
+    """(2, arms): posterior standard deviation of the same."""
+    context: Context = Context()
+
+
+class Policy(NamedTuple):
+    """A policy as a value: `probabilities(params, view) -> (arms,)`, its constants, and how it is written down."""
+
+    probabilities: Callable[[Params, View], Array]
+    params: Params
+    spec: str = "custom"
+    """How it was composed, for instance `safe(thompson)`: enough to build it again (`policy.parse`)."""
+
+
+def namespace(array: Array) -> Any:
+    """The array library of `array`: NumPy when serving, `jax.numpy` when traced."""
+    if isinstance(array, np.ndarray | np.generic):
+        return np
+    return array.__array_namespace__()

@@ -1,0 +1,119 @@
+"""One protocol for every store: an append-only log of decisions, outcomes and what is needed to read them.
+
+A store knows names, numbers and bytes; it never knows what arrays mean. Everything passed to one call is durable
+(survives `kill -9` of the writer) and visible to readers when the call returns, or none of it is.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from poolwise.schema import Decision, LoggedView, Outcome, Snapshot
+
+
+class DecisionColumns(NamedTuple):
+    """Many decisions as columns of equal length n; names as indices into `Store.names(kind)`."""
+
+    id: np.ndarray
+    project: np.ndarray
+    context: np.ndarray
+    arm: np.ndarray
+    probability: np.ndarray
+    view: np.ndarray
+    time: np.ndarray
+    reason: np.ndarray
+    job: np.ndarray
+    """-1 where none."""
+
+
+class OutcomeColumns(NamedTuple):
+    """Many outcomes as columns of equal length n, joined with what their decisions chose, in the store's order."""
+
+    decision: np.ndarray
+    project: np.ndarray
+    context: np.ndarray
+    arm: np.ndarray
+    job: np.ndarray
+    status: np.ndarray
+    """Index into `schema.STATUSES`."""
+    utility: np.ndarray
+    cost: np.ndarray
+    """NaN where none was given."""
+    baseline_cost: np.ndarray
+    time: np.ndarray
+
+
+class Store(Protocol):
+    """Append-only log. Names (`project`, `context`, `arm`, `job`, `reason`) are interned: same name, same index."""
+
+    seed: int
+    """Drawn (or given) when the store was created; every decision's random number derives from it and its id."""
+
+    def reserve(self, count: int) -> int:
+        """First of `count` decision ids that nobody else will ever get, even after a crash."""
+        ...
+
+    def intern(self, kind: str, names: Sequence[str]) -> np.ndarray:
+        """Indices of names, new ones appended durably. Arms carry their description through `add_arms`."""
+        ...
+
+    def names(self, kind: str) -> list[str]:
+        """All names of a kind in the order of their indices."""
+        ...
+
+    def add_policy(self, spec: str, params: dict[str, Any]) -> int: ...
+
+    def policy(self, key: int) -> tuple[str, dict[str, Any]]: ...
+
+    def append_view(self, view: LoggedView) -> int:
+        """Key of the stored view (`view.id` is ignored)."""
+        ...
+
+    def append_decision(self, decision: Decision) -> None: ...
+
+    def append_decisions(self, columns: DecisionColumns) -> None: ...
+
+    def append_outcome(self, outcome: Outcome) -> bool:
+        """True when it was new, False when the very same outcome was there already.
+
+        Raises UnknownDecision or ConflictingOutcome, which are counted (`counts`) and kept (`problems`)."""
+        ...
+
+    def append_outcomes(self, outcomes: OutcomeColumns) -> np.ndarray:
+        """(n,) int8: 0 new, 1 repeated, 2 conflicting, 3 unknown decision; the new ones are appended, all are counted.
+
+        Only `decision`, `status`, `utility`, `cost`, `baseline_cost` and `time` are read."""
+        ...
+
+    def decision(self, id: int) -> Decision: ...
+
+    def outcome(self, decision: int) -> Outcome | None: ...
+
+    def view(self, id: int) -> LoggedView: ...
+
+    def outcomes(self, after: int = 0) -> OutcomeColumns:
+        """All outcomes from the `after`-th on, in the order in which they were appended."""
+        ...
+
+    def decisions(self, after: int = 0) -> DecisionColumns: ...
+
+    def open_decisions(self, before: float) -> np.ndarray:
+        """Ids of decisions made before a time that have no outcome."""
+        ...
+
+    def append_record(self, kind: str, body: dict[str, Any]) -> int:
+        """A JSON record of another kind (`space`, `snapshot`, `control`, `problem`); returns its number."""
+        ...
+
+    def records(self, kind: str) -> list[dict[str, Any]]: ...
+
+    def append_snapshot(self, snapshot: Snapshot) -> int: ...
+
+    def snapshots(self) -> list[Snapshot]: ...
+
+    def counts(self) -> dict[str, int]:
+        """decisions, outcomes, open, repeated, conflicting, unknown."""
+        ...
+
+    def close(self) -> None: ...
