@@ -132,7 +132,7 @@ class Real:
         return 1
 
     def grid(self) -> list[float]:
-        return [float(f"{value:.6g}") for value in _spaced(self)]
+        return list(dict.fromkeys(self._rounded(value) for value in _spaced(self)))
 
     def contains(self, value: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
@@ -141,8 +141,10 @@ class Real:
         return (_to_unit(self, value),)
 
     def decode(self, coordinates: Sequence[float]) -> float:
-        value = float(f"{_from_unit(self, coordinates[0]):.6g}")
-        return min(max(value, self.low), self.high)
+        return self._rounded(_from_unit(self, coordinates[0]))
+
+    def _rounded(self, value: float) -> float:
+        return min(max(float(f"{value:.6g}"), float(self.low)), float(self.high))
 
     def to_dict(self) -> dict[str, Any]:
         return {"type": "real", "low": self.low, "high": self.high, "log": self.log, "levels": self.levels}

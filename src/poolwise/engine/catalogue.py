@@ -1,0 +1,92 @@
+"""Names and numbers: the one place where projects, contexts and arms become indices of arrays."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from poolwise.errors import InputError, SpaceError
+from poolwise.schema import Decision
+from poolwise.space import Arm, ArmSpace, micro_features
+from poolwise.store.base import Store
+
+
+class Catalogue:
+    """Indices of names. Arms that a store has seen stay known when the space no longer offers them."""
+
+    def __init__(self, store: Store, space: ArmSpace) -> None:
+        self._store, self._space = store, space
+        spaces = store.records("space")
+        if not spaces or spaces[-1] != space.to_dict():
+            store.append_record("space", space.to_dict())
+        self._index = {kind: _indexed(store.names(kind)) for kind in ("project", "context", "reason", "job")}
+        self.arms = space.arms
+        self.ids = tuple(arm.id for arm in space.arms)
+        store.intern("arm", self.ids)
+        self.known = store.names("arm")
+        self.arm = _indexed(self.known)
+        self.columns = np.array([self.arm[key] for key in self.ids])
+        """(active arms,): index of every offered arm among the known ones."""
+        described = _described(self.known, [*map(ArmSpace.from_dict, spaces), space])
+        families = [arm.family for arm, _ in described]
+        self.families = list(dict.fromkeys(families))
+        self.known_family = np.array([self.families.index(name) for name in families])
+        """(known arms,): index of the family."""
+        self.known_features = micro_features(families, [coordinates for _, coordinates in described])
+        """(known arms, J): see `space.micro_features`."""
+        self.family = self.known_family[self.columns]
+        self.baseline = self.ids.index(space.baseline)
+        self._all = np.ones(len(self.ids), dtype=bool)
+
+    def project(self, name: str) -> int:
+        return self._code("project", name)
+
+    def context(self, name: str) -> int:
+        return self._code("context", name)
+
+    def codes(self, kind: str, names: Iterable[str]) -> np.ndarray:
+        """Indices of many names, new ones included."""
+        return np.array([self._code(kind, name) for name in names], dtype=np.int64)
+
+    def names(self, kind: str) -> list[str]:
+        return list(self._index[kind])
+
+    def size(self, kind: str) -> int:
+        return len(self._index[kind])
+
+    def cell_of(self, decision: Decision) -> tuple[int, int, int]:
+        return self.project(decision.project), self.context(decision.context), self.arm[decision.arm]
+
+    def allowed(self, available: Iterable[str] | None) -> np.ndarray:
+        """(active arms,) bool. Raises where the baseline is not among what is available: nothing would be safe."""
+        if available is None:
+            return self._all
+        if isinstance(available, str):
+            raise InputError(f"available must be a list of arms or families, got the string {available!r}")
+        ids = set(self._space.matching(available))
+        if self._space.baseline not in ids:
+            raise SpaceError(
+                f"the baseline {self._space.baseline!r} is not among the available arms: "
+                "add it, or name a baseline that is always there"
+            )
+        return np.array([key in ids for key in self.ids])
+
+    def sizes(self) -> dict[str, int]:
+        return {"projects": self.size("project"), "contexts": self.size("context"), "arms": len(self.ids)}
+
+    def _code(self, kind: str, name: str) -> int:
+        index = self._index[kind]
+        if name not in index:
+            code = int(self._store.intern(kind, [name])[0])
+            for other in self._store.names(kind)[len(index) : code + 1]:
+                index[other] = len(index)
+        return index[name]
+
+
+def _indexed(names: Iterable[str]) -> dict[str, int]:
+    return {name: position for position, name in enumerate(names)}
+
+
+def _described(known: Iterable[str], spaces: list[ArmSpace]) -> list[tuple[Arm, np.ndarray]]:
+    """Every known arm with the coordinates of its parameters, by the newest space that describes it."""
+    found = {arm.id: (arm, space.family(arm.family).encode(arm.params)) for space in spaces for arm in space.arms}
+    return [found[key] for key in known]

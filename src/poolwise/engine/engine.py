@@ -1,0 +1,265 @@
+"""decide, observe, refit: the only stateful object, a thin shell over store, posterior and policy.
+
+    decide:  belief -> view -> policy -> probabilities -> pick -> store.append(decision) -> answer
+    observe: outcome -> store.append(outcome) -> update of its cell and of what others borrow from it
+
+A call that raises leaves store and belief as they were.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from poolwise import policy as policies
+from poolwise.engine import explain, tables
+from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.cell import Cell, cumulative, reasons
+from poolwise.engine.live import Live
+from poolwise.engine.outcomes import outcome as checked_outcome
+from poolwise.engine.outcomes import outcomes as checked_outcomes
+from poolwise.engine.randomness import uniform, uniforms
+from poolwise.engine.settings import Settings
+from poolwise.engine.uses import Uses
+from poolwise.errors import InputError
+from poolwise.policy.base import Policy, View
+from poolwise.schema import Decision, LoggedView, Snapshot
+from poolwise.space import ArmSpace
+from poolwise.store import open_store
+from poolwise.store.base import DecisionColumns, OutcomeColumns, Store
+
+_BLOCK = 1024
+"""Decision ids are reserved so many at a time."""
+
+
+class Engine:
+    """Decides, learns and remembers. Safe to call from several threads.
+
+    >>> from poolwise.space import ArmSpace, Family
+    >>> engine = Engine.open("memory://", ArmSpace([Family("default"), Family("fast")], "default"), seed=1)
+    >>> decision = engine.decide(project="mathlib", context="nonlinear")
+    >>> engine.observe(decision.id, cost=0.8, baseline_cost=1.3)
+    True
+    >>> engine.beliefs()["n"].sum()
+    np.int64(1)
+    """
+
+    def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
+        self.store, self.space, self.policy, self.settings = store, space, policy, settings.checked()
+        self._lock = threading.RLock()
+        self._catalogue = Catalogue(store, space)
+        self._policy = store.add_policy(policy.spec, policy.params)
+        self._uses = Uses(settings.horizon)
+        self._live = Live(store, self._catalogue, self.settings)
+        self._cells: dict[tuple[str, str], Cell] = {}
+        self._open: dict[int, tuple[int, int, int]] = {}
+        self._next, self._reserved = 0, 0
+        self._catch_up()
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        space: ArmSpace,
+        *,
+        policy: Policy | None = None,
+        settings: Settings | None = None,
+        seed: int | None = None,
+    ) -> "Engine":
+        """Open or create the store at `url` (`sqlite:///file.db`, `memory://`) and continue from its events.
+
+        `seed` is that of a new store (drawn when None); an existing store keeps its own. Raises StoreError,
+        ConfigError, SpaceError.
+        """
+        return cls(open_store(url, seed=seed), space, policy or policies.default(), settings or Settings())
+
+    def decide(
+        self, project: str, context: str, *, job: str | None = None, available: Iterable[str] | None = None
+    ) -> Decision:
+        """Choose an arm for one job. The decision is durable when it is returned.
+
+        `available`: arms or families that can be used this time (None: all); the baseline must be among them.
+        Raises InputError for names that are no strings or that the space does not hold.
+        """
+        with self._lock:
+            cell = self._cell(project, context) if available is None else self._look(project, context, available)
+            if self._next == self._reserved:
+                self._next = self.store.reserve(_BLOCK)
+                self._reserved = self._next + _BLOCK
+            identity = self._next
+            self._next += 1
+            k = cell.pick(uniform(self.store.seed, identity))
+            arm = cell.arms[k]
+            decision = Decision(
+                identity,
+                project,
+                context,
+                arm.family,
+                arm.params,
+                arm.id,
+                cell.probabilities[k],
+                cell.reasons[k],
+                time.time(),
+                job,
+                cell.view,
+            )
+            self.store.append_decision(decision)
+            self._uses.decided(cell.project, cell.context)
+            self._open[identity] = (cell.project, cell.context, self._catalogue.arm[arm.id])
+            return decision
+
+    def observe(
+        self,
+        id: int,
+        *,
+        utility: float | None = None,
+        cost: float | None = None,
+        baseline_cost: float | None = None,
+        status: str = "ok",
+    ) -> bool:
+        """Report what happened after a decision: a utility, or a cost with the baseline's cost in the same unit.
+
+        True when it was new, False when the same outcome was reported before. Raises OutcomeError, UnknownDecision,
+        ConflictingOutcome; then nothing has changed.
+        """
+        outcome = checked_outcome(
+            id, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status
+        )
+        with self._lock:
+            if not self.store.append_outcome(outcome):
+                return False
+            project, context, arm = self._open.pop(id, None) or self._catalogue.cell_of(self.store.decision(id))
+            self._uses.observed(project, context, np.nan if baseline_cost is None else baseline_cost)
+            self._live.add(id, project, context, arm, outcome.utility)
+            return True
+
+    def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> DecisionColumns:
+        """Decide for many jobs from one belief: columns of length n, names as indices (`store.names(kind)`).
+
+        One of the two may be a single name. All decisions are durable when it returns.
+        """
+        count = max(1 if isinstance(names, str) else len(names) for names in (project, context))
+        with self._lock:
+            keys, which = tables.distinct_cells(project, context, count)
+            cells = [self._cell(*key) for key in keys]
+            first = self.store.reserve(count)
+            ids = np.arange(first, first + count, dtype=np.int64)
+            columns = tables.draw(cells, which, ids, uniforms(self.store.seed, ids), self._catalogue, time.time())
+            self.store.append_decisions(columns)
+            for cell, made in zip(cells, np.bincount(which, minlength=len(cells)), strict=True):
+                self._uses.decided(cell.project, cell.context, int(made))
+            return columns
+
+    def observe_many(
+        self, ids: Any, *, utility: Any = None, cost: Any = None, baseline_cost: Any = None, status: Any = "ok"
+    ) -> np.ndarray:
+        """Many outcomes at once: (n,) int8, 0 new, 1 repeated, 2 conflicting, 3 unknown; the new ones are learned.
+
+        Raises OutcomeError for the first row that is no outcome; then none of them is stored.
+        """
+        columns = checked_outcomes(
+            ids, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status
+        )
+        with self._lock:
+            before = self.store.counts()["outcomes"]
+            verdict = self.store.append_outcomes(columns)
+            self._learn(self.store.outcomes(after=before))
+            return verdict
+
+    def refit(self) -> Snapshot:
+        """Estimate everything again from all outcomes; the snapshot is stored and serves from now on."""
+        with self._lock:
+            return self._live.reestimate("asked for")
+
+    def refresh(self) -> int:
+        """Learn what other processes have written to the same store since; returns the number of new outcomes."""
+        with self._lock:
+            return self._learn(self._live.unseen(self.store.outcomes(after=self._live.read)))
+
+    def beliefs(self) -> pd.DataFrame:
+        """project, context, family, arm, mean, sd, low, high (90 % interval), n: a row for every known cell."""
+        with self._lock:
+            return tables.beliefs(self._live, self._catalogue)
+
+    def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
+        """Why a decision was made, from its logged view; with `replay` it is computed again and compared bit for bit."""
+        with self._lock:
+            return explain.explain(self.store, id, replay=replay)
+
+    def status(self) -> dict[str, Any]:
+        """Counts of events, what serves now, and the size of the problem."""
+        with self._lock:
+            return {**self.store.counts(), **self._live.status(), **self._catalogue.sizes()}
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _cell(self, project: str, context: str) -> Cell:
+        cell = self._cells.get((project, context))
+        if (
+            cell is None
+            or cell.version != self._live.version
+            or self._uses.decisions(cell.project, cell.context) >= cell.refresh
+        ):
+            cell = self._cells[project, context] = self._look(project, context, None)
+        return cell
+
+    def _look(self, project: str, context: str, available: Iterable[str] | None) -> Cell:
+        """Compute and log the view of one cell, and the probabilities that follow from it."""
+        for kind, name in (("project", project), ("context", context)):
+            if not isinstance(name, str) or not name:
+                raise InputError(f"{kind} must be a non-empty string, got {type(name).__name__} {name!r}")
+        p, c = self._catalogue.project(project), self._catalogue.context(context)
+        view = self._view(p, c, self._catalogue.allowed(available))
+        chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
+        sums = cumulative(chances)
+        key = self._log(project, context, view) if self.settings.log_views else 0
+        made = self._uses.decisions(p, c)
+        return Cell(
+            p,
+            c,
+            self._catalogue.arms,
+            chances.tolist(),
+            sums.tolist(),
+            reasons(view, chances),
+            key,
+            self._live.version,
+            made + max(made // 8, 1),
+        )
+
+    def _view(self, project: int, context: int, allowed: np.ndarray) -> View:
+        now = self._live.look(project, context)
+        return View(
+            mean=now.mean,
+            scale=now.scale,
+            noise=now.noise,
+            allowed=allowed,
+            count=now.count,
+            family=self._catalogue.family,
+            baseline=self._catalogue.baseline,
+            wider_mean=now.wider_mean,
+            wider_scale=now.wider_scale,
+            context=self._uses.context(project, context),
+        )
+
+    def _log(self, project: str, context: str, view: View) -> int:
+        arrays = {name: np.asarray(value) for name, value in view._asdict().items() if name != "context"}
+        arrays["context"] = np.array(view.context, dtype=np.float64)
+        ids = self._catalogue.ids
+        logged = LoggedView(0, project, context, self._policy, self._live.snapshot, self._live.outcomes, ids, arrays)
+        return self.store.append_view(logged)
+
+    def _catch_up(self) -> None:
+        """Fold what the store holds: frequencies of use from decisions, beliefs from outcomes."""
+        made = self.store.decisions()
+        for (p, c), count in tables.counted(made.project, made.context):
+            self._uses.decided(p, c, count)
+        self._learn(self.store.outcomes())
+
+    def _learn(self, new: OutcomeColumns) -> int:
+        for (p, c), count, cost in tables.costs(new):
+            self._uses.observed(p, c, cost, count)
+        return self._live.add_many(new)

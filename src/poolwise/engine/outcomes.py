@@ -1,0 +1,136 @@
+"""From what a caller reports to the utility that the belief learns from; refuses what cannot be meant."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.settings import Settings
+from poolwise.errors import OutcomeError
+from poolwise.schema import STATUSES, Outcome
+from poolwise.store.base import OutcomeColumns
+
+_LARGEST = 1e6
+"""Largest utility that is taken for a measurement at all; beyond it the units are wrong."""
+
+
+def outcome(
+    decision: int,
+    settings: Settings,
+    *,
+    utility: float | None = None,
+    cost: float | None = None,
+    baseline_cost: float | None = None,
+    status: str = "ok",
+) -> Outcome:
+    """One checked outcome. Utility is given, or `log(baseline_cost / cost)`; a failure gets at most `failure_utility`.
+
+    Raises OutcomeError for anything but finite positive costs, a finite utility and a known status.
+    """
+    if status not in STATUSES:
+        raise OutcomeError(f"status {status!r} of decision {decision} is unknown: use one of {', '.join(STATUSES)}")
+    cost = _positive("cost", cost, decision)
+    baseline_cost = _positive("baseline_cost", baseline_cost, decision)
+    value = _utility(decision, utility, cost, baseline_cost, status)
+    if status != "ok" and utility is None:
+        value = min(value, settings.failure_utility) if value is not None else settings.failure_utility
+    if value is None:
+        raise OutcomeError(
+            f"decision {decision} needs utility=, or cost= with baseline_cost=; got {_given(cost, baseline_cost)}"
+        )
+    return Outcome(decision, status, value, cost, baseline_cost, time.time())  # type: ignore[arg-type]
+
+
+def outcomes(
+    decisions: Sequence[int] | np.ndarray,
+    settings: Settings,
+    *,
+    utility: Any = None,
+    cost: Any = None,
+    baseline_cost: Any = None,
+    status: Any = "ok",
+) -> OutcomeColumns:
+    """Many checked outcomes as columns; scalars are repeated. Raises OutcomeError naming the first bad row."""
+    ids = np.asarray(decisions, dtype=np.int64)
+    n = len(ids)
+    codes = _status_codes(status, n)
+    costs, baselines = _costs("cost", cost, n), _costs("baseline_cost", baseline_cost, n)
+    with np.errstate(invalid="ignore"):
+        ratio = np.log(baselines) - np.log(costs)
+    bad = codes != 0
+    values = np.where(bad, np.fmin(ratio, settings.failure_utility), ratio)
+    if utility is not None:
+        given = np.broadcast_to(np.asarray(utility, dtype=np.float64), (n,))
+        values = np.where(np.isnan(given) & bad, values, given)
+    wrong = ~(np.abs(values) <= _LARGEST)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise OutcomeError(
+            f"row {row} (decision {ids[row]}) has no finite utility: give utility=, or cost= with baseline_cost="
+        )
+    none = np.full(n, -1)
+    return OutcomeColumns(ids, none, none, none, none, codes, values, costs, baselines, np.full(n, time.time()))
+
+
+def _utility(
+    decision: int, utility: float | None, cost: float | None, baseline: float | None, status: str
+) -> float | None:
+    if utility is not None:
+        value = _number("utility", utility, decision)
+    elif cost is not None and baseline is not None:
+        value = math.log(baseline) - math.log(cost)
+    else:
+        return None
+    if not abs(value) <= _LARGEST:
+        raise OutcomeError(
+            f"utility {value:g} of decision {decision} is no measurement: it is log(baseline_cost / cost), near 0"
+        )
+    return value
+
+
+def _number(name: str, value: Any, decision: int) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+        raise OutcomeError(f"{name} of decision {decision} must be a number, got {type(value).__name__} {value!r}")
+    return float(value)
+
+
+def _positive(name: str, value: Any, decision: int) -> float | None:
+    if value is None:
+        return None
+    number = _number(name, value, decision)
+    if not (0 < number < math.inf):
+        raise OutcomeError(
+            f"{name} {number} of decision {decision} must be positive and finite: report a failure as status='failed'"
+        )
+    return number
+
+
+def _given(cost: float | None, baseline_cost: float | None) -> str:
+    given = [name for name, value in (("cost", cost), ("baseline_cost", baseline_cost)) if value is not None]
+    return f"only {given[0]}" if given else "neither"
+
+
+def _status_codes(status: Any, n: int) -> np.ndarray:
+    if isinstance(status, str):
+        status = [status] * n
+    codes = {name: code for code, name in enumerate(STATUSES)}
+    try:
+        found = np.fromiter((codes[one] for one in status), dtype=np.int8, count=n)
+    except KeyError as error:
+        raise OutcomeError(f"status {error} is unknown: use one of {', '.join(STATUSES)}") from error
+    except ValueError as error:
+        raise OutcomeError(f"status must be one name or one per decision ({n}): {error}") from error
+    return found
+
+
+def _costs(name: str, values: Any, n: int) -> np.ndarray:
+    if values is None:
+        return np.full(n, np.nan)
+    column = np.broadcast_to(np.asarray(values, dtype=np.float64), (n,))
+    wrong = ~np.isnan(column) & ~((column > 0) & (column < np.inf))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise OutcomeError(f"{name} {column[row]} in row {row} must be positive and finite, or NaN where none is known")
+    return column

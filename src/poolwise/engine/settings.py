@@ -1,0 +1,42 @@
+"""What the engine's owner may set; every value has a default that is meant to be right."""
+
+import math
+from typing import NamedTuple
+
+from poolwise.errors import ConfigError
+
+
+class Settings(NamedTuple):
+    """Utilities in log units (`log(baseline_cost / cost)`), times in seconds, counts in outcomes."""
+
+    failure_utility: float = math.log(0.5)
+    """Utility of a failure; one whose measured cost is even worse gets what its cost says."""
+    utility_limit: float = 5.0
+    """The belief sees utilities clipped to +- this (e^5 = 148 times); the store keeps what was measured."""
+    outcome_timeout: float | None = None
+    """A decision without an outcome after so many seconds counts as a failure until its outcome arrives."""
+    reestimate_every: tuple[tuple[int, int], ...] = ((100, 10), (2_000, 50))
+    """(up to this many outcomes, re-estimate the scales after so many new ones); later at every tenth more."""
+    horizon: float | None = None
+    """Expected number of decisions in all; None: as many again as have been made."""
+    log_views: bool = True
+    """Log what every decision rested on, which replay, explanations and off-policy evaluation need."""
+
+    def checked(self) -> "Settings":
+        """Itself, or a ConfigError that names what is wrong."""
+        if not (math.isfinite(self.failure_utility) and abs(self.failure_utility) <= self.utility_limit):
+            raise ConfigError(f"failure_utility {self.failure_utility} must lie within +-{self.utility_limit}")
+        if not 0 < self.utility_limit < math.inf:
+            raise ConfigError(f"utility_limit {self.utility_limit} must be a positive number, for instance 5")
+        if self.outcome_timeout is not None and not self.outcome_timeout > 0:
+            raise ConfigError(f"outcome_timeout {self.outcome_timeout} must be positive, or left out for none")
+        if self.horizon is not None and not self.horizon >= 1:
+            raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
+        if any(limit <= 0 or every <= 0 for limit, every in self.reestimate_every):
+            raise ConfigError(f"reestimate_every {self.reestimate_every} must hold pairs of positive counts")
+        return self
+
+    def due(self, outcomes: int, last: int) -> bool:
+        """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`."""
+        every = next((every for limit, every in self.reestimate_every if outcomes <= limit), max(outcomes // 10, 1))
+        return outcomes - last >= every

@@ -1,0 +1,112 @@
+"""Columns in, columns out: many decisions at once, and what is believed as a table."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.cell import Cell
+from poolwise.errors import InputError
+from poolwise.store.base import DecisionColumns, OutcomeColumns
+
+_NORMAL_95 = float(ndtri(0.95))
+_CHUNK = 1 << 19
+"""Numbers compared at a time: they stay in the cache."""
+
+
+def distinct_cells(
+    project: str | Sequence[str], context: str | Sequence[str], count: int
+) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """The distinct (project, context) pairs of `count` jobs, and which pair each job has. Raises InputError."""
+    codes, names = zip(
+        *(_coded(kind, one, count) for kind, one in (("project", project), ("context", context))), strict=True
+    )
+    pair = codes[0] * len(names[1]) + codes[1]
+    pairs, which = np.unique(pair, return_inverse=True) if pair.max(initial=0) else (np.zeros(1, np.int64), pair)
+    return [(names[0][one // len(names[1])], names[1][one % len(names[1])]) for one in pairs], which
+
+
+def _coded(kind: str, names: str | Sequence[str], count: int) -> tuple[np.ndarray, list[str]]:
+    if isinstance(names, str):
+        return np.zeros(count, dtype=np.int64), [names]
+    if len(names) != count:
+        raise InputError(f"{kind} has {len(names)} names for {count} jobs: give one name, or one per job")
+    codes, distinct = pd.factorize(np.asarray(names, dtype=object))
+    if (codes < 0).any():
+        raise InputError(f"{kind} has no name in row {int(np.argmax(codes < 0))}: give a non-empty string")
+    return codes, list(distinct)
+
+
+def draw(
+    cells: list[Cell], which: np.ndarray, ids: np.ndarray, numbers: np.ndarray, catalogue: Catalogue, now: float
+) -> DecisionColumns:
+    """One arm per job, bit for bit as `Cell.pick` would: the number of running sums that the number has passed."""
+    sums = np.array([cell.cumulative for cell in cells])
+    position = np.empty(len(ids), dtype=np.int64)
+    step = max(_CHUNK // sums.shape[1], 1)
+    for start in range(0, len(ids), step):
+        rows = slice(start, start + step)
+        (sums[which[rows]] <= numbers[rows, None]).sum(axis=1, out=position[rows])
+    return _columns(cells, which, ids, position, catalogue, now)
+
+
+def _columns(
+    cells: list[Cell], which: np.ndarray, ids: np.ndarray, position: np.ndarray, catalogue: Catalogue, now: float
+) -> DecisionColumns:
+    chances = np.array([cell.probabilities for cell in cells])
+    reasons = np.array([catalogue.codes("reason", cell.reasons) for cell in cells])
+    per_cell = np.array([(cell.project, cell.context, cell.view) for cell in cells])
+    flat = which * chances.shape[1] + position
+    return DecisionColumns(
+        id=ids,
+        project=per_cell[:, 0][which],
+        context=per_cell[:, 1][which],
+        arm=catalogue.columns[position],
+        probability=chances.ravel()[flat],
+        view=per_cell[:, 2][which],
+        time=np.full(len(ids), now),
+        reason=reasons.ravel()[flat],
+        job=np.full(len(ids), -1),
+    )
+
+
+def counted(project: np.ndarray, context: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
+    """How often each (project, context) occurs."""
+    pairs, counts = np.unique(np.stack([project, context]), axis=1, return_counts=True)
+    for (p, c), count in zip(pairs.T, counts, strict=True):
+        yield (int(p), int(c)), int(count)
+
+
+def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, float]]:
+    """Per (project, context): number of outcomes and total baseline cost (NaN where no outcome has one)."""
+    columns = {"p": outcomes.project, "c": outcomes.context, "cost": outcomes.baseline_cost}
+    for (p, c), group in pd.DataFrame(columns).groupby(["p", "c"])["cost"]:
+        yield (int(p), int(c)), len(group), float(group.sum(min_count=1))
+
+
+def beliefs(live: Any, catalogue: Catalogue) -> pd.DataFrame:
+    """A row for every known project, context and offered arm; see `Engine.beliefs`."""
+    projects, contexts = catalogue.names("project"), catalogue.names("context")
+    looks = [[live.look(p, c) for c in range(len(contexts))] for p in range(len(projects))]
+    shape = (len(projects), len(contexts), len(catalogue.ids))
+    mean, scale, count = (
+        np.array([[getattr(look, name) for look in row] for row in looks]).reshape(-1)
+        for name in ("mean", "scale", "count")
+    )
+    p, c, a = (axis.reshape(-1) for axis in np.indices(shape))
+    return pd.DataFrame(
+        {
+            "project": np.array(projects, dtype=object)[p],
+            "context": np.array(contexts, dtype=object)[c],
+            "family": np.array([arm.family for arm in catalogue.arms], dtype=object)[a],
+            "arm": np.array(catalogue.ids, dtype=object)[a],
+            "mean": mean,
+            "sd": scale,
+            "low": mean - _NORMAL_95 * scale,
+            "high": mean + _NORMAL_95 * scale,
+            "n": count.astype(np.int64),
+        }
+    )

@@ -1,0 +1,58 @@
+"""How often and how dearly each context of each project is used: the scalars of a view that are no beliefs."""
+
+from poolwise.policy.base import Context
+
+
+class Uses:
+    """Running counts of decisions, outcomes and baseline costs per (project, context) and per project."""
+
+    def __init__(self, horizon: float | None) -> None:
+        self._horizon = horizon
+        self._decisions: dict[tuple[int, int], int] = {}
+        self._outcomes: dict[tuple[int, int], int] = {}
+        self._cost: dict[tuple[int, int], float] = {}
+        self._last: dict[tuple[int, int], int] = {}
+        self._project: dict[int, int] = {}
+        self._project_cost: dict[int, float] = {}
+        self.total = 0
+
+    def decided(self, project: int, context: int, count: int = 1) -> int:
+        """Count decisions; returns how many were made in this cell so far."""
+        key = (project, context)
+        made = self._decisions[key] = self._decisions.get(key, 0) + count
+        self._project[project] = self._project.get(project, 0) + count
+        self.total += count
+        return made
+
+    def observed(self, project: int, context: int, cost: float, count: int = 1) -> None:
+        """Count outcomes and what the baseline would have cost on these jobs (NaN where unknown)."""
+        key = (project, context)
+        self._outcomes[key] = self._outcomes.get(key, 0) + count
+        self._last[key] = self._project.get(project, 0)
+        if cost == cost:
+            self._cost[key] = self._cost.get(key, 0.0) + cost
+            self._project_cost[project] = self._project_cost.get(project, 0.0) + cost
+
+    def decisions(self, project: int, context: int) -> int:
+        return self._decisions.get((project, context), 0)
+
+    def context(self, project: int, context: int) -> Context:
+        """The scalars of one cell. Without a stated horizon, everything is expected to last as long again as it has,
+        and a project no shorter than projects do on average; a context's part follows the rule of succession."""
+        key = (project, context)
+        here, there = self._decisions.get(key, 0), self._project.get(project, 0)
+        left = max(self._horizon - self.total, 1.0) if self._horizon else max(float(self.total), 10.0)
+        usual = left / max(len(self._project), 1) if self._horizon else self.total / max(len(self._project), 1)
+        left_project = min(max(there + 1.0, usual), left)
+        share = here / there if there else 0.0
+        known = self._project_cost.get(project, 0.0)
+        return Context(
+            decisions=float(here),
+            outcomes=float(self._outcomes.get(key, 0)),
+            share=share,
+            importance=self._cost.get(key, 0.0) / known if known else share,
+            staleness=float(there - self._last.get(key, 0)),
+            remaining=left_project * (here + 1) / (there + 2),
+            remaining_project=left_project,
+            remaining_all=left,
+        )
