@@ -1,0 +1,128 @@
+"""Success as a hierarchical Bernoulli in closed form: family prior -> arm -> (context, arm) -> (project, context, arm).
+
+Every level is Beta around its parent, with a learned concentration kappa (in pseudo-counts):
+
+    p[a] ~ Beta(family prior),  p[c,a] ~ Beta(kappa_context, mean p[a]),  p[p,c,a] ~ Beta(kappa_cell, mean p[c,a])
+
+Evidence travels up discounted, n -> n kappa / (n + kappa), since no number of outcomes of a child tells more about its
+parent than kappa of the parent's own would; it travels down without the child's own part (the cavity). These are the
+messages of a Gaussian tree whose variances are p (1 - p) / kappa: exact for many outcomes, and close to the full
+posterior for few (`tests/posterior/test_bernoulli.py` compares with quadrature). Only + - * /, so that NumPy and JAX
+arrays serve alike.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import betaln
+
+Array = Any
+_GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
+
+
+class Hyper(NamedTuple):
+    """`prior`: (arms, 2) pseudo-counts of success and failure of each arm's family; concentrations of the levels."""
+
+    prior: Array
+    kappa_context: Array = 20.0
+    kappa_cell: Array = 20.0
+
+
+class Evidence(NamedTuple):
+    """Amount of evidence and the successes in it, at each level of the tree; float64."""
+
+    cell: Array
+    """(2, projects, contexts, arms): outcomes, successes."""
+    context: Array
+    """(2, contexts, arms): discounted evidence of the cells below."""
+    arm: Array
+    """(2, arms): discounted evidence of the contexts below."""
+
+
+class Beta(NamedTuple):
+    """A probability known as Beta(mean * size, (1 - mean) * size)."""
+
+    mean: Array
+    size: Array
+
+    @property
+    def scale(self) -> Array:
+        """Standard deviation."""
+        return (self.mean * (1 - self.mean) / (self.size + 1)) ** 0.5
+
+
+def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
+    """Evidence of all cells at once, from counts [project, context, arm]."""
+    cell = np.stack([outcomes, successes]).astype(np.float64)
+    context = _discount(cell, hyper.kappa_cell).sum(axis=1)
+    return Evidence(cell, context, _discount(context, hyper.kappa_context).sum(axis=1))
+
+
+def absorb(hyper: Hyper, evidence: Evidence, project: int, context: int, arm: int, success: float) -> None:
+    """One more outcome, in place and in O(1); `success` in [0, 1]."""
+    old_cell = evidence.cell[:, project, context, arm].copy()
+    old_context = evidence.context[:, context, arm].copy()
+    new_cell = old_cell + np.array([1.0, success])
+    new_context = old_context + _discount(new_cell, hyper.kappa_cell) - _discount(old_cell, hyper.kappa_cell)
+    evidence.cell[:, project, context, arm] = new_cell
+    evidence.context[:, context, arm] = new_context
+    evidence.arm[:, arm] += _discount(new_context, hyper.kappa_context) - _discount(old_context, hyper.kappa_context)
+
+
+def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
+    """Posterior of the probability of success of every cell, [project, context, arm], seen or not."""
+    return _combined(cell_prior(hyper, evidence.cell, evidence.context[:, None], evidence.arm), evidence.cell)
+
+
+def query(hyper: Hyper, evidence: Evidence, project: int, context: int) -> Beta:
+    """`beliefs` of one (project, context), over arms. An index past the end is one that was never seen."""
+    context_evidence = evidence.context[:, context] if context < evidence.context.shape[1] else 0 * evidence.arm
+    seen = project < evidence.cell.shape[1] and context < evidence.cell.shape[2]
+    cell = evidence.cell[:, project, context] if seen else 0 * evidence.arm
+    return _combined(cell_prior(hyper, cell, context_evidence, evidence.arm), cell)
+
+
+def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:
+    """What all other cells say about a cell: its prior before its own outcomes. Evidence arrays are (2, ...)."""
+    own_context, own_cell = _discount(context, hyper.kappa_context), _discount(cell, hyper.kappa_cell)
+    family = (hyper.prior[:, 0] + hyper.prior[:, 1], hyper.prior[:, 0])
+    above = Beta(
+        (family[1] + arm[1] - own_context[1]) / (family[0] + arm[0] - own_context[0]),
+        family[0] + arm[0] - own_context[0],
+    )
+    size = _widened(above.size, hyper.kappa_context)
+    amount = size + context[0] - own_cell[0]
+    mean = (size * above.mean + context[1] - own_cell[1]) / amount
+    return Beta(mean, _widened(amount, hyper.kappa_cell))
+
+
+def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray) -> Hyper:
+    """Concentrations that predict best: every cell's outcomes from all the other cells (beta-binomial), on a grid.
+
+    outcomes, successes: counts [project, context, arm]; prior: (arms, 2) domain priors, for instance (3, 1): three
+    successes and one failure seen. Where the data say nothing, the strongest sharing wins.
+    """
+    candidates = [Hyper(prior, context, cell) for context in _GRID for cell in _GRID]
+    return max(candidates, key=lambda hyper: (round(score(hyper, outcomes, successes), 6), hyper.kappa_cell))
+
+
+def score(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> float:
+    """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
+    evidence = gather(hyper, outcomes, successes)
+    mean, size = cell_prior(hyper, evidence.cell, evidence.context[:, None], evidence.arm)
+    a, b = mean * size, (1 - mean) * size
+    return float(np.sum(betaln(a + successes, b + outcomes - successes) - betaln(a, b)))
+
+
+def _combined(prior: Beta, cell: Array) -> Beta:
+    size = prior.size + cell[0]
+    return Beta((prior.size * prior.mean + cell[1]) / size, size)
+
+
+def _discount(evidence: Array, kappa: Array) -> Array:
+    return evidence * (kappa / (evidence[0] + kappa))
+
+
+def _widened(size: Array, kappa: Array) -> Array:
+    """Size of a child's prior: the variances 1 / size of the parent and 1 / kappa of the child around it add up."""
+    return size * kappa / (size + kappa)

@@ -1,0 +1,31 @@
+"""Success and speed joined into the one utility that policies compare.
+
+    u = p_ok E[y | ok] + (1 - p_ok) u_failed
+
+with p_ok and E[y | ok] independent given the data (their likelihoods factorise), so by the law of total variance
+
+    Var u = p^2 v^2 + (m - u_failed)^2 s^2 + s^2 v^2,     one outcome: p sigma^2 + p (1 - p) (m - u_failed)^2 around u
+
+Arrays broadcast; NumPy and JAX alike.
+"""
+
+from typing import Any, NamedTuple
+
+Array = Any
+
+
+class Utility(NamedTuple):
+    """Belief about the expected utility of an arm, and the standard deviation of one outcome around it."""
+
+    mean: Array
+    scale: Array
+    noise: Array
+
+
+def join(success_mean: Array, success_scale: Array, mean: Array, scale: Array, noise: Array, failed: Array) -> Utility:
+    """Utility from the belief in success, the belief in y given success, its noise, and the utility of a failure."""
+    gap = mean - failed
+    joint = success_mean * mean + (1 - success_mean) * failed
+    variance = (success_mean * scale) ** 2 + (gap * success_scale) ** 2 + (success_scale * scale) ** 2
+    spread = success_mean * noise**2 + success_mean * (1 - success_mean) * gap**2
+    return Utility(joint, variance**0.5, spread**0.5)

@@ -1,0 +1,93 @@
+"""The hierarchical Bernoulli: against quadrature, one by one against all at once, and at the edges."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import beta, binom
+
+from poolwise.posterior import bernoulli
+from poolwise.posterior.bernoulli import Hyper
+
+PRIOR = np.array([[3.0, 1.0], [1.0, 1.0]])
+
+
+def counts(seed: int, shape: tuple[int, int, int] = (3, 2, 2)) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    outcomes = random.poisson(4, shape).astype(float)
+    return outcomes, random.binomial(outcomes.astype(int), 0.7).astype(float)
+
+
+def quadrature(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray, arm: int) -> tuple[float, float]:
+    """Posterior mean and sd of cell (0, 0, arm) by summing over grids of p[a], p[c,a] and p[p,c,a]: the full model."""
+    grid = (np.arange(200) + 0.5) / 200
+
+    def up(kappa: float, message: np.ndarray) -> np.ndarray:
+        kernel = beta.pdf(grid, kappa * grid[:, None], kappa * (1 - grid[:, None])) + 1e-300
+        return (kernel / kernel.sum(axis=1, keepdims=True)) @ message
+
+    likelihood = binom.pmf(successes[..., arm, None], outcomes[..., arm, None], grid)
+    from_cells = np.array([[up(hyper.kappa_cell, cell) for cell in row] for row in likelihood])
+    kernel_cell = beta.pdf(grid, hyper.kappa_cell * grid[:, None], hyper.kappa_cell * (1 - grid[:, None])) + 1e-300
+    kernel_context = beta.pdf(grid, hyper.kappa_context * grid[:, None], hyper.kappa_context * (1 - grid[:, None]))
+    arm_belief = beta.pdf(grid, *hyper.prior[arm]) * up(hyper.kappa_context, from_cells[:, 1].prod(axis=0))
+    context_belief = arm_belief @ ((kernel_context + 1e-300) / (kernel_context + 1e-300).sum(axis=1, keepdims=True))
+    context_belief = context_belief * from_cells[1:, 0].prod(axis=0)
+    cell_belief = (context_belief @ (kernel_cell / kernel_cell.sum(axis=1, keepdims=True))) * likelihood[0, 0]
+    cell_belief /= cell_belief.sum()
+    mean = (cell_belief * grid).sum()
+    return mean, np.sqrt((cell_belief * (grid - mean) ** 2).sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kappas", [(20.0, 20.0), (6.0, 60.0)])
+def test_close_to_the_full_posterior(seed, kappas):
+    outcomes, successes = counts(seed)
+    hyper = Hyper(PRIOR, *kappas)
+    belief = bernoulli.query(hyper, bernoulli.gather(hyper, outcomes, successes), 0, 0)
+    for arm in range(2):
+        mean, scale = quadrature(hyper, outcomes, successes, arm)
+        assert belief.mean[arm] == pytest.approx(mean, abs=0.25 * scale)
+        assert belief.scale[arm] == pytest.approx(scale, rel=0.15)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1), st.booleans()), max_size=30))
+def test_one_by_one_equals_all_at_once(events):
+    hyper = Hyper(PRIOR, 6.0, 20.0)
+    outcomes, successes = np.zeros((2, 2, 2)), np.zeros((2, 2, 2))
+    online = bernoulli.gather(hyper, outcomes, successes)
+    for p, c, a, success in events:
+        bernoulli.absorb(hyper, online, p, c, a, success)
+        outcomes[p, c, a] += 1
+        successes[p, c, a] += success
+    everything = bernoulli.beliefs(hyper, bernoulli.gather(hyper, outcomes, successes))
+    one = bernoulli.query(hyper, online, 1, 0)
+    np.testing.assert_allclose(one.mean, everything.mean[1, 0], rtol=1e-10)
+    np.testing.assert_allclose(one.scale, everything.scale[1, 0], rtol=1e-10)
+
+
+def test_unseen_projects_and_contexts_borrow_and_stay_wider():
+    outcomes, successes = np.full((2, 2, 2), 50.0), np.full((2, 2, 2), 45.0)
+    hyper = Hyper(PRIOR)
+    evidence = bernoulli.gather(hyper, outcomes, successes)
+    seen, new_project, new = (bernoulli.query(hyper, evidence, p, c) for p, c in ((0, 0), (9, 0), (9, 9)))
+    assert (seen.scale < new_project.scale).all()
+    assert (new_project.scale < new.scale).all()
+    assert (np.abs(new.mean - 0.9) < 0.05).all()
+
+
+def test_concentrations_follow_the_data():
+    random = np.random.default_rng(1)
+    outcomes = np.full((20, 4, 2), 40.0)
+    alike = random.binomial(40, 0.8, outcomes.shape).astype(float)
+    apart = random.binomial(40, random.beta(2, 1, outcomes.shape)).astype(float)
+    assert bernoulli.fit(outcomes, alike, PRIOR).kappa_cell >= 60
+    assert bernoulli.fit(outcomes, apart, PRIOR).kappa_cell <= 6
+
+
+def test_nothing_seen_is_the_domain_prior_and_only_failures_stay_finite():
+    none = np.zeros((1, 1, 2))
+    hyper = bernoulli.fit(none, none, PRIOR)
+    np.testing.assert_allclose(bernoulli.beliefs(hyper, bernoulli.gather(hyper, none, none)).mean[0, 0], [0.75, 0.5])
+    failed = bernoulli.beliefs(hyper, bernoulli.gather(hyper, none + 1e9, none))
+    assert ((failed.mean > 0) & (failed.mean < 1e-6) & np.isfinite(failed.scale)).all()
