@@ -1,0 +1,79 @@
+"""Probability that an arm is the best one, without simulation.
+
+The maximum of independent normals has the cdf G(x) = prod_j Phi_j(x), and arm i is that maximum with probability
+
+    P_i = integral G(x) r_i(x) dx,      r_i(x) = phi((x - m_i) / s_i) / (s_i Phi_i(x))      (reversed hazard)
+
+The whole of it lies above L = max_j (m_j - 4.5 s_j), because G(L) <= Phi(-4.5). No arm's mean exceeds L + 4.5 s_j, so
+an arm that matters at a distance d above L has a scale of d / 10 or more: nodes that lie ever wider apart resolve narrow
+and wide arms at once. They are x = L + a sinh(t) with equal steps in t, where the midpoint rule of a smooth integrand
+converges exponentially.
+"""
+
+import numpy as np
+from jax.scipy.special import ndtr as traced_normal_cdf
+from scipy.special import ndtr as normal_cdf
+
+from poolwise.policy.base import Array, namespace
+
+NODES = 64
+LOW, HIGH, NEVER = 4.5, 5.5, 7.5
+"""Standard scores: nodes begin at LOW below and end at HIGH above; beyond NEVER an arm cannot matter (4e-14)."""
+NARROWEST = 1e-5
+"""Scales below this share of the largest count as this share: two arms so narrow are told apart by their means."""
+PRUNE_ABOVE = 24
+"""From this number of arms on, NumPy drops arms that cannot matter before the quadrature."""
+_NODES = (np.arange(NODES) + 0.5) / NODES
+
+
+def best_probability(mean: Array, scale: Array, allowed: Array | None = None) -> Array:
+    """P(arm is best) of independent Normal(mean, scale^2) utilities, smooth in both.
+
+    Args:
+        mean: (..., arms), any unit.
+        scale: (..., arms), same unit, > 0.
+        allowed: (..., arms) bool, None for all. What is not allowed gets exactly 0.
+
+    Returns:
+        (..., arms), sums to 1 within rounding; all 0 where nothing is allowed. Absolute error below 1e-4 while scales
+        differ by less than 10^5.
+
+    >>> best_probability(np.array([0.0, 1.0, 5.0]), np.array([1.0, 1.0, 1.0]), np.array([True, True, False])).round(4)
+    array([0.2398, 0.7602, 0.    ])
+    """
+    xp = namespace(mean)
+    if allowed is None:
+        scale = xp.maximum(scale, NARROWEST * scale.max(axis=-1, keepdims=True))
+        height = (mean - LOW * scale).max(axis=-1, keepdims=True) - mean
+    else:
+        widest = (scale * allowed).max(axis=-1, keepdims=True)
+        scale = xp.where(allowed, xp.maximum(scale, NARROWEST * widest), 1.0)
+        bottom = xp.where(allowed, mean - LOW * scale, -np.inf).max(axis=-1, keepdims=True)
+        height = xp.where(allowed, bottom - mean, 40.0 * scale)
+    if xp is np and height.ndim == 1 and height.shape[0] > PRUNE_ABOVE:
+        return _pruned(height, scale)
+    return _race(xp, height, scale)
+
+
+def _pruned(height: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    probability = np.zeros_like(height)
+    live = np.flatnonzero(height < NEVER * scale)
+    probability[live] = _race(np, height[live], scale[live])
+    return probability
+
+
+def _race(xp: Array, height: Array, scale: Array) -> Array:
+    """Quadrature over x = L + distance; `height` is L minus the arm's mean, 40 scales where the arm is not allowed."""
+    reach = HIGH * scale - height
+    stretch = 50.0 / (reach / (scale * scale)).max(axis=-1, keepdims=True)
+    step = xp.arcsinh(reach.max(axis=-1, keepdims=True) / stretch)
+    rise = xp.exp(step * _NODES)
+    fall = 1.0 / rise
+    distance = (0.5 * stretch) * (rise - fall)
+    score = (distance[..., None, :] + height[..., :, None]) / scale[..., :, None]
+    below = (normal_cdf if xp is np else traced_normal_cdf)(score)
+    hazard = xp.exp(-0.5 * (score * score)) / below
+    mass = below.prod(axis=-2) * (rise + fall)
+    share = (hazard @ mass[..., :, None])[..., 0] / scale
+    total = share.sum(axis=-1, keepdims=True)
+    return share / (total + (total == 0))

@@ -1,0 +1,62 @@
+"""A policy from how it is written down."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from poolwise.errors import ConfigError
+from poolwise.policy import floor, hierarchy, rules, safety
+from poolwise.policy.base import Params, Policy
+
+Constructor = Callable[..., Policy]
+
+RULES: dict[str, Constructor] = {
+    "thompson": rules.thompson,
+    "greedy": rules.greedy,
+    "uniform": rules.uniform,
+    "ucb": rules.ucb,
+    "epsilon_greedy": rules.epsilon_greedy,
+}
+WRAPPERS: dict[str, Constructor] = {
+    "macro_micro": hierarchy.macro_micro,
+    "floored": floor.floored,
+    "safe": safety.safe,
+    "gated": safety.gated,
+}
+
+
+def parse(spec: str, params: Params | None = None) -> Policy:
+    """The policy of a spec such as `floored(safe(thompson))`; constants by name from `params`, else their defaults.
+
+    Raises ConfigError for a spec or a constant that no layer knows, or a value out of its range.
+
+    >>> parse("floored(thompson)", {"minimum": 0.02}).params
+    {'temperature': 1.0, 'minimum': 0.02}
+    """
+    *wrappers, name = _names(spec)
+    given = dict(params or {})
+    policy = RULES[name](**_taken(RULES[name], given))
+    for wrapper in reversed(wrappers):
+        policy = WRAPPERS[wrapper](policy, **_taken(WRAPPERS[wrapper], given))
+    if unknown := sorted(set(given) - set(policy.params)):
+        raise ConfigError(
+            f"policy {spec!r} has no constant {unknown[0]!r}; it has {', '.join(policy.params) or 'none'}"
+        )
+    return policy
+
+
+def _names(spec: str) -> list[str]:
+    parts = re.fullmatch(r"((?:\w+\()*)(\w+)(\)*)", spec.replace(" ", ""))
+    if parts is None or parts[1].count("(") != len(parts[3]):
+        raise ConfigError(f"policy {spec!r} cannot be read: write wrappers around one rule, as in safe(thompson)")
+    names = [*parts[1].split("(")[:-1], parts[2]]
+    for name, known in [*((name, WRAPPERS) for name in names[:-1]), (names[-1], RULES)]:
+        if name not in known:
+            kind = "wrapper" if known is WRAPPERS else "rule"
+            raise ConfigError(f"policy {spec!r}: {name!r} is no {kind}; there are {', '.join(known)}")
+    return names
+
+
+def _taken(constructor: Constructor, given: Params) -> dict[str, Any]:
+    return {name: given[name] for name in inspect.signature(constructor).parameters if name in given}

@@ -1,0 +1,70 @@
+"""Policies that stand alone: Thompson, greedy, uniform, UCB and adaptive epsilon-greedy."""
+
+import math
+
+from poolwise.policy.base import Array, Params, Policy, View, namespace
+from poolwise.policy.best import best_probability
+from poolwise.policy.build import rule, within
+from poolwise.policy.share import argmax_share, normalised
+from poolwise.policy.value import expected_regret
+
+
+def thompson(temperature: float = 1.0) -> Policy:
+    """Thompson sampling: p_a = P(arm a is best) under Normal(mean, (temperature * scale)^2), by quadrature.
+
+    Source: Thompson (1933); temperature as in Phan, Abbasi-Yadkori and Domke (2019). Raises ConfigError unless
+    temperature > 0.
+    """
+    return rule("thompson", _thompson, temperature=within("temperature", temperature, 0.0, math.inf))
+
+
+def _thompson(params: Params, view: View) -> Array:
+    return best_probability(view.mean, params["temperature"] * view.scale, view.allowed)
+
+
+def greedy() -> Policy:
+    """All mass on the highest mean; ties share it equally."""
+    return rule("greedy", lambda params, view: argmax_share(view.mean, view.allowed))
+
+
+def uniform() -> Policy:
+    """Every allowed arm alike."""
+    return rule("uniform", lambda params, view: normalised(1.0 * view.allowed))
+
+
+def ucb(width: float = 1.0) -> Policy:
+    """All mass on the highest mean + width * scale; ties share it equally.
+
+    Source: Kaufmann, Cappe and Garivier, On Bayesian upper confidence bounds (2012). Raises ConfigError unless
+    width >= 0.
+    """
+    return rule("ucb", _ucb, width=within("width", width, 0.0, math.inf, ends=True))
+
+
+def _ucb(params: Params, view: View) -> Array:
+    return argmax_share(view.mean + params["width"] * view.scale, view.allowed)
+
+
+def epsilon_greedy(epsilon: float = 0.3, boost: float = 0.1) -> Policy:
+    """Adaptive epsilon-greedy: the favourite with 1 - e, every allowed arm alike with e.
+
+        e = min(1, epsilon * (1 - P(favourite is best)) + boost * regret / (regret + noise))
+
+    Both terms come from the posterior, none from a clock or a count: `regret` is the expected regret of the favourite
+    (`value.expected_regret`), `noise` the standard deviation of one of its outcomes. Source: after Tokic, Adaptive
+    epsilon-greedy exploration (2010). Raises ConfigError unless 0 <= epsilon, boost <= 1.
+    """
+    epsilon = within("epsilon", epsilon, 0.0, 1.0, ends=True)
+    return rule("epsilon_greedy", _epsilon_greedy, epsilon=epsilon, boost=within("boost", boost, 0.0, 1.0, ends=True))
+
+
+def _epsilon_greedy(params: Params, view: View) -> Array:
+    xp = namespace(view.mean)
+    favourite = argmax_share(view.mean, view.allowed)
+    best = best_probability(view.mean, view.scale, view.allowed)
+    doubt = 1.0 - (favourite * best).sum(axis=-1, keepdims=True) / favourite.max(axis=-1, keepdims=True).clip(1e-300)
+    regret = expected_regret(view)
+    noise = (favourite * view.noise).sum(axis=-1, keepdims=True)
+    surprise = regret / (regret + noise + (regret + noise == 0))
+    rate = xp.minimum(1.0, params["epsilon"] * doubt + params["boost"] * surprise)
+    return (1.0 - rate) * favourite + rate * normalised(1.0 * view.allowed)
