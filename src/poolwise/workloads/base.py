@@ -1,0 +1,48 @@
+"""What a workload is: a real or simulated system whose jobs are to be tuned."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from poolwise.schema import Status
+from poolwise.space import ArmSpace
+
+
+class Job(NamedTuple):
+    """One thing to do, for which an arm is chosen."""
+
+    project: str
+    context: str
+    name: str
+    """Names the input within its project; the same name is the same input."""
+
+
+class Measurement(NamedTuple):
+    """What one job cost with one arm, and with the baseline. Costs and walls are seconds."""
+
+    status: Status
+    cost: float
+    """Everything the caller paid for an answer: with `failed` and `timeout` the baseline's run is included."""
+    baseline_cost: float
+    wall: float
+    """The same in wall time, which carries the machine's noise."""
+    baseline_wall: float
+    detail: str = ""
+    """Why it failed, in words; empty where nothing is worth saying."""
+
+
+class Workload(Protocol):
+    """A system under tuning. Close it when done, or use it in a `with` statement."""
+
+    space: ArmSpace
+    projects: Sequence[str]
+    contexts: Sequence[str]
+
+    def jobs(self, seed: int, projects: Sequence[str] | None = None) -> Iterator[Job]:
+        """The endless stream of jobs of these projects (all by default): a function of its arguments alone."""
+        ...
+
+    def measure(self, job: Job, family: str, params: dict[str, Any]) -> Measurement:
+        """Do the job with this arm. Raises WorkloadError only where the system itself cannot be run."""
+        ...
+
+    def close(self) -> None: ...
