@@ -1,0 +1,174 @@
+"""Crossed Gaussian effects of projects, contexts and arms: closed form, scales by marginal likelihood.
+
+    y = theta[p,c,a] + N(0, noise^2),   theta[p,c,a] = v[a]·(1, e_c, e_p) + N(0, cell^2)
+
+with v[a] the arm's effect vector in a tree of tiers (`hyper`). Context and project effects are crossed: a new project
+borrows what a context looks like elsewhere and what it looks like in its other contexts. Cost per evaluation
+O(A (1 + C + P)^3), or O(A P C^2) where projects are many; statistics only, whatever the number of outcomes.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from poolwise.errors import InputError
+from poolwise.posterior.belief import Belief, shrink
+from poolwise.posterior.crossed import Cells, marginals, solve, solve_reduced
+from poolwise.posterior.hyper import Hyper, Prior
+from poolwise.posterior.optimise import search
+
+Array = Any
+LARGEST = 1e6
+"""Utilities beyond this are refused: their squares would drown every other one."""
+_REDUCE_FROM = 48
+"""With one family per arm, project effects are integrated out first when there are so many projects."""
+
+
+class Statistics(NamedTuple):
+    """Sufficient statistics of every cell, float64 [project, context, arm]: number, sum and sum of squares."""
+
+    count: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(
+        cls, project: Any, context: Any, arm: Any, y: Any, *, shape: tuple[int, int, int] | None = None
+    ) -> "Statistics":
+        """From one row per outcome: integer indices and utilities. Raises InputError for anything not finite."""
+        rows = [np.asarray(index, dtype=np.int64) for index in (project, context, arm)]
+        values = np.asarray(y, dtype=np.float64)
+        if not (np.abs(values) <= LARGEST).all():
+            row = int(np.argmax(~(np.abs(values) <= LARGEST)))
+            raise InputError(f"utility {values[row]} in row {row} is not within +-{LARGEST:g}: check its units")
+        shape = shape or tuple(int(index.max(initial=-1)) + 1 for index in rows)  # type: ignore[assignment]
+        flat = np.ravel_multi_index(rows, shape)
+        sums = [np.bincount(flat, part, int(np.prod(shape))) for part in (np.ones_like(values), values, values**2)]
+        return cls(*(part.reshape(shape) for part in sums))
+
+
+class Fit(NamedTuple):
+    """Hyperparameters and how they were found."""
+
+    hyper: Hyper
+    family: np.ndarray
+    """(arms,) index of the family."""
+    families: int
+    """Number of families with a tier of their own; 0: one family per arm."""
+    reduced: bool
+    """Project effects integrated out arm by arm: they belong to the arm alone."""
+    log_evidence: float
+    iterations: int
+    converged: bool
+    coordinates: np.ndarray
+
+
+def fit(
+    stats: Statistics,
+    family: Any = None,
+    *,
+    prior: Prior = Prior(),
+    start: np.ndarray | None = None,
+    iterations: int = 30,
+) -> Fit:
+    """Hyperparameters by maximum marginal likelihood with weak hyperpriors.
+
+    family: (arms,) index, None: one family each. start: `Fit.coordinates` of an earlier fit. Raises InputError where
+    the statistics are no statistics; a search that did not settle says so in `converged`.
+    """
+    count, _, _ = checked(stats)
+    arms = count.shape[2]
+    index = np.arange(arms) if family is None else np.asarray(family, dtype=np.int64)
+    families = 0 if family is None else int(index.max(initial=0)) + 1
+    reduced = family is None and count.shape[0] >= _REDUCE_FROM
+    size = 12 + (families or arms)
+    begin = np.asarray(start) if start is not None and len(start) == size else None
+    with jax.enable_x64(True):
+        found = search(
+            cells(stats),
+            index,
+            index,
+            begin,
+            size,
+            prior,
+            families=families,
+            reduced=reduced,
+            iterations=iterations,
+        )
+        found = jax.tree.map(np.asarray, found)
+    if not np.isfinite(found.log_evidence):
+        found = found._replace(converged=np.asarray(False))
+    return Fit(
+        found.hyper,
+        index,
+        families,
+        reduced,
+        float(found.log_evidence),
+        int(found.iterations),
+        bool(found.converged),
+        found.coordinates,
+    )
+
+
+def beliefs(fit: Fit, stats: Statistics) -> Belief:
+    """Posterior mean and standard deviation of theta for every cell, [project, context, arm], seen or not.
+
+    A project or context that was never seen is one more row of zeros in the statistics.
+    """
+    checked(stats)
+    with jax.enable_x64(True):
+        if fit.reduced:
+            belief = _beliefs_reduced(cells(stats), fit.hyper)
+        else:
+            belief = _beliefs(cells(stats), fit.hyper, fit.family, families=fit.families)
+        return Belief(*map(np.asarray, belief))
+
+
+def checked(stats: Statistics) -> Statistics:
+    """The statistics, or an InputError that says what they lack."""
+    shapes = {np.shape(part) for part in stats}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 3 or 0 in next(iter(shapes)):
+        raise InputError(f"statistics need three arrays of one shape [project, context, arm], got {sorted(shapes)}")
+    if not all(np.isfinite(part).all() for part in stats) or (np.asarray(stats.count) < 0).any():
+        raise InputError("statistics must be finite with counts >= 0: find the outcome that is not with `isfinite`")
+    return stats
+
+
+def cells(stats: Statistics) -> Cells:
+    """Mean and squared deviation of every cell."""
+    count, total, squares = (np.asarray(part, dtype=np.float64) for part in stats)
+    safe = np.where(count > 0, count, 1.0)
+    return Cells(count, total / safe, np.maximum(squares - total**2 / safe, 0.0))
+
+
+@partial(jax.jit, static_argnames=("families",))
+def _beliefs(cells: Cells, hyper: Hyper, family: Array, *, families: int) -> Belief:
+    projects, contexts, _ = cells.count.shape
+    tree = solve(cells, hyper, family, families)
+    mean, covariance = marginals(tree, hyper, family, families, contexts, projects)
+    c, p = slice(1, 1 + contexts), slice(1 + contexts, None)
+    diagonal = jnp.diagonal(covariance, axis1=1, axis2=2)
+    centre = mean[:, 0, None, None] + mean[:, p, None] + mean[:, None, c]
+    alone = covariance[:, 0, 0, None] + diagonal[:, c] + 2 * covariance[:, 0, c]
+    spread = alone[:, None] + (diagonal[:, p] + 2 * covariance[:, 0, p])[:, :, None] + 2 * covariance[:, p, c]
+    return shrink(jnp.moveaxis(centre, 0, 2), jnp.moveaxis(spread, 0, 2), cells, hyper)
+
+
+@jax.jit
+def _beliefs_reduced(cells: Cells, hyper: Hyper) -> Belief:
+    contexts = cells.count.shape[1]
+    tree, (own, informed, coupling) = solve_reduced(cells, hyper)
+    none = jnp.zeros(cells.count.shape[2], dtype=int)
+    mean, covariance = marginals(tree, hyper, none, 0, contexts, 0)
+    share = coupling / own[:, :, None]
+    moved = share @ covariance
+    project = informed / own - jnp.einsum("apk,ak->ap", share, mean)
+    project_spread = 1 / own + jnp.einsum("apk,apk->ap", share, moved)
+    diagonal = jnp.diagonal(covariance, axis1=1, axis2=2)[:, 1:]
+    alone = covariance[:, 0, 0, None] + diagonal + 2 * covariance[:, 0, 1:]
+    centre = (mean[:, :1] + mean[:, 1:])[:, None] + project[:, :, None]
+    spread = alone[:, None] + project_spread[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
+    return shrink(jnp.moveaxis(centre, 0, 2), jnp.moveaxis(spread, 0, 2), cells, hyper)

@@ -1,0 +1,70 @@
+"""What the outcomes of each arm say about its effect vector: the potential at the leaves of the tree.
+
+A cell with n outcomes of mean y and noise s^2 has weight w = n / (n cell^2 + s^2), the cell's own deviation integrated
+out, and contributes w e e' to the precision and w y e to the information, e = (level, its context, its project).
+Where projects are many their effects are integrated out right here: they are diagonal given the rest (Schur).
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from poolwise.posterior.tree import Potential
+
+Array = Any
+_LOG_2PI = 1.8378770664093453
+
+
+def weights(count: Array, mean: Array, cell: Array, noise: Array) -> tuple[Array, Array]:
+    """Weight of every cell, and weight times mean; [..., arm]."""
+    weight = count / (count * cell**2 + noise**2)
+    return weight, weight * mean
+
+
+def potential(count: Array, mean: Array, deviation: Array, cell: Array, noise: Array) -> Potential:
+    """Over (level, contexts, projects), batched over arms; count, mean, deviation [project, context, arm].
+
+    deviation: sum of squares around the cell's mean.
+    """
+    weight, product = weights(count, mean, cell, noise)
+    w, y = jnp.moveaxis(weight, -1, 0), jnp.moveaxis(product, -1, 0)
+    contexts, projects = w.sum(1), w.sum(2)
+    top = jnp.concatenate([w.sum((1, 2))[:, None], contexts, projects], 1)
+    corner = jnp.concatenate([contexts[:, :, None] * jnp.eye(w.shape[2]), jnp.swapaxes(w, 1, 2)], 2)
+    bottom = jnp.concatenate([w, projects[:, :, None] * jnp.eye(w.shape[1])], 2)
+    rest = jnp.concatenate([corner, bottom], 1)
+    precision = jnp.concatenate([top[:, None], jnp.concatenate([top[:, 1:, None], rest], 2)], 1)
+    information = jnp.concatenate([y.sum((1, 2))[:, None], y.sum(1), y.sum(2)], 1)
+    return Potential(precision, information, constant(count, mean, deviation, weight, noise))
+
+
+def reduced(
+    count: Array, mean: Array, deviation: Array, cell: Array, noise: Array, variance: Array
+) -> tuple[Potential, Array, Array, Array]:
+    """The same over (level, contexts) only: project effects of the given variance are integrated out, O(P C^2).
+
+    Also what brings them back: for every project its precision d (A, P), its information (A, P), and its coupling to
+    the kept coordinates (A, P, 1 + C).
+    """
+    weight, product = weights(count, mean, cell, noise)
+    w, y = jnp.moveaxis(weight, -1, 0), jnp.moveaxis(product, -1, 0)
+    own, informed = w.sum(2) + 1 / variance, y.sum(2)
+    coupling = jnp.concatenate([w.sum(2)[:, :, None], w], 2)
+    top = jnp.concatenate([w.sum((1, 2))[:, None], w.sum(1)], 1)
+    square = jnp.concatenate([top[:, 1:, None], w.sum(1)[:, :, None] * jnp.eye(w.shape[2])], 2)
+    precision = jnp.concatenate([top[:, None], square], 1)
+    share = coupling / own[:, :, None]
+    precision = precision - jnp.swapaxes(share, 1, 2) @ coupling
+    information = jnp.concatenate([y.sum((1, 2))[:, None], y.sum(1)], 1)
+    information = information - jnp.einsum("apk,ap->ak", share, informed)
+    gained = 0.5 * (informed**2 / own - jnp.log(own * variance)).sum(1)
+    total = constant(count, mean, deviation, weight, noise) + gained
+    return Potential(precision, information, total), own, informed, coupling
+
+
+def constant(count: Array, mean: Array, deviation: Array, weight: Array, noise: Array) -> Array:
+    """(arms,): the part of the log density that does not depend on the effects."""
+    seen = count > 0
+    within = -0.5 * (count - 1) * (_LOG_2PI + 2 * jnp.log(noise)) - 0.5 * jnp.log(jnp.where(seen, count, 1.0))
+    between = 0.5 * jnp.log(jnp.where(seen, weight, 1.0)) - 0.5 * _LOG_2PI - 0.5 * weight * mean**2
+    return jnp.where(seen, within - 0.5 * deviation / noise**2 + between, 0.0).sum((0, 1))

@@ -1,0 +1,54 @@
+"""Exact messages between the tiers of Gaussian effect vectors, and the log evidence that falls out of them.
+
+A potential exp(-1/2 v' L v + h' v + c) on a vector v ~ N(z, D), D diagonal, integrates to one of the same form on z:
+
+    S = (L + D^-1)^-1,  L' = D^-1 S L,  h' = D^-1 S h,  c' = c + (log|S| - log|D| + h' S h) / 2
+
+Potentials multiply by adding. Downwards, v given z has covariance S and mean S h + S D^-1 z. (West and Harrison 1997,
+section 16; Schur complements written as Gaussian conditioning.) The arrays carry leading batch axes.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+Array = Any
+
+
+class Potential(NamedTuple):
+    """exp(-1/2 v' precision v + information' v + constant)."""
+
+    precision: Array
+    information: Array
+    constant: Array
+
+
+class Conditional(NamedTuple):
+    """Of a vector given the tier above: covariance S, mean S h where the tier above is 0."""
+
+    covariance: Array
+    mean: Array
+
+
+def upward(potential: Potential, variance: Array) -> tuple[Potential, Conditional]:
+    """Message to the tier above, and what is needed to come back down. `variance`: (q,) diagonal of D."""
+    identity = jnp.eye(variance.shape[-1])
+    root = jnp.sqrt(variance)
+    # I + D^1/2 L D^1/2 is well conditioned where D is tiny, as L + D^-1 is not.
+    scaled = identity + root[:, None] * potential.precision * root
+    factor = jnp.linalg.cholesky(scaled)
+    inverse = jnp.linalg.inv(scaled)
+    covariance = root[:, None] * inverse * root
+    mean = jnp.einsum("...ij,...j->...i", covariance, potential.information)
+    log_determinant = -2 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+    constant = potential.constant + 0.5 * (log_determinant + (mean * potential.information).sum(-1))
+    half = (inverse * root) @ potential.precision / root[:, None]
+    precision = 0.5 * (half + jnp.swapaxes(half, -1, -2))
+    return Potential(precision, mean / variance, constant), Conditional(covariance, mean)
+
+
+def downward(conditional: Conditional, variance: Array, mean: Array, covariance: Array) -> tuple[Array, Array]:
+    """Marginal mean and covariance of a tier from those of the tier above."""
+    gain = conditional.covariance / variance
+    spread = gain @ covariance @ jnp.swapaxes(gain, -1, -2)
+    return conditional.mean + jnp.einsum("...ij,...j->...i", gain, mean), conditional.covariance + spread

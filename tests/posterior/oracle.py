@@ -1,0 +1,29 @@
+"""Slow and plainly right: the joint Gaussian of all outcomes and all cells, conditioned directly."""
+
+import numpy as np
+from scipy.stats import multivariate_normal
+
+
+def covariance(shape, family, hyper):
+    """Prior covariance of all cells, from the generative equations: shared effects add their variance."""
+    p, c, a = (axis.reshape(-1) for axis in np.indices(shape))
+    f = np.asarray(family)[a]
+    same = [np.equal.outer(x, x).astype(float) for x in (p, c, a, f)]
+    project, context, arm, fam = same
+    total = hyper.cell**2 * project * context * arm
+    for tier, group in ((hyper.globe, 1.0), (hyper.family, fam), (hyper.arm, arm)):
+        total = total + group * (tier.level**2 + tier.context**2 * context + tier.project**2 * project)
+    return total
+
+
+def posterior(shape, family, hyper, rows, y):
+    """Log density of the outcomes, and mean and standard deviation of every cell given them."""
+    prior = covariance(shape, family, hyper)
+    at = np.ravel_multi_index(rows, shape)
+    noise = np.asarray(hyper.noise)[rows[2]] ** 2
+    observed = prior[np.ix_(at, at)] + np.diag(noise)
+    gain = np.linalg.solve(observed, prior[at]).T
+    mean = hyper.mean + gain @ (y - hyper.mean)
+    variance = np.diag(prior) - np.einsum("ij,ji->i", gain, prior[at])
+    density = multivariate_normal(np.full(len(y), hyper.mean), observed).logpdf(y)
+    return density, mean.reshape(shape), np.sqrt(variance).reshape(shape)

@@ -1,0 +1,116 @@
+"""The closed form against dense conditioning, for every form of the model, every cell, seen and unseen."""
+
+import jax
+import numpy as np
+import pytest
+
+from poolwise.errors import InputError
+from poolwise.posterior import gaussian
+from poolwise.posterior.crossed import solve, solve_reduced
+from poolwise.posterior.gaussian import Fit, Statistics
+from poolwise.posterior.hyper import Hyper, Tier, from_dict, to_dict
+from tests.posterior import oracle
+
+SHAPE = (4, 3, 5)
+FAMILY = np.array([0, 0, 1, 1, 1])
+
+
+def hyper(seed: int = 0, families: bool = True) -> Hyper:
+    draw = np.random.default_rng(seed).uniform(0.1, 0.8, 11)
+    family = Tier(*draw[3:6]) if families else Tier(0.0, 0.0, 0.0)
+    noise = np.random.default_rng(seed).uniform(0.1, 0.4, SHAPE[2])
+    return Hyper(Tier(*draw[:3]), family, Tier(*draw[6:9]), draw[9], noise, mean=0.1)
+
+
+def data(seed: int, n: int = 60):
+    random = np.random.default_rng(seed)
+    rows = tuple(random.integers(0, size, n) for size in (SHAPE[0] - 1, SHAPE[1], SHAPE[2]))
+    return rows, random.normal(0.2, 0.6, n)
+
+
+def fit_of(hyper: Hyper, families: int, reduced: bool = False) -> Fit:
+    index = FAMILY if families else np.arange(SHAPE[2])
+    return Fit(hyper, index, families, reduced, 0.0, 0, True, np.zeros(1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("families", "reduced"), [(2, False), (0, False), (0, True)])
+def test_all_cells_equal_dense_conditioning(seed, families, reduced):
+    truth = hyper(seed, families > 0)
+    if reduced:
+        truth = truth._replace(globe=truth.globe._replace(project=0.0))
+    rows, y = data(seed)
+    stats = Statistics.of(*rows, y, shape=SHAPE)
+    belief = gaussian.beliefs(fit_of(truth, families, reduced), stats)
+    index = FAMILY if families else np.arange(SHAPE[2])
+    density, mean, scale = oracle.posterior(SHAPE, index, truth, rows, y)
+    np.testing.assert_allclose(belief.mean, mean, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(belief.scale, scale, rtol=1e-8)
+    with jax.enable_x64(True):
+        cells = gaussian.cells(stats)
+        tree = solve_reduced(cells, truth)[0] if reduced else solve(cells, truth, index, families)
+    assert float(tree.evidence) == pytest.approx(density, rel=1e-8)
+
+
+def draw(seed, shape, truth, n):
+    """Outcomes from the model itself; also the true theta."""
+    random = np.random.default_rng(seed)
+    theta = np.zeros(shape)
+    for tier, arms in ((truth.globe, 1), (truth.arm, shape[2])):
+        for scale, size in zip(tier, ((1, 1, arms), (1, shape[1], arms), (shape[0], 1, arms)), strict=True):
+            theta = theta + scale * random.standard_normal(size)
+    theta = theta + truth.cell * random.standard_normal(shape)
+    rows = tuple(random.integers(0, size, n) for size in shape)
+    return rows, theta[rows] + truth.noise[rows[2]] * random.standard_normal(n), theta
+
+
+def test_scales_are_recovered_and_intervals_cover():
+    shape = (30, 12, 6)
+    noise = np.array([0.2, 0.2, 0.4, 0.4, 0.3, 0.3])
+    truth = Hyper(Tier(0.3, 0.5, 0.2), Tier(0, 0, 0), Tier(0.2, 0.1, 0.05), 0.15, noise)
+    rows, y, theta = draw(1, shape, truth, 5_000)
+    stats = Statistics.of(*rows, y, shape=shape)
+    found = gaussian.fit(stats)
+    assert found.converged
+    np.testing.assert_allclose(found.hyper.noise, noise, rtol=0.1)
+    assert found.hyper.arm.context == pytest.approx(0.5, rel=0.3)
+    belief = gaussian.beliefs(found, stats)
+    inside = np.abs(theta - belief.mean) < 1.645 * belief.scale
+    # Cells share effects: allow three times the binomial standard error of 2,160 cells around 90 %.
+    assert inside.mean() == pytest.approx(0.9, abs=3 * 3 * np.sqrt(0.09 / inside.size))
+
+
+@pytest.mark.parametrize(
+    ("count", "y"), [(1, 0.3), (5, 0.0), (10**9, 0.2)], ids=["one outcome", "all equal", "a billion in a cell"]
+)
+def test_degenerate_data_stay_finite(count, y):
+    stats = Statistics(*(np.zeros((1, 1, 1)) for _ in range(3)))
+    stats = Statistics(stats.count + count, stats.total + count * y, stats.squares + count * y * y)
+    belief = gaussian.beliefs(gaussian.fit(stats), stats)
+    assert np.isfinite([*belief.mean.ravel(), *belief.scale.ravel()]).all()
+    assert belief.scale.min() > 0
+
+
+def test_nothing_seen_is_the_prior():
+    stats = Statistics(*(np.zeros((2, 2, 3)) for _ in range(3)))
+    belief = gaussian.beliefs(gaussian.fit(stats), stats)
+    assert np.ptp(belief.scale) == pytest.approx(0, abs=1e-12)
+    assert belief.scale.min() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Statistics.of([0], [0], [0], [np.nan]), "row 0"),
+        (lambda: Statistics.of([0, 0], [0, 0], [0, 0], [0, 1e300]), "row 1"),
+        (lambda: gaussian.fit(Statistics(np.ones((1, 1, 1)), np.ones((1, 1, 2)), np.ones((1, 1, 1)))), "one shape"),
+        (lambda: gaussian.fit(Statistics(*(np.full((1, 1, 1), np.nan),) * 3)), "finite"),
+    ],
+)
+def test_bad_statistics_are_refused(build, message):
+    with pytest.raises(InputError, match=message):
+        build()
+
+
+def test_hyperparameters_survive_json():
+    assert str(from_dict(to_dict(hyper()))) == str(hyper())
