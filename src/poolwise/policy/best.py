@@ -5,25 +5,25 @@ The maximum of independent normals has the cdf G(x) = prod_j Phi_j(x), and arm i
     P_i = integral G(x) r_i(x) dx,      r_i(x) = phi((x - m_i) / s_i) / (s_i Phi_i(x))      (reversed hazard)
 
 The whole of it lies above L = max_j (m_j - 4.5 s_j), because G(L) <= Phi(-4.5). No arm's mean exceeds L + 4.5 s_j, so
-an arm that matters at a distance d above L has a scale of d / 10 or more: nodes that lie ever wider apart resolve narrow
-and wide arms at once. They are x = L + a sinh(t) with equal steps in t, where the midpoint rule of a smooth integrand
-converges exponentially.
+an arm that matters at a distance d above L has a scale of d / 10 or more: nodes that lie ever wider apart resolve
+narrow and wide arms at once. They are x = L + a sinh(t) with equal steps in t, where the midpoint rule of a smooth
+integrand converges exponentially.
 """
 
 import numpy as np
-from jax.scipy.special import ndtr as traced_normal_cdf
-from scipy.special import ndtr as normal_cdf
 
 from poolwise.policy.base import Array, namespace
+from poolwise.policy.special import normal_cdf
 
-NODES = 64
+NODES, FEWER_NODES, NEAR = 64, 32, 3.5
+"""NumPy takes fewer nodes where they reach no further than t = NEAR: scales of one decision rarely differ by more."""
 LOW, HIGH, NEVER = 4.5, 5.5, 7.5
 """Standard scores: nodes begin at LOW below and end at HIGH above; beyond NEVER an arm cannot matter (4e-14)."""
 NARROWEST = 1e-5
 """Scales below this share of the largest count as this share: two arms so narrow are told apart by their means."""
 PRUNE_ABOVE = 24
 """From this number of arms on, NumPy drops arms that cannot matter before the quadrature."""
-_NODES = (np.arange(NODES) + 0.5) / NODES
+_NODES, _FEWER_NODES = ((np.arange(number) + 0.5) / number for number in (NODES, FEWER_NODES))
 
 
 def best_probability(mean: Array, scale: Array, allowed: Array | None = None) -> Array:
@@ -52,13 +52,15 @@ def best_probability(mean: Array, scale: Array, allowed: Array | None = None) ->
         height = xp.where(allowed, bottom - mean, 40.0 * scale)
     if xp is np and height.ndim == 1 and height.shape[0] > PRUNE_ABOVE:
         return _pruned(height, scale)
-    return _race(xp, height, scale)
+    share = _race(xp, height, scale)
+    return share if allowed is None else share * allowed
 
 
 def _pruned(height: np.ndarray, scale: np.ndarray) -> np.ndarray:
     probability = np.zeros_like(height)
     live = np.flatnonzero(height < NEVER * scale)
-    probability[live] = _race(np, height[live], scale[live])
+    if live.size:
+        probability[live] = _race(np, height[live], scale[live])
     return probability
 
 
@@ -67,11 +69,12 @@ def _race(xp: Array, height: Array, scale: Array) -> Array:
     reach = HIGH * scale - height
     stretch = 50.0 / (reach / (scale * scale)).max(axis=-1, keepdims=True)
     step = xp.arcsinh(reach.max(axis=-1, keepdims=True) / stretch)
-    rise = xp.exp(step * _NODES)
+    nodes = _FEWER_NODES if xp is np and step.size == 1 and step[0] < NEAR else _NODES
+    rise = xp.exp(step * nodes)
     fall = 1.0 / rise
     distance = (0.5 * stretch) * (rise - fall)
     score = (distance[..., None, :] + height[..., :, None]) / scale[..., :, None]
-    below = (normal_cdf if xp is np else traced_normal_cdf)(score)
+    below = normal_cdf(score)
     hazard = xp.exp(-0.5 * (score * score)) / below
     mass = below.prod(axis=-2) * (rise + fall)
     share = (hazard @ mass[..., :, None])[..., 0] / scale

@@ -18,7 +18,9 @@ from poolwise.policy.build import wrapper
 
 
 def macro_micro(policy: Policy) -> Policy:
-    """`policy` applied twice, to families and within each. Layers that need the baseline go around it, not inside.
+    """`policy` applied twice, to families and within each.
+
+    Layers that shut arms out belong around it: inside, they judge whole families and the arms of one family apart.
 
     `view.family` says how arms hang together and must be concrete: close over it where a simulator is traced. Raises
     InputError otherwise.
@@ -29,9 +31,11 @@ def macro_micro(policy: Policy) -> Policy:
 def _macro_micro(params: Params, view: View, inner: Policy) -> Array:
     xp = namespace(view.mean)
     index, real, place = _layout(_key(view.family))
-    part = _micro_view(view, index, real)
+    row, column = divmod(xp.asarray(place)[view.baseline], index.shape[1])
+    home = np.arange(len(index))[:, None] == row
+    part = _micro_view(view, index, real)._replace(baseline=xp.where(home, column, -1))
     micro = xp.where(part.allowed, 1.0, 0.0) if index.shape[1] == 1 else inner.probabilities(params, part)
-    macro = inner.probabilities(params, _macro_view(view, part, micro))
+    macro = inner.probabilities(params, _macro_view(view, part, micro)._replace(baseline=row))
     joint = macro[..., :, None] * micro
     return joint.reshape((*joint.shape[:-2], -1))[..., place]
 

@@ -1,26 +1,9 @@
-"""What information is worth: expected gain of a normal, expected regret of the favourite."""
-
-import math
+"""What information is worth."""
 
 import numpy as np
-from jax.scipy.special import ndtr as traced_normal_cdf
-from scipy.special import ndtr
 
 from poolwise.policy.base import Array, View, namespace
-
-
-def normal_cdf(score: Array) -> Array:
-    """P(standard normal < score)."""
-    return ndtr(score) if namespace(score) is np else traced_normal_cdf(score)
-
-
-def expected_gain(difference: Array, scale: Array) -> Array:
-    """E[max(0, X)] of X ~ Normal(difference, scale^2) = scale g(difference / scale), g(z) = phi(z) + z Phi(z)."""
-    xp = namespace(difference)
-    score = xp.clip(difference / scale, -30.0, 30.0)
-    density = xp.exp(-0.5 * score * score) / math.sqrt(2.0 * math.pi)
-    within = scale * xp.maximum(density + score * normal_cdf(score), 0.0)
-    return xp.where(difference > 30.0 * scale, difference, within)
+from poolwise.policy.special import expected_gain
 
 
 def expected_regret(view: View) -> Array:
