@@ -113,4 +113,4 @@ def test_bad_statistics_are_refused(build, message):
 
 
 def test_hyperparameters_survive_json():
-    assert str(from_dict(to_dict(hyper()))) == str(hyper())
+    assert to_dict(from_dict(to_dict(hyper()))) == to_dict(hyper())

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-Array = Any
+from poolwise.arrays import Array
 
 
 class Belief(NamedTuple):

@@ -11,12 +11,13 @@ posterior for few (`tests/posterior/test_bernoulli.py` compares with quadrature)
 arrays serve alike.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import betaln
 
-Array = Any
+from poolwise.arrays import Array
+
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
 
 

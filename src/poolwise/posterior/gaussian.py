@@ -14,13 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from poolwise.arrays import Array
 from poolwise.errors import InputError
 from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.crossed import Cells, marginals, solve, solve_reduced
-from poolwise.posterior.hyper import Hyper, Prior
+from poolwise.posterior.hyper import PRIOR, Hyper, Prior
 from poolwise.posterior.optimise import search
 
-Array = Any
 LARGEST = 1e6
 """Utilities beyond this are refused: their squares would drown every other one."""
 _REDUCE_FROM = 48
@@ -70,7 +70,7 @@ def fit(
     stats: Statistics,
     family: Any = None,
     *,
-    prior: Prior = Prior(),
+    prior: Prior = PRIOR,
     start: np.ndarray | None = None,
     iterations: int = 30,
 ) -> Fit:
@@ -161,8 +161,7 @@ def _beliefs(cells: Cells, hyper: Hyper, family: Array, *, families: int) -> Bel
 def _beliefs_reduced(cells: Cells, hyper: Hyper) -> Belief:
     contexts = cells.count.shape[1]
     tree, (own, informed, coupling) = solve_reduced(cells, hyper)
-    none = jnp.zeros(cells.count.shape[2], dtype=int)
-    mean, covariance = marginals(tree, hyper, none, 0, contexts, 0)
+    mean, covariance = marginals(tree, hyper, jnp.zeros(0), 0, contexts, 0)
     share = coupling / own[:, :, None]
     moved = share @ covariance
     project = informed / own - jnp.einsum("apk,ak->ap", share, mean)

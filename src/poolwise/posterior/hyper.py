@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = Any
+from poolwise.arrays import Array
 
 
 class Tier(NamedTuple):
@@ -41,6 +41,9 @@ class Prior(NamedTuple):
     width: float = 0.7
     noise_width: float = 1.5
     """Of the noise that all families share; that of each family around it is `width`."""
+
+
+PRIOR = Prior()
 
 
 def to_dict(hyper: Hyper) -> dict[str, Any]:

@@ -5,13 +5,9 @@ out, and contributes w e e' to the precision and w y e to the information, e = (
 Where projects are many their effects are integrated out right here: they are diagonal given the rest (Schur).
 """
 
-from typing import Any
-
-import jax.numpy as jnp
-
+from poolwise.arrays import Array, namespace
 from poolwise.posterior.tree import Potential
 
-Array = Any
 _LOG_2PI = 1.8378770664093453
 
 
@@ -26,15 +22,16 @@ def potential(count: Array, mean: Array, deviation: Array, cell: Array, noise: A
 
     deviation: sum of squares around the cell's mean.
     """
+    xp = namespace(count)
     weight, product = weights(count, mean, cell, noise)
-    w, y = jnp.moveaxis(weight, -1, 0), jnp.moveaxis(product, -1, 0)
+    w, y = xp.moveaxis(weight, -1, 0), xp.moveaxis(product, -1, 0)
     contexts, projects = w.sum(1), w.sum(2)
-    top = jnp.concatenate([w.sum((1, 2))[:, None], contexts, projects], 1)
-    corner = jnp.concatenate([contexts[:, :, None] * jnp.eye(w.shape[2]), jnp.swapaxes(w, 1, 2)], 2)
-    bottom = jnp.concatenate([w, projects[:, :, None] * jnp.eye(w.shape[1])], 2)
-    rest = jnp.concatenate([corner, bottom], 1)
-    precision = jnp.concatenate([top[:, None], jnp.concatenate([top[:, 1:, None], rest], 2)], 1)
-    information = jnp.concatenate([y.sum((1, 2))[:, None], y.sum(1), y.sum(2)], 1)
+    top = xp.concatenate([w.sum((1, 2))[:, None], contexts, projects], 1)
+    corner = xp.concatenate([contexts[:, :, None] * xp.eye(w.shape[2]), xp.swapaxes(w, 1, 2)], 2)
+    bottom = xp.concatenate([w, projects[:, :, None] * xp.eye(w.shape[1])], 2)
+    rest = xp.concatenate([corner, bottom], 1)
+    precision = xp.concatenate([top[:, None], xp.concatenate([top[:, 1:, None], rest], 2)], 1)
+    information = xp.concatenate([y.sum((1, 2))[:, None], y.sum(1), y.sum(2)], 1)
     return Potential(precision, information, constant(count, mean, deviation, weight, noise))
 
 
@@ -46,25 +43,27 @@ def reduced(
     Also what brings them back: for every project its precision d (A, P), its information (A, P), and its coupling to
     the kept coordinates (A, P, 1 + C).
     """
+    xp = namespace(count)
     weight, product = weights(count, mean, cell, noise)
-    w, y = jnp.moveaxis(weight, -1, 0), jnp.moveaxis(product, -1, 0)
+    w, y = xp.moveaxis(weight, -1, 0), xp.moveaxis(product, -1, 0)
     own, informed = w.sum(2) + 1 / variance, y.sum(2)
-    coupling = jnp.concatenate([w.sum(2)[:, :, None], w], 2)
-    top = jnp.concatenate([w.sum((1, 2))[:, None], w.sum(1)], 1)
-    square = jnp.concatenate([top[:, 1:, None], w.sum(1)[:, :, None] * jnp.eye(w.shape[2])], 2)
-    precision = jnp.concatenate([top[:, None], square], 1)
+    coupling = xp.concatenate([w.sum(2)[:, :, None], w], 2)
+    top = xp.concatenate([w.sum((1, 2))[:, None], w.sum(1)], 1)
+    square = xp.concatenate([top[:, 1:, None], w.sum(1)[:, :, None] * xp.eye(w.shape[2])], 2)
+    precision = xp.concatenate([top[:, None], square], 1)
     share = coupling / own[:, :, None]
-    precision = precision - jnp.swapaxes(share, 1, 2) @ coupling
-    information = jnp.concatenate([y.sum((1, 2))[:, None], y.sum(1)], 1)
-    information = information - jnp.einsum("apk,ap->ak", share, informed)
-    gained = 0.5 * (informed**2 / own - jnp.log(own * variance)).sum(1)
+    precision = precision - xp.swapaxes(share, 1, 2) @ coupling
+    information = xp.concatenate([y.sum((1, 2))[:, None], y.sum(1)], 1)
+    information = information - xp.einsum("apk,ap->ak", share, informed)
+    gained = 0.5 * (informed**2 / own - xp.log(own * variance)).sum(1)
     total = constant(count, mean, deviation, weight, noise) + gained
     return Potential(precision, information, total), own, informed, coupling
 
 
 def constant(count: Array, mean: Array, deviation: Array, weight: Array, noise: Array) -> Array:
     """(arms,): the part of the log density that does not depend on the effects."""
+    xp = namespace(count)
     seen = count > 0
-    within = -0.5 * (count - 1) * (_LOG_2PI + 2 * jnp.log(noise)) - 0.5 * jnp.log(jnp.where(seen, count, 1.0))
-    between = 0.5 * jnp.log(jnp.where(seen, weight, 1.0)) - 0.5 * _LOG_2PI - 0.5 * weight * mean**2
-    return jnp.where(seen, within - 0.5 * deviation / noise**2 + between, 0.0).sum((0, 1))
+    within = -0.5 * (count - 1) * (_LOG_2PI + 2 * xp.log(noise)) - 0.5 * xp.log(xp.where(seen, count, 1.0))
+    between = 0.5 * xp.log(xp.where(seen, weight, 1.0)) - 0.5 * _LOG_2PI - 0.5 * weight * mean**2
+    return xp.where(seen, within - 0.5 * deviation / noise**2 + between, 0.0).sum((0, 1))

@@ -1,18 +1,18 @@
 """The scales by maximum of the marginal likelihood times weak hyperpriors: L-BFGS in float64, one compiled loop."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from poolwise.arrays import Array
 from poolwise.posterior.crossed import Cells, solve, solve_reduced
 from poolwise.posterior.hyper import Hyper, Prior, Tier
 
-Array = Any
 _SCALES = 10
-"""arm, family and globe: level, context, project; and cell. The globe's level stays at its prior: there is one of it."""
+"""Level, context, project of arm, family and globe, and cell; the globe's level stays at its prior: there is one."""
 
 
 class Search(NamedTuple):

@@ -8,11 +8,9 @@ Potentials multiply by adding. Downwards, v given z has covariance S and mean S 
 section 16; Schur complements written as Gaussian conditioning.) The arrays carry leading batch axes.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax.numpy as jnp
-
-Array = Any
+from poolwise.arrays import Array, namespace
 
 
 class Potential(NamedTuple):
@@ -32,23 +30,25 @@ class Conditional(NamedTuple):
 
 def upward(potential: Potential, variance: Array) -> tuple[Potential, Conditional]:
     """Message to the tier above, and what is needed to come back down. `variance`: (q,) diagonal of D."""
-    identity = jnp.eye(variance.shape[-1])
-    root = jnp.sqrt(variance)
+    xp = namespace(potential.precision)
+    identity = xp.eye(variance.shape[-1])
+    root = xp.sqrt(variance)
     # I + D^1/2 L D^1/2 is well conditioned where D is tiny, as L + D^-1 is not.
     scaled = identity + root[:, None] * potential.precision * root
-    factor = jnp.linalg.cholesky(scaled)
-    inverse = jnp.linalg.inv(scaled)
+    factor = xp.linalg.cholesky(scaled)
+    inverse = xp.linalg.inv(scaled)
     covariance = root[:, None] * inverse * root
-    mean = jnp.einsum("...ij,...j->...i", covariance, potential.information)
-    log_determinant = -2 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+    mean = xp.einsum("...ij,...j->...i", covariance, potential.information)
+    log_determinant = -2 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
     constant = potential.constant + 0.5 * (log_determinant + (mean * potential.information).sum(-1))
     half = (inverse * root) @ potential.precision / root[:, None]
-    precision = 0.5 * (half + jnp.swapaxes(half, -1, -2))
+    precision = 0.5 * (half + xp.swapaxes(half, -1, -2))
     return Potential(precision, mean / variance, constant), Conditional(covariance, mean)
 
 
 def downward(conditional: Conditional, variance: Array, mean: Array, covariance: Array) -> tuple[Array, Array]:
     """Marginal mean and covariance of a tier from those of the tier above."""
+    xp = namespace(mean)
     gain = conditional.covariance / variance
-    spread = gain @ covariance @ jnp.swapaxes(gain, -1, -2)
-    return conditional.mean + jnp.einsum("...ij,...j->...i", gain, mean), conditional.covariance + spread
+    spread = gain @ covariance @ xp.swapaxes(gain, -1, -2)
+    return conditional.mean + xp.einsum("...ij,...j->...i", gain, mean), conditional.covariance + spread

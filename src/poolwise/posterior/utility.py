@@ -9,9 +9,9 @@ with p_ok and E[y | ok] independent given the data (their likelihoods factorise)
 Arrays broadcast; NumPy and JAX alike.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Array = Any
+from poolwise.arrays import Array
 
 
 class Utility(NamedTuple):
