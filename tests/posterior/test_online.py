@@ -5,7 +5,7 @@ import pytest
 
 from poolwise.posterior import gaussian, online
 from poolwise.posterior.gaussian import Statistics
-from tests.posterior.test_gaussian import FAMILY, SHAPE, data, fit_of, hyper
+from tests.posterior.test_gaussian import SHAPE, data, fit_of, hyper
 
 
 @pytest.mark.parametrize("families", [0, 2])
@@ -31,12 +31,11 @@ def test_what_is_shared_is_the_belief_about_a_cell_never_seen_without_its_own_ef
     rows, y = data(2)
     state = online.start(fit, Statistics.of(*rows, y, shape=SHAPE))
     new_project = SHAPE[0] - 1
-    wider = online.query_wider(state, 0, 1)
+    _, wider = online.look(state, 0, 1)
     seen_context = online.query(state, new_project, 1)
     fresh = truth.globe.project**2 + truth.arm.project**2 + truth.cell**2
     np.testing.assert_allclose(seen_context.mean, wider.mean[1], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(seen_context.scale**2, wider.scale[1] ** 2 + fresh, rtol=1e-8)
-    assert (wider.scale[2] <= wider.scale[1] + 1e-12).all() or (wider.scale[2] > 0).all()
 
 
 def test_room_to_grow_changes_nothing():
@@ -60,4 +59,3 @@ def test_a_hundred_thousand_updates_stay_exact():
     belief = online.query(state, 1, 1)
     np.testing.assert_allclose(belief.mean, batch.mean[1, 1], rtol=1e-7)
     np.testing.assert_allclose(belief.scale, batch.scale[1, 1], rtol=1e-7)
-    assert FAMILY.shape == (SHAPE[2],)

@@ -29,6 +29,8 @@ class State(NamedTuple):
     spread: tuple[np.ndarray, ...]
     """(q,) variance of every tier but the last around the one above."""
     family: np.ndarray
+    members: tuple[slice | np.ndarray, ...]
+    """Of every family: its arms, as a slice where they stand together."""
     hyper: Hyper
     cells: Cells
     """[project, context, arm]; rows that no outcome has filled yet are room for new projects and contexts."""
@@ -43,7 +45,15 @@ def start(fit: Fit, stats: Statistics) -> State:
     middle = (tree.family,) if fit.families else ()
     tiers = (fit.hyper.arm, fit.hyper.family)[: 1 + len(middle)]
     spread = tuple(np.asarray(variances(tier, contexts, projects, np)) for tier in tiers)
-    return State((tree.arm, *middle, globe), spread, np.asarray(fit.family), fit.hyper, statistics)
+    family = np.asarray(fit.family)
+    members = tuple(_together(np.flatnonzero(family == one)) for one in range(fit.families))
+    return State((tree.arm, *middle, globe), spread, family, members, fit.hyper, statistics)
+
+
+def _together(rows: np.ndarray) -> slice | np.ndarray:
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def absorb(state: State, project: int, context: int, arm: int, y: float) -> None:
@@ -72,38 +82,45 @@ def absorb(state: State, project: int, context: int, arm: int, y: float) -> None
 
 def query(state: State, project: int, context: int) -> Belief:
     """Belief about theta of every arm in one (project, context): (arms,)."""
-    contexts = state.cells.count.shape[1]
-    at = [0, 1 + context, 1 + contexts + project]
-    moved = state.tiers[0].covariance[:, :, at].sum(2)
-    mean, variance = _downwards(state, moved, moved[:, at].sum(1), state.tiers[0].mean[:, at].sum(1))
-    own = Cells(*(part[project, context] for part in state.cells))
-    return shrink(mean, variance, own, state.hyper)
+    mean, variance = _directions(state, project, context, _HERE)
+    return shrink(mean[0], variance[0], _own(state, project, context), state.hyper)
 
 
-def query_wider(state: State, project: int, context: int) -> Belief:
-    """What the arm's belief shares, (3, arms): with this project elsewhere, with this context elsewhere, with all."""
-    contexts = state.cells.count.shape[1]
-    beliefs = []
-    for at in ([0, 1 + contexts + project], [0, 1 + context], [0]):
-        moved = state.tiers[0].covariance[:, :, at].sum(2)
-        mean, variance = _downwards(state, moved, moved[:, at].sum(1), state.tiers[0].mean[:, at].sum(1))
-        beliefs.append((mean, np.sqrt(variance)))
-    return Belief(*(np.array(part) for part in zip(*beliefs, strict=True)))
+def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
+    """`query`, and what each arm's belief shares, (3, arms): with this project elsewhere, with this context
+    elsewhere, with everything. The effects alone: what a new project or context adds of its own is not in it."""
+    mean, variance = _directions(state, project, context, _HERE_AND_WIDER)
+    here = shrink(mean[0], variance[0], _own(state, project, context), state.hyper)
+    return here, Belief(mean[1:], np.sqrt(variance[1:]))
 
 
-def _downwards(
-    state: State, moved: np.ndarray, variance: np.ndarray, mean: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of directions of every arm, from those given the tier above: (arms,) each."""
+_HERE = np.ones((1, 3))
+_HERE_AND_WIDER = np.array([[1.0, 1, 1], [1, 0, 1], [1, 1, 0], [1, 0, 0]])
+"""Which of (level, context, project) each direction adds up: the cell, then the three wider beliefs."""
+
+
+def _own(state: State, project: int, context: int) -> Cells:
+    return Cells(*(part[project, context] for part in state.cells))
+
+
+def _directions(state: State, project: int, context: int, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior mean and variance of sums of effects of every arm; sums (k, 3) -> (k, arms)."""
+    at = [0, 1 + context, 1 + state.cells.count.shape[1] + project]
+    tier = state.tiers[0]
+    columns = np.moveaxis(tier.covariance[:, at], 1, 0)
+    moved = np.tensordot(sums, columns, 1)
+    mean, variance = sums @ tier.mean[:, at].T, (moved[:, :, at] * sums[:, None]).sum(2)
     for tier, spread in zip(state.tiers[1:], state.spread, strict=True):
         direction = moved / spread
         if len(tier.mean) == 1:
             moved = direction @ tier.covariance[0]
             mean = mean + direction @ tier.mean[0]
         else:
-            moved = np.matmul(tier.covariance[state.family], direction[:, :, None])[:, :, 0]
-            mean = mean + np.einsum("aq,aq->a", tier.mean[state.family], direction)
-        variance = variance + np.einsum("aq,aq->a", moved, direction)
+            moved = np.empty_like(direction)
+            for rows, covariance in zip(state.members, tier.covariance, strict=True):
+                moved[:, rows] = direction[:, rows] @ covariance
+            mean = mean + (tier.mean[state.family] * direction).sum(2)
+        variance = variance + (moved * direction).sum(2)
     return mean, variance
 
 
