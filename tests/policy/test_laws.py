@@ -13,8 +13,10 @@ from poolwise.policy.parse import RULES, WRAPPERS
 from .views import ARMS, FAMILY, MASKS, VIEWS, permuted, traced
 from .views import view as make_view
 
-LAYERS = [*RULES, *(f"{wrapper}({rule})" for wrapper in WRAPPERS for rule in RULES)]
-STACKS = [f"{outer}({inner}(thompson))" for outer, inner in permutations(WRAPPERS, 2)]
+APART = {frozenset({"safe", "paid"}), frozenset({"curious", "adaptive"})}
+"""Layers that read the same constants and so cannot be in one policy."""
+LAYERS = [*RULES, *(f"{w}({r})" for w in WRAPPERS for r in RULES if frozenset({w, r}) not in APART)]
+STACKS = [f"{a}({b}(thompson))" for a, b in permutations(WRAPPERS, 2) if frozenset({a, b}) not in APART]
 SPECS = [*LAYERS, *STACKS]
 TRACED = [*RULES, *(f"{wrapper}(thompson)" for wrapper in WRAPPERS)]
 

@@ -2,9 +2,16 @@
 
 from poolwise.policy.base import Context, Params, Policy, View
 from poolwise.policy.best import best_probability
+from poolwise.policy.budget import budgeted, paid
+from poolwise.policy.coverage import covered
+from poolwise.policy.curiosity import curious
+from poolwise.policy.directed import information_directed
 from poolwise.policy.floor import floored
+from poolwise.policy.gradient import knowledge_gradient
 from poolwise.policy.hierarchy import macro_micro
 from poolwise.policy.parse import parse
+from poolwise.policy.phase import confidence, phase
+from poolwise.policy.regime import adaptive
 from poolwise.policy.rules import epsilon_greedy, greedy, thompson, ucb, uniform
 from poolwise.policy.safety import gated, safe
 
@@ -13,14 +20,23 @@ __all__ = [
     "Params",
     "Policy",
     "View",
+    "adaptive",
     "best_probability",
+    "budgeted",
+    "confidence",
+    "covered",
+    "curious",
     "default",
     "epsilon_greedy",
     "floored",
     "gated",
     "greedy",
+    "information_directed",
+    "knowledge_gradient",
     "macro_micro",
+    "paid",
     "parse",
+    "phase",
     "safe",
     "thompson",
     "ucb",
@@ -30,4 +46,4 @@ __all__ = [
 
 def default() -> Policy:
     """What an engine uses unless told otherwise."""
-    return macro_micro(thompson(temperature=0.5))
+    return macro_micro(knowledge_gradient())

@@ -54,9 +54,10 @@ class View(NamedTuple):
     baseline: int
     """Index of the baseline arm."""
     wider_mean: Array
-    """(2, arms): posterior mean of what this project (row 0) and all projects (row 1) share of the arm."""
+    """(3, arms): posterior mean of what the arm shares with this project elsewhere (row 0), with this context in other
+    projects (row 1), and with everything (row 2)."""
     wider_scale: Array
-    """(2, arms): posterior standard deviation of the same."""
+    """(3, arms): posterior standard deviation of the same."""
     context: Context = Context()
 
 

@@ -1,4 +1,4 @@
-"""Probability that an arm is the best one, without simulation.
+"""Which arm is the best one, and how good it is: probabilities and expectation without simulation.
 
 The maximum of independent normals has the cdf G(x) = prod_j Phi_j(x), and arm i is that maximum with probability
 
@@ -42,41 +42,61 @@ def best_probability(mean: Array, scale: Array, allowed: Array | None = None) ->
     array([0.2398, 0.7602, 0.    ])
     """
     xp = namespace(mean)
-    if allowed is None:
-        scale = xp.maximum(scale, NARROWEST * scale.max(axis=-1, keepdims=True))
-        height = (mean - LOW * scale).max(axis=-1, keepdims=True) - mean
-    else:
-        widest = (scale * allowed).max(axis=-1, keepdims=True)
-        scale = xp.where(allowed, xp.maximum(scale, NARROWEST * widest), 1.0)
-        bottom = xp.where(allowed, mean - LOW * scale, -np.inf).max(axis=-1, keepdims=True)
-        height = xp.where(allowed, bottom - mean, 40.0 * scale)
-    if xp is np and height.ndim == 1 and height.shape[0] > PRUNE_ABOVE:
-        return _pruned(height, scale)
-    share = _race(xp, height, scale)
+    height, scale, _ = _heights(xp, mean, scale, allowed)
+    many = xp is np and height.shape[-1] > PRUNE_ABOVE
+    share = _pruned(height, scale) if many else _race(xp, height, scale)
     return share if allowed is None else share * allowed
 
 
+def expected_best(mean: Array, scale: Array, allowed: Array | None = None) -> Array:
+    """(..., 1): E[max_a theta_a] of independent Normal(mean, scale^2) utilities; arguments as in `best_probability`."""
+    xp = namespace(mean)
+    height, scale, bottom = _heights(xp, mean, scale, allowed)
+    distance, hazard, mass = _densities(xp, height, scale)
+    density = (hazard / scale[..., :, None]).sum(axis=-2) * mass
+    total = density.sum(axis=-1, keepdims=True)
+    return bottom + (density * distance).sum(axis=-1, keepdims=True) / (total + (total == 0))
+
+
+def _heights(xp: Array, mean: Array, scale: Array, allowed: Array | None) -> tuple[Array, Array, Array]:
+    """L minus each arm's mean (40 scales where it is not allowed), usable scales, and L."""
+    if allowed is None:
+        scale = xp.maximum(scale, NARROWEST * scale.max(axis=-1, keepdims=True))
+        bottom = (mean - LOW * scale).max(axis=-1, keepdims=True)
+        return bottom - mean, scale, bottom
+    widest = (scale * allowed).max(axis=-1, keepdims=True)
+    scale = xp.where(allowed, xp.maximum(scale, NARROWEST * widest), 1.0)
+    bottom = xp.where(allowed, mean - LOW * scale, -np.inf).max(axis=-1, keepdims=True)
+    return xp.where(allowed, bottom - mean, 40.0 * scale), scale, bottom
+
+
 def _pruned(height: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    probability = np.zeros_like(height)
-    live = np.flatnonzero(height < NEVER * scale)
+    """The race among the arms that can matter in any row."""
+    probability = np.zeros(np.broadcast_shapes(height.shape, scale.shape))
+    live = np.flatnonzero((height < NEVER * scale).reshape(-1, height.shape[-1]).any(axis=0))
     if live.size:
-        probability[live] = _race(np, height[live], scale[live])
+        probability[..., live] = _race(np, height[..., live], scale[..., live])
     return probability
 
 
 def _race(xp: Array, height: Array, scale: Array) -> Array:
-    """Quadrature over x = L + distance; `height` is L minus the arm's mean, 40 scales where the arm is not allowed."""
+    """Each arm's part of the integral, over their sum."""
+    _, hazard, mass = _densities(xp, height, scale)
+    share = (hazard @ mass[..., :, None])[..., 0] / scale
+    total = share.sum(axis=-1, keepdims=True)
+    return share / (total + (total == 0))
+
+
+def _densities(xp: Array, height: Array, scale: Array) -> tuple[Array, Array, Array]:
+    """Distances of the nodes above L, s_i r_i at each of them, and G times the node's weight."""
     reach = HIGH * scale - height
     stretch = 50.0 / (reach / (scale * scale)).max(axis=-1, keepdims=True)
     step = xp.arcsinh(reach.max(axis=-1, keepdims=True) / stretch)
-    nodes = _FEWER_NODES if xp is np and step.size == 1 and step[0] < NEAR else _NODES
+    nodes = _FEWER_NODES if xp is np and step.max() < NEAR else _NODES
     rise = xp.exp(step * nodes)
     fall = 1.0 / rise
     distance = (0.5 * stretch) * (rise - fall)
     score = (distance[..., None, :] + height[..., :, None]) / scale[..., :, None]
     below = normal_cdf(score)
     hazard = xp.exp(-0.5 * (score * score)) / below
-    mass = below.prod(axis=-2) * (rise + fall)
-    share = (hazard @ mass[..., :, None])[..., 0] / scale
-    total = share.sum(axis=-1, keepdims=True)
-    return share / (total + (total == 0))
+    return distance, hazard, below.prod(axis=-2) * (rise + fall)

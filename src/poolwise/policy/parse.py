@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poolwise.errors import ConfigError
-from poolwise.policy import floor, hierarchy, rules, safety
+from poolwise.policy import budget, coverage, curiosity, directed, floor, gradient, hierarchy, regime, rules, safety
 from poolwise.policy.base import Params, Policy
 
 Constructor = Callable[..., Policy]
@@ -17,12 +17,19 @@ RULES: dict[str, Constructor] = {
     "uniform": rules.uniform,
     "ucb": rules.ucb,
     "epsilon_greedy": rules.epsilon_greedy,
+    "knowledge_gradient": gradient.knowledge_gradient,
+    "information_directed": directed.information_directed,
+    "adaptive": regime.adaptive,
 }
 WRAPPERS: dict[str, Constructor] = {
     "macro_micro": hierarchy.macro_micro,
     "floored": floor.floored,
     "safe": safety.safe,
     "gated": safety.gated,
+    "paid": budget.paid,
+    "budgeted": budget.budgeted,
+    "curious": curiosity.curious,
+    "covered": coverage.covered,
 }
 
 
