@@ -23,6 +23,10 @@ from poolwise.workloads.z3.workload import Limits, Z3Workload
 
 RATES = Path(__file__).parents[1] / "src/poolwise/workloads/z3/rates.json"
 TOO_SLOW = 0.95
+ENOUGH = 6
+"""Runs that a fit needs; a family with fewer of a kind is given its overall line."""
+START = 0.004
+"""Most seconds a solver set-up takes on the smallest goals."""
 
 
 def measure_share(folder: Path, goals: int, part: int, parts: int, multiple: float) -> None:
@@ -30,7 +34,10 @@ def measure_share(folder: Path, goals: int, part: int, parts: int, multiple: flo
     path = folder / f"part{part}.jsonl"
     done = {(r["project"], r["context"], r["number"]) for table in folder.glob("*.jsonl") for r in read_lines(table)}
     todo = [(p, c, n) for n in range(goals) for p in PROJECTS for c in CONTEXTS][part::parts]
-    with Z3Workload(limits=Limits(multiple=multiple), keep=folder / "contradictions") as workload, path.open("a") as out:
+    with (
+        Z3Workload(limits=Limits(multiple=multiple), keep=folder / "contradictions") as workload,
+        path.open("a") as out,
+    ):
         for project, context, number in todo:
             if (project, context, number) not in done:
                 arms = measure_goal(workload, project, context, number)
@@ -62,7 +69,13 @@ def load(folder: Path) -> pd.DataFrame:
     """The raw tables as one row per (goal, arm)."""
     names = ["status", "cost", "wall", "count", "seconds", "baseline_cost", "baseline_wall", "verdict"]
     rows = [
-        {"project": r["project"], "context": r["context"], "number": r["number"], "arm": arm, **dict(zip(names, row, strict=True))}
+        {
+            "project": r["project"],
+            "context": r["context"],
+            "number": r["number"],
+            "arm": arm,
+            **dict(zip(names, row, strict=True)),
+        }
         for path in sorted(folder.glob("*.jsonl"))
         for r in read_lines(path)
         for arm, row in r["arms"].items()
@@ -75,25 +88,26 @@ def load(folder: Path) -> pd.DataFrame:
 
 
 def calibrate(table: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
-    """Least relative squares of seconds = start + rate * count, over the runs that decided their goal."""
+    """seconds = start + rate * count for every family and (project, context), over the runs that decided their goal."""
     decided = table[table["verdict"].isin(["sat", "unsat"])]
-    overall = fit_line(decided)
+    cell = decided["project"] + "/" + decided["context"]
     rates: dict[str, dict[str, list[float]]] = {}
     for family in dict.fromkeys(table["family"]):
-        own = decided[decided["family"] == family]
-        general = fit_line(own) if len(own) >= 8 else overall
-        cells = {context: own[own["context"] == context] for context in CONTEXTS}
-        rates[family] = {context: fit_line(rows) if len(rows) >= 8 else general for context, rows in cells.items()}
+        own = decided["family"] == family
+        general = fit_line(decided[own] if own.sum() >= ENOUGH else decided)
+        rates[family] = {}
+        for name in [f"{project}/{context}" for project in PROJECTS for context in CONTEXTS]:
+            rows = decided[own & (cell == name)]
+            rates[family][name] = fit_line(rows) if len(rows) >= ENOUGH else general
     return rates
 
 
 def fit_line(rows: pd.DataFrame) -> list[float]:
-    """(start, rate), both positive: a grid of starts, each with the rate that makes the median relative error vanish."""
+    """(start, rate) that minimise the mean absolute log error; 0 <= start <= START."""
     seconds, count = rows["seconds"].to_numpy(), np.maximum(rows["count"].to_numpy(), 1)
     best = (np.inf, 0.0, 0.0)
-    for start in np.linspace(0, 0.98 * np.quantile(seconds, 0.1), 40):
-        left = np.maximum(seconds - start, 0.02 * seconds)
-        rate = float(np.exp(np.median(np.log(left / count))))
+    for start in np.linspace(0, min(START, 0.8 * seconds.min()), 16):
+        rate = float(np.exp(np.median(np.log((seconds - start) / count))))
         error = float(np.mean(np.abs(np.log((start + rate * count) / seconds))))
         best = min(best, (error, float(start), rate))
     return [float(f"{best[1]:.4g}"), float(f"{best[2]:.4g}")]
@@ -102,7 +116,9 @@ def fit_line(rows: pd.DataFrame) -> list[float]:
 def summarise(table: pd.DataFrame) -> dict:
     """The figures a learner is to be compared with; geometric means weigh every (project, context) alike."""
     cells = table.groupby(["project", "context", "arm"])[["effort_gain", "wall_gain"]].mean()
-    weights = pd.Series({(p, c): project.weights[c] / len(PROJECTS) for p, project in PROJECTS.items() for c in CONTEXTS})
+    weights = pd.Series(
+        {(p, c): project.weights[c] / len(PROJECTS) for p, project in PROJECTS.items() for c in CONTEXTS}
+    )
     result: dict = {"goals": len(table.groupby(["project", "context", "number"])), "arms": table["arm"].nunique()}
     for name, share in (("alike", weights * 0 + 1 / len(weights)), ("by_frequency", weights)):
         result[name] = {kind: best_arms(cells[f"{kind}_gain"].unstack("arm"), share) for kind in ("effort", "wall")}
@@ -129,7 +145,9 @@ def best_arms(gain: pd.DataFrame, weights: pd.Series) -> dict:
         "per_context": float(np.exp(by_context.max(axis=1).sum())),
         "per_project_context": float(np.exp((gain.max(axis=1) * weights).sum())),
         "context_winners": by_context.idxmax(axis=1).to_dict(),
-        "cells": {f"{p}/{c}": [gain.loc[p, c].idxmax(), round(float(np.exp(gain.loc[p, c].max())), 2)] for p, c in gain.index},
+        "cells": {
+            f"{p}/{c}": [gain.loc[p, c].idxmax(), round(float(np.exp(gain.loc[p, c].max())), 2)] for p, c in gain.index
+        },
     }
 
 
@@ -157,8 +175,10 @@ def show(result: dict) -> None:
         if isinstance(value, dict) and key in ("alike", "by_frequency"):
             for kind, found in value.items():
                 arm, gain = found["best_single"]
-                print(f"{key:13s} {kind:7s} best single {gain:.2f} ({arm})  per context {found['per_context']:.2f}  "
-                      f"per project and context {found['per_project_context']:.2f}")
+                print(
+                    f"{key:13s} {kind:7s} best single {gain:.2f} ({arm})  per context {found['per_context']:.2f}  "
+                    f"per project and context {found['per_project_context']:.2f}"
+                )
         elif key != "versions":
             print(f"{key:26s} {value}")
     for cell, (arm, gain) in result["by_frequency"]["effort"]["cells"].items():
@@ -175,14 +195,20 @@ def main() -> None:
     parser.add_argument("--calibrate", action="store_true", help="write the fitted rates into the package")
     options = parser.parse_args()
     options.raw.mkdir(parents=True, exist_ok=True)
-    shares = [(options.raw, options.goals, part, options.processes, options.multiple) for part in range(options.processes)]
+    shares = [
+        (options.raw, options.goals, part, options.processes, options.multiple) for part in range(options.processes)
+    ]
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         pool.starmap(measure_share, shares)
     table = load(options.raw)
     if options.calibrate:
         RATES.write_text(json.dumps({"z3": metadata.version("z3-solver"), "rates": calibrate(table)}, indent=1) + "\n")
     result = summarise(table)
-    result["versions"] = {"z3-solver": metadata.version("z3-solver"), "python": platform.python_version(), "machine": platform.machine()}
+    result["versions"] = {
+        "z3-solver": metadata.version("z3-solver"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
     show(result)
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
