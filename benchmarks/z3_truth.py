@@ -4,7 +4,7 @@
     python benchmarks/z3_truth.py --raw runs/z3_calibration --goals 6 --calibrate
 
 The raw tables (one line a goal, two worker processes) can be continued after an interruption. `--calibrate` fits
-seconds = start + rate * count for every family and context and writes them into the package.
+seconds = start + rate * count for every family and shape of goals and writes them into the package.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.workloads.z3.arms import space
-from poolwise.workloads.z3.projects import CONTEXTS, PROJECTS
+from poolwise.workloads.z3.projects import CONTEXTS, PROJECTS, SHAPES
 from poolwise.workloads.z3.workload import Limits, Z3Workload
 
 RATES = Path(__file__).parents[1] / "src/poolwise/workloads/z3/rates.json"
@@ -41,7 +41,9 @@ def measure_share(folder: Path, goals: int, part: int, parts: int, multiple: flo
         for project, context, number in todo:
             if (project, context, number) not in done:
                 arms = measure_goal(workload, project, context, number)
-                out.write(json.dumps({"project": project, "context": context, "number": number, "arms": arms}) + "\n")
+                shape = workload.goal(workload.job(project, context, number)).shape
+                row = {"project": project, "context": context, "number": number, "shape": shape, "arms": arms}
+                out.write(json.dumps(row) + "\n")
                 out.flush()
 
 
@@ -52,7 +54,7 @@ def measure_goal(workload: Z3Workload, project: str, context: str, number: int) 
     for arm in workload.space.arms:
         run = workload.solve(job, arm.family, arm.params)
         m = workload.compare(job, arm.id, run, base)
-        own = [run.answer.count, run.answer.wall, m.baseline_cost, m.baseline_wall, run.answer.verdict]
+        own = [run.answer.resources, run.answer.wall, m.baseline_cost, m.baseline_wall, run.answer.verdict]
         rows[arm.id] = [m.status, m.cost, m.wall, *own]
     return rows
 
@@ -70,9 +72,7 @@ def load(folder: Path) -> pd.DataFrame:
     names = ["status", "cost", "wall", "count", "seconds", "baseline_cost", "baseline_wall", "verdict"]
     rows = [
         {
-            "project": r["project"],
-            "context": r["context"],
-            "number": r["number"],
+            **{name: r[name] for name in ("project", "context", "number", "shape")},
             "arm": arm,
             **dict(zip(names, row, strict=True)),
         }
@@ -88,17 +88,14 @@ def load(folder: Path) -> pd.DataFrame:
 
 
 def calibrate(table: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
-    """seconds = start + rate * count for every family and (project, context), over the runs that decided their goal."""
+    """seconds = start + rate * count for every family and shape of goals, over the runs that decided their goal."""
     decided = table[table["verdict"].isin(["sat", "unsat"])]
-    cell = decided["project"] + "/" + decided["context"]
     rates: dict[str, dict[str, list[float]]] = {}
     for family in dict.fromkeys(table["family"]):
-        own = decided["family"] == family
-        general = fit_line(decided[own] if own.sum() >= ENOUGH else decided)
-        rates[family] = {}
-        for name in [f"{project}/{context}" for project in PROJECTS for context in CONTEXTS]:
-            rows = decided[own & (cell == name)]
-            rates[family][name] = fit_line(rows) if len(rows) >= ENOUGH else general
+        own = decided[decided["family"] == family]
+        general = fit_line(own if len(own) >= ENOUGH else decided)
+        cells = {shape: own[own["shape"] == shape] for shape in SHAPES}
+        rates[family] = {shape: fit_line(rows) if len(rows) >= ENOUGH else general for shape, rows in cells.items()}
     return rates
 
 

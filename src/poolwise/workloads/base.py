@@ -33,9 +33,14 @@ class Measurement(NamedTuple):
 class Workload(Protocol):
     """A system under tuning. Close it when done, or use it in a `with` statement."""
 
-    space: ArmSpace
-    projects: Sequence[str]
-    contexts: Sequence[str]
+    @property
+    def space(self) -> ArmSpace: ...
+
+    @property
+    def projects(self) -> Sequence[str]: ...
+
+    @property
+    def contexts(self) -> Sequence[str]: ...
 
     def jobs(self, seed: int, projects: Sequence[str] | None = None) -> Iterator[Job]:
         """The endless stream of jobs of these projects (all by default): a function of its arguments alone."""

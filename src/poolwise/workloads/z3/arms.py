@@ -27,20 +27,35 @@ class Recipe(NamedTuple):
     """True: Z3's default solver, which looks at the goal and picks a strategy; False: the plain SMT core."""
 
 
+SWITCH = Choice([False, True])
+
 FAMILIES = (
     Family("default"),
-    Family("smt", {"relevancy": Choice([0, 2]), "simplex": Choice(["new", "old"]), "delay_units": Choice([False, True])}),
-    Family("search", {"phase": Choice(["caching", "false", "true", "theory"]), "restart": Choice(["inner_outer", "luby", "geometric"])},
-           forbidden=[{"phase": "caching", "restart": "geometric"}]),
-    Family("preprocess", {"step": Choice(["none", "elim_unconstrained", "context", "symmetry", "ite", "cnf"]), "relevancy": Choice([0, 2])}),
-    Family("difference", {"graph": Choice(["sparse", "dense"]), "preprocess": Choice([False, True])}),
-    Family("nonlinear", {"grobner": Choice([False, True]), "tangents": Choice([False, True]), "branching": Choice([False, True]), "relevancy": Choice([0, 2])}),
-    Family("nlsat", {"factor": Choice([False, True]), "preprocess": Choice([False, True])}),
-    Family("bit_blast", {"restart": Choice(["ema", "luby", "geometric"]), "phase": Choice(["caching", "false"]), "aig": Choice([False, True])}),
-    Family("bounded", {"bits": Integer(3, 6), "local_context": Choice([False, True])}),
+    Family("smt", {"relevancy": Choice([0, 2]), "simplex": Choice(["new", "old"]), "delay_units": SWITCH}),
+    Family(
+        "search",
+        {"phase": Choice(["caching", "false", "true"]), "restart": Choice(["luby", "geometric"])},
+    ),
+    Family(
+        "preprocess",
+        {"step": Choice(["none", "context", "symmetry", "ite", "cnf"]), "relevancy": Choice([0, 2])},
+    ),
+    Family("difference", {"graph": Choice(["sparse", "dense"]), "preprocess": SWITCH}),
+    Family(
+        "nonlinear",
+        {"grobner": SWITCH, "branching": SWITCH, "relevancy": Choice([0, 2])},
+        forbidden=[{"grobner": True, "branching": True}],
+    ),
+    Family("nlsat", {"preprocess": SWITCH}),
+    Family("bit_blast", {"restart": Choice(["ema", "luby", "geometric"]), "phase": Choice(["caching", "false"])}),
+    Family("bounded", {"bits": Integer(3, 6)}),
     Family("finite_domain", {"encoding": Choice(["default", "cardinality"])}),
-    Family("sat_smt", {"preprocess": Choice([False, True]), "euf": Choice([False, True])}),
-    Family("quantifier", {"mbqi": Choice([False, True]), "macros": Choice([False, True]), "multi_patterns": Integer(0, 1)}),
+    Family("sat_smt", {"preprocess": SWITCH}),
+    Family(
+        "quantifier",
+        {"mbqi": SWITCH, "macros": SWITCH, "ematching": SWITCH},
+        forbidden=[{"mbqi": False, "ematching": False}, {"mbqi": True, "macros": False, "ematching": True}],
+    ),
     Family("logic", {"name": Choice(["qfauflia", "qflia", "qfnia", "qfbv", "uflra", "lira", "ufbv", "qsat"])}),
 )
 
@@ -68,50 +83,44 @@ def _smt(p: Params) -> Recipe:
 
 
 def _search(p: Params) -> Recipe:
-    phase = {"caching": 3, "false": 0, "true": 1, "theory": 6}[p["phase"]]
-    restart = {"inner_outer": 1, "luby": 2, "geometric": 0}[p["restart"]]
-    return Recipe([], _core(phase_selection=phase, restart_strategy=restart))
+    phase = {"caching": 3, "false": 0, "true": 1}[p["phase"]]
+    return Recipe([], _core(phase_selection=phase, restart_strategy={"luby": 2, "geometric": 0}[p["restart"]]))
 
 
 def _preprocess(p: Params) -> Recipe:
-    step: dict[str, list[Step]] = {
+    steps: dict[str, list[Step]] = {
         "none": SIMPLIFY,
-        "elim_unconstrained": [*SIMPLIFY, ("elim-uncnstr", {})],
         "context": [("simplify", {}), ("ctx-simplify", {})],
         "symmetry": [("symmetry-reduce", {})],
         "ite": [*SIMPLIFY, ("elim-term-ite", {})],
         "cnf": [*SIMPLIFY, ("tseitin-cnf", {})],
     }
-    return Recipe([*step[p["step"]], ("smt", {"auto_config": False, "relevancy": p["relevancy"]})], {})
+    return Recipe([*steps[p["step"]], ("smt", _core(relevancy=p["relevancy"]))], {})
 
 
 def _difference(p: Params) -> Recipe:
-    solver = {"sparse": 1, "dense": 3}[p["graph"]]
-    if p["preprocess"]:
-        return Recipe([*SIMPLIFY, ("smt", {"auto_config": False, "arith.solver": solver})], {})
-    return Recipe([], _core(arith__solver=solver))
+    options = _core(arith__solver={"sparse": 1, "dense": 3}[p["graph"]])
+    return Recipe([*SIMPLIFY, ("smt", options)], {}) if p["preprocess"] else Recipe([], options)
 
 
 def _nonlinear(p: Params) -> Recipe:
-    options = {f"arith.nl.{name}": p[name] for name in ("grobner", "tangents", "branching")}
-    return Recipe([], _core(relevancy=p["relevancy"]) | options)
+    options = _core(arith__nl__grobner=p["grobner"], arith__nl__branching=p["branching"])
+    return Recipe([], options | {"relevancy": p["relevancy"]})
 
 
 def _nlsat(p: Params) -> Recipe:
-    before: list[Step] = [*SIMPLIFY, ("purify-arith", {})] if p["preprocess"] else [("purify-arith", {})]
-    return Recipe([*before, ("nlsat", {"factor": p["factor"]})], {})
+    before = SIMPLIFY if p["preprocess"] else []
+    return Recipe([*before, ("purify-arith", {}), ("nlsat", {})], {})
 
 
 def _bit_blast(p: Params) -> Recipe:
     search = {"restart": p["restart"], "phase": {"caching": "caching", "false": "always_false"}[p["phase"]]}
-    aig: list[Step] = [("aig", {})] if p["aig"] else []
-    return Recipe([*SIMPLIFY, ("card2bv", {}), ("bit-blast", {}), *aig, ("sat", search)], {})
+    return Recipe([*SIMPLIFY, ("card2bv", {}), ("bit-blast", {}), ("sat", search)], {})
 
 
 def _bounded(p: Params) -> Recipe:
-    first: Step = ("simplify", {"local_ctx": True} if p["local_context"] else {})
     blast: list[Step] = [("nla2bv", {"nla2bv_max_bv_size": p["bits"]}), ("bit-blast", {}), ("sat", {})]
-    return Recipe([first, *SIMPLIFY[1:], *blast], {})
+    return Recipe([*SIMPLIFY, *blast], {})
 
 
 def _finite_domain(p: Params) -> Recipe:
@@ -121,13 +130,12 @@ def _finite_domain(p: Params) -> Recipe:
 
 
 def _sat_smt(p: Params) -> Recipe:
-    before: list[Step] = SIMPLIFY if p["preprocess"] else [("simplify", {})]
-    return Recipe([*before, ("sat", {"smt": True, "euf": p["euf"]})], {})
+    before = SIMPLIFY if p["preprocess"] else SIMPLIFY[:1]
+    return Recipe([*before, ("sat", {"smt": True})], {})
 
 
 def _quantifier(p: Params) -> Recipe:
-    options = {"mbqi": p["mbqi"], "macro_finder": p["macros"], "qi.max_multi_patterns": p["multi_patterns"]}
-    return Recipe([], _core() | options)
+    return Recipe([], _core(mbqi=p["mbqi"], macro_finder=p["macros"], ematching=p["ematching"]))
 
 
 RECIPES: dict[str, Callable[[Params], Recipe]] = {

@@ -13,6 +13,8 @@ class Goal(NamedTuple):
     """SMT-LIB 2 declarations and assertions, without `(check-sat)`."""
     expected: Verdict | None = None
     """The verdict that holds by construction, or None where only a solver can tell."""
+    shape: str = ""
+    """Name of its generator."""
 
 
 class Script:

@@ -1,6 +1,6 @@
 """The parent's side of a killable solver: one worker process, limits on time and memory, one answer for every request.
 
-A worker that hangs, crashes or eats its memory is ended and replaced; the request that it had gets an answer that says so.
+A worker that hangs, crashes or eats its memory is ended and replaced; its request gets an answer that says so.
 """
 
 import importlib.util
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
     verdict: str
     """`sat`, `unsat`, `unknown`, `killed` (limit ignored) or `crashed`."""
-    count: int
+    resources: int
     """Z3's resource count; 0 where the worker is gone."""
     wall: float
     """Seconds within Z3, or until the worker was given up."""
@@ -42,21 +42,29 @@ class Solver:
         self.lost = 0
 
     def solve(self, goal: str, recipe: Recipe, *, count_limit: int, seconds: float) -> Answer:
-        """Decide a goal within Z3's resource count (0: no limit) and within wall time, after which the worker is ended."""
+        """Decide a goal within a resource count (0: no limit) and within wall time, after which the worker is ended."""
         request = {"operation": "solve", "goal": goal, "recipe": recipe._asdict(), "count_limit": count_limit}
         answer = self._ask(request | {"timeout_ms": max(1, int(1000 * seconds))}, seconds + GRACE_SECONDS)
+        if "error" in answer:
+            return Answer("unknown", 0, 0.0, answer["error"])
         return Answer(**answer)
 
     def validate(self, recipe: Recipe) -> str | None:
         """Z3's complaint about a recipe with an unknown tactic or parameter, or None."""
         answer = self._ask({"operation": "validate", "recipe": recipe._asdict()}, START_SECONDS)
-        return answer.get("error") or (answer["reason"] if "verdict" in answer else None)
+        return answer["error"] if "error" in answer else answer["reason"]
 
     def close(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+    def __enter__(self) -> "Solver":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         process = self._running()
@@ -100,4 +108,4 @@ def _pipe(pipe: Any) -> Any:
 
 
 def _lost(verdict: str, wall: float, reason: str) -> dict[str, Any]:
-    return {"verdict": verdict, "count": 0, "wall": wall, "reason": reason}
+    return {"verdict": verdict, "resources": 0, "wall": wall, "reason": reason}

@@ -13,6 +13,9 @@ from typing import Any
 
 import z3
 
+LIBRARIES_MB = 1024
+"""Address space for Python and the solver's library, on top of what Z3 itself may allocate."""
+
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
 
@@ -27,23 +30,26 @@ def solve(request: Request) -> Answer:
     solver.set("rlimit", request["count_limit"])
     solver.set("timeout", request["timeout_ms"])
     solver.add(assertions)
-    verdict, reason = "unknown", ""
+    verdict, reason = _check(solver)
+    wall = time.perf_counter() - start
+    return {"verdict": verdict, "resources": resource_count(solver) - before, "wall": wall, "reason": reason}
+
+
+def _check(solver: z3.Solver) -> tuple[str, str]:
     try:
         verdict = str(solver.check())
-        reason = solver.reason_unknown() if verdict == "unknown" else ""
     except z3.Z3Exception as error:
-        reason = str(error)
-    wall = time.perf_counter() - start
-    return {"verdict": verdict, "count": resource_count(solver) - before, "wall": wall, "reason": reason}
+        return "unknown", _words(error)
+    return verdict, solver.reason_unknown() if verdict == "unknown" else ""
 
 
 def validate(request: Request) -> Answer:
-    """Build a recipe without using it: Z3 names the parameter or tactic that it does not know."""
-    try:
-        build(z3.Context(), request["recipe"])
-    except z3.Z3Exception as error:
-        return {"error": str(error).strip()}
-    return {"error": None}
+    """Build a recipe without using it and compare its parameters with those that the solver describes."""
+    solver = build(z3.Context(), request["recipe"])
+    described = solver.param_descrs()
+    known = {described.get_name(place) for place in range(described.size())}
+    unknown = sorted(set(request["recipe"]["params"]) - known)
+    return {"error": f"unknown parameter {unknown[0]}" if unknown else None}
 
 
 def build(context: z3.Context, recipe: Mapping[str, Any]) -> z3.Solver:
@@ -69,7 +75,19 @@ def resource_count(solver: z3.Solver) -> int:
     return int(statistics.get_key_value("rlimit count"))
 
 
+def _words(error: z3.Z3Exception) -> str:
+    return str(error).strip().removeprefix("b'").rstrip("'").replace("\\n", " ").strip()
+
+
 OPERATIONS: dict[str, Callable[[Request], Answer]] = {"solve": solve, "validate": validate}
+
+
+def answer(request: Request) -> Answer:
+    """What was asked for; an input that Z3 refuses is an answer of its own."""
+    try:
+        return OPERATIONS[request["operation"]](request)
+    except z3.Z3Exception as error:
+        return {"error": _words(error)}
 
 
 def serve(memory_mb: int) -> None:
@@ -77,12 +95,11 @@ def serve(memory_mb: int) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     z3.set_param("memory_max_size", memory_mb)
-    hard = 2 * memory_mb * 2**20
+    hard = (memory_mb + LIBRARIES_MB) * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     answers.write("ready\n")
     for line in sys.stdin:
-        request = json.loads(line)
-        answers.write(json.dumps(OPERATIONS[request["operation"]](request)) + "\n")
+        answers.write(json.dumps(answer(json.loads(line))) + "\n")
 
 
 if __name__ == "__main__":

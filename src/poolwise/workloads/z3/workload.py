@@ -1,8 +1,8 @@
 """Z3 as a workload: goals of four projects, decided by the real solver, every arm measured against Z3's default.
 
 Effort is what is optimised: seconds = start + rate * Z3's resource count, which repeats exactly. `start` and `rate` are
-calibrated for every family and context, since counts of different engines are not comparable. Wall time is measured
-beside it.
+calibrated for every family on each shape of goals, since counts of different engines are not comparable. Wall time is
+measured beside it.
 """
 
 import json
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 DECIDED = ("sat", "unsat")
 Rates = Mapping[str, Mapping[str, tuple[float, float]]]
-"""By family and context: seconds to start, seconds per count."""
+"""By family and shape of the goal: seconds to start, seconds per count."""
 
 
 class Limits(NamedTuple):
@@ -143,14 +143,14 @@ class Z3Workload:
         self.close()
 
     def _run(self, job: Job, family: str, params: dict[str, Any], limit: float) -> Solved:
-        start, rate = self.rates[family][job.context]
+        question, built = self.goal(job), recipe(family, params)
+        start, rate = self.rates[family][question.shape]
         count_limit, seconds = max(1, int((limit - start) / rate)), 0.1 + self.limits.wall_factor * limit
-        text, built = self.goal(job).text, recipe(family, params)
-        answer = self.solver.solve(text, built, count_limit=count_limit, seconds=seconds)
-        effort = start + rate * answer.count
+        answer = self.solver.solve(question.text, built, count_limit=count_limit, seconds=seconds)
+        effort = start + rate * answer.resources
         if answer.verdict in DECIDED:
             return Solved("ok", effort, answer)
-        if answer.verdict == "killed" or answer.count >= count_limit or answer.wall >= seconds:
+        if answer.verdict == "killed" or answer.resources >= count_limit or answer.wall >= seconds:
             return Solved("timeout", limit, answer)
         return Solved("failed", min(answer.wall, limit) if answer.verdict == "crashed" else effort, answer)
 

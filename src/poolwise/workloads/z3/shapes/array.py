@@ -40,6 +40,7 @@ def swap_network(rng: Random, size: int, rounds: int, valid: bool) -> Goal:
     """
     script = Script()
     (memory,) = script.declare(MEMORY, "a", 1)
+    script.require(*(within(rng.randint(0, 9), f"(select {memory} {i})", rng.randint(50, 99)) for i in range(size)))
     term = memory
     for step in range(rounds * (size - 1)):
         place = step % (size - 1)

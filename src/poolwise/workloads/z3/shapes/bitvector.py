@@ -1,40 +1,8 @@
-"""Bit-vectors: data-path equivalence, factoring, hashes, overflow checks, calendars."""
+"""Bit-vectors: factoring, hashes, overflow checks, calendars."""
 
-from collections.abc import Callable
 from random import Random
 
 from poolwise.workloads.z3.script import Goal, Script, bits
-
-Rewrite = Callable[[str, str, str], tuple[str, str]]
-
-# Pairs that are equal modulo 2^n (Warren, Hacker's Delight, 2nd edition, chapter 2).
-REWRITES: tuple[Rewrite, ...] = (
-    lambda x, y, one: (f"(bvadd {x} {y})", f"(bvadd (bvxor {x} {y}) (bvshl (bvand {x} {y}) {one}))"),
-    lambda x, y, one: (f"(bvsub {x} {y})", f"(bvsub (bvxor {x} {y}) (bvshl (bvand (bvnot {x}) {y}) {one}))"),
-    lambda x, y, one: (f"(bvor {x} {y})", f"(bvadd (bvand {x} (bvnot {y})) {y})"),
-    lambda x, y, one: (f"(bvxor {x} {y})", f"(bvsub (bvor {x} {y}) (bvand {x} {y}))"),
-    lambda x, y, one: (f"(bvand {x} {y})", f"(bvsub (bvor (bvnot {x}) {y}) (bvnot {x}))"),
-)
-
-
-def datapath(rng: Random, width: int, depth: int, equal: bool) -> Goal:
-    """Two implementations of one random data path. From: equivalence checking after logic synthesis.
-
-    Equal: the outputs cannot differ (unsatisfiable). Else they differ for one input value (satisfiable).
-    """
-    script, one = Script(), bits(1, width)
-    inputs = script.declare(f"(_ BitVec {width})", "a", 4)
-    plain, tricky = list(inputs), list(inputs)
-    for _ in range(depth):
-        first, second = rng.sample(range(4), 2)
-        rewrite = rng.choice(REWRITES)
-        plain[first] = rewrite(plain[first], plain[second], one)[0]
-        tricky[first] = rewrite(tricky[first], tricky[second], one)[1]
-    if not equal:
-        fault = f"(= {inputs[first]} {bits(rng.getrandbits(width), width)})"
-        tricky[first] = f"(ite {fault} (bvadd {tricky[first]} {one}) {tricky[first]})"
-    script.require(f"(distinct {plain[first]} {tricky[first]})")
-    return script.goal("unsat" if equal else "sat")
 
 
 def factoring(rng: Random, width: int, composite: bool) -> Goal:

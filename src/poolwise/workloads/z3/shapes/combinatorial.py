@@ -5,33 +5,20 @@ from random import Random
 from poolwise.workloads.z3.script import Goal, Script, both, call, either, within
 
 
-def colouring(rng: Random, nodes: int, colours: int, density: float, encoding: str, planted: bool) -> Goal:
+def colouring(rng: Random, nodes: int, colours: int, density: float, planted: bool) -> Goal:
     """Colour a conflict graph. From: register allocation, frequency assignment, exam timetables.
 
-    Planted: edges only between the colour classes of a hidden colouring (satisfiable). Else a clique of colours + 1
-    nodes hides in a random graph (unsatisfiable).
+    Planted: edges only between the classes of a hidden colouring (satisfiable). Else a clique of colours + 1 nodes
+    hides in a random graph (unsatisfiable).
     """
-    script = Script()
-    hidden = [rng.randrange(colours) for _ in range(nodes)]
-    names = rng.sample(range(nodes), nodes)
-    edges = {
-        (a, b)
-        for a in range(nodes)
-        for b in range(a)
-        if rng.random() < density and (not planted or hidden[a] != hidden[b])
-    }
+    script, pairs = Script(), [(a, b) for a in range(nodes) for b in range(a)]
+    node = script.declare("Int", "c", nodes)
+    hidden, place = [rng.randrange(colours) for _ in node], rng.sample(range(nodes), nodes)
+    edges = {pair for pair in pairs if rng.random() < density and (not planted or hidden[pair[0]] != hidden[pair[1]])}
     if not planted:
         edges |= {(a, b) for a in range(colours + 1) for b in range(a)}
-    edges_named = sorted((names[a], names[b]) for a, b in edges)
-    if encoding == "int":
-        node = script.declare("Int", "c", nodes)
-        script.require(*(within(0, name, colours - 1) for name in node))
-        script.require(*(f"(distinct {node[a]} {node[b]})" for a, b in edges_named))
-    else:
-        node_colour = [script.declare("Bool", f"c{n}_", colours) for n in range(nodes)]
-        script.require(*(either(row) for row in node_colour))
-        for a, b in edges_named:
-            script.require(*(f"(or (not {x}) (not {y}))" for x, y in zip(node_colour[a], node_colour[b], strict=True)))
+    script.require(*(within(0, name, colours - 1) for name in node))
+    script.require(*(f"(distinct {node[place[a]]} {node[place[b]]})" for a, b in sorted(edges)))
     return script.goal("sat" if planted else "unsat")
 
 
@@ -49,25 +36,18 @@ def latin_square(rng: Random, order: int, holes: float) -> Goal:
     return script.goal("sat")
 
 
-def assignment(rng: Random, items: int, places: int, allowed: float, encoding: str) -> Goal:
+def assignment(rng: Random, items: int, places: int, allowed: float) -> Goal:
     """Give every item a place of its own among the allowed ones. From: pin assignment, crews to trains.
 
-    items > places hides a pigeonhole (unsatisfiable); else a planted assignment exists (satisfiable).
+    items > places: pigeonholes (unsatisfiable); else a planted assignment exists (satisfiable).
     """
     script = Script()
+    at = script.declare("Int", "p", items)
     planted = rng.sample(range(places), min(items, places)) + [0] * max(0, items - places)
-    choice = [sorted({p for p in range(places) if rng.random() < allowed} | {planted[item]}) for item in range(items)]
-    if encoding == "int":
-        at = script.declare("Int", "p", items)
-        script.require(*(either(f"(= {at[item]} {p})" for p in choice[item]) for item in range(items)))
-        script.require(call("distinct", *at))
-    else:
-        at_place = [script.declare("Bool", f"p{item}_", places) for item in range(items)]
-        script.require(*(either(at_place[item][p] for p in choice[item]) for item in range(items)))
-        for place in range(places):
-            column = [at_place[item][place] for item in range(items) if place in choice[item]]
-            if len(column) > 1:
-                script.require(call("(_ at-most 1)", *column))
+    for item, home in enumerate(planted):
+        choice = sorted({place for place in range(places) if rng.random() < allowed} | {home})
+        script.require(either(f"(= {at[item]} {place})" for place in choice))
+    script.require(call("distinct", *at))
     return script.goal("unsat" if items > places else "sat")
 
 

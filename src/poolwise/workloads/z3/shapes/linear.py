@@ -1,5 +1,6 @@
 """Linear arithmetic: orders of tasks, flows, path conditions, Diophantine equations."""
 
+from itertools import pairwise
 from random import Random
 
 from poolwise.workloads.z3.script import Goal, Script, call, either, number, weighted, within
@@ -19,7 +20,7 @@ def job_shop(rng: Random, jobs: int, machines: int, slack: float) -> Goal:
     deadline = int(load * (1 + slack)) if slack < 0 else int(_greedy_makespan(orders, time) * (1 + slack))
     for job, order in enumerate(orders):
         script.require(call(">=", start[job][order[0]], "0"))
-        for before, after in zip(order, order[1:], strict=False):
+        for before, after in pairwise(order):
             script.require(f"(>= (- {start[job][after]} {start[job][before]}) {time[job][before]})")
         script.require(f"(<= {start[job][order[-1]]} {number(deadline - time[job][order[-1]])})")
     for machine in range(machines):

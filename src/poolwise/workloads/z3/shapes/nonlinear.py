@@ -50,7 +50,8 @@ def linkage(rng: Random, joints: int) -> Goal:
     across = up = 0
     script.require(f"(= {x[0]} 0)", f"(= {y[0]} 0)")
     for joint in range(1, joints):
-        width, height, rod = rng.choice([(3, 4, 5), (4, 3, 5), (5, 12, 13), (8, 6, 10), (6, 8, 10)])
+        triple, scale = rng.choice([(3, 4, 5), (4, 3, 5), (5, 12, 13), (12, 5, 13)]), rng.randint(1, 9)
+        width, height, rod = (scale * side for side in triple)
         across, up = across + width, up + rng.choice([-1, 1]) * height
         steps = [f"(- {axis[joint]} {axis[joint - 1]})" for axis in (x, y)]
         script.require(f"(<= (+ (* {steps[0]} {steps[0]}) (* {steps[1]} {steps[1]})) {rod * rod})")
