@@ -23,7 +23,17 @@ from tests.policy.views import view
 
 from poolwise import policy as policies
 
-SPECS = ("thompson", "greedy", "ucb", "epsilon_greedy", "safe(thompson)", "macro_micro(thompson)")
+SPECS = (
+    "floored(safe(covered(curious(thompson))))",
+    "thompson",
+    "greedy",
+    "ucb",
+    "epsilon_greedy",
+    "safe(thompson)",
+    "macro_micro(thompson)",
+    "knowledge_gradient",
+    "farsighted(macro_micro(thompson))",
+)
 
 
 def accuracy(cases: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from poolwise.policy import best_probability
+from poolwise.policy.best import best_probability, expected_best
 
 from . import oracle
 
@@ -45,6 +45,12 @@ def test_dropping_hopeless_arms_changes_nothing():
     mean, scale = draws.normal(size=24), draws.uniform(0.1, 1.0, size=24)
     company = best_probability(np.append(mean, np.full(500, -40.0)), np.append(scale, np.ones(500)))
     np.testing.assert_allclose(company[:24], best_probability(mean, scale), atol=1e-12)
+
+
+def test_the_expected_best_of_equal_arms():
+    """E[max] of n standard normals: n = 2: 1 / sqrt(pi), n = 3: 1.5 / sqrt(pi); of one arm: its mean."""
+    for arms, expected in [(1, 0.0), (2, 1 / np.sqrt(np.pi)), (3, 1.5 / np.sqrt(np.pi))]:
+        np.testing.assert_allclose(expected_best(2.0 + np.zeros(arms), np.ones(arms)), 2 + expected, atol=1e-5)
 
 
 def test_nothing_allowed_gives_nothing():

@@ -13,7 +13,7 @@ from poolwise.policy.parse import RULES, WRAPPERS
 from .views import ARMS, FAMILY, MASKS, VIEWS, permuted, traced
 from .views import view as make_view
 
-APART = {frozenset({"safe", "paid"}), frozenset({"curious", "adaptive"})}
+APART = set(map(frozenset, [("safe", "paid"), ("curious", "adaptive"), ("farsighted", "knowledge_gradient")]))
 """Layers that read the same constants and so cannot be in one policy."""
 LAYERS = [*RULES, *(f"{w}({r})" for w in WRAPPERS for r in RULES if frozenset({w, r}) not in APART)]
 STACKS = [f"{a}({b}(thompson))" for a, b in permutations(WRAPPERS, 2) if frozenset({a, b}) not in APART]

@@ -7,7 +7,7 @@ from poolwise.policy.coverage import covered
 from poolwise.policy.curiosity import curious
 from poolwise.policy.directed import information_directed
 from poolwise.policy.floor import floored
-from poolwise.policy.gradient import knowledge_gradient
+from poolwise.policy.gradient import farsighted, knowledge_gradient
 from poolwise.policy.hierarchy import macro_micro
 from poolwise.policy.parse import parse
 from poolwise.policy.phase import confidence, phase
@@ -28,6 +28,7 @@ __all__ = [
     "curious",
     "default",
     "epsilon_greedy",
+    "farsighted",
     "floored",
     "gated",
     "greedy",
@@ -46,4 +47,4 @@ __all__ = [
 
 def default() -> Policy:
     """What an engine uses unless told otherwise."""
-    return macro_micro(knowledge_gradient())
+    return farsighted(macro_micro(thompson(temperature=0.2)))

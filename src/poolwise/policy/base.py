@@ -54,10 +54,10 @@ class View(NamedTuple):
     baseline: int
     """Index of the baseline arm."""
     wider_mean: Array
-    """(3, arms): posterior mean of what the arm shares with this project elsewhere (row 0), with this context in other
-    projects (row 1), and with everything (row 2)."""
+    """(2, arms): posterior mean of what the arm shares with the rest of this project (row 0), and with this context
+    in other projects (row 1)."""
     wider_scale: Array
-    """(3, arms): posterior standard deviation of the same."""
+    """(2, arms): posterior standard deviation of the same."""
     context: Context = Context()
 
 

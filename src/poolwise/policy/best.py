@@ -65,7 +65,7 @@ def _heights(xp: Array, mean: Array, scale: Array, allowed: Array | None) -> tup
         bottom = (mean - LOW * scale).max(axis=-1, keepdims=True)
         return bottom - mean, scale, bottom
     widest = (scale * allowed).max(axis=-1, keepdims=True)
-    scale = xp.where(allowed, xp.maximum(scale, NARROWEST * widest), 1.0)
+    scale = xp.maximum(scale, NARROWEST * widest)
     bottom = xp.where(allowed, mean - LOW * scale, -np.inf).max(axis=-1, keepdims=True)
     return xp.where(allowed, bottom - mean, 40.0 * scale), scale, bottom
 
@@ -92,8 +92,8 @@ def _densities(xp: Array, height: Array, scale: Array) -> tuple[Array, Array, Ar
     reach = HIGH * scale - height
     stretch = 50.0 / (reach / (scale * scale)).max(axis=-1, keepdims=True)
     step = xp.arcsinh(reach.max(axis=-1, keepdims=True) / stretch)
-    nodes = _FEWER_NODES if xp is np and step.max() < NEAR else _NODES
-    rise = xp.exp(step * nodes)
+    near = xp is np and (step[0] if step.size == 1 else step.max()) < NEAR
+    rise = xp.exp(step * (_FEWER_NODES if near else _NODES))
     fall = 1.0 / rise
     distance = (0.5 * stretch) * (rise - fall)
     score = (distance[..., None, :] + height[..., :, None]) / scale[..., :, None]

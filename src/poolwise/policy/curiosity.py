@@ -18,29 +18,39 @@ def curious(
     variance: float = 0.3,
     frequency: float = 0.2,
     recency: float = 0.1,
-    curiosity_budget: float = 0.2,
+    curiosity_budget: float | None = None,
 ) -> Policy:
-    """The inner policy with every scale raised to scale_a (1 + curiosity score_a), moving a bounded mass.
+    """The inner policy with every scale raised to scale_a (1 + curiosity score_a).
 
         score = scarcity / (1 + count) + variance v / (v + noise^2) + frequency share + recency (1 - exp(-age / MEMORY))
-        p' = p + min(1, curiosity_budget / d) (q - p),   d = total variation distance of p and q
 
-    where p and q are the inner policy's vectors on the view as it is and with raised scales. All four scores lie in
-    [0, 1]; share and age come from `view.context`. Raises ConfigError for a negative weight, or unless
-    0 < curiosity_budget < 1.
+    All four scores lie in [0, 1]; share and age come from `view.context`. With a budget, curiosity moves no more mass
+    than that, for the price of a second row in the inner policy's work:
+
+        p' = p + min(1, curiosity_budget / d) (q - p),   d = total variation distance of p (plain) and q (raised)
+
+    Raises ConfigError for a negative weight, or a budget that is not between 0 and 1.
     """
     weights = {"scarcity": scarcity, "variance": variance, "frequency": frequency, "recency": recency}
     weights = {name: within(name, weight, 0.0, math.inf, ends=True) for name, weight in weights.items()}
     curiosity = within("curiosity", curiosity, 0.0, math.inf, ends=True)
+    if curiosity_budget is None:
+        return wrapper("curious", policy, _curious, curiosity=curiosity, **weights)
     budget = within("curiosity_budget", curiosity_budget, 0.0, 1.0)
-    return wrapper("curious", policy, _curious, curiosity=curiosity, **weights, curiosity_budget=budget)
+    return wrapper("curious", policy, _curious_within, curiosity=curiosity, **weights, curiosity_budget=budget)
 
 
 def _curious(params: Params, view: View, inner: Policy) -> Array:
-    xp = namespace(view.mean)
-    raised = 1.0 + params["curiosity"] * score(params, view)
-    both = doubled(view)
-    plain, wider = inner.probabilities(params, both._replace(scale=xp.stack([view.scale, view.scale * raised])))
+    return inner.probabilities(params, view._replace(scale=_raised(params, view)))
+
+
+def _raised(params: Params, view: View) -> Array:
+    return view.scale * (1.0 + params["curiosity"] * score(params, view))
+
+
+def _curious_within(params: Params, view: View, inner: Policy) -> Array:
+    scales = namespace(view.mean).stack([view.scale, _raised(params, view)])
+    plain, wider = inner.probabilities(params, doubled(view)._replace(scale=scales))
     return blended(plain, wider, params["curiosity_budget"])
 
 

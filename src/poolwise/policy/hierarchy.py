@@ -5,7 +5,7 @@
 The micro level asks the inner policy for p(arm | family) among the arms of one family. The macro level asks the same
 policy to choose between families, where a family is believed to be worth what choosing it is worth: the average of its
 arms under p(arm | family), means and scales alike (errors within a family are taken as shared). So 300 arms of equal
-belief count as much as one of them.
+belief count as much as one of them. With one family, or one arm each, a level has nothing to choose and is left out.
 """
 
 from functools import lru_cache
@@ -31,10 +31,12 @@ def macro_micro(policy: Policy) -> Policy:
 def _macro_micro(params: Params, view: View, inner: Policy) -> Array:
     xp = namespace(view.mean)
     index, real, place = _layout(_key(view.family))
+    if 1 in index.shape:
+        return inner.probabilities(params, view)
     row, column = divmod(xp.asarray(place)[view.baseline], index.shape[1])
     home = np.arange(len(index))[:, None] == row
     part = _micro_view(view, index, real)._replace(baseline=xp.where(home, column, -1))
-    micro = xp.where(part.allowed, 1.0, 0.0) if index.shape[1] == 1 else inner.probabilities(params, part)
+    micro = inner.probabilities(params, part)
     macro = inner.probabilities(params, _macro_view(view, part, micro)._replace(baseline=row))
     joint = macro[..., :, None] * micro
     return joint.reshape((*joint.shape[:-2], -1))[..., place]

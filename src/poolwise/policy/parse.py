@@ -29,6 +29,7 @@ WRAPPERS: dict[str, Constructor] = {
     "paid": budget.paid,
     "budgeted": budget.budgeted,
     "curious": curiosity.curious,
+    "farsighted": gradient.farsighted,
     "covered": coverage.covered,
 }
 
@@ -41,16 +42,22 @@ def parse(spec: str, params: Params | None = None) -> Policy:
     >>> parse("floored(thompson)", {"minimum": 0.02}).params
     {'temperature': 1.0, 'minimum': 0.02}
     """
-    *wrappers, name = _names(spec)
     given = dict(params or {})
-    policy = RULES[name](**_taken(RULES[name], given))
-    for wrapper in reversed(wrappers):
-        policy = WRAPPERS[wrapper](policy, **_taken(WRAPPERS[wrapper], given))
+    policy = layers(spec, given)[-1]
     if unknown := sorted(set(given) - set(policy.params)):
         raise ConfigError(
             f"policy {spec!r} has no constant {unknown[0]!r}; it has {', '.join(policy.params) or 'none'}"
         )
     return policy
+
+
+def layers(spec: str, params: Params) -> list[Policy]:
+    """The rule of a spec alone, then with one, two .. of its wrappers; the whole policy last."""
+    *wrappers, name = _names(spec)
+    found = [RULES[name](**_taken(RULES[name], params))]
+    for wrapper in reversed(wrappers):
+        found.append(WRAPPERS[wrapper](found[-1], **_taken(WRAPPERS[wrapper], params)))
+    return found
 
 
 def _names(spec: str) -> list[str]:

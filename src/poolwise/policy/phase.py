@@ -10,8 +10,8 @@ EARLY, MATURE = 0.5, 0.95
 
 
 def confidence(view: View) -> Array:
-    """(..., 1): P(the favourite is the best arm) under the belief; tied favourites count together."""
-    favourite = argmax_share(view.mean, view.allowed) > 0
+    """(..., 1): P(the favourite is the best arm) under the belief; the average over tied favourites."""
+    favourite = argmax_share(view.mean, view.allowed)
     return (favourite * best_probability(view.mean, view.scale, view.allowed)).sum(axis=-1, keepdims=True)
 
 

@@ -1,5 +1,7 @@
 """A different way of exploring for stable, volatile and rare contexts."""
 
+from functools import partial
+
 from poolwise.policy.base import Array, Params, Policy, View, namespace
 from poolwise.policy.build import rule, within
 from poolwise.policy.curiosity import curious
@@ -7,25 +9,34 @@ from poolwise.policy.phase import unresolved
 from poolwise.policy.rules import epsilon_greedy, thompson
 
 REGIMES = ("rare", "volatile", "stable")
-_PARTS = (curious(thompson()), thompson(), epsilon_greedy())
 
 
-def adaptive(rare: float = 0.05, stable: float = 0.2) -> Policy:
+def adaptive(
+    rare: float = 0.05,
+    stable: float = 0.2,
+    temperature: float = 1.0,
+    epsilon: float = 0.3,
+    boost: float = 0.1,
+    curiosity: float = 1.0,
+) -> Policy:
     """Curiosity for rare contexts, epsilon-greedy for stable ones, Thompson sampling for the rest.
 
         rare:    the context holds less than `rare` of the project's decisions
         stable:  otherwise, where less than `stable` of an outcome's variance is still unknown (`phase.unresolved`)
 
-    The constants of the three are part of `params`. Raises ConfigError unless 0 < rare, stable < 1.
+    The constants of the three keep their meaning; curiosity's weights are the usual ones. Raises ConfigError unless
+    0 < rare, stable < 1, and for constants that the three refuse.
     """
-    constants = {name: value for part in _PARTS for name, value in part.params.items()}
-    rare, stable = within("rare", rare, 0.0, 1.0), within("stable", stable, 0.0, 1.0)
-    return rule("adaptive", _adaptive, **constants, rare=rare, stable=stable)
+    parts = (curious(thompson(temperature), curiosity), thompson(temperature), epsilon_greedy(epsilon, boost))
+    within("rare", rare, 0.0, 1.0)
+    within("stable", stable, 0.0, 1.0)
+    own = {"rare": rare, "stable": stable, "temperature": temperature, "epsilon": epsilon, "boost": boost}
+    return rule("adaptive", partial(_adaptive, parts), **own, curiosity=curiosity)
 
 
-def _adaptive(params: Params, view: View) -> Array:
+def _adaptive(parts: tuple[Policy, ...], params: Params, view: View) -> Array:
     rare, volatile, stable = regimes(params, view)
-    curiosity, matching, greedy = (part.probabilities(params, view) for part in _PARTS)
+    curiosity, matching, greedy = (part.probabilities({**part.params, **params}, view) for part in parts)
     return rare * curiosity + volatile * matching + stable * greedy
 
 

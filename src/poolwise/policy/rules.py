@@ -3,10 +3,10 @@
 import math
 
 from poolwise.policy.base import Array, Params, Policy, View, namespace
-from poolwise.policy.best import best_probability
+from poolwise.policy.best import best_probability, expected_best
 from poolwise.policy.build import rule, within
+from poolwise.policy.phase import confidence
 from poolwise.policy.share import argmax_share, normalised
-from poolwise.policy.value import expected_regret
 
 
 def thompson(temperature: float = 1.0) -> Policy:
@@ -50,8 +50,8 @@ def epsilon_greedy(epsilon: float = 0.3, boost: float = 0.1) -> Policy:
 
         e = min(1, epsilon * (1 - P(favourite is best)) + boost * regret / (regret + noise))
 
-    Both terms come from the posterior, none from a clock or a count: `regret` is the expected regret of the favourite
-    (`value.expected_regret`), `noise` the standard deviation of one of its outcomes. Source: after Tokic, Adaptive
+    Both terms come from the posterior, none from a clock or a count: `regret` is what the favourite is expected to lose
+    to the best arm, E[max theta] - its mean, `noise` the standard deviation of one of its outcomes. Source: after Tokic, Adaptive
     epsilon-greedy exploration (2010). Raises ConfigError unless 0 <= epsilon, boost <= 1.
     """
     epsilon = within("epsilon", epsilon, 0.0, 1.0, ends=True)
@@ -61,10 +61,9 @@ def epsilon_greedy(epsilon: float = 0.3, boost: float = 0.1) -> Policy:
 def _epsilon_greedy(params: Params, view: View) -> Array:
     xp = namespace(view.mean)
     favourite = argmax_share(view.mean, view.allowed)
-    best = best_probability(view.mean, view.scale, view.allowed)
-    doubt = 1.0 - (favourite * best).sum(axis=-1, keepdims=True) / favourite.max(axis=-1, keepdims=True).clip(1e-300)
-    regret = expected_regret(view)
+    top = (favourite * view.mean).sum(axis=-1, keepdims=True)
+    regret = xp.maximum(expected_best(view.mean, view.scale, view.allowed) - top, 0.0)
     noise = (favourite * view.noise).sum(axis=-1, keepdims=True)
     surprise = regret / (regret + noise + (regret + noise == 0))
-    rate = xp.minimum(1.0, params["epsilon"] * doubt + params["boost"] * surprise)
+    rate = xp.minimum(1.0, params["epsilon"] * (1.0 - confidence(view)) + params["boost"] * surprise)
     return (1.0 - rate) * favourite + rate * normalised(1.0 * view.allowed)

@@ -8,16 +8,17 @@ from scipy.special import ndtr
 
 from poolwise.policy.base import Array, namespace
 
+INVERSE_ROOT = 1.0 / math.sqrt(2.0 * math.pi)
+
 
 def normal_cdf(score: Array) -> Array:
     """Phi(score) = P(standard normal < score)."""
     return ndtr(score) if namespace(score) is np else traced_normal_cdf(score)
 
 
-def expected_gain(difference: Array, scale: Array) -> Array:
-    """E[max(0, X)] of X ~ Normal(difference, scale^2) = scale g(difference / scale), g(z) = phi(z) + z Phi(z)."""
-    xp = namespace(difference)
-    score = difference / scale
-    below = -xp.abs(score)
-    tail = xp.exp(-0.5 * below * below) / math.sqrt(2.0 * math.pi) + below * normal_cdf(below)
-    return xp.maximum(difference, 0.0) + scale * xp.maximum(tail, 0.0)
+def expected_excess(gap: Array, scale: Array) -> Array:
+    """E[max(0, X)] of X ~ Normal(-gap, scale^2), gap >= 0: scale (phi(z) - z Phi(-z)), z = gap / scale."""
+    xp = namespace(gap)
+    score = gap / scale
+    excess = xp.exp(-0.5 * (score * score)) * INVERSE_ROOT - score * normal_cdf(-score)
+    return scale * xp.maximum(excess, 0.0)
