@@ -49,13 +49,16 @@ def best_probability(mean: Array, scale: Array, allowed: Array | None = None) ->
 
 
 def expected_best(mean: Array, scale: Array, allowed: Array | None = None) -> Array:
-    """(..., 1): E[max_a theta_a] of independent Normal(mean, scale^2) utilities; arguments as in `best_probability`."""
+    """(..., 1): E[max_a theta_a] = L + integral_L (1 - G(x)) dx of independent normals.
+
+    Arguments as in `best_probability`. Absolute error below 1e-5 of the largest scale; 0 where nothing is allowed.
+    """
     xp = namespace(mean)
     height, scale, bottom = _heights(xp, mean, scale, allowed)
-    distance, hazard, mass = _densities(xp, height, scale)
-    density = (hazard / scale[..., :, None]).sum(axis=-2) * mass
-    total = density.sum(axis=-1, keepdims=True)
-    return bottom + (density * distance).sum(axis=-1, keepdims=True) / (total + (total == 0))
+    score, width, unit = _nodes(xp, height, scale)
+    above = 1.0 - normal_cdf(score).prod(axis=-2)
+    expected = bottom + unit * (above * width).sum(axis=-1, keepdims=True)
+    return expected if allowed is None else xp.where(allowed.any(axis=-1, keepdims=True), expected, 0.0)
 
 
 def _heights(xp: Array, mean: Array, scale: Array, allowed: Array | None) -> tuple[Array, Array, Array]:
@@ -81,22 +84,24 @@ def _pruned(height: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 def _race(xp: Array, height: Array, scale: Array) -> Array:
     """Each arm's part of the integral, over their sum."""
-    _, hazard, mass = _densities(xp, height, scale)
+    score, width, _ = _nodes(xp, height, scale)
+    below = normal_cdf(score)
+    hazard = xp.exp(-0.5 * (score * score)) / below
+    mass = below.prod(axis=-2) * width
     share = (hazard @ mass[..., :, None])[..., 0] / scale
     total = share.sum(axis=-1, keepdims=True)
     return share / (total + (total == 0))
 
 
-def _densities(xp: Array, height: Array, scale: Array) -> tuple[Array, Array, Array]:
-    """Distances of the nodes above L, s_i r_i at each of them, and G times the node's weight."""
+def _nodes(xp: Array, height: Array, scale: Array) -> tuple[Array, Array, Array]:
+    """Standard scores (..., arms, nodes) at the nodes, their widths (..., nodes), and the unit of these (..., 1)."""
     reach = HIGH * scale - height
     stretch = 50.0 / (reach / (scale * scale)).max(axis=-1, keepdims=True)
     step = xp.arcsinh(reach.max(axis=-1, keepdims=True) / stretch)
     near = xp is np and (step[0] if step.size == 1 else step.max()) < NEAR
-    rise = xp.exp(step * (_FEWER_NODES if near else _NODES))
+    nodes = _FEWER_NODES if near else _NODES
+    rise = xp.exp(step * nodes)
     fall = 1.0 / rise
     distance = (0.5 * stretch) * (rise - fall)
     score = (distance[..., None, :] + height[..., :, None]) / scale[..., :, None]
-    below = normal_cdf(score)
-    hazard = xp.exp(-0.5 * (score * score)) / below
-    return distance, hazard, below.prod(axis=-2) * (rise + fall)
+    return score, rise + fall, (0.5 / len(nodes)) * stretch * step

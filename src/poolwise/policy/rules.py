@@ -51,8 +51,8 @@ def epsilon_greedy(epsilon: float = 0.3, boost: float = 0.1) -> Policy:
         e = min(1, epsilon * (1 - P(favourite is best)) + boost * regret / (regret + noise))
 
     Both terms come from the posterior, none from a clock or a count: `regret` is what the favourite is expected to lose
-    to the best arm, E[max theta] - its mean, `noise` the standard deviation of one of its outcomes. Source: after Tokic, Adaptive
-    epsilon-greedy exploration (2010). Raises ConfigError unless 0 <= epsilon, boost <= 1.
+    to the best arm, E[max theta] - its mean, `noise` the standard deviation of one of its outcomes. Source: after
+    Tokic, Adaptive epsilon-greedy exploration (2010). Raises ConfigError unless 0 <= epsilon, boost <= 1.
     """
     epsilon = within("epsilon", epsilon, 0.0, 1.0, ends=True)
     return rule("epsilon_greedy", _epsilon_greedy, epsilon=epsilon, boost=within("boost", boost, 0.0, 1.0, ends=True))
