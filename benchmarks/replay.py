@@ -106,7 +106,7 @@ def run(task: Task) -> tuple[Task, dict[str, Any]]:
 
 
 def outcome(gained: np.ndarray, seconds: float) -> dict[str, Any]:
-    """Mean utility per seed, share of choices at most 5 % worse than the baseline, mean learning curve, seconds a seed."""
+    """Mean utility per seed, share of choices at most 5 % below the baseline, mean learning curve, seconds a seed."""
     parts = np.array_split(gained, min(PARTS, gained.shape[1]), axis=1)
     return {
         "utility": [round(float(one), 6) for one in gained.mean(axis=1)],

@@ -66,9 +66,17 @@ def utility(table: Table) -> np.ndarray:
 
 def take(table: Table, rows: np.ndarray, name: str | None = None) -> Table:
     """The table of some units, in the given order; names and codes stay as they are."""
-    per_unit = ("project", "context", "importance", "reward", "status", "cost", "repeats")
-    chosen = {field: None if getattr(table, field) is None else getattr(table, field)[rows] for field in per_unit}
-    return table._replace(name=name or table.name, units=tuple(table.units[i] for i in rows), **chosen)
+    return table._replace(
+        name=name or table.name,
+        units=tuple(table.units[i] for i in rows),
+        project=table.project[rows],
+        context=table.context[rows],
+        importance=table.importance[rows],
+        reward=table.reward[rows],
+        status=table.status[rows],
+        cost=None if table.cost is None else table.cost[rows],
+        repeats=None if table.repeats is None else table.repeats[rows],
+    )
 
 
 def from_rows(

@@ -1,0 +1,41 @@
+"""Off-policy evaluation: what a policy would have earned, from decisions that another one made and logged.
+
+log = ope.log(reward, action, propensity, evaluation, q_hat=...)      # checked; DataError names row and column
+report = ope.evaluate(log)                                            # every estimator, or a veto with its reason
+gain = ope.compare(log, other_evaluation)                             # paired difference of two policies
+"""
+
+from poolwise.ope.diagnosis import Diagnosis, diagnose
+from poolwise.ope.estimators import ESTIMATORS, Terms, dm, dr, dr_os, ips, sndr, snips, switch_dr
+from poolwise.ope.evaluation import Comparison, Estimate, Evaluation, compare, evaluate
+from poolwise.ope.intervals import METHODS, Interval, interval
+from poolwise.ope.logged import Log, from_obp, log, to_obp, weights
+from poolwise.ope.outcome import cross_fitted
+
+__all__ = [
+    "ESTIMATORS",
+    "METHODS",
+    "Comparison",
+    "Diagnosis",
+    "Estimate",
+    "Evaluation",
+    "Interval",
+    "Log",
+    "Terms",
+    "compare",
+    "cross_fitted",
+    "diagnose",
+    "dm",
+    "dr",
+    "dr_os",
+    "evaluate",
+    "from_obp",
+    "interval",
+    "ips",
+    "log",
+    "sndr",
+    "snips",
+    "switch_dr",
+    "to_obp",
+    "weights",
+]

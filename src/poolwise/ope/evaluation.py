@@ -1,0 +1,94 @@
+"""A policy's value with intervals by every estimator, and the paired difference of two policies, on one log."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.errors import InputError
+from poolwise.ope.diagnosis import Diagnosis, diagnose
+from poolwise.ope.estimators import ESTIMATORS, MODEL_FREE, Terms
+from poolwise.ope.intervals import Method, interval
+from poolwise.ope.logged import Log, log
+
+
+class Estimate(NamedTuple):
+    """One estimator's answer, in the reward's unit."""
+
+    value: float
+    low: float
+    high: float
+    error: float
+    """Standard error."""
+
+
+class Evaluation(NamedTuple):
+    """What a log says about a policy. Vetoed: no estimates, and `diagnosis.veto` says why."""
+
+    diagnosis: Diagnosis
+    logged_value: Estimate
+    """Mean reward of the policy that made the log."""
+    estimates: dict[str, Estimate]
+    confidence: float
+    method: str
+
+
+class Comparison(NamedTuple):
+    """Value of a policy minus that of another, on the same decisions. Vetoed if either is."""
+
+    diagnosis: Diagnosis
+    """Of the policy about which the log says less."""
+    differences: dict[str, Estimate]
+
+
+def evaluate(logged: Log, confidence: float = 0.95, method: Method = "studentised", seed: int = 0) -> Evaluation:
+    """Value of `logged.evaluation` by every estimator that the log allows; the model-free ones without q_hat.
+
+    Raises InputError as `interval` does.
+    """
+    diagnosis = diagnose(logged)
+    on_policy = Terms(float(logged.reward.mean()), logged.reward - logged.reward.mean())
+    found = {} if diagnosis.veto else {name: ESTIMATORS[name](logged) for name in usable(logged)}
+    return Evaluation(
+        diagnosis=diagnosis,
+        logged_value=estimate(on_policy, confidence, method, seed),
+        estimates={name: estimate(terms, confidence, method, seed) for name, terms in found.items()},
+        confidence=confidence,
+        method=method,
+    )
+
+
+def compare(
+    logged: Log, other: np.ndarray, confidence: float = 0.95, method: Method = "studentised", seed: int = 0
+) -> Comparison:
+    """Value of `logged.evaluation` minus the value of `other` (n, arms), with the interval of the paired difference.
+
+    Raises DataError where `other` is no matrix of probabilities of the log's shape.
+    """
+    second = log(logged.reward, logged.action, logged.propensity, other, logged.q_hat, logged.behaviour)
+    diagnoses = [diagnose(logged), diagnose(second)]
+    vetoed = [one for one in diagnoses if one.veto]
+    if vetoed:
+        return Comparison(vetoed[0], {})
+    pairs = {name: (ESTIMATORS[name](logged), ESTIMATORS[name](second)) for name in usable(logged)}
+    return Comparison(
+        min(diagnoses, key=lambda one: one.effective),
+        {name: estimate(difference(*pair), confidence, method, seed) for name, pair in pairs.items()},
+    )
+
+
+def difference(first: Terms, second: Terms) -> Terms:
+    """Terms of a difference: what both estimates share cancels."""
+    if len(first.influence) != len(second.influence):
+        raise InputError("a paired difference needs both policies on the same decisions; evaluate them on one log")
+    return Terms(first.value - second.value, first.influence - second.influence, first.bias - second.bias)
+
+
+def estimate(terms: Terms, confidence: float, method: Method, seed: int) -> Estimate:
+    """Value, bounds and standard error."""
+    low, high = interval(terms, confidence, method, seed=seed)
+    return Estimate(terms.value, low, high, float(terms.influence.std(ddof=1) / np.sqrt(len(terms.influence))))
+
+
+def usable(logged: Log) -> tuple[str, ...]:
+    """Names of the estimators that the log allows."""
+    return MODEL_FREE if logged.q_hat is None else tuple(ESTIMATORS)

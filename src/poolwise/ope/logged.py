@@ -1,0 +1,171 @@
+"""Logged decisions in the form that off-policy estimators need, checked on the way in."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.errors import DataError
+
+TOLERANCE = 1e-6
+"""Rounding that is forgiven in probabilities that should sum to 1 or agree with each other."""
+
+
+class Log(NamedTuple):
+    """n logged decisions and the policy to evaluate on them. Build it with `log`, which checks it."""
+
+    reward: np.ndarray
+    """(n,) what the chosen arm earned."""
+    action: np.ndarray
+    """(n,) int: the chosen arm."""
+    propensity: np.ndarray
+    """(n,) probability in (0, 1] with which the logging policy chose it."""
+    evaluation: np.ndarray
+    """(n, arms) probabilities of the policy to evaluate; rows sum to 1."""
+    q_hat: np.ndarray | None = None
+    """(n, arms) predicted reward of every arm; None where there is no outcome model."""
+    behaviour: np.ndarray | None = None
+    """(n, arms) all probabilities of the logging policy, where they are known."""
+
+
+def log(
+    reward: Any,
+    action: Any,
+    propensity: Any,
+    evaluation: Any,
+    q_hat: Any = None,
+    behaviour: Any = None,
+    executed: Any = None,
+) -> Log:
+    """Arrays -> Log.
+
+    `executed` (n,) int, where known: the arm that really ran; a decision overridden downstream makes its propensity
+    meaningless and is refused. Raises DataError with row and column.
+    """
+    made = Log(
+        np.asarray(reward, float),
+        np.asarray(action),
+        np.asarray(propensity, float),
+        np.asarray(evaluation, float),
+        None if q_hat is None else np.asarray(q_hat, float),
+        None if behaviour is None else np.asarray(behaviour, float),
+    )
+    check_shapes(made)
+    check_rows(made)
+    check_behaviour(made)
+    if executed is not None:
+        other = np.asarray(executed) != made.action
+        refuse(
+            other, "executed", np.asarray(executed), "is not the arm decided; leave out overridden decisions' period"
+        )
+    return made
+
+
+def weights(logged: Log) -> np.ndarray:
+    """(n,) w = evaluation(a) / propensity: how much more often the new policy would have chosen the logged arm."""
+    return logged.evaluation[np.arange(len(logged.action)), logged.action] / logged.propensity
+
+
+def check_shapes(made: Log) -> None:
+    """Refuse arrays that do not fit together."""
+    rows = len(made.reward)
+    if made.evaluation.ndim != 2 or rows == 0:
+        raise DataError(
+            f"evaluation has shape {made.evaluation.shape} for {rows} rewards;"
+            " give (decisions, arms), with one decision at least"
+        )
+    for name in ("reward", "action", "propensity"):
+        if getattr(made, name).shape != (rows,):
+            raise DataError(
+                f"{name} has shape {getattr(made, name).shape}; give one value for each of {rows} decisions"
+            )
+    for name in ("evaluation", "q_hat", "behaviour"):
+        matrix = getattr(made, name)
+        if matrix is not None and matrix.shape != (rows, made.evaluation.shape[1]):
+            raise DataError(
+                f"{name} has shape {matrix.shape}; give ({rows}, {made.evaluation.shape[1]}): decisions x arms"
+            )
+
+
+def check_rows(made: Log) -> None:
+    """Refuse values that no log of a policy can hold."""
+    refuse(~np.isfinite(made.reward), "reward", made.reward, "is not finite; leave out or impute missing outcomes")
+    arms = made.evaluation.shape[1]
+    whole = np.issubdtype(made.action.dtype, np.integer)
+    outside = (made.action < 0) | (made.action >= arms) if whole else np.ones(len(made.action), bool)
+    refuse(outside, "action", made.action, f"is not an arm's index, an integer from 0 to {arms - 1}")
+    wrong = ~((made.propensity > 0) & (made.propensity <= 1))
+    refuse(wrong, "propensity", made.propensity, "is not in (0, 1]; log the probability of the arm that was chosen")
+    check_probabilities(made.evaluation, "evaluation")
+    if made.q_hat is not None:
+        bad = ~np.isfinite(made.q_hat).all(axis=1)
+        refuse(bad, "q_hat", made.q_hat, "is not finite; predict every arm or leave q_hat out")
+
+
+def check_probabilities(matrix: np.ndarray, name: str) -> None:
+    """Refuse rows that are not probability vectors."""
+    bad = ~((matrix >= 0).all(axis=1) & (np.abs(matrix.sum(axis=1) - 1) < TOLERANCE * matrix.shape[1]))
+    refuse(
+        bad, name, matrix.sum(axis=1), "is this row's sum, or an entry is negative; give probabilities that sum to 1"
+    )
+
+
+def check_behaviour(made: Log) -> None:
+    """Refuse propensities that differ from the logging policy's own probabilities."""
+    if made.behaviour is not None:
+        check_probabilities(made.behaviour, "behaviour")
+        stated = made.behaviour[np.arange(len(made.action)), made.action]
+        differs = np.abs(stated - made.propensity) > TOLERANCE + 1e-4 * made.propensity
+        refuse(differs, "propensity", made.propensity, "is not what behaviour says of this arm; log the two together")
+
+
+def refuse(bad: np.ndarray, column: str, values: np.ndarray, why: str) -> None:
+    """Raise DataError at the first bad row, with the number of bad rows."""
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(f"row {row}, column {column}: {values[row]} {why} ({int(bad.sum())} of {len(bad)} rows)")
+
+
+def from_obp(feedback: dict[str, Any], evaluation: Any, q_hat: Any = None) -> Log:
+    """Open Bandit Pipeline's `bandit_feedback` dictionary -> Log.
+
+    `evaluation` and `q_hat` are (n, arms), or obp's (n, arms, positions), of which each row's own position is taken.
+    Raises DataError for a missing key.
+    """
+    for key in ("action", "reward", "pscore"):
+        if feedback.get(key) is None:
+            raise DataError(f"bandit_feedback has no {key!r}; give the dictionary with action, reward and pscore")
+    position = feedback.get("position")
+    behaviour = feedback.get("pi_b")
+    return log(
+        feedback["reward"],
+        np.asarray(feedback["action"]),
+        feedback["pscore"],
+        at_position(evaluation, position),
+        None if q_hat is None else at_position(q_hat, position),
+        None if behaviour is None else at_position(behaviour, position),
+    )
+
+
+def to_obp(logged: Log, context: Any = None) -> dict[str, Any]:
+    """Log -> Open Bandit Pipeline's `bandit_feedback`; its action_dist is `log.evaluation[:, :, None]`."""
+    rows, arms = logged.evaluation.shape
+    return {
+        "n_rounds": rows,
+        "n_actions": arms,
+        "context": np.zeros((rows, 1)) if context is None else np.asarray(context),
+        "action": logged.action,
+        "reward": logged.reward,
+        "position": None,
+        "pscore": logged.propensity,
+        "pi_b": None if logged.behaviour is None else logged.behaviour[:, :, None],
+        "action_context": np.eye(arms, dtype=int),
+    }
+
+
+def at_position(array: Any, position: Any) -> np.ndarray:
+    """(n, arms) of an array that may have a last axis of positions."""
+    array = np.asarray(array, float)
+    if array.ndim == 2:
+        return array
+    rows = np.arange(len(array))
+    return array[rows, :, np.zeros(len(array), int) if position is None else np.asarray(position)]

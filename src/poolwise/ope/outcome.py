@@ -1,0 +1,36 @@
+"""The hierarchical belief as the outcome model of the estimators that need one, cross-fitted."""
+
+from typing import Any
+
+import numpy as np
+
+from poolwise.errors import DataError
+from poolwise.posterior import gaussian
+
+
+def cross_fitted(
+    project: Any, context: Any, action: Any, reward: Any, arms: int, folds: int = 3, seed: int = 0
+) -> np.ndarray:
+    """(n, arms) predicted reward of every arm for every decision, by a belief that did not see the decision.
+
+    `project`, `context` and `action` are (n,) integer codes. The decisions are dealt into `folds` at random; the
+    belief is fitted to all folds but one and read off in that one (Chernozhukov et al. 2018). With folds=1 every
+    decision is predicted from all. Raises DataError where the arrays differ in length or there are fewer decisions
+    than folds.
+    """
+    project, context, action = (np.asarray(one, int) for one in (project, context, action))
+    reward = np.asarray(reward, float)
+    if any(one.shape != reward.shape for one in (project, context, action)):
+        raise DataError("project, context, action and reward differ in length; give one value each for every decision")
+    if not 1 <= folds <= len(reward):
+        raise DataError(f"{folds} folds for {len(reward)} decisions; give between 1 and the number of decisions")
+    shape = (int(project.max()) + 1, int(context.max()) + 1, arms)
+    fold = np.random.default_rng(seed).permutation(len(reward)) % folds
+    q_hat = np.empty((len(reward), arms))
+    for number in range(folds):
+        held = fold == number
+        used = ~held if folds > 1 else held
+        stats = gaussian.Statistics.of(project[used], context[used], action[used], reward[used], shape=shape)
+        belief = gaussian.beliefs(gaussian.fit(stats), stats)
+        q_hat[held] = belief.mean[project[held], context[held]]
+    return q_hat
