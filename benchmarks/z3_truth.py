@@ -1,7 +1,7 @@
 """Every arm on every goal once: what a learner could reach at best on the Z3 workload.
 
     python benchmarks/z3_truth.py --raw runs/z3_truth --json benchmarks/results/z3_truth.json
-    python benchmarks/z3_truth.py --raw runs/z3_calibration --goals 6 --calibrate
+    python benchmarks/z3_truth.py --raw runs/z3_calibration --goals 8 --multiple 6 --calibrate
 
 The raw tables (one line a goal, two worker processes) can be continued after an interruption. `--calibrate` fits
 seconds = start + rate * count for every family and shape of goals and writes them into the package.
@@ -23,7 +23,7 @@ from poolwise.workloads.z3.workload import Limits, Z3Workload
 
 RATES = Path(__file__).parents[1] / "src/poolwise/workloads/z3/rates.json"
 TOO_SLOW = 0.95
-ENOUGH = 6
+ENOUGH = 3
 """Runs that a fit needs; a family with fewer of a kind is given its overall line."""
 START = 0.004
 """Most seconds a solver set-up takes on the smallest goals."""
@@ -48,13 +48,13 @@ def measure_share(folder: Path, goals: int, part: int, parts: int, multiple: flo
 
 
 def measure_goal(workload: Z3Workload, project: str, context: str, number: int) -> dict[str, list]:
-    """By arm: status, cost, wall, count, seconds of its own run, baseline's cost and wall, verdict."""
+    """By arm: status, cost, wall, resource count and processor seconds of its own run, baseline's cost and wall, verdict."""
     job = workload.job(project, context, number)
     base, rows = workload.baseline(job), {}
     for arm in workload.space.arms:
         run = workload.solve(job, arm.family, arm.params)
         m = workload.compare(job, arm.id, run, base)
-        own = [run.answer.resources, run.answer.wall, m.baseline_cost, m.baseline_wall, run.answer.verdict]
+        own = [run.answer.resources, run.answer.cpu, m.baseline_cost, m.baseline_wall, run.answer.verdict]
         rows[arm.id] = [m.status, m.cost, m.wall, *own]
     return rows
 

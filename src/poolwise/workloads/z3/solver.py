@@ -28,6 +28,8 @@ class Answer(NamedTuple):
     """Z3's resource count; 0 where the worker is gone."""
     wall: float
     """Seconds within Z3, or until the worker was given up."""
+    cpu: float
+    """Processor seconds within Z3; 0 where the worker is gone."""
     reason: str
 
 
@@ -46,7 +48,7 @@ class Solver:
         request = {"operation": "solve", "goal": goal, "recipe": recipe._asdict(), "count_limit": count_limit}
         answer = self._ask(request | {"timeout_ms": max(1, int(1000 * seconds))}, seconds + GRACE_SECONDS)
         if "error" in answer:
-            return Answer("unknown", 0, 0.0, answer["error"])
+            return Answer("unknown", 0, 0.0, 0.0, answer["error"])
         return Answer(**answer)
 
     def validate(self, recipe: Recipe) -> str | None:
@@ -108,4 +110,4 @@ def _pipe(pipe: Any) -> Any:
 
 
 def _lost(verdict: str, wall: float, reason: str) -> dict[str, Any]:
-    return {"verdict": verdict, "resources": 0, "wall": wall, "reason": reason}
+    return {"verdict": verdict, "resources": 0, "wall": wall, "cpu": 0.0, "reason": reason}

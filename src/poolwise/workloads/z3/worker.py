@@ -25,14 +25,15 @@ def solve(request: Request) -> Answer:
     context = z3.Context()
     assertions = z3.parse_smt2_string(request["goal"], ctx=context)
     before = resource_count(z3.SimpleSolver(ctx=context))
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     solver = build(context, request["recipe"])
     solver.set("rlimit", request["count_limit"])
     solver.set("timeout", request["timeout_ms"])
     solver.add(assertions)
     verdict, reason = _check(solver)
-    wall = time.perf_counter() - start
-    return {"verdict": verdict, "resources": resource_count(solver) - before, "wall": wall, "reason": reason}
+    wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    used = resource_count(solver) - before
+    return {"verdict": verdict, "resources": used, "wall": wall, "cpu": cpu, "reason": reason}
 
 
 def _check(solver: z3.Solver) -> tuple[str, str]:
