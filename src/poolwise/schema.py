@@ -21,6 +21,7 @@ class Decision(NamedTuple):
     context: str
     family: str
     params: dict[str, Any]
+    """Empty when read back from a store, which keeps the arm's id: `ArmSpace.arm(id).params` has them."""
     arm: str
     """Stable id of the arm, for instance `nlsat(factor=2,seed=1)`."""
     probability: float
@@ -76,3 +77,12 @@ class Snapshot(NamedTuple):
     hyper: dict[str, Any]
     """Hyperparameters by name: JSON numbers and lists."""
     diagnostics: dict[str, Any]
+
+
+def family_of(arm: str) -> str:
+    """The family that an arm's id names.
+
+    >>> family_of("nlsat(factor=2,seed=1)")
+    'nlsat'
+    """
+    return arm.partition("(")[0]

@@ -27,7 +27,7 @@ class Catalogue:
         self.columns = np.array([self.arm[key] for key in self.ids])
         """(active arms,): index of every offered arm among the known ones."""
         described = _described(self.known, [*map(ArmSpace.from_dict, spaces), space])
-        families = [arm.family for arm, _ in described]
+        families = self.known_names = [arm.family for arm, _ in described]
         self.families = list(dict.fromkeys(families))
         self.known_family = np.array([self.families.index(name) for name in families])
         """(known arms,): index of the family."""

@@ -29,7 +29,7 @@ from poolwise.policy.base import Policy, View
 from poolwise.schema import Decision, LoggedView, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store import open_store
-from poolwise.store.base import DecisionColumns, OutcomeColumns, Store
+from poolwise.store.base import DecisionColumns, Store
 
 _BLOCK = 1024
 """Decision ids are reserved so many at a time."""
@@ -133,7 +133,7 @@ class Engine:
                 return False
             project, context, arm = self._open.pop(id, None) or self._catalogue.cell_of(self.store.decision(id))
             self._uses.observed(project, context, np.nan if baseline_cost is None else baseline_cost)
-            self._live.add(id, project, context, arm, outcome.utility)
+            self._live.add(id, project, context, arm, outcome.utility, status)
             return True
 
     def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> DecisionColumns:
@@ -164,9 +164,8 @@ class Engine:
             ids, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status
         )
         with self._lock:
-            before = self.store.counts()["outcomes"]
             verdict = self.store.append_outcomes(columns)
-            self._learn(self.store.outcomes(after=before))
+            self._learn_stored()
             return verdict
 
     def refit(self) -> Snapshot:
@@ -177,7 +176,7 @@ class Engine:
     def refresh(self) -> int:
         """Learn what other processes have written to the same store since; returns the number of new outcomes."""
         with self._lock:
-            return self._learn(self._live.unseen(self.store.outcomes(after=self._live.read)))
+            return self._learn_stored()
 
     def beliefs(self) -> pd.DataFrame:
         """project, context, family, arm, mean, sd, low, high (90 % interval), n: a row for every known cell."""
@@ -185,7 +184,7 @@ class Engine:
             return tables.beliefs(self._live, self._catalogue)
 
     def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
-        """Why a decision was made, from its logged view; with `replay` it is computed again and compared bit for bit."""
+        """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
         with self._lock:
             return explain.explain(self.store, id, replay=replay)
 
@@ -257,9 +256,12 @@ class Engine:
         made = self.store.decisions()
         for (p, c), count in tables.counted(made.project, made.context):
             self._uses.decided(p, c, count)
-        self._learn(self.store.outcomes())
+        self._learn_stored()
 
-    def _learn(self, new: OutcomeColumns) -> int:
+    def _learn_stored(self) -> int:
+        new = self._live.fresh(self.store.outcomes(after=self._live.read))
         for (p, c), count, cost in tables.costs(new):
             self._uses.observed(p, c, cost, count)
-        return self._live.add_many(new)
+        if len(new.decision):
+            self._live.add_many(new)
+        return len(new.decision)

@@ -77,6 +77,8 @@ def _sentences(decision: Decision, logged: LoggedView, k: int) -> list[str]:
         f"It was believed to run at {belief['speed_up']:.2f} times the baseline's speed here "
         f"(90 % interval {low:.2f} to {high:.2f}).",
         f"That rests on {own} outcome{'' if own == 1 else 's'} of its own in this context of this project; "
-        f"elsewhere in the project it stands at {math.exp(wider[0]):.2f}, over all projects at {math.exp(wider[1]):.2f}.",
-        f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were open, and {logged.outcomes} outcomes were known.",
+        f"elsewhere in the project it stands at {math.exp(wider[0]):.2f}, in this context of other projects at "
+        f"{math.exp(wider[1]):.2f}.",
+        f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were open; "
+        f"{logged.outcomes} outcomes were known in all.",
     ]

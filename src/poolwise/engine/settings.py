@@ -1,7 +1,10 @@
 """What the engine's owner may set; every value has a default that is meant to be right."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from poolwise.errors import ConfigError
 
@@ -13,6 +16,9 @@ class Settings(NamedTuple):
     """Utility of a failure; one whose measured cost is even worse gets what its cost says."""
     utility_limit: float = 5.0
     """The belief sees utilities clipped to +- this (e^5 = 148 times); the store keeps what was measured."""
+    domain_priors: tuple[tuple[str, float, float], ...] = ()
+    """(family, a, b): as if `a` successes and `b` failures of the family had been seen; others get `usual_success`."""
+    usual_success: tuple[float, float] = (3.0, 0.6)
     outcome_timeout: float | None = None
     """A decision without an outcome after so many seconds counts as a failure until its outcome arrives."""
     reestimate_every: tuple[tuple[int, int], ...] = ((100, 10), (2_000, 50))
@@ -32,9 +38,17 @@ class Settings(NamedTuple):
             raise ConfigError(f"outcome_timeout {self.outcome_timeout} must be positive, or left out for none")
         if self.horizon is not None and not self.horizon >= 1:
             raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
+        pairs = [(a, b) for _, a, b in self.domain_priors] + [self.usual_success]
+        if not all(0 < number < math.inf for pair in pairs for number in pair):
+            raise ConfigError(f"domain priors {self.domain_priors} need pseudo-counts above 0, for instance (3, 1)")
         if any(limit <= 0 or every <= 0 for limit, every in self.reestimate_every):
             raise ConfigError(f"reestimate_every {self.reestimate_every} must hold pairs of positive counts")
         return self
+
+    def success_prior(self, families: Sequence[str]) -> np.ndarray:
+        """(arms, 2) pseudo-counts of success and failure, for the family of every arm."""
+        stated = {family: (a, b) for family, a, b in self.domain_priors}
+        return np.array([stated.get(family, self.usual_success) for family in families], dtype=np.float64)
 
     def due(self, outcomes: int, last: int) -> bool:
         """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`."""

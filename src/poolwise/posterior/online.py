@@ -87,16 +87,16 @@ def query(state: State, project: int, context: int) -> Belief:
 
 
 def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
-    """`query`, and what each arm's belief shares, (3, arms): with this project elsewhere, with this context
-    elsewhere, with everything. The effects alone: what a new project or context adds of its own is not in it."""
+    """`query`, and what each arm's belief shares, (2, arms): with the rest of this project, with this context in other
+    projects. The effects alone: what another project or context adds of its own is not in it."""
     mean, variance = _directions(state, project, context, _HERE_AND_WIDER)
     here = shrink(mean[0], variance[0], _own(state, project, context), state.hyper)
     return here, Belief(mean[1:], np.sqrt(variance[1:]))
 
 
 _HERE = np.ones((1, 3))
-_HERE_AND_WIDER = np.array([[1.0, 1, 1], [1, 0, 1], [1, 1, 0], [1, 0, 0]])
-"""Which of (level, context, project) each direction adds up: the cell, then the three wider beliefs."""
+_HERE_AND_WIDER = np.array([[1.0, 1, 1], [1, 0, 1], [1, 1, 0]])
+"""Which of (level, context, project) each direction adds up: the cell, then the wider beliefs."""
 
 
 def _own(state: State, project: int, context: int) -> Cells:

@@ -4,12 +4,12 @@ A store knows names, numbers and bytes; it never knows what arrays mean. Everyth
 (survives `kill -9` of the writer) and visible to readers when the call returns, or none of it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from poolwise.schema import Decision, LoggedView, Outcome, Snapshot
+from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot
 
 
 class DecisionColumns(NamedTuple):
@@ -44,6 +44,46 @@ class OutcomeColumns(NamedTuple):
     time: np.ndarray
 
 
+NEW, REPEATED, CONFLICTING, UNKNOWN = range(4)
+"""Verdicts on an outcome."""
+
+
+def same_outcome(earlier: Outcome, later: Outcome) -> bool:
+    """Whether two outcomes of one decision report the same; when they were reported does not matter."""
+    return earlier[:5] == later[:5]
+
+
+def conflict(earlier: Outcome, later: Outcome) -> str:
+    """The message of a ConflictingOutcome."""
+    return (
+        f"decision {later.decision} has the outcome {earlier.status} {earlier.utility:.4g} already; "
+        f"{later.status} {later.utility:.4g} was not learned: report each decision once"
+    )
+
+
+def missing(decision: int) -> str:
+    """The message of an UnknownDecision."""
+    return f"decision {decision} is not in this store: pass the `id` that `decide` returned"
+
+
+def rows_of(outcomes: OutcomeColumns) -> Iterator[Outcome]:
+    """Columns as single outcomes."""
+    columns = (
+        outcomes.decision,
+        outcomes.status,
+        outcomes.utility,
+        outcomes.cost,
+        outcomes.baseline_cost,
+        outcomes.time,
+    )
+    for id, status, utility, cost, baseline, time in zip(*(column.tolist() for column in columns), strict=True):
+        yield Outcome(id, STATUSES[status], utility, _known(cost), _known(baseline), time)
+
+
+def _known(cost: float) -> float | None:
+    return None if cost != cost else cost
+
+
 class Store(Protocol):
     """Append-only log. Names (`project`, `context`, `arm`, `job`, `reason`) are interned: same name, same index."""
 
@@ -55,7 +95,7 @@ class Store(Protocol):
         ...
 
     def intern(self, kind: str, names: Sequence[str]) -> np.ndarray:
-        """Indices of names, new ones appended durably. Arms carry their description through `add_arms`."""
+        """Indices of names, new ones appended durably."""
         ...
 
     def names(self, kind: str) -> list[str]:

@@ -1,0 +1,6 @@
+"""The engine: decide, observe, refit."""
+
+from poolwise.engine.engine import Engine
+from poolwise.engine.settings import Settings
+
+__all__ = ["Engine", "Settings"]

@@ -1,0 +1,104 @@
+"""The belief that serves: fed from the store and from this process, its scales estimated again on a schedule."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.settings import Settings
+from poolwise.posterior.joint import Joint, Look, prior_scales, restored, to_dict
+from poolwise.schema import STATUSES, Snapshot
+from poolwise.store.base import OutcomeColumns, Store
+
+_OK = STATUSES.index("ok")
+
+
+class Live:
+    """A `Joint` belief with its bookkeeping: which outcomes it has seen, which snapshot it serves from."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
+        self._store, self._catalogue, self._settings = store, catalogue, settings
+        self.version, self.read = 0, 0
+        self._ahead: set[int] = set()
+        served = [snapshot for snapshot in store.snapshots() if snapshot.status == "serving"]
+        self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
+        scales = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
+        if served:
+            scales = restored(served[-1].hyper, scales)
+        self._joint = Joint(
+            scales,
+            settings.failure_utility,
+            projects=catalogue.size("project"),
+            contexts=catalogue.size("context"),
+        )
+
+    @property
+    def outcomes(self) -> int:
+        """How many outcomes the belief rests on."""
+        return self._joint.outcomes
+
+    def look(self, project: int, context: int) -> Look:
+        """What is believed now about the offered arms."""
+        arms = self._catalogue.columns
+        return Look(*(part[..., arms] for part in self._joint.look(project, context)))
+
+    def add(self, decision: int, project: int, context: int, arm: int, utility: float, status: str) -> None:
+        """Learn one outcome that this process has just stored, and estimate the scales again when that is due."""
+        self._ahead.add(decision)
+        self._joint.learn(project, context, arm, self._clipped(utility), status == "ok")
+        self.version += 1
+        self._reestimate_when_due()
+
+    def fresh(self, stored: OutcomeColumns) -> OutcomeColumns:
+        """Of outcomes read from the store, those that `add` has not learned already. Each is to be passed but once."""
+        self.read += len(stored.decision)
+        known = np.isin(stored.decision, np.fromiter(self._ahead, np.int64, len(self._ahead)))
+        self._ahead -= set(stored.decision[known].tolist())
+        return OutcomeColumns(*(column[~known] for column in stored))
+
+    def add_many(self, new: OutcomeColumns) -> None:
+        """Learn outcomes in the order of the store."""
+        columns = (new.project, new.context, new.arm, self._clipped(new.utility), new.status == _OK)
+        self._joint.learn_many(*columns)
+        self.version += 1
+        self._reestimate_when_due()
+
+    def reestimate(self, reason: str) -> Snapshot:
+        """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""
+        began = time.perf_counter()
+        fit = self._joint.reestimate()
+        found = np.isfinite(fit.log_evidence)
+        diagnostics = {
+            "log_evidence": fit.log_evidence if found else None,
+            "iterations": fit.iterations,
+            "converged": fit.converged,
+            "seconds": time.perf_counter() - began,
+        }
+        snapshot = Snapshot(
+            id=0,
+            time=time.time(),
+            parent=self.snapshot or None,
+            method="fast",
+            status="serving" if found else "rejected",
+            reason=reason if found else f"{reason}: the marginal likelihood was not finite",
+            outcomes=self.outcomes,
+            hyper=to_dict(self._joint.scales),
+            diagnostics=diagnostics,
+        )
+        number = self._store.append_snapshot(snapshot)
+        self.snapshot = number if found else self.snapshot
+        self.estimated = self.outcomes
+        self.version += 1
+        return snapshot._replace(id=number)
+
+    def status(self) -> dict[str, Any]:
+        return {"snapshot": self.snapshot, "learned": self.outcomes, "estimated_from": self.estimated}
+
+    def _reestimate_when_due(self) -> None:
+        if self._settings.due(self.outcomes, self.estimated):
+            self.reestimate("on schedule")
+
+    def _clipped(self, utility: Any) -> Any:
+        limit = self._settings.utility_limit
+        return min(max(utility, -limit), limit) if isinstance(utility, float) else np.clip(utility, -limit, limit)

@@ -1,0 +1,169 @@
+"""The whole belief of an engine: success (Bernoulli) and utility given success (Gaussian), current after every outcome.
+
+Holds arrays with room to grow; knows indices, never names. One early failure must not shut out a fast arm, so a
+failure teaches the chance of success and the utility of failing, and leaves the speed given success as it was.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.posterior import bernoulli, gaussian, hyper, online
+from poolwise.posterior.gaussian import Fit, Statistics
+from poolwise.posterior.utility import join
+
+_ROOM = 4
+"""Rows for new projects and contexts are added so many at a time at least."""
+_FAILURES = 2.0
+"""Pseudo-count of the stated utility of a failure in the mean over an arm's failures."""
+
+
+class Look(NamedTuple):
+    """The belief about every arm in one (project, context): (arms,); the wider ones (2, arms), see `online.look`."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    noise: np.ndarray
+    count: np.ndarray
+    wider_mean: np.ndarray
+    wider_scale: np.ndarray
+
+
+class Scales(NamedTuple):
+    """Everything that is estimated rather than counted."""
+
+    gaussian: Fit
+    success: bernoulli.Hyper
+
+
+def prior_scales(family: np.ndarray, success_prior: np.ndarray, prior: hyper.Prior = hyper.PRIOR) -> Scales:
+    """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure.
+
+    Where every arm is a family of its own there is no tier of families.
+    """
+    arms = len(family)
+    families = int(family.max()) + 1 if len(set(family.tolist())) < arms else 0
+    median = prior.median._replace(noise=np.full(arms, prior.median.noise))
+    index = np.asarray(family) if families else np.arange(arms)
+    return Scales(Fit(median, index, families, False, 0.0, 0, True, np.zeros(0)), bernoulli.Hyper(success_prior))
+
+
+class Joint:
+    """Mutable shell over the pure posterior; not safe to share between threads without a lock."""
+
+    def __init__(self, scales: Scales, failure_utility: float, *, projects: int = 1, contexts: int = 1) -> None:
+        self.scales, self.outcomes = scales, 0
+        arms = len(scales.gaussian.family)
+        shape = (_rounded(projects), _rounded(contexts), arms)
+        empty = Statistics(*(np.zeros(shape) for _ in range(3)))
+        self._evidence = bernoulli.gather(scales.success, empty.count, empty.count)
+        self._failures = np.array([np.full(arms, _FAILURES), np.full(arms, _FAILURES * failure_utility)])
+        self._state = online.start(scales.gaussian, empty)
+
+    def look(self, project: int, context: int) -> Look:
+        """What is believed now. Projects and contexts need no outcome to be looked at."""
+        self.make_room(project, context)
+        fit, failed = self.scales.gaussian, self._failures[1] / self._failures[0]
+        here, wider = online.look(self._state, project, context)
+        chance = bernoulli.query(self.scales.success, self._evidence, project, context)
+        now = join(chance.mean, chance.scale, here.mean, here.scale, fit.hyper.noise, failed)
+        shared = join(chance.mean, chance.scale, wider.mean, wider.scale, fit.hyper.noise, failed)
+        count = self._evidence.cell[0, project, context].copy()
+        return Look(now.mean, now.scale, now.noise, count, shared.mean, shared.scale)
+
+    def learn(self, project: int, context: int, arm: int, utility: float, ok: bool) -> None:
+        """One outcome; the belief about every cell that borrows from it is current afterwards."""
+        self.make_room(project, context)
+        bernoulli.absorb(self.scales.success, self._evidence, project, context, arm, float(ok))
+        self.outcomes += 1
+        if ok:
+            online.absorb(self._state, project, context, arm, utility)
+        else:
+            self._failures[:, arm] += 1.0, utility
+
+    def learn_many(
+        self, project: np.ndarray, context: np.ndarray, arm: np.ndarray, utility: np.ndarray, ok: np.ndarray
+    ) -> None:
+        """Many outcomes in their order; a few are absorbed one by one, many in one pass over the statistics."""
+        if len(arm) <= 64:
+            for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok)), strict=True):
+                self.learn(*row)
+            return
+        self.make_room(int(project.max()), int(context.max()))
+        outcomes, successes = self._evidence.cell
+        np.add.at(outcomes, (project, context, arm), 1.0)
+        np.add.at(successes, (project, context, arm), ok.astype(float))
+        np.add.at(self._failures, (slice(None), arm[~ok]), np.stack([np.ones((~ok).sum()), utility[~ok]]))
+        self.outcomes += len(arm)
+        new = Statistics.of(project[ok], context[ok], arm[ok], utility[ok], shape=outcomes.shape)
+        self._restart(Statistics(*(a + b for a, b in zip(self.statistics(), new, strict=True))))
+
+    def forget(self, project: int, context: int, arm: int, utility: float, ok: bool) -> None:
+        """Take one outcome back: the exact opposite of `learn`, for outcomes that were assumed and then arrived."""
+        self.outcomes -= 1
+        self._evidence.cell[:, project, context, arm] -= 1.0, float(ok)
+        stats = self.statistics()
+        if ok:
+            for part, power in zip(stats, range(3), strict=True):
+                part[project, context, arm] -= utility**power
+        else:
+            self._failures[:, arm] -= 1.0, utility
+        self._restart(stats)
+
+    def reestimate(self) -> Fit:
+        """All scales and concentrations from all statistics; they serve from now on."""
+        stats, cell, old = self.statistics(), self._evidence.cell, self.scales
+        families = old.gaussian.family if old.gaussian.families else None
+        fit = gaussian.fit(stats, families, start=old.gaussian.coordinates)
+        if not fit.converged and len(old.gaussian.coordinates):
+            afresh = gaussian.fit(stats, families)
+            fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
+        if not np.isfinite(fit.log_evidence):
+            return fit
+        self.scales = Scales(fit, bernoulli.fit(cell[0], cell[1], old.success.prior))
+        self._restart(stats)
+        return fit
+
+    def statistics(self) -> Statistics:
+        """Of the successful outcomes, with room for projects and contexts to come."""
+        count, mean, deviation = self._state.cells
+        return Statistics(count.copy(), count * mean, deviation + count * mean**2)
+
+    def make_room(self, project: int, context: int) -> None:
+        """Let these indices exist; nothing that is believed changes."""
+        projects, contexts, _ = self._state.cells.count.shape
+        if project < projects and context < contexts:
+            return
+        wider = (_rounded(max(project + 1, projects)), _rounded(max(context + 1, contexts)))
+        pad = ((0, wider[0] - projects), (0, wider[1] - contexts), (0, 0))
+        cell = np.pad(self._evidence.cell, ((0, 0), *pad))
+        self._evidence = self._evidence._replace(cell=cell)
+        self._restart(Statistics(*(np.pad(part, pad) for part in self.statistics())))
+
+    def _restart(self, stats: Statistics) -> None:
+        self._evidence = bernoulli.gather(self.scales.success, *self._evidence.cell)
+        self._state = online.start(self.scales.gaussian, stats)
+
+
+def to_dict(scales: Scales) -> dict[str, Any]:
+    """JSON numbers and lists of what was estimated."""
+    success = scales.success
+    return {
+        "gaussian": hyper.to_dict(scales.gaussian.hyper),
+        "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
+        "success": [float(success.kappa_context), float(success.kappa_cell)],
+    }
+
+
+def restored(body: dict[str, Any], start: Scales) -> Scales:
+    """Scales from `to_dict`, on the families and domain priors of `start`; arms added since get the usual noise."""
+    found = hyper.from_dict(body["gaussian"])
+    missing = len(start.gaussian.family) - len(found.noise)
+    noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
+    fit = start.gaussian._replace(hyper=found._replace(noise=noise), coordinates=np.array(body["coordinates"]))
+    return Scales(fit, start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1]))
+
+
+def _rounded(size: int) -> int:
+    """Room for growth by a quarter, in steps that let compiled code be used again."""
+    return _ROOM * -(-max(size, size + size // 4) // _ROOM)

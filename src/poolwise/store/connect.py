@@ -1,0 +1,123 @@
+"""Opening a SQLite file safely: what is wrong with it is said before anything is written to it."""
+
+import os
+import sqlite3
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from poolwise.errors import StoreDamaged, StoreError, StoreLocked, StoreNewer, StoreReadOnly
+from poolwise.store.tables import HEAD
+
+_WAIT_SECONDS = 10.0
+_HEADER = b"SQLite format 3\x00"
+
+
+def connect(path: str | None, *, wait: float = _WAIT_SECONDS) -> Engine:
+    """An engine with one connection: write-ahead log, durable against a killed process; None: in memory.
+
+    Raises StoreError and its kinds; the file is left as it was.
+    """
+    if path is not None:
+        inspect_file(Path(path))
+    url = "sqlite://" if path is None else f"sqlite:///{path}"
+    engine = create_engine(
+        url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": wait, "isolation_level": None}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=OFF", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    with plain_errors(path):
+        migrate(engine, path)
+    return engine
+
+
+def migrate(engine: Engine, path: str | None) -> None:
+    """Bring the schema to this version in one transaction; a newer one is refused."""
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        known = driver.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        found = driver.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+        if found and found[0] == HEAD:
+            return
+        if found and found[0] > HEAD:
+            raise StoreNewer(
+                f"{path} was written by a newer Poolwise (schema {found[0]}, this one knows {HEAD}): upgrade Poolwise"
+            )
+        tables = driver.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0]
+        if tables and not found:
+            raise StoreDamaged(f"{path} is a SQLite file but no Poolwise store: give another path")
+        driver.execute("BEGIN IMMEDIATE")
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, HEAD)
+            connection.commit()
+            if driver.in_transaction:
+                driver.execute("COMMIT")
+        except BaseException:
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+            raise
+
+
+def inspect_file(path: Path) -> None:
+    """Refuse what cannot be a store that we may write, before SQLite touches it."""
+    if not path.parent.is_dir():
+        raise StoreError(f"folder {path.parent} does not exist: create it, or give another path for the store")
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder: give the path of a file, for instance {path / 'poolwise.db'}")
+    if not path.exists():
+        if not os.access(path.parent, os.W_OK):
+            raise StoreReadOnly(f"folder {path.parent} may not be written: give another path for the store")
+        return
+    if not os.access(path, os.W_OK):
+        raise StoreReadOnly(f"{path} may not be written: change its permissions, or copy it elsewhere")
+    _inspect_header(path)
+
+
+def _inspect_header(path: Path) -> None:
+    with path.open("rb") as file:
+        header = file.read(100)
+    if len(header) < 100 or not header.startswith(_HEADER):
+        raise StoreDamaged(f"{path} is no SQLite file ({path.stat().st_size} bytes): restore it from a backup")
+    page, pages = struct.unpack(">H", header[16:18])[0], struct.unpack(">I", header[28:32])[0]
+    expected = (65536 if page == 1 else page) * pages
+    if path.stat().st_size < expected and not Path(f"{path}-wal").exists():
+        raise StoreDamaged(f"{path} is truncated ({path.stat().st_size} of {expected} bytes): restore it from a backup")
+
+
+@contextmanager
+def plain_errors(path: str | None) -> Iterator[None]:
+    """Driver errors as errors of our tree, in one line."""
+    try:
+        yield
+    except (sqlite3.Error, DBAPIError) as error:
+        raise translated(error, path) from error
+
+
+def translated(error: Exception, path: str | None) -> StoreError:
+    """What a driver's error means for the owner of the store."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    text = str(cause)
+    if "locked" in text or "busy" in text:
+        return StoreLocked(f"{path} is locked by another process: wait for it, or stop it, and try again")
+    if "readonly" in text or "read-only" in text:
+        return StoreReadOnly(f"{path} may not be written ({text}): change its permissions, or copy it elsewhere")
+    if "not a database" in text or "malformed" in text or "disk image" in text:
+        return StoreDamaged(f"{path} is damaged ({text}): restore it from a backup")
+    if "full" in text:
+        return StoreError(f"{path} could not grow ({text}): free some disk space and try again")
+    return StoreError(f"{path} cannot be used ({text}): check the path, or give another one")

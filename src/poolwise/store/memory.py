@@ -1,0 +1,196 @@
+"""A store that lives as long as its process: plain lists, for tests, simulation and replay."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from poolwise.errors import ConflictingOutcome, UnknownDecision
+from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot, family_of
+from poolwise.store.base import (
+    CONFLICTING,
+    NEW,
+    REPEATED,
+    UNKNOWN,
+    DecisionColumns,
+    OutcomeColumns,
+    conflict,
+    missing,
+    rows_of,
+    same_outcome,
+)
+
+
+class MemoryStore:
+    """See `Store`. Nothing survives the process."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = secrets.randbits(62) if seed is None else seed
+        self._next = 1
+        self._names: dict[str, dict[str, int]] = {}
+        self._policies: list[tuple[str, dict[str, Any]]] = []
+        self._views: list[LoggedView] = []
+        self._single: dict[int, Decision] = {}
+        self._blocks: list[DecisionColumns] = []
+        self._outcomes: dict[int, Outcome] = {}
+        self._records: dict[str, list[dict[str, Any]]] = {}
+        self._snapshots: list[Snapshot] = []
+        self._problems = {REPEATED: 0, CONFLICTING: 0, UNKNOWN: 0}
+
+    def reserve(self, count: int) -> int:
+        first = self._next
+        self._next += count
+        return first
+
+    def intern(self, kind: str, names: Sequence[str]) -> np.ndarray:
+        known = self._names.setdefault(kind, {})
+        return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
+
+    def names(self, kind: str) -> list[str]:
+        return list(self._names.get(kind, {}))
+
+    def add_policy(self, spec: str, params: dict[str, Any]) -> int:
+        if (spec, params) not in self._policies:
+            self._policies.append((spec, params))
+        return self._policies.index((spec, params)) + 1
+
+    def policy(self, key: int) -> tuple[str, dict[str, Any]]:
+        return self._policies[key - 1]
+
+    def append_view(self, view: LoggedView) -> int:
+        self._views.append(view)
+        return len(self._views)
+
+    def view(self, id: int) -> LoggedView:
+        return self._views[id - 1]._replace(id=id)
+
+    def append_decision(self, decision: Decision) -> None:
+        self._single[decision.id] = decision
+
+    def append_decisions(self, columns: DecisionColumns) -> None:
+        self._blocks.append(columns)
+
+    def decision(self, id: int) -> Decision:
+        if id in self._single:
+            return self._single[id]
+        for block in self._blocks:
+            row = int(np.searchsorted(block.id, id))
+            if row < len(block.id) and block.id[row] == id:
+                return self._row(block, row)
+        raise UnknownDecision(missing(id))
+
+    def decisions(self, after: int = 0) -> DecisionColumns:
+        singles = self._columns(list(self._single.values()))
+        every = DecisionColumns(*(np.concatenate(parts) for parts in zip(singles, *self._blocks, strict=True)))
+        order = np.argsort(every.id, kind="stable")[after:]
+        return DecisionColumns(*(column[order] for column in every))
+
+    def open_decisions(self, before: float) -> np.ndarray:
+        made = self.decisions()
+        answered = np.fromiter(self._outcomes, np.int64, len(self._outcomes))
+        return made.id[(made.time < before) & ~np.isin(made.id, answered)]
+
+    def append_outcome(self, outcome: Outcome) -> bool:
+        earlier = self._outcomes.get(outcome.decision)
+        if earlier is not None:
+            if same_outcome(earlier, outcome):
+                self._problems[REPEATED] += 1
+                return False
+            self._problem(CONFLICTING, outcome)
+            raise ConflictingOutcome(conflict(earlier, outcome))
+        try:
+            self.decision(outcome.decision)
+        except UnknownDecision:
+            self._problem(UNKNOWN, outcome)
+            raise
+        self._outcomes[outcome.decision] = outcome
+        return True
+
+    def append_outcomes(self, outcomes: OutcomeColumns) -> np.ndarray:
+        verdict = np.zeros(len(outcomes.decision), dtype=np.int8)
+        for i, outcome in enumerate(rows_of(outcomes)):
+            try:
+                verdict[i] = NEW if self.append_outcome(outcome) else REPEATED
+            except ConflictingOutcome:
+                verdict[i] = CONFLICTING
+            except UnknownDecision:
+                verdict[i] = UNKNOWN
+        return verdict
+
+    def outcome(self, decision: int) -> Outcome | None:
+        return self._outcomes.get(decision)
+
+    def outcomes(self, after: int = 0) -> OutcomeColumns:
+        rows = list(self._outcomes.values())[after:]
+        made = self._columns([self.decision(row.decision) for row in rows])
+        own = zip(*((STATUSES.index(r.status), r.utility, r.cost, r.baseline_cost, r.time) for r in rows), strict=True)
+        status, utility, cost, baseline, time = list(own) or [()] * 5
+        return OutcomeColumns(
+            made.id,
+            made.project,
+            made.context,
+            made.arm,
+            made.job,
+            np.array(status, dtype=np.int8),
+            *(np.array(column, dtype=np.float64) for column in (utility, cost, baseline, time)),
+        )
+
+    def append_record(self, kind: str, body: dict[str, Any]) -> int:
+        self._records.setdefault(kind, []).append(body)
+        return len(self._records[kind])
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        return list(self._records.get(kind, []))
+
+    def append_snapshot(self, snapshot: Snapshot) -> int:
+        self._snapshots.append(snapshot._replace(id=len(self._snapshots) + 1))
+        return len(self._snapshots)
+
+    def snapshots(self) -> list[Snapshot]:
+        return list(self._snapshots)
+
+    def counts(self) -> dict[str, int]:
+        made = len(self._single) + sum(len(block.id) for block in self._blocks)
+        return {
+            "decisions": made,
+            "outcomes": len(self._outcomes),
+            "open": made - len(self._outcomes),
+            "repeated": self._problems[REPEATED],
+            "conflicting": self._problems[CONFLICTING],
+            "unknown": self._problems[UNKNOWN],
+        }
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _columns(self, made: list[Decision]) -> DecisionColumns:
+        def column(kind: str, names: list[str]) -> np.ndarray:
+            return self.intern(kind, names) if names else np.zeros(0, dtype=np.int64)
+
+        jobs = np.array(
+            [-1 if row.job is None else int(self.intern("job", [row.job])[0]) for row in made], dtype=np.int64
+        )
+        return DecisionColumns(
+            id=np.array([row.id for row in made], dtype=np.int64),
+            project=column("project", [row.project for row in made]),
+            context=column("context", [row.context for row in made]),
+            arm=column("arm", [row.arm for row in made]),
+            probability=np.array([row.probability for row in made], dtype=np.float64),
+            view=np.array([row.view for row in made], dtype=np.int64),
+            time=np.array([row.time for row in made], dtype=np.float64),
+            reason=column("reason", [row.reason for row in made]),
+            job=np.array(jobs, dtype=np.int64),
+        )
+
+    def _row(self, block: DecisionColumns, row: int) -> Decision:
+        project, context, arm, reason = (
+            self.names(kind)[int(getattr(block, kind)[row])] for kind in ("project", "context", "arm", "reason")
+        )
+        job = self.names("job")[int(block.job[row])] if block.job[row] >= 0 else None
+        chance, when, view = float(block.probability[row]), float(block.time[row]), int(block.view[row])
+        return Decision(int(block.id[row]), project, context, family_of(arm), {}, arm, chance, reason, when, job, view)
+
+    def _problem(self, kind: int, outcome: Outcome) -> None:
+        self._problems[kind] += 1
+        self.append_record("problem", {"kind": kind, **outcome._asdict()})

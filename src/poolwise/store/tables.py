@@ -1,0 +1,83 @@
+"""The schema, stated once; `migrations/` says how a file of any earlier version gets there."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+HEAD = "0001"
+"""Version of the schema below: the newest migration."""
+
+metadata = MetaData()
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+name = Table(
+    "name",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("kind", "name"),
+)
+policy = Table("policy", metadata, Column("id", _Key, primary_key=True), Column("spec", Text), Column("params", Text))
+arm_list = Table("arm_list", metadata, Column("id", _Key, primary_key=True), Column("arms", Text, unique=True))
+view = Table(
+    "view",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("project", Integer, nullable=False),
+    Column("context", Integer, nullable=False),
+    Column("policy", Integer, nullable=False),
+    Column("snapshot", Integer, nullable=False),
+    Column("outcomes", Integer, nullable=False),
+    Column("arm_list", Integer, nullable=False),
+    Column("arrays", LargeBinary, nullable=False),
+)
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=False),
+    Column("project", Integer, nullable=False),
+    Column("context", Integer, nullable=False),
+    Column("arm", Integer, nullable=False),
+    Column("probability", Float(53), nullable=False),
+    Column("view", _Key, nullable=False),
+    Column("time", Float(53), nullable=False),
+    Column("reason", Integer, nullable=False),
+    Column("job", Integer, nullable=False),
+)
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("sequence", _Key, primary_key=True),
+    Column("decision", _Key, ForeignKey("decision.id"), nullable=False, unique=True),
+    Column("status", Integer, nullable=False),
+    Column("utility", Float(53), nullable=False),
+    Column("cost", Float(53)),
+    Column("baseline_cost", Float(53)),
+    Column("time", Float(53), nullable=False),
+)
+record = Table(
+    "record",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("record_kind", "kind"),
+)
+counter = Table(
+    "counter", metadata, Column("name", String(16), primary_key=True), Column("value", BigInteger, nullable=False)
+)
+"""The only table that is updated: the next free decision id, and how many outcomes were repeated."""
+
+APPEND_ONLY = ("name", "policy", "arm_list", "view", "decision", "outcome", "record")
