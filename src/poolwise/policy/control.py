@@ -1,0 +1,93 @@
+"""What an operator may order, and when a shadow may take over; both by index, as policies know arms."""
+
+import math
+from typing import NamedTuple
+
+from poolwise.errors import ConfigError
+from poolwise.policy.base import Array, View, namespace
+from poolwise.policy.share import argmax_share, is_baseline
+
+
+class Controls(NamedTuple):
+    """Orders in force for one view. The strongest wins: stop, then pin, then freeze."""
+
+    stop: bool = False
+    """Always the baseline."""
+    pin: int | None = None
+    """Always this arm where it is available, else what the policy chooses."""
+    ban: tuple[int, ...] = ()
+    """Never these arms."""
+    freeze: bool = False
+    """No exploration: the favourite among what is allowed."""
+    fallbacks: tuple[int, ...] = ()
+    """Tried in order where nothing allowed remains; the baseline comes last by itself."""
+
+    def checked(self, arms: int, baseline: int) -> "Controls":
+        """Itself, or a ConfigError for arms that do not exist and orders that contradict each other."""
+        for name, index in [
+            ("pin", self.pin),
+            *(("ban", arm) for arm in self.ban),
+            *(("fallbacks", arm) for arm in self.fallbacks),
+        ]:
+            if index is not None and not 0 <= index < arms:
+                raise ConfigError(f"operator controls: {name} names arm {index}, but there are arms 0 to {arms - 1}")
+        if self.pin is not None and self.pin in self.ban:
+            raise ConfigError(
+                f"operator controls: arm {self.pin} is both pinned and banned; lift one of the two orders"
+            )
+        if baseline in self.ban:
+            raise ConfigError("operator controls: the baseline cannot be banned; it is what everything falls back on")
+        if both := sorted(set(self.fallbacks) & set(self.ban)):
+            raise ConfigError(
+                f"operator controls: arm {both[0]} is both banned and a fallback; lift one of the two orders"
+            )
+        return self
+
+
+def restricted(controls: Controls, view: View, available: Array) -> View:
+    """The view with banned arms shut out; where nothing remains, the first available fallback, else the baseline.
+
+    `available` is what the system could run at all, quarantined arms included. Where not even the baseline is
+    available, the least uncertain available arm remains.
+    """
+    xp = namespace(view.mean)
+    arms = xp.arange(view.mean.shape[-1])
+    banned = xp.zeros(view.mean.shape[-1], dtype=bool)
+    for arm in controls.ban:
+        banned = banned | (arms == arm)
+    allowed = view.allowed & ~banned
+    for candidate in [
+        *((arms == arm) for arm in controls.fallbacks),
+        is_baseline(view),
+        _steadiest(xp, view, available),
+    ]:
+        allowed = allowed | (candidate & available & ~allowed.any(axis=-1, keepdims=True))
+    return view._replace(allowed=allowed)
+
+
+def ordered(controls: Controls, view: View, probabilities: Array) -> tuple[Array, str | None]:
+    """Probabilities under the orders in force, and the reason code of the one that acted, if any did."""
+    arms = namespace(view.mean).arange(view.mean.shape[-1])
+    if controls.stop and bool((is_baseline(view) & view.allowed).any()):
+        return 1.0 * is_baseline(view), "stopped"
+    if controls.pin is not None and bool(view.allowed[controls.pin]):
+        return 1.0 * (arms == controls.pin), "pinned"
+    if controls.freeze:
+        return argmax_share(view.mean, view.allowed), "frozen"
+    return probabilities, None
+
+
+def promotes(gain: float, error: float, confidence: float = 0.95) -> bool:
+    """Whether a shadow may take over: the lower one-sided bound of its estimated gain is above zero.
+
+    `gain` and `error` are the estimate and its standard error, for instance from `poolwise.ope`. A NaN does not promote.
+    """
+    score = {0.9: 1.2816, 0.95: 1.6449, 0.975: 1.96, 0.99: 2.3263}.get(confidence)
+    if score is None:
+        raise ConfigError(f"confidence {confidence!r} must be one of 0.9, 0.95, 0.975, 0.99")
+    return math.isfinite(error) and gain - score * error > 0
+
+
+def _steadiest(xp: Array, view: View, available: Array) -> Array:
+    scale = xp.where(available, view.scale, math.inf)
+    return scale == scale.min(axis=-1, keepdims=True)
