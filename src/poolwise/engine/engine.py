@@ -226,7 +226,7 @@ class Engine:
             reasons(view, chances),
             key,
             self._live.version,
-            made + max(made // 8, 1),
+            max(4 * made, 16),
         )
 
     def _view(self, project: int, context: int, allowed: np.ndarray) -> View:

@@ -72,7 +72,7 @@ def fit(
     *,
     prior: Prior = PRIOR,
     start: np.ndarray | None = None,
-    iterations: int = 30,
+    iterations: int = 60,
 ) -> Fit:
     """Hyperparameters by maximum marginal likelihood with weak hyperpriors.
 
@@ -86,31 +86,13 @@ def fit(
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
     size = 12 + (families or arms)
     begin = np.asarray(start) if start is not None and len(start) == size else None
+    options = {"families": families, "reduced": reduced, "iterations": iterations}
     with jax.enable_x64(True):
-        found = search(
-            cells(stats),
-            index,
-            index,
-            begin,
-            size,
-            prior,
-            families=families,
-            reduced=reduced,
-            iterations=iterations,
-        )
-        found = jax.tree.map(np.asarray, found)
-    if not np.isfinite(found.log_evidence):
-        found = found._replace(converged=np.asarray(False))
-    return Fit(
-        found.hyper,
-        index,
-        families,
-        reduced,
-        float(found.log_evidence),
-        int(found.iterations),
-        bool(found.converged),
-        found.coordinates,
-    )
+        found = search(cells(stats), index, index, begin, size, prior, **options)
+        scales = jax.tree.map(np.asarray, found.hyper)
+    evidence = float(found.log_evidence)
+    converged = bool(found.converged) and np.isfinite(evidence)
+    return Fit(scales, index, families, reduced, evidence, int(found.iterations), converged, found.coordinates)
 
 
 def beliefs(fit: Fit, stats: Statistics) -> Belief:

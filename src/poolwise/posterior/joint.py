@@ -13,7 +13,7 @@ from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.utility import join
 
 _ROOM = 4
-"""Rows for new projects and contexts are added so many at a time at least."""
+"""Smallest room for projects and for contexts."""
 _FAILURES = 2.0
 """Pseudo-count of the stated utility of a failure in the mean over an arm's failures."""
 
@@ -165,5 +165,8 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
 
 
 def _rounded(size: int) -> int:
-    """Room for growth by a quarter, in steps that let compiled code be used again."""
-    return _ROOM * -(-max(size, size + size // 4) // _ROOM)
+    """The next of 4, 8, 12, 16, 24, 32, 48, 64 ..: room to grow, in few enough sizes that code is compiled rarely."""
+    room = _ROOM
+    while room < size:
+        room = room * 3 // 2 if room & (room - 1) == 0 and room > _ROOM else 2 ** (room.bit_length() - 1) * 2
+    return room
