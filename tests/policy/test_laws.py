@@ -96,3 +96,19 @@ def test_arms_that_are_not_allowed_do_not_matter():
     part = make_view([0.1, 0.2, 0.3], [0.2, 0.3, 0.3])
     for spec in RULES:
         np.testing.assert_allclose(probabilities(spec, whole)[[0, 1, 3]], probabilities(spec, part), atol=1e-9)
+
+
+def test_many_cells_with_contexts_of_their_own():
+    """(cells, arms) views with (cells, 1) context scalars answer as the cells do one by one."""
+    cells = [VIEWS[f"usual means, usual scales, {mask}"] for mask in list(MASKS)[:2]]
+    cells = [
+        cell._replace(context=cell.context._replace(share=0.4 * k, outcomes=10.0 * k)) for k, cell in enumerate(cells)
+    ]
+    stack = {name: np.stack([getattr(cell, name) for cell in cells]) for name in cells[0]._fields[:5]}
+    wider = {name: np.stack([getattr(cell, name) for cell in cells], axis=1) for name in ("wider_mean", "wider_scale")}
+    scalars = type(cells[0].context)(
+        *(np.array(column)[:, None] for column in zip(*(c.context for c in cells), strict=True))
+    )
+    batch = cells[0]._replace(**stack, **wider, context=scalars)
+    for spec in ("farsighted(macro_micro(thompson))", "covered(curious(epsilon_greedy))", "adaptive"):
+        np.testing.assert_allclose(probabilities(spec, batch), [probabilities(spec, c) for c in cells], atol=1e-6)

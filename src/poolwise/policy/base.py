@@ -37,7 +37,11 @@ class Context(NamedTuple):
 
 
 class View(NamedTuple):
-    """What a policy sees for one decision. Arrays over arms unless said otherwise; utilities in log units."""
+    """What a policy sees for one decision. Arrays over arms unless said otherwise; utilities in log units.
+
+    Policies work on the last axis: with leading axes (cells, arms) one call answers for many decisions; `wider_*` are
+    then (2, cells, arms), the scalars of `context` (cells, 1), `family` and `baseline` shared.
+    """
 
     mean: Array
     """Posterior mean of the utility of every arm in this (project, context)."""
@@ -50,7 +54,7 @@ class View(NamedTuple):
     count: Array
     """Outcomes of the arm in this (project, context)."""
     family: Array
-    """int: index of the arm's family."""
+    """(arms,) int: index of the arm's family; concrete NumPy even where the rest is traced, for it is structure."""
     baseline: int
     """Index of the baseline arm."""
     wider_mean: Array

@@ -1,6 +1,7 @@
 """What an operator may order, and when a shadow may take over; both by index, as policies know arms."""
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 from poolwise.errors import ConfigError
@@ -24,23 +25,16 @@ class Controls(NamedTuple):
 
     def checked(self, arms: int, baseline: int) -> "Controls":
         """Itself, or a ConfigError for arms that do not exist and orders that contradict each other."""
-        for name, index in [
-            ("pin", self.pin),
-            *(("ban", arm) for arm in self.ban),
-            *(("fallbacks", arm) for arm in self.fallbacks),
-        ]:
-            if index is not None and not 0 <= index < arms:
-                raise ConfigError(f"operator controls: {name} names arm {index}, but there are arms 0 to {arms - 1}")
+        for name, named in {"pin": (self.pin,), "ban": self.ban, "fallbacks": self.fallbacks}.items():
+            for arm in named:
+                if arm is not None and not 0 <= arm < arms:
+                    raise ConfigError(f"operator controls: {name} names arm {arm}, but there are arms 0 to {arms - 1}")
         if self.pin is not None and self.pin in self.ban:
-            raise ConfigError(
-                f"operator controls: arm {self.pin} is both pinned and banned; lift one of the two orders"
-            )
+            raise ConfigError(f"operator controls: arm {self.pin} is both pinned and banned; lift one of the two")
         if baseline in self.ban:
             raise ConfigError("operator controls: the baseline cannot be banned; it is what everything falls back on")
         if both := sorted(set(self.fallbacks) & set(self.ban)):
-            raise ConfigError(
-                f"operator controls: arm {both[0]} is both banned and a fallback; lift one of the two orders"
-            )
+            raise ConfigError(f"operator controls: arm {both[0]} is both banned and a fallback; lift one of the two")
         return self
 
 
@@ -48,20 +42,17 @@ def restricted(controls: Controls, view: View, available: Array) -> View:
     """The view with banned arms shut out; where nothing remains, the first available fallback, else the baseline.
 
     `available` is what the system could run at all, quarantined arms included. Where not even the baseline is
-    available, the least uncertain available arm remains.
+    available, the least uncertain available arm remains; a banned arm never does.
     """
     xp = namespace(view.mean)
     arms = xp.arange(view.mean.shape[-1])
-    banned = xp.zeros(view.mean.shape[-1], dtype=bool)
+    usable = xp.asarray(available)
     for arm in controls.ban:
-        banned = banned | (arms == arm)
-    allowed = view.allowed & ~banned
-    for candidate in [
-        *((arms == arm) for arm in controls.fallbacks),
-        is_baseline(view),
-        _steadiest(xp, view, available),
-    ]:
-        allowed = allowed | (candidate & available & ~allowed.any(axis=-1, keepdims=True))
+        usable = usable & (arms != arm)
+    allowed = view.allowed & usable
+    named = [arms == arm for arm in controls.fallbacks]
+    for candidate in [*named, is_baseline(view), _steadiest(xp, view, usable)]:
+        allowed = allowed | (candidate & usable & ~allowed.any(axis=-1, keepdims=True))
     return view._replace(allowed=allowed)
 
 
@@ -80,12 +71,12 @@ def ordered(controls: Controls, view: View, probabilities: Array) -> tuple[Array
 def promotes(gain: float, error: float, confidence: float = 0.95) -> bool:
     """Whether a shadow may take over: the lower one-sided bound of its estimated gain is above zero.
 
-    `gain` and `error` are the estimate and its standard error, for instance from `poolwise.ope`. A NaN does not promote.
+    `gain` and `error` are the estimate and its standard error, for instance from `poolwise.ope`; a NaN does not
+    promote. Raises ConfigError unless 1/2 <= confidence < 1.
     """
-    score = {0.9: 1.2816, 0.95: 1.6449, 0.975: 1.96, 0.99: 2.3263}.get(confidence)
-    if score is None:
-        raise ConfigError(f"confidence {confidence!r} must be one of 0.9, 0.95, 0.975, 0.99")
-    return math.isfinite(error) and gain - score * error > 0
+    if not 0.5 <= confidence < 1:
+        raise ConfigError(f"promotion: confidence is {confidence!r} but must be at least 0.5 and below 1")
+    return math.isfinite(error) and gain - NormalDist().inv_cdf(confidence) * error > 0
 
 
 def _steadiest(xp: Array, view: View, available: Array) -> Array:

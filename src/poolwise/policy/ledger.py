@@ -13,7 +13,7 @@ from poolwise.errors import ConfigError
 
 
 class Guarantee(NamedTuple):
-    """Every context with at least `share` of the importance gets `trials` informative trials in any `window` decisions."""
+    """A context with at least `share` of the importance gets `trials` informative trials in any `window` decisions."""
 
     share: float = 0.1
     trials: int = 5
