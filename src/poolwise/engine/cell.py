@@ -34,12 +34,12 @@ class Cell(NamedTuple):
 
 def cumulative(probabilities: np.ndarray) -> np.ndarray:
     """Running sums that end at exactly 1, whatever the rounding. Raises PoolwiseError for no distribution."""
-    if not (np.all(probabilities >= 0) and abs(probabilities.sum() - 1) < 1e-9):
+    sums = np.cumsum(probabilities)
+    if not (probabilities.min() >= 0 and abs(sums[-1] - 1) < 1e-9):
         raise PoolwiseError(
             f"the policy returned {np.array2string(probabilities, threshold=8)}, which are no probabilities: "
             "they must be >= 0 and sum to 1; `tests/policy/test_laws.py` shows what a policy must hold"
         )
-    sums = np.cumsum(probabilities)
     return sums / sums[-1]
 
 

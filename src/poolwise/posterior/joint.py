@@ -66,10 +66,10 @@ class Joint:
         fit, failed = self.scales.gaussian, self._failures[1] / self._failures[0]
         here, wider = online.look(self._state, project, context)
         chance = bernoulli.query(self.scales.success, self._evidence, project, context)
-        now = join(chance.mean, chance.scale, here.mean, here.scale, fit.hyper.noise, failed)
-        shared = join(chance.mean, chance.scale, wider.mean, wider.scale, fit.hyper.noise, failed)
+        mean, scale = np.vstack([here.mean, wider.mean]), np.vstack([here.scale, wider.scale])
+        every = join(chance.mean, chance.scale, mean, scale, fit.hyper.noise, failed)
         count = self._evidence.cell[0, project, context].copy()
-        return Look(now.mean, now.scale, now.noise, count, shared.mean, shared.scale)
+        return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:])
 
     def learn(self, project: int, context: int, arm: int, utility: float, ok: bool) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards."""

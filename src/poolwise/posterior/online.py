@@ -82,34 +82,36 @@ def absorb(state: State, project: int, context: int, arm: int, y: float) -> None
 
 def query(state: State, project: int, context: int) -> Belief:
     """Belief about theta of every arm in one (project, context): (arms,)."""
-    mean, variance = _directions(state, project, context, _HERE)
-    return shrink(mean[0], variance[0], _own(state, project, context), state.hyper)
+    return look(state, project, context)[0]
 
 
 def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
     """`query`, and what each arm's belief shares, (2, arms): with the rest of this project, with this context in other
     projects. The effects alone: what another project or context adds of its own is not in it."""
-    mean, variance = _directions(state, project, context, _HERE_AND_WIDER)
+    mean, variance = _directions(state, 1 + context, 1 + state.cells.count.shape[1] + project)
     here = shrink(mean[0], variance[0], _own(state, project, context), state.hyper)
     return here, Belief(mean[1:], np.sqrt(variance[1:]))
 
 
-_HERE = np.ones((1, 3))
-_HERE_AND_WIDER = np.array([[1.0, 1, 1], [1, 0, 1], [1, 1, 0]])
-"""Which of (level, context, project) each direction adds up: the cell, then the wider beliefs."""
+_MEMBERS = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+"""Whether each of the three sums holds the context's effect, and the project's."""
+
+
+def _sums(level: np.ndarray, context: np.ndarray, project: np.ndarray) -> np.ndarray:
+    shared = level + context
+    return np.stack([shared + project, level + project, shared])
 
 
 def _own(state: State, project: int, context: int) -> Cells:
     return Cells(*(part[project, context] for part in state.cells))
 
 
-def _directions(state: State, project: int, context: int, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior mean and variance of sums of effects of every arm; sums (k, 3) -> (k, arms)."""
-    at = [0, 1 + context, 1 + state.cells.count.shape[1] + project]
-    tier = state.tiers[0]
-    columns = np.moveaxis(tier.covariance[:, at], 1, 0)
-    moved = np.tensordot(sums, columns, 1)
-    mean, variance = sums @ tier.mean[:, at].T, (moved[:, :, at] * sums[:, None]).sum(2)
+def _directions(state: State, context: int, project: int) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior mean and variance, (3, arms), of level + context + project, level + project, level + context."""
+    covariance, effects = state.tiers[0]
+    moved = _sums(covariance[:, 0], covariance[:, context], covariance[:, project])
+    mean = _sums(effects[:, 0], effects[:, context], effects[:, project])
+    variance = moved[:, :, 0] + _MEMBERS[:, :1] * moved[:, :, context] + _MEMBERS[:, 1:] * moved[:, :, project]
     for tier, spread in zip(state.tiers[1:], state.spread, strict=True):
         direction = moved / spread
         if len(tier.mean) == 1:
