@@ -46,6 +46,10 @@ class Workload(Protocol):
         """The endless stream of jobs of these projects (all by default): a function of its arguments alone."""
         ...
 
+    def prepare(self, job: Job) -> None:
+        """Start in the background on what `measure` will need whichever arm is chosen. May do nothing."""
+        ...
+
     def measure(self, job: Job, family: str, params: dict[str, Any]) -> Measurement:
         """Do the job with this arm. Raises WorkloadError only where the system itself cannot be run."""
         ...

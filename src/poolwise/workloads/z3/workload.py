@@ -9,6 +9,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from random import Random
@@ -54,7 +55,9 @@ class Solved(NamedTuple):
 
 
 class Z3Workload:
-    """See `workloads.base.Workload`. One worker process; close it when done, or use a `with` statement.
+    """See `workloads.base.Workload`. Close it when done, or use a `with` statement.
+
+    Two worker processes: one for the arms, one (started by `prepare`) that solves the defaults of coming goals.
 
     `seed` names the pool of goals, `goals` is how many each (project, context) has. A verdict that contradicts the
     baseline's is a failure: it is logged as an error, counted in `contradictions`, and its goal is kept in the folder
@@ -74,7 +77,8 @@ class Z3Workload:
         self.seed, self.goals, self.limits = seed, goals, limits or Limits()
         self.keep, self.contradictions = Path(keep), 0
         self.rates = rates or calibrated_rates()
-        self.solver = Solver(self.limits.memory_mb)
+        self.solver, self._scout = Solver(self.limits.memory_mb), Solver(self.limits.memory_mb)
+        self._background, self._coming = ThreadPoolExecutor(1), dict[Job, Future[Solved]]()
         self._baseline: dict[Job, Solved] = {}
         self._refuse_unknown_parameters()
 
@@ -98,6 +102,11 @@ class Z3Workload:
     def goal(self, job: Job) -> Goal:
         return goal(job.project, job.context, int(job.name.rpartition("-")[2]), self.seed)
 
+    def prepare(self, job: Job) -> None:
+        """Solve the default on this goal in the second worker, so that `measure` finds it done."""
+        if job not in self._baseline and job not in self._coming:
+            self._coming[job] = self._background.submit(self._default, job, self._scout)
+
     def measure(self, job: Job, family: str, params: dict[str, Any]) -> Measurement:
         """Decide the goal with this arm and, once per goal, with the default."""
         return self.compare(job, arm_id(family, params), self.solve(job, family, params), self.baseline(job))
@@ -107,7 +116,8 @@ class Z3Workload:
         base = self.baseline(job)
         if arm_id(family, params) == self.space.baseline:
             return base
-        return self._run(job, family, params, max(self.limits.multiple * base.effort, self.limits.floor))
+        limit = max(self.limits.multiple * base.effort, self.limits.floor)
+        return self._run(self.solver, job, family, params, limit)
 
     def compare(self, job: Job, arm: str, run: Solved, base: Solved) -> Measurement:
         """What the caller paid: where the arm gave no verdict, the default's run comes on top."""
@@ -129,12 +139,14 @@ class Z3Workload:
     def baseline(self, job: Job) -> Solved:
         """Z3's default on this goal; solved once, since its effort repeats exactly."""
         if job not in self._baseline:
-            arm = self.space.arm(self.space.baseline)
-            self._baseline[job] = self._run(job, arm.family, arm.params, self.limits.baseline)
+            coming = self._coming.pop(job, None)
+            self._baseline[job] = coming.result() if coming else self._default(job, self.solver)
         return self._baseline[job]
 
     def close(self) -> None:
+        self._background.shutdown(cancel_futures=True)
         self.solver.close()
+        self._scout.close()
 
     def __enter__(self) -> "Z3Workload":
         return self
@@ -142,11 +154,15 @@ class Z3Workload:
     def __exit__(self, *reason: object) -> None:
         self.close()
 
-    def _run(self, job: Job, family: str, params: dict[str, Any], limit: float) -> Solved:
+    def _default(self, job: Job, solver: Solver) -> Solved:
+        arm = self.space.arm(self.space.baseline)
+        return self._run(solver, job, arm.family, arm.params, self.limits.baseline)
+
+    def _run(self, solver: Solver, job: Job, family: str, params: dict[str, Any], limit: float) -> Solved:
         question, built = self.goal(job), recipe(family, params)
         start, rate = self.rates[family][question.shape]
         count_limit, seconds = max(1, int((limit - start) / rate)), 0.1 + self.limits.wall_factor * limit
-        answer = self.solver.solve(question.text, built, count_limit=count_limit, seconds=seconds)
+        answer = solver.solve(question.text, built, count_limit=count_limit, seconds=seconds)
         effort = start + rate * answer.resources
         if answer.verdict in DECIDED:
             return Solved("ok", effort, answer)

@@ -1,0 +1,104 @@
+"""The run loop: decide, measure, observe. Where it stands is read off the store, so it can stop anywhere.
+
+A decision without an outcome is measured again under that same decision; nothing that was acknowledged is lost.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.engine import Engine
+from poolwise.errors import ConfigError
+from poolwise.run.jobs import stream
+from poolwise.run.setup import Plan, own_store
+from poolwise.schema import Decision
+from poolwise.store import open_store
+from poolwise.workloads import Job, Measurement, Workload
+
+
+class Progress(NamedTuple):
+    """One finished decision."""
+
+    done: int
+    """Decisions of this run that have an outcome, this one included."""
+    decision: Decision
+    measurement: Measurement
+
+
+Engines = Mapping[str, Engine]
+"""By project; with sharing it is the same engine for all."""
+
+
+def open_engines(plan: Plan, *, sharing: bool = True) -> Engines:
+    """The engine of every project, all the same, or each on a store of its own. Raises ConfigError where a store
+    holds a run of another kind."""
+    if sharing:
+        return dict.fromkeys(plan.arrivals, _open(plan, plan.store))
+    return {project: _open(plan, url) for project, url in own_store(plan.store, plan.arrivals).items()}
+
+
+def run(plan: Plan, engines: Engines) -> Iterator[Progress]:
+    """Continue until `plan.decisions` decisions have an outcome; what was done before is not repeated.
+
+    Closing the iterator, or an interrupt, leaves at most one decision open; the next run measures it.
+    """
+    distinct = {id(engine): engine for engine in engines.values()}.values()
+    made = sum(engine.status()["decisions"] for engine in distinct)
+    done = sum(engine.status()["outcomes"] for engine in distinct)
+    for engine in distinct:
+        for decision, job in _unanswered(engine):
+            done += 1
+            yield Progress(done, decision, _answer(plan.workload, engine, decision, job))
+    jobs = _ahead(islice(stream(plan.workload, plan.seed, plan.arrivals), made, plan.decisions), plan.workload.prepare)
+    for job in jobs:
+        engine = engines[job.project]
+        decision = engine.decide(job.project, job.context, job=job.name)
+        done += 1
+        yield Progress(done, decision, _answer(plan.workload, engine, decision, job))
+
+
+def _answer(workload: Workload, engine: Engine, decision: Decision, job: Job) -> Measurement:
+    """Measure and report. Wall times come first: should the process die in between, the job is measured again."""
+    found = workload.measure(job, decision.family, decision.params)
+    wall = {"decision": decision.id, "wall": found.wall, "baseline_wall": found.baseline_wall, "detail": found.detail}
+    engine.store.append_record("measurement", wall)
+    engine.observe(decision.id, cost=found.cost, baseline_cost=found.baseline_cost, status=found.status)
+    return found
+
+
+def _unanswered(engine: Engine) -> Iterator[tuple[Decision, Job]]:
+    for identity in engine.store.open_decisions(np.inf):
+        decision = engine.store.decision(int(identity))
+        arm = engine.space.arm(decision.arm)
+        yield decision._replace(params=arm.params), Job(decision.project, decision.context, decision.job or "")
+
+
+def _ahead(jobs: Iterator[Job], prepare: Callable[[Job], None]) -> Iterator[Job]:
+    """The same jobs, each prepared while the one before it is worked on."""
+    current = next(jobs, None)
+    for following in jobs:
+        prepare(following)
+        yield current
+        current = following
+    if current is not None:
+        yield current
+
+
+def _open(plan: Plan, url: str) -> Engine:
+    store = open_store(url, seed=plan.seed)
+    try:
+        earlier = store.records("run")
+        if earlier and earlier[0] != plan.identity:
+            changed = next(key for key in plan.identity if earlier[0].get(key) != plan.identity[key])
+            raise ConfigError(
+                f"{url} holds a run with {changed} = {earlier[0].get(changed)!r}, not {plan.identity[changed]!r}: "
+                "name another store in [run], or move that file away"
+            )
+        if not earlier:
+            store.append_record("run", dict(plan.identity))
+        return Engine(store, plan.workload.space, plan.policy, plan.settings)
+    except Exception:
+        store.close()
+        raise

@@ -1,0 +1,125 @@
+"""From a checked configuration to what a run needs; what only now can be found wrong is said before the first job."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from poolwise import policy as policies
+from poolwise.config import Config, nearest
+from poolwise.engine import Engine, Settings
+from poolwise.errors import ConfigError
+from poolwise.policy import Policy
+from poolwise.space import ArmSpace
+from poolwise.store import Store, open_store
+from poolwise.workloads import WORKLOADS, Workload, open_workload
+
+
+class Plan(NamedTuple):
+    """Everything about a run but its events."""
+
+    workload: Workload
+    policy: Policy
+    settings: Settings
+    arrivals: Mapping[str, int]
+    """Decision at which each project takes part for the first time."""
+    decisions: int
+    seed: int
+    store: str
+    identity: Mapping[str, Any]
+    """What must stay the same for a store to be continued."""
+
+
+def plan(config: Config) -> Plan:
+    """Start the workload of a configuration and check the rest against it; close `plan.workload` when done.
+
+    Raises ConfigError, SpaceError, and WorkloadError where the system cannot be started.
+    """
+    policy, settings = policy_of(config), settings_of(config)
+    options = _options(config)
+    workload = open_workload(config.run.workload or "", **options)
+    try:
+        check_families(settings, workload.space)
+        arrivals = _arrivals(config, workload)
+    except ConfigError:
+        workload.close()
+        raise
+    run = config.run
+    identity = {"workload": run.workload, "options": config.workload, "seed": run.seed, "arrivals": dict(arrivals)}
+    return Plan(workload, policy, settings, arrivals, run.decisions, run.seed, run.store, identity)
+
+
+def policy_of(config: Config) -> Policy:
+    """The configured policy. Raises ConfigError for a spec or a constant that no layer knows."""
+    if config.policy.spec is None:
+        default = policies.default()
+        return policies.parse(default.spec, {**default.params, **config.policy.params})
+    return policies.parse(config.policy.spec, config.policy.params)
+
+
+def settings_of(config: Config) -> Settings:
+    return Settings(**config.engine.given()).checked()
+
+
+def check_families(settings: Settings, space: ArmSpace) -> None:
+    """Raises ConfigError for domain priors of a family that the space does not have."""
+    known = [family.name for family in space.families]
+    for family, _, _ in settings.domain_priors:
+        if family not in known:
+            raise ConfigError(f"[engine.domain_priors] names an unknown family {family!r}{nearest(family, known)}")
+
+
+def open_engine(config: Config) -> Engine:
+    """The engine of a configuration outside of a run: its arms are those of [space], or those that its store knows."""
+    policy, settings = policy_of(config), settings_of(config)
+    space = config.space.build() if config.space else None
+    if space:
+        check_families(settings, space)
+    store = open_store(config.run.store, seed=config.run.seed)
+    try:
+        return Engine(store, space or known_space(store, config.run.store), policy, settings)
+    except Exception:
+        store.close()
+        raise
+
+
+def known_space(store: Store, url: str) -> ArmSpace:
+    """The arms that a store was last used with. Raises ConfigError where it never was."""
+    spaces = store.records("space")
+    if not spaces:
+        raise ConfigError(f"the store {url} knows no arms yet: name them in [space], or `poolwise run` a workload first")
+    return ArmSpace.from_dict(spaces[-1])
+
+
+def _options(config: Config) -> dict[str, Any]:
+    name = config.run.workload
+    if name is None:
+        raise ConfigError(f"no workload to run: set workload = ... in [run]{nearest('', WORKLOADS)}")
+    if name not in WORKLOADS:
+        raise ConfigError(f"unknown workload {name!r} in [run]{nearest(name, WORKLOADS)}")
+    known = inspect.signature(WORKLOADS[name]).parameters
+    for option in config.workload:
+        if option not in known:
+            raise ConfigError(f"unknown key {option!r} in [workload] for {name!r}{nearest(option, known)}")
+    return {**config.workload, **({"arms": config.space.build()} if config.space else {})}
+
+
+def _arrivals(config: Config, workload: Workload) -> dict[str, int]:
+    given = config.run.arrivals or dict.fromkeys(workload.projects, 0)
+    for project, first in given.items():
+        if project not in workload.projects:
+            raise ConfigError(f"unknown project {project!r} in [run.arrivals]{nearest(project, workload.projects)}")
+        if first < 0:
+            raise ConfigError(f"{project} = {first} in [run.arrivals] must be the number of a decision, 0 or later")
+    if min(given.values()) > 0:
+        raise ConfigError("[run.arrivals] starts with no project: at least one must arrive at 0")
+    return dict(given)
+
+
+def own_store(url: str, projects: Iterable[str]) -> dict[str, str]:
+    """A store of its own for every project, beside the one at `url`.
+
+    >>> own_store("sqlite:///z3.db", ["algebra"])
+    {'algebra': 'sqlite:///z3-algebra.db'}
+    """
+    stem, dot, suffix = url.rpartition(".")
+    return {project: f"{stem}-{project}{dot}{suffix}" if dot else url for project in projects}
