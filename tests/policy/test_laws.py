@@ -112,3 +112,11 @@ def test_many_cells_with_contexts_of_their_own():
     batch = cells[0]._replace(**stack, **wider, context=scalars)
     for spec in ("farsighted(macro_micro(thompson))", "covered(curious(epsilon_greedy))", "adaptive"):
         np.testing.assert_allclose(probabilities(spec, batch), [probabilities(spec, c) for c in cells], atol=1e-6)
+
+
+@pytest.mark.parametrize("spec", ["information_directed", "macro_micro(thompson)"])
+def test_gradients_are_finite_in_single_precision(spec):
+    for mask in MASKS:
+        seen = traced(VIEWS[f"usual means, usual scales, {mask}"])
+        gradients, _ = compiled(spec)(policies.parse(spec).params, seen.mean, seen.scale, seen)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))

@@ -8,7 +8,7 @@ import pytest
 
 from poolwise import policy as policies
 from poolwise.errors import ConfigError, InputError
-from poolwise.policy.explain import explain
+from poolwise.policy import explain
 from poolwise.policy.gradient import knowledge
 
 from .views import CONTEXT, view

@@ -6,6 +6,7 @@ from poolwise.policy.budget import budgeted, paid
 from poolwise.policy.coverage import covered
 from poolwise.policy.curiosity import curious
 from poolwise.policy.directed import information_directed
+from poolwise.policy.explain import Layer, explain
 from poolwise.policy.floor import floored
 from poolwise.policy.gradient import farsighted, knowledge_gradient
 from poolwise.policy.hierarchy import macro_micro
@@ -17,6 +18,7 @@ from poolwise.policy.safety import gated, safe
 
 __all__ = [
     "Context",
+    "Layer",
     "Params",
     "Policy",
     "View",
@@ -28,6 +30,7 @@ __all__ = [
     "curious",
     "default",
     "epsilon_greedy",
+    "explain",
     "farsighted",
     "floored",
     "gated",

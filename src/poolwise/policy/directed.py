@@ -43,4 +43,4 @@ def _pairs(xp: Array, regret: Array, gain: Array, least: Array, known: Array) ->
     worse, more = regret - least, gain - known
     inner = least / xp.maximum(worse, 1e-12) - 2.0 * known / xp.where(more > 0, more, 1.0)
     mix = xp.where(more > 0, xp.clip(inner, 0.0, 1.0), 0.0)
-    return mix, (least + mix * worse) ** 2 / (known + mix * more)
+    return mix, xp.maximum(least + mix * worse, 1e-12) ** 2 / (known + mix * more)
