@@ -43,6 +43,7 @@ class Family:
     `forbidden`: combinations that must not be used, each a partial assignment, `[{"mode": "deep", "seed": 0}]`.
     `limit`: at most so many arms; a larger grid is thinned by a fixed low-discrepancy sequence.
 
+    >>> from poolwise.parameters import Choice
     >>> [arm.id for arm in Family("sample", {"fast": Choice([False, True])}).arms()]
     ['sample(fast=False)', 'sample(fast=True)']
     """

@@ -72,7 +72,7 @@ class Live:
         diagnostics = {
             "log_evidence": fit.log_evidence if found else None,
             "iterations": fit.iterations,
-            "converged": fit.converged,
+            "converged": bool(fit.converged),
             "seconds": time.perf_counter() - began,
         }
         snapshot = Snapshot(

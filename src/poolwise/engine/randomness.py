@@ -13,7 +13,7 @@ _STEP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB13311
 def uniform(seed: int, decision: int) -> float:
     """A number in [0, 1) with 53 random bits.
 
-    >>> uniform(0, 1) == uniforms(0, np.array([1]))[0]
+    >>> uniform(0, 1) == uniforms(0, np.array([1])).item()
     True
     """
     x = (seed * _FIRST + decision * _STEP) & _MASK

@@ -91,7 +91,7 @@ def fit(
         found = search(cells(stats), index, index, begin, size, prior, **options)
         scales = jax.tree.map(np.asarray, found.hyper)
     evidence = float(found.log_evidence)
-    converged = bool(found.converged) and np.isfinite(evidence)
+    converged = bool(found.converged and np.isfinite(evidence))
     return Fit(scales, index, families, reduced, evidence, int(found.iterations), converged, found.coordinates)
 
 

@@ -9,22 +9,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Table, insert
-from sqlalchemy.dialects import sqlite
 
 from poolwise.errors import ConflictingOutcome, UnknownDecision
-from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot, family_of
-from poolwise.store import tables
+from poolwise.schema import Decision, LoggedView, Outcome, Snapshot, family_of
+from poolwise.store import rows, sql
 from poolwise.store.base import (
     CONFLICTING,
-    NEW,
     REPEATED,
     UNKNOWN,
     DecisionColumns,
     OutcomeColumns,
     conflict,
     missing,
-    rows_of,
     same_outcome,
 )
 from poolwise.store.codec import pack, unpack
@@ -32,26 +28,6 @@ from poolwise.store.connect import connect, plain_errors
 
 _BLOCK = 4096
 """Decision and view ids are taken from the file so many at a time; those of a process that dies are skipped."""
-
-
-def _insert(table: Table, *, skip: Sequence[str] = ()) -> str:
-    """The statement with one positional mark per column, compiled once: executing it is the driver's work alone."""
-    names = [column.name for column in table.columns if column.name not in skip]
-    return str(insert(table).values(dict.fromkeys(names)).compile(dialect=sqlite.dialect(), column_keys=names))
-
-
-_DECISION, _VIEW = _insert(tables.decision), _insert(tables.view)
-_NAME, _RECORD = _insert(tables.name), _insert(tables.record, skip=["id"])
-_POLICY, _ARMS = _insert(tables.policy, skip=["id"]), _insert(tables.arm_list, skip=["id"])
-_OUTCOME = _insert(tables.outcome, skip=["sequence"])
-_KNOWN_OUTCOME = (
-    _OUTCOME.partition(" VALUES")[0] + " SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM decision WHERE id = ?)"
-    " ON CONFLICT DO NOTHING"
-)
-_OUTCOMES = (
-    "SELECT d.id, d.project, d.context, d.arm, d.job, o.status, o.utility, o.cost, o.baseline_cost, o.time"
-    " FROM outcome o JOIN decision d ON d.id = o.decision ORDER BY o.sequence LIMIT -1 OFFSET ?"
-)
 
 
 class SqliteStore:
@@ -80,7 +56,7 @@ class SqliteStore:
                 with self._transaction():
                     self._refresh_names(kind)
                     new = [name for name in new if name not in known]
-                    self._db.executemany(_NAME, [(kind, len(known) + i, name) for i, name in enumerate(new)])
+                    self._db.executemany(sql.NAME, [(kind, len(known) + i, name) for i, name in enumerate(new)])
                 self._refresh_names(kind)
         return np.array([known[name] for name in names], dtype=np.int64)
 
@@ -90,7 +66,7 @@ class SqliteStore:
 
     def add_policy(self, spec: str, params: dict[str, Any]) -> int:
         row = (spec, json.dumps(params, sort_keys=True))
-        return self._interned("SELECT id FROM policy WHERE spec = ? AND params = ?", _POLICY, row)
+        return self._interned("SELECT id FROM policy WHERE spec = ? AND params = ?", sql.POLICY, row)
 
     def policy(self, key: int) -> tuple[str, dict[str, Any]]:
         spec, params = self._one("SELECT spec, params FROM policy WHERE id = ?", key)
@@ -105,8 +81,8 @@ class SqliteStore:
     def view(self, id: int) -> LoggedView:
         if id in self._pending:
             return self._pending[id]._replace(id=id)
-        sql = "SELECT v.*, a.arms FROM view v JOIN arm_list a ON a.id = v.arm_list WHERE v.id = ?"
-        _, project, context, policy, snapshot, outcomes, _, arrays, arms = self._one(sql, id)
+        statement = "SELECT v.*, a.arms FROM view v JOIN arm_list a ON a.id = v.arm_list WHERE v.id = ?"
+        _, project, context, policy, snapshot, outcomes, _, arrays, arms = self._one(statement, id)
         project, context = self.names("project")[project], self.names("context")[context]
         ids = tuple(json.loads(arms))
         return LoggedView(id, project, context, policy, snapshot, outcomes, ids, unpack(arrays))
@@ -125,20 +101,20 @@ class SqliteStore:
         row = (decision.id, project, context, arm, decision.probability, decision.view, decision.time, reason, job)
         if not self._pending:
             with self._lock, plain_errors(self._path):
-                self._db.execute(_DECISION, row)
+                self._db.execute(sql.DECISION, row)
             return
         views = self._view_rows()
         with self._transaction():
-            self._db.executemany(_VIEW, views)
-            self._db.execute(_DECISION, row)
+            self._db.executemany(sql.VIEW, views)
+            self._db.execute(sql.DECISION, row)
         self._pending.clear()
 
     def append_decisions(self, columns: DecisionColumns) -> None:
-        rows = zip(*(column.tolist() for column in columns), strict=True)
+        made = zip(*(column.tolist() for column in columns), strict=True)
         views = self._view_rows()
         with self._transaction():
-            self._db.executemany(_VIEW, views)
-            self._db.executemany(_DECISION, rows)
+            self._db.executemany(sql.VIEW, views)
+            self._db.executemany(sql.DECISION, made)
         self._pending.clear()
 
     def decision(self, id: int) -> Decision:
@@ -154,20 +130,20 @@ class SqliteStore:
         return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, time, task, view)
 
     def decisions(self, after: int = 0) -> DecisionColumns:
-        sql = "SELECT * FROM decision ORDER BY id LIMIT -1 OFFSET ?"
-        return DecisionColumns(*self._columns(sql, "iiiifefii".replace("e", "i"), after))
+        statement = "SELECT * FROM decision ORDER BY id LIMIT -1 OFFSET ?"
+        return DecisionColumns(*self._columns(statement, "iiiififii", after))
 
     def open_decisions(self, before: float) -> np.ndarray:
-        sql = (
+        statement = (
             "SELECT d.id FROM decision d LEFT JOIN outcome o ON o.decision = d.id"
             " WHERE o.decision IS NULL AND d.time < ? ORDER BY d.id"
         )
-        return self._columns(sql, "i", before)[0]
+        return self._columns(statement, "i", before)[0]
 
     def append_outcome(self, outcome: Outcome) -> bool:
-        row = _outcome_row(outcome)
+        row = rows.outcome_row(outcome)
         with self._lock, plain_errors(self._path):
-            if self._db.execute(_KNOWN_OUTCOME, (*row, outcome.decision)).rowcount == 1:
+            if self._db.execute(sql.KNOWN_OUTCOME, (*row, outcome.decision)).rowcount == 1:
                 return True
         earlier = self.outcome(outcome.decision)
         if earlier is None:
@@ -184,31 +160,33 @@ class SqliteStore:
         listed = "(SELECT value FROM json_each(?))"
         with self._transaction():
             known = {id for (id,) in self._db.execute(f"SELECT id FROM decision WHERE id IN {listed}", (ids,))}
-            sql = f"SELECT decision, status, utility, cost, baseline_cost, time FROM outcome WHERE decision IN {listed}"
-            earlier = {row[0]: _outcome_of(row) for row in self._db.execute(sql, (ids,))}
-            verdict, new, problems = _judged(outcomes, known, earlier)
-            self._db.executemany(_OUTCOME, new)
-            self._db.executemany(_RECORD, problems)
+            statement = (
+                f"SELECT decision, status, utility, cost, baseline_cost, time FROM outcome WHERE decision IN {listed}"
+            )
+            earlier = {row[0]: rows.outcome_of(row) for row in self._db.execute(statement, (ids,))}
+            verdict, new, problems = rows.judged(outcomes, known, earlier)
+            self._db.executemany(sql.OUTCOME, new)
+            self._db.executemany(sql.RECORD, problems)
             self._add_to("repeated", int((verdict == REPEATED).sum()))
         return verdict
 
     def outcome(self, decision: int) -> Outcome | None:
-        sql = "SELECT decision, status, utility, cost, baseline_cost, time FROM outcome WHERE decision = ?"
-        row = self._row(sql, decision)
-        return None if row is None else _outcome_of(row)
+        statement = "SELECT decision, status, utility, cost, baseline_cost, time FROM outcome WHERE decision = ?"
+        row = self._row(statement, decision)
+        return None if row is None else rows.outcome_of(row)
 
     def outcomes(self, after: int = 0) -> OutcomeColumns:
-        return OutcomeColumns(*self._columns(_OUTCOMES, "iiiiisffff", after))
+        return OutcomeColumns(*self._columns(sql.OUTCOMES, "iiiiisffff", after))
 
     def append_record(self, kind: str, body: dict[str, Any]) -> int:
         with self._lock, plain_errors(self._path):
-            self._db.execute(_RECORD, (kind, json.dumps(body)))
+            self._db.execute(sql.RECORD, (kind, json.dumps(body)))
             return self._one("SELECT count(*) FROM record WHERE kind = ?", kind)[0]
 
     def records(self, kind: str) -> list[dict[str, Any]]:
         with self._lock, plain_errors(self._path):
-            rows = self._db.execute("SELECT body FROM record WHERE kind = ? ORDER BY id", (kind,)).fetchall()
-        return [json.loads(body) for (body,) in rows]
+            found = self._db.execute("SELECT body FROM record WHERE kind = ? ORDER BY id", (kind,)).fetchall()
+        return [json.loads(body) for (body,) in found]
 
     def append_snapshot(self, snapshot: Snapshot) -> int:
         return self.append_record("snapshot", snapshot._asdict())
@@ -245,21 +223,21 @@ class SqliteStore:
                 self._db.execute("ROLLBACK")
                 raise
 
-    def _row(self, sql: str, *values: Any) -> tuple | None:
+    def _row(self, statement: str, *values: Any) -> tuple | None:
         with self._lock, plain_errors(self._path):
-            return self._db.execute(sql, values).fetchone()
+            return self._db.execute(statement, values).fetchone()
 
-    def _one(self, sql: str, *values: Any) -> tuple:
-        row = self._row(sql, *values)
+    def _one(self, statement: str, *values: Any) -> tuple:
+        row = self._row(statement, *values)
         if row is None:
             raise UnknownDecision(f"nothing is stored under {values}: the store has been exchanged for another one")
         return row
 
-    def _columns(self, sql: str, kinds: str, *values: Any) -> list[np.ndarray]:
+    def _columns(self, statement: str, kinds: str, *values: Any) -> list[np.ndarray]:
         with self._lock, plain_errors(self._path):
-            rows = self._db.execute(sql, values).fetchall()
+            found = self._db.execute(statement, values).fetchall()
         types = {"i": np.int64, "f": np.float64, "s": np.int8}
-        columns: Iterable[Any] = zip(*rows, strict=True) if rows else ([] for _ in kinds)
+        columns: Iterable[Any] = zip(*found, strict=True) if found else ([] for _ in kinds)
         return [np.array(column, dtype=types[kind]) for column, kind in zip(columns, kinds, strict=True)]
 
     def _code(self, kind: str, name: str) -> int:
@@ -268,9 +246,9 @@ class SqliteStore:
 
     def _refresh_names(self, kind: str) -> None:
         known = self._codes.setdefault(kind, {})
-        sql = "SELECT name FROM name WHERE kind = ? AND position >= ? ORDER BY position"
+        statement = "SELECT name FROM name WHERE kind = ? AND position >= ? ORDER BY position"
         with self._lock, plain_errors(self._path):
-            for (name,) in self._db.execute(sql, (kind, len(known))).fetchall():
+            for (name,) in self._db.execute(statement, (kind, len(known))).fetchall():
                 known[name] = len(known)
 
     def _interned(self, select: str, statement: str, row: tuple) -> int:
@@ -287,12 +265,12 @@ class SqliteStore:
         return first
 
     def _add_to(self, name: str, amount: int) -> int:
-        sql = (
+        statement = (
             "INSERT INTO counter (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value"
         )
         with self._lock, plain_errors(self._path):
-            return self._db.execute(sql, (name, amount)).fetchall()[0][0]
+            return self._db.execute(statement, (name, amount)).fetchall()[0][0]
 
     def _count(self, name: str, amount: int) -> None:
         self._add_to(name, amount)
@@ -315,7 +293,7 @@ class SqliteStore:
     def _arm_list(self, arms: tuple[str, ...]) -> int:
         if arms not in self._arm_lists:
             row = (json.dumps(arms),)
-            self._arm_lists[arms] = self._interned("SELECT id FROM arm_list WHERE arms = ?", _ARMS, row)
+            self._arm_lists[arms] = self._interned("SELECT id FROM arm_list WHERE arms = ?", sql.ARMS, row)
         return self._arm_lists[arms]
 
     def _seed(self, seed: int | None) -> int:
@@ -325,38 +303,3 @@ class SqliteStore:
 
     def _problem(self, kind: int, outcome: Outcome) -> None:
         self.append_record("problem", {"kind": kind, **outcome._asdict()})
-
-
-def _outcome_row(outcome: Outcome) -> tuple:
-    return (
-        outcome.decision,
-        STATUSES.index(outcome.status),
-        outcome.utility,
-        outcome.cost,
-        outcome.baseline_cost,
-        outcome.time,
-    )
-
-
-def _outcome_of(row: tuple) -> Outcome:
-    return Outcome(row[0], STATUSES[row[1]], *row[2:])
-
-
-def _judged(
-    outcomes: OutcomeColumns, known: set[int], earlier: dict[int, Outcome]
-) -> tuple[np.ndarray, list[tuple], list[tuple[str, str]]]:
-    """Verdict on every row, the rows to append, and the problems to keep; later rows see the earlier ones."""
-    verdict = np.full(len(outcomes.decision), NEW, dtype=np.int8)
-    new, problems = [], []
-    for i, outcome in enumerate(rows_of(outcomes)):
-        before = earlier.get(outcome.decision)
-        if before is not None:
-            verdict[i] = REPEATED if same_outcome(before, outcome) else CONFLICTING
-        elif outcome.decision not in known:
-            verdict[i] = UNKNOWN
-        else:
-            earlier[outcome.decision] = outcome
-            new.append(_outcome_row(outcome))
-        if verdict[i] in (CONFLICTING, UNKNOWN):
-            problems.append(("problem", json.dumps({"kind": int(verdict[i]), **outcome._asdict()})))
-    return verdict, new, problems

@@ -1,0 +1,43 @@
+"""Outcomes as rows of a table, and the verdict on each of many."""
+
+import json
+
+import numpy as np
+
+from poolwise.schema import STATUSES, Outcome
+from poolwise.store.base import CONFLICTING, NEW, REPEATED, UNKNOWN, OutcomeColumns, rows_of, same_outcome
+
+
+def outcome_row(outcome: Outcome) -> tuple:
+    return (
+        outcome.decision,
+        STATUSES.index(outcome.status),
+        outcome.utility,
+        outcome.cost,
+        outcome.baseline_cost,
+        outcome.time,
+    )
+
+
+def outcome_of(row: tuple) -> Outcome:
+    return Outcome(row[0], STATUSES[row[1]], *row[2:])
+
+
+def judged(
+    outcomes: OutcomeColumns, known: set[int], earlier: dict[int, Outcome]
+) -> tuple[np.ndarray, list[tuple], list[tuple[str, str]]]:
+    """Verdict on every row, the rows to append, and the problems to keep; later rows see the earlier ones."""
+    verdict = np.full(len(outcomes.decision), NEW, dtype=np.int8)
+    new, problems = [], []
+    for i, outcome in enumerate(rows_of(outcomes)):
+        before = earlier.get(outcome.decision)
+        if before is not None:
+            verdict[i] = REPEATED if same_outcome(before, outcome) else CONFLICTING
+        elif outcome.decision not in known:
+            verdict[i] = UNKNOWN
+        else:
+            earlier[outcome.decision] = outcome
+            new.append(outcome_row(outcome))
+        if verdict[i] in (CONFLICTING, UNKNOWN):
+            problems.append(("problem", json.dumps({"kind": int(verdict[i]), **outcome._asdict()})))
+    return verdict, new, problems
