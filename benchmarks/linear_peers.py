@@ -62,13 +62,18 @@ def play_one(table: Table, reward: np.ndarray, order: np.ndarray, seed: int, pee
             inverse[block] = np.tile(np.eye(where.size[block]), (arms, 1, 1))
             beta[block] = np.zeros((arms, where.size[block]))
         a_inv, mean = inverse[block], beta[block]
-        scale = ALPHA * np.sqrt(a_inv[:, c, c] + 2 * a_inv[:, c, p] + a_inv[:, p, p])
+        middle, scale = moments(a_inv, mean, c, p)
         draw = noise[step % CHUNK]
-        scores = mean[:, c] + mean[:, p] + (scale + 1e-9 * draw if peer == "LinUCB" else scale * draw)
+        scores = middle + ALPHA * (scale + 1e-9 * draw if peer == "LinUCB" else scale * draw)
         scores[absent[unit]] = -np.inf
         arm = chosen[step] = scores.argmax()
         learn(a_inv[arm], mean[arm], c, p, reward[unit, arm])
     return chosen
+
+
+def moments(inverse: np.ndarray, beta: np.ndarray, c: int, p: int) -> tuple[np.ndarray, np.ndarray]:
+    """(arms,) x' beta and sqrt(x' A^-1 x) of every arm."""
+    return beta[:, c] + beta[:, p], np.sqrt(inverse[:, c, c] + 2 * inverse[:, c, p] + inverse[:, p, p])
 
 
 def learn(inverse: np.ndarray, beta: np.ndarray, c: int, p: int, reward: float) -> None:

@@ -85,6 +85,7 @@ def from_rows(
     name: str,
     source: str,
     baseline: str,
+    columns: dict[str, str] | None = None,
     measure: str = "cost",
     cutoff: float | None = None,
     params: dict[str, dict[str, Any]] | None = None,
@@ -94,9 +95,11 @@ def from_rows(
 
     Columns: unit, project, context, family, arm; `cost` (> 0; reward = -log cost) or `reward`; optionally `status`
     (a name in `schema.STATUSES`), `importance`, `repetition` (costs are averaged over repetitions) and `cost_unit`.
-    `source` names the file in messages; rows are counted from 0, the header apart. Raises DataError.
+    `columns` says which column of `rows` each of these is, where it has another name; messages speak of the file
+    `source` and its own names, and count rows from 0. Raises DataError.
     """
-    rows = rows.reset_index(drop=True)
+    rows = rows.reset_index(drop=True).rename(columns={given: tidy for tidy, given in (columns or {}).items()})
+    rows.attrs = {"columns": columns or {}}
     if not len(rows):
         raise DataError(f"{source}: no rows, so there is nothing to replay; give at least one unit with its arms")
     value = "cost" if "cost" in rows else "reward"
@@ -230,6 +233,10 @@ def refuse(bad: Any, rows: pd.DataFrame, source: str, column: str, why: str) -> 
     bad = np.asarray(bad, bool)
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(
-            f"{source}, row {row}, column {column}: {rows[column].iloc[row]!r} {why} ({bad.sum()} such rows)"
-        )
+        found, named = plain(rows[column].iloc[row]), rows.attrs["columns"].get(column, column)
+        raise DataError(f"{source}, row {row}, column {named}: {found!r} {why} ({bad.sum()} such rows)")
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar as the Python number that a message shows."""
+    return value.item() if isinstance(value, np.generic) else value
