@@ -1,4 +1,4 @@
-"""The house: what may import what, one door for each heavy library, small files, and nothing that is not the project's."""
+"""The house: what may import what, one door for each heavy library, small files, and the project's words alone."""
 
 import ast
 import re

@@ -16,7 +16,7 @@ _HOME = {
     "Settings": "poolwise.engine",
 }
 _ROOMS = ("engine", "errors", "ope", "policy", "posterior", "schema", "space", "store")
-__all__ = [*_HOME, *_ROOMS]  # noqa: PLE0604
+__all__ = [*_HOME, *_ROOMS]
 __version__ = "0.1.0"
 
 

@@ -78,7 +78,7 @@ class Family:
         return list(distinct.values())
 
     def arm(self, params: Mapping[str, Any]) -> Arm:
-        """The arm with these parameters, which need not lie on the grid. Raises SpaceError where they are not allowed."""
+        """The arm with these parameters, on or off the grid. Raises SpaceError where they are not allowed."""
         if unknown := set(params) - set(self.parameters):
             raise SpaceError(
                 f"family {self.name!r} has no parameter {sorted(unknown)}: it has {sorted(self.parameters)}"
@@ -113,7 +113,7 @@ class Family:
         """The parameters nearest to coordinates: the inverse of `encode` on every arm."""
         values, start = {}, 0
         for name, parameter in self.parameters.items():
-            values[name] = parameter.decode(coordinates[start : start + parameter.dimensions])
+            values[name] = parameter.decode(coordinates[start : start + parameter.dimensions].tolist())
             start += parameter.dimensions
         return self.active(values)
 

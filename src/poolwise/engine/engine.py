@@ -131,7 +131,8 @@ class Engine:
         with self._lock:
             if not self.store.append_outcome(outcome):
                 return False
-            project, context, arm = self._open.pop(id, None) or self._catalogue.cell_of(self.store.decision(id))
+            cell = self._open.pop(id) if id in self._open else self._catalogue.cell_of(self.store.decision(id))
+            project, context, arm = cell
             self._uses.observed(project, context, np.nan if baseline_cost is None else baseline_cost)
             self._live.add(id, project, context, arm, outcome.utility, status)
             return True
@@ -174,9 +175,14 @@ class Engine:
             return self._live.reestimate("asked for")
 
     def refresh(self) -> int:
-        """Learn what other processes have written to the same store since; returns the number of new outcomes."""
+        """Learn what other processes have written to the same store since, and count overdue decisions as failures.
+
+        Returns the number of new outcomes. To be called from time to time where either matters.
+        """
         with self._lock:
-            return self._learn_stored()
+            new = self._learn_stored()
+            self._live.assume_overdue(time.time())
+            return new
 
     def beliefs(self) -> pd.DataFrame:
         """project, context, family, arm, mean, sd, low, high (90 % interval), n: a row for every known cell."""

@@ -36,8 +36,8 @@ def explain(store: Store, id: int, *, replay: bool) -> dict[str, Any]:
 
 def view_of(logged: LoggedView) -> View:
     """The policy's view as it was logged, bit for bit."""
-    arrays = dict(logged.arrays)
-    context = Context(*arrays.pop("context").tolist())
+    arrays: dict[str, Any] = dict(logged.arrays)
+    context = Context(*arrays["context"].tolist())
     return View(**{**arrays, "baseline": int(arrays["baseline"]), "context": context})
 
 

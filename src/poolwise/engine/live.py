@@ -21,6 +21,7 @@ class Live:
         self._store, self._catalogue, self._settings = store, catalogue, settings
         self.version, self.read = 0, 0
         self._ahead: set[int] = set()
+        self._assumed: dict[int, tuple[int, int, int]] = {}
         served = [snapshot for snapshot in store.snapshots() if snapshot.status == "serving"]
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
         scales = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
@@ -46,6 +47,7 @@ class Live:
     def add(self, decision: int, project: int, context: int, arm: int, utility: float, status: str) -> None:
         """Learn one outcome that this process has just stored, and estimate the scales again when that is due."""
         self._ahead.add(decision)
+        self._withdraw([decision])
         self._joint.learn(project, context, arm, self._clipped(utility), status == "ok")
         self.version += 1
         self._reestimate_when_due()
@@ -59,10 +61,26 @@ class Live:
 
     def add_many(self, new: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store."""
+        self._withdraw(new.decision.tolist())
         columns = (new.project, new.context, new.arm, self._clipped(new.utility), new.status == _OK)
         self._joint.learn_many(*columns)
         self.version += 1
         self._reestimate_when_due()
+
+    def assume_overdue(self, now: float) -> None:
+        """Decisions older than `Settings.outcome_timeout` count as failed, in the belief alone, until heard of."""
+        timeout = self._settings.outcome_timeout
+        if timeout is None:
+            return
+        for id in self._store.open_decisions(now - timeout).tolist():
+            if id not in self._assumed:
+                self._assumed[id] = self._catalogue.cell_of(self._store.decision(id))
+                self._joint.learn(*self._assumed[id], self._settings.failure_utility, False)
+                self.version += 1
+
+    def _withdraw(self, decisions: list[int]) -> None:
+        for id in self._assumed.keys() & set(decisions):
+            self._joint.forget(*self._assumed.pop(id), self._settings.failure_utility, False)
 
     def reestimate(self, reason: str) -> Snapshot:
         """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""
@@ -93,7 +111,12 @@ class Live:
         return snapshot._replace(id=number)
 
     def status(self) -> dict[str, Any]:
-        return {"snapshot": self.snapshot, "learned": self.outcomes, "estimated_from": self.estimated}
+        return {
+            "snapshot": self.snapshot,
+            "learned": self.outcomes,
+            "estimated_from": self.estimated,
+            "overdue": len(self._assumed),
+        }
 
     def _reestimate_when_due(self) -> None:
         if self._settings.due(self.outcomes, self.estimated):

@@ -40,7 +40,7 @@ def outcome(
         raise OutcomeError(
             f"decision {decision} needs utility=, or cost= with baseline_cost=; got {_given(cost, baseline_cost)}"
         )
-    return Outcome(decision, status, value, cost, baseline_cost, time.time())  # type: ignore[arg-type]
+    return Outcome(decision, status, value, cost, baseline_cost, time.time())
 
 
 def outcomes(

@@ -82,9 +82,13 @@ def counted(project: np.ndarray, context: np.ndarray) -> Iterator[tuple[tuple[in
 
 def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, float]]:
     """Per (project, context): number of outcomes and total baseline cost (NaN where no outcome has one)."""
-    columns = {"p": outcomes.project, "c": outcomes.context, "cost": outcomes.baseline_cost}
-    for (p, c), group in pd.DataFrame(columns).groupby(["p", "c"])["cost"]:
-        yield (int(p), int(c)), len(group), float(group.sum(min_count=1))
+    if not len(outcomes.decision):
+        return
+    pairs, which = np.unique(np.stack([outcomes.project, outcomes.context]), axis=1, return_inverse=True)
+    known = ~np.isnan(outcomes.baseline_cost)
+    total = np.bincount(which, np.where(known, outcomes.baseline_cost, 0.0), pairs.shape[1])
+    total[np.bincount(which, known, pairs.shape[1]) == 0] = np.nan
+    yield from zip(map(tuple, pairs.T.tolist()), np.bincount(which).tolist(), total.tolist(), strict=True)
 
 
 def beliefs(live: Any, catalogue: Catalogue) -> pd.DataFrame:

@@ -30,7 +30,7 @@ _REDUCE_FROM = 48
 class Statistics(NamedTuple):
     """Sufficient statistics of every cell, float64 [project, context, arm]: number, sum and sum of squares."""
 
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]
     total: np.ndarray
     squares: np.ndarray
 
@@ -44,10 +44,10 @@ class Statistics(NamedTuple):
         if not (np.abs(values) <= LARGEST).all():
             row = int(np.argmax(~(np.abs(values) <= LARGEST)))
             raise InputError(f"utility {values[row]} in row {row} is not within +-{LARGEST:g}: check its units")
-        shape = shape or tuple(int(index.max(initial=-1)) + 1 for index in rows)  # type: ignore[assignment]
-        flat = np.ravel_multi_index(rows, shape)
-        sums = [np.bincount(flat, part, int(np.prod(shape))) for part in (np.ones_like(values), values, values**2)]
-        return cls(*(part.reshape(shape) for part in sums))
+        sizes = shape or tuple(int(index.max(initial=-1)) + 1 for index in rows)
+        flat = np.ravel_multi_index(tuple(rows), sizes)
+        sums = [np.bincount(flat, part, int(np.prod(sizes))) for part in (np.ones_like(values), values, values**2)]
+        return cls(*(part.reshape(sizes) for part in sums))
 
 
 class Fit(NamedTuple):
@@ -86,9 +86,10 @@ def fit(
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
     size = 12 + (families or arms)
     begin = np.asarray(start) if start is not None and len(start) == size else None
-    options = {"families": families, "reduced": reduced, "iterations": iterations}
     with jax.enable_x64(True):
-        found = search(cells(stats), index, index, begin, size, prior, **options)
+        found = search(
+            cells(stats), index, index, begin, size, prior, families=families, reduced=reduced, iterations=iterations
+        )
         scales = jax.tree.map(np.asarray, found.hyper)
     evidence = float(found.log_evidence)
     converged = bool(found.converged and np.isfinite(evidence))

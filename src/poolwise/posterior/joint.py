@@ -24,7 +24,7 @@ class Look(NamedTuple):
     mean: np.ndarray
     scale: np.ndarray
     noise: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]
     wider_mean: np.ndarray
     wider_scale: np.ndarray
 
@@ -93,7 +93,8 @@ class Joint:
         outcomes, successes = self._evidence.cell
         np.add.at(outcomes, (project, context, arm), 1.0)
         np.add.at(successes, (project, context, arm), ok.astype(float))
-        np.add.at(self._failures, (slice(None), arm[~ok]), np.stack([np.ones((~ok).sum()), utility[~ok]]))
+        for row, values in zip(self._failures, (np.ones((~ok).sum()), utility[~ok]), strict=True):
+            np.add.at(row, arm[~ok], values)
         self.outcomes += len(arm)
         new = Statistics.of(project[ok], context[ok], arm[ok], utility[ok], shape=outcomes.shape)
         self._restart(Statistics(*(a + b for a, b in zip(self.statistics(), new, strict=True))))

@@ -26,3 +26,4 @@ OUTCOMES = (
     "SELECT d.id, d.project, d.context, d.arm, d.job, o.status, o.utility, o.cost, o.baseline_cost, o.time"
     " FROM outcome o JOIN decision d ON d.id = o.decision ORDER BY o.sequence LIMIT -1 OFFSET ?"
 )
+OUTCOME_ROWS = "SELECT decision, status, utility, cost, baseline_cost, time FROM outcome"

@@ -160,9 +160,7 @@ class SqliteStore:
         listed = "(SELECT value FROM json_each(?))"
         with self._transaction():
             known = {id for (id,) in self._db.execute(f"SELECT id FROM decision WHERE id IN {listed}", (ids,))}
-            statement = (
-                f"SELECT decision, status, utility, cost, baseline_cost, time FROM outcome WHERE decision IN {listed}"
-            )
+            statement = f"{sql.OUTCOME_ROWS} WHERE decision IN {listed}"
             earlier = {row[0]: rows.outcome_of(row) for row in self._db.execute(statement, (ids,))}
             verdict, new, problems = rows.judged(outcomes, known, earlier)
             self._db.executemany(sql.OUTCOME, new)
@@ -171,8 +169,7 @@ class SqliteStore:
         return verdict
 
     def outcome(self, decision: int) -> Outcome | None:
-        statement = "SELECT decision, status, utility, cost, baseline_cost, time FROM outcome WHERE decision = ?"
-        row = self._row(statement, decision)
+        row = self._row(f"{sql.OUTCOME_ROWS} WHERE decision = ?", decision)
         return None if row is None else rows.outcome_of(row)
 
     def outcomes(self, after: int = 0) -> OutcomeColumns:
