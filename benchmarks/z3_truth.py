@@ -11,6 +11,7 @@ import argparse
 import json
 import multiprocessing
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -157,8 +158,12 @@ def correlations(gain: pd.DataFrame) -> dict:
         for _, rows in gain.groupby("context")
         for part in [rows.T.corr(method="spearman").to_numpy()]
     ]
-    span = lambda values: [round(float(np.min(values)), 2), round(float(np.max(values)), 2)]  # noqa: E731
     return {"rank_correlation_contexts": span(between), "rank_correlation_projects": span(within)}
+
+
+def span(values: Sequence[float]) -> list[float]:
+    """Smallest and largest."""
+    return [round(float(min(values)), 2), round(float(max(values)), 2)]
 
 
 def contradictions(table: pd.DataFrame) -> int:

@@ -27,7 +27,9 @@ def answering(workload, monkeypatch):
     """Have every further solve give one answer."""
 
     def install(**fields):
-        answer = Answer(**{"verdict": "unknown", "resources": 1, "wall": 0.01, "cpu": 0.01, "reason": "injected", **fields})
+        answer = Answer(
+            **{"verdict": "unknown", "resources": 1, "wall": 0.01, "cpu": 0.01, "reason": "injected", **fields}
+        )
         monkeypatch.setattr(workload.solver, "solve", lambda *_, **__: answer)
 
     return install
