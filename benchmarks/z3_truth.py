@@ -10,6 +10,7 @@ seconds = start + rate * count for every family and shape of goals and writes th
 import argparse
 import json
 import multiprocessing
+import os
 import platform
 from collections.abc import Sequence
 from importlib import metadata
@@ -49,7 +50,7 @@ def measure_share(folder: Path, goals: int, part: int, parts: int, multiple: flo
 
 
 def measure_goal(workload: Z3Workload, project: str, context: str, number: int) -> dict[str, list]:
-    """By arm: status, cost, wall, resource count and processor seconds of its own run, baseline's cost and wall, verdict."""
+    """By arm: status, cost, wall, own resource count and processor seconds, baseline's cost and wall, verdict."""
     job = workload.job(project, context, number)
     base, rows = workload.baseline(job), {}
     for arm in workload.space.arms:
@@ -209,7 +210,7 @@ def main() -> None:
     result["versions"] = {
         "z3-solver": metadata.version("z3-solver"),
         "python": platform.python_version(),
-        "machine": platform.machine(),
+        "machine": f"{os.cpu_count()} x {platform.machine()}",
     }
     show(result)
     if options.json:
