@@ -60,7 +60,7 @@ def _layout(key: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     members = [np.flatnonzero(family == name) for name in np.unique(family)]
     shape = (len(members), max(map(len, members)))
     index, real = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool)
-    place = np.empty(len(family), dtype=np.int64)
+    place = np.empty(len(family), dtype=np.int32)
     for row, arms in enumerate(members):
         index[row, : len(arms)], real[row, : len(arms)] = arms, True
         place[arms] = row * shape[1] + np.arange(len(arms))
