@@ -1,6 +1,6 @@
 """Runs: a workload and an engine, one job after another, to be continued where it stopped."""
 
-from poolwise.run.loop import Progress, run
+from poolwise.run.loop import Engines, Progress, distinct, open_engines, run
 from poolwise.run.setup import Plan, plan
 
-__all__ = ["Plan", "Progress", "plan", "run"]
+__all__ = ["Engines", "Plan", "Progress", "distinct", "open_engines", "plan", "run"]

@@ -4,7 +4,7 @@ A decision without an outcome is measured again under that same decision; nothin
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -39,15 +39,19 @@ def open_engines(plan: Plan, *, sharing: bool = True) -> Engines:
     return {project: _open(plan, url) for project, url in own_store(plan.store, plan.arrivals).items()}
 
 
+def distinct(engines: Engines) -> list[Engine]:
+    """Every engine once."""
+    return list({id(engine): engine for engine in engines.values()}.values())
+
+
 def run(plan: Plan, engines: Engines) -> Iterator[Progress]:
     """Continue until `plan.decisions` decisions have an outcome; what was done before is not repeated.
 
     Closing the iterator, or an interrupt, leaves at most one decision open; the next run measures it.
     """
-    distinct = {id(engine): engine for engine in engines.values()}.values()
-    made = sum(engine.status()["decisions"] for engine in distinct)
-    done = sum(engine.status()["outcomes"] for engine in distinct)
-    for engine in distinct:
+    made = sum(engine.status()["decisions"] for engine in distinct(engines))
+    done = sum(engine.status()["outcomes"] for engine in distinct(engines))
+    for engine in distinct(engines):
         for decision, job in _unanswered(engine):
             done += 1
             yield Progress(done, decision, _answer(plan.workload, engine, decision, job))
@@ -77,13 +81,11 @@ def _unanswered(engine: Engine) -> Iterator[tuple[Decision, Job]]:
 
 def _ahead(jobs: Iterator[Job], prepare: Callable[[Job], None]) -> Iterator[Job]:
     """The same jobs, each prepared while the one before it is worked on."""
-    current = next(jobs, None)
-    for following in jobs:
-        prepare(following)
-        yield current
-        current = following
-    if current is not None:
-        yield current
+    for current, following in pairwise(chain(jobs, [None])):
+        if following is not None:
+            prepare(following)
+        if current is not None:
+            yield current
 
 
 def _open(plan: Plan, url: str) -> Engine:

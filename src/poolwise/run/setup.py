@@ -86,7 +86,9 @@ def known_space(store: Store, url: str) -> ArmSpace:
     """The arms that a store was last used with. Raises ConfigError where it never was."""
     spaces = store.records("space")
     if not spaces:
-        raise ConfigError(f"the store {url} knows no arms yet: name them in [space], or `poolwise run` a workload first")
+        raise ConfigError(
+            f"the store {url} knows no arms yet: name them in [space], or `poolwise run` a workload first"
+        )
     return ArmSpace.from_dict(spaces[-1])
 
 

@@ -1,0 +1,53 @@
+"""`poolwise`: every command, and how errors leave the process: 0 done, 1 ran and found a problem, 2 bad input."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from poolwise.cli import events, look, runs
+from poolwise.errors import InputError, PoolwiseError, StoreError
+
+app = typer.Typer(
+    name="poolwise",
+    help="Choose strategies and parameters for the jobs of a running system, and learn which ones are best.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for command in (
+    runs.init,
+    runs.run,
+    events.decide,
+    events.observe,
+    events.refit,
+    look.status,
+    look.beliefs,
+    look.explain,
+    look.export,
+):
+    app.command()(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Errors are one line on stderr."""
+    try:
+        return app(arguments, prog_name="poolwise", standalone_mode=False) or 0
+    except TyperException as error:
+        return _said(error.format_message() or "give a command: `poolwise --help` lists them", 2)
+    except (InputError, StoreError) as error:
+        return _said(str(error), 2)
+    except PoolwiseError as error:
+        return _said(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _said("interrupted", 1)
+    except BrokenPipeError:
+        sys.stdout = None
+        return 1
+
+
+def _said(message: str, status: int) -> int:
+    print(f"poolwise: {' '.join(message.split())}", file=sys.stderr)
+    return status

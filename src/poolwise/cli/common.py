@@ -1,0 +1,76 @@
+"""What the commands share: their options, opening an engine, and printing for people or for machines."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from poolwise.config import Config
+    from poolwise.engine import Engine
+
+ConfigOption = Annotated[str, typer.Option("--config", "-c", metavar="FILE", help="Configuration file (TOML).")]
+StoreOption = Annotated[str | None, typer.Option("--store", metavar="URL", help="Store, instead of the file's.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+CONFIG = "poolwise.toml"
+
+
+def configuration(path: str, store: str | None) -> "Config":
+    """The checked configuration, with another store if one is named."""
+    from poolwise.config import load
+
+    config = load(path)
+    return config.model_copy(update={"run": config.run.model_copy(update={"store": store})}) if store else config
+
+
+@contextmanager
+def engine(path: str, store: str | None) -> Iterator["Engine"]:
+    """The engine of a configuration, closed at the end."""
+    from poolwise.run.setup import open_engine
+
+    config = configuration(path, store)
+    keep_compiled()
+    opened = open_engine(config)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def keep_compiled() -> None:
+    """Keep what JAX compiles in the user's cache folder: the next process starts in a fraction of the time."""
+    import jax
+
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    jax.config.update("jax_compilation_cache_dir", str(home / "poolwise" / "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def print_json(body: Any) -> None:
+    """One JSON document on stdout; numbers that JSON lacks become null."""
+    typer.echo(json.dumps(plain(body), indent=2))
+
+
+def plain(body: Any) -> Any:
+    """`body` with NumPy scalars, tuples and NaN in JSON's own terms."""
+    if hasattr(body, "_asdict"):
+        return plain(body._asdict())
+    if isinstance(body, dict):
+        return {str(key): plain(value) for key, value in body.items()}
+    if isinstance(body, list | tuple):
+        return [plain(value) for value in body]
+    if hasattr(body, "tolist"):
+        return plain(body.tolist())
+    return None if isinstance(body, float) and not math.isfinite(body) else body
+
+
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a table as JSON objects."""
+    return [plain(row) for row in table.to_dict(orient="records")]

@@ -1,0 +1,67 @@
+"""decide, observe, refit: the engine's three verbs for a shell."""
+
+from typing import Annotated
+
+import typer
+
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json
+
+Number = Annotated[float | None, typer.Option()]
+
+
+def decide(
+    project: Annotated[str, typer.Option(help="Code base, tenant or machine whose job this is.")],
+    context: Annotated[str, typer.Option(help="Kind of job, a label that several projects share.")],
+    job: Annotated[str | None, typer.Option(help="Name of a job that recurs.")] = None,
+    available: Annotated[list[str] | None, typer.Option(help="Arm or family that can be used; repeatable.")] = None,
+    config: ConfigOption = CONFIG,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose an arm for one job.
+
+    Example: `poolwise decide --project mathlib --context nonlinear`
+    """
+    with engine(config, store) as opened:
+        made = opened.decide(project, context, job=job, available=available or None)
+    if as_json:
+        print_json(made)
+        return
+    typer.echo(f"{made.id}  {made.arm}")
+    typer.echo(f"chosen with probability {made.probability:.3f} ({made.reason}); report its outcome with:")
+    typer.echo(f"  poolwise observe {made.id} --cost SECONDS --baseline-cost SECONDS")
+
+
+def observe(
+    decision: Annotated[int, typer.Argument(metavar="ID", help="What `decide` printed first.")],
+    cost: Annotated[float | None, typer.Option(help="What the job cost, for instance in seconds.")] = None,
+    baseline_cost: Annotated[float | None, typer.Option(help="What it costs with the baseline, same unit.")] = None,
+    utility: Annotated[float | None, typer.Option(help="log(baseline cost / cost), instead of both.")] = None,
+    status: Annotated[str, typer.Option(help="ok, failed or timeout.")] = "ok",
+    config: ConfigOption = CONFIG,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Report what happened after a decision. Reporting the same again changes nothing.
+
+    Example: `poolwise observe 17 --cost 0.8 --baseline-cost 1.3`
+    """
+    with engine(config, store) as opened:
+        new = opened.observe(decision, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status)
+    if as_json:
+        print_json({"decision": decision, "new": new})
+    else:
+        typer.echo(f"{decision}  {'learned' if new else 'was known already'}")
+
+
+def refit(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Estimate everything again from all outcomes.
+
+    Example: `poolwise refit`
+    """
+    with engine(config, store) as opened:
+        snapshot = opened.refit()
+    if as_json:
+        print_json(snapshot)
+    else:
+        typer.echo(f"snapshot {snapshot.id} from {snapshot.outcomes} outcomes: {snapshot.status}, {snapshot.reason}")

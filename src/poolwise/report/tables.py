@@ -1,0 +1,99 @@
+"""What a run came to, as small tables: pure functions of its trials, its store and the beliefs at its end."""
+
+import numpy as np
+import pandas as pd
+
+from poolwise.store.base import Store
+
+BORROWED = [
+    *("project", "context", "arm"),
+    *("before", "before_low", "before_high"),
+    *("now", "now_low", "now_high", "trials"),
+]
+NORMAL_95 = 1.6448536269514722
+
+
+def thirds(table: pd.DataFrame) -> pd.DataFrame:
+    """Per project, and for all: decisions, then for the first and the last third of them the geometric mean of the
+    speed-up by effort and by wall time, the share below 0.95 of the baseline's speed and the share of exploration."""
+    parts = [("all projects", table)] + [(str(name), part) for name, part in table.groupby("project", sort=False)]
+    rows = []
+    for name, part in parts:
+        cut = max(len(part) // 3, 1)
+        row = {"project": name, "decisions": len(part)}
+        rows.append(row | _figures(part.head(cut), "first") | _figures(part.tail(cut), "last"))
+    return pd.DataFrame(rows)
+
+
+def _figures(part: pd.DataFrame, which: str) -> dict[str, float]:
+    return {
+        f"speed_up_{which}": float(np.exp(part["effort"].mean())),
+        f"wall_speed_up_{which}": float(np.exp(part["wall"].mean())),
+        f"slower_{which}": float(1 - part["safe"].mean()),
+        f"explored_{which}": float(part["explored"].mean()),
+    }
+
+
+def favourites(beliefs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The arm believed best in each context of each project that had jobs there: speed-up over the baseline with its
+    90 % interval, the arm's own trials and the context's jobs."""
+    jobs = table.groupby(["context", "project"], sort=False).size().rename("jobs").reset_index()
+    best = beliefs.loc[beliefs.groupby(["project", "context"])["mean"].idxmax()]
+    joined = jobs.merge(best, on=["project", "context"]).sort_values(["context", "project"], kind="stable")
+    speeds = {name: np.exp(joined[column]) for name, column in (("speed_up", "mean"), ("low", "low"), ("high", "high"))}
+    columns = joined[["context", "project", "arm", "n", "jobs"]].rename(columns={"n": "trials"})
+    return columns.assign(**speeds).reset_index(drop=True)
+
+
+def borrowed(store: Store, beliefs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """What the newest project was given: in each of its contexts, the arm it believes in now, what was believed of it
+    before the project had seen a single job there, and what it came to.
+
+    Columns: project, context, arm, before, before_low, before_high, now, now_low, now_high, trials; speed-ups with
+    their 90 % intervals. Contexts whose first decision was not logged with its view are left out.
+    """
+    newest = table.drop_duplicates("project")["project"].iloc[-1]
+    mine = favourites(beliefs, table).query("project == @newest")
+    first = table[table["project"] == newest].drop_duplicates("context").set_index("context")["decision"]
+    rows = []
+    for row in mine.itertuples():
+        decision = store.decision(int(first[row.context]))
+        if not decision.view:
+            continue
+        logged = store.view(decision.view)
+        k = logged.arms.index(row.arm)
+        mean, scale = float(logged.arrays["mean"][k]), float(logged.arrays["scale"][k])
+        before, low, high = np.exp([mean, mean - NORMAL_95 * scale, mean + NORMAL_95 * scale]).tolist()
+        rows.append((newest, row.context, row.arm, before, low, high, row.speed_up, row.low, row.high, row.trials))
+    return pd.DataFrame(rows, columns=BORROWED)
+
+
+def summary(table: pd.DataFrame, beliefs: pd.DataFrame, store: Store | None = None) -> dict[str, pd.DataFrame]:
+    """The tables that a run ends with, by name: thirds, favourites, borrowed (empty without the one shared store)."""
+    if table.empty:
+        return dict.fromkeys(("thirds", "favourites", "borrowed"), table)
+    given = borrowed(store, beliefs, table) if store and table["project"].nunique() > 1 else table.head(0)
+    return {"thirds": thirds(table), "favourites": favourites(beliefs, table), "borrowed": given}
+
+
+def best(beliefs: pd.DataFrame, top: int) -> pd.DataFrame:
+    """The best `top` arms of every project and context, with their speed-up, its 90 % interval and their trials."""
+    order = beliefs.sort_values(["project", "context", "mean"], ascending=[True, True, False], kind="stable")
+    rows = order.groupby(["project", "context"], sort=False).head(top)
+    speeds = {name: np.exp(rows[column]) for name, column in (("speed_up", "mean"), ("low", "low"), ("high", "high"))}
+    columns = rows[["project", "context", "arm", "n"]].rename(columns={"n": "trials"})
+    return columns.assign(**speeds).reset_index(drop=True)
+
+
+def by_context(beliefs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The favourite of every context over all projects: means weighted by each project's jobs there.
+
+    Columns: context, arm, speed_up, trials, jobs; the context with most jobs first.
+    """
+    jobs = table.groupby(["project", "context"]).size().rename("jobs").reset_index()
+    weighed = beliefs.merge(jobs, on=["project", "context"])
+    weighed["mean"] *= weighed["jobs"]
+    sums = weighed.groupby(["context", "arm"])[["mean", "n", "jobs"]].sum().reset_index()
+    sums["speed_up"] = np.exp(sums["mean"] / sums["jobs"])
+    rows = sums.loc[sums.groupby("context")["speed_up"].idxmax()].sort_values("jobs", ascending=False)
+    return rows.rename(columns={"n": "trials"})[["context", "arm", "speed_up", "trials", "jobs"]].reset_index(drop=True)
