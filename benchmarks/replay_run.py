@@ -45,7 +45,8 @@ def run(task: Task) -> dict[str, Any]:
     """Mean utility per seed, share of choices at most 5 % below the baseline, mean learning curve, seconds a seed."""
     table = next(source for source in replay_sets(task.root) if source.name == task.data_set).load()
     started = perf_counter()
-    order, chosen = play(task, table)
+    order = orders(table, task.order, task.seeds)
+    chosen = play(task, table, order)
     seconds = (perf_counter() - started) / len(task.seeds)
     gained = utility(table)[order, chosen]
     if np.isnan(gained).any():
@@ -59,14 +60,12 @@ def run(task: Task) -> dict[str, Any]:
     }
 
 
-def play(task: Task, table: Table) -> tuple[np.ndarray, np.ndarray]:
-    """Orders and the arms chosen, both (seeds, units)."""
-    order = orders(table, task.order, task.seeds)
+def play(task: Task, table: Table, order: np.ndarray) -> np.ndarray:
+    """(seeds, units) arms chosen in these orders."""
     if task.learner == "Poolwise":
         decide = resolve(task.policy)
-        return order, np.stack([decide(table, one, seed) for one, seed in zip(order, task.seeds, strict=True)])
-    reward = scaled_reward(table, task.form)
-    return order, PEERS[task.learner](table, reward, order, list(task.seeds), task.learner)
+        return np.stack([decide(table, one, seed) for one, seed in zip(order, task.seeds, strict=True)])
+    return PEERS[task.learner](table, scaled_reward(table, task.form), order, list(task.seeds), task.learner)
 
 
 def resolve(policy: str) -> Callable[..., np.ndarray]:
