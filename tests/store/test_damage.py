@@ -1,0 +1,128 @@
+"""A file that cannot be used is refused and left as it was; a killed writer loses nothing it acknowledged."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from poolwise import errors
+from poolwise.schema import Decision
+from poolwise.store import open_store
+from poolwise.store.sqlite import SqliteStore
+
+
+def made(store):
+    return Decision(store.reserve(1), "p", "c", "f", {}, "f", 0.5, "explored", 1.0)
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "a.db"
+    store = open_store(f"sqlite:///{path}")
+    for _ in range(300):
+        store.append_decision(made(store))
+    store.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        (lambda path: path.write_bytes(b""), errors.StoreDamaged),
+        (lambda path: path.write_bytes(b"not a database at all" * 10), errors.StoreDamaged),
+        (lambda path: os.truncate(path, path.stat().st_size // 2), errors.StoreDamaged),
+        (lambda path: os.truncate(path, 50), errors.StoreDamaged),
+    ],
+    ids=["empty", "text", "half", "fifty bytes"],
+)
+def test_damaged_files(path, damage, error):
+    damage(path)
+    before = path.read_bytes()
+    with pytest.raises(error, match="restore it from a backup"):
+        open_store(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_newer_and_foreign_files(path, tmp_path):
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE alembic_version SET version_num = '9999'")
+    db.close()
+    with pytest.raises(errors.StoreNewer, match="upgrade Poolwise"):
+        open_store(f"sqlite:///{path}")
+    with sqlite3.connect(tmp_path / "other.db") as db:
+        db.execute("CREATE TABLE mine (x)")
+    db.close()
+    with pytest.raises(errors.StoreDamaged, match="no Poolwise store"):
+        open_store(f"sqlite:///{tmp_path / 'other.db'}")
+
+
+def test_a_lock_held_too_long(path):
+    store = SqliteStore(str(path), wait=0.05)
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(errors.StoreLocked, match="locked by another process"):
+            store.append_decision(made(store))
+        other.execute("ROLLBACK")
+    other.close()
+    store.append_decision(made(store))
+    assert store.counts()["decisions"] == 301
+
+
+def test_events_cannot_be_changed(path):
+    with sqlite3.connect(path) as db:
+        for statement in ("UPDATE decision SET probability = 1", "DELETE FROM decision"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                db.execute(statement)
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "message"),
+    [
+        ("sqlite:////nowhere/at/all/a.db", errors.StoreError, "does not exist"),
+        ("sqlite:////tmp", errors.StoreError, "is a folder"),
+        ("redis://x", errors.InputError, "no known kind"),
+        ("a.db", errors.InputError, "no known kind"),
+    ],
+)
+def test_places_that_cannot_hold_a_store(url, error, message):
+    with pytest.raises(error, match=message):
+        open_store(url)
+
+
+WRITER = """
+import sys
+from poolwise.schema import Decision, Outcome
+from poolwise.store import open_store
+store = open_store(sys.argv[1])
+while True:
+    id = store.reserve(1)
+    store.append_decision(Decision(id, "p", "c", "f", {}, "f", 0.5, "explored", 1.0))
+    print("d", id, flush=True)
+    store.append_outcome(Outcome(id, "ok", 0.1, None, None, 2.0))
+    print("o", id, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path):
+    url, acknowledged = f"sqlite:///{tmp_path / 'a.db'}", {"d": [], "o": []}
+    for lines in (3, 40, 117):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True)
+        for _ in range(lines):
+            kind, id = writer.stdout.readline().split()
+            acknowledged[kind].append(int(id))
+        writer.send_signal(signal.SIGKILL)
+        for line in writer.stdout.read().splitlines():
+            if line.count(" ") == 1 and line[2:].isdigit():
+                acknowledged[line[0]].append(int(line[2:]))
+        writer.wait()
+        writer.stdout.close()
+    store = open_store(url)
+    decisions, outcomes = store.decisions().id.tolist(), store.outcomes().decision.tolist()
+    assert set(acknowledged["d"]) <= set(decisions)
+    assert set(acknowledged["o"]) <= set(outcomes)
+    assert len(set(outcomes)) == len(outcomes)
+    assert len(acknowledged["o"]) >= len(outcomes) - 3

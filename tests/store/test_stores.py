@@ -1,0 +1,156 @@
+"""Every store keeps the same promises: idempotent outcomes, names that stay, exact views, nothing lost or doubled."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from poolwise.errors import ConflictingOutcome, UnknownDecision
+from poolwise.schema import Decision, LoggedView, Outcome, Snapshot
+from poolwise.store import DecisionColumns, MemoryStore, OutcomeColumns, open_store
+from poolwise.store.sqlite import SqliteStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    opened = open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'a.db'}", seed=5)
+    yield opened
+    opened.close()
+
+
+def decision(store, **changes):
+    made = Decision(store.reserve(1), "p", "c", "f", {}, "f(x=1)", 0.25, "explored", 10.0, None, 0)
+    return made._replace(**changes)
+
+
+def outcome(id, utility=0.1, status="ok"):
+    return Outcome(id, status, utility, None, 1.5, 20.0)
+
+
+def columns(outcomes):
+    codes = [("ok", "failed", "timeout").index(one.status) for one in outcomes]
+    none = np.full(len(outcomes), -1)
+    numbers = [np.array([one.utility for one in outcomes])]
+    numbers += [np.array([np.nan if one[i] is None else one[i] for one in outcomes]) for i in (3, 4, 5)]
+    ids = np.array([one.decision for one in outcomes], dtype=np.int64)
+    return OutcomeColumns(ids, none, none, none, none, np.array(codes, dtype=np.int8), *numbers)
+
+
+def test_what_goes_in_comes_out(store):
+    made = decision(store, job="file.lean")
+    store.append_decision(made)
+    assert store.decision(made.id) == made
+    assert store.append_outcome(outcome(made.id))
+    assert store.outcome(made.id) == outcome(made.id)
+    read = store.outcomes()
+    assert (read.decision[0], read.utility[0], read.baseline_cost[0]) == (made.id, 0.1, 1.5)
+    assert np.isnan(read.cost[0])
+    assert store.names("job")[read.job[0]] == "file.lean"
+
+
+def test_names_keep_their_index(store):
+    assert store.intern("project", ["b", "a", "b"]).tolist() == [0, 1, 0]
+    assert store.intern("project", ["c", "a"]).tolist() == [2, 1]
+    assert store.names("project") == ["b", "a", "c"]
+    assert store.names("context") == []
+
+
+def test_views_are_exact(store):
+    arrays = {"mean": np.array([0.1, 1 / 3]), "allowed": np.array([True, False]), "baseline": np.asarray(1)}
+    arrays["wider"] = np.random.default_rng(0).normal(size=(2, 2))
+    view = LoggedView(0, "p", "c", store.add_policy("thompson", {"temperature": 0.5}), 3, 7, ("a", "b"), arrays)
+    key = store.append_view(view)
+    store.append_decision(decision(store, view=key))
+    read = store.view(key)
+    assert (read.project, read.context, read.snapshot, read.outcomes, read.arms) == ("p", "c", 3, 7, ("a", "b"))
+    for name, value in arrays.items():
+        assert read.arrays[name].dtype == value.dtype
+        assert read.arrays[name].tobytes() == value.tobytes()
+        assert read.arrays[name].shape == value.shape
+    assert store.policy(read.policy) == ("thompson", {"temperature": 0.5})
+
+
+def test_many_decisions_are_like_single_ones(store):
+    names = {kind: store.intern(kind, ["x", "y"]) for kind in ("project", "context", "arm", "reason")}
+    n, first = 5, store.reserve(5)
+    code = np.array([0, 1, 0, 1, 1])
+    columns = DecisionColumns(
+        np.arange(first, first + n),
+        code,
+        code,
+        code,
+        np.full(n, 0.5),
+        np.zeros(n, int),
+        np.ones(n),
+        code,
+        -np.ones(n, int),
+    )
+    store.append_decisions(columns)
+    assert store.decision(first + 1).arm == "y"
+    assert store.decisions().arm.tolist() == names["arm"][code].tolist()
+    assert store.open_decisions(2.0).tolist() == columns.id.tolist()
+    assert store.open_decisions(1.0).tolist() == []
+
+
+reports = st.lists(st.tuples(st.integers(0, 6), st.sampled_from([0.1, 0.2])), max_size=25)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reports, st.booleans())
+@pytest.mark.parametrize("kind", [MemoryStore, lambda seed: SqliteStore(None, seed=seed)], ids=["memory", "sqlite"])
+def test_any_order_of_reports_against_a_dictionary(kind, reports, batch):
+    store, kept = kind(seed=1), {}
+    known = [decision(store) for _ in range(5)]
+    for made in known:
+        store.append_decision(made)
+    ids = [made.id for made in known] + [10**7, 10**8]
+    rows = [outcome(ids[i], utility) for i, utility in reports]
+    expected = [_verdict(row, kept, set(ids[:5])) for row in rows]
+    if batch:
+        assert store.append_outcomes(columns(rows)).tolist() == expected
+    else:
+        assert [_single(store, row) for row in rows] == expected
+    assert {row: store.outcome(row).utility for row in kept} == kept
+    assert store.outcomes().decision.tolist() == list(kept)
+    counts = store.counts()
+    assert [counts[name] for name in ("outcomes", "repeated", "conflicting", "unknown")] == [
+        expected.count(verdict) for verdict in range(4)
+    ]
+    store.close()
+
+
+def _verdict(row, kept, known):
+    if row.decision not in known:
+        return 3
+    if row.decision not in kept:
+        kept[row.decision] = row.utility
+        return 0
+    return 1 if kept[row.decision] == row.utility else 2
+
+
+def _single(store, row):
+    try:
+        return 0 if store.append_outcome(row) else 1
+    except ConflictingOutcome:
+        return 2
+    except UnknownDecision:
+        return 3
+
+
+def test_records_and_snapshots(store):
+    assert store.append_record("control", {"ban": "f"}) == 1
+    assert store.records("control") == [{"ban": "f"}]
+    snapshot = Snapshot(0, 1.0, None, "fast", "serving", "asked", 3, {"cell": 0.1}, {"converged": True})
+    assert store.append_snapshot(snapshot) == 1
+    assert store.snapshots() == [snapshot._replace(id=1)]
+
+
+def test_ids_are_never_given_twice(tmp_path):
+    path = str(tmp_path / "a.db")
+    stores = [SqliteStore(path) for _ in range(3)]
+    taken = [store.reserve(size) for store in stores for size in (1, 10_000, 3)]
+    spans = sorted(zip(taken, [1, 10_000, 3] * 3, strict=True))
+    assert all(a + size <= b for (a, size), (b, _) in pairwise(spans))
+    assert len({store.seed for store in stores}) == 1
