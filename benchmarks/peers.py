@@ -19,48 +19,41 @@ QUANTILE = -1.2815515655446004
 """Standard normal quantile of EPSILON: a normal draw below it is the coin that says explore."""
 CHUNK = 256
 FORMS = ("raw", "differenced")
-State = dict[str, np.ndarray]
+Scores = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""(count, total, noise) -> (seeds, arms): outcomes and their sum in the present context; the highest score is chosen.
 
-
-class Cell(NamedTuple):
-    """Where the present decision of every seed falls: (seeds,) each."""
-
-    seed: np.ndarray
-    group: np.ndarray
-    step: int
+Noise is standard normal, (seeds, arms + 1).
+"""
 
 
 class Learner(NamedTuple):
-    """`scores(state, cell, noise) -> (seeds, arms)`; the highest allowed score is chosen."""
+    """How arms are scored, and on which outcomes."""
 
-    scores: Callable[[State, Cell, np.ndarray], np.ndarray]
+    scores: Scores
     by_context: bool = False
     """Learn in every context separately; otherwise one learner for all units."""
 
 
-def uniform_scores(_state: State, _cell: Cell, noise: np.ndarray) -> np.ndarray:
+def uniform_scores(_count: np.ndarray, _total: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Any arm, with equal probability."""
     return noise[:, :-1]
 
 
-def epsilon_greedy_scores(state: State, cell: Cell, noise: np.ndarray) -> np.ndarray:
-    """The best mean so far; with probability EPSILON any arm."""
-    count, total = state["count"][cell.seed, cell.group], state["total"][cell.seed, cell.group]
+def epsilon_greedy_scores(count: np.ndarray, total: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """The best mean so far, 0 where there is none; with probability EPSILON any arm."""
     greedy = total / np.maximum(count, 1) + 1e-9 * noise[:, :-1]
     return np.where(noise[:, -1:] < QUANTILE, noise[:, :-1], greedy)
 
 
-def ucb1_scores(state: State, cell: Cell, noise: np.ndarray) -> np.ndarray:
+def ucb1_scores(count: np.ndarray, total: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """mean + sqrt(2 ln t / n) (Auer, Cesa-Bianchi and Fischer 2002); every arm once at first, in random order."""
-    count, total = state["count"][cell.seed, cell.group], state["total"][cell.seed, cell.group]
     used = np.maximum(count, 1)
     bonus = np.sqrt(2 * np.log(np.maximum(count.sum(axis=1, keepdims=True), 1)) / used)
     return np.where(count > 0, total / used + bonus, 1e6 + noise[:, :-1])
 
 
-def thompson_scores(state: State, cell: Cell, noise: np.ndarray) -> np.ndarray:
+def thompson_scores(count: np.ndarray, total: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """A draw from Normal(total / (n + 1), 1 / (n + 1)) per arm (Agrawal and Goyal 2013): prior and noise N(0, 1)."""
-    count, total = state["count"][cell.seed, cell.group], state["total"][cell.seed, cell.group]
     return total / (count + 1) + noise[:, :-1] / np.sqrt(count + 1)
 
 
@@ -84,17 +77,12 @@ def generator(peer: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(peer.encode())])
 
 
-def shuffled(units: int, seeds: list[int]) -> np.ndarray:
-    """(seeds, units) order of the units for every seed, the same for every learner."""
-    return np.stack([np.random.default_rng([seed, 17]).permutation(units) for seed in seeds])
-
-
 def play_tabular(table: Table, reward: np.ndarray, orders: np.ndarray, seeds: list[int], peer: str) -> np.ndarray:
     """(seeds, units) arm chosen at every step by a learner of TABULAR, or by `uniform`."""
     learner = TABULAR.get(peer, Learner(uniform_scores))
     groups = table.context if learner.by_context else np.zeros(len(table.units), int)
     shape = (len(seeds), int(groups.max()) + 1, len(table.arms))
-    state = {"count": np.zeros(shape), "total": np.zeros(shape)}
+    count, total = np.zeros(shape), np.zeros(shape)
     generators = [generator(peer, seed) for seed in seeds]
     absent, rows = ~available(table), np.arange(len(seeds))
     some_absent = bool(absent.any())
@@ -103,13 +91,14 @@ def play_tabular(table: Table, reward: np.ndarray, orders: np.ndarray, seeds: li
         if step % CHUNK == 0:
             noise = np.stack([one.standard_normal((CHUNK, shape[2] + 1)) for one in generators], axis=1)
         unit = orders[:, step]
-        scores = learner.scores(state, Cell(rows, groups[unit], step), noise[step % CHUNK])
+        where = rows, groups[unit]
+        scores = learner.scores(count[where], total[where], noise[step % CHUNK])
         if some_absent:
             scores = np.where(absent[unit], -np.inf, scores)
         arm = scores.argmax(axis=1)
         chosen[:, step] = arm
-        state["count"][rows, groups[unit], arm] += 1
-        state["total"][rows, groups[unit], arm] += reward[unit, arm]
+        count[*where, arm] += 1
+        total[*where, arm] += reward[unit, arm]
     return chosen
 
 
