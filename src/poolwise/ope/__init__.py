@@ -8,6 +8,7 @@ gain = ope.compare(log, other_evaluation)                             # paired d
 from poolwise.ope.diagnosis import Diagnosis, diagnose
 from poolwise.ope.estimators import ESTIMATORS, Terms, dm, dr, dr_os, ips, sndr, snips, switch_dr
 from poolwise.ope.evaluation import Comparison, Estimate, Evaluation, compare, evaluate
+from poolwise.ope.frame import from_frame
 from poolwise.ope.intervals import METHODS, Interval, interval
 from poolwise.ope.logged import Log, from_obp, log, to_obp, weights
 from poolwise.ope.outcome import cross_fitted
@@ -29,6 +30,7 @@ __all__ = [
     "dr",
     "dr_os",
     "evaluate",
+    "from_frame",
     "from_obp",
     "interval",
     "ips",
