@@ -1,7 +1,8 @@
 """Tables and progress for people, on a terminal or in a file."""
 
+import math
+import sys
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group, RenderableType
@@ -9,25 +10,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-SHARES = ("slower", "explored")
-TITLES = {
-    "speed_up": "speed-up",
-    "speed_up_first": "speed-up, first third",
-    "speed_up_last": "last third",
-    "wall_speed_up_first": "by wall time, first",
-    "wall_speed_up_last": "last",
-    "slower_first": "below 0.95, first",
-    "slower_last": "last",
-    "explored_first": "explored, first",
-    "explored_last": "last",
-    "low": "90 % from",
-    "high": "to",
-    "before_low": "90 % from",
-    "before_high": "to",
-    "now_low": "90 % from",
-    "now_high": "to",
-}
-console = Console(highlight=False)
+from poolwise.report.shown import shown
+
+WIDTH = 150
+"""Columns of a table that goes to a file."""
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 def print_table(table: pd.DataFrame, title: str) -> None:
@@ -36,22 +23,14 @@ def print_table(table: pd.DataFrame, title: str) -> None:
 
 
 def as_table(table: pd.DataFrame, title: str = "") -> Table:
-    """Speed-ups with two digits, shares in per cent, names in full."""
+    """A table of `report.tables` in words, names in full."""
     made = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in table.columns:
-        numeric = pd.api.types.is_numeric_dtype(table[column])
-        made.add_column(TITLES.get(column, column), justify="right" if numeric else "left", overflow="fold")
-    for row in table.itertuples(index=False):
-        made.add_row(*(_written(column, value) for column, value in zip(table.columns, row, strict=True)))
+    body = shown(table)
+    for column in body.columns:
+        made.add_column(column, justify="left" if column in ("project", "context", "arm") else "right", overflow="fold")
+    for row in body.itertuples(index=False):
+        made.add_row(*row)
     return made
-
-
-def _written(column: str, value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    if value != value:
-        return "-"
-    return f"{100 * value:.1f} %" if column.startswith(SHARES) else f"{value:.2f}"
 
 
 def print_summary(tables: Mapping[str, pd.DataFrame]) -> None:
@@ -78,7 +57,6 @@ def line(done: int, total: int, table: pd.DataFrame) -> str:
     """Progress in one line: decisions, speed-up so far and lately, share of safe decisions."""
     if table.empty:
         return f"{done} of {total} decisions"
-    so_far, lately = (float(part["effort"].mean()) for part in (table, table.tail(200)))
+    so_far, lately = (math.exp(part["effort"].mean()) for part in (table, table.tail(200)))
     safe = 100 * float(table["safe"].mean())
-    speeds = pd.Series([so_far, lately]).map(lambda x: f"{2.718281828459045**x:.2f}").tolist()
-    return f"{done} of {total} decisions   speed-up {speeds[0]} (last 200: {speeds[1]})   safe {safe:.1f} %"
+    return f"{done} of {total} decisions   speed-up {so_far:.2f} (last 200: {lately:.2f})   safe {safe:.1f} %"

@@ -1,0 +1,77 @@
+"""One self-contained page about a run, for readers who have never heard of bandits."""
+
+import html
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import pandas as pd
+
+from poolwise.errors import InputError
+from poolwise.report import plots
+from poolwise.report.palette import svg
+from poolwise.report.sentences import headline, sentences
+from poolwise.report.shown import shown
+from poolwise.report.tables import shrunk
+
+EMPTY = "<p class='note'>Nothing to show yet.</p>"
+
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def write_page(path: str | Path, trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables) -> None:
+    """Write `page` to a file. Raises InputError where that cannot be done."""
+    text = page(trials, beliefs, tables)
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write the report {path}: {error.strerror}") from error
+
+
+def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables) -> str:
+    """The page as HTML. `trials` as in `report.trials`, `tables` as `report.tables.summary` gives them.
+
+    Raises InputError where there are no trials.
+    """
+    if trials.empty:
+        raise InputError("there is no outcome to report on yet: run some decisions first")
+    projects = list(trials["project"].unique())
+    cells = shrunk(trials, beliefs)
+    figures = {
+        "speed_plot": plots.speed_up(trials),
+        "cost_plot": plots.exploration_and_safety(trials),
+        "forest_plot": plots.forest(tables["favourites"], projects),
+        "shrinkage_plot": plots.shrinkage(cells),
+    }
+    return _asset("page.html").substitute(
+        style=_asset("style.css").template,
+        decisions=f"{len(trials):,}",
+        window=plots.WINDOW,
+        figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in headline(trials, tables)),
+        borrowed_table=as_html(tables["borrowed"].drop(columns="project", errors="ignore")),
+        thirds_table=as_html(tables["thirds"]),
+        **{name: svg(made, name) for name, made in figures.items()},
+        **sentences(trials, cells, tables),
+    )
+
+
+def as_html(table: pd.DataFrame) -> str:
+    """A table of `report.tables` as HTML, every name escaped."""
+    if table.empty:
+        return EMPTY
+    body = shown(table.assign(arm=table["arm"].map(plots.short)) if "arm" in table else table)
+    marks = ["" if name in ("project", "context", "arm") else " class='number'" for name in body.columns]
+    head = _row("th", list(body.columns), marks)
+    rows = "".join(_row("td", list(row), marks) for row in body.itertuples(index=False))
+    return f"<div class='scroll'><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+
+
+def _row(tag: str, cells: list[str], marks: list[str]) -> str:
+    inside = "".join(f"<{tag}{mark}>{html.escape(str(cell))}</{tag}>" for cell, mark in zip(cells, marks, strict=True))
+    return f"<tr>{inside}</tr>"
+
+
+def _asset(name: str) -> Template:
+    return Template(resources.files("poolwise.report").joinpath(name).read_text(encoding="utf-8"))

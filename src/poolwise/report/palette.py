@@ -1,0 +1,53 @@
+"""Figures without colours of their own: they are drawn in stand-ins, which the page's style gives a light and a dark
+meaning."""
+
+import io
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+INK, MUTED, GRID = "#010101", "#020202", "#030303"
+SERIES = ("#040404", "#050505", "#060606", "#070707", "#080808", "#090909")
+VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid"} | {
+    colour: f"--series-{number}" for number, colour in enumerate(SERIES, start=1)
+}
+SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "axes.axisbelow": True,
+    "text.color": INK,
+}
+
+
+styled = mpl.rc_context(SETTINGS)
+"""Decorator of every function that draws."""
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches, laid out so that nothing is clipped."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def svg(made: Figure, name: str) -> str:
+    """The figure as an SVG element for inside a page; `name` keeps its ids apart from those of other figures."""
+    out = io.StringIO()
+    with mpl.rc_context({**SETTINGS, "svg.hashsalt": name}):
+        made.savefig(out, format="svg", transparent=True, metadata={"Date": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    return text

@@ -1,0 +1,92 @@
+"""What the plots of a run say, in one plain sentence each, with the run's own numbers."""
+
+import html
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def headline(trials: pd.DataFrame, tables: Tables) -> list[tuple[str, str]]:
+    """The four figures at the top of the page, each with what it means."""
+    overall = tables["thirds"].iloc[0]
+    return [
+        (
+            f"{overall.speed_up_last:.2f}×",
+            f"speed-up in the last third of the jobs, after {overall.speed_up_first:.2f}×",
+        ),
+        (f"{100 - 100 * overall.slower_last:.0f} %", "of those jobs as fast as the baseline, within 5 %"),
+        (f"{trials['project'].nunique()}", f"projects, sharing {trials['context'].nunique()} kinds of jobs"),
+        (f"{trials['arm'].nunique()}", "ways of doing a job were tried at least once"),
+    ]
+
+
+def sentences(trials: pd.DataFrame, cells: pd.DataFrame, tables: Tables) -> dict[str, str]:
+    """By name of their place in the page; project names are escaped."""
+    return {
+        "speed_sentence": _speed(trials, tables["thirds"]),
+        "cost_sentence": _cost(tables["thirds"].iloc[0]),
+        "forest_sentence": _forest(tables["favourites"]),
+        "shrinkage_sentence": _shrinkage(cells),
+        "borrowed_sentence": _borrowed(tables["borrowed"]),
+    }
+
+
+def _speed(trials: pd.DataFrame, thirds: pd.DataFrame) -> str:
+    first, last = thirds.iloc[1], thirds.iloc[-1]
+    text = (
+        f"{_name(first.project)} went from {first.speed_up_first:.2f}× in the first third of its jobs to "
+        f"{first.speed_up_last:.2f}× in the last"
+    )
+    if len(thirds) == 2:
+        return text + "."
+    start = "from its first third" if last.speed_up_first > first.speed_up_first else "in its first third"
+    came = int(trials.index[trials["project"] == last.project][0])
+    speed = f"{last.speed_up_first:.2f}× {start}"
+    return f"{text}; {_name(last.project)}, which joined after {came:,} decisions, ran at {speed}."
+
+
+def _cost(overall: pd.Series) -> str:
+    return (
+        f"Finding out takes trying: {100 * overall.slower_first:.0f} % of the jobs in the first third, and "
+        f"{100 * overall.slower_last:.0f} % in the last, ran clearly slower than they would have by themselves."
+    )
+
+
+def _forest(favourites: pd.DataFrame) -> str:
+    arms = favourites.drop_duplicates(["context", "arm"]).groupby("context").size()
+    sure = int((favourites["low"] > 1).sum())
+    return (
+        f"In {sure} of {len(favourites)} places the whole interval lies above the baseline; which way is best depends "
+        f"on the kind of job ({favourites['arm'].nunique()} different ones are favourites here)"
+        + (", and often on the project too." if float(arms.mean()) > 1.5 else ".")
+    )
+
+
+def _shrinkage(cells: pd.DataFrame) -> str:
+    shift = (np.log(cells["raw"]) - np.log(cells["pooled"])).abs().groupby(cells["group"], sort=False).mean()
+    moves = [f"{np.exp(value):.1f}" for value in shift]
+    if len(moves) < 2:
+        return "An estimate from few trials is pulled towards what is known from elsewhere."
+    return (
+        "An estimate from one or two trials may be luck, so it is pulled towards what is known from elsewhere "
+        f"(the ones below by a factor of {moves[0]}); one that rests on many trials hardly moves ({moves[1]})."
+    )
+
+
+def _borrowed(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "Here every project learned alone, or there is but one."
+    right = int(((table["now"] >= table["before_low"]) & (table["now"] <= table["before_high"])).sum())
+    ahead = int((table["before"] > 1).sum())
+    return (
+        f"{_name(table['project'].iloc[0])} had not done a single job of a kind when the others' experience already "
+        f"said, in {ahead} of {len(table)} kinds, that the way it now prefers beats the baseline; in {right} of "
+        f"{len(table)} what it came to lies within what was expected."
+    )
+
+
+def _name(project: str) -> str:
+    return html.escape(str(project)).capitalize()
