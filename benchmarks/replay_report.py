@@ -8,6 +8,8 @@ import numpy as np
 REFERENCE = "best per project and context"
 LARGE = 500
 """Data sets with at least this many units are summarised apart."""
+NULL = 0.01
+"""Context does not matter where knowing the best arm of every project and context gains at most this much utility."""
 
 
 def mean_utility(run: dict[str, Any]) -> float:
@@ -33,13 +35,13 @@ def geometric_mean(values: list[float]) -> float | None:
     return float(np.exp(np.mean(np.log(values)))) if min(values) > 0 else float("nan")
 
 
-def ratios(results: dict[str, Any], peer: str | None = None) -> dict[str, float]:
+def ratios(results: dict[str, Any], peer: str | None = None, reference: str = REFERENCE) -> dict[str, float]:
     """Poolwise's regret over that of one peer, or of the best peer of every data set."""
     found = {}
     for name, entry in results.items():
         other = peer or best_peer(entry)
         if other in entry["learners"] and "Poolwise" in entry["learners"]:
-            found[name] = regret(entry, "Poolwise") / regret(entry, other)
+            found[name] = regret(entry, "Poolwise", reference) / regret(entry, other, reference)
     return found
 
 
@@ -48,16 +50,31 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
     best = ratios(results)
     peers = sorted({name for entry in results.values() for name in entry["learners"]} - {"Poolwise"})
     large = [ratio for name, ratio in best.items() if results[name]["units"] >= LARGE]
+    others = ("best per context", "virtual best")
     return {
         "reference": REFERENCE,
         "data sets": len(results),
         "ratio to the best peer": geometric_mean(list(best.values())),
         "ratio on large sets": geometric_mean(large),
+        "ratio by other references": {
+            name: geometric_mean(list(ratios(results, None, name).values())) for name in others
+        },
         "sets above 1.1": sorted(name for name, ratio in best.items() if ratio > 1.1),
         "worst ratio": max(best.values(), default=None),
+        "lost to pooled Thompson on null sets": null_sets(results),
         "ratio to every single peer": {peer: geometric_mean(list(ratios(results, peer).values())) for peer in peers},
         "ratios": best,
     }
+
+
+def null_sets(results: dict[str, Any]) -> dict[str, float]:
+    """Utility per decision lost to pooled Thompson sampling (differenced) where context matters by at most NULL."""
+    found, other = {}, "Thompson pooled (differenced)"
+    for name, entry in results.items():
+        apart = entry["references"][REFERENCE] - entry["references"]["single best"]
+        if apart <= NULL and {"Poolwise", other} <= set(entry["learners"]):
+            found[name] = regret(entry, "Poolwise") - regret(entry, other)
+    return found
 
 
 def print_table(report: dict[str, Any]) -> None:
@@ -67,7 +84,13 @@ def print_table(report: dict[str, Any]) -> None:
     for name, entry in report["sets"].items():
         numbers = "".join(f"{'-' if value is None else format(value, '.4f'):>10}" for value in line(entry))
         print(f"{name:34}{entry['units']:>7}{entry['arms']:>6}{numbers}  {best_peer(entry) or '-'}")
-    for key in ("ratio to the best peer", "ratio on large sets", "worst ratio"):
+    for key in (
+        "ratio to the best peer",
+        "ratio on large sets",
+        "ratio by other references",
+        "worst ratio",
+        "sets above 1.1",
+    ):
         print(f"{key}: {report['summary'][key]}")
     print(f"regret per decision against the {REFERENCE}; seeds 0 to {report['seeds'] - 1}; {report['seconds']:.0f} s")
 

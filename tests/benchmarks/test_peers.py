@@ -98,17 +98,19 @@ def test_orders_are_permutations(kind: str) -> None:
 
 
 def test_summary_by_hand() -> None:
-    learner = {"best per project and context": 1.0}
+    names = ("best per project and context", "single best", "best per context", "virtual best")
+    learner = dict(zip(names, (1.0, 0.995, 1.0, 1.5), strict=True))
+    pooled = "Thompson pooled (differenced)"
     sets = {
         "s": {
             "units": 600,
             "references": learner,
-            "learners": {"Poolwise": {"utility": [0.5]}, "x": {"utility": [0.0]}},
+            "learners": {"Poolwise": {"utility": [0.5]}, pooled: {"utility": [0.0]}},
         },
         "t": {
             "units": 10,
             "references": learner,
-            "learners": {"Poolwise": {"utility": [0.0]}, "x": {"utility": [0.5]}},
+            "learners": {"Poolwise": {"utility": [0.0]}, pooled: {"utility": [0.5]}},
         },
     }
     found = summary(sets)
@@ -116,4 +118,6 @@ def test_summary_by_hand() -> None:
     assert found["ratio to the best peer"] == pytest.approx(1.0)
     assert found["ratio on large sets"] == pytest.approx(0.5)
     assert found["sets above 1.1"] == ["t"]
+    assert found["lost to pooled Thompson on null sets"] == {"s": -0.5, "t": 0.5}
+    assert found["ratio by other references"]["virtual best"] == pytest.approx(np.sqrt(1.0 / 1.5 * 1.5 / 1.0))
     assert np.isnan(geometric_mean([1.0, -0.1]))
