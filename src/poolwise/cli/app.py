@@ -9,6 +9,8 @@ from typer.exceptions import TyperException
 from poolwise.cli import events, look, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
 
+INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
 app = typer.Typer(
     name="poolwise",
     help="Choose strategies and parameters for the jobs of a running system, and learn which ones are best.",
@@ -34,17 +36,16 @@ for command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors are one line on stderr."""
     try:
-        return app(arguments, prog_name="poolwise", standalone_mode=False) or 0
+        status = app(arguments, prog_name="poolwise", standalone_mode=False) or 0
+        return _said("interrupted", 1) if status == INTERRUPTED else status
     except TyperException as error:
         return _said(error.format_message() or "give a command: `poolwise --help` lists them", 2)
     except (InputError, StoreError) as error:
         return _said(str(error), 2)
     except PoolwiseError as error:
         return _said(str(error), 1)
-    except (KeyboardInterrupt, typer.Abort):
-        return _said("interrupted", 1)
     except BrokenPipeError:
-        sys.stdout = None
+        sys.stdout = None  # its flush at exit would complain once more
         return 1
 
 

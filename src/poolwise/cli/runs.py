@@ -16,7 +16,7 @@ from poolwise.cli.common import (
     print_json,
     records,
 )
-from poolwise.errors import ConfigError, InputError
+from poolwise.errors import InputError, PoolwiseError
 
 if TYPE_CHECKING:
     from poolwise.run import Engines, Plan
@@ -88,6 +88,8 @@ def run(
         engines = open_engines(made, sharing=sharing)
         _go(made, engines, quiet=as_json)
         body = _finish(made, engines, report, quiet=as_json)
+    except KeyboardInterrupt:
+        raise PoolwiseError("interrupted: the same command goes on where this run stopped") from None
     finally:
         made.workload.close()
     if as_json:
@@ -168,4 +170,4 @@ def _writable(report: Path | None) -> None:
     if report is None:
         return
     if report.is_dir() or not report.parent.is_dir():
-        raise ConfigError(f"cannot write the report {report}: name a file in a folder that exists")
+        raise InputError(f"cannot write the report {report}: name a file in a folder that exists")

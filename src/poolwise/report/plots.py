@@ -46,7 +46,7 @@ def exploration_and_safety(table: pd.DataFrame) -> Figure:
     upper, lower = made.subplots(2, sharex=True)
     window = min(2 * WINDOW, max(len(table) // 4, 1))
     for axes, column, colour in ((upper, table["explored"], SERIES[0]), (lower, ~table["safe"], SERIES[1])):
-        share = 100 * column.astype(float).rolling(window, min_periods=min(20, len(table))).mean()
+        share = 100 * column.astype(float).rolling(window, min_periods=min(20, window)).mean()
         axes.plot(table.index + 1, share, color=colour, linewidth=1.8)
         axes.fill_between(table.index + 1, 0, share, color=colour, alpha=0.12, linewidth=0)
         axes.set_ylim(0, max(10.0, 1.15 * float(share.max())))

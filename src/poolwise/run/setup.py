@@ -123,5 +123,8 @@ def own_store(url: str, projects: Iterable[str]) -> dict[str, str]:
     >>> own_store("sqlite:///z3.db", ["algebra"])
     {'algebra': 'sqlite:///z3-algebra.db'}
     """
-    stem, dot, suffix = url.rpartition(".")
-    return {project: f"{stem}-{project}{dot}{suffix}" if dot else url for project in projects}
+    folder, slash, name = url.rpartition("/")
+    if not name:
+        return dict.fromkeys(projects, url)
+    stem, dot, suffix = name.rpartition(".") if "." in name else (name, "", "")
+    return {project: f"{folder}{slash}{stem}-{project}{dot}{suffix}" for project in projects}

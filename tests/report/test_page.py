@@ -1,0 +1,94 @@
+"""The page: complete, self-contained, and drawn in the reader's colours."""
+
+import re
+
+import numpy as np
+import pytest
+
+from poolwise.engine import Engine
+from poolwise.errors import InputError
+from poolwise.report.page import page, write_page
+from poolwise.report.palette import VARIABLES
+from poolwise.report.plots import short
+from poolwise.report.tables import summary
+from poolwise.report.trials import trials
+from poolwise.space import ArmSpace, Family
+
+SPACE = ArmSpace([Family("default"), Family("fast")], "default")
+
+
+def written(projects, decisions=40):
+    engine = Engine.open("memory://", SPACE, seed=2)
+    rng = np.random.default_rng(0)
+    for number in range(decisions):
+        decision = engine.decide(projects[number * len(projects) // decisions], f"kind-{number % 2}")
+        engine.store.append_record(
+            "measurement", {"decision": decision.id, "wall": 1.0, "baseline_wall": 1.5, "detail": ""}
+        )
+        gain = 0.7 if decision.arm == "fast" else 0.0
+        engine.observe(decision.id, cost=float(np.exp(-gain + 0.1 * rng.normal())), baseline_cost=1.0)
+    table, beliefs = trials(engine.store), engine.beliefs()
+    return page(table, beliefs, summary(table, beliefs, engine.store))
+
+
+@pytest.fixture(scope="module")
+def text():
+    return written(["one", "<two> & more"])
+
+
+def test_it_is_complete(text):
+    assert text.startswith("<!doctype html>")
+    assert text.rstrip().endswith("</html>")
+    assert text.count("<svg") == 4
+    assert text.count("<table>") == 2
+    assert "$" not in text
+    assert "nan" not in re.sub("<style>.*?</style>", "", text, flags=re.S)
+
+
+def test_it_needs_nothing_from_outside(text):
+    assert not re.findall(r"<(?:script|link|img|iframe)", text)
+    assert not re.findall(r"(?:src|href)=\"(?!#)", text)
+    assert "@import" not in text
+
+
+def test_colours_are_the_readers(text):
+    assert not [colour for colour in VARIABLES if colour in text]
+    assert set(re.findall(r"var\((--[\w-]+)\)", text)) <= set(re.findall(r"(--[\w-]+):", text))
+
+
+def test_names_are_escaped(text):
+    assert "&lt;two&gt; &amp; more" in text
+    assert "<two>" not in text
+
+
+def test_ids_of_the_plots_do_not_clash(text):
+    clips = re.findall(r'<clipPath id="(\w+)"', text)
+    assert len(clips) == len(set(clips))
+
+
+@pytest.mark.parametrize(("projects", "decisions"), [(["alone"], 1), (["alone"], 7), (list("abcdefgh"), 16)])
+def test_short_runs_and_many_projects(projects, decisions):
+    assert written(projects, decisions).count("<svg") == 4
+
+
+def test_nothing_to_report_is_said():
+    engine = Engine.open("memory://", SPACE, seed=2)
+    with pytest.raises(InputError, match="no outcome to report"):
+        page(trials(engine.store), engine.beliefs(), {})
+
+
+def test_a_place_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("poolwise.report.page.page", lambda *_: "text")
+    with pytest.raises(InputError, match="cannot write the report"):
+        write_page(tmp_path, None, None, {})
+    write_page(tmp_path / "x.html", None, None, {})
+    assert (tmp_path / "x.html").read_text() == "text"
+
+
+@pytest.mark.parametrize(
+    ("arm", "expected"),
+    [("a", "a"), ("a(x=1)", "a(1)"), ("a(x=True,y=False,z=b)", "a(x, no y, b)"), ("a(x=" + "b" * 99 + ")", None)],
+)
+def test_short_names(arm, expected):
+    assert len(short(arm)) <= 38
+    assert expected in (None, short(arm))

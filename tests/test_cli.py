@@ -1,0 +1,223 @@
+"""The command line: what each command prints, and that wrong input is one line on stderr and exit status 2."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from poolwise.cli import main
+from poolwise.cli.app import app
+from poolwise.errors import RefitError
+from poolwise.workloads import WORKLOADS
+from tests.toy import CONFIG, Toy
+
+COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch, tmp_path):
+    """An empty folder to work in, a workload that costs nothing, and nothing written to the user's cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(WORKLOADS, "toy", Toy)
+    for home in ("common", "runs"):
+        monkeypatch.setattr(f"poolwise.cli.{home}.keep_compiled", lambda: None)
+    return tmp_path
+
+
+@pytest.fixture
+def call(capsys):
+    """Run a command; returns exit status, stdout and stderr."""
+
+    def run(*arguments):
+        status = main(list(map(str, arguments)))
+        caught = capsys.readouterr()
+        return status, caught.out, caught.err
+
+    return run
+
+
+@pytest.fixture
+def finished(place, call):
+    """A finished run and its configuration as the default one."""
+    (place / "poolwise.toml").write_text(CONFIG.format(store="sqlite:///run.db"))
+    status, _, errors = call("run", "poolwise.toml")
+    assert (status, errors) == (0, "")
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example_and_json_for_machines(call, command):
+    status, out, _ = call(command, "--help")
+    assert status == 0
+    assert f"poolwise {command}" in out.partition("Example:")[2]
+    assert "--json" in out
+
+
+def test_starting_up_loads_nothing_heavy():
+    code = "import sys, poolwise.cli; print([m for m in ('jax', 'numpy', 'pandas', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_from_nothing_to_a_learned_outcome(call):
+    assert call("init")[0] == 0
+    made = json.loads(call("decide", "--project", "p", "--context", "c", "--json")[1])
+    assert 0 < made["probability"] <= 1
+    report = ("observe", made["id"], "--cost", 0.8, "--baseline-cost", 1.3)
+    assert "learned" in call(*report)[1]
+    assert "known already" in call(*report)[1]
+    status = json.loads(call("status", "--json")[1])
+    assert (status["decisions"], status["outcomes"], status["repeated"]) == (1, 1, 1)
+
+
+def test_decide_says_how_to_report(call):
+    call("init")
+    status, out, _ = call("decide", "--project", "p", "--context", "c", "--available", "default")
+    assert status == 0
+    assert out.split()[1] == "default"
+    assert "poolwise observe" in out
+
+
+def test_a_run_ends_with_its_tables(finished):
+    status, out, _ = finished("run", "poolwise.toml")
+    assert status == 0
+    for title in ("first against last third", "Best arm of each context", "What the newest project was given"):
+        assert title in out
+
+
+def test_a_run_for_machines(finished):
+    status, out, _ = finished("run", "poolwise.toml", "--json", "--decisions", 80)
+    body = json.loads(out)
+    assert (status, body["decisions"], body["sharing"], body["contradictions"]) == (0, 80, True, [])
+    assert [row["project"] for row in body["thirds"]] == ["all projects", "early", "late"]
+    assert {row["context"] for row in body["borrowed"]} == {"big", "small"}
+
+
+def test_a_run_without_sharing_borrows_nothing(finished):
+    body = json.loads(finished("run", "poolwise.toml", "--json", "--no-sharing", "--store", "sqlite:///alone.db")[1])
+    assert (body["sharing"], body["borrowed"], body["decisions"]) == (False, [], 60)
+
+
+def test_a_run_writes_its_report(finished, place):
+    status, out, _ = finished("run", "poolwise.toml", "--report", "page.html")
+    assert status == 0
+    assert "page.html" in out
+    assert (place / "page.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_contradiction_is_shouted_and_exits_1(place, call, monkeypatch):
+    measure = Toy.measure
+    monkeypatch.setattr(Toy, "measure", lambda *a: measure(*a)._replace(detail="CONTRADICTION: fast says sat"))
+    (place / "x.toml").write_text(CONFIG.format(store="sqlite:///x.db"))
+    status, out, _ = call("run", "x.toml", "--decisions", 3)
+    assert status == 1
+    assert "CONTRADICTION" in out
+
+
+def test_an_interrupt_is_one_line(place, call, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    (place / "x.toml").write_text(CONFIG.format(store="sqlite:///x.db"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Toy, "measure", interrupted)
+        assert call("run", "x.toml")[::2] == (
+            1,
+            "poolwise: interrupted: the same command goes on where this run stopped\n",
+        )
+    assert call("run", "x.toml")[0] == 0
+
+
+def test_beliefs_of_one_project(finished):
+    rows = json.loads(finished("beliefs", "--project", "late", "--top", 2, "--json")[1])
+    assert len(rows) == 4
+    assert {row["project"] for row in rows} == {"late"}
+    assert all(row["low"] < row["speed_up"] < row["high"] for row in rows)
+    assert "late" in finished("beliefs", "--context", "big")[1]
+
+
+def test_explain_and_replay(finished):
+    status, out, _ = finished("explain", 5, "--replay")
+    assert status == 0
+    assert "the same, bit for bit" in out
+    assert json.loads(finished("explain", 5, "--json")[1])["decision"]["id"] == 5
+
+
+def test_a_replay_that_differs_exits_1(finished, monkeypatch):
+    monkeypatch.setattr("poolwise.engine.explain.uniform", lambda *_: 1 - 1e-16)
+    assert finished("explain", 5, "--replay", "--json")[0] == 1
+
+
+def test_export_writes_what_can_be_read_back(finished, place):
+    assert finished("export", "out/deep")[0] == 0
+    trials = pd.read_parquet(place / "out" / "deep" / "trials.parquet")
+    beliefs = pd.read_parquet(place / "out" / "deep" / "beliefs.parquet")
+    assert len(trials) == 60
+    assert len(beliefs) == 2 * 2 * 5
+
+
+def test_refit_reports_its_snapshot(call):
+    call("init")
+    status, out, _ = call("refit", "--json")
+    assert status == 0
+    assert json.loads(out)["outcomes"] == 0
+
+
+def test_a_refit_that_fails_is_a_problem_found(call, monkeypatch):
+    def failing(_):
+        raise RefitError("the search did not converge")
+
+    monkeypatch.setattr("poolwise.engine.Engine.refit", failing)
+    call("init")
+    assert call("refit")[::2] == (1, "poolwise: the search did not converge\n")
+
+
+WRONG = {
+    ("init", "poolwise.toml"): "is there already",
+    ("init", "no/folder/x.toml"): "cannot write",
+    ("run",): "Missing argument",
+    ("run", "none.toml"): "no configuration file",
+    ("run", "poolwise.toml", "--decisions", "0"): "greater than or equal to 1",
+    ("run", "poolwise.toml", "--decisoins", "5"): "decisoins",
+    ("run", "poolwise.toml", "--seed", "9"): "holds a run with seed = 3",
+    ("run", "poolwise.toml", "--report", "no/folder/x.html"): "cannot write the report",
+    ("run", "poolwise.toml", "--store", "postgres:x"): "known kind",
+    ("decide",): "Missing option",
+    ("decide", "--project", "p", "--context", ""): "context must be a non-empty string",
+    ("decide", "--project", "p", "--context", "c", "--available", "fsat"): "unknown arm or family 'fsat'",
+    ("decide", "--project", "p", "--context", "c", "--available", "fast"): "baseline",
+    ("observe", "x"): "valid integer",
+    ("observe", "1"): "needs utility=, or cost= with baseline_cost=",
+    ("observe", "1", "--cost", "-1", "--baseline-cost", "1"): "must be positive",
+    ("observe", "1", "--cost", "nan", "--baseline-cost", "1"): "must be positive",
+    ("observe", "1", "--cost", "1", "--baseline-cost", "0"): "must be positive",
+    ("observe", "1", "--utility", "inf"): "no measurement",
+    ("observe", "1", "--utility", "9", "--status", "okay"): "status 'okay'",
+    ("observe", "999999", "--utility", "0"): "is not in this store",
+    ("observe", "1", "--utility", "0.123"): "report each decision once",
+    ("explain", "999999"): "is not in this store",
+    ("beliefs", "--project", "q"): "no project 'q'",
+    ("beliefs", "--top", "0"): "greater than or equal to 1",
+    ("status", "--store", "sqlite:///poolwise.toml"): "poolwise.toml",
+    ("status", "--config", "none.toml"): "no configuration file",
+    ("refit", "--config", "none.toml"): "no configuration file",
+    ("export",): "Missing argument",
+    ("export", "poolwise.toml"): "is a file",
+    ("frobnicate",): "No such command",
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.items(), ids=" ".join)
+def test_wrong_input_is_one_line_and_exit_2(finished, arguments, message):
+    status, out, errors = finished(*arguments)
+    assert (status, out) == (2, "")
+    assert message in errors
+    assert errors.startswith("poolwise: ")
+    assert errors.count("\n") == 1
+    assert json.loads(finished("status", "--json")[1])["outcomes"] == 60
+
+
+def test_every_command_is_tried_with_wrong_input():
+    assert {arguments[0] for arguments in WRONG} >= set(COMMANDS)
