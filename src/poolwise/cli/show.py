@@ -49,7 +49,7 @@ def print_summary(tables: Mapping[str, pd.DataFrame]) -> None:
 def progress(done: int, total: int, table: pd.DataFrame, favourites: pd.DataFrame) -> RenderableType:
     """What is seen while a run goes on."""
     bar = Table.grid(padding=(0, 2))
-    bar.add_row(ProgressBar(total=total, completed=done, width=40), Text(line(done, total, table)))
+    bar.add_row(ProgressBar(total=total, completed=done, width=20), Text(line(done, total, table)))
     return Group(bar, as_table(favourites))
 
 
