@@ -90,6 +90,12 @@ def test_malformed_rows_are_refused(changed: dict, message: str) -> None:
         table(**changed)
 
 
+def test_one_unit_only_is_reported() -> None:
+    rows = {name: values[:2] for name, values in ROWS.items()}
+    found = from_rows(pd.DataFrame(rows), name="t", source="t.csv", baseline="a")
+    assert found.notes == ("one unit only: nothing can carry over to another",)
+
+
 def test_unknown_baseline_is_refused() -> None:
     with pytest.raises(DataError, match="baseline 'z' is not in column arm"):
         from_rows(pd.DataFrame(ROWS), name="t", source="t.csv", baseline="z")

@@ -141,7 +141,7 @@ def from_rows(
         cost=mean if value == "cost" else None,
         cutoff=cutoff,
         repeats=None if shape[2] == 1 else (-np.log(values) if value == "cost" else values),
-        notes=tuple(notes),
+        notes=(*notes, *(["one unit only: nothing can carry over to another"] if shape[0] == 1 else [])),
     )
 
 

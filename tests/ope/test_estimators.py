@@ -89,6 +89,14 @@ def test_self_normalised_value_does_not_move_with_a_constant_weight_error() -> N
     assert ope.ips(halved).value == pytest.approx(2 * ope.ips(log).value)
 
 
+def test_belief_as_outcome_model_bears_arms_whose_rewards_are_all_equal() -> None:
+    rng = np.random.default_rng(9)
+    project, context, action = rng.integers(2, size=300), rng.integers(3, size=300), rng.integers(4, size=300)
+    reward = np.where(action == 1, 1.0, np.where(action == 2, rng.random(300) < 0.5, 0.0))
+    q_hat = ope.cross_fitted(project, context, action, reward, 4)
+    np.testing.assert_allclose(q_hat.mean(axis=0), [0.0, 1.0, 0.5, 0.0], atol=0.15)
+
+
 def test_belief_as_outcome_model_sees_other_folds_only() -> None:
     rng = np.random.default_rng(8)
     project, context, action = rng.integers(2, size=300), rng.integers(3, size=300), rng.integers(4, size=300)

@@ -26,11 +26,12 @@ def cross_fitted(
         raise DataError(f"{folds} folds for {len(reward)} decisions; give between 1 and the number of decisions")
     shape = (int(project.max()) + 1, int(context.max()) + 1, arms)
     fold = np.random.default_rng(seed).permutation(len(reward)) % folds
+    one_family = np.zeros(arms, int)  # one noise for all arms: an arm whose rewards are all equal has none of its own
     q_hat = np.empty((len(reward), arms))
     for number in range(folds):
         held = fold == number
         used = ~held if folds > 1 else held
         stats = gaussian.Statistics.of(project[used], context[used], action[used], reward[used], shape=shape)
-        belief = gaussian.beliefs(gaussian.fit(stats), stats)
+        belief = gaussian.beliefs(gaussian.fit(stats, one_family), stats)
         q_hat[held] = belief.mean[project[held], context[held]]
     return q_hat
