@@ -57,8 +57,8 @@ def studentised(influence: np.ndarray, confidence: float) -> tuple[float, float]
     """Offsets (low, high) from Hall's transformed t statistic: g(T) = T + a T^2 + a^2 T^3 / 3 + b, inverted exactly.
 
     a = skewness / (3 sqrt n) and b = skewness / (6 sqrt n): Hall's g, monotone in T whatever the skewness. A standard
-    error is itself uncertain, the more the heavier the tails: t has 2 n / (kurtosis - 1) degrees of freedom, which is n
-    for normal terms.
+    error is itself uncertain, the more the heavier the tails: t has 2 n / (kurtosis - 1 - skewness^2) degrees of
+    freedom, n for normal terms; the part that skewness explains is left out, as Hall's g accounts for it.
     """
     rows = len(influence)
     error = influence.std(ddof=1) / np.sqrt(rows)
@@ -67,7 +67,7 @@ def studentised(influence: np.ndarray, confidence: float) -> tuple[float, float]
     skewness = np.mean(influence**3) / np.mean(influence**2) ** 1.5
     kurtosis = np.mean(influence**4) / np.mean(influence**2) ** 2
     a, b = skewness / (3 * np.sqrt(rows)), skewness / (6 * np.sqrt(rows))
-    point = float(t.ppf((1 + confidence) / 2, min(rows - 1, 2 * rows / max(kurtosis - 1, 1e-12))))
+    point = float(t.ppf((1 + confidence) / 2, min(rows - 1, 2 * rows / max(kurtosis - 1 - skewness**2, 1e-12))))
     lower, upper = (invert(sign * point, a, b) for sign in (1, -1))
     return -error * lower, -error * upper
 
