@@ -1,10 +1,10 @@
 """TOML -> checked settings. A wrong key or value is one line that says where it stands and what was probably meant.
 
-    [run]        workload, decisions, seed, store; [run.arrivals] project = first decision at which it takes part
-    [workload]   options of the workload, by name
-    [space]      baseline, and [space.families.NAME.parameters.NAME] with type = "choice" | "integer" | "real"
-    [policy]     spec, and [policy.params] with its constants
-    [engine]     what `engine.Settings` holds, and [engine.domain_priors] family = [successes, failures]
+[run]        workload, decisions, seed, store; [run.arrivals] project = first decision at which it takes part
+[workload]   options of the workload, by name
+[space]      baseline, and [space.families.NAME.parameters.NAME] with type = "choice" | "integer" | "real"
+[policy]     spec, and [policy.params] with its constants
+[engine]     what `engine.Settings` holds, and [engine.domain_priors] family = [successes, failures]
 """
 
 import difflib
