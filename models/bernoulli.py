@@ -15,15 +15,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
+from jax.scipy.special import gammaln
 
 _EDGE = 1e-6
 """Chances this close to 0 or 1 are held there: Beta densities with tiny pseudo-counts overflow at the edge itself."""
 
 
-def bernoulli(count: Any, pseudo_counts: Any, successes: Any = None, *, cells: bool = False) -> Any:
+def bernoulli(count: Any, pseudo_counts: Any, data: Any = None, *, cells: bool = False) -> Any:
     """Success given how often each cell was tried; the chance of success with `cells`, else None.
 
-    count, successes: [project, context, arm]; pseudo_counts: (arms, 2) of success and failure, > 0.
+    count, data (successes): [project, context, arm]; pseudo_counts: (arms, 2) of success and failure, > 0.
     Sites: `kappa_context`, `kappa_cell`, `chance_arm`, `chance_context`, `successes`; `chance` with `cells`.
     """
     _, contexts, arms = count.shape
@@ -33,8 +34,8 @@ def bernoulli(count: Any, pseudo_counts: Any, successes: Any = None, *, cells: b
     arm = numpyro.sample("chance_arm", dist.Beta(pseudo[:, 0], pseudo[:, 1]).to_event(1))
     above = dist.Beta(*around(arm, kappa_context)).expand([contexts, arms])
     a, b = around(numpyro.sample("chance_context", above.to_event(2)), kappa_cell)
-    likelihood = dist.BetaBinomial(a, b, jnp.asarray(count)).to_event(3)
-    seen = numpyro.sample("successes", likelihood, obs=successes)
+    likelihood = BetaBinomial(a, b, jnp.asarray(count)).to_event(3)
+    seen = numpyro.sample("successes", likelihood, obs=data)
     return numpyro.sample("chance", dist.Beta(a + seen, b + count - seen).to_event(3)) if cells else None
 
 
@@ -42,3 +43,14 @@ def around(mean: Any, kappa: Any) -> tuple[Any, Any]:
     """Pseudo-counts of the Beta with the given mean and kappa of them in all."""
     inside = jnp.clip(mean, _EDGE, 1 - _EDGE)
     return kappa * inside, kappa * (1 - inside)
+
+
+class BetaBinomial(dist.BetaBinomial):
+    """NumPyro's, its density by gammaln alone: compiled gradients of jax 0.10's betaln are wrong where shapes broadcast."""
+
+    def log_prob(self, value: Any) -> Any:
+        """log C(n, k) B(a + k, b + n - k) / B(a, b)."""
+        a, b, n = self.concentration1, self.concentration0, self.total_count
+        ways = gammaln(n + 1.0) - gammaln(value + 1.0) - gammaln(n - value + 1.0)
+        posterior = gammaln(a + value) + gammaln(b + n - value) - gammaln(a + b + n)
+        return ways + posterior - gammaln(a) - gammaln(b) + gammaln(a + b)

@@ -65,12 +65,12 @@ def given(effect: Any, tau: Any, variance: Any, mean: Any) -> tuple[Any, Any]:
 
 
 def gaussian_rows(
-    shape: tuple[int, int, int], rows: Any, family: Any = None, y: Any = None, *, prior: Prior = PRIOR
+    shape: tuple[int, int, int], rows: Any, family: Any = None, data: Any = None, *, prior: Prior = PRIOR
 ) -> None:
-    """The model of single outcomes. rows: integer arrays (project, context, arm) of length n; y: (n,).
+    """The model of single outcomes. rows: integer arrays (project, context, arm) of length n; data: (n,) utilities.
 
     Sites: `tau_*`, `sigma`, `*_effects`, `theta`, `y`.
     """
     theta = deviate(effects(shape, family, prior), prior)
     sigma = noise(shape[2], family, prior)
-    numpyro.sample("y", dist.Normal(theta[tuple(rows)], sigma[rows[2]]).to_event(1), obs=y)
+    numpyro.sample("y", dist.Normal(theta[tuple(rows)], sigma[rows[2]]).to_event(1), obs=data)

@@ -16,13 +16,13 @@ from .effects import PRIOR, Prior, deviate, effects, noise
 
 
 def heavy_tailed(
-    shape: tuple[int, int, int], rows: Any, family: Any = None, y: Any = None, *, prior: Prior = PRIOR
+    shape: tuple[int, int, int], rows: Any, family: Any = None, data: Any = None, *, prior: Prior = PRIOR
 ) -> None:
-    """rows: integer arrays (project, context, arm) of length n; y: (n,).
+    """rows: integer arrays (project, context, arm) of length n; data: (n,) utilities.
 
     Sites: `tau_*`, `sigma`, `nu`, `*_effects`, `theta`, `y`.
     """
     theta = deviate(effects(shape, family, prior), prior)
     sigma = noise(shape[2], family, prior)
     nu = numpyro.sample("nu", dist.Gamma(2.0, 0.1))
-    numpyro.sample("y", dist.StudentT(nu, theta[tuple(rows)], sigma[rows[2]]).to_event(1), obs=y)
+    numpyro.sample("y", dist.StudentT(nu, theta[tuple(rows)], sigma[rows[2]]).to_event(1), obs=data)

@@ -38,13 +38,16 @@ def utility(
     family: Any = None,
     data: Outcomes | None = None,
     *,
+    cells: bool = True,
     prior: Prior = PRIOR,
 ) -> None:
     """The joint model. pseudo_counts: (arms, 2); failure_utility: scalar or (arms,).
 
-    Sites: those of `bernoulli` and `gaussian` with their cells; `utility` deterministic [project, context, arm].
+    Sites: those of `bernoulli` and `gaussian`; with `cells` also theirs, and `utility` [project, context, arm].
+    Fit without cells, which are then drawn exactly: `Predictive(utility, draws)`.
     """
     successes, summary = (None, None) if data is None else data
-    chance = bernoulli(design.tried, pseudo_counts, successes, cells=True)
-    theta = gaussian(design.finished, family, summary, cells=True, prior=prior)
-    numpyro.deterministic("utility", chance * theta + (1 - chance) * failure_utility)
+    chance = bernoulli(design.tried, pseudo_counts, successes, cells=cells)
+    theta = gaussian(design.finished, family, summary, cells=cells, prior=prior)
+    if cells:
+        numpyro.deterministic("utility", chance * theta + (1 - chance) * failure_utility)
