@@ -46,7 +46,7 @@ def around(mean: Any, kappa: Any) -> tuple[Any, Any]:
 
 
 class BetaBinomial(dist.BetaBinomial):
-    """NumPyro's, its density by gammaln alone: compiled gradients of jax 0.10's betaln are wrong where shapes broadcast."""
+    """NumPyro's, but by gammaln alone: jax 0.10's betaln has wrong compiled gradients where shapes broadcast."""
 
     def log_prob(self, value: Any) -> Any:
         """log C(n, k) B(a + k, b + n - k) / B(a, b)."""

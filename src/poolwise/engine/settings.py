@@ -20,7 +20,7 @@ class Settings(NamedTuple):
     """(family, a, b): as if `a` successes and `b` failures of the family had been seen; others get `usual_success`."""
     usual_success: tuple[float, float] = (3.0, 0.6)
     outcome_timeout: float | None = None
-    """A decision without an outcome after so many seconds counts as failed, from `Engine.refresh` on, until heard of."""
+    """A decision without an outcome after so many seconds counts as failed, from the next `refresh` until heard of."""
     reestimate_every: tuple[tuple[int, int], ...] = ((100, 10), (2_000, 50))
     """(up to this many outcomes, re-estimate the scales after so many new ones); later at every tenth more."""
     horizon: float | None = None
