@@ -29,10 +29,10 @@ def knowledge_gradient(own: float = 0.3, shared: float = 0.3, temperature: float
 def farsighted(policy: Policy, own: float = 0.3, shared: float = 0.3) -> Policy:
     """Adds to every mean what trying the arm can still earn, before the inner policy sees it.
 
-        mean'_a = mean_a + own KG(context, R_c) + shared [KG(project, R_p - R_c) + KG(global, R - R_p)]
+        mean'_a = mean_a + own KG(here, R_c) + shared [KG(project, R_p - R_c) + KG(elsewhere, (R - R_p) R_c / R_p)]
 
-    with R_c, R_p, R the expected remaining uses of the context, the project and all projects (`view.context`), and the
-    beliefs of `view.mean` and `view.wider_mean`. `farsighted(thompson)` is `knowledge_gradient`; around `macro_micro`
+    with R_c, R_p, R the expected remaining uses of the context, the project and all projects (`view.context`), the
+    context as frequent elsewhere as here, and the beliefs of `view.mean` and the two rows of `view.wider_mean`. `farsighted(thompson)` is `knowledge_gradient`; around `macro_micro`
     the bonus is computed once per arm. Layers that judge means, such as `safe`, belong outside. Raises ConfigError
     unless own, shared >= 0.
     """
@@ -56,7 +56,8 @@ def bonus(params: Params, view: View) -> Array:
     """(..., arms): weighted knowledge gradients for the rest of the context, the project and all projects."""
     xp = namespace(view.mean)
     here, project, everywhere = view.context.remaining, view.context.remaining_project, view.context.remaining_all
-    uses = xp.asarray([here, project - here, everywhere - project])
+    elsewhere = (everywhere - project) * here / xp.maximum(project, 1.0)
+    uses = xp.asarray([here, project - here, elsewhere])
     uses = uses.reshape(uses.shape + (1,) * (view.mean.ndim + 1 - uses.ndim))
     mean = xp.concatenate([view.mean[None], view.wider_mean])
     scale = xp.concatenate([view.scale[None], view.wider_scale])

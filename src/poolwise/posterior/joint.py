@@ -4,11 +4,12 @@ Holds arrays with room to grow; knows indices, never names. One early failure mu
 failure teaches the chance of success and the utility of failing, and leaves the speed given success as it was.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, gaussian, hyper, online
+from poolwise.posterior import bernoulli, gaussian, hyper, online, wide
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.utility import join
 
@@ -58,13 +59,13 @@ class Joint:
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
         self._evidence = bernoulli.gather(scales.success, empty.count, empty.count)
         self._failures = np.array([np.full(arms, _FAILURES), np.full(arms, _FAILURES * failure_utility)])
-        self._state = online.start(scales.gaussian, empty)
+        self._restart(empty)
 
     def look(self, project: int, context: int) -> Look:
         """What is believed now. Projects and contexts need no outcome to be looked at."""
         self.make_room(project, context)
         fit, failed = self.scales.gaussian, self._failures[1] / self._failures[0]
-        here, wider = online.look(self._state, project, context)
+        here, wider = self._core.look(self._state, project, context)
         chance = bernoulli.query(self.scales.success, self._evidence, project, context)
         mean, scale = np.vstack([here.mean, wider.mean]), np.vstack([here.scale, wider.scale])
         every = join(chance.mean, chance.scale, mean, scale, fit.hyper.noise, failed)
@@ -76,10 +77,12 @@ class Joint:
         self.make_room(project, context)
         bernoulli.absorb(self.scales.success, self._evidence, project, context, arm, float(ok))
         self.outcomes += 1
-        if ok:
-            online.absorb(self._state, project, context, arm, utility)
-        else:
+        if not ok:
             self._failures[:, arm] += 1.0, utility
+            return
+        self._core.absorb(self._state, project, context, arm, utility)
+        if self._core is wide and wide.stale(self._state):
+            self._restart(self.statistics())
 
     def learn_many(
         self, project: np.ndarray, context: np.ndarray, arm: np.ndarray, utility: np.ndarray, ok: np.ndarray
@@ -115,9 +118,10 @@ class Joint:
         """All scales and concentrations from all statistics; they serve from now on."""
         stats, cell, old = self.statistics(), self._evidence.cell, self.scales
         families = old.gaussian.family if old.gaussian.families else None
-        fit = gaussian.fit(stats, families, start=old.gaussian.coordinates)
+        search = wide.fit if self._core is wide else partial(gaussian.fit, family=families)
+        fit = search(stats, start=old.gaussian.coordinates)
         if not fit.converged and len(old.gaussian.coordinates):
-            afresh = gaussian.fit(stats, families)
+            afresh = search(stats)
             fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
         if not np.isfinite(fit.log_evidence):
             return fit
@@ -143,7 +147,9 @@ class Joint:
 
     def _restart(self, stats: Statistics) -> None:
         self._evidence = bernoulli.gather(self.scales.success, *self._evidence.cell)
-        self._state = online.start(self.scales.gaussian, stats)
+        projects, contexts, arms = stats.count.shape
+        self._core = wide if wide.too_large(arms, projects, contexts) else online
+        self._state = self._core.start(self.scales.gaussian, stats)
 
 
 def to_dict(scales: Scales) -> dict[str, Any]:

@@ -1,0 +1,137 @@
+"""The belief of large systems: pooled over all cells from time to time, and O(1) per outcome in between.
+
+`online` keeps every covariance of every arm's effects, A (1 + C + P)^2 numbers. Where those are too many, the effects of
+the longer side, contexts or projects, are integrated out (`leaf.reduced`): they belong to the arm alone, and families
+are taken for what their arms have in common with all others. An outcome then updates its own cell exactly,
+
+    k = v / (v + noise^2),   mean + k (y - mean),   v (1 - k)
+
+and what other cells borrow from it waits for the next `start`, which `stale` asks for.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.posterior import gaussian
+from poolwise.posterior.belief import Belief, shrink
+from poolwise.posterior.crossed import Cells, marginals, solve_reduced
+from poolwise.posterior.gaussian import Fit, Statistics
+from poolwise.posterior.hyper import PRIOR, Hyper, Prior, Tier
+
+_LARGEST = 1.5e7
+"""A q^3 up to which `online` serves: some milliseconds for all messages, tens of megabytes."""
+_FEW, _PART = 64, 20
+"""Pooled again after so many outcomes, and after one part in so many of those that the belief rests on."""
+
+
+class State(NamedTuple):
+    """Beliefs about all cells, [project, context, arm], and about what the arms share, changed in place."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    project: Belief
+    """[project, arm]: level + project."""
+    context: Belief
+    """[context, arm]: level + context."""
+    hyper: Hyper
+    cells: Cells
+    since: np.ndarray
+    """(1,): outcomes since the belief was pooled."""
+
+
+def too_large(arms: int, projects: int, contexts: int) -> bool:
+    """Whether such a system is served from here."""
+    return arms * (1 + projects + contexts) ** 3 > _LARGEST
+
+
+def fit(stats: Statistics, *, start: np.ndarray | None = None, prior: Prior = PRIOR) -> Fit:
+    """Scales by maximum marginal likelihood; there is no tier of families, its scales are 0. As `gaussian.fit`."""
+    turned = _turned(stats)
+    found = gaussian.fit(
+        Statistics(*(_sides(part, turned) for part in stats)), prior=_crossed_prior(prior, turned), start=start
+    )
+    scales = _crossed(found.hyper, turned)
+    return found._replace(hyper=scales._replace(family=Tier(0.0, 0.0, 0.0)))
+
+
+def start(fit: Fit, stats: Statistics) -> State:
+    """Pool all that was seen. Unseen projects and contexts in `stats` are room to grow."""
+    turned = _turned(stats)
+    cells = gaussian.cells(stats)
+    across = Cells(*(_sides(part, turned) for part in cells))
+    hyper = _flat(_crossed(fit.hyper, turned))
+    belief, long, short = _pooled(across, hyper)
+    mean, scale = (_sides(part, turned) for part in belief)
+    project, context = (short, long) if turned else (long, short)
+    return State(mean.copy(), scale**2, project, context, fit.hyper, Cells(*(p.copy() for p in cells)), np.zeros(1))
+
+
+def stale(state: State) -> bool:
+    """Whether others should hear of the outcomes since the last `start`."""
+    return bool(state.since[0] >= max(_FEW, state.cells.count.sum() / _PART))
+
+
+def absorb(state: State, project: int, context: int, arm: int, y: float) -> None:
+    """One more outcome, in place."""
+    at = (project, context, arm)
+    count, mean, deviation = (float(part[at]) for part in state.cells)
+    after = mean + (y - mean) / (count + 1)
+    state.cells.count[at], state.cells.mean[at] = count + 1, after
+    state.cells.deviation[at] = deviation + (y - mean) * (y - after)
+    gain = state.variance[at] / (state.variance[at] + float(state.hyper.noise[arm]) ** 2)
+    state.mean[at] += gain * (y - state.mean[at])
+    state.variance[at] *= 1 - gain
+    state.since[0] += 1
+
+
+def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
+    """Belief about every arm in one cell, (arms,), and about what it shares, (2, arms), as `online.look`."""
+    at = (project, context)
+    wider = [np.stack([side[project], other[context]]) for side, other in zip(state.project, state.context, strict=True)]
+    return Belief(state.mean[at], np.sqrt(state.variance[at])), Belief(*wider)
+
+
+def _pooled(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]:
+    """Beliefs of all cells [long, short, arm], of level + long effect, and of level + short effect."""
+    short = cells.count.shape[1]
+    tree, (own, informed, coupling) = solve_reduced(cells, hyper)
+    mean, covariance = marginals(tree, hyper, np.zeros(0), 0, short, 0)
+    share = coupling / own[:, :, None]
+    moved = share @ covariance
+    effect = informed / own - np.einsum("apk,ak->ap", share, mean)
+    spread = 1 / own + np.einsum("apk,apk->ap", share, moved)
+    level, diagonal = covariance[:, 0, 0, None], np.diagonal(covariance, axis1=1, axis2=2)[:, 1:]
+    there = level + diagonal + 2 * covariance[:, 0, 1:]
+    together = there[:, None] + spread[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
+    centre = (mean[:, :1] + mean[:, 1:])[:, None] + effect[:, :, None]
+    everywhere = shrink(np.moveaxis(centre, 0, 2), np.moveaxis(together, 0, 2), cells, hyper)
+    along = Belief((mean[:, :1] + effect).T, np.sqrt(level + spread - 2 * moved[:, :, 0]).T)
+    return everywhere, along, Belief((mean[:, :1] + mean[:, 1:]).T, np.sqrt(there).T)
+
+
+def _turned(stats: Any) -> bool:
+    """Contexts are the longer side."""
+    return stats.count.shape[1] > stats.count.shape[0]
+
+
+def _sides(part: np.ndarray, turned: bool) -> np.ndarray:
+    return np.swapaxes(part, 0, 1) if turned else part
+
+
+def _crossed(hyper: Hyper, turned: bool) -> Hyper:
+    """The hyperparameters with projects and contexts exchanged, if `turned`."""
+    if not turned:
+        return hyper
+    arm, family, globe = (Tier(t.level, t.project, t.context) for t in (hyper.arm, hyper.family, hyper.globe))
+    return hyper._replace(arm=arm, family=family, globe=globe)
+
+
+def _crossed_prior(prior: Prior, turned: bool) -> Prior:
+    return prior._replace(median=_crossed(prior.median, turned))
+
+
+def _flat(hyper: Hyper) -> Hyper:
+    """Effects of the family, and long effects of the globe, as the arm's own: variances add."""
+    above = hyper.family._replace(project=np.hypot(hyper.family.project, hyper.globe.project))
+    return hyper._replace(arm=Tier(*map(np.hypot, hyper.arm, above)), globe=hyper.globe._replace(project=0.0))
