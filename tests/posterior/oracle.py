@@ -10,9 +10,10 @@ def covariance(shape, family, hyper):
     f = np.asarray(family)[a]
     same = [np.equal.outer(x, x).astype(float) for x in (p, c, a, f)]
     project, context, arm, fam = same
-    total = hyper.cell**2 * project * context * arm
+    total = np.zeros_like(project)
     for tier, group in ((hyper.globe, 1.0), (hyper.family, fam), (hyper.arm, arm)):
-        total = total + group * (tier.level**2 + tier.context**2 * context + tier.project**2 * project)
+        crossed = tier.context**2 * context + tier.project**2 * project + tier.cell**2 * context * project
+        total = total + group * (tier.level**2 + crossed)
     return total
 
 
@@ -20,7 +21,7 @@ def posterior(shape, family, hyper, rows, y):
     """Log density of the outcomes, and mean and standard deviation of every cell given them."""
     prior = covariance(shape, family, hyper)
     at = np.ravel_multi_index(rows, shape)
-    noise = np.asarray(hyper.noise)[rows[2]] ** 2
+    noise = (np.asarray(hyper.noise)[rows[2]] * np.asarray(hyper.spread)[rows[1]]) ** 2
     observed = prior[np.ix_(at, at)] + np.diag(noise)
     gain = np.linalg.solve(observed, prior[at]).T
     mean = hyper.mean + gain @ (y - hyper.mean)

@@ -16,10 +16,12 @@ FAMILY = np.array([0, 0, 1, 1, 1])
 
 
 def hyper(seed: int = 0, families: bool = True) -> Hyper:
-    draw = np.random.default_rng(seed).uniform(0.1, 0.8, 11)
-    family = Tier(*draw[3:6]) if families else Tier(0.0, 0.0, 0.0)
-    noise = np.random.default_rng(seed).uniform(0.1, 0.4, SHAPE[2])
-    return Hyper(Tier(*draw[:3]), family, Tier(*draw[6:9]), draw[9], noise, mean=0.1)
+    """Without families, what is special about a cell is special about an arm in it."""
+    random = np.random.default_rng(seed)
+    arm, family, globe = (Tier(*random.uniform(0.1, 0.8, 4)) for _ in range(3))
+    if not families:
+        family, globe = Tier(0.0, 0.0, 0.0), globe._replace(cell=0.0)
+    return Hyper(arm, family, globe, random.uniform(0.1, 0.4, SHAPE[2]), random.uniform(0.5, 2, SHAPE[1]), mean=0.1)
 
 
 def data(seed: int, n: int = 60):
@@ -57,9 +59,9 @@ def draw(seed, shape, truth, n):
     random = np.random.default_rng(seed)
     theta = np.zeros(shape)
     for tier, arms in ((truth.globe, 1), (truth.arm, shape[2])):
-        for scale, size in zip(tier, ((1, 1, arms), (1, shape[1], arms), (shape[0], 1, arms)), strict=True):
+        blocks = ((1, 1, arms), (1, shape[1], arms), (shape[0], 1, arms), (*shape[:2], arms))
+        for scale, size in zip(tier, blocks, strict=True):
             theta = theta + scale * random.standard_normal(size)
-    theta = theta + truth.cell * random.standard_normal(shape)
     rows = tuple(random.integers(0, size, n) for size in shape)
     return rows, theta[rows] + truth.noise[rows[2]] * random.standard_normal(n), theta
 
@@ -67,7 +69,7 @@ def draw(seed, shape, truth, n):
 def test_scales_are_recovered_and_intervals_cover():
     shape = (30, 12, 6)
     noise = np.array([0.2, 0.2, 0.4, 0.4, 0.3, 0.3])
-    truth = Hyper(Tier(0.3, 0.5, 0.2), Tier(0, 0, 0), Tier(0.2, 0.1, 0.05), 0.15, noise)
+    truth = Hyper(Tier(0.3, 0.5, 0.2, 0.15), Tier(0, 0, 0), Tier(0.2, 0.1, 0.05), noise)
     rows, y, theta = draw(1, shape, truth, 5_000)
     stats = Statistics.of(*rows, y, shape=shape)
     found = gaussian.fit(stats)

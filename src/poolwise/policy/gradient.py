@@ -32,9 +32,9 @@ def farsighted(policy: Policy, own: float = 0.3, shared: float = 0.3) -> Policy:
         mean'_a = mean_a + own KG(here, R_c) + shared [KG(project, R_p - R_c) + KG(elsewhere, (R - R_p) R_c / R_p)]
 
     with R_c, R_p, R the expected remaining uses of the context, the project and all projects (`view.context`), the
-    context as frequent elsewhere as here, and the beliefs of `view.mean` and the two rows of `view.wider_mean`. `farsighted(thompson)` is `knowledge_gradient`; around `macro_micro`
-    the bonus is computed once per arm. Layers that judge means, such as `safe`, belong outside. Raises ConfigError
-    unless own, shared >= 0.
+    context as frequent elsewhere as here, and the beliefs of `view.mean` and the two rows of `view.wider_mean`.
+    `farsighted(thompson)` is `knowledge_gradient`; around `macro_micro` the bonus is computed once per arm. Layers that
+    judge means, such as `safe`, belong outside. Raises ConfigError unless own, shared >= 0.
     """
     return wrapper("farsighted", policy, _farsighted, **_weights(own, shared))
 

@@ -12,12 +12,12 @@ class Belief(NamedTuple):
     scale: Array
 
 
-def shrink(effects: Array, variance: Array, cells: Any, hyper: Any) -> Belief:
+def shrink(effects: Array, variance: Array, cells: Any, cell: Array, noise: Array) -> Belief:
     """theta = effects + deviation, given the marginal of the effects (all data included) and the cell's own data.
 
     With n outcomes of mean y: r = noise^2 / (n cell^2 + noise^2), mean r effects + (1 - r) y, variance
     r^2 variance + r cell^2.
     """
-    rest = hyper.noise**2 / (cells.count * hyper.cell**2 + hyper.noise**2)
+    rest = noise**2 / (cells.count * cell**2 + noise**2)
     mean = rest * effects + (1 - rest) * cells.mean
-    return Belief(mean, (rest**2 * variance + rest * hyper.cell**2) ** 0.5)
+    return Belief(mean, (rest**2 * variance + rest * cell**2) ** 0.5)

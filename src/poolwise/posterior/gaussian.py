@@ -1,8 +1,9 @@
 """Crossed Gaussian effects of projects, contexts and arms: closed form, scales by marginal likelihood.
 
-    y = theta[p,c,a] + N(0, noise^2),   theta[p,c,a] = v[a]·(1, e_c, e_p) + N(0, cell^2)
+    y = theta[p,c,a] + N(0, noise^2),   theta[p,c,a] = v[a]·(1, e_c, e_p, e_pc)
 
-with v[a] the arm's effect vector in a tree of tiers (`hyper`). Context and project effects are crossed: a new project
+with v[a] the arm's effect vector in a tree of tiers (`hyper`); in large systems the cells' coordinates are integrated
+out as theta = v[a]·(1, e_c, e_p) + N(0, cell^2). Context and project effects are crossed: a new project
 borrows what a context looks like elsewhere and what it looks like in its other contexts. Cost per evaluation
 O(A (1 + C + P)^3), or O(A P C^2) where projects are many; statistics only, whatever the number of outcomes.
 """
@@ -18,8 +19,8 @@ from poolwise.arrays import Array
 from poolwise.errors import InputError
 from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.crossed import Cells, marginals, solve, solve_reduced
-from poolwise.posterior.hyper import PRIOR, Hyper, Prior
-from poolwise.posterior.optimise import search
+from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
+from poolwise.posterior.optimise import length, search
 
 LARGEST = 1e6
 """Utilities beyond this are refused: their squares would drown every other one."""
@@ -84,8 +85,8 @@ def fit(
     index = np.arange(arms) if family is None else np.asarray(family, dtype=np.int64)
     families = 0 if family is None else int(index.max(initial=0)) + 1
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
-    size = 12 + (families or arms)
-    begin = np.asarray(start) if start is not None and len(start) == size else None
+    size = length(families or arms, 0 if reduced else count.shape[1])
+    begin = None if start is None else _resized(np.asarray(start), length(families or arms, 0), size)
     with jax.enable_x64(True):
         found = search(
             cells(stats), index, index, begin, size, prior, families=families, reduced=reduced, iterations=iterations
@@ -94,6 +95,11 @@ def fit(
     evidence = float(found.log_evidence)
     converged = bool(found.converged and np.isfinite(evidence))
     return Fit(scales, index, families, reduced, evidence, int(found.iterations), converged, found.coordinates)
+
+
+def _resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
+    """Coordinates for as many contexts as there are now; None where they are those of another problem."""
+    return np.pad(start, (0, size - len(start))) if fixed <= len(start) <= size else None
 
 
 def beliefs(fit: Fit, stats: Statistics) -> Belief:
@@ -129,22 +135,40 @@ def cells(stats: Statistics) -> Cells:
 
 @partial(jax.jit, static_argnames=("families",))
 def _beliefs(cells: Cells, hyper: Hyper, family: Array, *, families: int) -> Belief:
-    projects, contexts, _ = cells.count.shape
+    form = layout(cells.count.shape, families)
     tree = solve(cells, hyper, family, families)
-    mean, covariance = marginals(tree, hyper, family, families, contexts, projects)
-    c, p = slice(1, 1 + contexts), slice(1 + contexts, None)
+    mean, covariance = marginals(tree, hyper, family, families, form)
+    c, p = slice(1, 1 + form.contexts), slice(1 + form.contexts, 1 + form.contexts + form.projects)
     diagonal = jnp.diagonal(covariance, axis1=1, axis2=2)
     centre = mean[:, 0, None, None] + mean[:, p, None] + mean[:, None, c]
     alone = covariance[:, 0, 0, None] + diagonal[:, c] + 2 * covariance[:, 0, c]
     spread = alone[:, None] + (diagonal[:, p] + 2 * covariance[:, 0, p])[:, :, None] + 2 * covariance[:, p, c]
-    return shrink(jnp.moveaxis(centre, 0, 2), jnp.moveaxis(spread, 0, 2), cells, hyper)
+    if form.cells:
+        more, wider = _cell_effects(mean, covariance, form)
+        centre, spread = centre + more, spread + wider
+    return _shrunk(centre, spread, cells, hyper, form.cells)
+
+
+def _cell_effects(mean: Array, covariance: Array, form: Layout) -> tuple[Array, Array]:
+    """What the cells' own coordinates add to mean and variance, [arm, project, context]."""
+    shape = (-1, form.projects, form.contexts)
+    rows = np.arange(form.size - form.projects * form.contexts, form.size)
+    project, context = np.divmod(np.arange(len(rows)), form.contexts)
+    along = sum(covariance[:, rows, other] for other in (0, 1 + context, 1 + form.contexts + project))
+    return mean[:, rows].reshape(shape), (covariance[:, rows, rows] + 2 * along).reshape(shape)
+
+
+def _shrunk(centre: Array, spread: Array, cells: Cells, hyper: Hyper, kept: bool) -> Belief:
+    """From [arm, project, context] to beliefs [project, context, arm]."""
+    noise = noise_at(hyper, cells.count.shape[1], jnp)
+    return shrink(jnp.moveaxis(centre, 0, 2), jnp.moveaxis(spread, 0, 2), cells, leaf_cell(hyper, kept), noise)
 
 
 @jax.jit
 def _beliefs_reduced(cells: Cells, hyper: Hyper) -> Belief:
     contexts = cells.count.shape[1]
     tree, (own, informed, coupling) = solve_reduced(cells, hyper)
-    mean, covariance = marginals(tree, hyper, jnp.zeros(0), 0, contexts, 0)
+    mean, covariance = marginals(tree, hyper, jnp.zeros(0), 0, Layout(contexts, 0))
     share = coupling / own[:, :, None]
     moved = share @ covariance
     project = informed / own - jnp.einsum("apk,ak->ap", share, mean)
@@ -153,4 +177,4 @@ def _beliefs_reduced(cells: Cells, hyper: Hyper) -> Belief:
     alone = covariance[:, 0, 0, None] + diagonal + 2 * covariance[:, 0, 1:]
     centre = (mean[:, :1] + mean[:, 1:])[:, None] + project[:, :, None]
     spread = alone[:, None] + project_spread[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
-    return shrink(jnp.moveaxis(centre, 0, 2), jnp.moveaxis(spread, 0, 2), cells, hyper)
+    return _shrunk(centre, spread, cells, hyper, False)

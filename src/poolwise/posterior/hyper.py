@@ -1,11 +1,12 @@
 """Hyperparameters of the crossed-effects model: one scale per block of effects, and the noise.
 
-Every arm has an effect vector v[a] of q = 1 + C + P coordinates (level, contexts, projects). It is drawn around the
-vector of its family, which is drawn around the global one:
+Every arm has an effect vector v[a] of q = 1 + C + P + P C coordinates (level, contexts, projects, cells). It is drawn
+around the vector of its family, which is drawn around the global one:
 
     v[a] ~ N(z[f(a)], diag),  z[f] ~ N(z0, diag),  z0 ~ N((mean, 0 .. 0), diag)
 
-with one standard deviation per tier (arm, family, globe) and block (level, context, project).
+with one standard deviation per tier (arm, family, globe) and block (level, context, project, cell). So what is special
+about one (project, context) is shared by the arms of a family.
 """
 
 from typing import Any, NamedTuple
@@ -21,37 +22,90 @@ class Tier(NamedTuple):
     level: Array
     context: Array
     project: Array
+    cell: Array = 0.0
 
 
 class Hyper(NamedTuple):
-    """`noise`: (arms,) standard deviation of one outcome; `cell`: of a cell around the sum of its effects."""
+    """`noise`: (arms,) standard deviation of one outcome; `spread`: (contexts,) factors of it, 1 beyond their end."""
 
     arm: Tier
     family: Tier
     globe: Tier
-    cell: Array
     noise: Array
+    spread: Array = np.zeros(0)
     mean: Array = 0.0
 
 
 class Prior(NamedTuple):
     """Weak log-normal hyperpriors: medians, and the width of the logarithm of every scale."""
 
-    median: Hyper = Hyper(Tier(0.25, 0.35, 0.15), Tier(0.3, 0.25, 0.15), Tier(0.5, 0.2, 0.1), 0.1, 0.25)
+    median: Hyper = Hyper(Tier(0.25, 0.35, 0.15, 0.1), Tier(0.3, 0.25, 0.15, 0.1), Tier(0.5, 0.2, 0.1, 0.05), 0.25)
     width: float = 0.7
     noise_width: float = 1.5
     """Of the noise that all families share; that of each family around it is `width`."""
+    spread_width: float = 0.5
+    """Of the noise of a context around that."""
 
 
 PRIOR = Prior()
 
 
+class Layout(NamedTuple):
+    """Which effects are kept as coordinates; the others are integrated out, cell by cell or project by project."""
+
+    contexts: int
+    projects: int
+    cells: bool = False
+    """Effects of every (project, context) are coordinates, so that families share them; otherwise the arm's own."""
+
+    @property
+    def size(self) -> int:
+        return 1 + self.contexts + self.projects + self.projects * self.contexts * self.cells
+
+    def variances(self, tier: Tier, xp: Any) -> Array:
+        """(size,) prior variances of a tier's effect vector."""
+        blocks = np.array([1, self.contexts, self.projects, self.projects * self.contexts * self.cells])
+        scales = xp.stack([xp.asarray(scale, dtype=float) for scale in tier])
+        return xp.repeat(scales, blocks) ** 2
+
+    def at(self, project: int, context: int) -> list[int]:
+        """Coordinates that add up to the effects of one cell."""
+        own = [1 + self.contexts + self.projects + project * self.contexts + context] if self.cells else []
+        return [0, 1 + context, 1 + self.contexts + project, *own]
+
+
+_DENSE = 200_000
+"""Arms times q^2 up to which cells are coordinates: an outcome costs microseconds."""
+
+
+def layout(shape: tuple[int, ...], families: int) -> Layout:
+    """For statistics [project, context, arm]. Only families have a use for cells as coordinates."""
+    projects, contexts, arms = shape
+    full = Layout(contexts, projects, True)
+    return full if families and arms * full.size**2 <= _DENSE else Layout(contexts, projects)
+
+
+def leaf_cell(hyper: Hyper, cells: bool) -> Array:
+    """Standard deviation of a cell around the sum of its arm's coordinates."""
+    return 0.0 if cells else (hyper.arm.cell**2 + hyper.family.cell**2 + hyper.globe.cell**2) ** 0.5
+
+
+def noise_at(hyper: Hyper, contexts: int, xp: Any = np) -> Array:
+    """(contexts, arms), or (arms,) where contexts do not differ: standard deviation of one outcome."""
+    known = hyper.spread.shape[0]
+    if not known:
+        return xp.asarray(hyper.noise)
+    spread = xp.concatenate([hyper.spread, xp.ones(max(contexts - known, 0))])[:contexts]
+    return spread[:, None] * hyper.noise
+
+
 def to_dict(hyper: Hyper) -> dict[str, Any]:
     """JSON numbers and lists; `from_dict` is its inverse, bit for bit."""
     tiers = {name: [float(value) for value in getattr(hyper, name)] for name in ("arm", "family", "globe")}
-    return {**tiers, "cell": float(hyper.cell), "mean": float(hyper.mean), "noise": np.asarray(hyper.noise).tolist()}
+    noise = {name: np.asarray(getattr(hyper, name)).tolist() for name in ("noise", "spread")}
+    return {**tiers, **noise, "mean": float(hyper.mean)}
 
 
 def from_dict(body: dict[str, Any]) -> Hyper:
     tiers = {name: Tier(*body[name]) for name in ("arm", "family", "globe")}
-    return Hyper(**tiers, cell=body["cell"], mean=body["mean"], noise=np.array(body["noise"]))
+    return Hyper(**tiers, noise=np.array(body["noise"]), spread=np.array(body["spread"]), mean=body["mean"])

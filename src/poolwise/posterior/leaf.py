@@ -5,6 +5,8 @@ out, and contributes w e e' to the precision and w y e to the information, e = (
 Where projects are many their effects are integrated out right here: they are diagonal given the rest (Schur).
 """
 
+import numpy as np
+
 from poolwise.arrays import Array, namespace
 from poolwise.posterior.tree import Potential
 
@@ -17,10 +19,12 @@ def weights(count: Array, mean: Array, cell: Array, noise: Array) -> tuple[Array
     return weight, weight * mean
 
 
-def potential(count: Array, mean: Array, deviation: Array, cell: Array, noise: Array) -> Potential:
+def potential(
+    count: Array, mean: Array, deviation: Array, cell: Array, noise: Array, *, cells: bool = False
+) -> Potential:
     """Over (level, contexts, projects), batched over arms; count, mean, deviation [project, context, arm].
 
-    deviation: sum of squares around the cell's mean.
+    deviation: sum of squares around the cell's mean. With `cells` these are coordinates too, and `cell` is 0.
     """
     xp = namespace(count)
     weight, product = weights(count, mean, cell, noise)
@@ -32,7 +36,24 @@ def potential(count: Array, mean: Array, deviation: Array, cell: Array, noise: A
     rest = xp.concatenate([corner, bottom], 1)
     precision = xp.concatenate([top[:, None], xp.concatenate([top[:, 1:, None], rest], 2)], 1)
     information = xp.concatenate([y.sum((1, 2))[:, None], y.sum(1), y.sum(2)], 1)
+    if cells:
+        precision, information = _with_cells(precision, information, w, y)
     return Potential(precision, information, constant(count, mean, deviation, weight, noise))
+
+
+def _with_cells(precision: Array, information: Array, w: Array, y: Array) -> tuple[Array, Array]:
+    """The same with every cell as one more coordinate: w on the diagonal, and against its level, context, project."""
+    xp = namespace(w)
+    arms, projects, contexts = w.shape
+    flat = w.reshape(arms, 1, -1)
+    member = np.concatenate(
+        [np.ones((1, projects * contexts)), np.tile(np.eye(contexts), projects), np.eye(projects).repeat(contexts, 1)]
+    )
+    across = member * flat
+    own = flat * np.eye(projects * contexts)
+    rows = xp.concatenate([precision, across], 2)
+    below = xp.concatenate([xp.swapaxes(across, 1, 2), own], 2)
+    return xp.concatenate([rows, below], 1), xp.concatenate([information, y.reshape(arms, -1)], 1)
 
 
 def reduced(
@@ -64,6 +85,7 @@ def constant(count: Array, mean: Array, deviation: Array, weight: Array, noise: 
     """(arms,): the part of the log density that does not depend on the effects."""
     xp = namespace(count)
     seen = count > 0
+    noise = xp.broadcast_to(noise, count.shape)
     within = -0.5 * (count - 1) * (_LOG_2PI + 2 * xp.log(noise)) - 0.5 * xp.log(xp.where(seen, count, 1.0))
     between = 0.5 * xp.log(xp.where(seen, weight, 1.0)) - 0.5 * _LOG_2PI - 0.5 * weight * mean**2
     return xp.where(seen, within - 0.5 * deviation / noise**2 + between, 0.0).sum((0, 1))

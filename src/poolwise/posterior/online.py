@@ -1,6 +1,7 @@
 """The belief that serves: exact after every outcome, at the cost of one rank-one update per tier.
 
-One more outcome in cell (p, c) of an arm changes its precision by k e e' and its information by h e, e = (1, e_c, e_p).
+One more outcome in cell (p, c) of an arm changes its precision by k e e' and its information by h e, e having ones at
+its level, context, project and, where cells are coordinates, cell.
 With u = S e and d = 1 + k e'u the tier's conditional becomes
 
     S - (k / d) u u',   mean + u (h - k e'mean) / d
@@ -15,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.posterior.belief import Belief, shrink
-from poolwise.posterior.crossed import Cells, solve, variances
+from poolwise.posterior.crossed import Cells, solve
 from poolwise.posterior.gaussian import Fit, Statistics, cells
-from poolwise.posterior.hyper import Hyper
+from poolwise.posterior.hyper import Layout, layout, leaf_cell, noise_at
 from poolwise.posterior.tree import Conditional
 
 
@@ -31,7 +32,11 @@ class State(NamedTuple):
     family: np.ndarray
     members: tuple[slice | np.ndarray, ...]
     """Of every family: its arms, as a slice where they stand together."""
-    hyper: Hyper
+    form: Layout
+    cell: float
+    """Standard deviation of a cell around its coordinates."""
+    noise: np.ndarray
+    """(contexts, arms)."""
     cells: Cells
     """[project, context, arm]; rows that no outcome has filled yet are room for new projects and contexts."""
 
@@ -39,15 +44,17 @@ class State(NamedTuple):
 def start(fit: Fit, stats: Statistics) -> State:
     """The state that all outcomes so far lead to. Unseen projects, contexts and arms in `stats` are room to grow."""
     statistics = Cells(*(part.copy() for part in cells(stats)))
-    projects, contexts, _ = statistics.count.shape
+    form = layout(statistics.count.shape, fit.families)
     tree = solve(statistics, fit.hyper, fit.family, fit.families)
     globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
     middle = (tree.family,) if fit.families else ()
     tiers = (fit.hyper.arm, fit.hyper.family)[: 1 + len(middle)]
-    spread = tuple(np.asarray(variances(tier, contexts, projects, np)) for tier in tiers)
+    spread = tuple(form.variances(tier, np) for tier in tiers)
     family = np.asarray(fit.family)
     members = tuple(_together(np.flatnonzero(family == one)) for one in range(fit.families))
-    return State((tree.arm, *middle, globe), spread, family, members, fit.hyper, statistics)
+    noise = np.broadcast_to(noise_at(fit.hyper, form.contexts), statistics.count.shape[1:])
+    cell = float(leaf_cell(fit.hyper, form.cells))
+    return State((tree.arm, *middle, globe), spread, family, members, form, cell, noise, statistics)
 
 
 def _together(rows: np.ndarray) -> slice | np.ndarray:
@@ -60,8 +67,7 @@ def absorb(state: State, project: int, context: int, arm: int, y: float) -> None
     """One more outcome, in place."""
     precision, information = _observe(state, project, context, arm, y)
     rows = (arm, state.family[arm], 0) if len(state.tiers) == 3 else (arm, 0)
-    contexts = state.cells.count.shape[1]
-    at = [0, 1 + context, 1 + contexts + project]
+    at = state.form.at(project, context)
     direction = None
     for tier, row, spread in zip(state.tiers, rows, (*state.spread, None), strict=True):
         covariance, mean = tier.covariance[row], tier.mean[row]
@@ -88,8 +94,8 @@ def query(state: State, project: int, context: int) -> Belief:
 def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
     """`query`, and what each arm's belief shares, (2, arms): with the rest of this project, with this context in other
     projects. The effects alone: what another project or context adds of its own is not in it."""
-    mean, variance = _directions(state, 1 + context, 1 + state.cells.count.shape[1] + project)
-    here = shrink(mean[0], variance[0], _own(state, project, context), state.hyper)
+    mean, variance = _directions(state, state.form.at(project, context))
+    here = shrink(mean[0], variance[0], _own(state, project, context), state.cell, state.noise[context])
     return here, Belief(mean[1:], np.sqrt(variance[1:]))
 
 
@@ -97,21 +103,25 @@ _MEMBERS = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 """Whether each of the three sums holds the context's effect, and the project's."""
 
 
-def _sums(level: np.ndarray, context: np.ndarray, project: np.ndarray) -> np.ndarray:
+def _sums(effects: np.ndarray, at: list[int]) -> np.ndarray:
+    """(3, arms, ...): level + context + project (+ cell), level + project, level + context."""
+    level, context, project = (effects[:, one] for one in at[:3])
     shared = level + context
-    return np.stack([shared + project, level + project, shared])
+    here = shared + project
+    return np.stack([here + effects[:, at[3]] if len(at) > 3 else here, level + project, shared])
 
 
 def _own(state: State, project: int, context: int) -> Cells:
     return Cells(*(part[project, context] for part in state.cells))
 
 
-def _directions(state: State, context: int, project: int) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior mean and variance, (3, arms), of level + context + project, level + project, level + context."""
+def _directions(state: State, at: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior mean and variance of the three sums, (3, arms)."""
     covariance, effects = state.tiers[0]
-    moved = _sums(covariance[:, 0], covariance[:, context], covariance[:, project])
-    mean = _sums(effects[:, 0], effects[:, context], effects[:, project])
-    variance = moved[:, :, 0] + _MEMBERS[:, :1] * moved[:, :, context] + _MEMBERS[:, 1:] * moved[:, :, project]
+    moved, mean = _sums(covariance, at), _sums(effects, at)
+    variance = moved[:, :, 0] + _MEMBERS[:, :1] * moved[:, :, at[1]] + _MEMBERS[:, 1:] * moved[:, :, at[2]]
+    if len(at) > 3:
+        variance[0] += moved[0, :, at[3]]
     for tier, spread in zip(state.tiers[1:], state.spread, strict=True):
         direction = moved / spread
         if len(tier.mean) == 1:
@@ -130,7 +140,7 @@ def _observe(state: State, project: int, context: int, arm: int, y: float) -> tu
     """Update the cell's statistics; returns the change of its weight, and of its weight times mean."""
     at = (project, context, arm)
     count, mean, deviation = (float(part[at]) for part in state.cells)
-    cell, noise = float(state.hyper.cell) ** 2, float(state.hyper.noise[arm]) ** 2
+    cell, noise = state.cell**2, float(state.noise[context, arm]) ** 2
     after = mean + (y - mean) / (count + 1)
     state.cells.count[at], state.cells.mean[at] = count + 1, after
     state.cells.deviation[at] = deviation + (y - mean) * (y - after)

@@ -1,8 +1,8 @@
 """The belief of large systems: pooled over all cells from time to time, and O(1) per outcome in between.
 
-`online` keeps every covariance of every arm's effects, A (1 + C + P)^2 numbers. Where those are too many, the effects of
-the longer side, contexts or projects, are integrated out (`leaf.reduced`): they belong to the arm alone, and families
-are taken for what their arms have in common with all others. An outcome then updates its own cell exactly,
+`online` keeps every covariance of every arm's effects, A (1 + C + P)^2 numbers. Where those are too many, the effects
+of the longer side, contexts or projects, are integrated out (`leaf.reduced`): they belong to the arm alone, and
+families are taken for what their arms have in common with all others. An outcome then updates its own cell exactly,
 
     k = v / (v + noise^2),   mean + k (y - mean),   v (1 - k)
 
@@ -17,7 +17,7 @@ from poolwise.posterior import gaussian
 from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.crossed import Cells, marginals, solve_reduced
 from poolwise.posterior.gaussian import Fit, Statistics
-from poolwise.posterior.hyper import PRIOR, Hyper, Prior, Tier
+from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, Tier, leaf_cell, noise_at
 
 _LARGEST = 1.5e7
 """A q^3 up to which `online` serves: some milliseconds for all messages, tens of megabytes."""
@@ -34,7 +34,8 @@ class State(NamedTuple):
     """[project, arm]: level + project."""
     context: Belief
     """[context, arm]: level + context."""
-    hyper: Hyper
+    noise: np.ndarray
+    """(contexts, arms)."""
     cells: Cells
     since: np.ndarray
     """(1,): outcomes since the belief was pooled."""
@@ -52,7 +53,7 @@ def fit(stats: Statistics, *, start: np.ndarray | None = None, prior: Prior = PR
         Statistics(*(_sides(part, turned) for part in stats)), prior=_crossed_prior(prior, turned), start=start
     )
     scales = _crossed(found.hyper, turned)
-    return found._replace(hyper=scales._replace(family=Tier(0.0, 0.0, 0.0)))
+    return found._replace(hyper=scales._replace(family=Tier(0.0, 0.0, 0.0), spread=np.zeros(0)))
 
 
 def start(fit: Fit, stats: Statistics) -> State:
@@ -60,11 +61,12 @@ def start(fit: Fit, stats: Statistics) -> State:
     turned = _turned(stats)
     cells = gaussian.cells(stats)
     across = Cells(*(_sides(part, turned) for part in cells))
-    hyper = _flat(_crossed(fit.hyper, turned))
+    hyper = _flat(_crossed(fit.hyper, turned))._replace(spread=np.zeros(0))
     belief, long, short = _pooled(across, hyper)
     mean, scale = (_sides(part, turned) for part in belief)
     project, context = (short, long) if turned else (long, short)
-    return State(mean.copy(), scale**2, project, context, fit.hyper, Cells(*(p.copy() for p in cells)), np.zeros(1))
+    noise = np.broadcast_to(noise_at(fit.hyper, stats.count.shape[1]), stats.count.shape[1:])
+    return State(mean.copy(), scale**2, project, context, noise, Cells(*(p.copy() for p in cells)), np.zeros(1))
 
 
 def stale(state: State) -> bool:
@@ -79,7 +81,7 @@ def absorb(state: State, project: int, context: int, arm: int, y: float) -> None
     after = mean + (y - mean) / (count + 1)
     state.cells.count[at], state.cells.mean[at] = count + 1, after
     state.cells.deviation[at] = deviation + (y - mean) * (y - after)
-    gain = state.variance[at] / (state.variance[at] + float(state.hyper.noise[arm]) ** 2)
+    gain = state.variance[at] / (state.variance[at] + float(state.noise[context, arm]) ** 2)
     state.mean[at] += gain * (y - state.mean[at])
     state.variance[at] *= 1 - gain
     state.since[0] += 1
@@ -88,7 +90,9 @@ def absorb(state: State, project: int, context: int, arm: int, y: float) -> None
 def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
     """Belief about every arm in one cell, (arms,), and about what it shares, (2, arms), as `online.look`."""
     at = (project, context)
-    wider = [np.stack([side[project], other[context]]) for side, other in zip(state.project, state.context, strict=True)]
+    wider = [
+        np.stack([side[project], other[context]]) for side, other in zip(state.project, state.context, strict=True)
+    ]
     return Belief(state.mean[at], np.sqrt(state.variance[at])), Belief(*wider)
 
 
@@ -96,7 +100,7 @@ def _pooled(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]:
     """Beliefs of all cells [long, short, arm], of level + long effect, and of level + short effect."""
     short = cells.count.shape[1]
     tree, (own, informed, coupling) = solve_reduced(cells, hyper)
-    mean, covariance = marginals(tree, hyper, np.zeros(0), 0, short, 0)
+    mean, covariance = marginals(tree, hyper, np.zeros(0), 0, Layout(short, 0))
     share = coupling / own[:, :, None]
     moved = share @ covariance
     effect = informed / own - np.einsum("apk,ak->ap", share, mean)
@@ -105,7 +109,8 @@ def _pooled(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]:
     there = level + diagonal + 2 * covariance[:, 0, 1:]
     together = there[:, None] + spread[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
     centre = (mean[:, :1] + mean[:, 1:])[:, None] + effect[:, :, None]
-    everywhere = shrink(np.moveaxis(centre, 0, 2), np.moveaxis(together, 0, 2), cells, hyper)
+    sides = np.moveaxis(centre, 0, 2), np.moveaxis(together, 0, 2)
+    everywhere = shrink(*sides, cells, leaf_cell(hyper, False), hyper.noise)
     along = Belief((mean[:, :1] + effect).T, np.sqrt(level + spread - 2 * moved[:, :, 0]).T)
     return everywhere, along, Belief((mean[:, :1] + mean[:, 1:]).T, np.sqrt(there).T)
 
@@ -123,7 +128,7 @@ def _crossed(hyper: Hyper, turned: bool) -> Hyper:
     """The hyperparameters with projects and contexts exchanged, if `turned`."""
     if not turned:
         return hyper
-    arm, family, globe = (Tier(t.level, t.project, t.context) for t in (hyper.arm, hyper.family, hyper.globe))
+    arm, family, globe = (Tier(t.level, t.project, t.context, t.cell) for t in (hyper.arm, hyper.family, hyper.globe))
     return hyper._replace(arm=arm, family=family, globe=globe)
 
 
