@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import Array
+from poolwise.arrays import Array, namespace
 
 
 class Tier(NamedTuple):
@@ -45,6 +45,8 @@ class Prior(NamedTuple):
     """Of the noise that all families share; that of each family around it is `width`."""
     spread_width: float = 0.5
     """Of the noise of a context around that."""
+    noise_floor: float = 0.01
+    """Smallest noise, as a part of its median: outcomes that are all equal are precise, never exact."""
 
 
 PRIOR = Prior()
@@ -90,11 +92,11 @@ def leaf_cell(hyper: Hyper, cells: bool) -> Array:
     return 0.0 if cells else (hyper.arm.cell**2 + hyper.family.cell**2 + hyper.globe.cell**2) ** 0.5
 
 
-def noise_at(hyper: Hyper, contexts: int, xp: Any = np) -> Array:
+def noise_at(hyper: Hyper, contexts: int) -> Array:
     """(contexts, arms), or (arms,) where contexts do not differ: standard deviation of one outcome."""
-    known = hyper.spread.shape[0]
+    xp, known = namespace(hyper.spread), hyper.spread.shape[0]
     if not known:
-        return xp.asarray(hyper.noise)
+        return hyper.noise
     spread = xp.concatenate([hyper.spread, xp.ones(max(contexts - known, 0))])[:contexts]
     return spread[:, None] * hyper.noise
 

@@ -36,13 +36,16 @@ def upward(potential: Potential, variance: Array) -> tuple[Potential, Conditiona
     # I + D^1/2 L D^1/2 is well conditioned where D is tiny, as L + D^-1 is not.
     scaled = identity + root[:, None] * potential.precision * root
     factor = xp.linalg.cholesky(scaled)
-    inverse = xp.linalg.inv(scaled)
+    inner = xp.linalg.inv(factor)
+    inverse = xp.swapaxes(inner, -1, -2) @ inner
     covariance = root[:, None] * inverse * root
-    mean = xp.einsum("...ij,...j->...i", covariance, potential.information)
+    # Through the root of S: information is large where S is small, and S rounded would not meet it.
+    white = xp.einsum("...ij,...j->...i", inner, root * potential.information)
+    mean = root * xp.einsum("...ji,...j->...i", inner, white)
     log_determinant = -2 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-    constant = potential.constant + 0.5 * (log_determinant + (mean * potential.information).sum(-1))
-    half = (inverse * root) @ potential.precision / root[:, None]
-    precision = 0.5 * (half + xp.swapaxes(half, -1, -2))
+    constant = potential.constant + 0.5 * (log_determinant + (white**2).sum(-1))
+    # D^-1 S L as a difference: the product would multiply the rounding errors of S by a precision of any size.
+    precision = (identity - inverse) / root[:, None] / root
     return Potential(precision, mean / variance, constant), Conditional(covariance, mean)
 
 
