@@ -93,6 +93,32 @@ def test_degenerate_data_stay_finite(count, y):
     assert belief.scale.min() > 0
 
 
+EQUAL = {
+    "every reward": lambda rows, noise: np.full(len(noise), 0.3),
+    "one arm's": lambda rows, noise: np.where(rows[2] == 0, 0.0, noise),
+    "all but one arm's": lambda rows, noise: np.where(rows[2] < SHAPE[2] - 1, 0.3, noise),
+    "an arm's each": lambda rows, noise: 0.1 * rows[2],
+    "a cell's each": lambda rows, noise: np.sin(7.0 * rows[0] + 3 * rows[1] + 11 * rows[2]),
+}
+
+
+@pytest.mark.parametrize("family", [None, FAMILY], ids=["arms", "families"])
+@pytest.mark.parametrize("rewards", EQUAL.values(), ids=EQUAL.keys())
+@pytest.mark.parametrize("n", [300, 30_000])
+def test_rewards_without_noise_are_learned_exactly_enough(n, rewards, family):
+    random = np.random.default_rng(4)
+    rows = tuple(random.integers(0, size, n) for size in SHAPE)
+    stats = Statistics.of(*rows, y := rewards(rows, random.normal(0, 0.5, n)), shape=SHAPE)
+    found = gaussian.fit(stats, family)
+    belief = gaussian.beliefs(found, stats)
+    assert found.converged
+    # An outcome of noise 1e-6 would add 13 nats.
+    assert abs(found.log_evidence) < 13 * n
+    assert ((belief.scale > 0) & (belief.scale < 1)).all()
+    means = np.bincount(rows[2], y, SHAPE[2]) / np.bincount(rows[2])
+    np.testing.assert_allclose(np.average(belief.mean, axis=(0, 1))[0], means[0], atol=0.1)
+
+
 def test_nothing_seen_is_the_prior():
     stats = Statistics(*(np.zeros((2, 2, 3)) for _ in range(3)))
     belief = gaussian.beliefs(gaussian.fit(stats), stats)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from poolwise.arrays import Array, namespace
 from poolwise.posterior import leaf
 from poolwise.posterior.hyper import Hyper, Layout, layout, leaf_cell, noise_at
@@ -28,14 +30,14 @@ class Tree(NamedTuple):
 def solve(cells: Cells, hyper: Hyper, family: Array, families: int) -> Tree:
     """Messages up the tree. `family`: (arms,) index; families = 0: arms hang at the globe directly."""
     form = layout(cells.count.shape, families)
-    noise = noise_at(hyper, form.contexts, namespace(cells.count))
+    noise = noise_at(hyper, form.contexts)
     leaves = leaf.potential(*cells, leaf_cell(hyper, form.cells), noise, cells=form.cells)
     return _tiers(leaves, hyper, family, families, form)
 
 
 def solve_reduced(cells: Cells, hyper: Hyper) -> tuple[Tree, tuple[Array, Array, Array]]:
     """The same for many projects and one family per arm: project effects belong to the arm alone, O(P C^2 A)."""
-    noise = noise_at(hyper, cells.count.shape[1], namespace(cells.count))
+    noise = noise_at(hyper, cells.count.shape[1])
     leaves, own, informed, coupling = leaf.reduced(*cells, leaf_cell(hyper, False), noise, hyper.arm.project**2)
     return _tiers(leaves, hyper, None, 0, Layout(cells.count.shape[1], 0)), (own, informed, coupling)
 
@@ -66,3 +68,51 @@ def marginals(tree: Tree, hyper: Hyper, family: Array, families: int, form: Layo
         mean, covariance = downward(tree.family, form.variances(hyper.family, xp), mean, covariance)
         mean, covariance = mean[family], covariance[family]
     return downward(tree.arm, form.variances(hyper.arm, xp), mean, covariance)
+
+
+class Projects(NamedTuple):
+    """Effects that were integrated out, brought back: mean and variance of every project's, (arms, projects); variance
+    of level + project; mean and variance of the sum of the effects of every cell, [project, context, arm]."""
+
+    mean: Array
+    variance: Array
+    level: Array
+    centre: Array
+    spread: Array
+
+
+def at_cells(mean: Array, covariance: Array, form: Layout) -> tuple[Array, Array]:
+    """Mean and variance of the sum of the coordinates of every cell, [project, context, arm]."""
+    xp = namespace(mean)
+    c, p = slice(1, 1 + form.contexts), slice(1 + form.contexts, 1 + form.contexts + form.projects)
+    diagonal = xp.diagonal(covariance, axis1=1, axis2=2)
+    centre = mean[:, 0, None, None] + mean[:, p, None] + mean[:, None, c]
+    alone = covariance[:, 0, 0, None] + diagonal[:, c] + 2 * covariance[:, 0, c]
+    spread = alone[:, None] + (diagonal[:, p] + 2 * covariance[:, 0, p])[:, :, None] + 2 * covariance[:, p, c]
+    if form.cells:
+        more, wider = _own_coordinates(mean, covariance, form)
+        centre, spread = centre + more, spread + wider
+    return xp.moveaxis(centre, 0, 2), xp.moveaxis(spread, 0, 2)
+
+
+def _own_coordinates(mean: Array, covariance: Array, form: Layout) -> tuple[Array, Array]:
+    """What the cells' own coordinates add to mean and variance, [arm, project, context]."""
+    shape = (-1, form.projects, form.contexts)
+    rows = np.arange(form.size - form.projects * form.contexts, form.size)
+    project, context = np.divmod(np.arange(len(rows)), form.contexts)
+    along = sum(covariance[:, rows, other] for other in (0, 1 + context, 1 + form.contexts + project))
+    return mean[:, rows].reshape(shape), (covariance[:, rows, rows] + 2 * along).reshape(shape)
+
+
+def project_effects(mean: Array, covariance: Array, own: Array, informed: Array, coupling: Array) -> Projects:
+    """From the marginal of (level, contexts), (arms, 1 + contexts), and what `leaf.reduced` kept for the way back."""
+    xp = namespace(mean)
+    share = coupling / own[:, :, None]
+    moved = share @ covariance
+    effect = informed / own - xp.einsum("apk,ak->ap", share, mean)
+    variance = 1 / own + xp.einsum("apk,apk->ap", share, moved)
+    alone = xp.diagonal(covariance, axis1=1, axis2=2)[:, 1:] + covariance[:, 0, 0, None] + 2 * covariance[:, 0, 1:]
+    centre = (mean[:, :1] + mean[:, 1:])[:, None] + effect[:, :, None]
+    spread = alone[:, None] + variance[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
+    level = covariance[:, 0, 0, None] + variance - 2 * moved[:, :, 0]
+    return Projects(effect, variance, level, xp.moveaxis(centre, 0, 2), xp.moveaxis(spread, 0, 2))

@@ -8,17 +8,13 @@ borrows what a context looks like elsewhere and what it looks like in its other 
 O(A (1 + C + P)^3), or O(A P C^2) where projects are many; statistics only, whatever the number of outcomes.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from poolwise.arrays import Array
 from poolwise.errors import InputError
 from poolwise.posterior.belief import Belief, shrink
-from poolwise.posterior.crossed import Cells, marginals, solve, solve_reduced
+from poolwise.posterior.crossed import Cells, at_cells, marginals, project_effects, solve, solve_reduced
 from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
 from poolwise.posterior.optimise import length, search
 
@@ -87,14 +83,10 @@ def fit(
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
     size = length(families or arms, 0 if reduced else count.shape[1])
     begin = None if start is None else _resized(np.asarray(start), length(families or arms, 0), size)
-    with jax.enable_x64(True):
-        found = search(
-            cells(stats), index, index, begin, size, prior, families=families, reduced=reduced, iterations=iterations
-        )
-        scales = jax.tree.map(np.asarray, found.hyper)
-    evidence = float(found.log_evidence)
-    converged = bool(found.converged and np.isfinite(evidence))
-    return Fit(scales, index, families, reduced, evidence, int(found.iterations), converged, found.coordinates)
+    found = search(cells(stats), index, begin, size, prior, families=families, reduced=reduced, iterations=iterations)
+    converged = found.converged and bool(np.isfinite(found.log_evidence))
+    evidence, taken = found.log_evidence, found.iterations
+    return Fit(found.hyper, index, families, reduced, evidence, taken, converged, found.coordinates)
 
 
 def _resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
@@ -108,12 +100,25 @@ def beliefs(fit: Fit, stats: Statistics) -> Belief:
     A project or context that was never seen is one more row of zeros in the statistics.
     """
     checked(stats)
-    with jax.enable_x64(True):
-        if fit.reduced:
-            belief = _beliefs_reduced(cells(stats), fit.hyper)
-        else:
-            belief = _beliefs(cells(stats), fit.hyper, fit.family, families=fit.families)
-        return Belief(*map(np.asarray, belief))
+    data = cells(stats)
+    if fit.reduced:
+        return beliefs_reduced(data, fit.hyper)[0]
+    form = layout(data.count.shape, fit.families)
+    tree = solve(data, fit.hyper, fit.family, fit.families)
+    centre, spread = at_cells(*marginals(tree, fit.hyper, fit.family, fit.families, form), form)
+    return shrink(centre, spread, data, leaf_cell(fit.hyper, form.cells), noise_at(fit.hyper, form.contexts))
+
+
+def beliefs_reduced(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]:
+    """Of every cell, of level + project [project, arm], and of level + context [context, arm]."""
+    contexts = cells.count.shape[1]
+    tree, links = solve_reduced(cells, hyper)
+    mean, covariance = marginals(tree, hyper, np.zeros(0), 0, Layout(contexts, 0))
+    every = project_effects(mean, covariance, *links)
+    here = shrink(every.centre, every.spread, cells, leaf_cell(hyper, False), noise_at(hyper, contexts))
+    along = Belief((mean[:, :1] + every.mean).T, np.sqrt(every.level).T)
+    variance = covariance[:, 0, 0, None] + np.diagonal(covariance, 0, 1, 2)[:, 1:] + 2 * covariance[:, 0, 1:]
+    return here, along, Belief((mean[:, :1] + mean[:, 1:]).T, np.sqrt(variance).T)
 
 
 def checked(stats: Statistics) -> Statistics:
@@ -131,50 +136,3 @@ def cells(stats: Statistics) -> Cells:
     count, total, squares = (np.asarray(part, dtype=np.float64) for part in stats)
     safe = np.where(count > 0, count, 1.0)
     return Cells(count, total / safe, np.maximum(squares - total**2 / safe, 0.0))
-
-
-@partial(jax.jit, static_argnames=("families",))
-def _beliefs(cells: Cells, hyper: Hyper, family: Array, *, families: int) -> Belief:
-    form = layout(cells.count.shape, families)
-    tree = solve(cells, hyper, family, families)
-    mean, covariance = marginals(tree, hyper, family, families, form)
-    c, p = slice(1, 1 + form.contexts), slice(1 + form.contexts, 1 + form.contexts + form.projects)
-    diagonal = jnp.diagonal(covariance, axis1=1, axis2=2)
-    centre = mean[:, 0, None, None] + mean[:, p, None] + mean[:, None, c]
-    alone = covariance[:, 0, 0, None] + diagonal[:, c] + 2 * covariance[:, 0, c]
-    spread = alone[:, None] + (diagonal[:, p] + 2 * covariance[:, 0, p])[:, :, None] + 2 * covariance[:, p, c]
-    if form.cells:
-        more, wider = _cell_effects(mean, covariance, form)
-        centre, spread = centre + more, spread + wider
-    return _shrunk(centre, spread, cells, hyper, form.cells)
-
-
-def _cell_effects(mean: Array, covariance: Array, form: Layout) -> tuple[Array, Array]:
-    """What the cells' own coordinates add to mean and variance, [arm, project, context]."""
-    shape = (-1, form.projects, form.contexts)
-    rows = np.arange(form.size - form.projects * form.contexts, form.size)
-    project, context = np.divmod(np.arange(len(rows)), form.contexts)
-    along = sum(covariance[:, rows, other] for other in (0, 1 + context, 1 + form.contexts + project))
-    return mean[:, rows].reshape(shape), (covariance[:, rows, rows] + 2 * along).reshape(shape)
-
-
-def _shrunk(centre: Array, spread: Array, cells: Cells, hyper: Hyper, kept: bool) -> Belief:
-    """From [arm, project, context] to beliefs [project, context, arm]."""
-    noise = noise_at(hyper, cells.count.shape[1], jnp)
-    return shrink(jnp.moveaxis(centre, 0, 2), jnp.moveaxis(spread, 0, 2), cells, leaf_cell(hyper, kept), noise)
-
-
-@jax.jit
-def _beliefs_reduced(cells: Cells, hyper: Hyper) -> Belief:
-    contexts = cells.count.shape[1]
-    tree, (own, informed, coupling) = solve_reduced(cells, hyper)
-    mean, covariance = marginals(tree, hyper, jnp.zeros(0), 0, Layout(contexts, 0))
-    share = coupling / own[:, :, None]
-    moved = share @ covariance
-    project = informed / own - jnp.einsum("apk,ak->ap", share, mean)
-    project_spread = 1 / own + jnp.einsum("apk,apk->ap", share, moved)
-    diagonal = jnp.diagonal(covariance, axis1=1, axis2=2)[:, 1:]
-    alone = covariance[:, 0, 0, None] + diagonal + 2 * covariance[:, 0, 1:]
-    centre = (mean[:, :1] + mean[:, 1:])[:, None] + project[:, :, None]
-    spread = alone[:, None] + project_spread[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
-    return _shrunk(centre, spread, cells, hyper, False)

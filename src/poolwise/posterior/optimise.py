@@ -1,31 +1,32 @@
 """The scales by maximum of the marginal likelihood times weak hyperpriors: L-BFGS in float64."""
 
-import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from scipy.optimize import minimize
 
 from poolwise.arrays import Array, namespace
-from poolwise.posterior.crossed import Cells, solve, solve_reduced
+from poolwise.posterior.crossed import Cells
 from poolwise.posterior.hyper import Hyper, Prior, Tier
+from poolwise.posterior.score import score, score_reduced
 
 _SCALES = 12
 """Level, context, project, cell of arm, family and globe; the globe's level stays at its prior: there is one."""
+
+_NOWHERE = 1e15
+"""Value of scales so far off that the algebra fails: the line search steps back from there."""
 
 
 class Search(NamedTuple):
     """Where the optimiser ended."""
 
     hyper: Hyper
-    log_evidence: Array
-    iterations: Array
-    converged: Array
+    log_evidence: float
+    iterations: int
+    converged: bool
     """The last step changed the objective by less than the tolerance."""
-    coordinates: Array
+    coordinates: np.ndarray
     """Logarithms relative to the prior's medians: a warm start for the next search."""
 
 
@@ -37,13 +38,13 @@ def length(groups: int, contexts: int) -> int:
 def hyper_at(coordinates: Array, noise_index: Array, prior: Prior, *, groups: int) -> Hyper:
     """Hyperparameters from unconstrained coordinates, see `length`."""
     xp, middle = namespace(coordinates), prior.median
-    factor = xp.exp(xp.clip(coordinates, -12.0, 12.0))
+    factor = xp.exp(coordinates)
     tiers = [
         Tier(*(median * factor[4 * i + j] for j, median in enumerate(tier)))
         for i, tier in enumerate((middle.arm, middle.family, middle.globe))
     ]
     own, spread = factor[_SCALES + 1 :][:groups], factor[_SCALES + 1 + groups :]
-    noise = middle.noise * factor[_SCALES] * own[noise_index]
+    noise = middle.noise * xp.hypot(factor[_SCALES] * own[noise_index], prior.noise_floor)
     globe = tiers[2]._replace(level=xp.asarray(middle.globe.level))
     return Hyper(tiers[0], tiers[1], globe, noise, spread, xp.asarray(middle.mean))
 
@@ -57,6 +58,26 @@ def widths(size: int, prior: Prior, groups: int, xp: Any = np) -> Array:
     """(size,) standard deviations of the coordinates."""
     blocks = np.array([_SCALES, 1, groups, size - length(groups, 0)])
     return xp.repeat(xp.stack([prior.width, prior.noise_width, prior.width, prior.spread_width]), blocks)
+
+
+def box(cells: Cells, size: int, prior: Prior, groups: int) -> np.ndarray:
+    """(size, 2): where the search looks. Outside of it are no better scales, only rounding errors that look so.
+
+    No scale exceeds thirty times its median, or times what the largest utility makes of it.
+    """
+    reach = np.log(30 * max(1.0, _largest(cells) / _usual(prior) ** 0.5))
+    blocks = ((_SCALES, -7.0, reach), (1, np.log(prior.noise_floor) - 1, reach), (groups, -7.0, 7.0))
+    rough = (size - length(groups, 0), -3.0, 3.0)
+    return np.concatenate([np.full((count, 2), (low, high)) for count, low, high in (*blocks, rough)])
+
+
+def _largest(cells: Cells) -> float:
+    return float(np.abs(np.where(cells.count > 0, cells.mean, 0)).max())
+
+
+def _usual(prior: Prior) -> float:
+    """Variance of a cell's theta under the hyperprior's medians."""
+    return sum(scale**2 for tier in (prior.median.arm, prior.median.family, prior.median.globe) for scale in tier)
 
 
 def moment_start(cells: Cells, noise_index: Array, size: int, prior: Prior, groups: int) -> Array:
@@ -74,7 +95,7 @@ def moment_start(cells: Cells, noise_index: Array, size: int, prior: Prior, grou
     cells_seen = seen.sum()
     centre = np.where(seen, cells.mean, 0).sum() / np.maximum(cells_seen, 1)
     spread = np.where(seen, (cells.mean - centre) ** 2 - shared / np.where(seen, cells.count, 1), 0).sum()
-    usual = sum(scale**2 for tier in (prior.median.arm, prior.median.family, prior.median.globe) for scale in tier)
+    usual = _usual(prior)
     ratio = (np.maximum(spread, 0) + 5 * few * usual) / (cells_seen + 5 * few) / usual
     between = np.full(_SCALES, 0.5 * np.log(ratio))
     common = 0.5 * np.log(shared / prior.median.noise**2)
@@ -96,33 +117,27 @@ def curvature(cells: Cells, noise_index: Array, families: int, size: int, prior:
     return np.concatenate([scales, [2 * outcomes.sum()], own, rough]) + 1 / widths(size, prior, groups) ** 2
 
 
-@partial(jax.jit, static_argnames=("families", "groups", "reduced"))
 def objective(
-    coordinates: Array,
-    cells: Cells,
-    family: Array,
-    noise_index: Array,
-    prior: Prior,
-    *,
-    families: int,
-    groups: int,
-    reduced: bool,
-) -> tuple[Array, Array]:
+    coordinates: np.ndarray, cells: Cells, family: np.ndarray, prior: Prior, *, families: int, reduced: bool
+) -> tuple[float, np.ndarray]:
     """Minus log posterior of the scales, and its gradient."""
-
-    def value(at: Array) -> Array:
-        hyper = hyper_at(at, noise_index, prior, groups=groups)
-        tree = solve_reduced(cells, hyper)[0] if reduced else solve(cells, hyper, family, families)
-        return penalty(at, prior, groups=groups) - tree.evidence
-
-    return jax.value_and_grad(value)(coordinates)
+    groups = families or cells.count.shape[2]
+    hyper = hyper_at(coordinates, family, prior, groups=groups)
+    evidence, found = score_reduced(cells, hyper) if reduced else score(cells, hyper, family, families)
+    globe = found.globe._replace(level=0.0)
+    # The floor of the noise takes its part of the derivative.
+    noise = found.noise * (1 - (prior.median.noise * prior.noise_floor / hyper.noise) ** 2)
+    own = np.bincount(family, noise.sum(0), groups)
+    spread = found.noise.sum(1)[: len(coordinates) - length(groups, 0)]
+    slope = np.concatenate([found.arm, found.family, globe, [noise.sum()], own, spread])
+    pull = coordinates / widths(len(coordinates), prior, groups) ** 2
+    return penalty(coordinates, prior, groups=groups) - evidence, pull - slope
 
 
 def search(
     cells: Cells,
-    family: Array,
-    noise_index: Array,
-    start: Array | None,
+    family: np.ndarray,
+    start: np.ndarray | None,
     size: int,
     prior: Prior,
     *,
@@ -133,35 +148,51 @@ def search(
 ) -> Search:
     """Minimise minus log posterior from `start` (None: from moments) until a step gains less than `tolerance` nats.
 
-    SciPy's L-BFGS-B drives one compiled evaluation: a loop compiled as a whole took five times as long to compile, and
-    not less to run.
+    SciPy's L-BFGS-B over a gradient in closed form (`score`): nothing is compiled. The same in JAX took 4 s to compile,
+    and its LAPACK calls inside XLA's threads were measured to take 300 times as long, or for ever, on two cores.
     """
     groups = families or cells.count.shape[2]
-    unit = 1 / np.sqrt(curvature(cells, noise_index, families, size, prior, groups))
-    begin = (moment_start(cells, noise_index, size, prior, groups) if start is None else start) / unit
+    unit = 1 / np.sqrt(curvature(cells, family, families, size, prior, groups))
+    # Of utilities far from 0, sums of squares keep too few digits for a small noise to be seen.
+    floor = max(prior.noise_floor, 1e-6 * _largest(cells) / prior.median.noise)
+    prior = prior._replace(noise_floor=floor)
+    bounds = box(cells, size, prior, groups)
+    begin = np.clip(moment_start(cells, family, size, prior, groups) if start is None else start, *bounds.T)
+    values: list[float] = []
 
     def evaluate(scaled: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = objective(
-            scaled * unit, cells, family, noise_index, prior, families=families, groups=groups, reduced=reduced
-        )
-        return float(value), np.asarray(gradient) * unit
+        try:
+            value, gradient = objective(scaled * unit, cells, family, prior, families=families, reduced=reduced)
+        except np.linalg.LinAlgError:
+            return _NOWHERE, np.zeros(size)
+        return (value, gradient * unit) if np.isfinite(value) else (_NOWHERE, np.zeros(size))
 
-    options = {"maxiter": iterations, "ftol": 0.0, "gtol": 1e-6}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        found = minimize(evaluate, begin, jac=True, method="L-BFGS-B", options=options, callback=_settled(tolerance))
+    found = minimize(
+        evaluate,
+        begin / unit,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds / unit[:, None],
+        options={"maxiter": iterations, "ftol": 0.0, "gtol": 1e-6},
+        callback=_stop(values, tolerance),
+    )
     at = found.x * unit
-    evidence = float(penalty(at, prior, groups=groups)) - float(found.fun)
-    return Search(hyper_at(at, noise_index, prior, groups=groups), evidence, found.nit, found.nit < iterations, at)
+    evidence = float(penalty(at, prior, groups=groups) - found.fun) if found.fun < _NOWHERE else np.nan
+    converged = bool(found.success) or _settled(values, tolerance)
+    return Search(hyper_at(at, family, prior, groups=groups), evidence, int(found.nit), converged, at)
 
 
-def _settled(tolerance: float) -> Callable[..., None]:
-    """A callback that stops the search after two steps in a row that gained less than the tolerance."""
-    values: list[float] = []
+def _settled(values: list[float], tolerance: float) -> bool:
+    """Two steps in a row gained less than the tolerance."""
+    return len(values) > 2 and values[-3] - values[-1] < 2 * tolerance
+
+
+def _stop(values: list[float], tolerance: float) -> Callable[..., None]:
+    """A callback that keeps the values, and stops the search that has settled."""
 
     def stop(intermediate_result: Any) -> None:
         values.append(intermediate_result.fun)
-        if len(values) > 2 and values[-3] - values[-1] < 2 * tolerance:
+        if _settled(values, tolerance):
             raise StopIteration
 
     return stop

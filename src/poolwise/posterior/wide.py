@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.posterior import gaussian
-from poolwise.posterior.belief import Belief, shrink
-from poolwise.posterior.crossed import Cells, marginals, solve_reduced
+from poolwise.posterior.belief import Belief
+from poolwise.posterior.crossed import Cells
 from poolwise.posterior.gaussian import Fit, Statistics
-from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, Tier, leaf_cell, noise_at
+from poolwise.posterior.hyper import PRIOR, Hyper, Prior, Tier, noise_at
 
 _LARGEST = 1.5e7
 """A q^3 up to which `online` serves: some milliseconds for all messages, tens of megabytes."""
@@ -62,7 +62,7 @@ def start(fit: Fit, stats: Statistics) -> State:
     cells = gaussian.cells(stats)
     across = Cells(*(_sides(part, turned) for part in cells))
     hyper = _flat(_crossed(fit.hyper, turned))._replace(spread=np.zeros(0))
-    belief, long, short = _pooled(across, hyper)
+    belief, long, short = gaussian.beliefs_reduced(across, hyper)
     mean, scale = (_sides(part, turned) for part in belief)
     project, context = (short, long) if turned else (long, short)
     noise = np.broadcast_to(noise_at(fit.hyper, stats.count.shape[1]), stats.count.shape[1:])
@@ -94,25 +94,6 @@ def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
         np.stack([side[project], other[context]]) for side, other in zip(state.project, state.context, strict=True)
     ]
     return Belief(state.mean[at], np.sqrt(state.variance[at])), Belief(*wider)
-
-
-def _pooled(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]:
-    """Beliefs of all cells [long, short, arm], of level + long effect, and of level + short effect."""
-    short = cells.count.shape[1]
-    tree, (own, informed, coupling) = solve_reduced(cells, hyper)
-    mean, covariance = marginals(tree, hyper, np.zeros(0), 0, Layout(short, 0))
-    share = coupling / own[:, :, None]
-    moved = share @ covariance
-    effect = informed / own - np.einsum("apk,ak->ap", share, mean)
-    spread = 1 / own + np.einsum("apk,apk->ap", share, moved)
-    level, diagonal = covariance[:, 0, 0, None], np.diagonal(covariance, axis1=1, axis2=2)[:, 1:]
-    there = level + diagonal + 2 * covariance[:, 0, 1:]
-    together = there[:, None] + spread[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
-    centre = (mean[:, :1] + mean[:, 1:])[:, None] + effect[:, :, None]
-    sides = np.moveaxis(centre, 0, 2), np.moveaxis(together, 0, 2)
-    everywhere = shrink(*sides, cells, leaf_cell(hyper, False), hyper.noise)
-    along = Belief((mean[:, :1] + effect).T, np.sqrt(level + spread - 2 * moved[:, :, 0]).T)
-    return everywhere, along, Belief((mean[:, :1] + mean[:, 1:]).T, np.sqrt(there).T)
 
 
 def _turned(stats: Any) -> bool:

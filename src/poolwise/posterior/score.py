@@ -1,0 +1,106 @@
+"""Log evidence of the scales and its exact gradient, from one pass up the tree and one down, in NumPy.
+
+Fisher's identity: the derivative of the log evidence is the posterior mean of that of the complete log density. For
+the logarithm of a standard deviation s of effects around the tier above, and of the noise,
+
+    d log p(y) / d log s = sum over effects (E[(v - z)^2 | y] / s^2 - 1),
+    d log p(y) / d log noise = sum over outcomes (E[(y - theta)^2 | y] / noise^2 - 1)
+
+No compilation, so the first fit of a process takes no longer than any other. `tests/posterior/test_score.py` holds it
+to JAX's automatic derivative of the same evidence. Source: Fisher (1925); Louis (1982).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.posterior.belief import shrink
+from poolwise.posterior.crossed import Cells, at_cells, marginals, project_effects, solve, solve_reduced
+from poolwise.posterior.hyper import Hyper, Layout, Tier, layout, leaf_cell, noise_at
+from poolwise.posterior.tree import Conditional, downward
+
+
+class Score(NamedTuple):
+    """Derivatives of the log evidence with respect to the logarithms of the scales."""
+
+    arm: Tier
+    family: Tier
+    globe: Tier
+    noise: np.ndarray
+    """(contexts, arms): of the noise of every context and arm apart."""
+
+
+_NONE = Tier(0.0, 0.0, 0.0, 0.0)
+
+
+def score(cells: Cells, hyper: Hyper, family: np.ndarray, families: int) -> tuple[float, Score]:
+    """Of `crossed.solve`."""
+    form = layout(cells.count.shape, families)
+    tree = solve(cells, hyper, family, families)
+    mean, covariance = tree.globe.mean, tree.globe.covariance
+    globe, middle = _globe(tree.globe, hyper, form), _NONE
+    if families:
+        variance = form.variances(hyper.family, np)
+        middle = _blocks(_excess(tree.family, variance, mean, covariance), form)
+        mean, covariance = downward(tree.family, variance, mean, covariance)
+        mean, covariance = mean[family], covariance[family]
+    variance = form.variances(hyper.arm, np)
+    arm = _blocks(_excess(tree.arm, variance, mean, covariance), form)
+    centre, spread = at_cells(*downward(tree.arm, variance, mean, covariance), form)
+    return _with_leaves(tree.evidence, (arm, middle, globe), cells, hyper, centre, spread, form.cells)
+
+
+def score_reduced(cells: Cells, hyper: Hyper) -> tuple[float, Score]:
+    """Of `crossed.solve_reduced`."""
+    form = Layout(cells.count.shape[1], 0)
+    tree, links = solve_reduced(cells, hyper)
+    variance = form.variances(hyper.arm, np)
+    arm = _blocks(_excess(tree.arm, variance, tree.globe.mean, tree.globe.covariance), form)
+    mean, covariance = marginals(tree, hyper, np.zeros(0), 0, form)
+    every = project_effects(mean, covariance, *links)
+    arm = arm._replace(project=float(((every.mean**2 + every.variance) / hyper.arm.project**2 - 1).sum()))
+    tiers = (arm, _NONE, _globe(tree.globe, hyper, form))
+    return _with_leaves(tree.evidence, tiers, cells, hyper, every.centre, every.spread, False)
+
+
+def _globe(globe: Conditional, hyper: Hyper, form: Layout) -> Tier:
+    start = hyper.mean * (np.arange(form.size) == 0)
+    second = (globe.mean - start) ** 2 + np.diagonal(globe.covariance)
+    return _blocks((second / form.variances(hyper.globe, np) - 1)[None], form)
+
+
+def _excess(conditional: Conditional, variance: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """(batch, q): E[(v - z)^2] / variance - 1, with z of the given marginal."""
+    back = conditional.covariance / variance - np.eye(len(variance))
+    moved = conditional.mean + np.einsum("...ij,...j->...i", back, mean)
+    own = np.diagonal(conditional.covariance, axis1=1, axis2=2)
+    return (moved**2 + own + ((back @ covariance) * back).sum(2)) / variance - 1
+
+
+def _blocks(excess: np.ndarray, form: Layout) -> Tier:
+    """Sums over the batch and the coordinates of each block."""
+    total, ends = excess.sum(0), np.cumsum([1, form.contexts, form.projects])
+    return Tier(*(float(part.sum()) for part in np.split(total, ends)))
+
+
+def _with_leaves(
+    evidence: float,
+    tiers: tuple[Tier, Tier, Tier],
+    cells: Cells,
+    hyper: Hyper,
+    centre: np.ndarray,
+    spread: np.ndarray,
+    kept: bool,
+) -> tuple[float, Score]:
+    """Adds what the cells say. centre, spread [project, context, arm]: mean and variance of the sum of the effects."""
+    count, mean, deviation = cells
+    cell, noise = leaf_cell(hyper, kept), noise_at(hyper, count.shape[1])
+    if not kept:
+        rest = noise**2 / (count * cell**2 + noise**2)
+        second = (1 - rest) ** 2 * ((mean - centre) ** 2 + spread) + rest * cell**2
+        whole = np.where(count > 0, second / cell**2 - 1, 0.0).sum() / cell**2
+        scales = (hyper.arm, hyper.family, hyper.globe)
+        tiers = tuple(t._replace(cell=whole * s.cell**2) for t, s in zip(tiers, scales, strict=True))  # type: ignore
+    theta = shrink(centre, spread, cells, cell, noise)
+    squares = deviation + count * ((mean - theta.mean) ** 2 + theta.scale**2)
+    return float(evidence), Score(*tiers, np.where(count > 0, squares / noise**2 - count, 0.0).sum(0))
