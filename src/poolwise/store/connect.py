@@ -17,6 +17,16 @@ from poolwise.errors import StoreDamaged, StoreError, StoreLocked, StoreNewer, S
 from poolwise.store.tables import HEAD
 
 _WAIT_SECONDS = 10.0
+_LOG_PAGES = 8192
+"""Pages of 4 KiB in the write-ahead log before they are copied into the file, which waits for the disk: small commits
+write the same few pages over and over, so a longer log saves most of that copying."""
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=OFF",
+    "temp_store=MEMORY",
+    f"wal_autocheckpoint={_LOG_PAGES}",
+)
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -34,7 +44,7 @@ def connect(path: str | None, *, wait: float = _WAIT_SECONDS) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=OFF", "temp_store=MEMORY"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     with plain_errors(path):

@@ -23,11 +23,21 @@ def outcome_of(row: tuple) -> Outcome:
     return Outcome(row[0], STATUSES[row[1]], *row[2:])
 
 
+def _rows(outcomes: OutcomeColumns) -> list[tuple]:
+    """As `outcome_row` of each; SQLite takes NaN for NULL, which is what no cost is stored as."""
+    columns = (
+        getattr(outcomes, name).tolist() for name in ("decision", "status", "utility", "cost", "baseline_cost", "time")
+    )
+    return list(zip(*columns, strict=True))
+
+
 def judged(
     outcomes: OutcomeColumns, known: set[int], earlier: dict[int, Outcome]
 ) -> tuple[np.ndarray, list[tuple], list[tuple[str, str]]]:
     """Verdict on every row, the rows to append, and the problems to keep; later rows see the earlier ones."""
     verdict = np.full(len(outcomes.decision), NEW, dtype=np.int8)
+    if not earlier and len(known) == len(verdict):
+        return verdict, _rows(outcomes), []
     new, problems = [], []
     for i, outcome in enumerate(rows_of(outcomes)):
         before = earlier.get(outcome.decision)
