@@ -24,7 +24,7 @@ class Figure(NamedTuple):
     def met(self) -> bool | None:
         if self.target is None:
             return None
-        return self.value >= self.target if self.at_least else self.value <= self.target
+        return bool(self.value >= self.target if self.at_least else self.value <= self.target)
 
 
 def stay_on_one_core() -> None:
