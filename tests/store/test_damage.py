@@ -5,12 +5,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from poolwise import errors
 from poolwise.schema import Decision
-from poolwise.store import open_store
+from poolwise.store import connect, open_store
 from poolwise.store.sqlite import SqliteStore
 
 
@@ -57,6 +58,22 @@ def test_newer_and_foreign_files(path, tmp_path):
     db.close()
     with pytest.raises(errors.StoreDamaged, match="no Poolwise store"):
         open_store(f"sqlite:///{tmp_path / 'other.db'}")
+
+
+def test_a_store_that_was_not_finished_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(connect, "migrate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        open_store(f"sqlite:///{tmp_path / 'a.db'}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_creates_a_store_first_creates_it_for_all(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        stores = list(pool.map(open_store, [f"sqlite:///{tmp_path / 'a.db'}"] * 4))
+    assert len({store.seed for store in stores}) == 1
+    for store in stores:
+        store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.db"]
 
 
 def test_a_lock_held_too_long(path):

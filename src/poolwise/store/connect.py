@@ -1,10 +1,12 @@
 """Opening a SQLite file safely: what is wrong with it is said before anything is written to it."""
 
 import os
+import secrets
 import sqlite3
 import struct
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alembic import command
@@ -27,6 +29,8 @@ _PRAGMAS = (
     "temp_store=MEMORY",
     f"wal_autocheckpoint={_LOG_PAGES}",
 )
+_ALEMBIC = threading.Lock()
+"""Alembic keeps its context in global variables."""
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -37,6 +41,32 @@ def connect(path: str | None, *, wait: float = _WAIT_SECONDS) -> Engine:
     """
     if path is not None:
         inspect_file(Path(path))
+        if not Path(path).exists():
+            create(Path(path), wait)
+    engine = _engine(path, wait)
+    with plain_errors(path):
+        migrate(engine, path)
+    return engine
+
+
+def create(path: Path, wait: float) -> None:
+    """A new store gets its name once it is whole, so that a process killed meanwhile leaves no damaged one there."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    engine = _engine(str(draft), wait)
+    try:
+        with plain_errors(str(path)):
+            migrate(engine, str(path))
+        engine.dispose()
+        with suppress(FileExistsError):  # Another process was first: that store serves.
+            os.link(draft, path)
+    except OSError as error:
+        raise StoreError(f"{path} could not be created ({error.strerror}): put the store on a local disk") from error
+    finally:
+        engine.dispose()
+        draft.unlink(missing_ok=True)
+
+
+def _engine(path: str | None, wait: float) -> Engine:
     url = "sqlite://" if path is None else f"sqlite:///{path}"
     engine = create_engine(
         url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": wait, "isolation_level": None}
@@ -47,8 +77,6 @@ def connect(path: str | None, *, wait: float = _WAIT_SECONDS) -> Engine:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
-    with plain_errors(path):
-        migrate(engine, path)
     return engine
 
 
@@ -73,7 +101,8 @@ def migrate(engine: Engine, path: str | None) -> None:
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, HEAD)
+            with _ALEMBIC:
+                command.upgrade(config, HEAD)
             connection.commit()
             if driver.in_transaction:
                 driver.execute("COMMIT")
