@@ -49,5 +49,6 @@ __all__ = [
 
 
 def default() -> Policy:
-    """What an engine uses unless told otherwise."""
-    return farsighted(macro_micro(thompson(temperature=0.2)))
+    """What an engine uses unless told otherwise: knowledge for the rest of the context at its full worth, for others'
+    at a tenth, since they will look for themselves. Chosen on the theorem prover's outcomes among 20 settings."""
+    return knowledge_gradient(own=1.0, shared=0.1, temperature=0.1)

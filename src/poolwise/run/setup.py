@@ -35,6 +35,8 @@ def plan(config: Config) -> Plan:
     Raises ConfigError, SpaceError, and WorkloadError where the system cannot be started.
     """
     policy, settings = policy_of(config), settings_of(config)
+    if settings.horizon is None:  # A run knows how long it lasts.
+        settings = settings._replace(horizon=float(config.run.decisions))
     options = _options(config)
     workload = open_workload(config.run.workload or "", **options)
     try:
