@@ -41,7 +41,8 @@ def test_renaming_arms_renames_probabilities(spec):
     order = np.array([3, 0, 5, 1, 4, 2])
     for name, view in VIEWS.items():
         expected = probabilities(spec, view)[order]
-        np.testing.assert_allclose(probabilities(spec, permuted(view, order)), expected, atol=1e-9, err_msg=name)
+        # Order breaks ties and so moves quadrature nodes: equal within a hundredth of the quadrature's own error.
+        np.testing.assert_allclose(probabilities(spec, permuted(view, order)), expected, atol=1e-7, err_msg=name)
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -26,6 +26,9 @@ class Catalogue:
         self.arm = _indexed(self.known)
         self.columns = np.array([self.arm[key] for key in self.ids])
         """(active arms,): index of every offered arm among the known ones."""
+        whole = np.array_equal(self.columns, np.arange(len(self.known)))
+        self.offered: slice | np.ndarray = slice(None) if whole else self.columns
+        """The same, to index with at least cost."""
         described = _described(self.known, [*map(ArmSpace.from_dict, spaces), space])
         families = self.known_names = [arm.family for arm, _ in described]
         self.families = list(dict.fromkeys(families))

@@ -41,7 +41,7 @@ class Live:
 
     def look(self, project: int, context: int) -> Look:
         """What is believed now about the offered arms."""
-        arms = self._catalogue.columns
+        arms = self._catalogue.offered
         return Look(*(part[..., arms] for part in self._joint.look(project, context)))
 
     def add(self, decision: int, project: int, context: int, arm: int, utility: float, status: str) -> None:

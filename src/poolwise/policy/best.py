@@ -42,6 +42,8 @@ def best_probability(mean: Array, scale: Array, allowed: Array | None = None) ->
     array([0.2398, 0.7602, 0.    ])
     """
     xp = namespace(mean)
+    if xp is np and allowed is not None and np.all(allowed):
+        allowed = None
     height, scale, _ = _heights(xp, mean, scale, allowed)
     many = xp is np and height.shape[-1] > PRUNE_ABOVE
     share = _pruned(height, scale) if many else _race(xp, height, scale)

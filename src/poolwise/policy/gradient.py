@@ -81,7 +81,8 @@ def knowledge(mean: Array, scale: Array, noise: Array, uses: Array, allowed: Arr
 def _gap(xp: Array, mean: Array, allowed: Array) -> Array:
     """(..., arms) >= 0: distance to the best other allowed arm; a large one where there is none."""
     mean = xp.where(allowed, mean, -1e9)
-    leads = xp.arange(mean.shape[-1]) == mean.argmax(axis=-1)[..., None]
-    top = mean.max(axis=-1, keepdims=True)
-    second = (mean - 1e9 * leads).max(axis=-1, keepdims=True)
-    return xp.where(leads, top - second, top - mean)
+    if mean.shape[-1] == 1:
+        return xp.full(mean.shape, 1e9)
+    ordered = xp.sort(mean, axis=-1)
+    top, second = ordered[..., -1:], ordered[..., -2:-1]
+    return xp.where(mean == top, top - second, top - mean)

@@ -76,8 +76,8 @@ def fit(
     family: (arms,) index, None: one family each. start: `Fit.coordinates` of an earlier fit. Raises InputError where
     the statistics are no statistics; a search that did not settle says so in `converged`.
     """
-    count, _, _ = checked(stats)
-    arms = count.shape[2]
+    stats = _seen(checked(stats))
+    count, arms = stats.count, stats.count.shape[2]
     index = np.arange(arms) if family is None else np.asarray(family, dtype=np.int64)
     families = 0 if family is None else int(index.max(initial=0)) + 1
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
@@ -87,6 +87,12 @@ def fit(
     converged = found.converged and bool(np.isfinite(found.log_evidence))
     evidence, taken = found.log_evidence, found.iterations
     return Fit(found.hyper, index, families, reduced, evidence, taken, converged, found.coordinates)
+
+
+def _seen(stats: Statistics) -> Statistics:
+    """Without the projects and contexts at the end that have no outcome: they say nothing about the scales."""
+    ends = [int(np.flatnonzero(stats.count.any(axis=axes)).max(initial=0)) + 1 for axes in ((1, 2), (0, 2))]
+    return Statistics(*(np.asarray(part)[: ends[0], : ends[1]] for part in stats))
 
 
 def _resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:

@@ -106,9 +106,13 @@ _MEMBERS = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 def _sums(effects: np.ndarray, at: list[int]) -> np.ndarray:
     """(3, arms, ...): level + context + project (+ cell), level + project, level + context."""
     level, context, project = (effects[:, one] for one in at[:3])
-    shared = level + context
-    here = shared + project
-    return np.stack([here + effects[:, at[3]] if len(at) > 3 else here, level + project, shared])
+    sums = np.empty((3, *level.shape))
+    np.add(level, project, out=sums[1])
+    np.add(level, context, out=sums[2])
+    np.add(sums[2], project, out=sums[0])
+    if len(at) > 3:
+        sums[0] += effects[:, at[3]]
+    return sums
 
 
 def _own(state: State, project: int, context: int) -> Cells:
