@@ -18,11 +18,9 @@ COMMANDS = sorted(command.callback.__name__ for command in app.registered_comman
 
 @pytest.fixture(autouse=True)
 def place(monkeypatch, tmp_path):
-    """An empty folder to work in, a workload that costs nothing, and nothing written to the user's cache."""
+    """An empty folder to work in, and a workload that costs nothing."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(WORKLOADS, "toy", Toy)
-    for home in ("common", "runs"):
-        monkeypatch.setattr(f"poolwise.cli.{home}.keep_compiled", lambda: None)
     return tmp_path
 
 
@@ -70,6 +68,14 @@ def test_from_nothing_to_a_learned_outcome(call):
     assert "known already" in call(*report)[1]
     status = json.loads(call("status", "--json")[1])
     assert (status["decisions"], status["outcomes"], status["repeated"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("explain", 1), ("observe", 1, "--cost", 1), ("export", "out")])
+def test_a_mistyped_store_is_not_created(call, place, arguments):
+    call("init")
+    status, _, errors = call(*arguments, "--store", "sqlite:///mistyped.db")
+    assert (status, "there is no store mistyped.db" in errors) == (2, True)
+    assert not (place / "mistyped.db").exists()
 
 
 def test_decide_says_how_to_report(call):
@@ -160,6 +166,7 @@ def test_export_writes_what_can_be_read_back(finished, place):
 
 def test_refit_reports_its_snapshot(call):
     call("init")
+    call("decide", "--project", "p", "--context", "c")
     status, out, _ = call("refit", "--json")
     assert status == 0
     assert json.loads(out)["outcomes"] == 0
@@ -171,6 +178,7 @@ def test_a_refit_that_fails_is_a_problem_found(call, monkeypatch):
 
     monkeypatch.setattr("poolwise.engine.Engine.refit", failing)
     call("init")
+    call("decide", "--project", "p", "--context", "c")
     assert call("refit")[::2] == (1, "poolwise: the search did not converge\n")
 
 

@@ -2,10 +2,8 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,26 +29,16 @@ def configuration(path: str, store: str | None) -> "Config":
 
 
 @contextmanager
-def engine(path: str, store: str | None) -> Iterator["Engine"]:
-    """The engine of a configuration, closed at the end."""
+def engine(path: str, store: str | None, *, create: bool = False) -> Iterator["Engine"]:
+    """The engine of a configuration, closed at the end. A store that does not exist is made only with `create`."""
     from poolwise.run.setup import open_engine
 
     config = configuration(path, store)
-    keep_compiled()
-    opened = open_engine(config)
+    opened = open_engine(config, create=create)
     try:
         yield opened
     finally:
         opened.close()
-
-
-def keep_compiled() -> None:
-    """Keep what JAX compiles in the user's cache folder: the next process starts in a fraction of the time."""
-    import jax
-
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    jax.config.update("jax_compilation_cache_dir", str(home / "poolwise" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def print_json(body: Any) -> None:

@@ -22,7 +22,7 @@ def decide(
 
     Example: `poolwise decide --project mathlib --context nonlinear`
     """
-    with engine(config, store) as opened:
+    with engine(config, store, create=True) as opened:
         made = opened.decide(project, context, job=job, available=available or None)
     if as_json:
         print_json(made)

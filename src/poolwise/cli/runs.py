@@ -12,7 +12,6 @@ from poolwise.cli.common import (
     JsonOption,
     StoreOption,
     configuration,
-    keep_compiled,
     print_json,
     records,
 )
@@ -80,7 +79,6 @@ def run(
     changes = {name: value for name, value in (("decisions", decisions), ("seed", seed)) if value is not None}
     settings = settings.model_copy(update={"run": settings.run.model_copy(update=changes)})
     _writable(report)
-    keep_compiled()
     from poolwise.run import open_engines, plan
 
     began, made = time.perf_counter(), plan(settings)

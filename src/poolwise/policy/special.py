@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from jax.scipy.special import ndtr as traced_normal_cdf
 from scipy.special import ndtr
 
 from poolwise.policy.base import Array, namespace
@@ -12,8 +11,12 @@ INVERSE_ROOT = 1.0 / math.sqrt(2.0 * math.pi)
 
 
 def normal_cdf(score: Array) -> Array:
-    """Phi(score) = P(standard normal < score)."""
-    return ndtr(score) if namespace(score) is np else traced_normal_cdf(score)
+    """Phi(score) = P(standard normal < score). JAX is imported by whoever brings its arrays."""
+    if namespace(score) is np:
+        return ndtr(score)
+    from jax.scipy.special import ndtr as traced
+
+    return traced(score)
 
 
 def expected_excess(gap: Array, scale: Array) -> Array:

@@ -70,13 +70,13 @@ def check_families(settings: Settings, space: ArmSpace) -> None:
             raise ConfigError(f"[engine.domain_priors] names an unknown family {family!r}{nearest(family, known)}")
 
 
-def open_engine(config: Config) -> Engine:
+def open_engine(config: Config, *, create: bool = True) -> Engine:
     """The engine of a configuration outside of a run: its arms are those of [space], or those that its store knows."""
     policy, settings = policy_of(config), settings_of(config)
     space = config.space.build() if config.space else None
     if space:
         check_families(settings, space)
-    store = open_store(config.run.store, seed=config.run.seed)
+    store = open_store(config.run.store, seed=config.run.seed, create=create)
     try:
         return Engine(store, space or known_space(store, config.run.store), policy, settings)
     except Exception:
