@@ -23,9 +23,9 @@ from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
 from poolwise.engine.randomness import uniform, uniforms
 from poolwise.engine.settings import Settings
-from poolwise.engine.uses import Uses
 from poolwise.errors import InputError
 from poolwise.policy.base import Policy, View
+from poolwise.policy.uses import Uses
 from poolwise.schema import Decision, LoggedView, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store import open_store

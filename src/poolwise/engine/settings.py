@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.errors import ConfigError
+from poolwise.posterior.schedule import EVERY, due
 
 
 class Settings(NamedTuple):
@@ -21,7 +22,7 @@ class Settings(NamedTuple):
     usual_success: tuple[float, float] = (3.0, 0.6)
     outcome_timeout: float | None = None
     """A decision without an outcome after so many seconds counts as failed, from the next `refresh` until heard of."""
-    reestimate_every: tuple[tuple[int, int], ...] = ((100, 10), (2_000, 50))
+    reestimate_every: tuple[tuple[int, int], ...] = EVERY
     """(up to this many outcomes, re-estimate the scales after so many new ones); later at every tenth more."""
     horizon: float | None = None
     """Expected number of decisions in all; None: as many again as have been made."""
@@ -52,5 +53,4 @@ class Settings(NamedTuple):
 
     def due(self, outcomes: int, last: int) -> bool:
         """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`."""
-        every = next((every for limit, every in self.reestimate_every if outcomes <= limit), max(outcomes // 10, 1))
-        return outcomes - last >= every
+        return due(self.reestimate_every, outcomes, last)
