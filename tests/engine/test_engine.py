@@ -1,6 +1,7 @@
 """The engine as a caller sees it: what it decides, what it learns, and that nothing is lost or counted twice."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -42,11 +43,16 @@ def test_it_finds_the_best_arm_and_says_so(url):
     assert table["n"].sum() == 60
 
 
-def test_a_new_project_starts_with_what_others_learned(url):
-    engine = Engine.open(url, SPACE, seed=4)
-    run(engine, 80)
-    first = run(engine, 8, seed=1, project="new")
-    assert np.mean([decision.arm == "quick(depth=2)" for decision in first]) >= 0.7
+def test_a_new_project_starts_with_what_others_learned():
+    """Its first decisions, over 12 seeds: more best arms than of an engine that knows nothing (standard error 0.05)."""
+    share = {80: [], 0: []}
+    for seed, before in product(range(12), share):
+        engine = Engine.open("memory://", SPACE, seed=seed)
+        run(engine, before)
+        first = run(engine, 8, seed=seed + 100, project="new")
+        share[before].append(np.mean([decision.arm == "quick(depth=2)" for decision in first]))
+    assert np.mean(share[80]) > 0.6
+    assert np.mean(share[80]) > np.mean(share[0]) + 0.1
 
 
 def test_closing_and_opening_again_changes_nothing(tmp_path):

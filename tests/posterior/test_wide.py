@@ -65,7 +65,7 @@ def test_the_sides_may_be_exchanged():
     y = random.normal(0, 0.5, shape)[tuple(rows)] + random.normal(0, 0.2, 4_000)
     stats = Statistics.of(*rows, y, shape=shape)
     found, swapped = wide.fit(stats), wide.fit(Statistics(*(np.swapaxes(part, 0, 1) for part in stats)))
-    np.testing.assert_allclose(found.hyper.arm.cell, swapped.hyper.arm.cell, rtol=0.1)
+    np.testing.assert_allclose(found.hyper.arm.cell, swapped.hyper.arm.cell, rtol=0.2)
     np.testing.assert_allclose(found.hyper.noise, swapped.hyper.noise, rtol=0.01)
 
 

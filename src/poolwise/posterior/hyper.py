@@ -39,8 +39,8 @@ class Hyper(NamedTuple):
 class Prior(NamedTuple):
     """Weak log-normal hyperpriors: medians, and the width of the logarithm of every scale."""
 
-    median: Hyper = Hyper(Tier(0.2, 0.25, 0.1, 0.15), Tier(0.3, 0.5, 0.15, 0.35), Tier(0.5, 0.2, 0.1, 0.05), 0.25)
-    width: float = 0.7
+    median: Hyper = Hyper(Tier(0.2, 0.3, 0.15, 0.3), Tier(0.3, 0.5, 0.3, 0.5), Tier(0.5, 0.2, 0.1, 0.05), 0.25)
+    width: float = 0.5
     noise_width: float = 1.5
     """Of the noise that all families share; that of each family around it is `width`."""
     spread_width: float = 0.5
