@@ -10,7 +10,6 @@ from outside: start of Python, imports, a fit, all beliefs. That nothing is comp
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -125,22 +124,13 @@ def warm(stats: Statistics) -> list[tuple[Figure, dict[str, float]]]:
 
 
 def cold(stats: Statistics, repeats: int = 7) -> list[tuple[Figure, dict[str, float]]]:
-    """Whole processes, without and with JAX's persistent compilation cache; the first with it fills it, uncounted."""
-    found = []
+    """Whole processes, imports included. Nothing is compiled, so there is no cache that could be filled."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "statistics.npy"
         np.save(saved, np.stack(stats))
-        cache = {
-            "JAX_COMPILATION_CACHE_DIR": f"{folder}/cache",
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        }
-        for what, more, target in (("new process", {}, 6.0), ("new process, JAX's cache filled", cache, 2.0)):
-            call = [sys.executable, "-c", COLD, str(saved)]
-            run = lambda call=call, more=more: subprocess.run(call, env={**os.environ, **more}, check=True)  # noqa: E731
-            times = {name: value / 1e3 for name, value in timed(run, repeats).items()} | {"n": repeats}
-            found.append((Figure(f"fit and all beliefs, {what}, p50", times["p50"], "s", target), times))
-    return found
+        call = [sys.executable, "-c", COLD, str(saved)]
+        times = {name: value / 1e3 for name, value in timed(lambda: subprocess.run(call, check=True), repeats).items()}
+    return [(Figure("fit and all beliefs, new process, p50", times["p50"], "s", 2.0), times | {"n": repeats})]
 
 
 def main() -> None:
@@ -152,7 +142,7 @@ def main() -> None:
     stats = large_case()
     times = warm(stats) + cold(stats)
     figures = accuracy(options.cases) + [figure for figure, _ in times]
-    machine = described(("poolwise", "numpy", "scipy", "jax"))
+    machine = described(("poolwise", "numpy", "scipy"))
     case = {"shape": LARGE, "outcomes": OUTCOMES, "seed": SEED, "cases": options.cases, "case_seeds": "0, 1, 2, ..."}
     result = {"machine": machine, "case": case, "figures": rows(figures), "times": {f.what: t for f, t in times}}
     print(", ".join(f"{key} {value}" for key, value in {**machine, **case}.items()))

@@ -52,10 +52,11 @@ def exploration_and_safety(table: pd.DataFrame) -> Figure:
         axes.set_ylim(0, max(10.0, 1.15 * float(share.max())))
         axes.yaxis.set_major_formatter("{x:.0f} %")
         axes.yaxis.set_major_locator(MaxNLocator(4))
-    for names, first in _arrivals(table):
+    for number, (names, first) in enumerate(_arrivals(table)):
         for axes in (upper, lower):
             axes.axvline(first, color=GRID, linewidth=1, zorder=0)
-        upper.annotate(", ".join(names), (first, 1), xycoords=("data", "axes fraction"), **_ABOVE)
+        place = {**_ABOVE, "xytext": (3, 3 + 11 * (number % 2))}  # Neighbours in two rows, so that none covers another
+        upper.annotate(", ".join(names), (first, 1), xycoords=("data", "axes fraction"), **place)
     upper.set_ylabel("not the favourite")
     lower.set(ylabel="slower", xlabel="decisions")
     return made
