@@ -15,7 +15,7 @@ _HOME = {
     "Real": "poolwise.parameters",
     "Settings": "poolwise.engine",
 }
-_ROOMS = ("engine", "errors", "ope", "policy", "posterior", "schema", "space", "store")
+_ROOMS = ("engine", "errors", "ope", "policy", "posterior", "replay", "schema", "space", "store")
 __all__ = [*_HOME, *_ROOMS]
 __version__ = "0.1.0"
 

@@ -110,9 +110,11 @@ def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray) -> Hyper
 def score(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> float:
     """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
     evidence = gather(hyper, outcomes, successes)
-    mean, size = cell_prior(hyper, evidence.cell, evidence.context[:, None], evidence.arm)
+    prior = cell_prior(hyper, evidence.cell, evidence.context[:, None], evidence.arm)
+    seen = outcomes > 0  # most cells of a large system are empty, and say nothing
+    mean, size, successes, failures = (part[seen] for part in (*prior, successes, outcomes - successes))
     a, b = mean * size, (1 - mean) * size
-    return float(np.sum(betaln(a + successes, b + outcomes - successes) - betaln(a, b)))
+    return float(np.sum(betaln(a + successes, b + failures) - betaln(a, b)))
 
 
 def _combined(prior: Beta, cell: Array) -> Beta:

@@ -1,1 +1,42 @@
-"""A policy driven over a table of real outcomes: regret is exact, since every arm of every unit was measured."""
+"""A policy driven over a table of real outcomes: regret is exact, since every arm of every unit was measured.
+
+found = pw.replay("table.parquet", policy="floored(thompson)", seeds=10)    # also poolwise.replay.replay
+found.log.to_parquet("log.parquet"); found.summary["closed gap"]
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from poolwise.replay.api import Replay, replay, run_poolwise
+from poolwise.replay.drive import Run, drive
+from poolwise.replay.hindsight import references
+from poolwise.replay.orders import ORDERS, orders
+from poolwise.replay.settings import Settings
+from poolwise.replay.source import read
+from poolwise.replay.summary import Interval, summary
+
+__all__ = [
+    "ORDERS",
+    "Interval",
+    "Replay",
+    "Run",
+    "Settings",
+    "drive",
+    "orders",
+    "read",
+    "references",
+    "replay",
+    "run_poolwise",
+    "summary",
+]
+
+
+class _Callable(ModuleType):
+    """`pw.replay` is the function's public name and this room's as well: calling the room calls the function."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Replay:
+        return replay(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,13 +1,13 @@
 """What a replay may be told; every value has a default that is meant to be right."""
 
-import math
 from typing import NamedTuple
 
+from poolwise.errors import ConfigError
 from poolwise.posterior.schedule import EVERY
 
 
 class Settings(NamedTuple):
-    """Utilities in log units where the table holds costs, else in the units of its reward."""
+    """Counts in decisions."""
 
     delay: int = 0
     """Outcomes are learned so many decisions later."""
@@ -15,9 +15,13 @@ class Settings(NamedTuple):
     """Learn from single repetitions where the table has them; otherwise from their means."""
     horizon: float | None = None
     """Expected number of decisions in all; None: as many again as have been made."""
-    failure_utility: float = math.log(0.5)
-    utility_limit: float = 5.0
-    """The belief sees utilities clipped to +- this."""
-    usual_success: tuple[float, float] = (3.0, 0.6)
     reestimate_every: tuple[tuple[int, int], ...] = EVERY
-    split: bool = True
+    """(up to this many outcomes, estimate the scales again after so many new ones); later at every tenth more."""
+
+    def checked(self) -> "Settings":
+        """Itself, or a ConfigError that names what is wrong."""
+        if self.delay < 0:
+            raise ConfigError(f"delay {self.delay} must be 0 or more decisions")
+        if self.horizon is not None and not self.horizon >= 1:
+            raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
+        return self

@@ -1,0 +1,79 @@
+"""The policy to evaluate, from how it is named: probabilities for every logged decision."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from poolwise import policy as policies
+from poolwise.errors import ConfigError, DataError, InputError
+from poolwise.policy.parse import RULES
+from poolwise.replay.learner import Learner
+from poolwise.replay.settings import Settings
+from poolwise.schema import family_of
+
+
+def target(frame: pd.DataFrame, wanted: Any, baseline: str | None = None) -> pd.DataFrame:
+    """(decisions, arms) probabilities of a policy on a log as `from_frame` reads it, a column per arm.
+
+    wanted: the name of an arm of the log, chosen always; a table with a column per arm and a row per decision, which
+    is taken as it is; or a policy's spec (`policy.parse`). A policy is asked what it would have done with what the log
+    had shown before each decision (each `seed` of a replay's log apart), so no decision is judged by its own outcome.
+    baseline: its arm, for policies that treat it apart; None: the arm whose utilities are all 0. Raises DataError and
+    ConfigError.
+    """
+    arms = sorted(frame["arm"].unique(), key=str)
+    if isinstance(wanted, pd.DataFrame):
+        if len(wanted) != len(frame):
+            raise DataError(f"{len(wanted)} rows of probabilities for {len(frame)} decisions; give one row for each")
+        return wanted
+    if wanted in arms:
+        return pd.DataFrame(np.tile(np.eye(len(arms))[arms.index(wanted)], (len(frame), 1)), columns=arms)
+    if wanted == "uniform":
+        return pd.DataFrame(np.full((len(frame), len(arms)), 1 / len(arms)), columns=arms)
+    try:
+        policy = policies.parse(wanted)
+    except ConfigError as error:
+        known = f"the log's arms ({', '.join(map(str, arms[:6]))}{', ..' if len(arms) > 6 else ''})"
+        raise InputError(f"{wanted!r} is neither one of {known} nor a policy: {error}") from error
+    home = baseline_of(frame, arms, baseline, policy.spec)
+    return pd.DataFrame(followed(frame, arms, policy, home), columns=arms)
+
+
+def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: str) -> int | None:
+    """Index of the baseline; refused where a policy needs it and none can be told."""
+    if named is not None:
+        if named not in arms:
+            raise DataError(f"the baseline {named!r} is no arm of the log: {', '.join(map(str, arms[:8]))}")
+        return arms.index(named)
+    zero = frame.groupby("arm")["utility"].apply(lambda part: bool((part == 0).all()))
+    found = [arm for arm in arms if zero[arm]]
+    if len(found) == 1:
+        return arms.index(found[0])
+    if spec not in RULES:
+        raise DataError(f"the policy {spec} may treat the baseline apart, and {len(found)} arms of the log could be it")
+    return None
+
+
+def followed(frame: pd.DataFrame, arms: list[Any], policy: policies.Policy, baseline: int | None) -> np.ndarray:
+    """(decisions, arms): probabilities of the policy, from the outcomes that the log shows before each decision."""
+    arm = pd.Index(arms).get_indexer(frame["arm"])
+    names = frame.groupby("arm")["family"].first().reindex(arms) if "family" in frame else map(family_of, arms)
+    family = pd.factorize(pd.Series(list(names)))[0]
+    known = baseline is not None and not frame["utility"].to_numpy()[arm == baseline].any()
+    present, chances = np.ones(len(arms), bool), np.empty((len(frame), len(arms)))
+    for rows in runs(frame):
+        learner = Learner(family, baseline or 0, Settings(), known=known)
+        project, context = (pd.factorize(frame[key].to_numpy()[rows])[0].tolist() for key in ("project", "context"))
+        utility = frame["utility"].to_numpy(float)[rows].tolist()
+        for row, p, c, a, value in zip(rows, project, context, arm[rows].tolist(), utility, strict=True):
+            chances[row] = policy.probabilities(policy.params, learner.view(p, c, present))
+            learner.learn(p, c, a, value)
+    return chances
+
+
+def runs(frame: pd.DataFrame) -> list[np.ndarray]:
+    """Rows that belong to one stream of decisions."""
+    if "seed" not in frame:
+        return [np.arange(len(frame))]
+    return [np.flatnonzero(frame["seed"].to_numpy() == seed) for seed in frame["seed"].unique()]

@@ -1,0 +1,99 @@
+"""`replay`: a policy over a table, all seeds, as one log and one summary."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from poolwise import policy as policies
+from poolwise.errors import ConfigError
+from poolwise.policy.base import Policy
+from poolwise.replay.drive import Run, drive
+from poolwise.replay.hindsight import PER_CELL, references
+from poolwise.replay.orders import orders
+from poolwise.replay.settings import Settings
+from poolwise.replay.source import read
+from poolwise.replay.summary import Interval, summary
+from poolwise.schema import STATUSES
+from poolwise.table import Table, utility
+
+
+class Replay(NamedTuple):
+    """What a replay gives."""
+
+    table: Table
+    log: pd.DataFrame
+    """A row per seed and decision; see `replay`."""
+    summary: dict[str, Interval]
+
+
+def replay(
+    table: Table | str | Path,
+    policy: Policy | str | None = None,
+    *,
+    order: str = "shuffled",
+    seeds: int | Sequence[int] = 5,
+    delay: int = 0,
+    horizon: float | None = None,
+    repeats: bool = True,
+) -> Replay:
+    """Drive a policy over every unit of a table, from nothing, once per seed.
+
+    table: as `table.from_rows` makes it, or the path of a tidy Parquet or CSV file. policy: one, its spec
+    (`policy.parse`), or None for the engine's default. order: `shuffled`, `time` (as in the source) or `project` after
+    project. delay: outcomes are learned so many decisions later. horizon, repeats: see `Settings`.
+
+    The log's columns: seed, step, decision (number in the log), row and unit (in the table), project, context, family,
+    arm, probability, explored, status, utility (what was learned), earned (mean over the table's repetitions, to which
+    regret refers) and best (of the best fixed arm of the project and context). Raises DataError and ConfigError.
+
+    >>> rows = [(u, "p", "c", "f", arm, cost) for u in range(40) for arm, cost in (("old", 2.0), ("new", 1.0))]
+    >>> import pandas as pd; from poolwise.table import from_rows
+    >>> frame = pd.DataFrame(rows, columns=["unit", "project", "context", "family", "arm", "cost"])
+    >>> found = replay(from_rows(frame, name="toy", source="toy", baseline="old"), seeds=2)
+    >>> found.log["earned"].tail(10).mean().round(3)
+    np.float64(0.693)
+    """
+    table = table if isinstance(table, Table) else read(table)
+    policy = policies.parse(policy) if isinstance(policy, str) else policy or policies.default()
+    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not chosen:
+        raise ConfigError("no seeds: give 1 or more, or a list of them")
+    settings = Settings(delay=delay, horizon=horizon, repeats=repeats).checked()
+    rows = orders(table, order, chosen)
+    runs = [drive(table, row, policy, seed, settings) for row, seed in zip(rows, chosen, strict=True)]
+    log = pd.concat([frame(table, run, seed) for run, seed in zip(runs, chosen, strict=True)], ignore_index=True)
+    log.insert(2, "decision", np.arange(len(log)))
+    return Replay(table, log, summary(table, log))
+
+
+def run_poolwise(table: Table, order: np.ndarray, seed: int) -> np.ndarray:
+    """(units,) arms that the default policy chooses in one order, learning from means over repetitions."""
+    return drive(table, order, policies.default(), seed, Settings(repeats=False)).arm
+
+
+def frame(table: Table, run: Run, seed: int) -> pd.DataFrame:
+    """One run as rows of the log."""
+    unit, arm = run.unit, run.arm
+    gain = utility(table)
+    name = {key: np.array(getattr(table, key), dtype=object) for key in ("projects", "contexts", "families", "arms")}
+    return pd.DataFrame(
+        {
+            "seed": seed,
+            "step": np.arange(len(unit)),
+            "row": unit,
+            "unit": np.array(table.units, dtype=object)[unit],
+            "project": name["projects"][table.project[unit]],
+            "context": name["contexts"][table.context[unit]],
+            "family": name["families"][table.family[arm]],
+            "arm": name["arms"][arm],
+            "probability": run.probability,
+            "explored": run.explored,
+            "status": np.array(STATUSES, dtype=object)[table.status[unit, arm]],
+            "utility": run.observed,
+            "earned": gain[unit, arm],
+            "best": gain[unit, references(table)[PER_CELL][unit]],
+        }
+    )
