@@ -1,6 +1,6 @@
 """Names and numbers: the one place where projects, contexts and arms become indices of arrays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -59,17 +59,18 @@ class Catalogue:
     def cell_of(self, decision: Decision) -> tuple[int, int, int]:
         return self.project(decision.project), self.context(decision.context), self.arm[decision.arm]
 
-    def allowed(self, available: Iterable[str] | None) -> np.ndarray:
-        """(active arms,) bool. Raises where the baseline is not among what is available: nothing would be safe."""
+    def allowed(self, available: Iterable[str] | None, trusted: Sequence[int] = ()) -> np.ndarray:
+        """(active arms,) bool. Raises where neither the baseline nor an arm that is trusted in its place is among what
+        is available: nothing would be safe."""
         if available is None:
             return self._all
         if isinstance(available, str):
             raise InputError(f"available must be a list of arms or families, got the string {available!r}")
         ids = set(self._space.matching(available))
-        if self._space.baseline not in ids:
+        if self._space.baseline not in ids and not any(self.ids[arm] in ids for arm in trusted):
             raise SpaceError(
                 f"the baseline {self._space.baseline!r} is not among the available arms: "
-                "add it, or name a baseline that is always there"
+                "add it, name a baseline that is always there, or fallbacks in [safety]"
             )
         return np.array([key in ids for key in self.ids])
 

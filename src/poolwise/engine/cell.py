@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.engine.suite import EXPLORED, FAVOURITE, HOME, SETTLED
 from poolwise.errors import PoolwiseError
 from poolwise.policy.base import View
+from poolwise.policy.limits import HELD, Limits, Ruling
 from poolwise.space import Arm
 
 
@@ -26,6 +28,8 @@ class Cell(NamedTuple):
     """Of the belief that they rest on."""
     refresh: int
     """Look again once so many decisions were made here, since frequencies have changed by then."""
+    gate: tuple[bool, bool] | None = None
+    """Whether it was allowed to leave the baseline and to explore; None where nothing limits it."""
 
     def pick(self, number: float) -> int:
         """Position of the arm that a uniform number in [0, 1) falls on; never one of probability 0."""
@@ -50,6 +54,28 @@ def reasons(view: View, probabilities: np.ndarray) -> list[str]:
         only = "baseline only" if allowed[0] == view.baseline else "only one available"
         return [only] * len(probabilities)
     favourite = int(allowed[np.argmax(np.asarray(view.mean)[allowed])])
-    names = ["explored"] * len(probabilities)
-    names[favourite] = "favourite"
+    names = [EXPLORED] * len(probabilities)
+    names[favourite] = FAVOURITE
     return names
+
+
+def limited_reasons(view: View, limits: Limits, ruling: Ruling, arms: Sequence[Arm]) -> list[str]:
+    """What each arm would be, then the layers that acted: `explored; eligibility, quarantine`."""
+    layers = "; " + ", ".join(ruling.acted) if ruling.acted else ""
+    words = _words(view, ruling)
+    if limits.shadow:
+        return [f"shadow: {arm.id}, {word}{layers}" for arm, word in zip(arms, words, strict=True)]
+    return [word + layers for word in words]
+
+
+def _words(view: View, ruling: Ruling) -> list[str]:
+    """What choosing each arm means: only choices that were free count as exploring or as the favourite's."""
+    number, last = len(view.mean), ruling.acted[-1] if ruling.acted else ""
+    if last in HELD or (ruling.allowed.sum() == 1 and ruling.allowed[view.baseline]):
+        return ["baseline only"] * number
+    if last == "pinned" or ruling.allowed.sum() == 1:
+        return ["ordered" if last == "pinned" else "only one available"] * number
+    words = [EXPLORED] * number
+    words[view.baseline] = HOME
+    words[ruling.favourite] = SETTLED if ruling.settled else FAVOURITE
+    return words

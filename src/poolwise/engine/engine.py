@@ -8,21 +8,23 @@ A call that raises leaves store and belief as they were.
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import explain, tables
+from poolwise.engine import explain, overview, tables
 from poolwise.engine.catalogue import Catalogue
-from poolwise.engine.cell import Cell, cumulative, reasons
+from poolwise.engine.cell import Cell, cumulative
+from poolwise.engine.guarding import Guarding
 from poolwise.engine.live import Live
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
 from poolwise.engine.randomness import uniform, uniforms
 from poolwise.engine.settings import Settings
+from poolwise.engine.suite import Suite
 from poolwise.errors import InputError
 from poolwise.policy.base import Policy, View
 from poolwise.policy.uses import Uses
@@ -48,10 +50,12 @@ class Engine:
     """
 
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
-        self.store, self.space, self.policy, self.settings = store, space, policy, settings.checked()
+        self.store, self.space, self.settings = store, space, settings.checked()
         self._lock = threading.RLock()
         self._catalogue = Catalogue(store, space)
-        self._policy = store.add_policy(policy.spec, policy.params)
+        self._guarding = Guarding(store, self._catalogue, space, policy, self.settings)
+        self.policy = self._guarding.policy
+        self._policy = store.add_policy(self.policy.spec, self.policy.params)
         self._uses = Uses(settings.horizon)
         self._live = Live(store, self._catalogue, self.settings)
         self._cells: dict[tuple[str, str], Cell] = {}
@@ -108,7 +112,10 @@ class Engine:
             )
             self.store.append_decision(decision)
             self._uses.decided(cell.project, cell.context)
-            self._open[identity] = (cell.project, cell.context, self._catalogue.arm[arm.id])
+            code = self._catalogue.arm[arm.id]
+            self._open[identity] = (cell.project, cell.context, code)
+            if (suite := self._guarding.suite) is not None:
+                suite.decided(identity, cell.project, cell.context, code, decision.reason)
             return decision
 
     def observe(
@@ -135,6 +142,10 @@ class Engine:
             project, context, arm = cell
             self._uses.observed(project, context, np.nan if baseline_cost is None else baseline_cost)
             self._live.add(id, project, context, arm, outcome.utility, status)
+            if (suite := self._guarding.suite) is not None:
+                if not suite.knows([id]):
+                    suite.decided(id, project, context, arm, self.store.decision(id).reason)
+                self._live.fade(suite.observed(id, project, context, arm, outcome.utility))
             return True
 
     def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> DecisionColumns:
@@ -145,6 +156,8 @@ class Engine:
         count = max(1 if isinstance(names, str) else len(names) for names in (project, context))
         with self._lock:
             keys, which = tables.distinct_cells(project, context, count)
+            if self._guarding.suite is not None:
+                return self._one_by_one(self._guarding.suite, keys, which)
             cells = [self._cell(*key) for key in keys]
             first = self.store.reserve(count)
             ids = np.arange(first, first + count, dtype=np.int64)
@@ -169,18 +182,41 @@ class Engine:
             self._learn_stored()
             return verdict
 
+    def control(
+        self, order: str, arm: str | None = None, *, project: str | None = None, context: str | None = None
+    ) -> dict[str, Any]:
+        """Give an operator's order, for one project, one context, both, or everywhere; it is logged and holds at once.
+
+        order: `pin` (the arm, unless it is in quarantine), `ban` (an arm or a family), `freeze` (favourites only),
+        `stop` (the baseline only), `shadow` (decide, but answer the baseline), their opposites `unpin`, `unban`,
+        `unfreeze`, `resume`, and `promote`, which ends a shadow. Other processes follow from their next `refresh`.
+        Raises ConfigError for an order that means nothing or contradicts another, and for a promotion while the
+        lower 95 % bound of the estimated gain is not above zero.
+        """
+        with self._lock:
+            record = self._guarding.checked(order, arm, project, context)
+            if order == "promote":
+                overview.check_promotion(self.overview()["shadow"], project, context)
+            self.store.append_record("control", record)
+            self._guarding.follow_orders()
+            self._cells.clear()
+            return record
+
     def refit(self) -> Snapshot:
         """Estimate everything again from all outcomes; the snapshot is stored and serves from now on."""
         with self._lock:
             return self._live.reestimate("asked for")
 
     def refresh(self) -> int:
-        """Learn what other processes have written to the same store since, and count overdue decisions as failures.
+        """Learn what other processes have written to the same store since, orders included, and count overdue decisions
+        as failures.
 
         Returns the number of new outcomes. To be called from time to time where either matters.
         """
         with self._lock:
             new = self._learn_stored()
+            if self._guarding.follow_orders():
+                self._cells.clear()
             self._live.assume_overdue(time.time())
             return new
 
@@ -199,6 +235,11 @@ class Engine:
         with self._lock:
             return {**self.store.counts(), **self._live.status(), **self._catalogue.sizes()}
 
+    def overview(self) -> dict[str, Any]:
+        """How far learning has come in every context, what is limited and why; see `engine.overview`."""
+        with self._lock:
+            return overview.overview(self._live, self._catalogue, self._uses, self._guarding, self.store)
+
     def close(self) -> None:
         self.store.close()
 
@@ -208,6 +249,7 @@ class Engine:
             cell is None
             or cell.version != self._live.version
             or self._uses.decisions(cell.project, cell.context) >= cell.refresh
+            or (self._guarding.suite is not None and self._guarding.stale(cell.project, cell.context, cell.gate))
         ):
             cell = self._cells[project, context] = self._look(project, context, None)
         return cell
@@ -218,41 +260,50 @@ class Engine:
             if not isinstance(name, str) or not name:
                 raise InputError(f"{kind} must be a non-empty string, got {type(name).__name__} {name!r}")
         p, c = self._catalogue.project(project), self._catalogue.context(context)
-        view = self._view(p, c, self._catalogue.allowed(available))
-        chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
-        sums = cumulative(chances)
-        key = self._log(project, context, view) if self.settings.log_views else 0
+        view = self._view(p, c, self._catalogue.allowed(available, self._guarding.trusted))
+        found = self._guarding.choice((project, context), (p, c), view)
+        sums = cumulative(found.probabilities)
+        key = self._log(project, context, view, found.logged) if self.settings.log_views else 0
         made = self._uses.decisions(p, c)
         return Cell(
             p,
             c,
-            self._catalogue.arms,
-            chances.tolist(),
+            found.answers,
+            found.propensities,
             sums.tolist(),
-            reasons(view, chances),
+            found.reasons,
             key,
             self._live.version,
             max(4 * made, 16),
+            found.gate,
         )
+
+    def _one_by_one(self, suite: Suite, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
+        """`decide_many` where each decision may change what the next one is allowed."""
+        first, now, rows = self.store.reserve(len(which)), time.time(), []
+        try:
+            for id, number in enumerate(which.tolist(), start=first):
+                cell = self._cell(*keys[number])
+                k = cell.pick(uniform(self.store.seed, id))
+                arm, reason = self._catalogue.arm[cell.arms[k].id], cell.reasons[k]
+                rows.append((id, cell.project, cell.context, arm, cell.probabilities[k], cell.view, now, reason, -1))
+                suite.decided(id, cell.project, cell.context, arm, reason)
+            columns = tables.decision_columns(rows, self._catalogue)
+            self.store.append_decisions(columns)
+        except Exception:
+            self._guarding.refold()
+            raise
+        for (p, c), made in tables.counted(columns.project, columns.context):
+            self._uses.decided(p, c, made)
+        return columns
 
     def _view(self, project: int, context: int, allowed: np.ndarray) -> View:
-        now = self._live.look(project, context)
-        return View(
-            mean=now.mean,
-            scale=now.scale,
-            noise=now.noise,
-            allowed=allowed,
-            count=now.count,
-            family=self._catalogue.family,
-            baseline=self._catalogue.baseline,
-            wider_mean=now.wider_mean,
-            wider_scale=now.wider_scale,
-            context=self._uses.context(project, context),
-        )
+        return overview.view_of_cell(self._live, self._catalogue, self._uses, project, context, allowed)
 
-    def _log(self, project: str, context: str, view: View) -> int:
+    def _log(self, project: str, context: str, view: View, limits: Mapping[str, np.ndarray]) -> int:
         arrays = {name: np.asarray(value) for name, value in view._asdict().items() if name != "context"}
         arrays["context"] = np.array(view.context, dtype=np.float64)
+        arrays.update(limits)
         ids = self._catalogue.ids
         logged = LoggedView(0, project, context, self._policy, self._live.snapshot, self._live.outcomes, ids, arrays)
         return self.store.append_view(logged)
@@ -268,6 +319,7 @@ class Engine:
         new = self._live.fresh(self.store.outcomes(after=self._live.read))
         for (p, c), count, cost in tables.costs(new):
             self._uses.observed(p, c, cost, count)
-        if len(new.decision):
-            self._live.add_many(new)
+        for part, fade in tables.parted(new, self._guarding.fades(new)):
+            self._live.add_many(part)
+            self._live.fade(fade)
         return len(new.decision)

@@ -10,6 +10,7 @@ from poolwise.engine.cell import cumulative
 from poolwise.engine.randomness import uniform
 from poolwise.errors import InputError
 from poolwise.policy.base import Context, View
+from poolwise.policy.limits import PREFIX, from_arrays, ruled
 from poolwise.schema import Decision, LoggedView
 from poolwise.store.base import Store
 
@@ -36,19 +37,26 @@ def explain(store: Store, id: int, *, replay: bool) -> dict[str, Any]:
 
 def view_of(logged: LoggedView) -> View:
     """The policy's view as it was logged, bit for bit."""
-    arrays: dict[str, Any] = dict(logged.arrays)
+    arrays: dict[str, Any] = {name: value for name, value in logged.arrays.items() if not name.startswith(PREFIX)}
     context = Context(*arrays["context"].tolist())
     return View(**{**arrays, "baseline": int(arrays["baseline"]), "context": context})
 
 
 def recompute(store: Store, decision: Decision, logged: LoggedView) -> dict[str, Any]:
     """The decision made again from its view, its policy and its id alone; `same` only if every bit agrees."""
-    policy = policies.parse(*store.policy(logged.policy))
-    chances = np.asarray(policy.probabilities(policy.params, view_of(logged)), dtype=np.float64)
+    view, policy = view_of(logged), policies.parse(*store.policy(logged.policy))
+    limits = from_arrays(logged.arrays)
+    if limits is None:
+        chances = np.asarray(policy.probabilities(policy.params, view), dtype=np.float64)
+    else:
+        chances = ruled(policy, view, limits).probabilities
     number = uniform(store.seed, decision.id)
     k = int(np.searchsorted(cumulative(chances), number, side="right"))
-    same = logged.arms[k] == decision.arm and float(chances[k]) == decision.probability
-    return {"arm": logged.arms[k], "probability": float(chances[k]), "number": number, "same": same}
+    arm, chance = logged.arms[k], float(chances[k])
+    if limits is not None and limits.shadow:
+        arm, chance = logged.arms[view.baseline], 1.0
+    same = arm == decision.arm and chance == decision.probability
+    return {"arm": arm, "probability": chance, "number": number, "same": same}
 
 
 def _belief(logged: LoggedView, k: int) -> dict[str, float]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.settings import Settings
+from poolwise.engine.suite import Fade
 from poolwise.posterior.joint import Joint, Look, prior_scales, restored, to_dict
 from poolwise.schema import STATUSES, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
@@ -81,6 +82,15 @@ class Live:
     def _withdraw(self, decisions: list[int]) -> None:
         for id in self._assumed.keys() & set(decisions):
             self._joint.forget(*self._assumed.pop(id), self._settings.failure_utility, False)
+
+    def fade(self, fade: Fade | None) -> None:
+        """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
+        if fade is None:
+            return
+        for id in [id for id, cell in self._assumed.items() if cell[:2] == (fade.project, fade.context)]:
+            del self._assumed[id]
+        self._joint.fade(*fade)
+        self.version += 1
 
     def reestimate(self, reason: str) -> Snapshot:
         """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""

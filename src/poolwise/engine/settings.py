@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.engine.protection import Exploration, Safety
 from poolwise.errors import ConfigError
 from poolwise.posterior.schedule import EVERY, due
 
@@ -28,6 +29,10 @@ class Settings(NamedTuple):
     """Expected number of decisions in all; None: as many again as have been made."""
     log_views: bool = True
     """Log what every decision rested on, which replay, explanations and off-policy evaluation need."""
+    safety: Safety | None = None
+    """Layers that keep users from harm; None: the policy alone."""
+    exploration: Exploration | None = None
+    """Budgets, coverage, feedback and drift; None: the policy alone."""
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
@@ -44,6 +49,9 @@ class Settings(NamedTuple):
             raise ConfigError(f"domain priors {self.domain_priors} need pseudo-counts above 0, for instance (3, 1)")
         if any(limit <= 0 or every <= 0 for limit, every in self.reestimate_every):
             raise ConfigError(f"reestimate_every {self.reestimate_every} must hold pairs of positive counts")
+        for part in (self.safety, self.exploration):
+            if part is not None:
+                part.checked()
         return self
 
     def success_prior(self, families: Sequence[str]) -> np.ndarray:

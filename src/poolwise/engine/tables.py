@@ -1,6 +1,6 @@
 """Columns in, columns out: many decisions at once, and what is believed as a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy.special import ndtri
 
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.cell import Cell
+from poolwise.engine.suite import Fade
 from poolwise.errors import InputError
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
@@ -71,6 +72,25 @@ def _columns(
         reason=reasons.ravel()[flat],
         job=np.full(len(ids), -1),
     )
+
+
+def decision_columns(rows: Sequence[tuple[Any, ...]], catalogue: Catalogue) -> DecisionColumns:
+    """Rows in the order of the fields, reasons by name, as columns."""
+    columns: list[Any] = list(zip(*rows, strict=True)) or [()] * len(DecisionColumns._fields)
+    columns[7] = catalogue.codes("reason", columns[7])
+    kinds = (int, int, int, int, float, int, float, int, int)
+    return DecisionColumns(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def parted(outcomes: OutcomeColumns, fades: Mapping[int, Fade]) -> Iterator[tuple[OutcomeColumns, Fade | None]]:
+    """Outcomes in parts, each but the last ending with one after which evidence fades."""
+    start = 0
+    for end in np.flatnonzero(np.isin(outcomes.decision, list(fades))).tolist() if fades else ():
+        part = OutcomeColumns(*(column[start : end + 1] for column in outcomes))
+        yield part, fades[int(outcomes.decision[end])]
+        start = end + 1
+    if start < len(outcomes.decision):
+        yield OutcomeColumns(*(column[start:] for column in outcomes)), None
 
 
 def counted(project: np.ndarray, context: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:

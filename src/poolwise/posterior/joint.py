@@ -114,6 +114,14 @@ class Joint:
             self._failures[:, arm] -= 1.0, utility
         self._restart(stats)
 
+    def fade(self, project: int, context: int, keep: np.ndarray) -> None:
+        """Let a share of one cell's evidence count, (arms,) in [0, 1]: what was seen before a change holds no longer."""
+        stats = self.statistics()
+        for part in stats:
+            part[project, context] *= keep
+        self._evidence.cell[:, project, context] *= keep
+        self._restart(stats)
+
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
         stats, cell, old = self.statistics(), self._evidence.cell, self.scales

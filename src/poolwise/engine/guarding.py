@@ -1,0 +1,108 @@
+"""Between engine and policy: the suite of safety and exploration, where one is on, kept level with the log."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.engine import orders
+from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.cell import limited_reasons, reasons
+from poolwise.engine.protection import NO_EXPLORATION, NO_SAFETY, check_arms, protected
+from poolwise.engine.settings import Settings
+from poolwise.engine.suite import Fade, Key, Suite, count, learn
+from poolwise.policy.base import Policy, View
+from poolwise.policy.limits import ruled, to_arrays
+from poolwise.space import Arm, ArmSpace
+from poolwise.store.base import OutcomeColumns, Store
+
+NOTHING: Mapping[str, np.ndarray] = {}
+
+
+class Choice(NamedTuple):
+    """What may happen in one decision, per drawn arm."""
+
+    probabilities: np.ndarray
+    """Of what is drawn."""
+    answers: tuple[Arm, ...]
+    """What is answered when each arm is drawn: itself, or in a shadow the baseline."""
+    propensities: list[float]
+    """Probability of each answer."""
+    reasons: list[str]
+    gate: tuple[bool, bool] | None
+    logged: Mapping[str, np.ndarray]
+
+
+class Guarding:
+    """Holds the suite, if any, and the policy inside eligibility."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, space: ArmSpace, policy: Policy, settings: Settings) -> None:
+        if settings.safety is not None:
+            check_arms(settings.safety, space)
+        self._store, self._catalogue, self._space, self._settings = store, catalogue, space, settings
+        self.policy = protected(policy, settings.safety)
+        self.suite: Suite | None = None
+
+    @property
+    def trusted(self) -> tuple[int, ...]:
+        """Arms that may stand in where the baseline is not available."""
+        return self.suite.orders.base.fallbacks if self.suite else ()
+
+    def choice(self, names: tuple[str, str], at: Key, view: View) -> Choice:
+        """What the policy makes of a view under the limits in force in a cell."""
+        arms, suite = self._catalogue.arms, self.suite
+        if suite is None:
+            chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
+            return Choice(chances, arms, chances.tolist(), reasons(view, chances), None, NOTHING)
+        gate = suite.gate(*at)
+        limits = suite.limits(names, at, gate, view.context)
+        ruling = ruled(self.policy, view, limits)
+        propensities, answers = ruling.probabilities.tolist(), arms
+        if limits.shadow:
+            propensities, answers = [1.0] * len(arms), (arms[view.baseline],) * len(arms)
+        why = limited_reasons(view, limits, ruling, arms)
+        return Choice(ruling.probabilities, answers, propensities, why, gate, to_arrays(limits))
+
+    def stale(self, project: int, context: int, gate: tuple[bool, bool] | None) -> bool:
+        """Whether what a choice was allowed is no longer what it would be."""
+        return self.suite is not None and self.suite.gate(project, context) != gate
+
+    def fades(self, new: OutcomeColumns) -> dict[int, Fade]:
+        """Learn new outcomes; what is to be forgotten. Of decisions made elsewhere, everything is read again."""
+        wanted = self._settings.safety or self._settings.exploration or self._store.records("control")
+        if self.suite is None and not wanted:
+            return {}
+        if self.suite is not None and self.suite.knows(new.decision.tolist()):
+            return learn(self.suite, new)
+        self.suite, fades = self._folded()
+        return fades
+
+    def follow_orders(self) -> bool:
+        """Let orders take effect that other processes have logged; whether there were any."""
+        records = self._store.records("control")
+        if self.suite is None and not records:
+            return False
+        self.suite = self.suite or self._folded()[0]
+        before = self.suite.orders
+        self.suite.orders = orders.folded(before._replace(standing={}), records)
+        return self.suite.orders != before
+
+    def refold(self) -> None:
+        """Take everything from the log again, after a write that failed half-way."""
+        self.suite, _ = self._folded()
+
+    def checked(self, order: str, arm: str | None, project: str | None, context: str | None) -> dict[str, Any]:
+        """An order as it is to be logged. Raises ConfigError."""
+        self.follow_orders()
+        suite = self.suite or self._folded()[0]
+        record = {"order": order, "arm": arm, "project": project, "context": context, "time": time.time()}
+        return orders.checked(suite.orders, self._space, record)
+
+    def _folded(self) -> tuple[Suite, dict[int, Fade]]:
+        settings = self._settings
+        safety, exploration = settings.safety or NO_SAFETY, settings.exploration or NO_EXPLORATION
+        suite = Suite(self._catalogue, self._space, safety, exploration)
+        suite.orders = orders.folded(suite.orders, self._store.records("control"))
+        count(suite, self._store.decisions(), self._store.names("reason"))
+        return suite, learn(suite, self._store.outcomes())

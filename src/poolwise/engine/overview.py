@@ -1,0 +1,174 @@
+"""How far learning has come in every context, what is limited there, and why: what `poolwise status` shows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine import orders
+from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.guarding import Guarding
+from poolwise.engine.live import Live
+from poolwise.engine.suite import EXPLORED, FAVOURITE, Suite
+from poolwise.errors import ConfigError
+from poolwise.policy import conservative, guard
+from poolwise.policy.base import View
+from poolwise.policy.control import promotes
+from poolwise.policy.ledger import Guarantee, lacking
+from poolwise.policy.limits import ruled
+from poolwise.policy.phase import confidence, phase
+from poolwise.policy.uses import Uses
+from poolwise.store.base import Store
+
+
+def overview(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, store: Store) -> dict[str, Any]:
+    """`contexts` (phase, confidence, favourite, mass that explores), `quarantined`, `budgets`, `coverage`, `orders`,
+    `shadow`: a list of rows each, empty where nothing is in force."""
+    suite = guarding.suite
+    places = list(_places(catalogue, uses))
+    body: dict[str, Any] = {"contexts": [_context(live, catalogue, uses, guarding, *place) for place in places]}
+    if suite is None:
+        return body
+    body["quarantined"] = [row for place in places for row in _quarantined(suite, catalogue, *place)]
+    body["budgets"] = list(_budgets(suite, catalogue))
+    body["coverage"] = list(_coverage(suite, catalogue, uses, store))
+    body["orders"] = orders.sentences(suite.orders)
+    body["shadow"] = list(_shadow(live, catalogue, uses, guarding, suite))
+    return body
+
+
+def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: str | None) -> None:
+    """Raises ConfigError unless the lower 95 % bound of the gain estimated in the scope is above zero."""
+    rows = [row for row in shadow if project in (None, row["project"]) and context in (None, row["context"])]
+    gain, error = _together(rows)
+    if not rows or not promotes(gain, error):
+        made = sum(row["decisions"] for row in rows)
+        raise ConfigError(
+            f"not promoted: after {made} decisions in the shadow the gain is {gain:.3f}, standard error {error:.3f}, "
+            "and its lower 95 % bound is not above 0: let it learn more"
+        )
+
+
+def view_of_cell(live: Live, catalogue: Catalogue, uses: Uses, project: int, context: int, allowed: np.ndarray) -> View:
+    """What a policy sees of one cell."""
+    now = live.look(project, context)
+    return View(
+        mean=now.mean,
+        scale=now.scale,
+        noise=now.noise,
+        allowed=allowed,
+        count=now.count,
+        family=catalogue.family,
+        baseline=catalogue.baseline,
+        wider_mean=now.wider_mean,
+        wider_scale=now.wider_scale,
+        context=uses.context(project, context),
+    )
+
+
+def _places(catalogue: Catalogue, uses: Uses) -> Iterator[tuple[str, str, int, int]]:
+    """Every (project, context) in which something was decided."""
+    for p, project in enumerate(catalogue.names("project")):
+        for c, context in enumerate(catalogue.names("context")):
+            if uses.decisions(p, c):
+                yield project, context, p, c
+
+
+def _context(
+    live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, project: str, context: str, p: int, c: int
+) -> dict[str, Any]:
+    view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
+    found = guarding.choice((project, context), (p, c), view)
+    favourite = int(np.argmax(view.mean))
+    return {
+        "project": project,
+        "context": context,
+        "decisions": uses.decisions(p, c),
+        "importance": view.context.importance,
+        "phase": phase(view),
+        "confidence": float(confidence(view)[0]),
+        "favourite": catalogue.ids[favourite],
+        "exploring": float(1.0 - found.probabilities[favourite]),
+    }
+
+
+def _quarantined(
+    suite: Suite, catalogue: Catalogue, project: str, context: str, p: int, c: int
+) -> Iterator[dict[str, Any]]:
+    code = suite.codes(p, c)
+    for arm in np.flatnonzero(code).tolist():
+        yield {
+            "project": project,
+            "context": context,
+            "arm": catalogue.known[arm],
+            "state": guard.REASONS[code[arm]],
+            "outcomes_left": suite.until(p, c, arm),
+        }
+
+
+def _budgets(suite: Suite, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    """What is left: of the guarantee in jobs of the baseline, of exploration in decisions."""
+    rules, most = suite.safety.conservative, suite.exploration
+    projects, contexts = catalogue.names("project"), catalogue.names("context")
+    if rules is not None:
+        for p, ledger in suite.ledgers.items():
+            slack = conservative.slack(rules, conservative.Ledger(*map(np.float64, ledger)))
+            yield {"budget": "conservative", "of": projects[p], "left": float(slack), "unit": "jobs of the baseline"}
+    spent = [(most.overall_budget, "everything", suite.explored, suite.total)]
+    for (p, c), place in suite.places.items():
+        spent.append((most.context_budget, f"{contexts[c]} of {projects[p]}", place.explored, place.made))
+    for share, name, explored, made in spent:
+        if share is not None:
+            left = most.grant + share * made - explored
+            yield {"budget": "exploration", "of": name, "left": left, "unit": "decisions"}
+
+
+def _coverage(suite: Suite, catalogue: Catalogue, uses: Uses, store: Store) -> Iterator[dict[str, Any]]:
+    """Important contexts that lack informative trials in the last window, and why."""
+    rules = suite.exploration.coverage
+    if rules is None:
+        return
+    made, contexts = store.decisions(), catalogue.names("context")
+    answered = np.isin(made.id, store.outcomes().decision)
+    teaches = np.array([name.startswith((EXPLORED, FAVOURITE)) for name in store.names("reason")], dtype=bool)
+    for p, project in enumerate(catalogue.names("project")):
+        own = made.project == p
+        taught = answered[own] & teaches[made.reason[own]]
+        importance = np.array([uses.context(p, c).importance for c in range(len(contexts))])
+        for lack in lacking(rules, made.context[own], taught, importance):
+            yield _lack(rules, project, contexts[lack.context], lack.trials, lack.reason)
+
+
+def _lack(rules: Guarantee, project: str, context: str, trials: int, reason: str) -> dict[str, Any]:
+    return {"project": project, "context": context, "trials": trials, "guaranteed": rules.trials, "why": reason}
+
+
+def _shadow(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, suite: Suite) -> Iterator[dict[str, Any]]:
+    """Gain over the baseline that is believed of what would have been answered; errors taken as fully shared."""
+    for project, context, p, c in _places(catalogue, uses):
+        place = suite.places.get((p, c))
+        if place is None or not place.shadowed:
+            continue
+        view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
+        limits = suite.limits((project, context), (p, c), suite.gate(p, c), view.context)
+        chances = ruled(guarding.policy, view, limits).probabilities
+        away = chances * (np.arange(len(chances)) != view.baseline)
+        gain = float(away @ (view.mean - view.mean[view.baseline]))
+        error = float(away @ np.hypot(view.scale, view.scale[view.baseline]))
+        yield {
+            "project": project,
+            "context": context,
+            "decisions": place.shadowed,
+            "gain": gain,
+            "error": error,
+            "promotes": promotes(gain, error),
+        }
+
+
+def _together(rows: list[dict[str, Any]]) -> tuple[float, float]:
+    """Mean gain per decision and its standard error, errors of different contexts taken as fully shared."""
+    weight = np.array([row["decisions"] for row in rows], dtype=float)
+    if not len(rows):
+        return 0.0, float("inf")
+    gain, error = (np.average([row[name] for row in rows], weights=weight) for name in ("gain", "error"))
+    return float(gain), float(error)

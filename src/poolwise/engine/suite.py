@@ -1,0 +1,228 @@
+"""The state of safety and exploration: a fold over decisions and outcomes, asked before each choice.
+
+Decisions and outcomes may come in any order relative to each other, outcomes in that of the store: opening a store
+again gives the same state. Times of quarantine and change are outcomes of the project, so nothing rests on a clock.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.engine import orders as standing
+from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.protection import Exploration, Safety, controls
+from poolwise.policy import conservative, guard, watch
+from poolwise.policy.base import Context
+from poolwise.policy.ledger import drive
+from poolwise.policy.limits import Limits
+from poolwise.space import ArmSpace
+from poolwise.store.base import DecisionColumns, OutcomeColumns
+
+Key = tuple[int, int]
+"""(project, context)."""
+EXPLORED, FAVOURITE, SETTLED, HOME = "explored", "favourite", "settled favourite", "baseline"
+"""First word of a decision's reason: what the chosen arm was at the time."""
+_TEACHING = (EXPLORED, FAVOURITE)
+
+
+class Fade(NamedTuple):
+    """Evidence to be set aside in one cell: of every known arm the share `keep`, (known arms,)."""
+
+    project: int
+    context: int
+    keep: np.ndarray
+
+
+class Place:
+    """What is counted per (project, context)."""
+
+    __slots__ = ("changed", "explored", "favourite", "found", "made", "shadowed", "trials")
+
+    def __init__(self, first: int, trials: int) -> None:
+        self.made = self.explored = self.shadowed = 0
+        self.favourite: int | None = None
+        self.found = first
+        """Project's decisions when another arm was first believed to be best."""
+        self.changed: int | None = None
+        """Project's outcomes when a change was found."""
+        self.trials: deque[int] = deque(maxlen=trials)
+        """Project's decisions at the last informative trials."""
+
+
+class Suite:
+    """Guards one engine. Arms are indices of all known arms, but for `Limits`, which speak of the offered ones."""
+
+    def __init__(self, catalogue: Catalogue, space: ArmSpace, safety: Safety, exploration: Exploration) -> None:
+        self.safety, self.exploration = safety, exploration
+        self._catalogue, self._space = catalogue, space
+        self.orders = standing.Orders(controls(safety, space), safety.shadow)
+        self._home = int(catalogue.columns[catalogue.baseline])
+        self._tracks: dict[tuple[int, int, int], watch.Track] = {}
+        self._held: dict[int, dict[tuple[int, int], guard.State]] = {}
+        self.clock: dict[int, int] = {}
+        """Outcomes of each project."""
+        self.made: dict[int, int] = {}
+        """Decisions of each project."""
+        self.ledgers: dict[int, conservative.Ledger] = {}
+        self.places: dict[Key, Place] = {}
+        self.explored, self.total = 0, 0
+        self._teaching: dict[int, int] = {}
+        self._open: set[int] = set()
+
+    def knows(self, ids: Iterable[int]) -> bool:
+        """Whether these are decisions that were counted and have had no outcome."""
+        return self._open.issuperset(ids)
+
+    def decided(self, id: int, project: int, context: int, arm: int, reason: str) -> None:
+        """Count one decision. `reason` is as `Cell` words it."""
+        self._open.add(id)
+        made = self.made[project] = self.made.get(project, 0) + 1
+        place = self._place(project, context)
+        place.made += 1
+        self.total += 1
+        if reason.startswith(EXPLORED):
+            place.explored += 1
+            self.explored += 1
+        elif reason.startswith((FAVOURITE, SETTLED)):
+            if place.favourite not in (None, arm):
+                place.found = made
+            place.favourite = arm
+        place.shadowed += reason.startswith("shadow")
+        if reason.startswith(_TEACHING):
+            self._teaching[id] = made
+        if self.safety.conservative is not None:
+            ledger = self.ledgers.get(project) or conservative.Ledger(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            self.ledgers[project] = conservative.decided(ledger, arm != self._home)
+
+    def observed(self, id: int, project: int, context: int, arm: int, utility: float) -> Fade | None:
+        """Learn one outcome; what has changed or was quarantined is to be forgotten."""
+        self._open.discard(id)
+        time = self.clock[project] = self.clock.get(project, 0) + 1
+        if id in self._teaching:
+            self._place(project, context).trials.append(self._teaching.pop(id))
+        if self.safety.conservative is not None:
+            speed = np.float64(math.exp(min(utility, 50.0)))
+            ledger = self.ledgers[project]
+            self.ledgers[project] = conservative.observed(self.safety.conservative, ledger, arm != self._home, speed)
+        drift = self.exploration.drift or watch.Settings()
+        key = (project, context, arm)
+        before = self._tracks.get(key, watch.Track())
+        self._tracks[key], changed = watch.follow(drift, before, utility)
+        caught = self._caught(project, context, arm, utility, watch.noise(drift, before), time)
+        changed = changed and self.exploration.drift is not None
+        if not (caught or changed):
+            return None
+        keep = np.full(len(self._catalogue.known), drift.keep if changed else 1.0)
+        keep[arm] = 0.0
+        if changed:
+            self._place(project, context).changed = time
+        return Fade(project, context, keep)
+
+    def gate(self, project: int, context: int) -> tuple[bool, bool]:
+        """Whether the next decision may leave the baseline, and whether it may explore."""
+        rules, leave = self.safety.conservative, True
+        if rules is not None:
+            ledger = self.ledgers.get(project) or conservative.Ledger(*np.zeros(6))
+            leave = bool(conservative.may_leave(rules, conservative.Ledger(*map(np.float64, ledger))))
+        place = self.places.get((project, context))
+        here = (place.explored, place.made) if place else (0, 0)
+        most = self.exploration
+        free = _within(most.context_budget, most.grant, *here) and _within(
+            most.overall_budget, most.grant, self.explored, self.total
+        )
+        return leave, free
+
+    def limits(self, names: tuple[str, str], cell: Key, gate: tuple[bool, bool], uses: Context) -> Limits:
+        """What is in force for the next decision in a cell, given by names and by indices."""
+        project, context = cell
+        orders, shadow = standing.in_force(self.orders, self._space, *names)
+        safety = self.safety
+        return Limits(
+            code=self.codes(project, context)[self._catalogue.columns],
+            dose=safety.quarantine.dose if safety.quarantine else 1.0,
+            leave=gate[0],
+            explore=self._drive(project, context) if gate[1] else 0.0,
+            cover=self._cover(project, context, uses),
+            delta=1.0 if safety.delta is None else safety.delta,
+            margin=safety.margin,
+            controls=orders,
+            shadow=shadow,
+        )
+
+    def codes(self, project: int, context: int) -> np.ndarray:
+        """(known arms,) int: index into `guard.REASONS`."""
+        known = len(self._catalogue.known)
+        held, rules = self._held.get(project), self.safety.quarantine
+        if not held or rules is None:
+            return np.zeros(known, dtype=np.int64)
+        state = guard.start(max(context, *(c for c, _ in held)) + 1, known, np)
+        for (c, a), one in held.items():
+            for array, value in zip(state, one, strict=True):
+                array[c, a] = value[0, 0]
+        return guard.reasons(rules, state, self.clock[project], self._home)[context].astype(np.int64)
+
+    def until(self, project: int, context: int, arm: int) -> int:
+        """Outcomes of the project until an arm's own quarantine ends."""
+        state = self._held.get(project, {}).get((context, arm))
+        return 0 if state is None else max(0, math.ceil(state.until[0, 0]) - self.clock[project])
+
+    def _caught(self, project: int, context: int, arm: int, utility: float, noise: float, time: int) -> bool:
+        """Whether this outcome sends the arm into quarantine. Arms that nothing is held against are not stored."""
+        rules = self.safety.quarantine
+        if rules is None or arm == self._home:
+            return False
+        held = self._held.setdefault(project, {})
+        state = held.get((context, arm))
+        if state is None:
+            if (rules.margin - utility) / noise <= rules.slack:
+                return False
+            state = guard.start(1, 1, np)
+        after = guard.observe(rules, state, 0, 0, np.float64(utility), noise, float(time), -1)
+        held[context, arm] = after
+        return bool(after.until[0, 0] > state.until[0, 0])
+
+    def _drive(self, project: int, context: int) -> float:
+        """Factor on exploring; see `policy.ledger.drive`."""
+        memory, place = self.exploration.memory, self.places.get((project, context))
+        if memory is None or place is None:
+            return 1.0
+        changed = math.inf if place.changed is None else self.clock[project] - place.changed
+        return drive(self.made[project] - place.found, changed, memory, self.exploration.quiet)
+
+    def _cover(self, project: int, context: int, uses: Context) -> float:
+        """Share of the mass that half a window still needs to see half of the guaranteed trials."""
+        rules = self.exploration.coverage
+        if rules is None or uses.importance < rules.share:
+            return 0.0
+        place, half = self.places.get((project, context)), rules.window / 2
+        recent = sum(self.made[project] - at < half for at in place.trials) if place else 0
+        lacking = math.ceil(rules.trials / 2) - recent
+        return min(0.5, lacking / max(uses.share * half, 1.0)) if lacking > 0 else 0.0
+
+    def _place(self, project: int, context: int) -> Place:
+        key = (project, context)
+        if key not in self.places:
+            rules = self.exploration.coverage
+            self.places[key] = Place(self.made.get(project, 0), rules.trials if rules else 0)
+        return self.places[key]
+
+
+def _within(share: float | None, grant: float, explored: int, made: int) -> bool:
+    return share is None or explored + 1 <= grant + share * (made + 1)
+
+
+def count(suite: Suite, made: DecisionColumns, reasons: Sequence[str]) -> None:
+    """Count decisions read from a store, whose reasons have these names."""
+    columns = (made.id, made.project, made.context, made.arm, made.reason)
+    for id, project, context, arm, reason in zip(*(column.tolist() for column in columns), strict=True):
+        suite.decided(id, project, context, arm, reasons[reason])
+
+
+def learn(suite: Suite, outcomes: OutcomeColumns) -> dict[int, Fade]:
+    """Learn outcomes in their order; what is to be forgotten, by the decision whose outcome told."""
+    columns = (outcomes.decision, outcomes.project, outcomes.context, outcomes.arm, outcomes.utility)
+    found = {row[0]: suite.observed(*row) for row in zip(*(column.tolist() for column in columns), strict=True)}
+    return {id: fade for id, fade in found.items() if fade is not None}

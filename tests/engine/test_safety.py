@@ -1,0 +1,231 @@
+"""Safety and exploration as an engine's caller sees them: what is chosen, why, and that the log holds all of it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from poolwise import errors, policy
+from poolwise.engine import Engine, Exploration, Safety, Settings
+from poolwise.policy.conservative import Settings as Conservative
+from poolwise.policy.ledger import Guarantee
+from poolwise.space import ArmSpace, Family
+
+ARMS = ["default", "fast", "slow", "odd"]
+SPACE = ArmSpace([Family(name) for name in ARMS], "default")
+GAIN = {"default": 0.0, "fast": 0.7, "slow": -0.1, "odd": 0.1}
+FULL = Settings(
+    safety=Safety(conservative=Conservative(), fallbacks=("slow",)),
+    exploration=Exploration(context_budget=0.5, overall_budget=0.4, coverage=Guarantee(0.1, 4, 40), memory=50.0),
+)
+OPEN = Settings(safety=Safety(delta=None), exploration=Exploration())
+
+
+def live(engine, rounds, gain=GAIN, seed=0, contexts=("a", "b"), project="p", noise=0.1):
+    """Decide and observe in turn; the decisions."""
+    draws, made = np.random.default_rng(seed), []
+    for i in range(rounds):
+        decision = engine.decide(project, contexts[i % len(contexts)])
+        engine.observe(decision.id, utility=gain[decision.arm] + float(draws.normal(0, noise)))
+        made.append(decision)
+    return made
+
+
+def thompson(settings=OPEN, seed=1, spec="thompson", url="memory://"):
+    return Engine.open(url, SPACE, seed=seed, policy=policy.parse(spec), settings=settings)
+
+
+@pytest.mark.parametrize("url", ["memory://", "sqlite"])
+def test_every_limited_decision_is_made_again_bit_for_bit(url, tmp_path):
+    url = url if url == "memory://" else f"sqlite:///{tmp_path / 'events.db'}"
+    engine = thompson(FULL, url=url)
+    made = live(engine, 40)
+    engine.control("ban", "odd")
+    engine.control("shadow", context="b")
+    made += live(engine, 10)
+    many = engine.decide_many("p", ["a", "b"] * 20)
+    assert all(engine.explain(id, replay=True)["replay"]["same"] for id in [d.id for d in made] + many.id.tolist())
+
+
+@pytest.mark.parametrize("settings", [OPEN, FULL], ids=["guarded", "everything"])
+def test_opening_again_gives_the_same_limits_and_beliefs(tmp_path, settings):
+    url = f"sqlite:///{tmp_path / 'events.db'}"
+    engine = thompson(settings, url=url)
+    live(engine, 60)
+    live(engine, 60, gain={**GAIN, "fast": -0.9, "odd": -0.9}, seed=2)
+    engine.control("pin", "slow", context="a")
+    before, beliefs = engine.overview(), engine.beliefs()
+    engine.close()
+    again = thompson(settings, url=url)
+    after = again.overview()
+    for part in ("quarantined", "budgets", "coverage", "orders"):
+        assert after[part] == before[part]
+    np.testing.assert_allclose(again.beliefs()["mean"], beliefs["mean"], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(again.beliefs()["sd"], beliefs["sd"], rtol=1e-9, atol=1e-9)
+
+
+def test_many_are_limited_as_they_would_be_one_by_one():
+    one, many = thompson(FULL), thompson(FULL)
+    columns = many.decide_many("p", ["a", "b"] * 15)
+    single = [one.decide("p", context) for context in ["a", "b"] * 15]
+    assert [d.arm for d in single] == [many.store.names("arm")[a] for a in columns.arm]
+    np.testing.assert_array_equal([d.probability for d in single], columns.probability)
+
+
+def test_the_conservative_budget_sends_decisions_home():
+    """Nothing was earned yet: after (1 - alpha) of the baseline's jobs, one in ten may be a total loss."""
+    engine = thompson(Settings(safety=Safety(delta=None, quarantine=None, conservative=Conservative(noise=0.0))))
+    made = [engine.decide("p", "a") for _ in range(40)]
+    away = np.array([decision.arm != "default" for decision in made])
+    assert np.all(away.cumsum() <= 0.1 * np.arange(1, 41) + 1e-9)
+    assert away.sum() >= 2
+    assert made[0].reason == "baseline only; conservative budget"
+
+
+def test_a_spent_budget_leaves_the_favourite():
+    engine = thompson(Settings(exploration=Exploration(context_budget=0.1, grant=0.0, drift=None)), spec="uniform")
+    made = live(engine, 200, contexts=("a",))
+    explored = [decision.reason.startswith("explored") for decision in made]
+    assert 15 <= sum(explored) <= 20
+    assert any(decision.reason.endswith("exploration budget") for decision in made)
+
+
+def test_eligibility_lets_through_what_is_sound_and_pays_for_the_rest():
+    engine = thompson(Settings(safety=Safety(delta=0.1, spend=0.1, quarantine=None)), spec="uniform")
+    made = live(engine, 400, gain={**GAIN, "slow": -1.0, "odd": -1.0}, contexts=("a",))
+    harmful = np.mean([decision.arm in ("slow", "odd") for decision in made])
+    # Expected share 0.1 * 2 / 4 of 400: at most 0.05 + 4 standard errors of 0.011.
+    assert harmful <= 0.1
+    assert "eligibility" in made[0].reason
+
+
+def test_the_least_bad_fallback_answers_where_the_baseline_cannot():
+    engine = thompson(Settings(safety=Safety(fallbacks=("slow", "odd"))))
+    decision = engine.decide("p", "a", available=["slow", "odd", "fast"])
+    assert (decision.arm, decision.reason) == ("slow", "only one available; fallback")
+    assert engine.decide("p", "a", available=["odd", "fast"]).arm == "odd"
+    with pytest.raises(errors.SpaceError, match="fallbacks"):
+        engine.decide("p", "a", available=["fast"])
+
+
+@pytest.mark.parametrize(
+    ("order", "arm", "allowed"),
+    [
+        ("pin", "odd", {"odd"}),
+        ("stop", None, {"default"}),
+        ("freeze", None, {"fast"}),
+        ("ban", "fast", set(ARMS) - {"fast"}),
+    ],
+)
+def test_orders_hold_where_they_were_given_and_until_they_are_lifted(order, arm, allowed):
+    engine = thompson(spec="floored(thompson)")
+    live(engine, 60)
+    free = set(ARMS)
+    engine.control(order, arm, context="a")
+    made = [(engine.decide("p", "a").arm, engine.decide("p", "b").arm) for _ in range(300)]
+    assert {here for here, _ in made} <= allowed
+    assert len({there for _, there in made} & free) > 1
+    lifted = {"pin": "unpin", "stop": "resume", "freeze": "unfreeze", "ban": "unban"}[order]
+    engine.control(lifted, arm if order == "ban" else None, context="a")
+    assert engine.overview()["orders"] == []
+
+
+@pytest.mark.parametrize(
+    ("orders", "message"),
+    [
+        ([("pin", "fsat")], "unknown arm"),
+        ([("pin", None)], "needs an? arm|needs arm"),
+        ([("stop", "fast")], "takes no arm"),
+        ([("halt", None)], "unknown order"),
+        ([("ban", "default")], "cannot be banned"),
+        ([("ban", "fast"), ("pin", "fast")], "unban it"),
+        ([("pin", "fast"), ("ban", "fast")], "unpin it"),
+        ([("resume", None)], "would change nothing"),
+        ([("promote", None)], "would change nothing|not promoted"),
+    ],
+)
+def test_orders_that_make_no_sense_are_refused_and_not_logged(orders, message):
+    engine = thompson()
+    *before, last = orders
+    for one in before:
+        engine.control(*one)
+    with pytest.raises(errors.InputError, match=message):
+        engine.control(*last)
+    assert len(engine.store.records("control")) == len(before)
+
+
+def test_orders_reach_other_processes(tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    first, second = (Engine.open(url, SPACE, seed=1) for _ in range(2))
+    second.decide("p", "a")
+    first.control("stop")
+    second.refresh()
+    assert second.decide("p", "a").reason == "baseline only; stopped"
+
+
+def test_a_shadow_answers_the_baseline_and_is_promoted_only_for_a_gain():
+    engine = thompson(Settings(safety=Safety(delta=None, shadow=True)))
+    made = live(engine, 30)
+    assert {decision.arm for decision in made} == {"default"}
+    assert {decision.probability for decision in made} == {1.0}
+    assert any("shadow: fast" in decision.reason for decision in made)
+    with pytest.raises(errors.ConfigError, match="not promoted"):
+        engine.control("promote")
+    other = Engine.open("memory://", SPACE, seed=1, policy=policy.parse("thompson"))
+    live(other, 100)
+    other.control("shadow")
+    live(other, 10, seed=3)
+    assert all(row["promotes"] for row in other.overview()["shadow"])
+    other.control("promote")
+    assert {decision.arm for decision in live(other, 5, seed=4)} == {"fast"}
+
+
+def test_a_catastrophic_arm_is_away_after_five_of_its_trials_and_back_in_two_windows():
+    """Median over 15 seeds, an arm at half the baseline's speed from decision 60 on, recovered at once after."""
+    trials, away = [], []
+    for seed in range(15):
+        engine = thompson(seed=seed)
+        live(engine, 60, seed=seed, contexts=("a",))
+        bad, made = {**GAIN, "fast": math.log(0.5)}, []
+        while not engine.overview()["quarantined"]:
+            made += live(engine, 1, gain=bad, seed=1000 * seed + len(made), contexts=("a",), noise=0.2)
+        trials.append(sum(decision.arm == "fast" for decision in made))
+        away.append(engine.overview()["quarantined"][0]["outcomes_left"])
+    assert np.median(trials) <= 5
+    assert max(away) <= 2 * OPEN.safety.quarantine.window
+
+
+@pytest.mark.parametrize(
+    ("safety", "message"),
+    [
+        (Safety(ban=("fast", "slow", "odd")), "only choice"),
+        (Safety(ban=("default",)), "cannot be banned"),
+        (Safety(pin="fast", ban=("fast",)), "both pinned and banned"),
+        (Safety(pin="fast", stop=True), "stop means the baseline"),
+        (Safety(fallbacks=("slwo",)), "did you mean 'slow'"),
+        (Safety(fallbacks=("slow",), ban=("slow",)), "both banned and a fallback"),
+        (Safety(delta=0.0), "delta"),
+        (Safety(spend=1.0), "spend"),
+        (Safety(margin=math.nan), "margin"),
+        (Safety(conservative=Conservative(alpha=1.0)), "alpha"),
+    ],
+)
+def test_bad_safety_is_refused_before_the_first_decision(safety, message):
+    with pytest.raises(errors.ConfigError, match=message) as caught:
+        Engine.open("memory://", SPACE, settings=Settings(safety=safety))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("exploration", "message"),
+    [
+        (Exploration(context_budget=0.0), "context_budget"),
+        (Exploration(overall_budget=1.0), "overall_budget"),
+        (Exploration(grant=-1.0), "grant"),
+        (Exploration(coverage=Guarantee(share=0.0)), "share"),
+        (Exploration(memory=math.nan), "memory"),
+    ],
+)
+def test_bad_exploration_is_refused(exploration, message):
+    with pytest.raises(errors.ConfigError, match=message):
+        Engine.open("memory://", SPACE, settings=Settings(exploration=exploration))
