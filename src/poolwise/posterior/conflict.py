@@ -1,0 +1,71 @@
+"""Domain priors that the outcomes contradict: detected by how well they predict, and discounted.
+
+An expert's Beta(a_f, b_f) for the success of family f is one part of a mixture, the usual Beta(a_0, b_0) the other:
+
+    p_f ~ trust Beta(a_f, b_f) + (1 - trust) Beta(a_0, b_0),    trust ~ Uniform(0, 1), one for all families
+
+With B_f = P(outcomes of f | Beta(a_f, b_f)) / P(outcomes of f | Beta(a_0, b_0)), both beta-binomial, the expert is
+right about f with probability
+
+    w_f = E[trust B_f / (trust B_f + 1 - trust)],    p(trust | outcomes) proportional to prod_f (trust B_f + 1 - trust)
+
+and the prior that counts is w_f (a_f, b_f) + (1 - w_f) (a_0, b_0). So an expert who was wrong about some families is
+believed less about all of them. Source: Schmidli et al., robust mixture priors (2014); Evans and Moshonov (2006).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import betaln, expit
+
+_TRUST = (np.arange(20.0) + 0.5)[:, None] / 20.0
+"""Midpoints on which the integral over trust is taken."""
+CONFLICT = 0.25
+"""Weight below which a prior is reported as contradicted; before any outcome it is 1/2."""
+
+
+class Stated(NamedTuple):
+    """What was said before any outcome."""
+
+    prior: np.ndarray
+    """(arms, 2) pseudo-counts of success and failure of every arm's family."""
+    usual: np.ndarray
+    """(2,) the same where nothing is said."""
+    family: np.ndarray
+    """(arms,) index of the family."""
+
+
+class Discounted(NamedTuple):
+    """What is left of it."""
+
+    prior: np.ndarray
+    """(arms, 2) pseudo-counts that count."""
+    weight: np.ndarray
+    """(arms,) probability that what was said of the arm's family is right."""
+
+    @property
+    def contradicted(self) -> np.ndarray:
+        """(arms,) bool."""
+        return self.weight < CONFLICT
+
+
+def discounted(stated: Stated, outcomes: np.ndarray, successes: np.ndarray) -> Discounted:
+    """outcomes, successes: (arms,) counts. Families of which nothing special was said keep the usual prior."""
+    said = (stated.prior != stated.usual).any(axis=1)
+    families = int(stated.family.max()) + 1
+    won = np.bincount(stated.family, successes, families)[stated.family]
+    lost = np.bincount(stated.family, outcomes - successes, families)[stated.family]
+    expert, usual = (_log_probability(prior, won, lost) for prior in (stated.prior.T, stated.usual))
+    first = np.unique(stated.family, return_index=True)[1]
+    odds = expert - usual + np.log(_TRUST / (1 - _TRUST))
+    # Of each family once, however many arms it has.
+    likelihood = (np.logaddexp(0.0, odds) + np.log1p(-_TRUST))[:, first[said[first]]].sum(axis=1)
+    chance = np.exp(likelihood - likelihood.max())
+    weight = chance @ expit(odds) / chance.sum()
+    weight = np.where(said, weight, 1.0)
+    return Discounted(weight[:, None] * stated.prior + (1 - weight[:, None]) * stated.usual, weight)
+
+
+def _log_probability(prior: np.ndarray, won: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    a, b = prior
+    return np.asarray(betaln(a + won, b + lost) - betaln(a, b))
