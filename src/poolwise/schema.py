@@ -10,6 +10,8 @@ import numpy as np
 
 Status = Literal["ok", "failed", "timeout"]
 STATUSES: tuple[Status, ...] = ("ok", "failed", "timeout")
+CHANCES = "p:"
+"""In a table of decisions, column `p:ARM` is the probability with which the logging policy would choose that arm."""
 
 
 class Decision(NamedTuple):

@@ -12,6 +12,7 @@ from poolwise.ope.frame import from_frame
 from poolwise.ope.intervals import METHODS, Interval, interval
 from poolwise.ope.logged import Log, from_obp, log, to_obp, weights
 from poolwise.ope.outcome import cross_fitted
+from poolwise.ope.target import target
 
 __all__ = [
     "ESTIMATORS",
@@ -38,6 +39,7 @@ __all__ = [
     "sndr",
     "snips",
     "switch_dr",
+    "target",
     "to_obp",
     "weights",
 ]

@@ -68,8 +68,9 @@ def veto(numbers: Diagnosis) -> str | None:
         )
     if numbers.mismatch > MISMATCH:
         return (
-            f"the choices logged are {numbers.mismatch:.1f} standard errors from what the propensities say;"
-            " look for overrides downstream or propensities of another policy"
+            f"the choices logged are {numbers.mismatch:.1f} standard errors from what the propensities say"
+            f" (mean weight {numbers.mean_weight:.3g}); look for arms out of its reach, overrides downstream,"
+            " or propensities of another policy"
         )
     return None
 

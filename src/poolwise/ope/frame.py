@@ -13,14 +13,21 @@ COLUMNS = ("project", "context", "arm", "probability", "utility")
 
 
 def from_frame(
-    frame: pd.DataFrame, evaluation: Any = "uniform", *, model: bool = True, folds: int = 3, seed: int = 0
+    frame: pd.DataFrame,
+    evaluation: Any = "uniform",
+    *,
+    model: bool = True,
+    folds: int = 3,
+    seed: int = 0,
+    behaviour: pd.DataFrame | None = None,
 ) -> tuple[Log, tuple[str, ...]]:
     """The log and the names of its arms.
 
     `frame`: columns project, context, arm, probability (of the arm that was chosen) and utility; optionally `executed`,
     the arm that really ran. `evaluation`: `uniform` over the arms of the log; the name of an arm, chosen always; or a
-    table with a column per arm and a row per decision. `model`: predict utilities by the hierarchical belief,
-    cross-fitted. Raises DataError with row and column.
+    table with a column per arm and a row per decision (`ope.target` makes one from a policy). `behaviour`: such a table
+    of the logging policy, where it is known. `model`: predict utilities by the hierarchical belief, cross-fitted.
+    Raises DataError with row and column.
     """
     for column in COLUMNS:
         if column not in frame:
@@ -30,7 +37,8 @@ def from_frame(
             raise DataError(
                 f"row {row}, column {column}: is null ({holes} of {len(frame)} rows); fill it or leave the decision out"
             )
-    names = sorted({*frame["arm"], *(evaluation.columns if isinstance(evaluation, pd.DataFrame) else ())}, key=str)
+    tables = [table for table in (evaluation, behaviour) if isinstance(table, pd.DataFrame)]
+    names = sorted({*frame["arm"], *(name for table in tables for name in table.columns)}, key=str)
     arm = pd.Index(names).get_indexer(frame["arm"])
     project, context = (pd.factorize(frame[key])[0] for key in ("project", "context"))
     made = log(
@@ -38,6 +46,7 @@ def from_frame(
         arm,
         frame["probability"].to_numpy(),
         wanted(evaluation, names, len(frame)),
+        behaviour=None if behaviour is None else wanted(behaviour, names, len(frame)),
         executed=pd.Index(names).get_indexer(frame["executed"]) if "executed" in frame else None,
     )
     if model:

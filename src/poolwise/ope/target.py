@@ -1,5 +1,6 @@
 """The policy to evaluate, from how it is named: probabilities for every logged decision."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,12 @@ import pandas as pd
 
 from poolwise import policy as policies
 from poolwise.errors import ConfigError, DataError, InputError
-from poolwise.policy.parse import RULES
 from poolwise.replay.learner import Learner
 from poolwise.replay.settings import Settings
 from poolwise.schema import family_of
+
+NEED_BASELINE = {"safe", "gated", "paid", "budgeted"}
+"""Layers that treat the baseline apart."""
 
 
 def target(frame: pd.DataFrame, wanted: Any, baseline: str | None = None) -> pd.DataFrame:
@@ -50,8 +53,10 @@ def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: s
     found = [arm for arm in arms if zero[arm]]
     if len(found) == 1:
         return arms.index(found[0])
-    if spec not in RULES:
-        raise DataError(f"the policy {spec} may treat the baseline apart, and {len(found)} arms of the log could be it")
+    if NEED_BASELINE & set(re.findall(r"\w+", spec)):
+        raise DataError(
+            f"the policy {spec} treats the baseline apart: name it ({len(found)} arms could be it)"
+        )
     return None
 
 

@@ -16,7 +16,7 @@ from poolwise.replay.orders import orders
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
 from poolwise.replay.summary import Interval, summary
-from poolwise.schema import STATUSES
+from poolwise.schema import CHANCES, STATUSES
 from poolwise.table import Table, utility
 
 
@@ -47,7 +47,8 @@ def replay(
 
     The log's columns: seed, step, decision (number in the log), row and unit (in the table), project, context, family,
     arm, probability, explored, status, utility (what was learned), earned (mean over the table's repetitions, to which
-    regret refers) and best (of the best fixed arm of the project and context). Raises DataError and ConfigError.
+    regret refers), best (of the best fixed arm of the project and context), and `p:ARM`, the probability of every arm.
+    Raises DataError and ConfigError.
 
     >>> rows = [(u, "p", "c", "f", arm, cost) for u in range(40) for arm, cost in (("old", 2.0), ("new", 1.0))]
     >>> import pandas as pd; from poolwise.table import from_rows
@@ -79,6 +80,7 @@ def frame(table: Table, run: Run, seed: int) -> pd.DataFrame:
     unit, arm = run.unit, run.arm
     gain = utility(table)
     name = {key: np.array(getattr(table, key), dtype=object) for key in ("projects", "contexts", "families", "arms")}
+    columns = {f"{CHANCES}{arm}": chances for arm, chances in zip(table.arms, run.chances.T, strict=True)}
     return pd.DataFrame(
         {
             "seed": seed,
@@ -89,11 +91,12 @@ def frame(table: Table, run: Run, seed: int) -> pd.DataFrame:
             "context": name["contexts"][table.context[unit]],
             "family": name["families"][table.family[arm]],
             "arm": name["arms"][arm],
-            "probability": run.probability,
+            "probability": run.chances[np.arange(len(arm)), arm],
             "explored": run.explored,
             "status": np.array(STATUSES, dtype=object)[table.status[unit, arm]],
             "utility": run.observed,
             "earned": gain[unit, arm],
             "best": gain[unit, references(table)[PER_CELL][unit]],
+            **columns,
         }
     )

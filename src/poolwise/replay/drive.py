@@ -18,8 +18,8 @@ class Run(NamedTuple):
     unit: np.ndarray
     """Row of the table."""
     arm: np.ndarray
-    probability: np.ndarray
-    """With which the policy chose the arm."""
+    chances: np.ndarray
+    """(decisions, arms) the policy's probabilities."""
     explored: np.ndarray
     """bool: another arm than the one believed to be best."""
     observed: np.ndarray
@@ -37,13 +37,14 @@ def drive(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: 
     lottery, seen = rng.random(len(order)), measured(table, rng, repeats=settings.repeats)
     project, context = (by_appearance(codes, order) for codes in (table.project, table.context))
     learner = Learner(table.family, table.baseline, settings)
-    made = Run(order, *(np.empty(len(order), kind) for kind in (int, float, bool, float)))
+    size = len(order)
+    made = Run(order, np.empty(size, int), np.empty((size, len(table.arms))), np.empty(size, bool), np.empty(size))
     waiting: deque[tuple[int, int, int, float]] = deque()
     for step, unit in enumerate(order.tolist()):
         view = learner.view(project[unit], context[unit], present[unit])
         chances = policy.probabilities(policy.params, view)
         arm = drawn(chances, lottery[step])
-        made.arm[step], made.probability[step] = arm, chances[arm]
+        made.arm[step], made.chances[step] = arm, chances
         made.explored[step] = arm != np.where(view.allowed, view.mean, -np.inf).argmax()
         made.observed[step] = value = seen(unit, arm)
         waiting.append((project[unit], context[unit], arm, value))

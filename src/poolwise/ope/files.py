@@ -1,0 +1,91 @@
+"""Logs from files: a Parquet table of decisions, or Open Bandit Pipeline's dictionary as an .npz of plain arrays."""
+
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+
+from poolwise.errors import DataError
+from poolwise.ope.logged import at_position
+from poolwise.schema import CHANCES
+
+LABELS = 64
+"""Rows of `context` are kinds of jobs where at most so many differ; otherwise they are one kind."""
+
+
+def read_log(path: Path) -> pd.DataFrame:
+    """A row per decision. Raises DataError where the file cannot be read, or a decision stands there twice."""
+    frame = read_table(path)
+    if "decision" in frame and frame["decision"].duplicated().any():
+        again = frame["decision"].duplicated().to_numpy()
+        row = int(again.argmax())
+        raise DataError(
+            f"{path}, row {row}, column decision: {frame['decision'].iloc[row]} stands there twice"
+            f" ({int(again.sum())} such rows); keep one row per decision"
+        )
+    return frame
+
+
+def behaviour(frame: pd.DataFrame) -> pd.DataFrame | None:
+    """The logging policy's probabilities, a column per arm, from the columns `p:ARM` of a log; None without any."""
+    named = {column: column.removeprefix(CHANCES) for column in map(str, frame.columns) if column.startswith(CHANCES)}
+    return frame[list(named)].rename(columns=named) if named else None
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Parquet or CSV."""
+    if path.suffix not in (".parquet", ".csv"):
+        raise DataError(f"{path}: {path.suffix or 'no suffix'} is not known here; give a .parquet or a .csv file")
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    try:
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+    if frame.empty:
+        raise DataError(f"{path}: no rows, so there is nothing to evaluate")
+    return frame
+
+
+def read_obp(path: Path) -> dict[str, Any]:
+    """The `bandit_feedback` dictionary that `np.savez(path, **feedback)` wrote; entries that are None left out."""
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            feedback = {name: found[name] for name in found.files}
+    except (ValueError, OSError, BadZipFile) as error:
+        raise DataError(
+            f"{path} cannot be read: {error}; save plain arrays with np.savez, leaving out entries that are None"
+        ) from error
+    for key in ("action", "reward", "pscore"):
+        if key not in feedback:
+            raise DataError(f"{path}: no array {key!r}; give action, reward and pscore, one value per decision")
+    return feedback
+
+
+def frame_of(feedback: dict[str, Any]) -> pd.DataFrame:
+    """The dictionary as a table of decisions, so that a policy can be followed on it; arms are numbers."""
+    rows = len(feedback["action"])
+    context = np.asarray(feedback.get("context", np.zeros(rows))).reshape(rows, -1)
+    kinds = np.unique(context, axis=0, return_inverse=True)[1].ravel()
+    place = np.zeros(rows, int) if "position" not in feedback else np.asarray(feedback["position"]).ravel()
+    return pd.DataFrame(
+        {
+            "project": place,
+            "context": kinds if kinds.max() < LABELS else 0,
+            "arm": feedback["action"],
+            "family": feedback["action"],
+            "probability": feedback["pscore"],
+            "utility": feedback["reward"],
+        }
+    )
+
+
+def chances_of(feedback: dict[str, Any], name: str) -> pd.DataFrame | None:
+    """A column per arm: `action_dist` (the policy to evaluate) or `pi_b` (the one that logged), where it is there."""
+    if name not in feedback:
+        return None
+    return pd.DataFrame(at_position(feedback[name], feedback.get("position")))
