@@ -151,6 +151,27 @@ def test_explain_and_replay(finished):
     assert json.loads(finished("explain", 5, "--json")[1])["decision"]["id"] == 5
 
 
+def test_orders_are_given_listed_and_lifted(finished):
+    assert finished("control")[1] == "no orders in force\n"
+    assert finished("control", "ban", "odd", "--project", "late")[1].count("ban odd(level=") == 2
+    assert json.loads(finished("control", "stop", "--json")[1])["in_force"][-1] == "stop: everywhere"
+    made = json.loads(finished("decide", "--project", "late", "--context", "big", "--json")[1])
+    assert (made["arm"], made["reason"]) == ("default", "baseline only; ban, stopped")
+    assert finished("control", "resume")[0] == 0
+    assert "stop" not in finished("status")[1]
+
+
+def test_status_tells_how_far_learning_has_come(finished):
+    rows = json.loads(finished("status", "--json")[1])["contexts"]
+    assert {(row["project"], row["context"]) for row in rows} == {
+        (p, c) for p in Toy().projects for c in Toy().contexts
+    }
+    assert {row["phase"] for row in rows} <= {"early", "learning", "mature"}
+    out = finished("status")[1]
+    assert "confidence" in out
+    assert "late" in out
+
+
 def test_a_replay_that_differs_exits_1(finished, monkeypatch):
     monkeypatch.setattr("poolwise.engine.explain.uniform", lambda *_: 1 - 1e-16)
     assert finished("explain", 5, "--replay", "--json")[0] == 1
@@ -211,6 +232,12 @@ WRONG = {
     ("status", "--store", "sqlite:///poolwise.toml"): "poolwise.toml",
     ("status", "--config", "none.toml"): "no configuration file",
     ("refit", "--config", "none.toml"): "no configuration file",
+    ("control", "halt"): "unknown order 'halt'",
+    ("control", "pin"): "'pin' needs an arm",
+    ("control", "ban", "fsat"): "unknown arm or family 'fsat'",
+    ("control", "ban", "default"): "cannot be banned",
+    ("control", "resume"): "would change nothing",
+    ("control", "pin", "fast", "--project", "p"): "no project 'p'",
     ("export",): "Missing argument",
     ("export", "poolwise.toml"): "is a file",
     ("frobnicate",): "No such command",

@@ -6,9 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolwise.config import Config, EngineTable, load, parse
-from poolwise.engine import Settings
+from poolwise.config import (
+    Config,
+    ConservativeTable,
+    CoverageTable,
+    DriftTable,
+    EngineTable,
+    ExplorationTable,
+    QuarantineTable,
+    SafetyTable,
+    load,
+    parse,
+)
+from poolwise.engine import Exploration, Safety, Settings
 from poolwise.errors import ConfigError
+from poolwise.policy import conservative, guard, ledger, watch
 
 WRONG = {
     "[run]\npolcy = 'x'": "unknown key 'polcy' in [run] of F: did you mean 'policy'?",
@@ -25,6 +37,10 @@ WRONG = {
     "[engine.domain_priors]\na = [1]": "give two counts above 0",
     "[engine.domain_priors]\na = [1, -2]": "give two counts above 0",
     "[policy.params]\nx = nan": "input should be a finite number",
+    "[safety]\ndleta = 0.1": "unknown key 'dleta' in [safety] of F: did you mean 'delta'?",
+    "[safety.quarantine]\nwindw = 9": "unknown key 'windw' in [safety.quarantine] of F: did you mean 'window'?",
+    "[safety]\ndelta = nan": "delta = nan in [safety] of F is wrong: input should be a finite number",
+    "[exploration.coverage]\ntrials = 0.5": "trials = 0.5 in [exploration.coverage] of F is wrong",
     "[run": "F is not valid TOML",
 }
 
@@ -68,7 +84,22 @@ def test_arms_from_a_file():
 
 
 def test_every_setting_of_the_engine_can_be_configured():
-    assert set(EngineTable.model_fields) == set(Settings._fields)
+    assert {*EngineTable.model_fields, "safety", "exploration"} == set(Settings._fields)
+
+
+TABLES = {
+    SafetyTable: Safety,
+    ExplorationTable: Exploration,
+    QuarantineTable: guard.Settings,
+    ConservativeTable: conservative.Settings,
+    CoverageTable: ledger.Guarantee,
+    DriftTable: watch.Settings,
+}
+
+
+@pytest.mark.parametrize(("table", "settings"), TABLES.items())
+def test_every_setting_of_safety_and_exploration_can_be_configured(table, settings):
+    assert set(table.model_fields) - {"off", "estimated"} == set(settings._fields)
 
 
 def test_settings_arrive_as_the_engine_wants_them():

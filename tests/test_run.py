@@ -154,3 +154,51 @@ def test_outside_of_a_run_the_arms_are_those_of_the_store(config):
     engine = open_engine(config)
     assert len(engine.space.arms) == 5
     engine.close()
+
+
+UNSAFE = {
+    "[safety]\ndelta = 0.0": "delta",
+    "[safety]\nspend = 1.0": "spend",
+    "[safety]\nban = ['fast', 'slow', 'odd']": "only choice",
+    "[safety]\nban = ['default']": "cannot be banned",
+    "[safety]\nban = ['fsat']": "did you mean 'fast'",
+    "[safety]\npin = 'odd'": "family of 2 arms",
+    "[safety]\npin = 'fast'\nban = ['fast']": "both pinned and banned",
+    "[safety]\npin = 'fast'\nstop = true": "stop means the baseline",
+    "[safety]\nfallbacks = ['quick']": "unknown arm or family 'quick'",
+    "[safety]\nfallbacks = ['slow']\nban = ['slow']": "both banned and a fallback",
+    "[safety]\noff = ['quarantine']\n[safety.quarantine]\nwindow = 9.0": "switches 'quarantine' off and sets it",
+    "[safety.quarantine]\nwindow = 0.0": "window",
+    "[safety.conservative]\nalpha = 1.0": "alpha",
+    "[safety.conservative]\nbaseline = 1.0\nestimated = true": "keep one of the two",
+    "[exploration]\ncontext_budget = 0.0": "context_budget",
+    "[exploration]\noverall_budget = 1.0": "overall_budget",
+    "[exploration.coverage]\nshare = 1.5": "share",
+    "[exploration.drift]\nkeep = 1.0": "keep",
+    "[safety]\n[policy]\nspec = 'safe(thompson)'": "sets 'delta' twice",
+    "[policy]\nspec = 'curious(thompson)'\nparams = { scarcity = -1.0 }": "scarcity",
+    "[engine.domain_priors]\nfsat = [1, 1]": "did you mean 'fast'",
+}
+
+
+@pytest.mark.parametrize(("text", "message"), UNSAFE.items())
+def test_bad_safety_is_refused_before_the_first_job(tmp_path, text, message):
+    base = CONFIG.format(store=f"sqlite:///{tmp_path}/run.db").partition("[engine]")[0]
+    with pytest.raises(ConfigError, match=message) as caught:
+        plan(parse(base + text))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_interrupted_run_under_all_layers_goes_on_under_the_same_limits(tmp_path):
+    text = "[safety]\nfallbacks = ['slow']\n[safety.conservative]\n[exploration]\noverall_budget = 0.5\nmemory = 50.0\n"
+    made = plan(parse(CONFIG.format(store=f"sqlite:///{tmp_path}/run.db") + text))
+    first = open_engines(made)
+    list(islice(run(made, first), 25))
+    before = first["early"].overview()
+    first["early"].close()
+    engine = open_engines(made)["early"]
+    assert engine.overview()["budgets"] == before["budgets"]
+    steps = list(run(made, {"early": engine, "late": engine}))
+    assert steps[-1].done == 60
+    assert all(engine.explain(step.decision.id, replay=True)["replay"]["same"] for step in steps)
+    assert any("conservative budget" in step.decision.reason for step in steps)

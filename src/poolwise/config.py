@@ -5,6 +5,8 @@
 [space]      baseline, and [space.families.NAME.parameters.NAME] with type = "choice" | "integer" | "real"
 [policy]     spec, and [policy.params] with its constants
 [engine]     what `engine.Settings` holds, and [engine.domain_priors] family = [successes, failures]
+[safety]     what `engine.Safety` holds; [safety.quarantine], [safety.conservative]; off = ["eligibility"] ..
+[exploration] what `engine.Exploration` holds; [exploration.coverage], [exploration.drift]; off = ["drift"]
 """
 
 import difflib
@@ -12,7 +14,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -83,6 +85,83 @@ class EngineTable(_Table):
         return {name: _tuples(value) for name, value in body.items()} | ({"domain_priors": priors} if priors else {})
 
 
+class QuarantineTable(_Table):
+    """The fields of `policy.guard.Settings`, as in all tables below: what is left out keeps its default."""
+
+    margin: float | None = None
+    slack: float | None = None
+    limit: float | None = None
+    threshold: float | None = None
+    window: float | None = None
+    growth: float | None = None
+    longest: float | None = None
+    probation: float | None = None
+    dose: float | None = None
+    places: float | None = None
+
+
+class ConservativeTable(_Table):
+    """`policy.conservative.Settings`."""
+
+    alpha: float | None = None
+    delta: float | None = None
+    worst: float | None = None
+    cap: float | None = None
+    noise: float | None = None
+    baseline: float | None = None
+    estimated: bool = False
+    """The baseline's performance is not known but estimated from its outcomes."""
+
+
+class CoverageTable(_Table):
+    """`policy.ledger.Guarantee`."""
+
+    share: float | None = None
+    trials: int | None = None
+    window: int | None = None
+
+
+class DriftTable(_Table):
+    """`policy.watch.Settings`."""
+
+    threshold: float | None = None
+    slack: float | None = None
+    limit: float | None = None
+    noise: float | None = None
+    trust: float | None = None
+    keep: float | None = None
+
+
+class SafetyTable(_Table):
+    """`engine.Safety`; layers named in `off` do not act."""
+
+    off: list[Literal["eligibility", "quarantine"]] = Field(default_factory=list)
+    delta: float | None = None
+    margin: float | None = None
+    spend: float | None = None
+    fallbacks: list[str] | None = None
+    ban: list[str] | None = None
+    pin: str | None = None
+    freeze: bool | None = None
+    stop: bool | None = None
+    shadow: bool | None = None
+    quarantine: QuarantineTable | None = None
+    conservative: ConservativeTable | None = None
+
+
+class ExplorationTable(_Table):
+    """`engine.Exploration`; layers named in `off` do not act."""
+
+    off: list[Literal["drift"]] = Field(default_factory=list)
+    context_budget: float | None = None
+    overall_budget: float | None = None
+    grant: float | None = None
+    memory: float | None = None
+    quiet: float | None = None
+    coverage: CoverageTable | None = None
+    drift: DriftTable | None = None
+
+
 class Config(_Table):
     """A whole configuration file."""
 
@@ -91,6 +170,8 @@ class Config(_Table):
     space: Space | None = None
     policy: PolicyTable = PolicyTable()
     engine: EngineTable = EngineTable()
+    safety: SafetyTable | None = None
+    exploration: ExplorationTable | None = None
 
 
 def load(path: str | Path) -> Config:
@@ -162,10 +243,16 @@ def _fields(tables: list[str]) -> list[str]:
         "space": Space,
         "policy": PolicyTable,
         "engine": EngineTable,
+        "safety": SafetyTable,
+        "safety.quarantine": QuarantineTable,
+        "safety.conservative": ConservativeTable,
+        "exploration": ExplorationTable,
+        "exploration.coverage": CoverageTable,
+        "exploration.drift": DriftTable,
     }
     if not tables:
         return list(Config.model_fields)
-    model = FamilyTable if tables[:2] == ["space", "families"] else models.get(tables[0])
+    model = FamilyTable if tables[:2] == ["space", "families"] else models.get(".".join(tables), models.get(tables[0]))
     return list(model.model_fields) if model else []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from poolwise.cli import events, look, runs
+from poolwise.cli import control, events, look, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
 
 INTERRUPTED = 130
@@ -25,6 +25,7 @@ for command in (
     events.decide,
     events.observe,
     events.refit,
+    control.control,
     look.status,
     look.beliefs,
     look.explain,

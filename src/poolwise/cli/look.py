@@ -10,17 +10,20 @@ from poolwise.errors import InputError
 
 
 def status(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Counts of events, and what serves now.
+    """Counts of events, how far learning has come in every context, and what is limited there and why.
 
     Example: `poolwise status --json`
     """
+    from poolwise.cli import show
+
     with engine(config, store) as opened:
-        body = opened.status()
+        body, places = opened.status(), opened.overview()
     if as_json:
-        print_json(body)
+        print_json({**body, **places})
         return
     for name, value in body.items():
         typer.echo(f"{name:>16}  {value}")
+    show.print_overview(places)
 
 
 def beliefs(

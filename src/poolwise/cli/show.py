@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group, RenderableType
@@ -44,6 +45,23 @@ def print_summary(tables: Mapping[str, pd.DataFrame]) -> None:
         if len(tables[name]):
             console.print()
             print_table(tables[name], title)
+
+
+def print_overview(places: Mapping[str, Any]) -> None:
+    """Contexts with their phase, and whatever limits them."""
+    titles = {
+        "contexts": "Contexts: how far learning has come, and how much of the decisions explores",
+        "quarantined": "Kept away after harm, or back on probation",
+        "budgets": "Budgets: what is left",
+        "coverage": "Important contexts that lack informative trials",
+        "shadow": "In the shadow: gain believed, in log units",
+    }
+    for name, title in titles.items():
+        if places.get(name):
+            console.print()
+            print_table(pd.DataFrame(places[name]), title)
+    for order in places.get("orders", ()):
+        console.print(f"order in force: {order}")
 
 
 def progress(done: int, total: int, table: pd.DataFrame, favourites: pd.DataFrame) -> RenderableType:

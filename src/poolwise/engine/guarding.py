@@ -12,6 +12,7 @@ from poolwise.engine.cell import limited_reasons, reasons
 from poolwise.engine.protection import NO_EXPLORATION, NO_SAFETY, check_arms, protected
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade, Key, Suite, count, learn
+from poolwise.errors import ConfigError
 from poolwise.policy.base import Policy, View
 from poolwise.policy.limits import ruled, to_arrays
 from poolwise.space import Arm, ArmSpace
@@ -93,7 +94,12 @@ class Guarding:
         self.suite, _ = self._folded()
 
     def checked(self, order: str, arm: str | None, project: str | None, context: str | None) -> dict[str, Any]:
-        """An order as it is to be logged. Raises ConfigError."""
+        """An order as it is to be logged. Raises ConfigError, also for a project or context that was never heard of:
+        it would be a typing error more often than foresight."""
+        for kind, name in (("project", project), ("context", context)):
+            known = self._catalogue.names(kind)
+            if name is not None and name not in known:
+                raise ConfigError(f"no {kind} {name!r} in this store: it has {', '.join(known) or 'none'}")
         self.follow_orders()
         suite = self.suite or self._folded()[0]
         record = {"order": order, "arm": arm, "project": project, "context": context, "time": time.time()}

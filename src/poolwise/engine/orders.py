@@ -44,7 +44,7 @@ def checked(orders: Orders, space: ArmSpace, record: dict[str, Any]) -> dict[str
     if action not in ACTIONS:
         raise ConfigError(f"unknown order {action!r}: there are {', '.join(ACTIONS)}")
     if (action in _WITH_ARM) != (arm is not None):
-        raise ConfigError(f"{action!r} {'needs' if action in _WITH_ARM else 'takes no'} arm, got {arm!r}")
+        raise ConfigError(f"{action!r} {'needs an' if action in _WITH_ARM else 'takes no'} arm, got {arm!r}")
     arms = [] if arm is None else space.matching([arm])
     if action == "pin" and len(arms) > 1:
         raise ConfigError(f"{arm!r} is a family of {len(arms)} arms: pin one, for instance {arms[0]!r}")

@@ -115,7 +115,7 @@ class Joint:
         self._restart(stats)
 
     def fade(self, project: int, context: int, keep: np.ndarray) -> None:
-        """Let a share of one cell's evidence count, (arms,) in [0, 1]: what was seen before a change holds no longer."""
+        """Let a share of a cell's evidence count, (arms,) in [0, 1]: what was seen before a change holds no longer."""
         stats = self.statistics()
         for part in stats:
             part[project, context] *= keep

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from poolwise import policy as policies
 from poolwise.config import Config, nearest
 from poolwise.engine import Engine, Settings
+from poolwise.engine.protection import check_arms, protected
 from poolwise.errors import ConfigError
 from poolwise.policy import Policy
+from poolwise.run.safety import exploration_of, safety_of
 from poolwise.space import ArmSpace
 from poolwise.store import Store, open_store
 from poolwise.workloads import WORKLOADS, Workload, open_workload
@@ -35,6 +37,7 @@ def plan(config: Config) -> Plan:
     Raises ConfigError, SpaceError, and WorkloadError where the system cannot be started.
     """
     policy, settings = policy_of(config), settings_of(config)
+    protected(policy, settings.safety)
     if settings.horizon is None:  # A run knows how long it lasts.
         settings = settings._replace(horizon=float(config.run.decisions))
     options = _options(config)
@@ -59,11 +62,15 @@ def policy_of(config: Config) -> Policy:
 
 
 def settings_of(config: Config) -> Settings:
-    return Settings(**config.engine.given()).checked()
+    """The settings of a configuration. Raises ConfigError for values that cannot be meant."""
+    settings = Settings(**config.engine.given(), safety=safety_of(config), exploration=exploration_of(config))
+    return settings.checked()
 
 
 def check_families(settings: Settings, space: ArmSpace) -> None:
-    """Raises ConfigError for domain priors of a family that the space does not have."""
+    """Raises ConfigError for domain priors or rules of safety that name what the space does not have."""
+    if settings.safety is not None:
+        check_arms(settings.safety, space)
     known = [family.name for family in space.families]
     for family, _, _ in settings.domain_priors:
         if family not in known:
