@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from poolwise import errors, policy
-from poolwise.engine import Engine, Exploration, Safety, Settings
+from poolwise.engine import Engine, Exploration, Safety, Settings, words
+from poolwise.policy import limits
 from poolwise.policy.conservative import Settings as Conservative
+from poolwise.policy.control import Controls
 from poolwise.policy.ledger import Guarantee
 from poolwise.space import ArmSpace, Family
 
@@ -229,3 +231,28 @@ def test_bad_safety_is_refused_before_the_first_decision(safety, message):
 def test_bad_exploration_is_refused(exploration, message):
     with pytest.raises(errors.ConfigError, match=message):
         Engine.open("memory://", SPACE, settings=Settings(exploration=exploration))
+
+
+def test_an_explanation_tells_why_how_sure_what_was_borrowed_what_explored_and_what_acted():
+    safety = Safety(delta=0.1, conservative=Conservative(noise=0.0))
+    settings = Settings(safety=safety, exploration=Exploration(coverage=Guarantee(0.1, 4, 20)))
+    engine = thompson(settings, spec="covered(curious(thompson))")
+    live(engine, 60)
+    live(engine, 10, project="q")
+    body = engine.explain(live(engine, 1, project="q")[0].id)
+    assert [layer["name"] for layer in body["layers"]][:4] == ["thompson", "curious", "covered", "paid"]
+    assert all(layer.get("mass", 0.0) >= 0 for layer in body["layers"])
+    assert 0 < body["borrowed"]["own"]["share"] <= 1
+    text = " ".join(body["sentences"])
+    for part in ("was chosen with probability", "90 % interval", "is borrowed: elsewhere in the project", "too likely"):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", sorted(words._ACTED))
+def test_every_layer_outside_the_policy_has_a_sentence(name):
+    engine = thompson()
+    logged = engine.store.view(engine.decide("p", "a").view)
+    force = limits.unlimited(4)._replace(code=np.array([0, 1, 2, 3]), controls=Controls(pin=1, ban=(2,)))
+    (found,) = words.acted(force, limits.Ruling(np.ones(4) / 4, 0, False, (name,), np.ones(4, dtype=bool)), logged)
+    assert found["sentence"][0].isupper() or found["sentence"].startswith("fast")
+    assert found["sentence"].endswith(".")

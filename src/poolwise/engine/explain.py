@@ -6,13 +6,20 @@ from typing import Any
 import numpy as np
 
 from poolwise import policy as policies
+from poolwise.engine import words
 from poolwise.engine.cell import cumulative
 from poolwise.engine.randomness import uniform
 from poolwise.errors import InputError
 from poolwise.policy.base import Context, View
+from poolwise.policy.best import best_probability
 from poolwise.policy.limits import PREFIX, from_arrays, ruled
+from poolwise.policy.phase import phase
+from poolwise.policy.share import moved
 from poolwise.schema import Decision, LoggedView
 from poolwise.store.base import Store
+
+CUSTOM = "custom"
+"""Spec of a policy that was not built from the rules and wrappers there are."""
 
 
 def explain(store: Store, id: int, *, replay: bool) -> dict[str, Any]:
@@ -22,14 +29,19 @@ def explain(store: Store, id: int, *, replay: bool) -> dict[str, Any]:
         raise InputError(f"decision {id} was made with log_views off: its beliefs were not kept")
     logged = store.view(decision.view)
     k = logged.arms.index(decision.arm)
-    body = {
+    view = view_of(logged)
+    body: dict[str, Any] = {
         "decision": decision._asdict(),
         "outcome": outcome._asdict() if (outcome := store.outcome(id)) else None,
         "policy": store.policy(logged.policy)[0],
         "belief": _belief(logged, k),
+        "best": float(best_probability(view.mean, view.scale, view.allowed)[k]),
+        "phase": phase(view),
+        "borrowed": _borrowed(logged, k),
         "alternatives": _alternatives(logged, k),
-        "sentences": _sentences(decision, logged, k),
+        "layers": _layers(store, logged, view),
     }
+    body["sentences"] = words.sentences(decision, logged, body)
     if replay:
         body["replay"] = recompute(store, decision, logged)
     return body
@@ -76,17 +88,51 @@ def _alternatives(logged: LoggedView, k: int, limit: int = 5) -> list[dict[str, 
     return [{"arm": logged.arms[a], **_belief(logged, a)} for a in best]
 
 
-def _sentences(decision: Decision, logged: LoggedView, k: int) -> list[str]:
-    belief, wider = _belief(logged, k), logged.arrays["wider_mean"][:, k]
-    low, high = (math.exp(belief["mean"] + side * 1.645 * belief["sd"]) for side in (-1, 1))
-    own = int(belief["own_outcomes"])
-    return [
-        f"{decision.arm} was chosen with probability {decision.probability:.3f}: {decision.reason}.",
-        f"It was believed to run at {belief['speed_up']:.2f} times the baseline's speed here "
-        f"(90 % interval {low:.2f} to {high:.2f}).",
-        f"That rests on {own} outcome{'' if own == 1 else 's'} of its own in this context of this project; "
-        f"elsewhere in the project it stands at {math.exp(wider[0]):.2f}, in this context of other projects at "
-        f"{math.exp(wider[1]):.2f}.",
-        f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were open; "
-        f"{logged.outcomes} outcomes were known in all.",
+def _borrowed(logged: LoggedView, k: int) -> dict[str, dict[str, float]]:
+    """Where the belief in arm k comes from. Precisions add up, so that of its own n outcomes, n / noise^2, has the
+    share scale^2 n / noise^2; what it shares with project and context stands beside it, and its family's other arms."""
+    arrays = logged.arrays
+    count, mean, scale = arrays["count"], arrays["mean"], arrays["scale"]
+    own = min(1.0, float(count[k] * (scale[k] / arrays["noise"][k]) ** 2))
+    family = arrays["family"] == arrays["family"][k]
+    family[k] = False
+    shared = [
+        {"mean": float(m), "sd": float(s), "speed_up": math.exp(m)}
+        for m, s in zip(arrays["wider_mean"][:, k], arrays["wider_scale"][:, k], strict=True)
     ]
+    average = float(mean[family].mean()) if family.any() else 0.0
+    return {
+        "own": {"share": own, "outcomes": round(float(count[k]), 1)},
+        "project": shared[0],
+        "context": shared[1],
+        "family": {
+            "arms": int(family.sum()),
+            "outcomes": round(float(count[family].sum()), 1),
+            "mean": average,
+            "speed_up": math.exp(average),
+        },
+    }
+
+
+def _layers(store: Store, logged: LoggedView, view: View) -> list[dict[str, Any]]:
+    """What each layer did, the policy's rule first: the probability it moved, which for curiosity, coverage and the
+    floor is what they explore; then what acted outside the policy. Nothing of a policy that has no spec."""
+    spec, params = store.policy(logged.policy)
+    if spec == CUSTOM:
+        return []
+    limits, policy = from_arrays(logged.arrays), policies.parse(spec, params)
+    if limits is None:
+        ruling, seen = None, view
+    else:
+        ruling = ruled(policy, view, limits)
+        seen = view._replace(allowed=ruling.allowed)
+    found = [
+        {"name": layer.name, "mass": layer.mass, "sentence": layer.sentence[0].upper() + layer.sentence[1:]}
+        for layer in policies.explain(policy, seen)
+    ]
+    if limits is None or ruling is None or not ruling.acted:
+        return found
+    alone = np.asarray(policy.probabilities(policy.params, seen))
+    mass = float(moved(alone, ruling.probabilities)[0])
+    together = f"Together, what stands between policy and choice moved {mass:.1%} of the probability."
+    return [*found, *words.acted(limits, ruling, logged), {"name": "limits", "mass": mass, "sentence": together}]

@@ -12,7 +12,7 @@ from poolwise.store.base import Store
 SAFE = math.log(0.95)
 """Utility of a job that ran 5 % slower than with the baseline."""
 FAVOURITE = "favourite"
-"""Reason of a decision that did not explore."""
+"""First or second word in the reason of a decision that did not explore."""
 
 
 def trials(store: Store) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def trials(store: Store) -> pd.DataFrame:
             **{kind: names[kind][getattr(made, kind)] for kind in ("project", "context", "arm")},
             "time": made.time,
             "probability": made.probability,
-            "explored": names["reason"][made.reason] != FAVOURITE,
+            "explored": [FAVOURITE not in reason.split(";")[0] for reason in names["reason"][made.reason]],
         }
     )
     table = decisions.merge(outcomes, on="decision").merge(walls(store), on="decision", how="left")

@@ -1,0 +1,101 @@
+"""An explanation in plain words: why this arm, how sure, what was borrowed from where, what explored, what acted."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from poolwise.policy import guard
+from poolwise.policy.limits import Limits, Ruling
+from poolwise.schema import Decision, LoggedView
+
+
+def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> list[str]:
+    """From the numbers of `explain`."""
+    belief = body["belief"]
+    low, high = (math.exp(belief["mean"] + side * 1.645 * belief["sd"]) for side in (-1, 1))
+    return [
+        f"{decision.arm} was chosen with probability {decision.probability:.3f}: {decision.reason}.",
+        f"It was believed to run at {belief['speed_up']:.2f} times the baseline's speed here "
+        f"(90 % interval {low:.2f} to {high:.2f}); the chance that it is the best arm was {body['best']:.0%}, "
+        f"that it is slower than the baseline {belief['chance_worse_than_baseline']:.0%}.",
+        *_borrowed(body["borrowed"]),
+        *(layer["sentence"] for layer in body["layers"]),
+        f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were available; "
+        f"{logged.outcomes} outcomes were known in all.",
+    ]
+
+
+def _borrowed(found: dict[str, Any]) -> list[str]:
+    own, family = found["own"], found["family"]
+    plural = "" if own["outcomes"] == 1 else "s"
+    text = (
+        f"{own['share']:.0%} of that rests on {own['outcomes']:g} outcome{plural} of its own in this context of this "
+        f"project; the rest is borrowed: elsewhere in the project it stands at {found['project']['speed_up']:.2f} "
+        f"times the baseline's speed, in this context of other projects at {found['context']['speed_up']:.2f}"
+    )
+    if family["arms"]:
+        text += (
+            f", the {family['arms']} other arms of its family at {family['speed_up']:.2f} here "
+            f"({family['outcomes']:g} outcomes)"
+        )
+    return [text + "."]
+
+
+def acted(limits: Limits, ruling: Ruling, logged: LoggedView) -> list[dict[str, str]]:
+    """A sentence for every layer outside the policy that acted."""
+    return [{"name": name, "sentence": _ACTED[name](limits, logged)} for name in ruling.acted]
+
+
+def _quarantine(limits: Limits, logged: LoggedView) -> str:
+    return f"Quarantine kept {_arms(logged, limits.code >= guard.QUARANTINED)} away after recent harm."
+
+
+def _probation(limits: Limits, logged: LoggedView) -> str:
+    held = _arms(logged, limits.code == guard.PROBATION)
+    return (
+        f"{held} came back from quarantine and got {limits.dose:.0%} of the usual probability, the baseline the rest."
+    )
+
+
+def _ban(limits: Limits, logged: LoggedView) -> str:
+    banned = np.zeros(len(logged.arms), dtype=bool)
+    banned[list(limits.controls.ban)] = True
+    return f"An operator has banned {_arms(logged, banned)}."
+
+
+def _eligibility(limits: Limits, logged: LoggedView) -> str:
+    return (
+        f"Eligibility let through freely only what is below {math.exp(limits.margin):.2f} times the baseline's speed "
+        f"with probability at most {limits.delta:.0%}; a small budget paid for the rest."
+    )
+
+
+_ACTED: dict[str, Callable[[Limits, LoggedView], str]] = {
+    "quarantine": _quarantine,
+    "probation": _probation,
+    "ban": _ban,
+    "eligibility": _eligibility,
+    "fallback": lambda limits, logged: (
+        "The baseline was not available and nothing sound was: the first available fallback took its place."
+    ),
+    "coverage": lambda limits, logged: (
+        f"The coverage guarantee reserved {limits.cover:.0%} for what still teaches in this important context."
+    ),
+    "feedback": lambda limits, logged: (
+        f"Exploring was turned down to {limits.explore:.0%}: nothing new was discovered here for a while."
+    ),
+    "exploration budget": lambda limits, logged: "The exploration budget is spent: only the favourite was open.",
+    "conservative budget": lambda limits, logged: (
+        "The conservative budget does not allow to leave the baseline until more was earned."
+    ),
+    "stopped": lambda limits, logged: "An operator has stopped everything but the baseline.",
+    "pinned": lambda limits, logged: f"An operator has pinned {logged.arms[limits.controls.pin or 0]}.",
+    "frozen": lambda limits, logged: "An operator has frozen exploration: favourites only.",
+}
+
+
+def _arms(logged: LoggedView, which: np.ndarray) -> str:
+    names = [logged.arms[k] for k in np.flatnonzero(which)]
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
