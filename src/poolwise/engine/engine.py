@@ -8,7 +8,7 @@ A call that raises leaves store and belief as they were.
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Suite
 from poolwise.errors import InputError
 from poolwise.policy.base import Policy, View
+from poolwise.policy.limits import Limits, to_arrays
 from poolwise.policy.uses import Uses
 from poolwise.schema import Decision, LoggedView, Snapshot
 from poolwise.space import ArmSpace
@@ -263,7 +264,7 @@ class Engine:
         view = self._view(p, c, self._catalogue.allowed(available, self._guarding.trusted))
         found = self._guarding.choice((project, context), (p, c), view)
         sums = cumulative(found.probabilities)
-        key = self._log(project, context, view, found.logged) if self.settings.log_views else 0
+        key = self._log(project, context, view, found.limits) if self.settings.log_views else 0
         made = self._uses.decisions(p, c)
         return Cell(
             p,
@@ -300,10 +301,11 @@ class Engine:
     def _view(self, project: int, context: int, allowed: np.ndarray) -> View:
         return overview.view_of_cell(self._live, self._catalogue, self._uses, project, context, allowed)
 
-    def _log(self, project: str, context: str, view: View, limits: Mapping[str, np.ndarray]) -> int:
+    def _log(self, project: str, context: str, view: View, limits: Limits | None) -> int:
         arrays = {name: np.asarray(value) for name, value in view._asdict().items() if name != "context"}
         arrays["context"] = np.array(view.context, dtype=np.float64)
-        arrays.update(limits)
+        if limits is not None:
+            arrays.update(to_arrays(limits))
         ids = self._catalogue.ids
         logged = LoggedView(0, project, context, self._policy, self._live.snapshot, self._live.outcomes, ids, arrays)
         return self.store.append_view(logged)

@@ -1,7 +1,6 @@
 """Between engine and policy: the suite of safety and exploration, where one is on, kept level with the log."""
 
 import time
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +13,9 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade, Key, Suite, count, learn
 from poolwise.errors import ConfigError
 from poolwise.policy.base import Policy, View
-from poolwise.policy.limits import ruled, to_arrays
+from poolwise.policy.limits import Limits, ruled
 from poolwise.space import Arm, ArmSpace
 from poolwise.store.base import OutcomeColumns, Store
-
-NOTHING: Mapping[str, np.ndarray] = {}
 
 
 class Choice(NamedTuple):
@@ -32,7 +29,7 @@ class Choice(NamedTuple):
     """Probability of each answer."""
     reasons: list[str]
     gate: tuple[bool, bool] | None
-    logged: Mapping[str, np.ndarray]
+    limits: Limits | None
 
 
 class Guarding:
@@ -55,7 +52,7 @@ class Guarding:
         arms, suite = self._catalogue.arms, self.suite
         if suite is None:
             chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
-            return Choice(chances, arms, chances.tolist(), reasons(view, chances), None, NOTHING)
+            return Choice(chances, arms, chances.tolist(), reasons(view, chances), None, None)
         gate = suite.gate(*at)
         limits = suite.limits(names, at, gate, view.context)
         ruling = ruled(self.policy, view, limits)
@@ -63,7 +60,7 @@ class Guarding:
         if limits.shadow:
             propensities, answers = [1.0] * len(arms), (arms[view.baseline],) * len(arms)
         why = limited_reasons(view, limits, ruling, arms)
-        return Choice(ruling.probabilities, answers, propensities, why, gate, to_arrays(limits))
+        return Choice(ruling.probabilities, answers, propensities, why, gate, limits)
 
     def stale(self, project: int, context: int, gate: tuple[bool, bool] | None) -> bool:
         """Whether what a choice was allowed is no longer what it would be."""

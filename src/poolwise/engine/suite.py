@@ -154,20 +154,21 @@ class Suite:
 
     def codes(self, project: int, context: int) -> np.ndarray:
         """(known arms,) int: index into `guard.REASONS`."""
-        known = len(self._catalogue.known)
-        held, rules = self._held.get(project), self.safety.quarantine
-        if not held or rules is None:
+        rules, known, time = self.safety.quarantine, len(self._catalogue.known), self.clock.get(project, 0)
+        held = self._held.get(project, {})
+        active = {key: one for key, one in held.items() if one.until > time or one.left > 0}
+        if not active or rules is None:
             return np.zeros(known, dtype=np.int64)
-        state = guard.start(max(context, *(c for c, _ in held)) + 1, known, np)
-        for (c, a), one in held.items():
+        state = guard.start(max(context, *(c for c, _ in active)) + 1, known, np)
+        for (c, a), one in active.items():
             for array, value in zip(state, one, strict=True):
-                array[c, a] = value[0, 0]
-        return guard.reasons(rules, state, self.clock[project], self._home)[context].astype(np.int64)
+                array[c, a] = value
+        return guard.reasons(rules, state, time, self._home)[context].astype(np.int64)
 
     def until(self, project: int, context: int, arm: int) -> int:
         """Outcomes of the project until an arm's own quarantine ends."""
         state = self._held.get(project, {}).get((context, arm))
-        return 0 if state is None else max(0, math.ceil(state.until[0, 0]) - self.clock[project])
+        return 0 if state is None else max(0, math.ceil(state.until) - self.clock[project])
 
     def _caught(self, project: int, context: int, arm: int, utility: float, noise: float, time: int) -> bool:
         """Whether this outcome sends the arm into quarantine. Arms that nothing is held against are not stored."""
@@ -179,10 +180,13 @@ class Suite:
         if state is None:
             if (rules.margin - utility) / noise <= rules.slack:
                 return False
-            state = guard.start(1, 1, np)
-        after = guard.observe(rules, state, 0, 0, np.float64(utility), noise, float(time), -1)
-        held[context, arm] = after
-        return bool(after.until[0, 0] > state.until[0, 0])
+            state = guard.State(0.0, 0.0, 0.0, 0.0)
+        before = guard.State(*(np.array([[value]]) for value in state))
+        after = guard.observe(rules, before, 0, 0, np.float64(utility), noise, float(time), -1)
+        held[context, arm] = one = guard.State(*(array.item() for array in after))
+        if not (one.harm or one.strikes or one.left):
+            del held[context, arm]
+        return bool(after.until[0, 0] > before.until[0, 0])
 
     def _drive(self, project: int, context: int) -> float:
         """Factor on exploring; see `policy.ledger.drive`."""

@@ -85,10 +85,10 @@ def ruled(policy: Policy, view: View, limits: Limits) -> Ruling:
         dosed = guard.dosed(guard.Settings(dose=limits.dose), chances, limits.code, view.baseline)
         chances = np.maximum(dosed, 0.0)  # Rounding may leave the baseline a hair below 0.
         acted.append("probation")
-    chances, order = ordered(orders, seen._replace(mean=np.where(sound, seen.mean, -np.inf)), chances)
-    return Ruling(
-        chances, favourite, _settled(seen, favourite), (*acted, order) if order else tuple(acted), seen.allowed
-    )
+    if orders.stop or orders.freeze or orders.pin is not None:
+        chances, order = ordered(orders, seen._replace(mean=np.where(sound, seen.mean, -np.inf)), chances)
+        acted += [order] if order else []
+    return Ruling(chances, favourite, _settled(seen, favourite), tuple(acted), seen.allowed)
 
 
 def _narrowed(view: View, limits: Limits, home: bool, held: bool) -> tuple[View, list[str]]:
