@@ -152,7 +152,7 @@ class SafetyTable(_Table):
 class ExplorationTable(_Table):
     """`engine.Exploration`; layers named in `off` do not act."""
 
-    off: list[Literal["drift"]] = Field(default_factory=list)
+    off: list[Literal["drift", "feedback"]] = Field(default_factory=list)
     context_budget: float | None = None
     overall_budget: float | None = None
     grant: float | None = None

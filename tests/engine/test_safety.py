@@ -7,6 +7,7 @@ import pytest
 
 from poolwise import errors, policy
 from poolwise.engine import Engine, Exploration, Safety, Settings, words
+from poolwise.engine.explain import view_of
 from poolwise.policy import limits
 from poolwise.policy.conservative import Settings as Conservative
 from poolwise.policy.control import Controls
@@ -195,6 +196,52 @@ def test_a_catastrophic_arm_is_away_after_five_of_its_trials_and_back_in_two_win
         away.append(engine.overview()["quarantined"][0]["outcomes_left"])
     assert np.median(trials) <= 5
     assert max(away) <= 2 * OPEN.safety.quarantine.window
+
+
+def test_a_change_is_explored_at_once_and_what_is_settled_is_not():
+    """12 seeds: mass off a favourite known with 99 % below 2 %, above 10 % again within 10 decisions of its fall."""
+    for seed in range(12):
+        engine = thompson(seed=seed, spec="covered(curious(thompson))")
+        live(engine, 100, seed=seed, contexts=("a",), noise=0.2)
+        for number in range(20):
+            (row,) = engine.overview()["contexts"]
+            if row["confidence"] > 0.99:
+                break
+            live(engine, 10, seed=1000 + 20 * seed + number, contexts=("a",), noise=0.2)
+        assert row["exploring"] < 0.02
+        fallen, decisions = {**GAIN, row["favourite"]: -0.3}, 0
+        while engine.overview()["contexts"][0]["exploring"] <= 0.1:
+            live(engine, 1, gain=fallen, seed=100 * seed + decisions, contexts=("a",), noise=0.2)
+            decisions += 1
+        assert decisions <= 10
+
+
+def test_an_important_context_gets_its_trials_or_status_says_which_lacks_them():
+    settings = Settings(exploration=Exploration(coverage=Guarantee(0.2, 5, 60), memory=None))
+    engine = thompson(settings, spec="greedy")
+    live(engine, 200)
+    assert engine.overview()["coverage"] == []
+    engine.control("stop", context="b")
+    live(engine, 120, seed=3)
+    (lack,) = engine.overview()["coverage"]
+    assert (lack["context"], lack["trials"]) == ("b", 0)
+    assert "explored" in lack["why"]
+
+
+@pytest.mark.slow
+def test_a_million_limited_decisions_follow_their_logged_probabilities():
+    """Chi-square with 3 degrees of freedom: above 21.1 once in 10,000 runs."""
+    engine = thompson(FULL._replace(safety=Safety()), spec="floored(covered(curious(thompson)))")
+    live(engine, 40)
+    counts, expected = np.zeros(4), np.zeros(4)
+    for _ in range(10):
+        made = engine.decide_many("p", ["a"] * 100_000)
+        counts += np.bincount(made.arm, minlength=4)
+        for key, number in zip(*np.unique(made.view, return_counts=True), strict=True):
+            logged = engine.store.view(int(key))
+            force = limits.from_arrays(logged.arrays)
+            expected += number * limits.ruled(engine.policy, view_of(logged), force).probabilities
+    assert ((counts - expected) ** 2 / expected).sum() < 21.1
 
 
 @pytest.mark.parametrize(

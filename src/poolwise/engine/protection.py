@@ -64,8 +64,8 @@ class Exploration(NamedTuple):
     grant: float = 10.0
     """Explorations that are free, per context and overall, before the shares count."""
     coverage: Guarantee | None = None
-    memory: float | None = None
-    """Feedback: decisions after which exploring without a discovery or a change falls towards `quiet`."""
+    memory: float | None = 50.0
+    """Feedback: decisions in a context after which exploring it falls towards `quiet` without discovery or change."""
     quiet: float = 0.25
     drift: Drift | None = Drift()
 
@@ -83,7 +83,7 @@ class Exploration(NamedTuple):
 
 
 NO_SAFETY = Safety(delta=None, quarantine=None)
-NO_EXPLORATION = Exploration(drift=None)
+NO_EXPLORATION = Exploration(memory=None, drift=None)
 
 
 def protected(policy: Policy, safety: Safety | None) -> Policy:

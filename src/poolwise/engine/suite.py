@@ -39,15 +39,15 @@ class Fade(NamedTuple):
 class Place:
     """What is counted per (project, context)."""
 
-    __slots__ = ("changed", "explored", "favourite", "found", "made", "shadowed", "trials")
+    __slots__ = ("changed", "explored", "favourite", "found", "made", "seen", "shadowed", "trials")
 
-    def __init__(self, first: int, trials: int) -> None:
-        self.made = self.explored = self.shadowed = 0
+    def __init__(self, trials: int) -> None:
+        self.made = self.seen = self.explored = self.shadowed = 0
         self.favourite: int | None = None
-        self.found = first
-        """Project's decisions when another arm was first believed to be best."""
+        self.found = 0
+        """Decisions made here when another arm was last newly believed to be best."""
         self.changed: int | None = None
-        """Project's outcomes when a change was found."""
+        """Outcomes seen here when a change was last found."""
         self.trials: deque[int] = deque(maxlen=trials)
         """Project's decisions at the last informative trials."""
 
@@ -88,7 +88,7 @@ class Suite:
             self.explored += 1
         elif reason.startswith((FAVOURITE, SETTLED)):
             if place.favourite not in (None, arm):
-                place.found = made
+                place.found = place.made
             place.favourite = arm
         place.shadowed += reason.startswith("shadow")
         if reason.startswith(_TEACHING):
@@ -100,9 +100,11 @@ class Suite:
     def observed(self, id: int, project: int, context: int, arm: int, utility: float) -> Fade | None:
         """Learn one outcome; what has changed or was quarantined is to be forgotten."""
         self._open.discard(id)
+        place = self._place(project, context)
+        place.seen += 1
         time = self.clock[project] = self.clock.get(project, 0) + 1
         if id in self._teaching:
-            self._place(project, context).trials.append(self._teaching.pop(id))
+            place.trials.append(self._teaching.pop(id))
         if self.safety.conservative is not None:
             speed = np.float64(math.exp(min(utility, 50.0)))
             ledger = self.ledgers[project]
@@ -118,7 +120,7 @@ class Suite:
         keep = np.full(len(self._catalogue.known), drift.keep if changed else 1.0)
         keep[arm] = 0.0
         if changed:
-            self._place(project, context).changed = time
+            place.changed = place.seen
         return Fade(project, context, keep)
 
     def gate(self, project: int, context: int) -> tuple[bool, bool]:
@@ -193,8 +195,8 @@ class Suite:
         memory, place = self.exploration.memory, self.places.get((project, context))
         if memory is None or place is None:
             return 1.0
-        changed = math.inf if place.changed is None else self.clock[project] - place.changed
-        return drive(self.made[project] - place.found, changed, memory, self.exploration.quiet)
+        changed = math.inf if place.changed is None else place.seen - place.changed
+        return drive(place.made - place.found, changed, memory, self.exploration.quiet)
 
     def _cover(self, project: int, context: int, uses: Context) -> float:
         """Share of the mass that half a window still needs to see half of the guaranteed trials."""
@@ -210,7 +212,7 @@ class Suite:
         key = (project, context)
         if key not in self.places:
             rules = self.exploration.coverage
-            self.places[key] = Place(self.made.get(project, 0), rules.trials if rules else 0)
+            self.places[key] = Place(rules.trials if rules else 0)
         return self.places[key]
 
 

@@ -36,7 +36,7 @@ def exploration_of(config: Config) -> Exploration | None:
     table = config.exploration
     if table is None:
         return None
-    _contradiction("exploration", table.off, {"drift": table.drift})
+    _contradiction("exploration", table.off, {"drift": table.drift, "feedback": table.memory})
     body = _given(table, {"off", "coverage", "drift"})
     if table.coverage is not None:
         body["coverage"] = Guarantee(**_given(table.coverage))
@@ -44,6 +44,8 @@ def exploration_of(config: Config) -> Exploration | None:
         body["drift"] = Drift(**_given(table.drift))
     elif "drift" in table.off:
         body["drift"] = None
+    if "feedback" in table.off:
+        body["memory"] = None
     return Exploration(**body)
 
 

@@ -1,0 +1,231 @@
+"""What safety and exploration cost in time, and whether they do what they promise, in a live engine.
+
+    python benchmarks/safety.py --json benchmarks/results/safety.json
+
+A made-up system: 8 arms, contexts with utilities Normal(0, 0.35^2) apart from the baseline's 0, outcomes with standard
+deviation 0.2, in memory, one core. `composed` is floored(safe(covered(curious(thompson)))). Targets are those of the
+design of exploration and safety; `bound` is what holds by construction.
+"""
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import chi2
+
+from machine import Figure, described, percentiles, rows, stay_on_one_core, table
+from poolwise import ArmSpace, Engine, Family, policy
+from poolwise.engine import Exploration, Safety, Settings
+from poolwise.engine.explain import view_of
+from poolwise.policy.conservative import Settings as Conservative
+from poolwise.policy.ledger import Guarantee
+from poolwise.policy.limits import from_arrays, ruled
+
+SPACE = ArmSpace([Family(f"arm-{i}") for i in range(8)], "arm-0")
+COMPOSED = "floored(safe(covered(curious(thompson))))"
+GUARDED = Settings(log_views=False, safety=Safety(delta=None), exploration=Exploration())
+NOISE, SPREAD, CONTEXTS = 0.2, 0.35, 4
+
+
+class World:
+    """Arms whose utilities are known, and an engine that is to find them out."""
+
+    def __init__(self, seed: int, settings: Settings, spec: str, contexts: int = CONTEXTS) -> None:
+        self.engine = Engine.open("memory://", SPACE, seed=seed, policy=policy.parse(spec), settings=settings)
+        self.random = np.random.default_rng(seed)
+        self.gain = self.random.normal(0, SPREAD, (contexts, len(SPACE.arms)))
+        self.gain[:, 0] = 0.0
+
+    def step(self, context: int | None = None):
+        """One job, in a context at random unless it is given."""
+        c = int(self.random.integers(len(self.gain))) if context is None else context
+        made = self.engine.decide("project", f"context {c}")
+        utility = self.gain[c, SPACE.index[made.arm]] + self.random.normal(0, NOISE)
+        self.engine.observe(made.id, utility=float(utility))
+        return made
+
+    def context(self, name: str):
+        return next(row for row in self.engine.overview()["contexts"] if row["context"] == name)
+
+
+def latencies(count: int) -> dict[str, dict[str, float]]:
+    """Microseconds: the composed policy on one view, and whole decisions with and without the layers."""
+    unlogged = Settings(log_views=False)
+    everything = Settings(
+        log_views=False,
+        safety=Safety(conservative=Conservative()),
+        exploration=Exploration(0.5, 0.5, coverage=Guarantee()),
+    )
+    found = {}
+    for name, settings, spec in (
+        ("composed", unlogged, COMPOSED),
+        ("composed, guarded", GUARDED, COMPOSED),
+        ("composed, every layer", everything, "floored(covered(curious(thompson)))"),
+    ):
+        world = World(1, settings, spec)
+        for _ in range(400):
+            world.step()
+        engine = world.engine
+        view = engine._view(0, 0, np.ones(len(SPACE.arms), dtype=bool))
+        found[f"{name}: policy and layers"] = timed(
+            lambda e=engine, v=view: e._guarding.choice(("project", "context 0"), (0, 0), v), count
+        )
+        found[f"{name}: cached decision"] = timed(lambda e=engine: e.decide("project", "context 0"), count)
+        found[f"{name}: uncached decision"] = timed(
+            lambda e=engine: (e._cells.clear(), e.decide("project", "context 0")), count
+        )
+    return found
+
+
+def timed(call, count: int) -> dict[str, float]:
+    times = []
+    for _ in range(count):
+        began = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - began) * 1e6)
+    return percentiles(times)
+
+
+def agreement(count: int) -> dict[str, float]:
+    """Chi-square of the arms that were chosen in `count` decisions against the probabilities that their views give."""
+    world = World(2, GUARDED._replace(log_views=True), COMPOSED, contexts=1)
+    for _ in range(60):
+        world.step()
+    counts, expected = np.zeros(len(SPACE.arms)), np.zeros(len(SPACE.arms))
+    for _ in range(max(count // 100_000, 1)):
+        made = world.engine.decide_many("project", ["context 0"] * 100_000)
+        counts += np.bincount(made.arm, minlength=len(counts))
+        for key, number in zip(*np.unique(made.view, return_counts=True), strict=True):
+            expected += number * probabilities(world.engine, int(key))
+    chosen = expected > 0
+    assert not counts[~chosen].any()
+    statistic = float(((counts - expected)[chosen] ** 2 / expected[chosen]).sum())
+    return {"decisions": float(counts.sum()), "chi-square": statistic, "p": float(chi2.sf(statistic, chosen.sum() - 1))}
+
+
+def probabilities(engine: Engine, key: int) -> np.ndarray:
+    """The vector that a logged view leads to, limits included."""
+    logged = engine.store.view(key)
+    return ruled(engine.policy, view_of(logged), from_arrays(logged.arrays)).probabilities
+
+
+def catastrophe(seed: int) -> dict[str, float]:
+    """The best arm falls to half the baseline's speed, and recovers as soon as it is in quarantine."""
+    world = World(seed, GUARDED, "floored(covered(curious(thompson)))", contexts=1)
+    world.gain[0, 1] = 0.9
+    for _ in range(150):
+        world.step()
+    world.gain[0, 1], trials = math.log(0.5), 0
+    while not away(world):
+        trials += world.step().arm == "arm-1"
+    world.gain[0, 1], absent = 0.9, 0
+    while away(world):
+        world.step()
+        absent += 1
+    again = absent
+    while world.step().arm != "arm-1":
+        again += 1
+    favourite = again
+    while world.context("context 0")["favourite"] != "arm-1" and favourite < 2000:
+        world.step()
+        favourite += 1
+    return {"trials": trials, "away": absent, "chosen again": again, "favourite again": favourite}
+
+
+def away(world: World) -> bool:
+    return any(
+        row["arm"] == "arm-1" and row["state"].startswith("quarantined")
+        for row in world.engine.overview()["quarantined"]
+    )
+
+
+def stationary(seed: int) -> dict[str, list[float]]:
+    """Mass off the favourite where it is known to be best, and decisions until it is back above 10 % after a drift."""
+    world = World(seed, GUARDED, "covered(curious(thompson))")
+    for _ in range(150 * CONTEXTS):
+        world.step()
+    sure = [row for row in world.engine.overview()["contexts"] if row["confidence"] > 0.99]
+    if not sure:
+        return {"mass": [], "after drift": []}
+    c = int(sure[0]["context"].split()[1])
+    world.gain[c, SPACE.index[sure[0]["favourite"]]] -= 1.0
+    number = 0
+    while world.context(f"context {c}")["exploring"] <= 0.1 and number < 30:
+        world.step(c)
+        number += 1
+    return {"mass": [row["exploring"] for row in sure], "after drift": [number]}
+
+
+def conservative(seed: int, decisions: int = 300) -> dict[str, float]:
+    """Every arm but the baseline is worse: least of what was expected over 0.9 of the baseline's, at any time."""
+    settings = Settings(
+        log_views=False, safety=Safety(delta=None, conservative=Conservative()), exploration=Exploration()
+    )
+    world = World(seed, settings, "covered(curious(thompson))")
+    world.gain[:, 1:] = -np.abs(world.gain[:, 1:]) - 0.1
+    speed, left = [], 0
+    for _ in range(decisions):
+        c = int(world.random.integers(CONTEXTS))
+        arm = SPACE.index[world.step(c).arm]
+        speed.append(math.exp(world.gain[c, arm] + NOISE**2 / 2 * (arm > 0)))
+        left += arm > 0
+    jobs = np.arange(1, decisions + 1)
+    return {"margin": float((np.cumsum(speed) - 0.9 * jobs).min()), "left": left / decisions}
+
+
+def figures(body: dict) -> list[Figure]:
+    times, harm, calm = body["latencies in us"], body["catastrophe"], body["stationary"]
+    margins = [row["margin"] for row in body["conservative"]]
+    window = GUARDED.safety.quarantine.window
+    return [
+        Figure("composed policy, one view, p50", times["composed: policy and layers"]["p50"], "us", 60),
+        *(Figure(f"{name}, p50", spent["p50"], "us") for name, spent in times.items()),
+        Figure("frequencies against logged probabilities, p-value", body["agreement"]["p"], "", 1e-3, True),
+        Figure("trials of a catastrophic arm until quarantine, median", median(harm, "trials"), "", 5),
+        Figure("outcomes until it may return, largest", max(row["away"] for row in harm), "", 2 * window),
+        Figure("decisions until it is chosen again, median", median(harm, "chosen again"), ""),
+        Figure("decisions until it is the favourite again, median", median(harm, "favourite again"), ""),
+        Figure("mass off a favourite known with 99 %, largest", max(calm["mass"]), "", 0.02),
+        Figure("decisions after a drift until 10 % explores, median", float(np.median(calm["after drift"])), "", 10),
+        Figure("decisions after a drift until 10 % explores, largest", max(calm["after drift"]), "", 10),
+        Figure("runs that fell below 0.9 of the baseline at any time", float(np.mean(np.less(margins, 0))), "", 0.05),
+        Figure(
+            "decisions that left the baseline in them",
+            float(np.mean([row["left"] for row in body["conservative"]])),
+            "",
+        ),
+    ]
+
+
+def median(found: list[dict[str, float]], name: str) -> float:
+    return float(np.median([row[name] for row in found]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=60)
+    parser.add_argument("--decisions", type=int, default=1_000_000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    stay_on_one_core()
+    calm = [stationary(seed) for seed in range(options.seeds)]
+    body = {
+        "latencies in us": latencies(3000),
+        "agreement": agreement(options.decisions),
+        "catastrophe": [catastrophe(seed) for seed in range(options.seeds)],
+        "stationary": {name: [x for row in calm for x in row[name]] for name in ("mass", "after drift")},
+        "conservative": [conservative(seed) for seed in range(options.seeds)],
+    }
+    machine, result = described(("poolwise", "numpy", "scipy")), figures(body)
+    print(", ".join(f"{key} {value}" for key, value in {**machine, "seeds": options.seeds}.items()))
+    print(table(result))
+    if options.json:
+        whole = {"machine": machine, "seeds": options.seeds, "figures": rows(result), **body}
+        options.json.write_text(json.dumps(whole, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
