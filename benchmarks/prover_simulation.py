@@ -62,21 +62,26 @@ def engine_of(problem: Problem, seed: int, change: dict[str, Any]) -> Engine:
     return Engine.open("memory://", space, policy=chosen, settings=Settings(**stated), seed=seed)
 
 
-def poolwise_run(problem: Problem, seeds: range, change: dict[str, Any]) -> tuple[Luck, Run]:
-    """One engine per seed, one project from nothing."""
+def poolwise_run(
+    problem: Problem, seeds: range, change: dict[str, Any], weights: np.ndarray | None = None
+) -> tuple[Luck, Run]:
+    """One engine per seed, one project from nothing. weights: (contexts,) seconds of the baseline on a job."""
     chance, made = luck(problem, seeds), []
+    seconds = np.ones(len(problem.contexts)) if weights is None else weights
     for row, seed in enumerate(seeds):
-        made.append(_single(problem, Luck(*(part[row : row + 1] for part in chance)), seed, change))
+        made.append(_single(problem, Luck(*(part[row : row + 1] for part in chance)), seed, change, seconds))
     return chance, Run(*(np.array(part) for part in zip(*made, strict=True)))
 
 
-def _single(problem: Problem, chance: Luck, seed: int, change: dict[str, Any]) -> tuple[list[int], list[float], list]:
+def _single(
+    problem: Problem, chance: Luck, seed: int, change: dict[str, Any], seconds: np.ndarray
+) -> tuple[list[int], list[float], list]:
     engine, arms, speeds = engine_of(problem, seed, change), [], []
     for t, context in enumerate(chance.context[0].tolist()):
         decision = engine.decide("project", problem.contexts[context])
-        arm = problem.arms.index(decision.family)
+        arm, base = problem.arms.index(decision.family), float(seconds[context])
         speed, fine = (part[0] for part in outcome(problem, chance, t, context, arm))
-        engine.observe(decision.id, cost=1 / speed, baseline_cost=1.0, status="ok" if fine else "failed")
+        engine.observe(decision.id, cost=base / speed, baseline_cost=base, status="ok" if fine else "failed")
         arms.append(arm)
         speeds.append(float(speed))
     beliefs = engine.beliefs()

@@ -39,12 +39,9 @@ def drawn(curves: dict[str, np.ndarray], arrivals: dict[str, int], seeds: int) -
     made = Figure(figsize=(8.4, 4.0), layout="constrained")
     axes = made.subplots()
     for label, gains in curves.items():
-        colour, width, line = styles.get(label, (MUTED, 1.1, "--"))
+        colour, width, line = styles.get(label, (MUTED, 1.1, "--" if "arm" in label else ":"))
         shown = curve(gains)
-        axes.plot(shown.index + 1, shown, line, color=colour, linewidth=width)
-        axes.annotate(
-            label, (len(shown), shown.iloc[-1]), (5, 0), textcoords="offset points", color=colour, va="center"
-        )
+        axes.plot(shown.index + 1, shown, line, color=colour, linewidth=width, label=label)
     together: dict[int, list[str]] = {}
     for project, first in arrivals.items():
         together.setdefault(first, []).append(project)
@@ -54,8 +51,8 @@ def drawn(curves: dict[str, np.ndarray], arrivals: dict[str, int], seeds: int) -
         axes.annotate(", ".join(names), place, xycoords=("data", "axes fraction"), fontsize=8, color=MUTED)
     axes.axhline(1, color=INK, linewidth=0.8)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_ylim(0.3, 1.04)
-    axes.legend(loc="lower right", frameon=False)
+    axes.set_ylim(0.2, 1.04)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.2), frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set(xlabel="decisions", ylabel=f"share of the best speed (mean of {seeds} runs)")
     return made
@@ -76,7 +73,7 @@ def main() -> None:
     )
     gains = np.array([measured.gain(key) for key in jobs])
     best, single = gains.max(1), gains[:, gains.mean(0).argmax()]
-    default = gains[:, [arm.id for arm in space().arms].index(space().baseline.id)]
+    default = gains[:, [arm.id for arm in space().arms].index(space().baseline)]
     curves = {
         "Poolwise": mean(True) - best,
         "every project alone": mean(False) - best,

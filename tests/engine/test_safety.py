@@ -225,7 +225,36 @@ def test_an_important_context_gets_its_trials_or_status_says_which_lacks_them():
     live(engine, 120, seed=3)
     (lack,) = engine.overview()["coverage"]
     assert (lack["context"], lack["trials"]) == ("b", 0)
-    assert "explored" in lack["why"]
+    assert lack["why"] == "an operator has stopped all but the baseline"
+
+
+def test_engines_that_share_a_store_agree_on_what_is_limited(tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    first, second = thompson(FULL, url=url), thompson(FULL, url=url)
+    for turn in range(4):
+        live(first, 10, seed=turn)
+        live(second, 10, seed=10 + turn, gain={**GAIN, "fast": -0.9})
+    for engine in (first, second):
+        engine.refresh()
+    fresh = thompson(FULL, url=url)
+    for part in ("quarantined", "budgets", "coverage"):
+        assert first.overview()[part] == second.overview()[part] == fresh.overview()[part]
+
+
+@pytest.mark.parametrize("settings", [None, FULL], ids=["plain", "limited"])
+def test_the_next_view_after_opening_again_is_the_one_it_would_have_been(tmp_path, settings):
+    views = []
+    for opened_again in (False, True):
+        url = f"sqlite:///{tmp_path}/{opened_again}.db"
+        engine = thompson(settings, url=url)
+        live(engine, 41, contexts=("a", "b", "a", "a", "c"))
+        if opened_again:
+            engine.close()
+            engine = thompson(settings, url=url)
+        views.append(engine.store.view(engine.decide("p", "b").view).arrays)
+    before, after = views
+    for name, array in before.items():
+        np.testing.assert_allclose(after[name], array, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
 @pytest.mark.slow

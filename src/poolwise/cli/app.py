@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from poolwise.cli import control, events, look, runs
+from poolwise.cli import control, evaluations, events, look, replays, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
 
 INTERRUPTED = 130
@@ -30,6 +30,8 @@ for command in (
     look.beliefs,
     look.explain,
     look.export,
+    replays.replay,
+    evaluations.evaluate,
 ):
     app.command()(command)
 

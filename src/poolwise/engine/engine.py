@@ -215,7 +215,7 @@ class Engine:
         Returns the number of new outcomes. To be called from time to time where either matters.
         """
         with self._lock:
-            new = self._learn_stored()
+            new = len(self._learn_stored())
             if self._guarding.follow_orders():
                 self._cells.clear()
             self._live.assume_overdue(time.time())
@@ -315,13 +315,15 @@ class Engine:
         made = self.store.decisions()
         for (p, c), count in tables.counted(made.project, made.context):
             self._uses.decided(p, c, count)
-        self._learn_stored()
+        for (p, c), number in tables.informed(made, self._learn_stored()):
+            self._uses.informed(p, c, number)
 
-    def _learn_stored(self) -> int:
+    def _learn_stored(self) -> np.ndarray:
+        """Learn what the store holds and this process has not learned; the decisions that it belongs to."""
         new = self._live.fresh(self.store.outcomes(after=self._live.read))
         for (p, c), count, cost in tables.costs(new):
             self._uses.observed(p, c, cost, count)
         for part, fade in tables.parted(new, self._guarding.fades(new)):
             self._live.add_many(part)
             self._live.fade(fade)
-        return len(new.decision)
+        return new.decision

@@ -14,7 +14,7 @@ from poolwise.errors import ConfigError
 from poolwise.policy import conservative, guard
 from poolwise.policy.base import View
 from poolwise.policy.control import promotes
-from poolwise.policy.ledger import Guarantee, lacking
+from poolwise.policy.ledger import lacking
 from poolwise.policy.limits import ruled
 from poolwise.policy.phase import confidence, phase
 from poolwise.policy.uses import Uses
@@ -136,11 +136,32 @@ def _coverage(suite: Suite, catalogue: Catalogue, uses: Uses, store: Store) -> I
         taught = answered[own] & teaches[made.reason[own]]
         importance = np.array([uses.context(p, c).importance for c in range(len(contexts))])
         for lack in lacking(rules, made.context[own], taught, importance):
-            yield _lack(rules, project, contexts[lack.context], lack.trials, lack.reason)
+            context = contexts[lack.context]
+            why = _forced(suite, (project, context), (p, lack.context), uses) or lack.reason
+            yield {
+                "project": project,
+                "context": context,
+                "trials": lack.trials,
+                "guaranteed": f"{rules.trials} in {rules.window} decisions",
+                "why": why,
+            }
 
 
-def _lack(rules: Guarantee, project: str, context: str, trials: int, reason: str) -> dict[str, Any]:
-    return {"project": project, "context": context, "trials": trials, "guaranteed": rules.trials, "why": reason}
+def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], uses: Uses) -> str | None:
+    """What keeps a context from exploring at all, if anything does."""
+    gate = suite.gate(*at)
+    limits = suite.limits(names, at, gate, uses.context(*at))
+    for holds, reason in (
+        (limits.controls.stop, "an operator has stopped all but the baseline"),
+        (limits.shadow, "it is in the shadow, where only the baseline runs"),
+        (limits.controls.pin is not None, "an operator has pinned an arm"),
+        (limits.controls.freeze, "an operator has frozen exploration"),
+        (not limits.leave, "the conservative budget keeps it at the baseline"),
+        (not gate[1], "the exploration budget is spent"),
+    ):
+        if holds:
+            return reason
+    return None
 
 
 def _shadow(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, suite: Suite) -> Iterator[dict[str, Any]]:

@@ -100,6 +100,14 @@ def counted(project: np.ndarray, context: np.ndarray) -> Iterator[tuple[tuple[in
         yield (int(p), int(c)), int(count)
 
 
+def informed(made: DecisionColumns, answered: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
+    """Per (project, context): which of its project's decisions, from 1, was the last one that has an outcome."""
+    rows = pd.DataFrame({"project": made.project, "context": made.context})
+    rows["number"] = rows.groupby("project").cumcount() + 1
+    last = rows[np.isin(made.id, answered)].groupby(["project", "context"])["number"].max()
+    yield from zip(last.index.to_list(), last.to_list(), strict=True)
+
+
 def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, float]]:
     """Per (project, context): number of outcomes and total baseline cost (NaN where no outcome has one)."""
     if not len(outcomes.decision):

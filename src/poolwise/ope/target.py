@@ -54,9 +54,7 @@ def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: s
     if len(found) == 1:
         return arms.index(found[0])
     if NEED_BASELINE & set(re.findall(r"\w+", spec)):
-        raise DataError(
-            f"the policy {spec} treats the baseline apart: name it ({len(found)} arms could be it)"
-        )
+        raise DataError(f"the policy {spec} treats the baseline apart: name it ({len(found)} arms could be it)")
     return None
 
 

@@ -33,6 +33,10 @@ class Uses:
             self._cost[key] = self._cost.get(key, 0.0) + cost
             self._project_cost[project] = self._project_cost.get(project, 0.0) + cost
 
+    def informed(self, project: int, context: int, made: int) -> None:
+        """The last decision here that has an outcome was the `made`-th of its project: as a log tells it."""
+        self._last[project, context] = made
+
     def decisions(self, project: int, context: int) -> int:
         return self._decisions.get((project, context), 0)
 

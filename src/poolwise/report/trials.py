@@ -11,8 +11,8 @@ from poolwise.store.base import Store
 
 SAFE = math.log(0.95)
 """Utility of a job that ran 5 % slower than with the baseline."""
-FAVOURITE = "favourite"
-"""First or second word in the reason of a decision that did not explore."""
+EXPLORED = ("explored", "baseline")
+"""What the chosen arm was, in the reason of a decision that was free and did not take its favourite."""
 
 
 def trials(store: Store) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def trials(store: Store) -> pd.DataFrame:
             **{kind: names[kind][getattr(made, kind)] for kind in ("project", "context", "arm")},
             "time": made.time,
             "probability": made.probability,
-            "explored": [FAVOURITE not in reason.split(";")[0] for reason in names["reason"][made.reason]],
+            "explored": [_choice(reason) in EXPLORED for reason in names["reason"][made.reason]],
         }
     )
     table = decisions.merge(outcomes, on="decision").merge(walls(store), on="decision", how="left")
@@ -46,6 +46,11 @@ def trials(store: Store) -> pd.DataFrame:
     table["safe"] = table["effort"].fillna(table["utility"]) >= SAFE
     table["turn"] = table.groupby("project").cumcount()
     return table
+
+
+def _choice(reason: str) -> str:
+    """`explored; quarantine` -> `explored`, `shadow: fast, favourite; ban` -> `favourite`."""
+    return reason.partition(";")[0].rpartition(", ")[2]
 
 
 def walls(store: Store) -> pd.DataFrame:

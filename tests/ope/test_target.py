@@ -1,0 +1,117 @@
+"""Policies followed on a log, and logs from files."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from poolwise import ope
+from poolwise.errors import DataError, InputError
+from poolwise.ope import files
+from poolwise.replay import replay
+from tests.replay.tables import table
+
+
+@pytest.fixture(scope="module")
+def logged() -> pd.DataFrame:
+    """Thompson sampling on a table, two seeds."""
+    return replay(table(90), "thompson", seeds=2).log
+
+
+def test_a_policy_followed_on_its_own_log_is_what_it_did(logged: pd.DataFrame) -> None:
+    """Bit for bit: it sees the same outcomes in the same order, and each seed apart."""
+    found = ope.target(logged, "thompson", "base")
+    stated = files.behaviour(logged)[found.columns]
+    np.testing.assert_array_equal(found, stated)
+
+
+def test_the_value_of_the_logging_policy_is_what_it_earned(logged: pd.DataFrame) -> None:
+    behaviour = files.behaviour(logged)
+    made, arms = ope.from_frame(logged, behaviour, model=False, behaviour=behaviour)
+    found = ope.evaluate(made)
+    assert arms == ("bad", "base", "good", "odd")
+    assert found.diagnosis.effective == pytest.approx(len(logged))
+    assert found.estimates["IPS"].value == pytest.approx(logged["utility"].mean())
+
+
+@pytest.mark.parametrize(("wanted", "chances"), [("odd", [0, 0, 0, 1]), ("uniform", [0.25] * 4)])
+def test_named_policies(logged: pd.DataFrame, wanted: str, chances: list[float]) -> None:
+    found = ope.target(logged, wanted)
+    np.testing.assert_array_equal(found[["bad", "base", "good", "odd"]].drop_duplicates(), [chances])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "baseline", "message"),
+    [
+        ("best", None, "neither one of the log's arms .bad, base, good, odd. nor a policy"),
+        ("safe(thompson)", "none", "the baseline 'none' is no arm"),
+        (pd.DataFrame({"odd": [1.0]}), None, "1 rows of probabilities for 180 decisions"),
+    ],
+)
+def test_refused(logged: pd.DataFrame, wanted: str, baseline: str | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ope.target(logged, wanted, baseline)
+
+
+def test_a_policy_that_treats_the_baseline_apart_needs_one(logged: pd.DataFrame) -> None:
+    assert ope.target(logged, "safe(thompson)").shape == (180, 4)
+    with pytest.raises(DataError, match=r"name it \(0 arms could be it\)"):
+        ope.target(logged.assign(utility=1.0), "safe(thompson)")
+
+
+def dictionary(rows: int = 400) -> dict[str, np.ndarray]:
+    """Open Bandit Pipeline's form: 3 arms, two positions, uniform over arms; arm 2 is worth 1."""
+    rng = np.random.default_rng(0)
+    action = rng.integers(3, size=rows)
+    wanted = np.tile(np.array([0.1, 0.2, 0.7])[None, :, None], (rows, 1, 2))
+    return {
+        "action": action,
+        "reward": (action == 2).astype(float),
+        "pscore": np.full(rows, 1 / 3),
+        "position": rng.integers(2, size=rows),
+        "context": rng.integers(2, size=(rows, 1)),
+        "pi_b": np.full((rows, 3, 2), 1 / 3),
+        "action_dist": wanted,
+    }
+
+
+def test_open_bandit_pipelines_dictionary_round_trip(tmp_path: Path) -> None:
+    feedback = dictionary()
+    np.savez(tmp_path / "log.npz", **feedback)
+    read = files.read_obp(tmp_path / "log.npz")
+    chances, behaviour = (files.chances_of(read, name) for name in ("action_dist", "pi_b"))
+    made, _ = ope.from_frame(files.frame_of(read), chances, behaviour=behaviour)
+    direct = ope.from_obp(feedback, feedback["action_dist"])
+    np.testing.assert_allclose(ope.weights(made), ope.weights(direct))
+    assert ope.dr(made).value == pytest.approx(0.7, abs=0.02)
+    again = ope.from_obp(ope.to_obp(made), made.evaluation, made.q_hat)
+    assert ope.dr(again) == pytest.approx(ope.dr(made)) or ope.dr(again).value == ope.dr(made).value
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pscore": np.zeros(400)}, r"row 0, column propensity: 0.0 is not in \(0, 1\].*\(400 of 400 rows\)"),
+        ({"pscore": np.full(400, 1.5)}, r"column propensity: 1.5"),
+        ({"pscore": np.full(400, 0.5)}, r"is not what behaviour says of this arm.*\(400 of 400"),
+        ({"pi_b": np.full((400, 3, 2), 0.3)}, "column behaviour"),
+    ],
+)
+def test_propensities_that_cannot_be_are_refused(change: dict, message: str) -> None:
+    feedback = {**dictionary(), **change}
+    behaviour = files.chances_of(feedback, "pi_b")
+    with pytest.raises(DataError, match=message):
+        ope.from_frame(files.frame_of(feedback), files.chances_of(feedback, "action_dist"), behaviour=behaviour)
+
+
+def test_files_that_are_no_logs_are_refused(tmp_path: Path, logged: pd.DataFrame) -> None:
+    np.savez(tmp_path / "less.npz", action=[1], reward=[1.0])
+    (tmp_path / "text.npz").write_text("no arrays")
+    np.savez(tmp_path / "pickled.npz", action=np.array([{}]), reward=[1.0], pscore=[1.0])
+    for name, message in (("less", "no array 'pscore'"), ("text", "cannot be read"), ("pickled", "cannot be read")):
+        with pytest.raises(DataError, match=message):
+            files.read_obp(tmp_path / f"{name}.npz")
+    pd.concat([logged, logged.iloc[[5]]]).to_parquet(tmp_path / "twice.parquet")
+    with pytest.raises(DataError, match=r"row 180, column decision: 5 stands there twice \(1 such rows\)"):
+        files.read_log(tmp_path / "twice.parquet")

@@ -1,0 +1,163 @@
+"""Runs over tables whose best arms are known, and the laws that every run obeys."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import poolwise as pw
+from poolwise import policy
+from poolwise.errors import ConfigError, DataError
+from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.unit import Scaled
+from poolwise.replay import ORDERS, Settings, drive, orders, read, replay, run_poolwise
+from poolwise.table import available, from_rows, utility
+from tests.replay.tables import repeated, rows, table
+
+
+def test_the_default_policy_finds_what_is_best_in_each_context() -> None:
+    found = pw.replay(table(240), seeds=3)
+    late = found.log[found.log["step"] >= 180]
+    assert (late["arm"] == np.where(late["context"] == "c1", "odd", "good")).mean() > 0.9
+    assert found.summary["closed gap"].mean > 0
+    assert 0 <= found.summary["regret, best per project and context"].mean < 0.2
+
+
+@pytest.mark.parametrize("spec", ["uniform", "thompson", "floored(macro_micro(ucb))"])
+def test_the_log_is_what_the_table_says(spec: str) -> None:
+    made = table(30)
+    log = replay(made, spec, seeds=2).log
+    arm = pd.Index(made.arms).get_indexer(log["arm"])
+    np.testing.assert_array_equal(log["earned"], utility(made)[log["row"], arm])
+    np.testing.assert_array_equal(log["unit"], np.array(made.units)[log["row"]])
+    chances = log.filter(like="p:").to_numpy()
+    np.testing.assert_allclose(chances.sum(axis=1), 1)
+    np.testing.assert_array_equal(log["probability"], chances[np.arange(len(log)), arm])
+    assert not log["decision"].duplicated().any()
+
+
+def test_a_seed_gives_the_same_run_whatever_else_runs() -> None:
+    made = table(30)
+    both, alone = replay(made, seeds=[4, 7]).log, replay(made, seeds=[7]).log
+    pd.testing.assert_frame_equal(both[both["seed"] == 7].drop(columns="decision").reset_index(drop=True),
+                                  alone.drop(columns="decision"))  # fmt: skip
+
+
+def test_absent_arms_are_never_chosen() -> None:
+    frame = rows(40)
+    made = from_rows(
+        frame[(frame["arm"] != "good") | (frame["project"] == "p0")], name="m", source="m", baseline="base"
+    )
+    order = orders(made, "shuffled", [0])[0]
+    assert available(made)[order, run_poolwise(made, order, 0)].all()
+
+
+def test_outcomes_that_come_after_the_end_teach_nothing() -> None:
+    """Thompson's probabilities depend on the belief alone, so they stay as they were."""
+    run = drive(table(20), np.arange(20), policy.thompson(), 0, Settings(delay=20))
+    np.testing.assert_array_equal(run.chances, np.tile(run.chances[0], (20, 1)))
+    assert not np.array_equal(*drive(table(20), np.arange(20), policy.thompson(), 0, Settings(delay=2)).chances[[2, 9]])
+
+
+def test_single_repetitions_are_learned_where_there_are_some() -> None:
+    made = repeated()
+    order = np.arange(30)
+    run = drive(made, order, policy.uniform(), 0)
+    single = made.repeats[order[:, None], run.arm[:, None], :, None] - made.repeats[:, made.baseline, None, :][:, None]
+    other = run.arm != made.baseline
+    assert np.isclose(single.reshape(30, -1), run.observed[:, None]).any(axis=1)[other].all()
+    assert (run.observed[~other] == 0).all()
+    means = drive(made, order, policy.uniform(), 0, Settings(repeats=False))
+    np.testing.assert_allclose(means.observed, utility(made)[order, means.arm])
+
+
+def test_one_unit_is_replayed_and_noted() -> None:
+    found = replay(table(1), seeds=1)
+    assert (len(found.log), found.table.notes) == (1, ("one unit only: nothing can carry over to another",))
+
+
+def test_orders() -> None:
+    made = table(30)
+    for kind in ORDERS:
+        order = orders(made, kind, [0, 1])
+        np.testing.assert_array_equal(np.sort(order, axis=1), np.tile(np.arange(30), (2, 1)))
+    assert (np.diff(made.project[orders(made, "project", [3])[0]]) != 0).sum() == 1
+    with pytest.raises(ConfigError, match="order 'backwards' is unknown"):
+        orders(made, "backwards", [0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": []}, "no seeds"),
+        ({"delay": -1}, "delay -1"),
+        ({"horizon": 0.0}, "horizon"),
+        ({"policy": "best"}, "rule"),
+    ],
+)
+def test_refused(options: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        replay(table(3), **options)
+
+
+def learned(y: np.ndarray) -> Scaled:
+    made = Scaled(lambda: Joint(prior_scales(np.array([0, 0, 1]), np.tile((1e6, 1e-3), (3, 1))), 0.0))
+    for number, value in enumerate(y):
+        made.learn(number % 2, number % 3, (number // 2) % 3, float(value))
+    made.reestimate()
+    return made
+
+
+def test_a_belief_in_units_of_its_outcomes_scales_with_them() -> None:
+    """But for the natural unit's one pseudo-outcome, of 300."""
+    y = np.random.default_rng(0).normal(0.3, 1.0, 300)
+    small, large = (learned(factor * y).look(0, 1) for factor in (1.0, 100.0))
+    for one, other in ((small.mean, large.mean), (small.scale, large.scale), (small.wider_mean, large.wider_mean)):
+        np.testing.assert_allclose(100 * one, other, rtol=0.03, atol=2.0)
+    np.testing.assert_array_equal(small.count, large.count)
+
+
+def test_tables_are_read_from_files(tmp_path) -> None:
+    frame = rows(6)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.assign(is_baseline=frame["arm"] == "base").to_parquet(tmp_path / "t.parquet")
+    csv, parquet = read(tmp_path / "t.csv", "base"), read(tmp_path / "t.parquet")
+    np.testing.assert_allclose(utility(csv), utility(parquet))
+
+
+def without(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.drop(index=[1, 9])
+
+
+BAD = {
+    "missing arms": (without, r"lacks arm 'good'.*\(2 such holes\)"),
+    "duplicates": (lambda f: pd.concat([f, f.iloc[[3]]]), r"row 24, column arm: 'bad' .* twice.*\(1 such rows\)"),
+    "mixed units": (lambda f: f.assign(cost_unit=["s"] * 20 + ["ms"] * 4), r"row 20, column cost_unit: 'ms' .*\(4 s"),
+    "negative": (lambda f: f.assign(cost=-f["cost"]), r"row 0, column cost: .* is not positive.*\(24 such rows\)"),
+    "zero": (lambda f: f.assign(cost=f["cost"].where(f.index != 2, 0)), r"row 2, column cost: 0.0 is not positive"),
+    "null contexts": (lambda f: f.assign(context=None), r"row 0, column context: .*\(24 such rows\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", BAD)
+def test_malformed_tables_are_refused_with_counts(change: str, tmp_path) -> None:
+    alter, message = BAD[change]
+    alter(rows(6)).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "t.csv", "base")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.csv", None, "there is no such file"),
+        ("t.txt", "x", "give a .parquet or a .csv"),
+        ("t.parquet", "x", "cannot be read as parquet"),
+        ("t.csv", "unit,arm\n1,a\n", "no baseline"),
+        ("t.csv", "unit,arm,is_baseline\n1,a,0\n", "marks 0 arms"),
+    ],
+)
+def test_unreadable_files_are_refused(name: str, content: str | None, message: str, tmp_path) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / name)
