@@ -240,6 +240,12 @@ WRONG = {
     ("control", "pin", "fast", "--project", "p"): "no project 'p'",
     ("export",): "Missing argument",
     ("export", "poolwise.toml"): "is a file",
+    ("replay", "none.csv", "--baseline", "default"): "there is no such file",
+    ("replay", "none.csv", "--log", "log.txt"): "ends in .parquet",
+    ("replay", "none.csv", "--seeds", "0"): "greater than or equal to 1",
+    ("evaluate", "none.parquet", "--policy", "uniform"): "none.parquet",
+    ("evaluate", "run.db"): "name the policy to evaluate",
+    ("evaluate", "run.db", "--policy", "best"): "neither one of the log's arms",
     ("frobnicate",): "No such command",
 }
 

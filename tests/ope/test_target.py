@@ -20,10 +20,10 @@ def logged() -> pd.DataFrame:
 
 
 def test_a_policy_followed_on_its_own_log_is_what_it_did(logged: pd.DataFrame) -> None:
-    """Bit for bit: it sees the same outcomes in the same order, and each seed apart."""
+    """It sees the same outcomes in the same order, and each seed apart; only sums are taken in another order."""
     found = ope.target(logged, "thompson", "base")
     stated = files.behaviour(logged)[found.columns]
-    np.testing.assert_array_equal(found, stated)
+    np.testing.assert_allclose(found, stated, rtol=0, atol=1e-9)
 
 
 def test_the_value_of_the_logging_policy_is_what_it_earned(logged: pd.DataFrame) -> None:
@@ -86,7 +86,7 @@ def test_open_bandit_pipelines_dictionary_round_trip(tmp_path: Path) -> None:
     np.testing.assert_allclose(ope.weights(made), ope.weights(direct))
     assert ope.dr(made).value == pytest.approx(0.7, abs=0.02)
     again = ope.from_obp(ope.to_obp(made), made.evaluation, made.q_hat)
-    assert ope.dr(again) == pytest.approx(ope.dr(made)) or ope.dr(again).value == ope.dr(made).value
+    assert ope.dr(again).value == pytest.approx(ope.dr(made).value)
 
 
 @pytest.mark.parametrize(
