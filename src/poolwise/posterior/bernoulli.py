@@ -27,6 +27,8 @@ class Hyper(NamedTuple):
     prior: Array
     kappa_context: Array = 20.0
     kappa_cell: Array = 20.0
+    pooled: Array | None = None
+    """(2, contexts, arms): evidence of other stores, in the terms of `Evidence.context`."""
 
 
 class Evidence(NamedTuple):
@@ -56,6 +58,9 @@ def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
     """Evidence of all cells at once, from counts [project, context, arm]."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
     context = _discount(cell, hyper.kappa_cell).sum(axis=1)
+    if hyper.pooled is not None:
+        known = min(hyper.pooled.shape[1], context.shape[1])
+        context[:, :known] += hyper.pooled[:, :known]
     return Evidence(cell, context, _discount(context, hyper.kappa_context).sum(axis=1))
 
 
@@ -97,13 +102,13 @@ def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:
     return Beta(mean, _widened(amount, hyper.kappa_cell))
 
 
-def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray) -> Hyper:
+def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray, pooled: np.ndarray | None = None) -> Hyper:
     """Concentrations that predict best: every cell's outcomes from all the other cells (beta-binomial), on a grid.
 
     outcomes, successes: counts [project, context, arm]; prior: (arms, 2) domain priors, for instance (3, 1): three
     successes and one failure seen. Where the data say nothing, the strongest sharing wins.
     """
-    candidates = [Hyper(prior, context, cell) for context in _GRID for cell in _GRID]
+    candidates = [Hyper(prior, context, cell, pooled) for context in _GRID for cell in _GRID]
     return max(candidates, key=lambda hyper: (round(score(hyper, outcomes, successes), 6), hyper.kappa_cell))
 
 

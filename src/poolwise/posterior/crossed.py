@@ -6,7 +6,7 @@ import numpy as np
 
 from poolwise.arrays import Array, namespace
 from poolwise.posterior import leaf
-from poolwise.posterior.hyper import Hyper, Layout, layout, leaf_cell, noise_at
+from poolwise.posterior.hyper import Hyper, Layout, layout, leaf_cell, noise_at, pooled_at
 from poolwise.posterior.tree import Conditional, Potential, downward, upward
 
 
@@ -32,14 +32,17 @@ def solve(cells: Cells, hyper: Hyper, family: Array, families: int) -> Tree:
     form = layout(cells.count.shape, families)
     noise = noise_at(hyper, form.contexts)
     leaves = leaf.potential(*cells, leaf_cell(hyper, form.cells), noise, cells=form.cells)
+    leaves = leaf.informed(leaves, pooled_at(hyper, form.contexts))
     return _tiers(leaves, hyper, family, families, form)
 
 
 def solve_reduced(cells: Cells, hyper: Hyper) -> tuple[Tree, tuple[Array, Array, Array]]:
     """The same for many projects and one family per arm: project effects belong to the arm alone, O(P C^2 A)."""
-    noise = noise_at(hyper, cells.count.shape[1])
-    leaves, own, informed, coupling = leaf.reduced(*cells, leaf_cell(hyper, False), noise, hyper.arm.project**2)
-    return _tiers(leaves, hyper, None, 0, Layout(cells.count.shape[1], 0)), (own, informed, coupling)
+    projects, contexts, _ = cells.count.shape
+    known = pooled_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
+    scales = (leaf_cell(hyper, False), noise_at(hyper, contexts), hyper.arm.project**2)
+    leaves, own, informed, coupling = leaf.reduced(*cells, *scales, known)
+    return _tiers(leaves, hyper, None, 0, Layout(contexts, 0)), (own, informed, coupling)
 
 
 def _tiers(leaves: Potential, hyper: Hyper, family: Array | None, families: int, form: Layout) -> Tree:

@@ -25,6 +25,19 @@ class Tier(NamedTuple):
     cell: Array = 0.0
 
 
+class Pooled(NamedTuple):
+    """What other stores know of level + context of every arm, as outcomes without project, cell and noise of their own.
+
+    [context, arm], contexts beyond the end: nothing is known. An estimate m with standard error s has precision
+    1 / s^2 and information m / s^2; 0 and 0 say nothing.
+    """
+
+    precision: Array
+    information: Array
+    turned: bool = False
+    """Contexts are those effects that `leaf.reduced` integrates out."""
+
+
 class Hyper(NamedTuple):
     """`noise`: (arms,) standard deviation of one outcome; `spread`: (contexts,) factors of it, 1 beyond their end."""
 
@@ -34,6 +47,7 @@ class Hyper(NamedTuple):
     noise: Array
     spread: Array = np.zeros(0)
     mean: Array = 0.0
+    pooled: Pooled | None = None
 
 
 class Prior(NamedTuple):
@@ -101,8 +115,17 @@ def noise_at(hyper: Hyper, contexts: int) -> Array:
     return spread[:, None] * hyper.noise
 
 
+def pooled_at(hyper: Hyper, contexts: int) -> Pooled | None:
+    """`hyper.pooled` with a row for each of so many contexts."""
+    if hyper.pooled is None:
+        return None
+    precision, information, turned = hyper.pooled
+    rows = ((0, max(contexts - len(precision), 0)), (0, 0))
+    return Pooled(np.pad(precision, rows)[:contexts], np.pad(information, rows)[:contexts], turned)
+
+
 def to_dict(hyper: Hyper) -> dict[str, Any]:
-    """JSON numbers and lists; `from_dict` is its inverse, bit for bit."""
+    """JSON numbers and lists of what was estimated; `from_dict` is its inverse, bit for bit."""
     tiers = {name: [float(value) for value in getattr(hyper, name)] for name in ("arm", "family", "globe")}
     noise = {name: np.asarray(getattr(hyper, name)).tolist() for name in ("noise", "spread")}
     return {**tiers, **noise, "mean": float(hyper.mean)}
@@ -110,4 +133,5 @@ def to_dict(hyper: Hyper) -> dict[str, Any]:
 
 def from_dict(body: dict[str, Any]) -> Hyper:
     tiers = {name: Tier(*body[name]) for name in ("arm", "family", "globe")}
-    return Hyper(**tiers, noise=np.array(body["noise"]), spread=np.array(body["spread"]), mean=body["mean"])
+    noise, spread = np.array(body["noise"]), np.array(body["spread"])
+    return Hyper(tiers["arm"], tiers["family"], tiers["globe"], noise, spread, body["mean"])

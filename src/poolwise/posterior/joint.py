@@ -54,6 +54,7 @@ class Joint:
 
     def __init__(self, scales: Scales, failure_utility: float, *, projects: int = 1, contexts: int = 1) -> None:
         self.scales, self.outcomes = scales, 0
+        self._prior = hyper.PRIOR
         arms = len(scales.gaussian.family)
         shape = (_rounded(projects), _rounded(contexts), arms)
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
@@ -126,16 +127,24 @@ class Joint:
         """All scales and concentrations from all statistics; they serve from now on."""
         stats, cell, old = self.statistics(), self._evidence.cell, self.scales
         families = old.gaussian.family if old.gaussian.families else None
-        search = wide.fit if self._core is wide else partial(gaussian.fit, family=families)
+        search = partial(wide.fit if self._core is wide else partial(gaussian.fit, family=families), prior=self._prior)
         fit = search(stats, start=old.gaussian.coordinates)
         if not fit.converged and len(old.gaussian.coordinates):
             afresh = search(stats)
             fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
         if not np.isfinite(fit.log_evidence):
             return fit
-        self.scales = Scales(fit, bernoulli.fit(cell[0], cell[1], old.success.prior))
+        self.scales = Scales(fit, bernoulli.fit(cell[0], cell[1], old.success.prior, old.success.pooled))
         self._restart(stats)
         return fit
+
+    def borrow(self, prior: hyper.Prior, success: np.ndarray | None) -> None:
+        """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and evidence of
+        success (`bernoulli.Hyper.pooled`). The scales in use stay until they are estimated again."""
+        fit, self._prior = self.scales.gaussian, prior
+        fit = fit._replace(hyper=fit.hyper._replace(pooled=prior.median.pooled))
+        self.scales = Scales(fit, self.scales.success._replace(pooled=success))
+        self._restart(self.statistics())
 
     def statistics(self) -> Statistics:
         """Of the successful outcomes, with room for projects and contexts to come."""
@@ -175,7 +184,8 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
     found = hyper.from_dict(body["gaussian"])
     missing = len(start.gaussian.family) - len(found.noise)
     noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
-    fit = start.gaussian._replace(hyper=found._replace(noise=noise), coordinates=np.array(body["coordinates"]))
+    found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
+    fit = start.gaussian._replace(hyper=found, coordinates=np.array(body["coordinates"]))
     return Scales(fit, start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1]))
 
 

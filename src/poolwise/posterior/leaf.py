@@ -8,6 +8,7 @@ Where projects are many their effects are integrated out right here: they are di
 import numpy as np
 
 from poolwise.arrays import Array, namespace
+from poolwise.posterior.hyper import Pooled
 from poolwise.posterior.tree import Potential
 
 _LOG_2PI = 1.8378770664093453
@@ -56,8 +57,35 @@ def _with_cells(precision: Array, information: Array, w: Array, y: Array) -> tup
     return xp.concatenate([rows, below], 1), xp.concatenate([information, y.reshape(arms, -1)], 1)
 
 
+def informed(leaves: Potential, pooled: Pooled | None) -> Potential:
+    """The potential with what other stores know of (level, contexts), its first coordinates; see `hyper.Pooled`."""
+    if pooled is None:
+        return leaves
+    k, h, contexts = pooled.precision.T, pooled.information.T, len(pooled.precision)
+    xp, size = namespace(leaves.precision), leaves.precision.shape[-1]
+    block = np.zeros((len(k), size, size))
+    block[:, 0, 0] = k.sum(1)
+    block[:, 0, 1 : 1 + contexts] = block[:, 1 : 1 + contexts, 0] = k
+    block[:, 1 + np.arange(contexts), 1 + np.arange(contexts)] = k
+    more = np.zeros((len(k), size))
+    more[:, 0], more[:, 1 : 1 + contexts] = h.sum(1), h
+    precision, information = leaves.precision + xp.asarray(block), leaves.information + xp.asarray(more)
+    return Potential(precision, information, leaves.constant + own_constant(pooled))
+
+
+def own_constant(pooled: Pooled) -> np.ndarray:
+    """(arms,): the log density of what is known at its own estimate, up to what no scale depends on."""
+    return -0.5 * (pooled.information**2 / np.where(pooled.precision > 0, pooled.precision, 1.0)).sum(0)
+
+
 def reduced(
-    count: Array, mean: Array, deviation: Array, cell: Array, noise: Array, variance: Array
+    count: Array,
+    mean: Array,
+    deviation: Array,
+    cell: Array,
+    noise: Array,
+    variance: Array,
+    pooled: Pooled | None = None,
 ) -> tuple[Potential, Array, Array, Array]:
     """The same over (level, contexts) only: project effects of the given variance are integrated out, O(P C^2).
 
@@ -67,18 +95,25 @@ def reduced(
     xp = namespace(count)
     weight, product = weights(count, mean, cell, noise)
     w, y = xp.moveaxis(weight, -1, 0), xp.moveaxis(product, -1, 0)
-    own, informed = w.sum(2) + 1 / variance, y.sum(2)
-    coupling = xp.concatenate([w.sum(2)[:, :, None], w], 2)
-    top = xp.concatenate([w.sum((1, 2))[:, None], w.sum(1)], 1)
+    alone, told = w.sum(2), y.sum(2)
+    if pooled is not None and pooled.turned:
+        alone, told = alone + pooled.precision.T, told + pooled.information.T
+    own, level = alone + 1 / variance, (alone.sum(1), told.sum(1))
+    coupling = xp.concatenate([alone[:, :, None], w], 2)
+    top = xp.concatenate([level[0][:, None], w.sum(1)], 1)
     square = xp.concatenate([top[:, 1:, None], w.sum(1)[:, :, None] * xp.eye(w.shape[2])], 2)
     precision = xp.concatenate([top[:, None], square], 1)
     share = coupling / own[:, :, None]
     precision = precision - xp.swapaxes(share, 1, 2) @ coupling
-    information = xp.concatenate([y.sum((1, 2))[:, None], y.sum(1)], 1)
-    information = information - xp.einsum("apk,ap->ak", share, informed)
-    gained = 0.5 * (informed**2 / own - xp.log(own * variance)).sum(1)
-    total = constant(count, mean, deviation, weight, noise) + gained
-    return Potential(precision, information, total), own, informed, coupling
+    information = xp.concatenate([level[1][:, None], y.sum(1)], 1)
+    information = information - xp.einsum("apk,ap->ak", share, told)
+    gained = 0.5 * (told**2 / own - xp.log(own * variance)).sum(1)
+    leaves = Potential(precision, information, constant(count, mean, deviation, weight, noise) + gained)
+    if pooled is not None and pooled.turned:
+        leaves = leaves._replace(constant=leaves.constant + own_constant(pooled))
+    else:
+        leaves = informed(leaves, pooled)
+    return leaves, own, told, coupling
 
 
 def constant(count: Array, mean: Array, deviation: Array, weight: Array, noise: Array) -> Array:

@@ -110,7 +110,8 @@ def _crossed(hyper: Hyper, turned: bool) -> Hyper:
     if not turned:
         return hyper
     arm, family, globe = (Tier(t.level, t.project, t.context, t.cell) for t in (hyper.arm, hyper.family, hyper.globe))
-    return hyper._replace(arm=arm, family=family, globe=globe)
+    known = hyper.pooled._replace(turned=not hyper.pooled.turned) if hyper.pooled is not None else None
+    return hyper._replace(arm=arm, family=family, globe=globe, pooled=known)
 
 
 def _crossed_prior(prior: Prior, turned: bool) -> Prior:
