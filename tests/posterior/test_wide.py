@@ -82,3 +82,14 @@ def test_a_system_moves_to_it_when_it_outgrows_the_exact_state(monkeypatch):
     assert before.count.tolist() == after.count.tolist()
     np.testing.assert_allclose(after.mean, before.mean, atol=0.25)
     assert np.isfinite(belief.reestimate().log_evidence)
+
+
+def test_what_cells_have_to_themselves_is_kept():
+    """Fitted in three tiers, served in one: a cell never seen is as uncertain as the seen ones are spread."""
+    random, shape = np.random.default_rng(6), (60, 9, 4)
+    rows = np.indices(shape).reshape(3, -1).repeat(4, axis=1)
+    y = random.normal(0, 0.6, shape)[tuple(rows)] + random.normal(0, 0.1, rows.shape[1])
+    found = wide.fit(Statistics.of(*rows, y, shape=shape))
+    # 2,160 cells: five standard errors of a standard deviation, and the noise of their means.
+    assert found.hyper.arm.cell == pytest.approx(0.6, rel=5 / np.sqrt(2 * 2_160))
+    assert found.hyper.family.cell == 0

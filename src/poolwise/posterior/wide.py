@@ -53,7 +53,9 @@ def fit(stats: Statistics, *, start: np.ndarray | None = None, prior: Prior = PR
         Statistics(*(_sides(part, turned) for part in stats)), prior=_crossed_prior(prior, turned), start=start
     )
     scales = _crossed(found.hyper, turned)
-    return found._replace(hyper=scales._replace(family=Tier(0.0, 0.0, 0.0), spread=np.zeros(0)))
+    # Families have no tier here, but their part of what cells have to themselves was fitted: it is the arms' own.
+    arm = scales.arm._replace(cell=np.hypot(scales.arm.cell, scales.family.cell))
+    return found._replace(hyper=scales._replace(arm=arm, family=Tier(0.0, 0.0, 0.0), spread=np.zeros(0)))
 
 
 def start(fit: Fit, stats: Statistics) -> State:
