@@ -107,7 +107,7 @@ class ConservativeTable(_Table):
     delta: float | None = None
     worst: float | None = None
     cap: float | None = None
-    noise: float | None = None
+    measured: bool | None = None
     baseline: float | None = None
     estimated: bool = False
     """The baseline's performance is not known but estimated from its outcomes."""

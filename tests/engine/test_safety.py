@@ -77,7 +77,7 @@ def test_many_are_limited_as_they_would_be_one_by_one():
 
 def test_the_conservative_budget_sends_decisions_home():
     """Nothing was earned yet: after (1 - alpha) of the baseline's jobs, one in ten may be a total loss."""
-    engine = thompson(Settings(safety=Safety(delta=None, quarantine=None, conservative=Conservative(noise=0.0))))
+    engine = thompson(Settings(safety=Safety(delta=None, quarantine=None, conservative=Conservative(measured=True))))
     made = [engine.decide("p", "a") for _ in range(40)]
     away = np.array([decision.arm != "default" for decision in made])
     assert np.all(away.cumsum() <= 0.1 * np.arange(1, 41) + 1e-9)
@@ -310,7 +310,7 @@ def test_bad_exploration_is_refused(exploration, message):
 
 
 def test_an_explanation_tells_why_how_sure_what_was_borrowed_what_explored_and_what_acted():
-    safety = Safety(delta=0.1, conservative=Conservative(noise=0.0))
+    safety = Safety(delta=0.1, conservative=Conservative(measured=True))
     settings = Settings(safety=safety, exploration=Exploration(coverage=Guarantee(0.1, 4, 20)))
     engine = thompson(settings, spec="covered(curious(thompson))")
     live(engine, 60)

@@ -1,6 +1,7 @@
 """The cumulative guarantee, by simulation: at no time below (1 - alpha) of the baseline's, in all but delta of runs."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from poolwise.errors import ConfigError
 from poolwise.policy import conservative
 
 RUNS, STEPS = 1_000, 300
-QUIET = conservative.Settings(noise=0.25)
+PLAIN = conservative.Settings()
 
 
 def normal(draws, mean):
@@ -23,17 +24,17 @@ def heavy(draws, mean):
 
 
 SCENARIOS = {
-    "mixed": (lambda t: np.array([1.0, 0.4, 1.6, 0.9]), normal, QUIET, 0),
-    "all worse": (lambda t: np.array([1.0, 0.2, 0.5, 0.8]), normal, QUIET, 0),
+    "mixed": (lambda t: np.array([1.0, 0.4, 1.6, 0.9]), normal, PLAIN, 0),
+    "all worse": (lambda t: np.array([1.0, 0.2, 0.5, 0.8]), normal, PLAIN, 0),
     "turning bad": (
         lambda t: np.array([1.0, 1.4, 1.6, 1.5]) if t < 150 else np.array([1.0, 0.2, 0.3, 0.1]),
         normal,
-        QUIET,
+        PLAIN,
         0,
     ),
-    "heavy tails": (lambda t: np.array([1.0, 0.4, 1.6, 0.9]), heavy, conservative.Settings(), 0),
-    "delayed": (lambda t: np.array([1.0, 0.4, 1.6, 0.9]), normal, QUIET, 20),
-    "estimated baseline": (lambda t: np.array([1.0, 0.4, 1.6, 0.9]), normal, QUIET._replace(baseline=None), 0),
+    "heavy tails": (lambda t: np.array([1.0, 0.4, 1.6, 0.9]), heavy, PLAIN, 0),
+    "delayed": (lambda t: np.array([1.0, 0.4, 1.6, 0.9]), normal, PLAIN, 20),
+    "estimated baseline": (lambda t: np.array([1.0, 0.4, 1.6, 0.9]), normal, PLAIN._replace(baseline=None), 0),
 }
 
 
@@ -72,14 +73,16 @@ def test_without_the_guarantee_it_would_be_violated():
     assert (simulate(means, noise, settings, delay, guarded=False) < needed).any(axis=1).mean() > 0.9
 
 
-def test_good_arms_earn_their_freedom():
-    means, noise, settings, delay = SCENARIOS["mixed"]
-    assert simulate(means, noise, settings, delay)[:, -1].mean() > 1.1 * STEPS
+@pytest.mark.parametrize(("name", "least"), [("mixed", 1.25), ("heavy tails", 1.2), ("estimated baseline", 1.1)])
+def test_good_arms_earn_their_freedom(name, least):
+    """Without the guarantee it would be 1.47 of the baseline's."""
+    means, noise, settings, delay = SCENARIOS[name]
+    assert simulate(means, noise, settings, delay)[:, -1].mean() > least * STEPS
 
 
 def test_the_first_decisions_by_hand():
     """alpha = 0.1, mu = 1, worst 0: nine decisions for the baseline pay for one that may earn nothing."""
-    settings, ledger = conservative.Settings(noise=0.0), conservative.start(np)
+    settings, ledger = PLAIN._replace(measured=True), conservative.start(np)
     for _ in range(9):
         assert not conservative.may_leave(settings, ledger)
         ledger = conservative.decided(ledger, False)
@@ -90,21 +93,13 @@ def test_the_first_decisions_by_hand():
     assert conservative.may_leave(settings, ledger)
 
 
-def test_the_radius_holds_at_all_times_at_once():
-    """2,000 paths of 500 outcomes: the bound is crossed in at most delta of them (3 standard errors)."""
-    settings = conservative.Settings(noise=0.5)
-    sums = np.cumsum(0.5 * np.random.default_rng(4).normal(size=(2_000, 500)), axis=1)
-    crossed = (np.abs(sums) > conservative.radius(settings, np.arange(1.0, 501.0), 0.05)).any(axis=1).mean()
-    assert crossed <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2_000)
-
-
 def test_the_same_under_scan():
     values = np.random.default_rng(3).normal(1.2, 0.5, 60)
 
     def step(ledger, value):
-        leave = conservative.may_leave(QUIET, ledger)
+        leave = conservative.may_leave(PLAIN, ledger)
         ledger = conservative.decided(ledger, leave)
-        return conservative.observed(QUIET, ledger, leave, value), leave
+        return conservative.observed(PLAIN, ledger, leave, value), leave
 
     ledger, left = conservative.start(np), []
     for value in values:
@@ -113,7 +108,7 @@ def test_the_same_under_scan():
     with jax.enable_x64(True):
         scanned, scanned_left = jax.lax.scan(step, conservative.start(jnp), jnp.asarray(values))
     assert left == list(map(bool, scanned_left))
-    np.testing.assert_allclose(np.stack(scanned), np.stack(ledger), atol=1e-12)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-9), scanned, ledger)
     assert 0 < sum(left) < 60
 
 
@@ -122,8 +117,9 @@ BAD = [
     {"alpha": 1.0},
     {"delta": 1.0},
     {"cap": -1.0},
-    {"noise": -1.0},
-    {"baseline": 5.0},
+    {"cap": math.inf},
+    {"baseline": 0.0},
+    {"measured": True, "baseline": None},
     {"alpha": math.nan},
 ]
 

@@ -112,7 +112,7 @@ def _budgets(suite: Suite, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
     projects, contexts = catalogue.names("project"), catalogue.names("context")
     if rules is not None:
         for p, ledger in suite.ledgers.items():
-            slack = conservative.slack(rules, conservative.Ledger(*map(np.float64, ledger)))
+            slack = conservative.slack(rules, ledger)
             yield {"budget": "conservative", "of": projects[p], "left": float(slack), "unit": "jobs of the baseline"}
     spent = [(most.overall_budget, "everything", suite.explored, suite.total)]
     for (p, c), place in suite.places.items():

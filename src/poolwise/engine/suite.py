@@ -94,7 +94,7 @@ class Suite:
         if reason.startswith(_TEACHING):
             self._teaching[id] = made
         if self.safety.conservative is not None:
-            ledger = self.ledgers.get(project) or conservative.Ledger(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            ledger = self.ledgers.get(project) or conservative.start(np)
             self.ledgers[project] = conservative.decided(ledger, arm != self._home)
 
     def observed(self, id: int, project: int, context: int, arm: int, utility: float) -> Fade | None:
@@ -127,8 +127,7 @@ class Suite:
         """Whether the next decision may leave the baseline, and whether it may explore."""
         rules, leave = self.safety.conservative, True
         if rules is not None:
-            ledger = self.ledgers.get(project) or conservative.Ledger(*np.zeros(6))
-            leave = bool(conservative.may_leave(rules, conservative.Ledger(*map(np.float64, ledger))))
+            leave = bool(conservative.may_leave(rules, self.ledgers.get(project) or conservative.start(np)))
         place = self.places.get((project, context))
         here = (place.explored, place.made) if place else (0, 0)
         most = self.exploration

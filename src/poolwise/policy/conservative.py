@@ -1,27 +1,25 @@
 """The cumulative guarantee: at every time, performance at least (1 - alpha) of the baseline's, decided in advance.
 
 Performance is counted in units where a job is worth at least `worst`, usually 0, and the baseline's jobs mu on average,
-for instance speed-ups with mu = 1. After n outcomes away from the baseline with total W (each clipped to `cap` from
-above), b decisions for the baseline and q whose outcome is still open, the next decision may leave the baseline if
+for instance speed-ups with mu = 1. After n outcomes away from the baseline, b decisions for the baseline and q whose
+outcome is still open, the next decision may leave the baseline if
 
-    max(W - radius(n), worst n) + worst (q + 1) + b mu >= (1 - alpha) (n + q + b + 1) mu.
+    least(n) + worst (q + 1) + b mu >= (1 - alpha) (n + q + b + 1) mu.
 
-`radius` bounds |W - sum of the true means| uniformly in n with probability 1 - delta (normal mixture; Robbins 1970,
-Howard et al. 2021): radius(n) = sqrt(2 (v + rho) (log(1 / delta) + log(1 + v / rho) / 2)), v = n noise^2. Outcomes in
-[worst, cap] satisfy it with noise = (cap - worst) / 2 whatever their distribution; they may arrive late, if how late
-says nothing about their value. With noise = 0 the guarantee is about what was measured instead of its mean, and holds
-without exception. Where mu is estimated, an
-interval takes its place, half of delta each. Source: Wu et al. (2016), Kazerouni et al. (2017), Garcelon et al. (2020).
+`least(n)` is a lower bound of the sum of the n true means that holds at all times at once with probability 1 - delta
+(`policy.wager`): means may differ and change, outcomes may have any distribution above `worst` and may arrive late, if
+how late says nothing about their value. With `measured` the guarantee is about what was measured instead of its mean,
+and holds without exception. Where mu is estimated, an interval takes its place, half of delta for it. Source: Wu et al.
+(2016), Kazerouni et al. (2017), Garcelon et al. (2020), with the bound of Waudby-Smith and Ramdas (2024).
 """
 
 import math
 from typing import Any, NamedTuple
 
 from poolwise.errors import ConfigError
+from poolwise.policy import wager
 from poolwise.policy.base import Array, namespace
-
-TUNED_FOR = 50.0
-"""Number of outcomes for which the bound is tuned: rho in units of the noise's variance."""
+from poolwise.policy.wager import Account
 
 ROUNDING = 1e-9
 
@@ -34,13 +32,13 @@ class Settings(NamedTuple):
     delta: float = 0.05
     """Probability with which the guarantee may fail at any time."""
     worst: float = 0.0
-    """Least performance of a decision."""
-    cap: float = 2.0
-    """Performance above this counts as this."""
-    noise: float | None = None
-    """Sub-Gaussian scale of a clipped outcome; None: (cap - worst) / 2, 0: the guarantee is about measurements."""
+    """Least performance of a decision; what is reported below counts as this."""
     baseline: float | None = 1.0
     """Mean performance of the baseline; None: estimated from its own outcomes."""
+    cap: float = 2.0
+    """Where it is estimated: most that one of its outcomes counts."""
+    measured: bool = False
+    """The guarantee is about measurements instead of their means."""
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
@@ -51,35 +49,32 @@ class Settings(NamedTuple):
             raise ConfigError(
                 f"conservative: worst {self.worst!r} and cap {self.cap!r} must be finite, worst below cap"
             )
-        if self.noise is not None and not 0 <= self.noise < math.inf:
-            raise ConfigError(f"conservative: noise is {self.noise!r} but must be >= 0, or left out for the safe value")
-        if self.baseline is not None and not self.worst < self.baseline <= self.cap:
-            raise ConfigError(
-                f"conservative: baseline {self.baseline!r} must lie between worst and cap, or be left out"
-            )
+        if self.baseline is not None and not self.worst < self.baseline < math.inf:
+            raise ConfigError(f"conservative: baseline {self.baseline!r} must lie above worst, or be left out")
+        if self.baseline is None and self.measured:
+            raise ConfigError("conservative: measured compares with a known baseline: state it, or leave measured out")
         return self
 
 
 class Ledger(NamedTuple):
     """What was decided and earned so far; scalars, or arrays of equal shape for many ledgers at once."""
 
-    away: Array
+    away: Account
     """Outcomes of decisions that left the baseline."""
-    total: Array
-    """Their performance, each clipped to [worst, cap]."""
     open: Array
     """Decisions that left the baseline and have no outcome yet."""
     home: Array
     """Decisions for the baseline."""
-    seen: Array
-    """Outcomes of the baseline."""
-    earned: Array
-    """Their performance, clipped alike."""
+    low: Account
+    """Outcomes of the baseline, where its mean is estimated."""
+    high: Account
+    """How far each of them fell short of `cap`."""
 
 
 def start(xp: Any, shape: tuple[int, ...] = ()) -> Ledger:
     """Nothing decided yet; `xp` is numpy or jax.numpy."""
-    return Ledger(*(xp.zeros(shape) for _ in Ledger._fields))
+    nothing = wager.start(xp, shape)
+    return Ledger(nothing, xp.zeros(shape), xp.zeros(shape), nothing, nothing)
 
 
 def decided(ledger: Ledger, left: Array) -> Ledger:
@@ -91,35 +86,26 @@ def decided(ledger: Ledger, left: Array) -> Ledger:
 def observed(settings: Settings, ledger: Ledger, left: Array, performance: Array) -> Ledger:
     """The ledger after the outcome of one earlier decision, in any order."""
     xp = namespace(performance)
-    value, left = xp.clip(performance, settings.worst, settings.cap), 1.0 * left
+    value, left = xp.maximum(performance, settings.worst) - settings.worst, 1.0 * left
+    room, known = settings.cap - settings.worst, settings.baseline
+    part, usual = (settings.delta / 2, room / 2) if known is None else (settings.delta, known - settings.worst)
+    ledger = ledger._replace(away=wager.settled(ledger.away, value, left, usual, part), open=ledger.open - left)
+    if known is not None:
+        return ledger
+    value, home = xp.minimum(value, room), 1.0 - left
     return ledger._replace(
-        away=ledger.away + left,
-        open=ledger.open - left,
-        total=ledger.total + left * value,
-        seen=ledger.seen + (1.0 - left),
-        earned=ledger.earned + (1.0 - left) * value,
+        low=wager.settled(ledger.low, value, home, usual, settings.delta / 4),
+        high=wager.settled(ledger.high, room - value, home, usual, settings.delta / 4),
     )
-
-
-def radius(settings: Settings, number: Array, delta: float) -> Array:
-    """Time-uniform bound of |sum of `number` outcomes - sum of their means|, violated with probability <= delta."""
-    xp = namespace(number)
-    noise = (settings.cap - settings.worst) / 2 if settings.noise is None else settings.noise
-    if noise == 0:
-        return 0.0 * number
-    variance, tuned = number * noise**2, TUNED_FOR * noise**2
-    return xp.sqrt(2.0 * (variance + tuned) * (math.log(1.0 / delta) + 0.5 * xp.log1p(variance / tuned)))
 
 
 def slack(settings: Settings, ledger: Ledger) -> Array:
     """What would be left above the guarantee if the next decision left the baseline and came out worst."""
-    xp = namespace(ledger.total)
-    part = settings.delta if settings.baseline is not None else settings.delta / 2
-    away = xp.maximum(ledger.total - radius(settings, ledger.away, part), settings.worst * ledger.away)
-    least = away + settings.worst * (ledger.open + 1.0)
-    decisions = ledger.away + ledger.open + ledger.home + 1.0
-    weight = ledger.home - (1.0 - settings.alpha) * decisions
-    return least + weight * _baseline(xp, settings, ledger, weight)
+    number = ledger.away.number
+    away = ledger.away.total if settings.measured else ledger.away.least
+    least = away + settings.worst * (number + ledger.open + 1.0)
+    weight = ledger.home - (1.0 - settings.alpha) * (number + ledger.open + ledger.home + 1.0)
+    return least + weight * _baseline(settings, ledger, weight)
 
 
 def may_leave(settings: Settings, ledger: Ledger) -> Array:
@@ -127,13 +113,10 @@ def may_leave(settings: Settings, ledger: Ledger) -> Array:
     return slack(settings, ledger) >= -ROUNDING
 
 
-def _baseline(xp: Any, settings: Settings, ledger: Ledger, weight: Array) -> Array:
+def _baseline(settings: Settings, ledger: Ledger, weight: Array) -> Array:
     """The baseline's mean, or the end of its interval that is worse for the guarantee."""
     if settings.baseline is not None:
         return settings.baseline
-    number = xp.maximum(ledger.seen, 1.0)
-    half = radius(settings, number, settings.delta / 4) / number
-    mean = ledger.earned / number
-    high = xp.where(ledger.seen > 0, xp.minimum(mean + half, settings.cap), settings.cap)
-    low = xp.where(ledger.seen > 0, xp.maximum(mean - half, settings.worst), settings.worst)
-    return xp.where(weight < 0, high, low)
+    xp = namespace(ledger.low.number)
+    number = xp.maximum(ledger.low.number, 1.0)
+    return xp.where(weight < 0, settings.cap - ledger.high.least / number, settings.worst + ledger.low.least / number)
