@@ -28,7 +28,7 @@ def written(projects, decisions=40):
         gain = 0.7 if decision.arm == "fast" else 0.0
         engine.observe(decision.id, cost=float(np.exp(-gain + 0.1 * rng.normal())), baseline_cost=1.0)
     table, beliefs = trials(engine.store), engine.beliefs()
-    return page(table, beliefs, summary(table, beliefs, engine.store))
+    return page(table, beliefs, summary(table, beliefs, [engine]))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_it_is_complete(text):
     assert text.startswith("<!doctype html>")
     assert text.rstrip().endswith("</html>")
     assert text.count("<svg") == 4
-    assert text.count("<table>") == 2
+    assert text.count("<table>") == 5
     assert "$" not in text
     assert "nan" not in re.sub("<style>.*?</style>", "", text, flags=re.S)
 

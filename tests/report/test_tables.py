@@ -128,14 +128,14 @@ def test_what_was_borrowed_is_the_belief_at_the_first_decision(engine):
 
 def test_before_the_first_outcome_all_tables_are_empty():
     engine = Engine.open("memory://", SPACE, seed=5)
-    tables = summary(trials(engine.store), engine.beliefs(), engine.store)
+    tables = summary(trials(engine.store), engine.beliefs(), [engine])
     assert all(table.empty for table in tables.values())
 
 
 def test_one_project_has_nobody_to_borrow_from():
     engine = Engine.open("memory://", SPACE, seed=5)
     engine.observe(engine.decide("p", "c").id, utility=0.3)
-    assert summary(trials(engine.store), engine.beliefs(), engine.store)["borrowed"].empty
+    assert summary(trials(engine.store), engine.beliefs(), [engine])["borrowed"].empty
 
 
 def test_tables_in_words():

@@ -140,10 +140,9 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
     from poolwise.run import distinct
 
     table, beliefs = _results(engines)
-    stores = [engine.store for engine in distinct(engines)]
-    shared = len(stores) == 1
-    tables = summary(table, beliefs, stores[0] if shared else None)
-    found = [text for store in stores for text in contradictions(store)]
+    every = distinct(engines)
+    tables = summary(table, beliefs, every)
+    found = [text for engine in every for text in contradictions(engine.store)]
     if not quiet:
         show.print_summary(tables)
         for text in found:
@@ -156,7 +155,7 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
             show.console.print(f"\nReport: {report}")
     return {
         "decisions": len(table),
-        "sharing": shared,
+        "sharing": len(every) == 1,
         "contradictions": found,
         "report": str(report) if report else None,
         **{name: records(rows) for name, rows in tables.items()},

@@ -20,12 +20,13 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 def print_table(table: pd.DataFrame, title: str) -> None:
     """A table with its title above it."""
-    console.print(as_table(table, title))
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print(as_table(table))
 
 
-def as_table(table: pd.DataFrame, title: str = "") -> Table:
+def as_table(table: pd.DataFrame) -> Table:
     """A table of `report.tables` in words, names in full."""
-    made = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    made = Table(box=None, pad_edge=False)
     body = shown(table)
     for column in body.columns:
         made.add_column(column, justify="left" if column in ("project", "context", "arm") else "right", overflow="fold")
@@ -37,8 +38,11 @@ def as_table(table: pd.DataFrame, title: str = "") -> Table:
 def print_summary(tables: Mapping[str, pd.DataFrame]) -> None:
     """What a run ends with."""
     titles = {
+        "totals": "What it came to: success is a speed-up above 1.05, safe at least 0.95, a discovery above 1.8",
         "thirds": "Speed-up over the baseline, first against last third of each project's decisions",
         "favourites": "Best arm of each context, as believed now",
+        "contexts": "What is known of each context: curiosity scores what is not, coverage is the share of arms tried",
+        "phases": "Exploration by phase of learning: early below 50 % confidence in the favourite, mature from 95 %",
         "borrowed": "What the newest project was given: belief before its first job there, and what it came to",
     }
     for name, title in titles.items():

@@ -12,8 +12,9 @@ from poolwise.engine.live import Live
 from poolwise.engine.suite import EXPLORED, FAVOURITE, Suite
 from poolwise.errors import ConfigError
 from poolwise.policy import conservative, guard
-from poolwise.policy.base import View
+from poolwise.policy.base import Policy, View
 from poolwise.policy.control import promotes
+from poolwise.policy.curiosity import WEIGHTS, score
 from poolwise.policy.ledger import lacking
 from poolwise.policy.limits import ruled
 from poolwise.policy.phase import confidence, phase
@@ -22,8 +23,8 @@ from poolwise.store.base import Store
 
 
 def overview(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, store: Store) -> dict[str, Any]:
-    """`contexts` (phase, confidence, favourite, mass that explores), `quarantined`, `budgets`, `coverage`, `orders`,
-    `shadow`: a list of rows each, empty where nothing is in force."""
+    """`contexts` (phase, confidence, favourite, mass that explores, curiosity, share of arms covered), `quarantined`,
+    `budgets`, `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force."""
     suite = guarding.suite
     places = list(_places(catalogue, uses))
     body: dict[str, Any] = {"contexts": [_context(live, catalogue, uses, guarding, *place) for place in places]}
@@ -89,7 +90,15 @@ def _context(
         "confidence": float(confidence(view)[0]),
         "favourite": catalogue.ids[favourite],
         "exploring": float(1.0 - found.probabilities[favourite]),
+        "curiosity": _curiosity(guarding.policy, view),
+        "coverage": float((view.count > 0).mean()),
     }
+
+
+def _curiosity(policy: Policy, view: View) -> float:
+    """Mean score over arms, by the policy's own weights where it has some."""
+    weights = {name: policy.params.get(name, usual) for name, usual in WEIGHTS.items()}
+    return float(np.mean(score(weights, view)))
 
 
 def _quarantined(

@@ -6,7 +6,8 @@ from poolwise.policy.base import Array, Params, Policy, View, namespace
 from poolwise.policy.build import within, wrapper
 from poolwise.policy.share import blended, doubled
 
-SCORES = ("scarcity", "variance", "frequency", "recency")
+WEIGHTS = {"scarcity": 0.4, "variance": 0.3, "frequency": 0.2, "recency": 0.1}
+"""The usual ones."""
 MEMORY = 100.0
 """Decisions of a project after which what is known of a context counts as two thirds forgotten."""
 

@@ -51,7 +51,7 @@ def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables) -> str:
         window=plots.WINDOW,
         figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in headline(trials, tables)),
         borrowed_table=as_html(tables["borrowed"].drop(columns="project", errors="ignore")),
-        thirds_table=as_html(tables["thirds"]),
+        **{f"{name}_table": as_html(tables[name]) for name in ("totals", "thirds", "phases", "contexts")},
         **{name: svg(made, name) for name, made in figures.items()},
         **sentences(trials, cells, tables),
     )

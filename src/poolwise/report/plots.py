@@ -157,7 +157,8 @@ def _speed_axis(axes: Axes, values: pd.DataFrame, places: float) -> None:
 def _factors(axes: Axes, which: str) -> None:
     """Plain factors on a log axis: 0.5, 1, 2, 5, 10."""
     low, high = axes.get_ylim() if which == "y" else axes.get_xlim()
-    fine = () if high > 20 * low else (0.7, 1.5, 3, 7)
+    fine: tuple[float, ...] = () if high > 20 * low else (0.7, 1.5, 3, 7)
+    fine += () if high > 2 * low else (0.8, 0.9, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8)
     ladder = sorted((0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, *fine))
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_ticks([tick for tick in ladder if low <= tick <= high])

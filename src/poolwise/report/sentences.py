@@ -28,6 +28,8 @@ def sentences(trials: pd.DataFrame, cells: pd.DataFrame, tables: Tables) -> dict
     return {
         "speed_sentence": _speed(trials, tables["thirds"]),
         "cost_sentence": _cost(tables["thirds"].iloc[0]),
+        "phase_sentence": _phase(tables["phases"]),
+        "context_sentence": _context(tables["contexts"]),
         "forest_sentence": _forest(tables["favourites"]),
         "shrinkage_sentence": _shrinkage(cells),
         "borrowed_sentence": _borrowed(tables["borrowed"]),
@@ -52,6 +54,27 @@ def _cost(overall: pd.Series) -> str:
     return (
         f"Finding out takes trying: {100 * overall.slower_first:.0f} % of the jobs in the first third, and "
         f"{100 * overall.slower_last:.0f} % in the last, ran clearly slower than they would have by themselves."
+    )
+
+
+def _phase(phases: pd.DataFrame) -> str:
+    if len(phases) < 2:
+        return "Exploring is meant to fade as the favourites become certain."
+    first, last = phases.iloc[0], phases.iloc[-1]
+    return (
+        f"Exploring follows doubt: {100 * first.explored:.0f} % of the decisions in the {first.phase} phase tried "
+        f"another way than the favourite, {100 * last.explored:.0f} % of those in the {last.phase} one."
+    )
+
+
+def _context(contexts: pd.DataFrame) -> str:
+    if contexts.empty:
+        return "Nothing was decided yet."
+    doubt = contexts.iloc[int(contexts["confidence"].to_numpy().argmin())]
+    sure = int((contexts["confidence"] >= 0.95).sum())
+    return (
+        f"In {sure} of {len(contexts)} places the favourite is best with at least 95 % probability; least is known of "
+        f"{html.escape(str(doubt.context))}, where that is {100 * doubt.confidence:.0f} % after {doubt.jobs} jobs."
     )
 
 

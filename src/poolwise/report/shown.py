@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-SHARES = ("slower", "explored", "exploring", "importance", "confidence")
+SHARES = ("slower", "explored", "exploring", "importance", "confidence", "success", "safe", "coverage")
 PAIRS = {
     "speed_up": "speed-up",
     "wall_speed_up": "by wall time",
@@ -14,7 +14,12 @@ PAIRS = {
 }
 """Columns `NAME_first` and `NAME_last`, and the heading under which they stand together."""
 INTERVALS = {"": ("low", "high"), "before ": ("before_low", "before_high"), "now ": ("now_low", "now_high")}
-NAMES = {"speed_up": "speed-up"}
+NAMES = {
+    "speed_up": "speed-up",
+    "mean_speed_up": "mean speed-up",
+    "slower": "below 0.95",
+    "explored": "not the favourite",
+}
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,13 @@
 """What a run came to, as small tables: pure functions of its trials, its store and the beliefs at its end."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from poolwise.engine import Engine
+from poolwise.report.exploring import contexts, phases, totals
 from poolwise.store.base import Store
 
 BORROWED = [
@@ -77,12 +80,19 @@ def borrowed(store: Store, beliefs: pd.DataFrame, table: pd.DataFrame) -> pd.Dat
     return pd.DataFrame(found, columns=BORROWED)
 
 
-def summary(table: pd.DataFrame, beliefs: pd.DataFrame, store: Store | None = None) -> dict[str, pd.DataFrame]:
-    """The tables that a run ends with, by name: thirds, favourites, borrowed (empty without the one shared store)."""
+def summary(table: pd.DataFrame, beliefs: pd.DataFrame, engines: Sequence[Engine]) -> dict[str, pd.DataFrame]:
+    """The tables that a run ends with, by name; `borrowed` is empty unless several projects share one engine."""
     if table.empty:
-        return dict.fromkeys(("thirds", "favourites", "borrowed"), table)
-    given = borrowed(store, beliefs, table) if store and table["project"].nunique() > 1 else table.head(0)
-    return {"thirds": thirds(table), "favourites": favourites(beliefs, table), "borrowed": given}
+        return dict.fromkeys(("totals", "thirds", "favourites", "contexts", "phases", "borrowed"), table)
+    shared = len(engines) == 1 and table["project"].nunique() > 1
+    return {
+        "totals": totals(table),
+        "thirds": thirds(table),
+        "favourites": favourites(beliefs, table),
+        "contexts": contexts(table, (row for engine in engines for row in engine.overview()["contexts"])),
+        "phases": phases(engine.store for engine in engines),
+        "borrowed": borrowed(engines[0].store, beliefs, table) if shared else table.head(0),
+    }
 
 
 def best(beliefs: pd.DataFrame, top: int) -> pd.DataFrame:

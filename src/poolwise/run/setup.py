@@ -38,8 +38,6 @@ def plan(config: Config) -> Plan:
     """
     policy, settings = policy_of(config), settings_of(config)
     protected(policy, settings.safety)
-    if settings.horizon is None:  # A run knows how long it lasts.
-        settings = settings._replace(horizon=float(config.run.decisions))
     options = _options(config)
     workload = open_workload(config.run.workload or "", **options)
     try:
@@ -63,8 +61,10 @@ def policy_of(config: Config) -> Policy:
 
 def settings_of(config: Config) -> Settings:
     """The settings of a configuration. Raises ConfigError for values that cannot be meant."""
-    settings = Settings(**config.engine.given(), safety=safety_of(config), exploration=exploration_of(config))
-    return settings.checked()
+    given = config.engine.given()
+    if config.run.workload is not None:  # A run knows how long it lasts.
+        given = {"horizon": float(config.run.decisions), **given}
+    return Settings(**given, safety=safety_of(config), exploration=exploration_of(config)).checked()
 
 
 def check_families(settings: Settings, space: ArmSpace) -> None:
