@@ -7,6 +7,9 @@
     D = diag(tau_level^2, tau_context^2 .. , tau_project^2 ..)    a tau for each tier and block
     tau  ~ LogNormal(log median, width)
 
+With `shared` the vectors of globe and families hold one more effect for every (project, context), the block of the
+cells: what is special about a cell is shared by the arms of a family.
+
 A new project borrows what a context is like elsewhere and what it is like in its own other contexts (Gelman and Hill
 2007, chapter 13). `tau_global_level` stays at its median: one draw says nothing about a scale.
 """
@@ -35,34 +38,44 @@ class Prior(NamedTuple):
     family: tuple[float, float, float] = (0.3, 0.25, 0.15)
     globe: tuple[float, float, float] = (0.5, 0.2, 0.1)
     cell: float = 0.1
+    """Of an arm's own cells."""
+    family_cell: float = 0.3
+    global_cell: float = 0.05
     noise: float = 0.25
     mean: float = 0.0
     width: float = 0.7
     noise_width: float = 1.5
     """Of the noise that all families share; that of each family around it is `width`."""
+    spread_width: float = 0.5
+    """Of the noise of a context around that, where contexts differ."""
 
 
 PRIOR = Prior()
 
 
-def effects(shape: tuple[int, int, int], family: Any = None, prior: Prior = PRIOR) -> Any:
+def effects(shape: tuple[int, int, int], family: Any = None, prior: Prior = PRIOR, *, shared: bool = False) -> Any:
     """Sample all effects and their scales; effect [project, context, arm].
 
     shape: numbers of projects, contexts, arms. family: (arms,) index; None: arms hang at the globe directly.
     """
     projects, contexts, arms = shape
     size = 1 + contexts + projects
-    origin = prior.mean * (jnp.arange(size) == 0)
-    above = numpyro.sample(
-        "global_effects", dist.Normal(origin, _spread("global", prior.globe, shape, prior)).to_event(1)
-    )
+    wide = size + projects * contexts * shared
+    scales = _spread("global", prior.globe, prior.global_cell, shape, prior, shared)
+    origin = prior.mean * (jnp.arange(wide) == 0)
+    above = numpyro.sample("global_effects", dist.Normal(origin, scales).to_event(1))
     if family is not None:
         families = int(np.max(family)) + 1
-        middle = dist.Normal(above, _spread("family", prior.family, shape, prior)).expand([families, size])
+        scales = _spread("family", prior.family, prior.family_cell, shape, prior, shared)
+        middle = dist.Normal(above, scales).expand([families, wide])
         above = numpyro.sample("family_effects", middle.to_event(2))[np.asarray(family)]
-    lowest = dist.Normal(above, _spread("arm", prior.arm, shape, prior)).expand([arms, size])
-    v = numpyro.sample("arm_effects", lowest.to_event(2))
-    return v[:, 0] + v[:, 1 + contexts :].T[:, None] + v[:, 1 : 1 + contexts].T[None]
+    scales = _spread("arm", prior.arm, None, shape, prior, False)
+    v = numpyro.sample("arm_effects", dist.Normal(above[..., :size], scales).expand([arms, size]).to_event(2))
+    effect = v[:, 0] + v[:, 1 + contexts :].T[:, None] + v[:, 1 : 1 + contexts].T[None]
+    if not shared:
+        return effect
+    cells = jnp.broadcast_to(above[..., size:], (arms, projects * contexts))
+    return effect + cells.T.reshape(shape)
 
 
 def noise(arms: int, family: Any = None, prior: Prior = PRIOR) -> Any:
@@ -76,6 +89,11 @@ def noise(arms: int, family: Any = None, prior: Prior = PRIOR) -> Any:
     return numpyro.sample("sigma", own.to_event(1))[index]
 
 
+def spread(contexts: int, prior: Prior = PRIOR) -> Any:
+    """Factors (contexts,) of the noise, where contexts differ: LogNormal(0, spread_width)."""
+    return numpyro.sample("spread", dist.LogNormal(0.0, prior.spread_width).expand([contexts]).to_event(1))
+
+
 def cell_scale(prior: Prior = PRIOR) -> Any:
     """tau_cell: standard deviation of a cell around the sum of its effects."""
     return numpyro.sample("tau_cell", dist.LogNormal(jnp.log(prior.cell), prior.width))
@@ -86,12 +104,16 @@ def deviate(effect: Any, prior: Prior = PRIOR) -> Any:
     return numpyro.sample("theta", dist.Normal(effect, cell_scale(prior)).to_event(3))
 
 
-def _spread(tier: str, medians: tuple[float, float, float], shape: tuple[int, int, int], prior: Prior) -> Any:
-    """(1 + C + P,) standard deviations of a tier."""
+def _spread(
+    tier: str, medians: tuple[float, float, float], cell: Any, shape: tuple[int, int, int], prior: Prior, shared: bool
+) -> Any:
+    """Standard deviations of a tier's vector, those of its cells at the end where they are `shared`."""
+    names = [*zip(BLOCKS, medians, strict=True), *([("cell", cell)] if shared else [])]
     scales = [
         jnp.asarray(median)
         if (tier, block) == ("global", "level")
         else numpyro.sample(f"tau_{tier}_{block}", dist.LogNormal(jnp.log(median), prior.width))
-        for block, median in zip(BLOCKS, medians, strict=True)
+        for block, median in names
     ]
-    return jnp.repeat(jnp.stack(scales), np.array([1, shape[1], shape[0]]), total_repeat_length=1 + shape[0] + shape[1])
+    blocks = np.array([1, shape[1], shape[0], shape[0] * shape[1]])[: len(names)]
+    return jnp.repeat(jnp.stack(scales), blocks, total_repeat_length=int(blocks.sum()))

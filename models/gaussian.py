@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 
-from .effects import PRIOR, Prior, cell_scale, deviate, effects, noise
+from .effects import PRIOR, Prior, cell_scale, deviate, effects, noise, spread
 
 _SMALLEST = 1e-30
 
@@ -28,32 +28,42 @@ class Summary(NamedTuple):
     mean: Any
     """Mean utility of every cell [project, context, arm]; anything where the count is 0."""
     within: Any
-    """(arms,) sum of squared deviations from the cells' means."""
+    """Sum of squared deviations from the cells' means, of every arm (arms,), or of every context and arm."""
 
 
 def gaussian(
-    count: Any, family: Any = None, data: Summary | None = None, *, cells: bool = False, prior: Prior = PRIOR
+    count: Any,
+    family: Any = None,
+    data: Summary | None = None,
+    *,
+    cells: bool = False,
+    prior: Prior = PRIOR,
+    shared: bool = False,
+    by_context: bool = False,
 ) -> Any:
     """The model given how often each cell was tried; theta with `cells`, else None.
 
-    count: [project, context, arm]; family: (arms,) index. Sites: `tau_*`, `sigma`, `*_effects`, `mean`, `within`;
-    `effect` deterministic; `theta` with `cells`.
+    count: [project, context, arm]; family: (arms,) index. `shared`: see `effects`; `by_context`: the noise differs by
+    context too. Sites: `tau_*`, `sigma`, `spread`, `*_effects`, `mean`, `within`; `effect` deterministic; `theta` with
+    `cells`.
     """
-    effect = numpyro.deterministic("effect", effects(count.shape, family, prior))
+    effect = numpyro.deterministic("effect", effects(count.shape, family, prior, shared=shared))
     sigma = noise(count.shape[2], family, prior)
+    if by_context:
+        sigma = spread(count.shape[1], prior)[:, None] * sigma
     return summarised(count, effect, cell_scale(prior), sigma, data, cells=cells)
 
 
 def summarised(count: Any, effect: Any, tau: Any, sigma: Any, data: Summary | None, *, cells: bool) -> Any:
-    """Sites `mean` and `within` around any effect, and `theta` with `cells`. sigma: (arms,)."""
+    """Sites `mean` and `within` around any effect, and `theta` with `cells`. sigma: (arms,) or (contexts, arms)."""
     seen, variance = count > 0, sigma**2 / jnp.maximum(count, 1)
     likelihood = dist.Normal(effect, jnp.sqrt(tau**2 + variance)).mask(seen)
     mean = numpyro.sample("mean", likelihood.to_event(3), obs=None if data is None else data.mean)
-    freedom = jnp.maximum(count - 1, 0).sum((0, 1))
+    freedom = jnp.maximum(count - 1, 0).sum(tuple(range(3 - sigma.ndim)))
     squares = dist.Gamma(jnp.maximum(freedom, 1) / 2, 1 / (2 * sigma**2)).mask(freedom > 0)
     # All outcomes equal: the density of a sum of squares of exactly 0 is a constant, but an infinite one.
     observed = None if data is None else jnp.maximum(data.within, _SMALLEST)
-    numpyro.sample("within", squares.to_event(1), obs=observed)
+    numpyro.sample("within", squares.to_event(sigma.ndim), obs=observed)
     posterior = dist.Normal(*given(effect, tau, jnp.where(seen, variance, jnp.inf), mean)).to_event(3)
     return numpyro.sample("theta", posterior) if cells else None
 

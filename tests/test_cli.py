@@ -194,7 +194,7 @@ def test_refit_reports_its_snapshot(call):
 
 
 def test_a_refit_that_fails_is_a_problem_found(call, monkeypatch):
-    def failing(_):
+    def failing(*_, **__):
         raise RefitError("the search did not converge")
 
     monkeypatch.setattr("poolwise.engine.Engine.refit", failing)
@@ -232,6 +232,11 @@ WRONG = {
     ("status", "--store", "sqlite:///poolwise.toml"): "poolwise.toml",
     ("status", "--config", "none.toml"): "no configuration file",
     ("refit", "--config", "none.toml"): "no configuration file",
+    ("refit", "--method", "mcmc"): "use one of fast, nuts, svi",
+    ("refit", "--chains", "0"): "greater than or equal to 1",
+    ("refit", "--device", "tpu"): "use 'cpu' or 'gpu'",
+    ("refit", "--from", "none.parquet"): "cannot be read as Parquet",
+    ("refit", "--save", "poolwise.toml/x.nc"): "name another file",
     ("control", "halt"): "unknown order 'halt'",
     ("control", "pin"): "'pin' needs an arm",
     ("control", "ban", "fsat"): "unknown arm or family 'fsat'",

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "poolwise"
 ORDER = [
-    "errors", "arrays", "parameters", "space", "schema", "table", "config", "posterior", "policy", "simulate",
+    "errors", "models", "arrays", "parameters", "space", "schema", "table", "config", "posterior", "policy", "simulate",
     "replay", "ope", "meta", "store", "engine", "refit", "workloads", "run", "report", "service", "cli",
 ]  # fmt: skip
 STRANGERS = {("posterior", "policy"), ("policy", "posterior"), ("store", "posterior"), ("store", "policy")}

@@ -5,6 +5,7 @@
 [space]      baseline, and [space.families.NAME.parameters.NAME] with type = "choice" | "integer" | "real"
 [policy]     spec, and [policy.params] with its constants
 [engine]     what `engine.Settings` holds, and [engine.domain_priors] family = [successes, failures]
+[model]      file, function: a NumPyro model of your own for `poolwise refit --method nuts`, see docs/models.md
 [safety]     what `engine.Safety` holds; [safety.quarantine], [safety.conservative]; off = ["eligibility"] ..
 [exploration] what `engine.Exploration` holds; [exploration.coverage], [exploration.drift]; off = ["drift"]
 """
@@ -83,6 +84,17 @@ class EngineTable(_Table):
         body = self.model_dump(exclude_none=True, exclude={"domain_priors"})
         priors = tuple((family, *pair) for family, pair in self.domain_priors.items())
         return {name: _tuples(value) for name, value in body.items()} | ({"domain_priors": priors} if priors else {})
+
+
+class ModelTable(_Table):
+    """A NumPyro model of the user's own, for refits by `nuts` and `svi`; a path is relative to the configuration."""
+
+    file: str | None = None
+    function: str = "model"
+
+    def given(self, folder: Path) -> dict[str, Any]:
+        """Options of a refit."""
+        return {} if self.file is None else {"model": str(folder / self.file), "function": self.function}
 
 
 class QuarantineTable(_Table):
@@ -170,6 +182,7 @@ class Config(_Table):
     space: Space | None = None
     policy: PolicyTable = PolicyTable()
     engine: EngineTable = EngineTable()
+    model: ModelTable = ModelTable()
     safety: SafetyTable | None = None
     exploration: ExplorationTable | None = None
 
@@ -243,6 +256,7 @@ def _fields(tables: list[str]) -> list[str]:
         "space": Space,
         "policy": PolicyTable,
         "engine": EngineTable,
+        "model": ModelTable,
         "safety": SafetyTable,
         "safety.quarantine": QuarantineTable,
         "safety.conservative": ConservativeTable,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from poolwise.cli import control, evaluations, events, look, replays, runs
+from poolwise.cli import control, evaluations, events, look, refits, replays, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
 
 INTERRUPTED = 130
@@ -24,7 +24,7 @@ for command in (
     runs.run,
     events.decide,
     events.observe,
-    events.refit,
+    refits.refit,
     control.control,
     look.status,
     look.beliefs,

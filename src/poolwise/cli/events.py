@@ -1,4 +1,4 @@
-"""decide, observe, refit: the engine's three verbs for a shell."""
+"""decide and observe: the engine's two verbs for a shell."""
 
 from typing import Annotated
 
@@ -52,16 +52,3 @@ def observe(
         print_json({"decision": decision, "new": new})
     else:
         typer.echo(f"{decision}  {'learned' if new else 'was known already'}")
-
-
-def refit(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Estimate everything again from all outcomes.
-
-    Example: `poolwise refit`
-    """
-    with engine(config, store) as opened:
-        snapshot = opened.refit()
-    if as_json:
-        print_json(snapshot)
-    else:
-        typer.echo(f"snapshot {snapshot.id} from {snapshot.outcomes} outcomes: {snapshot.status}, {snapshot.reason}")

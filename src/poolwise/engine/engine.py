@@ -23,6 +23,7 @@ from poolwise.engine.live import Live
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
 from poolwise.engine.randomness import uniform, uniforms
+from poolwise.engine.refitting import Problem, proposer
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Suite
 from poolwise.errors import InputError
@@ -203,10 +204,27 @@ class Engine:
             self._cells.clear()
             return record
 
-    def refit(self) -> Snapshot:
-        """Estimate everything again from all outcomes; the snapshot is stored and serves from now on."""
+    def refit(self, method: str = "fast", **options: Any) -> Snapshot:
+        """Estimate everything again from all outcomes; a gate decides whether the snapshot serves from now on.
+
+        method: `fast` (closed form), `nuts` or `svi` (full Bayes by NumPyro); `options` are the fields of
+        `refit.Options`. Decisions go on meanwhile. The snapshot is stored either way: `status` says serving or
+        rejected, `reason` why. Raises RefitError where none could be proposed, InputError for a wrong option.
+        """
+        return self.propose(proposer()(self.problem(), method=method, **options))
+
+    def problem(self) -> Problem:
+        """What a refit starts from: statistics of all that the belief rests on."""
         with self._lock:
-            return self._live.reestimate("asked for")
+            return self._live.problem()
+
+    def propose(self, snapshot: Snapshot) -> Snapshot:
+        """Store a snapshot that a refit came to; it serves from now on if its status says so.
+
+        Raises RefitError, with nothing changed, for one that is to serve and cannot.
+        """
+        with self._lock:
+            return self._live.propose(snapshot)
 
     def refresh(self) -> int:
         """Learn what other processes have written to the same store since, orders included, and count overdue decisions

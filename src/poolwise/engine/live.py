@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
-from poolwise.posterior.joint import Joint, Look, prior_scales, restored, to_dict
+from poolwise.errors import RefitError
+from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
 from poolwise.schema import STATUSES, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 
@@ -23,7 +25,9 @@ class Live:
         self.version, self.read = 0, 0
         self._ahead: set[int] = set()
         self._assumed: dict[int, tuple[int, int, int]] = {}
-        served = [snapshot for snapshot in store.snapshots() if snapshot.status == "serving"]
+        stored = store.snapshots()
+        served = [snapshot for snapshot in stored if snapshot.status == "serving"]
+        self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
         scales = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
         if served:
@@ -114,9 +118,40 @@ class Live:
             hyper=to_dict(self._joint.scales),
             diagnostics=diagnostics,
         )
+        return self._stored(snapshot)
+
+    def problem(self) -> Problem:
+        """What a refit starts from: all that the belief rests on."""
+        joint = self._joint
+        sums = (joint.scales, joint.prior, joint.statistics(), joint.tally())
+        return problem_of(self._catalogue, *sums, self.outcomes, self._settings.utility_limit)
+
+    def propose(self, snapshot: Snapshot) -> Snapshot:
+        """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
+        if snapshot.status == "serving":
+            self._joint.adopt(self._usable(snapshot))
+        return self._stored(snapshot._replace(parent=self.snapshot or None))
+
+    def _usable(self, snapshot: Snapshot) -> Scales:
+        """The scales of a proposed snapshot. Numbers that are no scales are refused before anything changes."""
+        try:
+            scales = restored(snapshot.hyper, self._joint.scales)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RefitError(f"the proposed snapshot cannot be read ({error!r}): the old one keeps serving") from error
+        arms, found = len(self._joint.scales.gaussian.family), scales.gaussian.hyper
+        parts = [np.atleast_1d(part) for part in (*found.arm, *found.family, *found.globe, found.noise, found.spread)]
+        flat = np.concatenate([*parts, [scales.success.kappa_context, scales.success.kappa_cell]])
+        if len(found.noise) != arms or not (np.isfinite(flat).all() and (flat >= 0).all() and (found.noise > 0).all()):
+            raise RefitError(
+                "the proposed snapshot has scales that are not positive numbers: the old one keeps serving"
+            )
+        return scales
+
+    def _stored(self, snapshot: Snapshot) -> Snapshot:
         number = self._store.append_snapshot(snapshot)
-        self.snapshot = number if found else self.snapshot
-        self.estimated = self.outcomes
+        serves = snapshot.status == "serving"
+        self.snapshot, self._rejected = (number, None) if serves else (self.snapshot, snapshot._replace(id=number))
+        self.estimated = max(self.estimated, snapshot.outcomes)
         self.version += 1
         return snapshot._replace(id=number)
 
@@ -126,6 +161,7 @@ class Live:
             "learned": self.outcomes,
             "estimated_from": self.estimated,
             "overdue": len(self._assumed),
+            **({"rejected": _refused(self._rejected)} if self._rejected else {}),
         }
 
     def _reestimate_when_due(self) -> None:
@@ -135,3 +171,8 @@ class Live:
     def _clipped(self, utility: Any) -> Any:
         limit = self._settings.utility_limit
         return min(max(utility, -limit), limit) if isinstance(utility, float) else np.clip(utility, -limit, limit)
+
+
+def _refused(snapshot: Snapshot) -> str:
+    """Why the newest proposal does not serve."""
+    return f"snapshot {snapshot.id} ({snapshot.method}) does not serve: {snapshot.reason}"

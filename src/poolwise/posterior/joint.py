@@ -54,7 +54,7 @@ class Joint:
 
     def __init__(self, scales: Scales, failure_utility: float, *, projects: int = 1, contexts: int = 1) -> None:
         self.scales, self.outcomes = scales, 0
-        self._prior = hyper.PRIOR
+        self.prior = hyper.PRIOR
         arms = len(scales.gaussian.family)
         shape = (_rounded(projects), _rounded(contexts), arms)
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
@@ -125,23 +125,25 @@ class Joint:
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
-        stats, cell, old = self.statistics(), self._evidence.cell, self.scales
-        families = old.gaussian.family if old.gaussian.families else None
-        search = partial(wide.fit if self._core is wide else partial(gaussian.fit, family=families), prior=self._prior)
-        fit = search(stats, start=old.gaussian.coordinates)
-        if not fit.converged and len(old.gaussian.coordinates):
-            afresh = search(stats)
-            fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
-        if not np.isfinite(fit.log_evidence):
-            return fit
-        self.scales = Scales(fit, bernoulli.fit(cell[0], cell[1], old.success.prior, old.success.pooled))
-        self._restart(stats)
-        return fit
+        found = estimated(self.scales, self.statistics(), *self.tally(), self.prior)
+        if np.isfinite(found.gaussian.log_evidence):
+            self.adopt(found)
+        return found.gaussian
+
+    def adopt(self, scales: Scales) -> None:
+        """Serve from these scales from now on."""
+        self.scales = scales
+        self._restart(self.statistics())
+
+    def tally(self) -> tuple[np.ndarray, np.ndarray]:
+        """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""
+        outcomes, successes = self._evidence.cell
+        return outcomes.copy(), successes.copy()
 
     def borrow(self, prior: hyper.Prior, success: np.ndarray | None) -> None:
         """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and evidence of
         success (`bernoulli.Hyper.pooled`). The scales in use stay until they are estimated again."""
-        fit, self._prior = self.scales.gaussian, prior
+        fit, self.prior = self.scales.gaussian, prior
         fit = fit._replace(hyper=fit.hyper._replace(pooled=prior.median.pooled))
         self.scales = Scales(fit, self.scales.success._replace(pooled=success))
         self._restart(self.statistics())
@@ -164,9 +166,32 @@ class Joint:
 
     def _restart(self, stats: Statistics) -> None:
         self._evidence = bernoulli.gather(self.scales.success, *self._evidence.cell)
-        projects, contexts, arms = stats.count.shape
-        self._core = wide if wide.too_large(arms, projects, contexts) else online
+        self._core = wide if wide.too_large(*_sizes(stats)) else online
         self._state = self._core.start(self.scales.gaussian, stats)
+
+
+def estimated(
+    scales: Scales, stats: Statistics, outcomes: np.ndarray, successes: np.ndarray, prior: hyper.Prior = hyper.PRIOR
+) -> Scales:
+    """Scales from all statistics, on the families and domain priors of `scales`, where the search begins.
+
+    A search that failed has a log evidence that is not finite.
+    """
+    old = scales.gaussian
+    families = old.family if old.families else None
+    form = wide.fit if wide.too_large(*_sizes(stats)) else partial(gaussian.fit, family=families)
+    search = partial(form, prior=prior)
+    fit = search(stats, start=old.coordinates if len(old.coordinates) else None)
+    if not fit.converged and len(old.coordinates):
+        afresh = search(stats)
+        fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
+    return Scales(fit, bernoulli.fit(outcomes, successes, scales.success.prior, scales.success.pooled))
+
+
+def _sizes(stats: Statistics) -> tuple[int, int, int]:
+    """As `wide.too_large` takes them: arms, projects, contexts."""
+    projects, contexts, arms = stats.count.shape
+    return arms, projects, contexts
 
 
 def to_dict(scales: Scales) -> dict[str, Any]:

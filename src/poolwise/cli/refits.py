@@ -1,0 +1,112 @@
+"""refit and report: everything estimated again behind a gate, and a page that shows whether to trust it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json
+
+if TYPE_CHECKING:
+    from poolwise.schema import Snapshot
+
+Count = Annotated[int | None, typer.Option(min=1)]
+
+
+def refit(
+    method: Annotated[str, typer.Option(help="fast (closed form), nuts or svi (full Bayes).")] = "fast",
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="PARQUET", help="Events of a file, folder or pattern instead.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the draws go (netCDF, for ArviZ).")] = None,
+    chains: Annotated[int, typer.Option(min=1, help="Chains of nuts.")] = 4,
+    draws: Annotated[int, typer.Option(min=4, help="Draws of every chain.")] = 500,
+    warmup: Annotated[int, typer.Option(min=1, help="Steps of every chain before its draws.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that work on chains at the same time.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew instead of finishing an interrupted one.")] = False,
+    config: ConfigOption = CONFIG,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Estimate everything again from all outcomes; a gate decides whether the result serves. Exit status 1 if not.
+
+    Interrupt it at any time: the same command goes on where it stopped.
+
+    Example: `poolwise refit --method nuts --chains 4`
+    """
+    settings = configuration(config, store)
+    with engine(config, store) as opened:
+        number = len(opened.store.snapshots()) + 1
+        folder = beside(settings.run.store)
+        options: dict[str, Any] = {
+            "source": source,
+            "save": save or folder / f"{number:04}-{method}.nc",
+            "folder": folder / f"unfinished-{method}",
+            "fresh": fresh,
+            "chains": chains,
+            "draws": draws,
+            "warmup": warmup,
+            "seed": seed,
+            "device": device,
+            "workers": workers,
+            **settings.model.given(Path(config).parent),
+        }
+        with _bar(quiet=as_json) as progress:
+            snapshot = opened.refit(method, progress=progress, **options)
+    if as_json:
+        print_json(snapshot)
+    else:
+        _print(snapshot)
+    return 0 if snapshot.status == "serving" else 1
+
+
+def beside(url: str) -> Path:
+    """The folder for what refits of a store leave behind: next to its file, or here where it has none."""
+    path = url.partition(":///")[2] if url.startswith("sqlite:///") else ""
+    return Path(f"{path}-refits") if path else Path("poolwise-refits")
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Any]:
+    """A progress bar on a terminal; elsewhere nothing."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from poolwise.cli import show
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    with Progress(*columns, TimeRemainingColumn(), console=show.console, transient=True, disable=quiet) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(part: str, done: int, total: int) -> None:
+            if part not in tasks:
+                tasks[part] = bar.add_task(part, total=total)
+            bar.update(tasks[part], completed=done)
+
+        yield progress
+
+
+def _print(snapshot: "Snapshot") -> None:
+    import pandas as pd
+
+    from poolwise.cli import show
+
+    rows = [
+        (check["name"], _figure(check["value"]), check["limit"], "ok" if check["passed"] else "NOT MET")
+        for check in snapshot.diagnostics["checks"]
+    ]
+    show.print_table(pd.DataFrame(rows, columns=["check", "value", "must be", ""]), "The gate")
+    verdict = f"snapshot {snapshot.id} ({snapshot.method}) from {snapshot.diagnostics['rows']} outcomes"
+    if snapshot.status == "serving":
+        typer.echo(f"{verdict} serves: {snapshot.reason}")
+    else:
+        typer.echo(f"{verdict} does NOT serve, the one before it still does: {snapshot.reason}")
+    if "inference_data" in snapshot.diagnostics:
+        typer.echo(f"draws: {snapshot.diagnostics['inference_data']} (`poolwise report` makes a page of them)")
+
+
+def _figure(value: float | None) -> str:
+    return "not a number" if value is None else f"{value:.3g}"

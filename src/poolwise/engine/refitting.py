@@ -1,0 +1,96 @@
+"""What a refit is asked, and who answers: methods are found by name, so that serving never loads what they need.
+
+problem (statistics and names) -> proposer -> snapshot, serving or rejected -> Engine.propose
+"""
+
+import importlib
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from poolwise.engine.catalogue import Catalogue
+from poolwise.errors import RefitError
+from poolwise.posterior.gaussian import Statistics
+from poolwise.posterior.hyper import Prior
+from poolwise.posterior.joint import Scales
+from poolwise.schema import Snapshot
+
+PROPOSER = "poolwise.refit.propose"
+"""Module whose `propose` answers. By name: refits stand on the engine, and NumPyro stands behind some of them."""
+
+
+class Problem(NamedTuple):
+    """All that was seen, as statistics with the names of their axes: what a refit starts from."""
+
+    projects: tuple[str, ...]
+    contexts: tuple[str, ...]
+    arms: tuple[str, ...]
+    families: tuple[str, ...]
+    """(arms,): the family of every arm."""
+    stats: Statistics
+    """Of the utilities of successes [project, context, arm]."""
+    tried: np.ndarray
+    """Outcomes of any kind [project, context, arm]."""
+    succeeded: np.ndarray
+    scales: Scales
+    """What serves now: families and domain priors are part of it."""
+    prior: Prior
+    """Hyperprior of the scales."""
+    room: tuple[int, int]
+    """Numbers of projects and contexts that the serving belief has room for; its form depends on them."""
+    outcomes: int
+    baseline: str
+    limit: float
+    """Utilities were clipped to +- this."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.tried.shape
+
+
+class Proposer(Protocol):
+    """A way of estimating everything again."""
+
+    def __call__(self, problem: Problem, *, method: str, **options: Any) -> Snapshot:
+        """The proposed snapshot with its diagnostics; `status` says whether it may serve, `reason` why (not).
+
+        Raises RefitError where nothing could be proposed, InputError for options that mean nothing.
+        """
+        ...
+
+
+def proposer() -> Proposer:
+    """Raises RefitError where the libraries of refits are not installed."""
+    try:
+        return importlib.import_module(PROPOSER).propose
+    except ModuleNotFoundError as error:
+        raise RefitError(f"refits need {error.name}, which is not installed: pip install 'poolwise[refit]'") from error
+
+
+def problem_of(
+    catalogue: Catalogue,
+    scales: Scales,
+    prior: Prior,
+    stats: Statistics,
+    tally: tuple[np.ndarray, np.ndarray],
+    outcomes: int,
+    limit: float,
+) -> Problem:
+    """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
+    projects, contexts = (tuple(catalogue.names(kind)) or ("(none)",) for kind in ("project", "context"))
+    cut = np.s_[: len(projects), : len(contexts)]
+    return Problem(
+        projects=projects,
+        contexts=contexts,
+        arms=tuple(catalogue.known),
+        families=tuple(catalogue.known_names),
+        stats=Statistics(*(part[cut] for part in stats)),
+        tried=tally[0][cut],
+        succeeded=tally[1][cut],
+        scales=scales,
+        prior=prior,
+        room=stats.count.shape[:2],
+        outcomes=outcomes,
+        baseline=catalogue.ids[catalogue.baseline],
+        limit=limit,
+    )

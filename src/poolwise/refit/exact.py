@@ -1,0 +1,85 @@
+"""Exact draws from the closed-form posterior of the crossed effects, given the scales.
+
+Down the tree: z0 from its posterior, then v | z ~ N(S h + S D^-1 z, S) tier by tier, then theta around v and its own
+outcomes. Independent, so that every effective sample size is the number of draws. `effect` is theta without what the
+cell has of its own, as in the NumPyro models.
+"""
+
+import numpy as np
+
+from poolwise.engine.refitting import Problem
+from poolwise.posterior.crossed import Tree, solve
+from poolwise.posterior.gaussian import cells
+from poolwise.posterior.hyper import Layout, layout, leaf_cell, noise_at
+from poolwise.posterior.joint import Scales
+from poolwise.posterior.tree import Conditional
+from poolwise.refit.served import is_wide, roomy, shares_cells, theta
+
+
+def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+    """`effect` and `theta`, (count, projects, contexts, arms); of wide systems theta alone, every cell by itself."""
+    if is_wide(problem):
+        found = theta(problem, scales)
+        return {"theta": found.mean + found.scale * random.standard_normal((count, *problem.shape))}
+    fit, statistics = scales.gaussian, cells(roomy(problem))
+    form = layout(statistics.count.shape, fit.families)
+    tree = solve(statistics, fit.hyper, fit.family, fit.families)
+    v, above = _vectors(tree, scales, form, random, count)
+    cut = np.s_[:, : problem.shape[0], : problem.shape[1]]
+    effect = _at_cells(v, above, form)[cut]
+    if form.cells:
+        return {"effect": effect, "theta": _at_cells(v, v, form)[cut]}
+    return {"effect": effect, "theta": _around(effect, problem, scales, form, random)}
+
+
+def own(problem: Problem, scales: Scales) -> float:
+    """Standard deviation of theta around `effect`."""
+    hyper = scales.gaussian.hyper
+    return float(np.asarray(hyper.arm.cell if shares_cells(problem) else leaf_cell(hyper, False)))
+
+
+def _vectors(
+    tree: Tree, scales: Scales, form: Layout, random: np.random.Generator, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Effect vectors of all arms, and of what stands above each, (count, arms, q)."""
+    hyper, fit = scales.gaussian.hyper, scales.gaussian
+    top = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
+    z = _drawn(top, np.zeros((count, 1, form.size)), None, random)
+    if fit.families:
+        z = _drawn(tree.family, z, form.variances(hyper.family, np), random)[:, fit.family]
+    return _drawn(tree.arm, z, form.variances(hyper.arm, np), random), z
+
+
+def _drawn(
+    conditional: Conditional, above: np.ndarray, variance: np.ndarray | None, random: np.random.Generator
+) -> np.ndarray:
+    """(count, batch, q) given the tier above, (count, batch or 1, q); `variance` None: there is none."""
+    size = conditional.mean.shape[1]
+    # Eigenvalues, since coordinates that never vary make the covariance singular.
+    values, axes = np.linalg.eigh(conditional.covariance)
+    root = axes * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    noise = random.standard_normal((len(above), len(conditional.mean), size))
+    moved = np.einsum("bij,nbj->nbi", root, noise) + conditional.mean
+    if variance is None:
+        return moved
+    return moved + np.einsum("bij,nbj->nbi", conditional.covariance / variance, np.broadcast_to(above, noise.shape))
+
+
+def _at_cells(v: np.ndarray, cells: np.ndarray, form: Layout) -> np.ndarray:
+    """Sum of the effects of every cell, those of the cells from `cells`; (count, projects, contexts, arms)."""
+    c, p = slice(1, 1 + form.contexts), slice(1 + form.contexts, 1 + form.contexts + form.projects)
+    effect = v[:, :, 0, None, None] + v[:, :, p, None] + v[:, :, None, c]
+    if form.cells:
+        effect = effect + cells[:, :, p.stop :].reshape(effect.shape)
+    return np.moveaxis(effect, 1, 3)
+
+
+def _around(
+    effect: np.ndarray, problem: Problem, scales: Scales, form: Layout, random: np.random.Generator
+) -> np.ndarray:
+    """theta given the effects and the cell's own outcomes, as `belief.shrink`."""
+    cell = np.asarray(leaf_cell(scales.gaussian.hyper, form.cells))
+    noise = noise_at(scales.gaussian.hyper, problem.shape[1])
+    seen = cells(problem.stats)
+    rest = noise**2 / (seen.count * cell**2 + noise**2)
+    return rest * effect + (1 - rest) * seen.mean + np.sqrt(rest) * cell * random.standard_normal(effect.shape)

@@ -1,0 +1,143 @@
+"""The closed form: scales by maximum marginal likelihood, draws from the exact posterior that serves.
+
+Every group of the file for ArviZ is filled from the same densities as the NumPyro models': with effect e, own cell t
+and noise s, the mean y of n outcomes of a cell is Normal(e, t^2 + s^2 / n), and its successes are beta-binomial.
+"""
+
+import time
+
+import numpy as np
+from scipy.stats import betabinom, norm
+
+from poolwise.engine.refitting import Problem
+from poolwise.posterior.bernoulli import beliefs, cell_prior, gather
+from poolwise.posterior.hyper import Tier
+from poolwise.posterior.joint import Scales, estimated, prior_scales
+from poolwise.refit import exact, served
+from poolwise.refit.found import Draws, Found, Values, thinning
+from poolwise.refit.options import Options
+
+
+def find(problem: Problem, options: Options) -> Found:
+    """Scales from all statistics; draws of everything they imply."""
+    began = time.perf_counter()
+    scales = estimated(problem.scales, served.roomy(problem), *_roomy_tally(problem), problem.prior)
+    fit = scales.gaussian
+    found = bool(np.isfinite(fit.log_evidence))
+    notes = {
+        "log_evidence": fit.log_evidence if found else None,
+        "iterations": fit.iterations,
+        "converged": bool(fit.converged),
+        "seconds": time.perf_counter() - began,
+    }
+    return Found(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes)
+
+
+EMPTY = Draws({}, {}, {}, {}, {}, {}, {})
+
+
+def drawn(problem: Problem, scales: Scales, options: Options) -> Draws:
+    """Draws from posterior and prior, and what they predict."""
+    random = np.random.default_rng(options.seed)
+    cells = int(np.prod(problem.shape))
+    each = max(options.draws // thinning(options.chains, options.draws, cells), 4)
+    theta = exact.draws(problem, scales, random, options.chains * each)
+    chance = _beta(random, *_pseudo_counts(problem, scales), options.chains * each)
+    before = _before(problem)
+    prior = exact.draws(before, before.scales, random, each)
+    prior_chance = _beta(random, *_pseudo_counts(before, before.scales), each)
+    shaped = {name: _by_chain(values, options.chains) for name, values in (theta | {"chance": chance}).items()}
+    return Draws(
+        posterior=shaped,
+        sample_stats={"lp": log_likelihood(problem, scales, theta).sum(-1).reshape(options.chains, each)},
+        prior={name: values[None] for name, values in (prior | {"chance": prior_chance}).items()},
+        prior_predictive={
+            name: v[None] for name, v in _replicated(problem, before.scales, prior, prior_chance, random)
+        },
+        posterior_predictive={
+            name: _by_chain(v, options.chains) for name, v in _replicated(problem, scales, theta, chance, random)
+        },
+        log_likelihood={
+            "mean": _by_chain(log_likelihood(problem, scales, theta), options.chains),
+            "successes": np.broadcast_to(_success_likelihood(problem, scales), (options.chains, each, _tried(problem))),
+        },
+        constant_data=_scales(scales),
+    )
+
+
+def log_likelihood(problem: Problem, scales: Scales, drawn: Values) -> np.ndarray:
+    """(draws, seen cells): log density of the mean outcome of every cell, its own deviation integrated out where the
+    effects are known."""
+    seen = problem.stats.count > 0
+    count = problem.stats.count[seen]
+    own = exact.own(problem, scales) if "effect" in drawn else 0.0
+    spread = np.sqrt(own**2 + served.noise(problem, scales)[seen] ** 2 / count)
+    centre = drawn.get("effect", drawn["theta"])[:, seen]
+    return np.asarray(norm.logpdf(problem.stats.total[seen] / count, centre, spread))
+
+
+def _replicated(
+    problem: Problem, scales: Scales, drawn: Values, chance: np.ndarray, random: np.random.Generator
+) -> list[tuple[str, np.ndarray]]:
+    """Mean outcomes and successes of new outcomes, as many as were seen; NaN and 0 where none were."""
+    count = problem.stats.count
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.where(count > 0, served.noise(problem, scales) / np.sqrt(count), np.nan)
+    mean = drawn["theta"] + spread * random.standard_normal(drawn["theta"].shape)
+    successes = random.binomial(np.round(problem.tried).astype(np.int64), chance)
+    return [("mean", mean), ("successes", successes)]
+
+
+def _success_likelihood(problem: Problem, scales: Scales) -> np.ndarray:
+    """Log probability of the successes of every tried cell, given all other cells."""
+    evidence = gather(scales.success, problem.tried, problem.succeeded)
+    prior = cell_prior(scales.success, evidence.cell, evidence.context[:, None], evidence.arm)
+    tried = problem.tried > 0
+    n, k = (np.round(part[tried]) for part in (problem.tried, problem.succeeded))
+    a, b = (prior.mean * prior.size)[tried], ((1 - prior.mean) * prior.size)[tried]
+    return np.asarray(betabinom.logpmf(k, n, a, b))
+
+
+def _tried(problem: Problem) -> int:
+    return int((problem.tried > 0).sum())
+
+
+def _pseudo_counts(problem: Problem, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
+    found = beliefs(scales.success, gather(scales.success, problem.tried, problem.succeeded))
+    return found.mean * found.size, (1 - found.mean) * found.size
+
+
+def _beta(random: np.random.Generator, a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
+    return random.beta(a, b, (count, *a.shape))
+
+
+def _before(problem: Problem) -> Problem:
+    """The same names before any outcome, with the hyperprior's medians as scales."""
+    empty = problem._replace(
+        stats=type(problem.stats)(*(np.zeros_like(part) for part in problem.stats)),
+        tried=np.zeros_like(problem.tried),
+        succeeded=np.zeros_like(problem.succeeded),
+    )
+    gaussian, success = problem.scales
+    index = gaussian.family if gaussian.families else np.arange(problem.shape[2])
+    return empty._replace(scales=prior_scales(index, success.prior, problem.prior))
+
+
+def _roomy_tally(problem: Problem) -> list[np.ndarray]:
+    shape = served.roomy(problem).count.shape
+    pads = [(0, wide - size) for wide, size in zip(shape, problem.shape, strict=True)]
+    return [np.pad(part, pads) for part in (problem.tried, problem.succeeded)]
+
+
+def _scales(scales: Scales) -> Values:
+    """Scales that were estimated and not drawn, by the names of the models' sites."""
+    hyper = scales.gaussian.hyper
+    tiers = {"arm": hyper.arm, "family": hyper.family, "global": hyper.globe}
+    named = {f"tau_{tier}_{block}": np.asarray(getattr(values, block), dtype=float) for tier, values in tiers.items()
+             for block in Tier._fields}  # fmt: skip
+    kappa = {name: np.asarray(getattr(scales.success, name), dtype=float) for name in ("kappa_context", "kappa_cell")}
+    return named | {"noise": np.asarray(hyper.noise, dtype=float)} | kappa
+
+
+def _by_chain(values: np.ndarray, chains: int) -> np.ndarray:
+    return values.reshape(chains, len(values) // chains, *values.shape[1:])

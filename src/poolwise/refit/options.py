@@ -1,0 +1,66 @@
+"""What can be asked of a refit; every value has a default that is meant to be right."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from poolwise.errors import InputError
+from poolwise.refit.limits import LIMITS, Limits
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being worked on, how many steps of it are done, and of how many."""
+
+
+def _quiet(part: str, done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+class Options(NamedTuple):
+    """Steps and draws are counted per chain."""
+
+    reason: str = "asked for"
+    seed: int = 0
+    chains: int = 4
+    draws: int = 500
+    warmup: int = 500
+    steps: int = 4_000
+    """Of the optimiser, for `svi`."""
+    device: str = "cpu"
+    """`cpu` or `gpu`."""
+    workers: int = 1
+    """Processes that work on chains at the same time; a GPU takes one."""
+    source: str | None = None
+    """Parquet file, folder or pattern with events, instead of what the store holds."""
+    save: str | Path | None = None
+    """netCDF file to write everything that was drawn to, for ArviZ."""
+    folder: str | Path | None = None
+    """Where unfinished work is kept, so that the same refit goes on where it was interrupted; None: nowhere."""
+    fresh: bool = False
+    """Start anew instead of finishing what lies in `folder`."""
+    model: str | Path | None = None
+    """A model file of the user's own, see docs/models.md; None: `poolwise.models.gaussian`."""
+    function: str = "model"
+    """Its name in that file."""
+    limits: Limits = LIMITS
+    progress: Progress = _quiet
+
+
+_COUNTS = {"chains": 1, "draws": 4, "warmup": 1, "steps": 1, "workers": 1}
+
+
+def checked(given: Mapping[str, Any]) -> Options:
+    """The options that were given by name. Raises InputError for one that is unknown or cannot be meant."""
+    for name in given:
+        if name not in Options._fields:
+            close = difflib.get_close_matches(name, Options._fields, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(Options._fields)}"
+            raise InputError(f"a refit has no option {name!r}: {hint}")
+    options = Options(**given)
+    for name, least in _COUNTS.items():
+        value = getattr(options, name)
+        if not isinstance(value, int) or value < least:
+            raise InputError(f"{name} = {value!r} of a refit must be a whole number of at least {least}")
+    if options.device not in ("cpu", "gpu"):
+        raise InputError(f"device {options.device!r} is unknown: use 'cpu' or 'gpu'")
+    return options

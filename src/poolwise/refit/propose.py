@@ -1,0 +1,81 @@
+"""Events -> statistics -> scales and draws -> gate -> snapshot: the whole of a refit, for every method.
+
+`Engine.refit(method)` finds `propose` by name; see `engine.refitting`.
+"""
+
+import importlib
+import time
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.refitting import Problem
+from poolwise.errors import InputError, RefitError
+from poolwise.posterior.joint import to_dict
+from poolwise.refit import gate, options
+from poolwise.refit.found import Found
+from poolwise.schema import Snapshot
+
+METHODS = ("fast", "nuts", "svi")
+"""Modules of this package whose `find` estimates everything again; loaded when asked for, as some need NumPyro."""
+
+
+def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot:
+    """Estimate everything again and judge it. The snapshot says whether it may serve, and why not.
+
+    given: fields of `Options`. Raises InputError for what cannot be meant, DataError for malformed events, RefitError
+    where nothing could be estimated.
+    """
+    chosen = options.checked(given)
+    if method not in METHODS:
+        raise InputError(f"refit method {method!r} is unknown: use one of {', '.join(METHODS)}")
+    began = time.perf_counter()
+    asked = problem if chosen.source is None else loaded("aggregate").read(chosen.source, problem)
+    found = loaded(method).find(asked, chosen)
+    checks = gate.checks(asked, found, chosen.limits) if _finite(found) else []
+    wrong = gate.verdict(checks) if checks else "the marginal likelihood was not finite"
+    diagnostics = plain(
+        {
+            **found.notes,
+            "seconds": time.perf_counter() - began,
+            "checks": [check._asdict() for check in checks],
+            "rows": asked.outcomes,
+            "source": chosen.source,
+        }
+    )
+    snapshot = Snapshot(
+        id=0,
+        time=time.time(),
+        parent=None,
+        method=method,
+        status="rejected" if wrong else "serving",
+        reason=wrong or chosen.reason,
+        outcomes=problem.outcomes,
+        hyper=to_dict(found.scales),
+        diagnostics=diagnostics,
+    )
+    if chosen.save is not None and found.draws.posterior:
+        about = {name: value for name, value in snapshot._asdict().items() if name not in ("id", "parent")}
+        diagnostics["inference_data"] = loaded("inference_data").write(chosen.save, asked, found, about)
+    return snapshot
+
+
+def plain(body: Any) -> Any:
+    """`body` in JSON's own terms: what is not finite becomes null."""
+    if isinstance(body, dict):
+        return {name: plain(value) for name, value in body.items()}
+    if isinstance(body, list | tuple):
+        return [plain(value) for value in body]
+    return None if isinstance(body, float) and not np.isfinite(body) else body
+
+
+def _finite(found: Found) -> bool:
+    return found.notes.get("log_evidence", 0.0) is not None
+
+
+def loaded(name: str) -> Any:
+    """A module of this package whose libraries need not be there. Raises RefitError where they are not."""
+    try:
+        return importlib.import_module(f"poolwise.refit.{name}")
+    except ModuleNotFoundError as error:
+        raise RefitError(f"this needs {error.name}, which is not installed: pip install 'poolwise[refit]'") from error

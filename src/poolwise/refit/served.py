@@ -1,0 +1,69 @@
+"""What the fast core would believe of every cell under given scales: what a snapshot means once it serves."""
+
+import numpy as np
+
+from poolwise.engine.refitting import Problem
+from poolwise.posterior import bernoulli, gaussian, wide
+from poolwise.posterior.belief import Belief
+from poolwise.posterior.gaussian import Statistics
+from poolwise.posterior.hyper import layout, noise_at
+from poolwise.posterior.joint import Scales
+
+
+def roomy(problem: Problem) -> Statistics:
+    """The statistics with the room that the serving belief has: its form depends on it."""
+    pads = [(0, max(room - size, 0)) for room, size in zip(problem.room, problem.shape[:2], strict=True)]
+    return Statistics(*(np.pad(part, (*pads, (0, 0))) for part in problem.stats))
+
+
+def is_wide(problem: Problem) -> bool:
+    """Whether such a system serves with the effects of its longer side integrated out."""
+    projects, contexts, arms = roomy(problem).count.shape
+    return wide.too_large(arms, projects, contexts)
+
+
+def shares_cells(problem: Problem) -> bool:
+    """Whether arms of a family share what is special about a (project, context)."""
+    return not is_wide(problem) and layout(roomy(problem).count.shape, problem.scales.gaussian.families).cells
+
+
+def theta(problem: Problem, scales: Scales) -> Belief:
+    """Belief about the utility given success [project, context, arm]."""
+    stats = roomy(problem)
+    if is_wide(problem):
+        state = wide.start(scales.gaussian, stats)
+        found = Belief(state.mean, np.sqrt(state.variance))
+    else:
+        found = gaussian.beliefs(scales.gaussian._replace(reduced=False), stats)
+    projects, contexts, _ = problem.shape
+    return Belief(*(part[:projects, :contexts] for part in found))
+
+
+def chance(problem: Problem, scales: Scales) -> Belief:
+    """Belief about the chance of success [project, context, arm]."""
+    found = bernoulli.beliefs(scales.success, bernoulli.gather(scales.success, problem.tried, problem.succeeded))
+    return Belief(found.mean, found.scale)
+
+
+def noise(problem: Problem, scales: Scales) -> np.ndarray:
+    """Standard deviation of one outcome [project, context, arm]."""
+    return np.broadcast_to(noise_at(scales.gaussian.hyper, problem.shape[1]), problem.shape)
+
+
+def left_out(problem: Problem, scales: Scales) -> Belief:
+    """What all other cells say about the mean outcome of every cell, exactly: its belief without its own outcomes.
+
+    With the belief N(m, v) and the cell's mean y of variance r = noise^2 / n,
+
+        theta without y ~ N((m - k y) / (1 - k), v / (1 - k)),  k = v / r
+
+    and the mean outcome has r more. NaN where there is no outcome.
+    """
+    found, count = theta(problem, scales), problem.stats.count
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = noise(problem, scales) ** 2 / count
+        gain = np.minimum(found.scale**2 / own, 1 - 1e-9)
+        mean = (found.mean - gain * problem.stats.total / count) / (1 - gain)
+        scale = np.sqrt(found.scale**2 / (1 - gain) + own)
+    seen = count > 0
+    return Belief(np.where(seen, mean, np.nan), np.where(seen, scale, np.nan))

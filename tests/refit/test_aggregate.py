@@ -1,0 +1,126 @@
+"""Statistics from Parquet: what a plain loop would count, and one clear line for every malformed row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from poolwise.errors import DataError
+from poolwise.refit import aggregate
+from tests.refit.problems import SPACE, engine
+
+ARMS = [arm.id for arm in SPACE.arms]
+
+
+@pytest.fixture
+def events():
+    random = np.random.default_rng(3)
+    n = 200
+    return pd.DataFrame(
+        {
+            "project": random.choice(["project-1", "new", "Ünï's"], n),
+            "context": random.choice(["context-0", "other"], n),
+            "arm": random.choice(ARMS, n),
+            "status": random.choice(["ok", "ok", "failed", "timeout"], n),
+            "utility": random.normal(0, 4, n),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return engine(60).problem()
+
+
+def read(folder, events, problem):
+    path = folder / "events.parquet"
+    events.to_parquet(path)
+    return aggregate.read(str(path), problem)
+
+
+def test_every_cell_is_what_a_loop_counts(tmp_path, events, problem):
+    found = read(tmp_path, events, problem)
+    assert found.projects[:3] == problem.projects
+    assert set(found.projects[3:]) == {"new", "Ünï's"}
+    for (project, context, arm), rows in events.groupby(["project", "context", "arm"]):
+        at = found.projects.index(project), found.contexts.index(context), found.arms.index(arm)
+        ok = rows["utility"][rows["status"] == "ok"].clip(-5, 5)
+        assert found.tried[at] == len(rows)
+        assert found.succeeded[at] == found.stats.count[at] == len(ok)
+        assert found.stats.total[at] == pytest.approx(ok.sum())
+        assert found.stats.squares[at] == pytest.approx((ok**2).sum())
+    assert found.tried.sum() == len(events) == found.outcomes
+
+
+def test_costs_give_utilities_and_all_is_ok_without_a_status(tmp_path, events, problem):
+    costs = events.drop(columns=["status", "utility"]).assign(cost=2.0, baseline_cost=1.0)
+    found = read(tmp_path, costs, problem)
+    assert found.stats.total.sum() == pytest.approx(-np.log(2) * len(events))
+    assert (found.tried == found.succeeded).all()
+
+
+def test_a_folder_and_a_pattern_stand_for_their_files(tmp_path, events, problem):
+    for part in range(3):
+        (tmp_path / f"{part}").mkdir()
+        events.iloc[part::3].to_parquet(tmp_path / f"{part}" / "x.parquet")
+    whole = read(tmp_path / "0", events, problem)
+    (tmp_path / "0" / "events.parquet").unlink()
+    for source in (tmp_path, tmp_path / "*" / "x.parquet"):
+        found = aggregate.read(str(source), problem)
+        np.testing.assert_allclose(found.stats.squares, whole.stats.squares)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("project", None, "project must be a name"),
+        ("context", "", "context must be a name"),
+        ("status", "okay", "status must be one of ok, failed, timeout"),
+        ("status", None, "status must be one of"),
+        ("utility", np.nan, "utility must be a number"),
+        ("utility", np.inf, "utility must be a number"),
+        ("utility", -1e300, "utility must be a number"),
+    ],
+)
+def test_malformed_rows_are_counted_and_placed(tmp_path, events, problem, column, value, message):
+    events["status"] = "ok"
+    events.loc[[50, 7, 120], column] = value
+    with pytest.raises(DataError, match=rf"3 malformed rows .* row 7 of .*events\.parquet: {message}"):
+        read(tmp_path, events, problem)
+
+
+def test_a_failure_needs_no_utility(tmp_path, events, problem):
+    events.loc[events["status"] == "failed", "utility"] = np.nan
+    assert read(tmp_path, events, problem).tried.sum() == len(events)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda e: e.drop(columns="arm"), "no column 'arm'"),
+        (lambda e: e.rename(columns={"utility": "utilty"}), "did you mean 'utilty'"),
+        (lambda e: e.assign(utility="x"), "must hold numbers"),
+        (lambda e: e.assign(project=1), "must hold names"),
+        (lambda e: e.assign(status=1), "must hold ok, failed, timeout"),
+        (lambda e: e.assign(arm="odd(level=9)"), "did you mean 'odd"),
+        (lambda e: e.head(0).astype({"project": "string", "context": "string", "arm": "string"}), "no event"),
+    ],
+)
+def test_tables_that_cannot_be_meant(tmp_path, events, problem, change, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, change(events), problem)
+
+
+def test_files_that_are_not_there_or_no_parquet(tmp_path, problem):
+    (tmp_path / "a.parquet").write_text("no")
+    for source in ("none.parquet", str(tmp_path / "a.parquet")):
+        with pytest.raises(DataError, match="cannot be read as Parquet"):
+            aggregate.read(source, problem)
+
+
+def test_a_refit_from_a_file(tmp_path, events):
+    path = tmp_path / "events.parquet"
+    events.assign(utility=events["utility"] / 10).to_parquet(path)
+    snapshot = engine(60).refit(source=str(path))
+    assert snapshot.status == "serving", snapshot.reason
+    assert snapshot.diagnostics["rows"] == len(events)
+    assert snapshot.outcomes == 60

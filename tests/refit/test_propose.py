@@ -1,0 +1,128 @@
+"""A refit end to end: what is proposed, what is stored, what serves, and what is left for ArviZ."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from poolwise.errors import InputError, RefitError
+from poolwise.refit.limits import Limits
+from tests.refit.problems import engine
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import arviz
+
+GROUPS = {
+    "posterior", "sample_stats", "prior", "prior_predictive", "posterior_predictive", "log_likelihood",
+    "observed_data", "constant_data",
+}  # fmt: skip
+
+
+def test_a_fast_refit_serves_and_says_what_was_checked():
+    made = engine()
+    snapshot = made.refit()
+    assert (snapshot.status, snapshot.method, snapshot.outcomes) == ("serving", "fast", 300)
+    assert made.status()["snapshot"] == snapshot.id
+    names = {check["name"] for check in snapshot.diagnostics["checks"]}
+    assert {"search settled", "cells predicted by the others", "shift against what served"} <= names
+    json.dumps(snapshot._asdict(), allow_nan=False)
+
+
+def test_a_rejected_snapshot_never_serves_and_its_reason_stays():
+    made = engine()
+    before, beliefs = made.refit(), made.beliefs()
+    rejected = made.refit(limits=Limits(surprise=0.0))
+    assert rejected.status == "rejected"
+    assert "standardised" in rejected.reason
+    assert made.status()["snapshot"] == before.id
+    assert rejected.reason in made.status()["rejected"]
+    assert made.beliefs().equals(beliefs)
+    assert [one.status for one in made.store.snapshots()[-2:]] == ["serving", "rejected"]
+    made.refit()
+    assert "rejected" not in made.status()
+
+
+def test_a_rejected_snapshot_does_not_serve_after_a_restart(tmp_path):
+    url = f"sqlite:///{tmp_path}/a.db"
+    made = engine(url=url)
+    serving = made.refit()
+    made.refit(limits=Limits(surprise=0.0))
+    made.close()
+    again = engine(0, url=url)
+    assert again.status()["snapshot"] == serving.id
+    assert "does not serve" in again.status()["rejected"]
+    again.close()
+
+
+@pytest.mark.parametrize("field", ["noise", "arm", "success"])
+def test_scales_that_are_none_are_refused_and_nothing_changes(field):
+    made = engine()
+    snapshot, status = made.refit(), made.status()
+    hyper = json.loads(json.dumps(snapshot.hyper))
+    if field == "success":
+        hyper["success"] = [np.nan, 20.0]
+    else:
+        hyper["gaussian"][field][0] = -1.0
+    with pytest.raises(RefitError, match="keeps serving"):
+        made.propose(snapshot._replace(hyper=hyper))
+    with pytest.raises(RefitError, match="cannot be read"):
+        made.propose(snapshot._replace(hyper={}))
+    assert made.status() == status
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "mcmc"}, "use one of fast, nuts, svi"),
+        ({"chain": 3}, "did you mean 'chains'"),
+        ({"chains": 0}, "at least 1"),
+        ({"draws": 2.5}, "whole number"),
+        ({"device": "tpu"}, "use 'cpu' or 'gpu'"),
+    ],
+)
+def test_options_that_mean_nothing(options, message):
+    with pytest.raises(InputError, match=message):
+        engine(20).refit(**options)
+
+
+@pytest.mark.parametrize("size", [{"projects": 1}, {"contexts": 1}, {"outcomes": 1}, {"outcomes": 0}])
+def test_small_systems(size, tmp_path):
+    snapshot = engine(**size).refit(save=tmp_path / "a.nc")
+    assert snapshot.status == "serving", snapshot.reason
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("refit") / "deep" / "fast.nc"
+    snapshot = engine().refit(save=path)
+    assert snapshot.diagnostics["inference_data"] == str(path)
+    return arviz.from_netcdf(path)
+
+
+def test_the_file_has_every_group(saved):
+    assert set(saved.groups()) == GROUPS
+
+
+def test_axes_have_names_and_names_have_values(saved):
+    theta = saved.posterior["theta"]
+    assert theta.dims == ("chain", "draw", "project", "context", "arm")
+    assert set(theta.coords["project"].values) == {"project-0", "project-1", "project-2"}
+    assert theta.sel(arm="default").shape == (4, 500, 3, 2)
+    assert saved.observed_data["mean"].dims == ("project", "context", "arm")
+    assert json.loads(saved.posterior.attrs["about"])["status"] == "serving"
+
+
+def test_arviz_computes_leave_one_out_from_it(saved):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pareto k of cells with many outcomes of their own
+        found = arviz.loo(saved, var_name="mean")
+    assert np.isfinite(found.elpd_loo)
+    assert found.n_data_points == saved.log_likelihood.sizes["cell"]
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="name another file"):
+        engine(20).refit(save=tmp_path / "file" / "a.nc")
