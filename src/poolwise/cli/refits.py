@@ -78,6 +78,7 @@ def _bar(*, quiet: bool) -> Iterator[Any]:
     from poolwise.cli import show
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    quiet = quiet or not show.console.is_terminal
     with Progress(*columns, TimeRemainingColumn(), console=show.console, transient=True, disable=quiet) as bar:
         tasks: dict[str, Any] = {}
 

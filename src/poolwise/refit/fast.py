@@ -21,7 +21,8 @@ from poolwise.refit.options import Options
 def find(problem: Problem, options: Options) -> Found:
     """Scales from all statistics; draws of everything they imply."""
     began = time.perf_counter()
-    scales = estimated(problem.scales, served.roomy(problem), *_roomy_tally(problem), problem.prior)
+    tried, succeeded = _roomy_tally(problem)
+    scales = estimated(problem.scales, served.roomy(problem), tried, succeeded, problem.prior)
     fit = scales.gaussian
     found = bool(np.isfinite(fit.log_evidence))
     notes = {
