@@ -21,8 +21,7 @@ from poolwise.refit.options import Options
 def find(problem: Problem, options: Options) -> Found:
     """Scales from all statistics; draws of everything they imply."""
     began = time.perf_counter()
-    tried, succeeded = _roomy_tally(problem)
-    scales = estimated(problem.scales, served.roomy(problem), tried, succeeded, problem.prior)
+    scales = estimate(problem)
     fit = scales.gaussian
     found = bool(np.isfinite(fit.log_evidence))
     notes = {
@@ -32,6 +31,12 @@ def find(problem: Problem, options: Options) -> Found:
         "seconds": time.perf_counter() - began,
     }
     return Found(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes)
+
+
+def estimate(problem: Problem) -> Scales:
+    """Scales by maximum marginal likelihood."""
+    tried, succeeded = _roomy_tally(problem)
+    return estimated(problem.scales, served.roomy(problem), tried, succeeded, problem.prior)
 
 
 EMPTY = Draws({}, {}, {}, {}, {}, {}, {})

@@ -37,6 +37,8 @@ class Found(NamedTuple):
     """Of success, likewise."""
     notes: dict[str, Any]
     """JSON: how the search went."""
+    chains: Values = {}  # noqa: RUF012
+    """All draws of what was sampled, (chain, draw, ...), before any were left out of the file."""
 
 
 BUDGET = 10_000_000

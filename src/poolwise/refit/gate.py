@@ -90,9 +90,9 @@ def _sampling(found: Found, limits: Limits) -> Iterator[Check]:
         yield least("E-BFMI", lowest, limits.e_bfmi, "the energy mixes badly: E-BFMI is")
     if "diverging" not in stats and "energy" not in stats:
         return
-    made = {name: mixing(_selected(values)) for name, values in found.draws.posterior.items()}
+    made = {name: mixing(_selected(values)) for name, values in found.chains.items()}
     top, name = max((_top(mixed.r_hat), name) for name, mixed in made.items())
-    if len(found.draws.posterior[name]) > 1:
+    if len(found.chains[name]) > 1:
         yield most("R-hat", top, limits.r_hat, f"chains disagree about {name}: R-hat is")
     for field, limit in (("bulk", limits.bulk_ess), ("tail", limits.tail_ess)):
         low, name = min((_low(getattr(mixed, field)), name) for name, mixed in made.items())

@@ -1,0 +1,64 @@
+"""From draws of a model's parameters to everything that follows: cells, predictions, pointwise log likelihoods."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+from jax import lax
+from numpyro.handlers import seed, substitute, trace
+
+from poolwise.refit.parts import Part
+
+CHUNK = 50
+"""Draws completed in one compiled call."""
+
+
+def completed(part: Part, drawn: Mapping[str, np.ndarray], key: Any) -> dict[str, dict[str, np.ndarray]]:
+    """Groups by name, each (draws, ...), for draws (draws, ...) of a part's sites: `cells`, what the model says of
+    every cell given the data; `predicted`, new data of the same design; `likelihood`, of every cell apart."""
+
+    def one(draw: tuple[dict[str, Any], Any]) -> Any:
+        sites, own = draw
+        first, second = jax.random.split(own)
+        given = _trace(part, sites, first, data=part.data, cells=True)
+        cells = {name: site["value"] for name, site in given.items() if _unknown(site) and name not in sites}
+        likelihood = {n: pointwise(site["fn"], site["value"]) for n, site in given.items() if site.get("is_observed")}
+        simulated = _trace(part, sites, second, data=None, cells=False)
+        predicted = {name: simulated[name]["value"] for name in likelihood}
+        return {"cells": cells, "predicted": predicted, "likelihood": likelihood}
+
+    run = jax.jit(lambda sites, keys: lax.map(one, (sites, keys)))
+    count = len(next(iter(drawn.values())))
+    keys = jax.random.split(key, count)
+    pieces = [
+        jax.tree.map(np.asarray, run({n: v[at : at + CHUNK] for n, v in drawn.items()}, keys[at : at + CHUNK]))
+        for at in range(0, count, CHUNK)
+    ]
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *pieces)
+
+
+def simulated(part: Part, count: int, key: Any) -> dict[str, np.ndarray]:
+    """All sites of so many draws from the prior, data included, each (count, ...)."""
+
+    def one(own: Any) -> Any:
+        sites = _trace(part, {}, own, data=None, cells=True)
+        return {name: site["value"] for name, site in sites.items() if site["type"] in ("sample", "deterministic")}
+
+    return jax.tree.map(np.asarray, jax.jit(lambda keys: lax.map(one, keys))(jax.random.split(key, count)))
+
+
+def pointwise(distribution: Any, value: Any) -> Any:
+    """Log density of every element, whatever was declared to belong together."""
+    while isinstance(distribution, dist.Independent):
+        distribution = distribution.base_dist
+    return distribution.log_prob(value)
+
+
+def _trace(part: Part, sites: dict[str, Any], key: Any, **arguments: Any) -> Any:
+    return trace(substitute(seed(part.model, key), data=sites)).get_trace(**arguments)
+
+
+def _unknown(site: Any) -> bool:
+    return site["type"] in ("sample", "deterministic") and not site.get("is_observed")

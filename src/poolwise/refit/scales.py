@@ -1,0 +1,78 @@
+"""From draws of a model's scales to the one set of scales that serves: means of logarithms, on the same tiers."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from poolwise.engine.refitting import Problem
+from poolwise.posterior.hyper import Hyper, Tier, leaf_cell
+from poolwise.posterior.joint import Scales
+from poolwise.refit.served import is_wide, shares_cells
+
+ABSENT = 1e-3
+"""Of its median: the scale of effects that a model does not have."""
+
+
+def serving(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales:
+    """Scales that serve, from draws (chain, draw, ...) of the sites of the models; sites that lack keep what served."""
+    success = problem.scales.success
+    kappa = {name: _middle(sites[name]) for name in ("kappa_context", "kappa_cell") if name in sites}
+    found = Scales(problem.scales.gaussian, success._replace(**{name: float(value) for name, value in kappa.items()}))
+    if "tau_cell" not in sites:
+        return found
+    hyper = _hyper(problem, {name: _middle(values) for name, values in sites.items() if _is_scale(name)})
+    fit = problem.scales.gaussian._replace(hyper=hyper, coordinates=coordinates(problem, hyper))
+    return found._replace(gaussian=fit)
+
+
+def _is_scale(name: str) -> bool:
+    return name.startswith("tau_") or name in ("sigma", "spread")
+
+
+def _middle(draws: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(np.log(draws).mean((0, 1))))
+
+
+def _hyper(problem: Problem, middle: Mapping[str, np.ndarray]) -> Hyper:
+    median = problem.prior.median
+    tiers = {
+        name: Tier(*(float(middle.get(f"tau_{name}_{block}", ABSENT * float(usual)))
+                     for block, usual in zip(Tier._fields, tier, strict=True)))
+        for name, tier in (("arm", median.arm), ("family", median.family), ("global", median.globe))
+    }  # fmt: skip
+    arm, family = tiers["arm"], tiers["family"]
+    globe = tiers["global"]._replace(level=float(median.globe.level))
+    own = float(middle["tau_cell"])
+    if shares_cells(problem):
+        arm = arm._replace(cell=own)
+    else:
+        # One deviation of a cell; its parts by tier are known no better than before.
+        share = own / float(np.asarray(leaf_cell(median, False)))
+        arm, family, globe = (
+            tier._replace(cell=share * float(usual.cell))
+            for tier, usual in ((arm, median.arm), (family, median.family), (globe, median.globe))
+        )
+    if is_wide(problem):
+        arm, family = arm._replace(cell=float(np.hypot(arm.cell, family.cell))), Tier(0.0, 0.0, 0.0)
+    index = problem.scales.gaussian.family
+    sigma = np.atleast_1d(middle["sigma"])
+    noise = sigma if len(sigma) == len(index) else sigma[index]
+    return Hyper(arm, family, globe, noise, middle.get("spread", np.zeros(0)), median.mean, median.pooled)
+
+
+def coordinates(problem: Problem, hyper: Hyper) -> np.ndarray:
+    """Where these scales lie for the search of `posterior.optimise`: a warm start for the next fast refit."""
+    prior, index = problem.prior, problem.scales.gaussian.family
+    median = prior.median
+    with np.errstate(divide="ignore"):
+        tiers = [
+            np.log(np.asarray(scale, dtype=float) / float(usual))
+            for tier, known in ((hyper.arm, median.arm), (hyper.family, median.family), (hyper.globe, median.globe))
+            for scale, usual in zip(tier, known, strict=True)
+        ]
+    first = np.unique(index, return_index=True)[1]
+    own = np.log(np.asarray(hyper.noise)[first])
+    common = own.mean()
+    usual = float(np.log(np.asarray(median.noise).mean()))
+    noise = [common - usual, *(own - common)]
+    return np.clip(np.concatenate([tiers, noise, np.log(hyper.spread)]), -6.0, 6.0)
