@@ -66,7 +66,8 @@ def _check_sites(function: Callable[..., Any], path: Any, name: str) -> None:
             raise ConfigError(f"{name} in {path} has no site {site!r}: see docs/models.md for those that serve")
         value = np.asarray(sites[site]["value"])
         if (shape is not None and value.shape != shape) or not np.isfinite(value).all():
+            due = "one per family" if shape is None else shape
             raise ConfigError(
-                f"site {site!r} of {name} in {path} has shape {value.shape} where {'one per family' if shape is None else shape} was due,"
-                " or is not finite: see docs/models.md"
+                f"site {site!r} of {name} in {path} has shape {value.shape} where {due} was due, or is not finite:"
+                " see docs/models.md"
             )
