@@ -31,11 +31,11 @@ def test_what_is_shared_is_the_belief_about_a_cell_never_seen_without_its_own_ef
     rows, y = data(2)
     state = online.start(fit, Statistics.of(*rows, y, shape=SHAPE))
     new_project = SHAPE[0] - 1
-    _, wider = online.look(state, 0, 1)
+    shared = online.look(state, 0, 1)
     seen_context = online.query(state, new_project, 1)
     fresh = truth.globe.project**2 + truth.arm.project**2 + truth.arm.cell**2
-    np.testing.assert_allclose(seen_context.mean, wider.mean[1], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(seen_context.scale**2, wider.scale[1] ** 2 + fresh, rtol=1e-8)
+    np.testing.assert_allclose(seen_context.mean, shared.mean[2], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(seen_context.scale**2, shared.scale[2] ** 2 + fresh, rtol=1e-8)
 
 
 def test_room_to_grow_changes_nothing():

@@ -27,10 +27,10 @@ def test_after_pooling_it_is_the_exact_belief(shape):
     fit, stats, state = pooled(shape)
     exact, small = gaussian.beliefs(fit, stats), online.start(fit, stats)
     for p, c in np.ndindex(*shape[:2]):
-        here, wider = wide.look(state, p, c)
-        np.testing.assert_allclose(here.mean, exact.mean[p, c], rtol=1e-8, atol=1e-9)
-        np.testing.assert_allclose(here.scale, exact.scale[p, c], rtol=1e-8)
-        for part, other in zip(wider, online.look(small, p, c)[1], strict=True):
+        found = wide.look(state, p, c)
+        np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(found.scale[0], exact.scale[p, c], rtol=1e-8)
+        for part, other in zip(found, online.look(small, p, c), strict=True):
             np.testing.assert_allclose(part, other, rtol=1e-8, atol=1e-9)
 
 
@@ -41,9 +41,9 @@ def test_an_outcome_updates_its_own_cell_exactly(shape):
     more = Statistics(*(part.copy() for part in stats))
     for part, value in zip(more, (1.0, 0.9, 0.81), strict=True):
         part[1, 2, 3] += value
-    exact, here = gaussian.beliefs(fit, more), wide.look(state, 1, 2)[0]
-    np.testing.assert_allclose(here.mean[3], exact.mean[1, 2, 3], rtol=1e-8)
-    np.testing.assert_allclose(here.scale[3], exact.scale[1, 2, 3], rtol=1e-8)
+    exact, here = gaussian.beliefs(fit, more), wide.look(state, 1, 2)
+    np.testing.assert_allclose(here.mean[0, 3], exact.mean[1, 2, 3], rtol=1e-8)
+    np.testing.assert_allclose(here.scale[0, 3], exact.scale[1, 2, 3], rtol=1e-8)
     count, mean, deviation = state.cells
     again = wide.start(fit, Statistics(count, count * mean, deviation + count * mean**2))
     np.testing.assert_allclose(again.mean, exact.mean, rtol=1e-8, atol=1e-9)

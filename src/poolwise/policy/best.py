@@ -10,6 +10,8 @@ narrow and wide arms at once. They are x = L + a sinh(t) with equal steps in t, 
 integrand converges exponentially.
 """
 
+import math
+
 import numpy as np
 
 from poolwise.policy.base import Array, namespace
@@ -21,8 +23,9 @@ LOW, HIGH, NEVER = 4.5, 5.5, 7.5
 """Standard scores: nodes begin at LOW below and end at HIGH above; beyond NEVER an arm cannot matter (4e-14)."""
 NARROWEST = 1e-5
 """Scales below this share of the largest count as this share: two arms so narrow are told apart by their means."""
-PRUNE_ABOVE = 24
-"""From this number of arms on, NumPy drops arms that cannot matter before the quadrature."""
+FEW = 24
+"""Up to so many arms of one decision, NumPy is called for the integral alone: calls for short arrays cost more than
+numbers in Python. From so many on, it drops arms that cannot matter before the integral."""
 _NODES, _FEWER_NODES = ((np.arange(number) + 0.5) / number for number in (NODES, FEWER_NODES))
 
 
@@ -44,8 +47,10 @@ def best_probability(mean: Array, scale: Array, allowed: Array | None = None) ->
     xp = namespace(mean)
     if xp is np and allowed is not None and np.all(allowed):
         allowed = None
+    if xp is np and allowed is None and mean.ndim == 1 and len(mean) <= FEW:
+        return _few(mean, scale)
     height, scale, _ = _heights(xp, mean, scale, allowed)
-    many = xp is np and height.shape[-1] > PRUNE_ABOVE
+    many = xp is np and height.shape[-1] > FEW
     share = _pruned(height, scale) if many else _race(xp, height, scale)
     return share if allowed is None else share * allowed
 
@@ -81,6 +86,33 @@ def _pruned(height: np.ndarray, scale: np.ndarray) -> np.ndarray:
     live = np.flatnonzero((height < NEVER * scale).reshape(-1, height.shape[-1]).any(axis=0))
     if live.size:
         probability[..., live] = _race(np, height[..., live], scale[..., live])
+    return probability
+
+
+def _few(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """As `_heights` and `_pruned`, for one decision."""
+    means, scales = mean.tolist(), scale.tolist()
+    narrowest = NARROWEST * max(scales)
+    scales = [max(one, narrowest) for one in scales]
+    bottom = max([m - LOW * s for m, s in zip(means, scales, strict=True)])
+    heights = [bottom - m for m in means]
+    live = [a for a, (h, s) in enumerate(zip(heights, scales, strict=True)) if h < NEVER * s]
+    probability = np.zeros(len(means))
+    if len(live) < 2:  # None where a number is NaN: then this is no distribution, which the engine says.
+        probability[live] = 1.0
+        return probability
+    reach = [(HIGH * scales[a] - heights[a], scales[a]) for a in live]
+    stretch = 50.0 / max([r / (s * s) for r, s in reach])
+    step = math.asinh(max(reach)[0] / stretch)
+    nodes = _FEWER_NODES if step < NEAR else _NODES
+    rise = np.exp(step * nodes)
+    fall = 1.0 / rise
+    lines = np.array([(heights[a], scales[a]) for a in live])
+    score = ((0.5 * stretch) * (rise - fall) + lines[:, :1]) / lines[:, 1:]
+    below = normal_cdf(score)
+    mass = np.multiply.reduce(below, 0) * (rise + fall)
+    share = ((np.exp(-0.5 * (score * score)) / below) @ mass) / lines[:, 1]
+    probability[live] = share / share.sum()
     return probability
 
 

@@ -1,6 +1,7 @@
 """The horizon-aware knowledge gradient: explore for what the knowledge can still earn."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from poolwise.policy.best import best_probability
 from poolwise.policy.build import rule, within, wrapper
 from poolwise.policy.special import expected_excess
 
-PER_TRIAL = 0.5 ** np.arange(12.0)[:, None]
+PER_TRIAL = 0.5 ** np.arange(12.0)
 """1 / m for the numbers of trials m whose knowledge is valued: 1, 2, 4 .. 2048."""
 
 
@@ -72,15 +73,24 @@ def knowledge(mean: Array, scale: Array, noise: Array, uses: Array, allowed: Arr
     best other allowed arm, which the change must exceed to alter the choice. `uses` R is (..., 1).
     """
     xp = namespace(mean)
-    variance = (scale * scale)[..., None, :]
-    change = variance / xp.sqrt(variance + (noise * noise)[..., None, :] * PER_TRIAL)
-    times = xp.maximum((uses[..., None] + 1.0) * PER_TRIAL - 1.0, 0.0)
-    return (times * expected_excess(_gap(xp, mean, allowed)[..., None, :], change)).max(axis=-2)
+    part = _per_trial(mean.ndim)
+    variance = scale * scale
+    change = variance / xp.sqrt(variance + noise * noise * part)
+    times = xp.maximum((uses + 1.0) * part - 1.0, 0.0)
+    worth = times * expected_excess(_gap(xp, mean, allowed), change)
+    return xp.maximum(worth.max(axis=0), 0.0)
+
+
+@lru_cache
+def _per_trial(axes: int) -> np.ndarray:
+    """`PER_TRIAL` along a new first axis before so many others."""
+    return PER_TRIAL.reshape((-1,) + (1,) * axes)
 
 
 def _gap(xp: Array, mean: Array, allowed: Array) -> Array:
     """(..., arms) >= 0: distance to the best other allowed arm; a large one where there is none."""
-    mean = xp.where(allowed, mean, -1e9)
+    if xp is not np or not allowed.all():
+        mean = xp.where(allowed, mean, -1e9)
     if mean.shape[-1] == 1:
         return xp.full(mean.shape, 1e9)
     ordered = xp.sort(mean, axis=-1)

@@ -20,8 +20,10 @@ def normal_cdf(score: Array) -> Array:
 
 
 def expected_excess(gap: Array, scale: Array) -> Array:
-    """E[max(0, X)] of X ~ Normal(-gap, scale^2), gap >= 0: scale (phi(z) - z Phi(-z)), z = gap / scale."""
+    """E[max(0, X)] of X ~ Normal(-gap, scale^2), gap >= 0: scale phi(z) - gap Phi(-z), z = gap / scale.
+
+    Rounding may leave it a hair below 0.
+    """
     xp = namespace(gap)
-    score = gap / scale
-    excess = xp.exp(-0.5 * (score * score)) * INVERSE_ROOT - score * normal_cdf(-score)
-    return scale * xp.maximum(excess, 0.0)
+    score = -gap / scale
+    return INVERSE_ROOT * scale * xp.exp(-0.5 * (score * score)) - gap * normal_cdf(score)

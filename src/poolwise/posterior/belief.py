@@ -18,6 +18,7 @@ def shrink(effects: Array, variance: Array, cells: Any, cell: Array, noise: Arra
     With n outcomes of mean y: r = noise^2 / (n cell^2 + noise^2), mean r effects + (1 - r) y, variance
     r^2 variance + r cell^2.
     """
-    rest = noise**2 / (cells.count * cell**2 + noise**2)
-    mean = rest * effects + (1 - rest) * cells.mean
-    return Belief(mean, (rest**2 * variance + rest * cell**2) ** 0.5)
+    square, between = noise * noise, cell * cell
+    rest = square / (cells.count * between + square)
+    mean = cells.mean + rest * (effects - cells.mean)
+    return Belief(mean, (rest * (rest * variance + between)) ** 0.5)

@@ -19,6 +19,8 @@ from scipy.special import betaln
 from poolwise.arrays import Array
 
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
+_TOTALS = np.array([[1.0, 1.0], [1.0, 0.0]])
+"""From pseudo-counts of success and failure to their number and the successes in it."""
 
 
 class Hyper(NamedTuple):
@@ -90,16 +92,11 @@ def query(hyper: Hyper, evidence: Evidence, project: int, context: int) -> Beta:
 
 def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:
     """What all other cells say about a cell: its prior before its own outcomes. Evidence arrays are (2, ...)."""
-    own_context, own_cell = _discount(context, hyper.kappa_context), _discount(cell, hyper.kappa_cell)
-    family = (hyper.prior[:, 0] + hyper.prior[:, 1], hyper.prior[:, 0])
-    above = Beta(
-        (family[1] + arm[1] - own_context[1]) / (family[0] + arm[0] - own_context[0]),
-        family[0] + arm[0] - own_context[0],
-    )
-    size = _widened(above.size, hyper.kappa_context)
-    amount = size + context[0] - own_cell[0]
-    mean = (size * above.mean + context[1] - own_cell[1]) / amount
-    return Beta(mean, _widened(amount, hyper.kappa_cell))
+    family = (hyper.prior @ _TOTALS).T.reshape((2,) + (1,) * (cell.ndim - 2) + (-1,))
+    above = family + arm.reshape(family.shape) - _discount(context, hyper.kappa_context)
+    beside = _discount(above, hyper.kappa_context) + context - _discount(cell, hyper.kappa_cell)
+    size, successes = _discount(beside, hyper.kappa_cell)
+    return Beta(successes / size, size)
 
 
 def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray, pooled: np.ndarray | None = None) -> Hyper:
@@ -128,9 +125,5 @@ def _combined(prior: Beta, cell: Array) -> Beta:
 
 
 def _discount(evidence: Array, kappa: Array) -> Array:
+    """What it tells about the level above or below: the variances 1 / n and 1 / kappa of the two add up."""
     return evidence * (kappa / (evidence[0] + kappa))
-
-
-def _widened(size: Array, kappa: Array) -> Array:
-    """Size of a child's prior: the variances 1 / size of the parent and 1 / kappa of the child around it add up."""
-    return size * kappa / (size + kappa)

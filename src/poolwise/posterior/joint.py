@@ -66,9 +66,8 @@ class Joint:
         """What is believed now. Projects and contexts need no outcome to be looked at."""
         self.make_room(project, context)
         failed = self._failures[1] / self._failures[0]
-        here, wider = self._core.look(self._state, project, context)
+        mean, scale = self._core.look(self._state, project, context)
         chance = bernoulli.query(self.scales.success, self._evidence, project, context)
-        mean, scale = np.vstack([here.mean, wider.mean]), np.vstack([here.scale, wider.scale])
         every = join(chance.mean, chance.scale, mean, scale, self._state.noise[context], failed)
         count = self._evidence.cell[0, project, context].copy()
         return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:])

@@ -14,6 +14,7 @@ Plain NumPy in place: no compiled call, no copy of the state. `tests/posterior/t
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg.blas import dger
 
 from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.crossed import Cells, solve
@@ -80,7 +81,8 @@ def absorb(state: State, project: int, context: int, arm: int, y: float) -> None
         scale = 1 + precision * along
         information = (information - precision * level) / scale
         precision = precision / scale
-        covariance -= np.multiply.outer(precision * moved, moved)
+        # In place: a covariance is symmetric and contiguous, so its transpose is the column order that BLAS wants.
+        dger(-precision, moved, moved, a=covariance.T, overwrite_a=1)
         mean += information * moved
         if spread is not None:
             direction = moved / spread
@@ -88,56 +90,48 @@ def absorb(state: State, project: int, context: int, arm: int, y: float) -> None
 
 def query(state: State, project: int, context: int) -> Belief:
     """Belief about theta of every arm in one (project, context): (arms,)."""
-    return look(state, project, context)[0]
+    mean, scale = look(state, project, context)
+    return Belief(mean[0], scale[0])
 
 
-def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
-    """`query`, and what each arm's belief shares, (2, arms): with the rest of this project, with this context in other
-    projects. The effects alone: what another project or context adds of its own is not in it."""
+def look(state: State, project: int, context: int) -> Belief:
+    """(3, arms): `query`, and what each arm's belief shares with the rest of this project, and with this context in
+    other projects. The effects alone: what another project or context adds of its own is not in the last two."""
     mean, variance = _directions(state, state.form.at(project, context))
-    here = shrink(mean[0], variance[0], _own(state, project, context), state.cell, state.noise[context])
-    return here, Belief(mean[1:], np.sqrt(variance[1:]))
+    scale = np.sqrt(variance)
+    if state.cell:
+        own = Cells(*(part[project, context] for part in state.cells))
+        mean[0], scale[0] = shrink(mean[0], variance[0], own, state.cell, state.noise[context])
+    return Belief(mean, scale)
 
 
-_MEMBERS = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
-"""Whether each of the three sums holds the context's effect, and the project's."""
-
-
-def _sums(effects: np.ndarray, at: list[int]) -> np.ndarray:
-    """(3, arms, ...): level + context + project (+ cell), level + project, level + context."""
-    level, context, project = (effects[:, one] for one in at[:3])
-    sums = np.empty((3, *level.shape))
-    np.add(level, project, out=sums[1])
-    np.add(level, context, out=sums[2])
-    np.add(sums[2], project, out=sums[0])
-    if len(at) > 3:
-        sums[0] += effects[:, at[3]]
-    return sums
-
-
-def _own(state: State, project: int, context: int) -> Cells:
-    return Cells(*(part[project, context] for part in state.cells))
+_MEMBERS = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
+"""Which of level, context, project and cell each of the three sums holds."""
 
 
 def _directions(state: State, at: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Posterior mean and variance of the three sums, (3, arms)."""
     covariance, effects = state.tiers[0]
-    moved, mean = _sums(covariance, at), _sums(effects, at)
-    variance = moved[:, :, 0] + _MEMBERS[:, :1] * moved[:, :, at[1]] + _MEMBERS[:, 1:] * moved[:, :, at[2]]
-    if len(at) > 3:
-        variance[0] += moved[0, :, at[3]]
+    members = _MEMBERS[:, : len(at)]
+    moved = members @ covariance.take(at, 1)
+    mean, variance = effects.take(at, 1) @ members.T, np.vecdot(moved.take(at, 2), members)
     for tier, spread in zip(state.tiers[1:], state.spread, strict=True):
         direction = moved / spread
-        if len(tier.mean) == 1:
-            moved = direction @ tier.covariance[0]
-            mean = mean + direction @ tier.mean[0]
-        else:
-            moved = np.empty_like(direction)
-            for rows, covariance in zip(state.members, tier.covariance, strict=True):
-                moved[:, rows] = direction[:, rows] @ covariance
-            mean = mean + (tier.mean[state.family] * direction).sum(2)
-        variance = variance + (moved * direction).sum(2)
-    return mean, variance
+        moved, level = _through(state, tier, direction)
+        mean += level
+        variance += np.vecdot(moved, direction)
+    return np.ascontiguousarray(mean.T), np.ascontiguousarray(variance.T)
+
+
+def _through(state: State, tier: Conditional, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Covariance of a tier times every direction (arms, 3, q), and its mean along them (arms, 3)."""
+    if len(tier.mean) == 1:
+        flat = direction.reshape(-1, direction.shape[2])
+        return (flat @ tier.covariance[0]).reshape(direction.shape), direction @ tier.mean[0]
+    moved = np.empty_like(direction)
+    for rows, covariance in zip(state.members, tier.covariance, strict=True):
+        moved[rows] = direction[rows] @ covariance
+    return moved, np.vecdot(direction, tier.mean[state.family][:, None])
 
 
 def _observe(state: State, project: int, context: int, arm: int, y: float) -> tuple[float, float]:

@@ -89,13 +89,12 @@ def absorb(state: State, project: int, context: int, arm: int, y: float) -> None
     state.since[0] += 1
 
 
-def look(state: State, project: int, context: int) -> tuple[Belief, Belief]:
-    """Belief about every arm in one cell, (arms,), and about what it shares, (2, arms), as `online.look`."""
-    at = (project, context)
-    wider = [
-        np.stack([side[project], other[context]]) for side, other in zip(state.project, state.context, strict=True)
-    ]
-    return Belief(state.mean[at], np.sqrt(state.variance[at])), Belief(*wider)
+def look(state: State, project: int, context: int) -> Belief:
+    """Belief about every arm in one cell, and about what it shares, (3, arms), as `online.look`."""
+    mean, variance = state.mean[project, context], state.variance[project, context]
+    (along, wide), (across, spread) = state.project, state.context
+    means = np.stack([mean, along[project], across[context]])
+    return Belief(means, np.stack([np.sqrt(variance), wide[project], spread[context]]))
 
 
 def _turned(stats: Any) -> bool:
