@@ -13,7 +13,12 @@ from poolwise.errors import RefitError
 from poolwise.workloads import WORKLOADS
 from tests.toy import CONFIG, Toy
 
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+GROUPS = [
+    f"{group.name} {command.name or command.callback.__name__}"
+    for group in app.registered_groups
+    for command in group.typer_instance.registered_commands
+]
+COMMANDS = sorted([*(command.callback.__name__ for command in app.registered_commands), *GROUPS])
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +52,7 @@ def finished(place, call):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example_and_json_for_machines(call, command):
-    status, out, _ = call(command, "--help")
+    status, out, _ = call(*command.split(), "--help")
     assert status == 0
     assert f"poolwise {command}" in out.partition("Example:")[2]
     assert "--json" in out
@@ -203,6 +208,33 @@ def test_a_refit_that_fails_is_a_problem_found(call, monkeypatch):
     assert call("refit")[::2] == (1, "poolwise: the search did not converge\n")
 
 
+def test_a_pack_goes_out_is_looked_at_and_comes_into_another_store(finished, place):
+    status, out, _ = finished("prior", "export", "toy.json", "--minimum", 2)
+    assert status == 0
+    assert "what 2 projects share about 5 arms in 2 contexts" in out
+    body = json.loads(finished("prior", "inspect", "toy.json", "--json")[1])
+    assert body["name"] == "toy"
+    assert {row["context"] for row in body["expected"]} == {"big", "small"}
+    assert "What a new project would expect" in finished("prior", "inspect", "toy.json")[1]
+    (place / "new.toml").write_text(
+        '[run]\nstore = "sqlite:///new.db"\n[space]\nbaseline = "default"\n'
+        "[space.families.default]\n[space.families.fast]\n[space.families.other]\n"
+    )
+    out = finished("prior", "import", "toy.json", "--config", "new.toml")[1]
+    assert "2 arms by name" in out
+    assert "not used, arms: slow, odd(level=1), odd(level=2)" in out
+    made = json.loads(finished("decide", "--project", "p", "--context", "big", "--config", "new.toml", "--json")[1])
+    told = finished("explain", made["id"], "--config", "new.toml")[1]
+    assert "The pack toy" in told
+
+
+def test_a_private_pack_says_what_it_promises(finished):
+    out = finished("prior", "export", "p.json", "--minimum", 1, "--private")[1]
+    assert "(1.99, 1e-05)-differentially private" in out
+    out = finished("prior", "export", "p.json", "--minimum", 1, "--private")[1]
+    assert "with earlier packs of the same store (2.94, 1e-05)" in out
+
+
 WRONG = {
     ("init", "poolwise.toml"): "is there already",
     ("init", "no/folder/x.toml"): "cannot write",
@@ -251,6 +283,17 @@ WRONG = {
     ("evaluate", "none.parquet", "--policy", "uniform"): "none.parquet",
     ("evaluate", "run.db"): "name the policy to evaluate",
     ("evaluate", "run.db", "--policy", "best"): "neither one of the log's arms",
+    ("prior",): "Missing command",
+    ("prior", "export", "x.json"): "2 projects with outcomes are too few for a pack that rests on at least 3",
+    ("prior", "export", "x.json", "--private"): "2 projects with outcomes are too few",
+    ("prior", "export", "x.json", "--minimum", "0"): "greater than or equal to 1",
+    ("prior", "export", "x.json", "--minimum", "2", "--clip", "-1"): "must be a positive utility",
+    ("prior", "export", "x.json", "--minimum", "2", "--private", "--mu", "0"): "needs 0 < mu",
+    ("prior", "export", "x.json", "--private", "--clip", "1"): "takes --bound",
+    ("prior", "export", "no/folder/x.json"): "cannot write the pack",
+    ("prior", "import", "none.json"): "cannot read the pack",
+    ("prior", "import", "poolwise.toml"): "cannot be read as JSON",
+    ("prior", "inspect", "none.json"): "cannot read the pack",
     ("frobnicate",): "No such command",
 }
 
@@ -266,4 +309,5 @@ def test_wrong_input_is_one_line_and_exit_2(finished, arguments, message):
 
 
 def test_every_command_is_tried_with_wrong_input():
-    assert {arguments[0] for arguments in WRONG} >= set(COMMANDS)
+    tried = {arguments[0] for arguments in WRONG} | {" ".join(arguments[:2]) for arguments in WRONG}
+    assert tried >= set(COMMANDS)

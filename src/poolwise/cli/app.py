@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from poolwise.cli import control, evaluations, events, look, refits, replays, runs
+from poolwise.cli import control, evaluations, events, look, prior, refits, replays, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
 
 INTERRUPTED = 130
@@ -34,6 +34,7 @@ for command in (
     evaluations.evaluate,
 ):
     app.command()(command)
+app.add_typer(prior.app, name="prior")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from poolwise.engine.guarding import Guarding
 from poolwise.engine.live import Live
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
+from poolwise.engine.priors import Priors
 from poolwise.engine.randomness import uniform, uniforms
 from poolwise.engine.refitting import Problem, proposer
 from poolwise.engine.settings import Settings
@@ -60,6 +61,7 @@ class Engine:
         self._policy = store.add_policy(self.policy.spec, self.policy.params)
         self._uses = Uses(settings.horizon)
         self._live = Live(store, self._catalogue, self.settings)
+        self.priors = Priors(self._lock, store, self._catalogue, self._live, self.settings)
         self._cells: dict[tuple[str, str], Cell] = {}
         self._open: dict[int, tuple[int, int, int]] = {}
         self._next, self._reserved = 0, 0
@@ -227,8 +229,8 @@ class Engine:
             return self._live.propose(snapshot)
 
     def refresh(self) -> int:
-        """Learn what other processes have written to the same store since, orders included, and count overdue decisions
-        as failures.
+        """Learn what other processes have written to the same store since, orders and prior packs included, and count
+        overdue decisions as failures.
 
         Returns the number of new outcomes. To be called from time to time where either matters.
         """
@@ -236,6 +238,7 @@ class Engine:
             new = len(self._learn_stored())
             if self._guarding.follow_orders():
                 self._cells.clear()
+            self._live.follow_priors()
             self._live.assume_overdue(time.time())
             return new
 

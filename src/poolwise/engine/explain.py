@@ -7,6 +7,7 @@ import numpy as np
 
 from poolwise import policy as policies
 from poolwise.engine import words
+from poolwise.engine.borrowed import lenders
 from poolwise.engine.cell import cumulative
 from poolwise.engine.randomness import uniform
 from poolwise.errors import InputError
@@ -40,6 +41,7 @@ def explain(store: Store, id: int, *, replay: bool) -> dict[str, Any]:
         "borrowed": _borrowed(logged, k),
         "alternatives": _alternatives(logged, k),
         "layers": _layers(store, logged, view),
+        "packs": lenders(store, decision, logged.snapshot),
     }
     body["sentences"] = words.sentences(decision, logged, body)
     if replay:

@@ -1,15 +1,18 @@
 """The belief that serves: fed from the store and from this process, its scales estimated again on a schedule."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
 from poolwise.errors import RefitError
+from poolwise.meta.packs import Pack
 from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
 from poolwise.schema import STATUSES, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
@@ -25,6 +28,7 @@ class Live:
         self.version, self.read = 0, 0
         self._ahead: set[int] = set()
         self._assumed: dict[int, tuple[int, int, int]] = {}
+        self.borrowed = Borrowed(store, catalogue, settings)
         stored = store.snapshots()
         served = [snapshot for snapshot in stored if snapshot.status == "serving"]
         self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
@@ -38,6 +42,12 @@ class Live:
             projects=catalogue.size("project"),
             contexts=catalogue.size("context"),
         )
+        self.borrowed.lend(self._joint, served[-1].hyper.get("packs", ()) if served else None)
+
+    @property
+    def joint(self) -> Joint:
+        """The belief itself, to be read."""
+        return self._joint
 
     @property
     def outcomes(self) -> int:
@@ -99,6 +109,7 @@ class Live:
     def reestimate(self, reason: str) -> Snapshot:
         """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""
         began = time.perf_counter()
+        self.borrowed.lend(self._joint)
         fit = self._joint.reestimate()
         found = np.isfinite(fit.log_evidence)
         diagnostics = {
@@ -148,12 +159,30 @@ class Live:
         return scales
 
     def _stored(self, snapshot: Snapshot) -> Snapshot:
+        snapshot = snapshot._replace(hyper={**snapshot.hyper, "packs": self.borrowed.weights.tolist()})
         number = self._store.append_snapshot(snapshot)
         serves = snapshot.status == "serving"
         self.snapshot, self._rejected = (number, None) if serves else (self.snapshot, snapshot._replace(id=number))
         self.estimated = max(self.estimated, snapshot.outcomes)
         self.version += 1
         return snapshot._replace(id=number)
+
+    def import_priors(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
+        """See `Priors.adopt`."""
+        names = self.borrowed.names()
+        used = [check(pack, names) for pack in packs]
+        for pack in packs:
+            self._store.append_record(RECORD, record(pack))
+        self.borrowed.follow()
+        self.reestimate("prior packs imported")
+        mine = self.borrowed.weights[-1 - len(packs) : -1].tolist()
+        return [{**one, "weight": weight} for one, weight in zip(used, mine, strict=True)]
+
+    def follow_priors(self) -> None:
+        """Start from packs that other processes have imported."""
+        if self.borrowed.follow():
+            self.borrowed.lend(self._joint)
+            self.version += 1
 
     def status(self) -> dict[str, Any]:
         return {

@@ -21,6 +21,7 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         f"(90 % interval {low:.2f} to {high:.2f}); the chance that it is the best arm was {body['best']:.0%}, "
         f"that it is slower than the baseline {belief['chance_worse_than_baseline']:.0%}.",
         *_borrowed(body["borrowed"]),
+        *(_pack(one) for one in body["packs"]),
         *(layer["sentence"] for layer in body["layers"]),
         f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were available; "
         f"{logged.outcomes} outcomes were known in all.",
@@ -41,6 +42,14 @@ def _borrowed(found: dict[str, Any]) -> list[str]:
             f"({family['outcomes']:g} outcomes)"
         )
     return [text + "."]
+
+
+def _pack(one: dict[str, Any]) -> str:
+    low, high = (math.exp(one["mean"] + side * 1.645 * one["sd"]) for side in (-1, 1))
+    return (
+        f"The pack {one['pack']}, of weight {one['weight']:.2f}, lent that elsewhere it runs at "
+        f"{math.exp(one['mean']):.2f} times the baseline's speed (90 % interval {low:.2f} to {high:.2f})."
+    )
 
 
 def acted(limits: Limits, ruling: Ruling, logged: LoggedView) -> list[dict[str, str]]:

@@ -1,0 +1,137 @@
+"""Prior packs of an engine: what its projects share goes out, what other stores know comes in (`Engine.priors`)."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.live import Live
+from poolwise.engine.settings import Settings
+from poolwise.errors import InputError
+from poolwise.meta import privacy
+from poolwise.meta.packs import Pack
+from poolwise.meta.pooling import Shared, pooled, scale_table
+from poolwise.posterior.joint import prior_scales
+from poolwise.schema import STATUSES
+from poolwise.store.base import Store
+
+SPENT = "export"
+"""Records of private packs: what they have spent of the store's privacy."""
+
+
+class Priors:
+    """Export and import; safe to call from several threads."""
+
+    def __init__(
+        self, lock: threading.RLock, store: Store, catalogue: Catalogue, live: Live, settings: Settings
+    ) -> None:
+        self._lock, self._store, self._catalogue, self._live, self._settings = lock, store, catalogue, live, settings
+
+    def exported(self, name: str, *, minimum: int = 3, clip: float | None = None) -> Pack:
+        """What all projects here share, as a pack for other stores (`meta.packs`).
+
+        minimum: no number rests on fewer projects. clip: no project's mean counts as further from 0. Raises InputError
+        where projects are too few.
+        """
+        if clip is not None and not clip > 0:
+            raise InputError(f"clip {clip} must be a positive utility, for instance 1, or left out for none")
+        with self._lock:
+            return plain(self._live, self._catalogue, name, minimum, clip)
+
+    def exported_privately(
+        self, name: str, *, minimum: int = 3, mu: float = privacy.MU, bound: float = 1.0, seed: int | None = None
+    ) -> Pack:
+        """The same with noise that protects every single project: see `meta.privacy`, also for mu and bound. What it
+        spends is logged first. seed: for tests; whoever knows it can take the noise off."""
+        with self._lock:
+            rng = np.random.default_rng(seed)
+            return private(self._store, self._catalogue, self._settings, name, minimum, mu, bound, rng)
+
+    def adopt(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
+        """Start from packs of other stores: what is used of each, what cannot be, and its weight. Logged, so that
+        whoever opens this store starts from them too. Raises InputError where a pack has nothing in common with it."""
+        with self._lock:
+            return self._live.import_priors(packs)
+
+
+def plain(live: Live, catalogue: Catalogue, name: str, minimum: int, clip: float | None) -> Pack:
+    """A pack without noise. Raises InputError where too few projects have outcomes."""
+    joint = live.joint
+    outcomes, successes = joint.tally()
+    active = int((outcomes.sum((1, 2)) > 0).sum())
+    _enough(active, minimum)
+    stats, scales = joint.statistics(), joint.scales
+    found = pooled(stats, scales, outcomes, successes, minimum, clip)
+    contexts = catalogue.names("context")
+    keep = np.flatnonzero(((outcomes.sum(2) > 0).sum(0) >= minimum)[: len(contexts)])
+    seen = tuple(part[:, : len(contexts)] for part in stats)
+    return _pack(name, catalogue, found, keep, minimum)._replace(
+        scales=scale_table(scales.gaussian, type(stats)(*seen)),
+        concentrations=(float(scales.success.kappa_context), float(scales.success.kappa_cell)),
+        size=(active, int(outcomes.sum())),
+    )
+
+
+def private(
+    store: Store,
+    catalogue: Catalogue,
+    settings: Settings,
+    name: str,
+    minimum: int,
+    mu: float,
+    bound: float,
+    rng: np.random.Generator,
+) -> Pack:
+    """A pack that keeps `meta.privacy`'s promise; what it spends is logged before it is returned."""
+    if not (0 < mu < 10 and 0 < bound < np.inf):
+        raise InputError(f"a private pack needs 0 < mu < 10 and a positive bound, got mu {mu} and bound {bound}")
+    rows = store.outcomes()
+    ok = rows.status == STATUSES.index("ok")
+    utility = np.clip(rows.utility, -settings.utility_limit, settings.utility_limit)
+    shape = (catalogue.size("project"), catalogue.size("context"), len(catalogue.known))
+    _enough(len(np.unique(rows.project)), minimum)
+    public = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
+    told = privacy.given(
+        (rows.project, rows.context, rows.arm, utility, ok), shape, public, settings.failure_utility, bound
+    )
+    sums = privacy.noisy(told, mu, rng)
+    found, number = privacy.shared(sums, told, minimum)
+    before = float(np.sqrt(sum(body["mu"] ** 2 for body in store.records(SPENT))))
+    store.append_record(SPENT, {"name": name, "mu": mu})
+    keep = np.flatnonzero(found.precision.any(axis=1))
+    pack = _pack(name, catalogue, found, keep, minimum)
+    return pack._replace(whole=True, size=(int(number), 0), promise=privacy.promise(mu, before, sums, bound))
+
+
+def _pack(name: str, catalogue: Catalogue, found: Shared, keep: np.ndarray, minimum: int) -> Pack:
+    contexts = catalogue.names("context")
+    arms = catalogue.known
+    tables = {field: table[keep] for field, table in found._asdict().items()}
+    return Pack(
+        name=name,
+        contexts=tuple(contexts[c] for c in keep),
+        arms=tuple(arms),
+        families=tuple(catalogue.known_names),
+        baseline=catalogue.ids[catalogue.baseline],
+        whole=False,
+        scales={},
+        concentrations=(),
+        size=(0, 0),
+        minimum=minimum,
+        promise=None,
+        card=None,
+        **tables,
+    )
+
+
+def _enough(projects: int, minimum: int) -> None:
+    if minimum < 1:
+        raise InputError(f"a pack must rest on at least 1 project, not {minimum}: give --minimum 1 or more")
+    if projects < minimum:
+        number = f"{projects} projects with outcomes are" if projects != 1 else "1 project with outcomes is"
+        raise InputError(
+            f"{number} too few for a pack that rests on at "
+            f"least {minimum}: wait for more, or lower the minimum where nobody needs protection"
+        )
