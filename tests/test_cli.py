@@ -198,6 +198,29 @@ def test_refit_reports_its_snapshot(call):
     assert json.loads(out)["outcomes"] == 0
 
 
+def test_a_refit_and_its_page(finished, place):
+    assert finished("refit")[0] == 0
+    assert "serves" in finished("refit", "--method", "fast", "--draws", 50)[1]
+    status, out, _ = finished("report", "--output", "page.html", "--json")
+    body = json.loads(out)
+    assert (status, body["status"]) == (0, "serving")
+    assert body["file"].endswith("-fast.nc")
+    assert "<svg" in (place / "page.html").read_text()
+
+
+def test_a_rejected_refit_is_a_problem_found(finished, monkeypatch):
+    monkeypatch.setattr("poolwise.refit.gate.verdict", lambda checked: "chains disagree")
+    before = json.loads(finished("status", "--json")[1])["snapshot"]
+    status, out, _ = finished("refit")
+    assert status == 1
+    assert "does NOT serve" in out
+    after = json.loads(finished("status", "--json")[1])
+    assert after["snapshot"] == before
+    assert "chains disagree" in after["rejected"]
+    status, out, _ = finished("report")
+    assert (status, "rejected: chains disagree" in out) == (1, True)
+
+
 def test_a_refit_that_fails_is_a_problem_found(call, monkeypatch):
     def failing(*_, **__):
         raise RefitError("the search did not converge")
@@ -264,6 +287,10 @@ WRONG = {
     ("status", "--store", "sqlite:///poolwise.toml"): "poolwise.toml",
     ("status", "--config", "none.toml"): "no configuration file",
     ("refit", "--config", "none.toml"): "no configuration file",
+    ("report", "none.nc"): "there is no file none.nc",
+    ("report", "poolwise.toml"): "is no file of a refit",
+    ("report",): "no refit has left its draws",
+    ("report", "--output", "no/folder/x.html"): "cannot write the report",
     ("refit", "--method", "mcmc"): "use one of fast, nuts, svi",
     ("refit", "--chains", "0"): "greater than or equal to 1",
     ("refit", "--device", "tpu"): "use 'cpu' or 'gpu'",

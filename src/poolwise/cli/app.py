@@ -25,6 +25,7 @@ for command in (
     events.decide,
     events.observe,
     refits.refit,
+    refits.report,
     control.control,
     look.status,
     look.beliefs,

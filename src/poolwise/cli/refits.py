@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json
+from poolwise.errors import InputError
 
 if TYPE_CHECKING:
     from poolwise.schema import Snapshot
@@ -62,6 +63,42 @@ def refit(
     else:
         _print(snapshot)
     return 0 if snapshot.status == "serving" else 1
+
+
+def report(
+    file: Annotated[
+        Path | None, typer.Argument(help="What a refit wrote (netCDF); the newest one if left out.")
+    ] = None,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Page to write (HTML).")] = Path("refit.html"),
+    config: ConfigOption = CONFIG,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Make a page of a refit: what the gate checked, and plots with one sentence each on whether they look good.
+
+    Exit status 1 if the refit was rejected.
+
+    Example: `poolwise report --output refit.html`
+    """
+    if output.is_dir() or not output.parent.is_dir():
+        raise InputError(f"cannot write the report {output}: name a file in a folder that exists")
+    source = file or _newest(beside(configuration(config, store).run.store))
+    from poolwise.report.diagnostics import write_diagnostics
+
+    body = write_diagnostics(output, source)
+    if as_json:
+        print_json({"file": str(source), **body})
+    else:
+        typer.echo("\n".join(f"{one['plot']:>12}  {one['sentence']}" for one in body["plots"]))
+        typer.echo(f"report: {output} ({body['status']}: {body['reason']})")
+    return 0 if body["status"] == "serving" else 1
+
+
+def _newest(folder: Path) -> Path:
+    found = sorted(folder.glob("*.nc"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError(f"no refit has left its draws in {folder}: run `poolwise refit`, or name a file")
+    return found[-1]
 
 
 def beside(url: str) -> Path:

@@ -69,7 +69,7 @@ def blocks(
         for earlier in range(before, number):
             yield (earlier + 1) * BLOCK, _read(folder, earlier)
     for block in range(number, max(total, before + -(-draws // BLOCK))):
-        state, drawn = made.advance(state)
+        state, drawn = jax.block_until_ready(made.advance(state))
         drawn = jax.tree.map(np.asarray, drawn) if block >= before else None
         if folder is not None:
             _write(folder, block, state, drawn)

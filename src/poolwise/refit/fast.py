@@ -85,11 +85,13 @@ def log_likelihood(problem: Problem, scales: Scales, drawn: Values) -> np.ndarra
 def _replicated(
     problem: Problem, scales: Scales, drawn: Values, chance: np.ndarray, random: np.random.Generator
 ) -> list[tuple[str, np.ndarray]]:
-    """Mean outcomes and successes of new outcomes, as many as were seen; NaN and 0 where none were."""
-    count = problem.stats.count
+    """Mean outcomes and successes of new outcomes, as many as were seen; NaN and 0 where none were. What a cell has of
+    its own is drawn anew around its effects, as in `log_likelihood`."""
+    count, centre = problem.stats.count, drawn.get("effect", drawn["theta"])
+    own = exact.own(problem, scales) if "effect" in drawn else 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.where(count > 0, served.noise(problem, scales) / np.sqrt(count), np.nan)
-    mean = drawn["theta"] + spread * random.standard_normal(drawn["theta"].shape)
+        spread = np.where(count > 0, np.sqrt(own**2 + served.noise(problem, scales) ** 2 / count), np.nan)
+    mean = centre + spread * random.standard_normal(centre.shape)
     successes = random.binomial(np.round(problem.tried).astype(np.int64), chance)
     return [("mean", mean), ("successes", successes)]
 

@@ -82,14 +82,12 @@ def _search(found: Found) -> Iterator[Check]:
 
 def _sampling(found: Found, limits: Limits) -> Iterator[Check]:
     stats = found.draws.sample_stats
-    if "diverging" in stats:
-        share = float(stats["diverging"].mean())
-        yield most("divergent transitions", share, limits.divergences, "share of divergent transitions is")
-    if "energy" in stats:
-        lowest = float(np.min(e_bfmi(stats["energy"])))
-        yield least("E-BFMI", lowest, limits.e_bfmi, "the energy mixes badly: E-BFMI is")
-    if "diverging" not in stats and "energy" not in stats:
+    diverging = [values.mean() for name, values in stats.items() if name.endswith("diverging")]
+    energies = [e_bfmi(values).min() for name, values in stats.items() if name.endswith("energy")]
+    if not diverging:
         return
+    yield most("divergent transitions", max(diverging), limits.divergences, "share of divergent transitions is")
+    yield least("E-BFMI", min(energies), limits.e_bfmi, "the energy mixes badly: E-BFMI is")
     made = {name: mixing(_selected(values)) for name, values in found.chains.items()}
     top, name = max((_top(mixed.r_hat), name) for name, mixed in made.items())
     if len(found.chains[name]) > 1:

@@ -68,15 +68,15 @@ def alone(problem: Problem, options: Options, task: Task) -> Drawn:
 
 
 def _in_turn(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
-    near = fast.estimate(problem)
-    made = {part.name: part for part in parts(problem, options, near)}
+    fastest = fast.estimate(problem)
+    made = {part.name: part for part in parts(problem, options, fastest)}
     samplers: dict[str, chain.Sampler] = {}
     for task in tasks:
         part = made[task.part]
         if task.part not in samplers:
             samplers[task.part] = chain.sampler(part, options.warmup)
         key = jax.random.fold_in(jax.random.PRNGKey(options.seed), 1000 * list(made).index(task.part) + task.chain)
-        yield task, _one(samplers[task.part], part, task, options, key, _near(part, near, key))
+        yield task, _one(samplers[task.part], part, task, options, key, near(part, fastest, key))
 
 
 def _one(made: chain.Sampler, part: Part, task: Task, options: Options, key: Any, near: dict[str, Any]) -> Drawn:
@@ -94,7 +94,7 @@ def _one(made: chain.Sampler, part: Part, task: Task, options: Options, key: Any
     return {name: value for name, value in joined[0].items() if not name.endswith("_decentered")}, joined[1]
 
 
-def _near(part: Part, near: Any, key: Any) -> dict[str, Any]:
+def near(part: Part, fastest: Any, key: Any) -> dict[str, Any]:
     """Scales to start from: the fast core's, each chain's moved at random."""
     random = np.random.default_rng(np.asarray(key).tolist())
     if part.name != "utility":
@@ -102,7 +102,7 @@ def _near(part: Part, near: Any, key: Any) -> dict[str, Any]:
             "kappa_context": np.exp(3 + random.normal(0, JITTER)),
             "kappa_cell": np.exp(3 + random.normal(0, JITTER)),
         }
-    hyper = near.gaussian.hyper
+    hyper = fastest.gaussian.hyper
     tiers = {"arm": hyper.arm, "family": hyper.family, "global": hyper.globe}
     scales = {f"tau_{tier}_{block}": float(np.asarray(getattr(values, block)))
               for tier, values in tiers.items() for block in values._fields}  # fmt: skip

@@ -87,6 +87,8 @@ def _fields(by_part: Mapping[str, tuple[Values, Values]], thin: int) -> Values:
     for number, (part, (_, fields)) in enumerate(by_part.items()):
         front = "" if number == 0 else f"{part}_"
         for name, value in fields.items():
+            if name == "potential_energy":
+                continue
             made[front + names.get(name, name)] = value[:, ::thin]
         if "potential_energy" in fields:
             made[front + "lp"] = -fields["potential_energy"][:, ::thin]

@@ -15,6 +15,8 @@ from poolwise.report.sentences import headline, sentences
 from poolwise.report.shown import shown
 from poolwise.report.tables import shrunk
 
+TEXT = ("project", "context", "arm", "check")
+"""Columns of words; the others are numbers."""
 EMPTY = "<p class='note'>Nothing to show yet.</p>"
 
 
@@ -45,8 +47,8 @@ def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables) -> str:
         "forest_plot": plots.forest(tables["favourites"], projects),
         "shrinkage_plot": plots.shrinkage(cells),
     }
-    return _asset("page.html").substitute(
-        style=_asset("style.css").template,
+    return asset("page.html").substitute(
+        style=asset("style.css").template,
         decisions=f"{len(trials):,}",
         window=plots.WINDOW,
         figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in headline(trials, tables)),
@@ -62,7 +64,7 @@ def as_html(table: pd.DataFrame) -> str:
     if table.empty:
         return EMPTY
     body = shown(table.assign(arm=table["arm"].map(plots.short)) if "arm" in table else table)
-    marks = ["" if name in ("project", "context", "arm") else " class='number'" for name in body.columns]
+    marks = ["" if name in TEXT else " class='number'" for name in body.columns]
     head = _row("th", list(body.columns), marks)
     rows = "".join(_row("td", list(row), marks) for row in body.itertuples(index=False))
     return f"<div class='scroll'><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
@@ -73,5 +75,6 @@ def _row(tag: str, cells: list[str], marks: list[str]) -> str:
     return f"<tr>{inside}</tr>"
 
 
-def _asset(name: str) -> Template:
+def asset(name: str) -> Template:
+    """A template of this package."""
     return Template(resources.files("poolwise.report").joinpath(name).read_text(encoding="utf-8"))
