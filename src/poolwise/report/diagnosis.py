@@ -163,14 +163,12 @@ def _calibration(left: LeftOut) -> Section:
     steps = np.arange(n + 1) / n
     off = float(np.abs(np.concatenate([steps[1:] - order, steps[:-1] - order])).max())
     middle = float(((left.pit > 0.05) & (left.pit < 0.95)).mean())
-    good = bool(off <= 1.358 / np.sqrt(n) or middle >= 0.9)
+    narrow = middle < 0.9 - 2.5 * np.sqrt(0.09 / n)
+    outside = off > 1.358 / np.sqrt(n)
+    good = bool(not narrow and (not outside or middle >= 0.9))
     text = f"{100 * middle:.0f} % of the cells lie in the 90 % interval that all others predict"
-    text += (
-        ""
-        if off <= 1.358 / np.sqrt(n)
-        else ", and the line leaves the band"
-        + (": intervals are wider than they need be" if middle > 0.9 else ": intervals are too narrow or off centre")
-    )
+    if narrow or outside:
+        text += ": wider than need be" if middle >= 0.9 else ": too narrow, or off centre"
     says = _said("a line inside the grey band", good, text)
     return Section("calibration", "Are intervals as wide as they should be?", plots.calibration(left), says, good)
 
