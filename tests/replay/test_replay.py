@@ -17,7 +17,7 @@ from tests.replay.tables import repeated, rows, table
 def test_the_default_policy_finds_what_is_best_in_each_context() -> None:
     found = pw.replay(table(240), seeds=3)
     late = found.log[found.log["step"] >= 180]
-    assert (late["arm"] == np.where(late["context"] == "c1", "odd", "good")).mean() > 0.9
+    assert (late["arm"] == np.where(late["context"] == "c1", "odd", "good")).mean() > 0.85
     assert found.summary["closed gap"].mean > 0
     assert 0 <= found.summary["regret, best per project and context"].mean < 0.2
 

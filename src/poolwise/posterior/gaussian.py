@@ -61,6 +61,11 @@ class Fit(NamedTuple):
     iterations: int
     converged: bool
     coordinates: np.ndarray
+    """Of the mode of the scales; see `optimise.hyper_at`."""
+    shift: np.ndarray = np.zeros(0)
+    """How far `hyper` lies beyond it, since the scales are uncertain; see `integrate`."""
+    shift_from: float = 0.0
+    """Number of outcomes that this rests on."""
 
 
 def fit(
@@ -76,7 +81,7 @@ def fit(
     family: (arms,) index, None: one family each. start: `Fit.coordinates` of an earlier fit. Raises InputError where
     the statistics are no statistics; a search that did not settle says so in `converged`.
     """
-    stats = _seen(checked(stats))
+    stats = seen(checked(stats))
     count, arms = stats.count, stats.count.shape[2]
     index = np.arange(arms) if family is None else np.asarray(family, dtype=np.int64)
     families = 0 if family is None else int(index.max(initial=0)) + 1
@@ -89,7 +94,7 @@ def fit(
     return Fit(found.hyper, index, families, reduced, evidence, taken, converged, found.coordinates)
 
 
-def _seen(stats: Statistics) -> Statistics:
+def seen(stats: Statistics) -> Statistics:
     """Without the projects and contexts at the end that have no outcome: they say nothing about the scales."""
     ends = [int(np.flatnonzero(stats.count.any(axis=axes)).max(initial=0)) + 1 for axes in ((1, 2), (0, 2))]
     return Statistics(*(np.asarray(part)[: ends[0], : ends[1]] for part in stats))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, gaussian, hyper, online, wide
+from poolwise.posterior import bernoulli, gaussian, hyper, integrate, online, wide
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.utility import join
 
@@ -184,6 +184,8 @@ def estimated(
     if not fit.converged and len(old.coordinates):
         afresh = search(stats)
         fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
+    if form is not wide.fit and np.isfinite(fit.log_evidence):  # systems that large know their scales
+        fit = integrate.integrated(fit, stats, prior, old)
     return Scales(fit, bernoulli.fit(outcomes, successes, scales.success.prior, scales.success.pooled))
 
 
@@ -199,6 +201,7 @@ def to_dict(scales: Scales) -> dict[str, Any]:
     return {
         "gaussian": hyper.to_dict(scales.gaussian.hyper),
         "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
+        "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
         "success": [float(success.kappa_context), float(success.kappa_cell)],
     }
 
@@ -209,7 +212,10 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
     missing = len(start.gaussian.family) - len(found.noise)
     noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
     found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
-    fit = start.gaussian._replace(hyper=found, coordinates=np.array(body["coordinates"]))
+    rests, *shift = body.get("shift", [0.0])
+    fit = start.gaussian._replace(
+        hyper=found, coordinates=np.array(body["coordinates"]), shift=np.array(shift), shift_from=rests
+    )
     return Scales(fit, start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1]))
 
 

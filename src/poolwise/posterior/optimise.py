@@ -11,7 +11,7 @@ from poolwise.posterior.crossed import Cells
 from poolwise.posterior.hyper import Hyper, Prior, Tier
 from poolwise.posterior.score import score, score_reduced
 
-_SCALES = 12
+SCALES = 12
 """Level, context, project, cell of arm, family and globe; the globe's level stays at its prior: there is one."""
 
 _NOWHERE = 1e15
@@ -32,7 +32,7 @@ class Search(NamedTuple):
 
 def length(groups: int, contexts: int) -> int:
     """Number of coordinates: scales, common noise, noise of every family, and of every context where these differ."""
-    return _SCALES + 1 + groups + contexts
+    return SCALES + 1 + groups + contexts
 
 
 def hyper_at(coordinates: Array, noise_index: Array, prior: Prior, *, groups: int) -> Hyper:
@@ -43,8 +43,8 @@ def hyper_at(coordinates: Array, noise_index: Array, prior: Prior, *, groups: in
         Tier(*(median * factor[4 * i + j] for j, median in enumerate(tier)))
         for i, tier in enumerate((middle.arm, middle.family, middle.globe))
     ]
-    own, spread = factor[_SCALES + 1 :][:groups], factor[_SCALES + 1 + groups :]
-    noise = middle.noise * xp.hypot(factor[_SCALES] * own[noise_index], prior.noise_floor)
+    own, spread = factor[SCALES + 1 :][:groups], factor[SCALES + 1 + groups :]
+    noise = middle.noise * xp.hypot(factor[SCALES] * own[noise_index], prior.noise_floor)
     globe = tiers[2]._replace(level=xp.asarray(middle.globe.level))
     return Hyper(tiers[0], tiers[1], globe, noise, spread, xp.asarray(middle.mean), middle.pooled)
 
@@ -56,7 +56,7 @@ def penalty(coordinates: Array, prior: Prior, *, groups: int) -> Array:
 
 def widths(size: int, prior: Prior, groups: int, xp: Any = np) -> Array:
     """(size,) standard deviations of the coordinates."""
-    blocks = np.array([_SCALES, 1, groups, size - length(groups, 0)])
+    blocks = np.array([SCALES, 1, groups, size - length(groups, 0)])
     return xp.repeat(xp.stack([prior.width, prior.noise_width, prior.width, prior.spread_width]), blocks)
 
 
@@ -66,9 +66,14 @@ def box(cells: Cells, size: int, prior: Prior, groups: int) -> np.ndarray:
     No scale exceeds thirty times its median, or times what the largest utility makes of it.
     """
     reach = np.log(30 * max(1.0, _largest(cells) / _usual(prior) ** 0.5))
-    blocks = ((_SCALES, -7.0, reach), (1, np.log(prior.noise_floor) - 1, reach), (groups, -7.0, 7.0))
+    blocks = ((SCALES, -7.0, reach), (1, np.log(prior.noise_floor) - 1, reach), (groups, -7.0, 7.0))
     rough = (size - length(groups, 0), -3.0, 3.0)
     return np.concatenate([np.full((count, 2), (low, high)) for count, low, high in (*blocks, rough)])
+
+
+def floored(prior: Prior, cells: Cells) -> Prior:
+    """Of utilities far from 0, sums of squares keep too few digits for a small noise to be seen."""
+    return prior._replace(noise_floor=max(prior.noise_floor, 1e-6 * _largest(cells) / prior.median.noise))
 
 
 def _largest(cells: Cells) -> float:
@@ -97,7 +102,7 @@ def moment_start(cells: Cells, noise_index: Array, size: int, prior: Prior, grou
     spread = np.where(seen, (cells.mean - centre) ** 2 - shared / np.where(seen, cells.count, 1), 0).sum()
     usual = _usual(prior)
     ratio = (np.maximum(spread, 0) + 5 * few * usual) / (cells_seen + 5 * few) / usual
-    between = np.full(_SCALES, 0.5 * np.log(ratio))
+    between = np.full(SCALES, 0.5 * np.log(ratio))
     common = 0.5 * np.log(shared / prior.median.noise**2)
     rough = np.zeros(size - length(groups, 0))
     return np.concatenate([between, [common], 0.5 * np.log(own / shared), rough])
@@ -153,9 +158,7 @@ def search(
     """
     groups = families or cells.count.shape[2]
     unit = 1 / np.sqrt(curvature(cells, family, families, size, prior, groups))
-    # Of utilities far from 0, sums of squares keep too few digits for a small noise to be seen.
-    floor = max(prior.noise_floor, 1e-6 * _largest(cells) / prior.median.noise)
-    prior = prior._replace(noise_floor=floor)
+    prior = floored(prior, cells)
     bounds = box(cells, size, prior, groups)
     begin = np.clip(moment_start(cells, family, size, prior, groups) if start is None else start, *bounds.T)
     values: list[float] = []

@@ -1,0 +1,76 @@
+"""Uncertain scales: their posterior means against importance sampling of the same posterior."""
+
+import numpy as np
+import pytest
+
+from poolwise.posterior import gaussian, integrate
+from poolwise.posterior.gaussian import Statistics
+from poolwise.posterior.hyper import PRIOR
+from poolwise.posterior.joint import estimated, prior_scales, restored, to_dict
+from poolwise.posterior.optimise import SCALES, objective, widths
+from tests.posterior.test_gaussian import FAMILY, SHAPE, data
+
+
+def problem(n: int):
+    rows, y = data(2, n)
+    stats = Statistics.of(*rows, y, shape=SHAPE)
+    return gaussian.fit(stats, FAMILY), stats
+
+
+def sampled(fit, cells, draws=4_000):
+    """Posterior means of the scales as multiples of their modes, and their standard errors."""
+    size = len(fit.coordinates)
+    pull = 1 / widths(size, PRIOR, fit.families) ** 2
+
+    def minus_log(at):
+        return objective(at, cells, fit.family, PRIOR, families=fit.families, reduced=False)
+
+    steps = 0.05 * np.eye(size)
+    hessian = np.stack([minus_log(fit.coordinates + s)[1] - minus_log(fit.coordinates - s)[1] for s in steps]) / 0.1
+    hessian = (hessian + hessian.T) / 2
+    information, axes = np.linalg.eigh(hessian)
+    spread = axes / np.sqrt(np.maximum(information, pull.min())) * 1.2
+    normal = np.random.default_rng(1).standard_normal((draws, size))
+    away = normal @ spread.T
+    log = np.array([-minus_log(fit.coordinates + one)[0] for one in away]) + 0.5 * (normal**2).sum(1)
+    share = np.exp(log - log.max())
+    share /= share.sum()
+    mean = share @ np.exp(away[:, :SCALES])
+    return mean, np.sqrt((share**2) @ (np.exp(away[:, :SCALES]) - mean) ** 2)
+
+
+def test_scales_lie_at_their_posterior_means():
+    fit, stats = problem(150)
+    cells = gaussian.cells(gaussian.seen(stats))
+    mean, error = sampled(fit, cells)
+    shift = integrate.shifts(fit, cells, PRIOR)[:SCALES]
+    known = shift < integrate._LARGEST
+    # Laplace's own error is of the order of the skewness: a tenth of a scale, where these differ by up to a seventh.
+    np.testing.assert_allclose(np.exp(shift)[known], mean[known], atol=0.1 + 4 * error.max())
+    assert np.exp(shift).mean() - 1 == pytest.approx(min(mean.mean() - 1, np.expm1(integrate._LARGEST)), abs=0.06)
+
+
+def test_the_more_is_seen_the_less_they_move():
+    few, many = (integrate.shifts(fit, gaussian.cells(s), PRIOR).sum() for fit, s in (problem(20), problem(20_000)))
+    assert many < few
+
+
+def test_an_earlier_hessian_serves_until_half_as_many_outcomes_more():
+    fit, stats = problem(100)
+    first = integrate.integrated(fit, stats, PRIOR, fit)
+    assert first.shift_from == 100
+    np.testing.assert_array_equal(first.coordinates, fit.coordinates)
+    more = Statistics(*(part * 1.4 for part in stats))
+    assert integrate.integrated(fit, more, PRIOR, first).shift_from == 100
+    more = Statistics(*(part * 1.6 for part in stats))
+    assert integrate.integrated(fit, more, PRIOR, first).shift_from == pytest.approx(160)
+
+
+def test_beliefs_are_wider_and_the_snapshot_keeps_why():
+    fit, stats = problem(60)
+    begin = prior_scales(FAMILY, np.ones((SHAPE[2], 2)))
+    found = estimated(begin, stats, stats.count, stats.count)
+    assert (gaussian.beliefs(found.gaussian, stats).scale > gaussian.beliefs(fit, stats).scale).all()
+    again = restored(to_dict(found), begin).gaussian
+    assert again.shift_from == found.gaussian.shift_from == 60
+    np.testing.assert_array_equal(again.shift, found.gaussian.shift)
