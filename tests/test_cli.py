@@ -251,6 +251,16 @@ def test_a_pack_goes_out_is_looked_at_and_comes_into_another_store(finished, pla
     assert "The pack toy" in told
 
 
+def test_projects_and_in_what_they_differ(finished):
+    status, out, _ = finished("projects")
+    assert status == 0
+    assert "nearest" in out
+    body = json.loads(finished("projects", "--project", "late", "--json")[1])
+    assert [row["project"] for row in body["projects"]] == ["early", "late"]
+    assert sum(row["gave"] for row in body["projects"]) == pytest.approx(1)
+    assert {row["project"] for row in body["differences"]} <= {"late"}
+
+
 def test_a_private_pack_says_what_it_promises(finished):
     out = finished("prior", "export", "p.json", "--minimum", 1, "--private")[1]
     assert "(1.99, 1e-05)-differentially private" in out
@@ -310,6 +320,8 @@ WRONG = {
     ("evaluate", "none.parquet", "--policy", "uniform"): "none.parquet",
     ("evaluate", "run.db"): "name the policy to evaluate",
     ("evaluate", "run.db", "--policy", "best"): "neither one of the log's arms",
+    ("projects", "--project", "q"): "no project 'q'",
+    ("projects", "--top", "0"): "greater than or equal to 1",
     ("prior",): "Missing command",
     ("prior", "export", "x.json"): "2 projects with outcomes are too few for a pack that rests on at least 3",
     ("prior", "export", "x.json", "--private"): "2 projects with outcomes are too few",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from poolwise.cli import control, evaluations, events, look, prior, refits, replays, runs
+from poolwise.cli import control, evaluations, events, look, prior, projects, refits, replays, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
 
 INTERRUPTED = 130
@@ -29,6 +29,7 @@ for command in (
     control.control,
     look.status,
     look.beliefs,
+    projects.projects,
     look.explain,
     look.export,
     replays.replay,

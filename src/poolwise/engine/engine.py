@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import explain, overview, tables
+from poolwise.engine import explain, overview, profile, tables
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.cell import Cell, cumulative
 from poolwise.engine.guarding import Guarding
@@ -101,19 +101,8 @@ class Engine:
             self._next += 1
             k = cell.pick(uniform(self.store.seed, identity))
             arm = cell.arms[k]
-            decision = Decision(
-                identity,
-                project,
-                context,
-                arm.family,
-                arm.params,
-                arm.id,
-                cell.probabilities[k],
-                cell.reasons[k],
-                time.time(),
-                job,
-                cell.view,
-            )
+            chosen = (arm.family, arm.params, arm.id, cell.probabilities[k], cell.reasons[k])
+            decision = Decision(identity, project, context, *chosen, time.time(), job, cell.view)
             self.store.append_decision(decision)
             self._uses.decided(cell.project, cell.context)
             code = self._catalogue.arm[arm.id]
@@ -246,6 +235,16 @@ class Engine:
         """project, context, family, arm, mean, sd, low, high (90 % interval), n: a row for every known cell."""
         with self._lock:
             return tables.beliefs(self._live, self._catalogue)
+
+    def projects(self) -> pd.DataFrame:
+        """What every project is like, what it gave the others and took from them; see `engine.profile.projects`."""
+        with self._lock:
+            return profile.projects(self._live, self._catalogue, self.store)
+
+    def deviations(self) -> pd.DataFrame:
+        """Which arms are better or worse in a project than elsewhere; see `engine.profile.personal`."""
+        with self._lock:
+            return profile.personal(self._live, self._catalogue)
 
     def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""

@@ -87,15 +87,8 @@ def private(
     """A pack that keeps `meta.privacy`'s promise; what it spends is logged before it is returned."""
     if not (0 < mu < 10 and 0 < bound < np.inf):
         raise InputError(f"a private pack needs 0 < mu < 10 and a positive bound, got mu {mu} and bound {bound}")
-    rows = store.outcomes()
-    ok = rows.status == STATUSES.index("ok")
-    utility = np.clip(rows.utility, -settings.utility_limit, settings.utility_limit)
-    shape = (catalogue.size("project"), catalogue.size("context"), len(catalogue.known))
-    _enough(len(np.unique(rows.project)), minimum)
-    public = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
-    told = privacy.given(
-        (rows.project, rows.context, rows.arm, utility, ok), shape, public, settings.failure_utility, bound
-    )
+    told = given(store, catalogue, settings, bound)
+    _enough(int(told.counts.any(axis=1).sum()), minimum)
     sums = privacy.noisy(told, mu, rng)
     found, number = privacy.shared(sums, told, minimum)
     before = float(np.sqrt(sum(body["mu"] ** 2 for body in store.records(SPENT))))
@@ -103,6 +96,16 @@ def private(
     keep = np.flatnonzero(found.precision.any(axis=1))
     pack = _pack(name, catalogue, found, keep, minimum)
     return pack._replace(whole=True, size=(int(number), 0), promise=privacy.promise(mu, before, sums, bound))
+
+
+def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) -> privacy.Given:
+    """What the projects of a store give to a private pack, before any noise."""
+    rows = store.outcomes()
+    utility = np.clip(rows.utility, -settings.utility_limit, settings.utility_limit)
+    columns = (rows.project, rows.context, rows.arm, utility, rows.status == STATUSES.index("ok"))
+    shape = (catalogue.size("project"), catalogue.size("context"), len(catalogue.known))
+    public = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
+    return privacy.given(columns, shape, public, settings.failure_utility, bound)
 
 
 def _pack(name: str, catalogue: Catalogue, found: Shared, keep: np.ndarray, minimum: int) -> Pack:

@@ -13,7 +13,7 @@ from poolwise.engine.suite import Fade
 from poolwise.errors import InputError
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
-_NORMAL_95 = float(ndtri(0.95))
+NORMAL_95 = float(ndtri(0.95))
 _CHUNK = 1 << 19
 """Numbers compared at a time: they stay in the cache."""
 
@@ -137,8 +137,8 @@ def beliefs(live: Any, catalogue: Catalogue) -> pd.DataFrame:
             "arm": np.array(catalogue.ids, dtype=object)[a],
             "mean": mean,
             "sd": scale,
-            "low": mean - _NORMAL_95 * scale,
-            "high": mean + _NORMAL_95 * scale,
+            "low": mean - NORMAL_95 * scale,
+            "high": mean + NORMAL_95 * scale,
             "n": count.astype(np.int64),
         }
     )

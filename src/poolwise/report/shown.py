@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-SHARES = ("slower", "explored", "exploring", "importance", "confidence", "success", "safe", "coverage")
+SHARES = ("slower", "explored", "exploring", "importance", "confidence", "success", "safe", "coverage", "gave", "took")
 PAIRS = {
     "speed_up": "speed-up",
     "wall_speed_up": "by wall time",
