@@ -11,6 +11,7 @@ from poolwise.errors import InputError
 from poolwise.report import inference
 from poolwise.report.diagnosis import sections
 from poolwise.report.diagnostics import page, plain, write_diagnostics
+from poolwise.report.trust import trust
 from tests.refit.problems import engine
 
 
@@ -106,3 +107,13 @@ def test_files_of_no_refit(tmp_path):
     for name in ("none.nc", "a.nc", "b.nc"):
         with pytest.raises(InputError, match="`poolwise refit` writes one"):
             inference.opened(tmp_path / name)
+
+
+def test_a_run_shows_whether_its_belief_can_be_trusted():
+    text = trust(engine(300).problem())
+    assert "it passes every one of them" in text
+    assert text.count("<svg") == text.count("Good looks like") == 4
+
+
+def test_without_outcomes_there_is_nothing_to_trust():
+    assert trust(engine(0).problem()) == ""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from poolwise.cli.common import (
 from poolwise.errors import InputError, PoolwiseError
 
 if TYPE_CHECKING:
+    from poolwise.engine import Engine
     from poolwise.run import Engines, Plan
 
 EVERY = 50
@@ -150,7 +152,8 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
     if report:
         from poolwise.report.page import write_page
 
-        write_page(report, table, beliefs, tables)
+        trusted = len(every) == 1 and find_spec("arviz") is not None
+        write_page(report, table, beliefs, tables, _trust(every[0]) if trusted else "")
         if not quiet:
             show.console.print(f"\nReport: {report}")
     return {
@@ -160,6 +163,13 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
         "report": str(report) if report else None,
         **{name: records(rows) for name, rows in tables.items()},
     }
+
+
+def _trust(engine: "Engine") -> str:
+    """The page's part on whether the belief can be trusted."""
+    from poolwise.report.trust import trust
+
+    return trust(engine.problem())
 
 
 def _writable(report: Path | None) -> None:

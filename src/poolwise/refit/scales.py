@@ -1,4 +1,7 @@
-"""From draws of a model's scales to the one set of scales that serves: means of logarithms, on the same tiers."""
+"""From draws of a model's scales to the one set of scales that serves: posterior means, as `posterior.integrate` does.
+
+Of a scale whose logarithm has mean m and variance s^2 that is exp(m + s^2 / 2), the second term bounded as there.
+"""
 
 from collections.abc import Mapping
 
@@ -9,6 +12,8 @@ from poolwise.posterior.hyper import Hyper, Tier, leaf_cell
 from poolwise.posterior.joint import Scales
 from poolwise.refit.served import is_wide, shares_cells
 
+WIDEST = 0.0625
+"""Bound on s^2 / 2: that of `posterior.integrate`."""
 ABSENT = 1e-3
 """Of its median: the scale of effects that a model does not have."""
 
@@ -16,33 +21,40 @@ ABSENT = 1e-3
 def serving(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales:
     """Scales that serve, from draws (chain, draw, ...) of the sites of the models; sites that lack keep what served."""
     success = problem.scales.success
-    kappa = {name: _middle(sites[name]) for name in ("kappa_context", "kappa_cell") if name in sites}
+    kappa = {name: middle(sites[name]) for name in ("kappa_context", "kappa_cell") if name in sites}
     found = Scales(problem.scales.gaussian, success._replace(**{name: float(value) for name, value in kappa.items()}))
     if "tau_cell" not in sites:
         return found
-    hyper = _hyper(problem, {name: _middle(values) for name, values in sites.items() if _is_scale(name)})
-    fit = problem.scales.gaussian._replace(hyper=hyper, coordinates=coordinates(problem, hyper))
-    return found._replace(gaussian=fit)
+    scales = {name: values for name, values in sites.items() if _is_scale(name)}
+    mode = _hyper(problem, {name: middle(values) for name, values in scales.items()})
+    mean = _hyper(problem, {name: middle(values) * np.exp(_half(values)) for name, values in scales.items()})
+    fit = problem.scales.gaussian._replace(hyper=mean, coordinates=coordinates(problem, mode))
+    return found._replace(gaussian=fit._replace(shift=np.zeros(0), shift_from=0.0))
 
 
 def _is_scale(name: str) -> bool:
     return name.startswith("tau_") or name in ("sigma", "spread")
 
 
-def _middle(draws: np.ndarray) -> np.ndarray:
+def middle(draws: np.ndarray) -> np.ndarray:
+    """Of draws (chain, draw, ...): exp of the mean logarithm."""
     return np.asarray(np.exp(np.log(draws).mean((0, 1))))
 
 
-def _hyper(problem: Problem, middle: Mapping[str, np.ndarray]) -> Hyper:
+def _half(draws: np.ndarray) -> np.ndarray:
+    return np.asarray(np.minimum(np.log(draws).var((0, 1)) / 2, WIDEST))
+
+
+def _hyper(problem: Problem, scales: Mapping[str, np.ndarray]) -> Hyper:
     median = problem.prior.median
     tiers = {
-        name: Tier(*(float(middle.get(f"tau_{name}_{block}", ABSENT * float(usual)))
+        name: Tier(*(float(scales.get(f"tau_{name}_{block}", ABSENT * float(usual)))
                      for block, usual in zip(Tier._fields, tier, strict=True)))
         for name, tier in (("arm", median.arm), ("family", median.family), ("global", median.globe))
     }  # fmt: skip
     arm, family = tiers["arm"], tiers["family"]
     globe = tiers["global"]._replace(level=float(median.globe.level))
-    own = float(middle["tau_cell"])
+    own = float(scales["tau_cell"])
     if shares_cells(problem):
         arm = arm._replace(cell=own)
     else:
@@ -55,9 +67,9 @@ def _hyper(problem: Problem, middle: Mapping[str, np.ndarray]) -> Hyper:
     if is_wide(problem):
         arm, family = arm._replace(cell=float(np.hypot(arm.cell, family.cell))), Tier(0.0, 0.0, 0.0)
     index = problem.scales.gaussian.family
-    sigma = np.atleast_1d(middle["sigma"])
+    sigma = np.atleast_1d(scales["sigma"])
     noise = sigma if len(sigma) == len(index) else sigma[index]
-    return Hyper(arm, family, globe, noise, middle.get("spread", np.zeros(0)), median.mean, median.pooled)
+    return Hyper(arm, family, globe, noise, scales.get("spread", np.zeros(0)), median.mean, median.pooled)
 
 
 def coordinates(problem: Problem, hyper: Hyper) -> np.ndarray:

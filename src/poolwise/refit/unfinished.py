@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from poolwise.engine.refitting import Problem
 from poolwise.posterior.gaussian import Statistics
+from poolwise.refit.found import Values
 from poolwise.refit.options import Options
 
 SETTINGS = ("seed", "chains", "draws", "warmup", "steps", "source", "function")
@@ -35,6 +37,19 @@ def resumed(problem: Problem, options: Options, method: str) -> tuple[Problem, P
     np.savez(folder / "problem.npz", **arrays, **counts, **names)  # type: ignore[arg-type]
     (folder / "plan.json").write_text(json.dumps(settings, indent=1))
     return problem, folder
+
+
+def kept(folder: Path | None, name: str, make: Callable[[], Values]) -> Values:
+    """What `make` gives, or gave before the interruption."""
+    if folder is None:
+        return make()
+    file = folder / f"{name}.npz"
+    if not file.exists():
+        draft = file.with_suffix(".new.npz")
+        np.savez(draft, **make())  # type: ignore[arg-type]
+        draft.replace(file)
+    with np.load(file) as found:
+        return {key: found[key] for key in found.files}
 
 
 def done(folder: Path | None) -> None:

@@ -140,7 +140,9 @@ def predictions(data: Any) -> Iterator[Section]:
         table, left = inference.predicted(data), inference.left_out(data)
         inside = float(((table["observed"] >= table["low"]) & (table["observed"] <= table["high"])).mean())
         good = inside >= LIMITS.coverage
-        says = _said("about nine of ten dots on their bars", good, f"{100 * inside:.0f} % are, of {len(table)} cells")
+        text = f"{100 * inside:.0f} % are, of {len(table)} cells"
+        text += ", so the bars are wider than need be" if inside > 0.9 + 2.5 * np.sqrt(0.09 / len(table)) else ""
+        says = _said("about nine of ten dots on their bars, or more", good, text)
         title = "Does it predict what was seen?"
         yield Section("predictive", title, plots.predictions(table), says, good)
         yield _calibration(left)

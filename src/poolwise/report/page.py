@@ -23,17 +23,18 @@ EMPTY = "<p class='note'>Nothing to show yet.</p>"
 Tables = Mapping[str, pd.DataFrame]
 
 
-def write_page(path: str | Path, trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables) -> None:
+def write_page(path: str | Path, trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "") -> None:
     """Write `page` to a file. Raises InputError where that cannot be done."""
-    text = page(trials, beliefs, tables)
+    text = page(trials, beliefs, tables, trust)
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write the report {path}: {error.strerror}") from error
 
 
-def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables) -> str:
-    """The page as HTML. `trials` as in `report.trials`, `tables` as `report.tables.summary` gives them.
+def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "") -> str:
+    """The page as HTML. `trials` as in `report.trials`, `tables` as `report.tables.summary` gives them, `trust`
+    as `report.trust` does.
 
     Raises InputError where there are no trials.
     """
@@ -51,6 +52,7 @@ def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables) -> str:
         style=asset("style.css").template,
         decisions=f"{len(trials):,}",
         window=plots.WINDOW,
+        trust=trust,
         figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in headline(trials, tables)),
         borrowed_table=as_html(tables["borrowed"].drop(columns="project", errors="ignore")),
         **{f"{name}_table": as_html(tables[name]) for name in ("totals", "thirds", "phases", "contexts")},
