@@ -6,9 +6,11 @@ import warnings
 import numpy as np
 import pytest
 
+from poolwise import ArmSpace, Engine, Family
 from poolwise.errors import InputError, RefitError
 from poolwise.refit.limits import Limits
-from tests.refit.problems import engine
+from poolwise.refit.propose import propose
+from tests.refit.problems import SPACE, engine
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -126,3 +128,66 @@ def test_a_file_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="name another file"):
         engine(20).refit(save=tmp_path / "file" / "a.nc")
+
+
+def test_a_belief_that_drifted_from_its_own_outcomes_is_said():
+    made = engine()
+    made._live._joint._state.tiers[0].mean[...] += 0.5
+    rejected = made.refit()
+    assert rejected.status == "rejected"
+    assert "drifted from its own outcomes" in rejected.reason
+
+
+def outcomes_of(kind, random):
+    """Utility and status of 300 outcomes that are as bad as they come."""
+    utility, status = random.normal(0, 0.3, 300), ["ok"] * 300
+    if kind == "all equal":
+        utility[:] = 0.25
+    elif kind == "all failed":
+        status = ["failed"] * 300
+    elif kind == "one arm succeeds":
+        status = ["failed"] * 299 + ["ok"]
+    elif kind == "absurd":
+        utility[7] = 9e5
+    elif kind == "far from zero":
+        utility += 4.9
+    elif kind == "tiny":
+        utility *= 1e-9
+    return utility, status
+
+
+@pytest.mark.parametrize("kind", ["all equal", "all failed", "one arm succeeds", "absurd", "far from zero", "tiny"])
+def test_bad_outcomes_are_finite_or_rejected_and_never_silent(kind, tmp_path):
+    made, random = engine(0), np.random.default_rng(5)
+    chosen = made.decide_many(list(random.choice(["p", "q"], 300)), list(random.choice(["c", "d"], 300)))
+    utility, status = outcomes_of(kind, random)
+    made.observe_many(chosen.id, utility=utility, status=status)
+    snapshot = made.refit(save=tmp_path / "a.nc")
+    assert snapshot.status == "serving" or len(snapshot.reason) > 20
+    beliefs = made.beliefs()
+    assert np.isfinite(beliefs[["mean", "sd"]]).all(axis=None)
+    assert (beliefs["sd"] > 0).all()
+
+
+def test_a_thousand_million_outcomes_in_one_cell():
+    made = engine()
+    problem = made.problem()
+    for part in (*problem.stats, problem.tried, problem.succeeded):
+        part[0, 0, 0] *= 1e9 / 10
+    snapshot = made.propose(propose(problem._replace(online=None)))
+    assert np.isfinite(made.beliefs()[["mean", "sd"]]).all(axis=None)
+    assert snapshot.status == "serving" or "standard" in snapshot.reason
+
+
+def test_names_that_changed_since(tmp_path):
+    url = f"sqlite:///{tmp_path}/a.db"
+    made = engine(url=url)
+    made.refit()
+    made.close()
+    space = ArmSpace([Family("default"), Family("faster")], baseline="default")
+    again = Engine.open(url, space)
+    snapshot = again.refit()
+    assert snapshot.status == "serving", snapshot.reason
+    assert len(snapshot.hyper["gaussian"]["noise"]) == len(SPACE.arms) + 1
+    assert set(again.beliefs()["arm"]) == {"default", "faster"}
+    again.close()

@@ -133,9 +133,7 @@ class Live:
 
     def problem(self) -> Problem:
         """What a refit starts from: all that the belief rests on."""
-        joint = self._joint
-        sums = (joint.scales, joint.prior, joint.statistics(), joint.tally())
-        return problem_of(self._catalogue, *sums, self.outcomes, self._settings.utility_limit)
+        return problem_of(self._catalogue, self._joint, self._settings.utility_limit)
 
     def propose(self, snapshot: Snapshot) -> Snapshot:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""

@@ -10,11 +10,14 @@ import numpy as np
 
 from poolwise.engine.catalogue import Catalogue
 from poolwise.errors import RefitError
+from poolwise.posterior.belief import Belief
 from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.hyper import Prior
-from poolwise.posterior.joint import Scales
+from poolwise.posterior.joint import Joint, Scales
 from poolwise.schema import Snapshot
 
+PLACES = 64
+"""Places at which the belief that served is compared with its own statistics."""
 PROPOSER = "poolwise.refit.propose"
 """Module whose `propose` answers. By name: refits stand on the engine, and NumPyro stands behind some of them."""
 
@@ -42,6 +45,10 @@ class Problem(NamedTuple):
     baseline: str
     limit: float
     """Utilities were clipped to +- this."""
+    online: Belief | None = None
+    """What the belief that serves had come to, outcome by outcome, [place, arm] of every few `places`."""
+    places: tuple[np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int))
+    """(project, context) of each."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -67,17 +74,10 @@ def proposer() -> Proposer:
         raise RefitError(f"refits need {error.name}, which is not installed: pip install 'poolwise[refit]'") from error
 
 
-def problem_of(
-    catalogue: Catalogue,
-    scales: Scales,
-    prior: Prior,
-    stats: Statistics,
-    tally: tuple[np.ndarray, np.ndarray],
-    outcomes: int,
-    limit: float,
-) -> Problem:
+def problem_of(catalogue: Catalogue, joint: Joint, limit: float) -> Problem:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
     projects, contexts = (tuple(catalogue.names(kind)) or ("(none)",) for kind in ("project", "context"))
+    stats, tally = joint.statistics(), joint.tally()
     cut = np.s_[: len(projects), : len(contexts)]
     return Problem(
         projects=projects,
@@ -87,10 +87,19 @@ def problem_of(
         stats=Statistics(*(part[cut] for part in stats)),
         tried=tally[0][cut],
         succeeded=tally[1][cut],
-        scales=scales,
-        prior=prior,
+        scales=joint.scales,
+        prior=joint.prior,
         room=stats.count.shape[:2],
-        outcomes=outcomes,
+        outcomes=joint.outcomes,
         baseline=catalogue.ids[catalogue.baseline],
         limit=limit,
+        **_online(joint, len(projects), len(contexts)),
     )
+
+
+def _online(joint: Joint, projects: int, contexts: int) -> dict[str, Any]:
+    """An even selection of places, and what is believed there."""
+    chosen = np.unique(np.linspace(0, projects * contexts - 1, min(projects * contexts, PLACES)).round().astype(int))
+    places = np.divmod(chosen, contexts)
+    looks = [joint.given_success(int(p), int(c)) for p, c in zip(*places, strict=True)]
+    return {"online": Belief(*(np.array(part) for part in zip(*looks, strict=True))), "places": places}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.posterior import bernoulli, gaussian, hyper, integrate, online, wide
+from poolwise.posterior.belief import Belief
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.utility import join
 
@@ -71,6 +72,12 @@ class Joint:
         every = join(chance.mean, chance.scale, mean, scale, self._state.noise[context], failed)
         count = self._evidence.cell[0, project, context].copy()
         return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:])
+
+    def given_success(self, project: int, context: int) -> Belief:
+        """What is believed now of the utility of success alone: (arms,)."""
+        self.make_room(project, context)
+        every = self._core.look(self._state, project, context)
+        return Belief(every.mean[0], every.scale[0])
 
     def learn(self, project: int, context: int, arm: int, utility: float, ok: bool) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards."""

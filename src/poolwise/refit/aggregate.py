@@ -49,6 +49,7 @@ def read(source: str, problem: Problem) -> Problem:
         tried=_summed(at, groups["rows"], shape),
         succeeded=sums[0].copy(),
         outcomes=int(groups["rows"].sum()),
+        online=None,
     )
 
 

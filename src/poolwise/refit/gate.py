@@ -4,6 +4,7 @@ Sampling:   R-hat, bulk and tail ESS, divergences, E-BFMI of methods that sample
 Prediction: every cell from all the others, exactly; what was observed against prior and posterior predictive draws
 Agreement:  what would serve against the method's own posterior, cell by cell
 Shift:      what would serve against what served before, on the same events
+Drift:      what had come of the belief that served, update by update, against its own statistics
 """
 
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ def checks(problem: Problem, found: Found, limits: Limits) -> list[Check]:
             *_predictive_draws(problem, found, limits),
             *_agreement(problem, found, limits),
             *_shift(problem, found, limits),
+            *_drift(problem, limits),
         ]
 
 
@@ -175,3 +177,12 @@ def _shift(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
     moved = np.abs(after.mean - before.mean) / np.maximum(after.scale, before.scale)
     says = "beliefs would move too far from those that served on the same events: median shift, in sd,"
     yield most("shift against what served", float(np.median(moved)), limits.shift, says)
+
+
+def _drift(problem: Problem, limits: Limits) -> Iterator[Check]:
+    if problem.online is None:
+        return
+    afresh = Belief(*(part[problem.places] for part in served.theta(problem, problem.scales)))
+    gap = np.abs(problem.online.mean - afresh.mean) / afresh.scale
+    says = "the belief that served has drifted from its own outcomes, restart to read them again: largest gap, in sd,"
+    yield most("drift of online updates", np.max(gap), limits.drift * (30 if served.is_wide(problem) else 1), says)

@@ -31,6 +31,9 @@ class Limits(NamedTuple):
     """Median gap between the served chance of success and the full posterior's."""
     shift: float = 3.0
     """Median shift of a belief against what served before, in the larger of the two standard deviations."""
+    drift: float = 0.1
+    """Largest gap between a belief updated outcome by outcome and the same from its statistics, in its sd; of systems
+    that pool from time to time only, thirty times that."""
 
 
 LIMITS = Limits()

@@ -79,4 +79,5 @@ def _restored(problem: Problem, file: Any) -> Problem:
         tried=file["tried"],
         succeeded=file["succeeded"],
         outcomes=int(file["outcomes"]),
+        online=None,
     )
