@@ -67,6 +67,12 @@ CASES = {
     "gaussian": Case(
         partial(gaussian, COUNT, FAMILY), _summary, (*_TAUS, "sigma", "effect", "arm_effects", "theta"), True
     ),
+    "gaussian_shared": Case(
+        partial(gaussian, COUNT, FAMILY, shared=True, by_context=True),
+        _summary,
+        ("tau_family_cell", "tau_global_cell", "tau_cell", "spread", "sigma", "effect", "theta"),
+        True,
+    ),
     "gaussian_rows": Case(
         partial(gaussian_rows, SHAPE, ROWS, FAMILY), lambda draw: draw["y"], (*_TAUS, "sigma", "theta")
     ),

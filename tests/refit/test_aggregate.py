@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poolwise.errors import DataError
+from poolwise.errors import DataError, InputError
 from poolwise.refit import aggregate
 from tests.refit.problems import SPACE, engine
 
@@ -124,3 +124,22 @@ def test_a_refit_from_a_file(tmp_path, events):
     assert snapshot.status == "serving", snapshot.reason
     assert snapshot.diagnostics["rows"] == len(events)
     assert snapshot.outcomes == 60
+
+
+def test_a_store_is_read_in_blocks(tmp_path, monkeypatch):
+    made = engine(300, url=f"sqlite:///{tmp_path}/other.db")
+    own = made.problem()
+    made.close()
+    monkeypatch.setattr(aggregate, "BLOCK", 70)
+    found = aggregate.read(f"sqlite:///{tmp_path}/other.db", engine(0).problem())
+    assert (found.projects, found.contexts, found.outcomes) == (own.projects, own.contexts, 300)
+    for a, b in zip((*found.stats, found.tried, found.succeeded), (*own.stats, own.tried, own.succeeded), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+
+
+def test_stores_without_outcomes_or_that_are_not_there(tmp_path, problem):
+    engine(0, url=f"sqlite:///{tmp_path}/empty.db").close()
+    with pytest.raises(DataError, match="holds no outcome"):
+        aggregate.read(f"sqlite:///{tmp_path}/empty.db", problem)
+    with pytest.raises(InputError, match="there is no store"):
+        aggregate.read(f"sqlite:///{tmp_path}/none.db", problem)

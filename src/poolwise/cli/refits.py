@@ -19,7 +19,8 @@ Count = Annotated[int | None, typer.Option(min=1)]
 def refit(
     method: Annotated[str, typer.Option(help="fast (closed form), nuts or svi (full Bayes).")] = "fast",
     source: Annotated[
-        str | None, typer.Option("--from", metavar="PARQUET", help="Events of a file, folder or pattern instead.")
+        str | None,
+        typer.Option("--from", metavar="PARQUET", help="Events of a file, folder, pattern, or another store instead."),
     ] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the draws go (netCDF, for ArviZ).")] = None,
     chains: Annotated[int, typer.Option(min=1, help="Chains of nuts.")] = 4,

@@ -1,4 +1,6 @@
-"""Events in Parquet -> statistics of every (project, context, arm), by DuckDB: streaming, so that only groups are held.
+"""Events -> statistics of every (project, context, arm), streaming, so that only groups are held.
+
+A store (`sqlite:///file.db`) is read in blocks. Parquet goes through DuckDB, and needs these columns:
 
     project, context, arm    names
     status                   ok, failed or timeout; without the column all are ok
@@ -9,6 +11,7 @@ is dropped: a file with one bad row is refused, and a second pass, made only the
 """
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +23,22 @@ from poolwise.engine.refitting import Problem
 from poolwise.errors import DataError
 from poolwise.posterior.gaussian import LARGEST, Statistics
 from poolwise.schema import STATUSES
+from poolwise.store import OutcomeColumns, open_store
 
 NAMES = ("project", "context", "arm")
+BLOCK = 1 << 19
+"""Outcomes of a store that are read at a time."""
 MEMORY = "2GB"
 """What DuckDB may use before it spills to disk."""
 
 
 def read(source: str, problem: Problem) -> Problem:
-    """The problem with the statistics of the events in a Parquet file, a folder of such files, or a pattern.
+    """The problem with the statistics of the events in a store, a Parquet file, a folder of such files, or a pattern.
 
     Arms are those of the problem; projects and contexts that it does not know come after those that it does. Raises
     DataError, with row and column, for malformed events, and for arms that are unknown.
     """
-    groups = grouped(source, problem.limit)
+    groups = stored(source, problem.limit) if "://" in source else grouped(source, problem.limit)
     projects, contexts = (
         _extended(known, groups[name]) for name, known in (("project", problem.projects), ("context", problem.contexts))
     )
@@ -80,6 +86,41 @@ def grouped(source: str, limit: float) -> dict[str, np.ndarray]:
         raise DataError(f"{source} holds no event: name files with at least one row")
     return {name: np.asarray(values, dtype=object if name in (*NAMES, "status") else np.float64)
             for name, values in found.items()}  # fmt: skip
+
+
+def stored(url: str, limit: float) -> dict[str, np.ndarray]:
+    """As `grouped`, of the outcomes of a store."""
+    store = open_store(url, create=False)
+    try:
+        sums: dict[tuple[int, ...], np.ndarray] = {}
+        names = [np.array(store.names(kind), dtype=object) for kind in NAMES]
+        for read in count(0, BLOCK):
+            block = store.outcomes(after=read, limit=BLOCK)
+            if not len(block.decision):
+                break
+            _add(sums, block, limit)
+    finally:
+        store.close()
+    if not sums:
+        raise DataError(f"{url} holds no outcome: name a store with at least one")
+    keys = np.array(list(sums))
+    columns = {kind: known[keys[:, k]] for k, (kind, known) in enumerate(zip(NAMES, names, strict=True))}
+    rows, total, squares = np.array(list(sums.values())).T
+    status = np.array(STATUSES, dtype=object)[keys[:, 3]]
+    return {**columns, "status": status, "rows": rows, "total": total, "squares": squares}
+
+
+def _add(sums: dict[tuple[int, ...], np.ndarray], block: OutcomeColumns, limit: float) -> None:
+    """Count, sum and sum of squares of a block's utilities, by project, context, arm and status."""
+    keys, which = np.unique(
+        np.stack([block.project, block.context, block.arm, block.status]), axis=1, return_inverse=True
+    )
+    utility = np.clip(block.utility, -limit, limit)
+    found = np.stack(
+        [np.bincount(which.ravel(), part) for part in (np.ones_like(utility), utility, utility**2)], axis=1
+    )
+    for key, part in zip(map(tuple, keys.T.tolist()), found, strict=True):
+        sums[key] = sums.get(key, 0.0) + part
 
 
 def pattern(source: str) -> str:

@@ -132,8 +132,8 @@ class Store(Protocol):
 
     def view(self, id: int) -> LoggedView: ...
 
-    def outcomes(self, after: int = 0) -> OutcomeColumns:
-        """All outcomes from the `after`-th on, in the order in which they were appended."""
+    def outcomes(self, after: int = 0, limit: int | None = None) -> OutcomeColumns:
+        """All outcomes from the `after`-th on, or the first `limit` of them, in the order in which they came."""
         ...
 
     def decisions(self, after: int = 0) -> DecisionColumns: ...

@@ -121,8 +121,8 @@ class MemoryStore:
     def outcome(self, decision: int) -> Outcome | None:
         return self._outcomes.get(decision)
 
-    def outcomes(self, after: int = 0) -> OutcomeColumns:
-        rows = list(self._outcomes.values())[after:]
+    def outcomes(self, after: int = 0, limit: int | None = None) -> OutcomeColumns:
+        rows = list(self._outcomes.values())[after : None if limit is None else after + limit]
         made = self._columns([self.decision(row.decision) for row in rows])
         own = zip(*((STATUSES.index(r.status), r.utility, r.cost, r.baseline_cost, r.time) for r in rows), strict=True)
         status, utility, cost, baseline, time = list(own) or [()] * 5

@@ -24,6 +24,6 @@ KNOWN_OUTCOME = (
 )
 OUTCOMES = (
     "SELECT d.id, d.project, d.context, d.arm, d.job, o.status, o.utility, o.cost, o.baseline_cost, o.time"
-    " FROM outcome o JOIN decision d ON d.id = o.decision WHERE o.sequence > ? ORDER BY o.sequence"
+    " FROM outcome o JOIN decision d ON d.id = o.decision WHERE o.sequence > ? ORDER BY o.sequence LIMIT ?"
 )
 OUTCOME_ROWS = "SELECT decision, status, utility, cost, baseline_cost, time FROM outcome"

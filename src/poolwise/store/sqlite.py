@@ -172,8 +172,8 @@ class SqliteStore:
         row = self._row(f"{sql.OUTCOME_ROWS} WHERE decision = ?", decision)
         return None if row is None else rows.outcome_of(row)
 
-    def outcomes(self, after: int = 0) -> OutcomeColumns:
-        return OutcomeColumns(*self._columns(sql.OUTCOMES, "iiiiisffff", after))
+    def outcomes(self, after: int = 0, limit: int | None = None) -> OutcomeColumns:
+        return OutcomeColumns(*self._columns(sql.OUTCOMES, "iiiiisffff", after, -1 if limit is None else limit))
 
     def append_record(self, kind: str, body: dict[str, Any]) -> int:
         with self._lock, plain_errors(self._path):
