@@ -32,6 +32,20 @@ def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: 
     return {"effect": effect, "theta": _around(effect, problem, scales, form, random)}
 
 
+def prior_draws(problem: Problem, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+    """`effect` and `theta` of a problem without outcomes: of wide systems together too, since nothing is coupled."""
+    if not is_wide(problem):
+        return draws(problem, problem.scales, random, count)
+    hyper, (projects, contexts, arms) = problem.scales.gaussian.hyper, problem.shape
+    sizes = {"level": (1, 1), "context": (1, contexts), "project": (projects, 1)}
+    effect = np.full((count, projects, contexts, arms), float(np.asarray(hyper.mean)))
+    for block, size in sizes.items():
+        alone = float(np.hypot(getattr(hyper.arm, block), getattr(hyper.family, block)))
+        for scale, across in ((alone, arms), (float(getattr(hyper.globe, block)), 1)):
+            effect += scale * random.standard_normal((count, *size, across))
+    return {"effect": effect, "theta": effect + own(problem, problem.scales) * random.standard_normal(effect.shape)}
+
+
 def own(problem: Problem, scales: Scales) -> float:
     """Standard deviation of theta around `effect`."""
     hyper = scales.gaussian.hyper

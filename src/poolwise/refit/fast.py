@@ -39,18 +39,20 @@ def estimate(problem: Problem) -> Scales:
     return estimated(problem.scales, served.roomy(problem), tried, succeeded, problem.prior)
 
 
+CHECKED = 50
+"""Draws per chain where they only serve the gate."""
 EMPTY = Draws({}, {}, {}, {}, {}, {}, {})
 
 
 def drawn(problem: Problem, scales: Scales, options: Options) -> Draws:
     """Draws from posterior and prior, and what they predict."""
     random = np.random.default_rng(options.seed)
-    cells = int(np.prod(problem.shape))
-    each = max(options.draws // thinning(options.chains, options.draws, cells), 4)
+    cells, wanted = int(np.prod(problem.shape)), options.draws if options.save else min(options.draws, CHECKED)
+    each = max(wanted // thinning(options.chains, wanted, cells), 4)
     theta = exact.draws(problem, scales, random, options.chains * each)
     chance = _beta(random, *_pseudo_counts(problem, scales), options.chains * each)
     before = _before(problem)
-    prior = exact.draws(before, before.scales, random, each)
+    prior = exact.prior_draws(before, random, each)
     prior_chance = _beta(random, *_pseudo_counts(before, before.scales), each)
     shaped = {name: _by_chain(values, options.chains) for name, values in (theta | {"chance": chance}).items()}
     return Draws(

@@ -15,6 +15,7 @@ from scipy.stats import t
 
 from poolwise.engine.refitting import Problem
 from poolwise.posterior.belief import Belief
+from poolwise.posterior.gaussian import cells
 from poolwise.refit import served
 from poolwise.refit.convergence import e_bfmi, mixing
 from poolwise.refit.found import Found
@@ -114,6 +115,13 @@ def _low(values: np.ndarray) -> float:
 
 
 def _prediction(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
+    own = cells(problem.stats)
+    freedom = np.maximum(own.count - 1, 0).sum()
+    if freedom >= FEW:
+        spread = float((own.deviation / served.noise(problem, found.scales) ** 2).sum() / freedom)
+        yield most(
+            "spread within cells", spread, limits.surprise, "outcomes of a cell vary more than the noise: squared"
+        )
     z = standardised(problem, found)
     if len(z) < FEW:
         return
@@ -137,20 +145,27 @@ def _predictive_draws(problem: Problem, found: Found, limits: Limits) -> Iterato
         return
     observed = problem.stats.total[seen] / problem.stats.count[seen]
     for group, values in (("prior", found.draws.prior_predictive), ("posterior", found.draws.posterior_predictive)):
-        if "mean" not in values:
-            continue
+        if "mean" not in values or (group == "posterior" and "effect" not in found.draws.posterior):
+            continue  # Draws of every cell by itself say nothing about all of them together.
         replicated = values["mean"][..., seen].reshape(-1, int(seen.sum()))
-        for name, summary in (("mean", np.mean), ("largest size", lambda rows, axis: np.abs(rows).max(axis=axis))):
-            tail = tail_of(summary(replicated, axis=1), summary(observed[None], axis=1)[0])
+        for name, summary in (("mean", np.mean), ("largest size", _largest)):
+            # A prior may allow for more than there is, so only what it does not allow for counts against it.
+            sides = 1 if (group, name) == ("prior", "largest size") else 2
+            tail = tail_of(summary(replicated, axis=1), summary(observed[None], axis=1)[0], sides)
             says = f"under the {group} predictive the {name} of the cells has the tail probability"
-            yield least(f"{group} predictive, {name}", tail, limits.prior_tail, says)
+            yield least(f"{group} predictive, {name}", tail, limits.tail, says)
 
 
-def tail_of(drawn: np.ndarray, observed: float) -> float:
-    """Two-sided tail probability of a value under draws, with Student-t(4) tails beyond them: of a few hundred draws
-    no share below a percent could be told."""
+def _largest(rows: np.ndarray, axis: int) -> np.ndarray:
+    return np.asarray(np.abs(rows).max(axis=axis))
+
+
+def tail_of(drawn: np.ndarray, observed: float, sides: int = 2) -> float:
+    """Tail probability of a value under draws, above or on both sides, with Student-t(4) tails beyond them: of a few
+    hundred draws no share below a percent could be told."""
     centre, scale = np.median(drawn), np.median(np.abs(drawn - np.median(drawn))) * 1.4826
-    return float(2 * t.sf(abs(observed - centre) / max(scale, 1e-300), 4))
+    z = (observed - centre) / max(scale, 1e-300)
+    return float(t.sf(z, 4) if sides == 1 else 2 * t.sf(abs(z), 4))
 
 
 def _agreement(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:

@@ -19,9 +19,10 @@ class Limits(NamedTuple):
     coverage: float = 0.7
     """Smallest share of the cells whose mean outcome lies in the 90 % interval that all other cells predict."""
     surprise: float = 4.0
-    """Largest mean of squared standardised prediction errors of cells; 1 where the model is right."""
-    prior_tail: float = 1e-4
-    """Smallest two-sided tail probability of what was observed under the prior predictive."""
+    """Largest mean of squared standardised errors, of cells predicted and of outcomes around their cell's mean; 1 where
+    the model is right."""
+    tail: float = 1e-4
+    """Smallest tail probability of what was observed under the prior and the posterior predictive."""
     mean_gap: float = 0.2
     """Median gap between the served mean of a cell and the full posterior's, in posterior standard deviations; the
     largest may be five times that."""
