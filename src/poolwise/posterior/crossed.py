@@ -33,7 +33,7 @@ def solve(cells: Cells, hyper: Hyper, family: Array, families: int) -> Tree:
     noise = noise_at(hyper, form.contexts)
     leaves = leaf.potential(*cells, leaf_cell(hyper, form.cells), noise, cells=form.cells)
     leaves = leaf.informed(leaves, pooled_at(hyper, form.contexts))
-    return _tiers(leaves, hyper, family, families, form)
+    return tiers(leaves, hyper, family, families, form)
 
 
 def solve_reduced(cells: Cells, hyper: Hyper) -> tuple[Tree, tuple[Array, Array, Array]]:
@@ -42,10 +42,11 @@ def solve_reduced(cells: Cells, hyper: Hyper) -> tuple[Tree, tuple[Array, Array,
     known = pooled_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
     scales = (leaf_cell(hyper, False), noise_at(hyper, contexts), hyper.arm.project**2)
     leaves, own, informed, coupling = leaf.reduced(*cells, *scales, known)
-    return _tiers(leaves, hyper, None, 0, Layout(contexts, 0)), (own, informed, coupling)
+    return tiers(leaves, hyper, None, 0, Layout(contexts, 0)), (own, informed, coupling)
 
 
-def _tiers(leaves: Potential, hyper: Hyper, family: Array | None, families: int, form: Layout) -> Tree:
+def tiers(leaves: Potential, hyper: Hyper, family: Array | None, families: int, form: Layout) -> Tree:
+    """From the potentials of the arms upwards."""
     xp = namespace(leaves.precision)
     message, arm = upward(leaves, form.variances(hyper.arm, xp))
     middle = arm

@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import namespace
 from poolwise.errors import InputError
+from poolwise.posterior import blocks
 from poolwise.posterior.belief import Belief, shrink
-from poolwise.posterior.crossed import Cells, at_cells, marginals, project_effects, solve, solve_reduced
+from poolwise.posterior.crossed import Cells, at_cells, marginals, project_effects, solve, solve_reduced, tiers
 from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
 from poolwise.posterior.optimise import length, search
+from poolwise.posterior.threads import single_blas
 
 LARGEST = 1e6
 """Utilities beyond this are refused: their squares would drown every other one."""
@@ -121,15 +124,28 @@ def beliefs(fit: Fit, stats: Statistics) -> Belief:
 
 
 def beliefs_reduced(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]:
-    """Of every cell, of level + project [project, arm], and of level + context [context, arm]."""
+    """Of every cell, of level + project [project, arm], and of level + context [context, arm].
+
+    Block by block in NumPy; as whole arrays, which can be compiled, where they are of another library.
+    """
     contexts = cells.count.shape[1]
-    tree, links = solve_reduced(cells, hyper)
-    mean, covariance = marginals(tree, hyper, np.zeros(0), 0, Layout(contexts, 0))
-    every = project_effects(mean, covariance, *links)
-    here = shrink(every.centre, every.spread, cells, leaf_cell(hyper, False), noise_at(hyper, contexts))
-    along = Belief((mean[:, :1] + every.mean).T, np.sqrt(every.level).T)
-    variance = covariance[:, 0, 0, None] + np.diagonal(covariance, 0, 1, 2)[:, 1:] + 2 * covariance[:, 0, 1:]
-    return here, along, Belief((mean[:, :1] + mean[:, 1:]).T, np.sqrt(variance).T)
+    form, xp = Layout(contexts, 0), namespace(cells.count)
+    if xp is np:
+        stack = blocks.stacked(cells)
+        with single_blas():
+            tree = tiers(blocks.potential(stack, hyper), hyper, None, 0, form)
+            mean, covariance = marginals(tree, hyper, np.zeros(0), 0, form)
+            every = blocks.beliefs(stack, hyper, mean, covariance)
+        here, along = Belief(every.mean, every.scale), Belief(every.along, every.variance**0.5)
+    else:
+        tree, links = solve_reduced(cells, hyper)
+        mean, covariance = marginals(tree, hyper, np.zeros(0), 0, form)
+        whole = project_effects(mean, covariance, *links)
+        here = shrink(whole.centre, whole.spread, cells, leaf_cell(hyper, False), noise_at(hyper, contexts))
+        along = Belief((mean[:, :1] + whole.mean).T, whole.level.T**0.5)
+    diagonal = xp.diagonal(covariance, 0, 1, 2)
+    variance = covariance[:, 0, 0, None] + diagonal[:, 1:] + 2 * covariance[:, 0, 1:]
+    return here, along, Belief((mean[:, :1] + mean[:, 1:]).T, variance.T**0.5)
 
 
 def checked(stats: Statistics) -> Statistics:

@@ -7,13 +7,17 @@ import numpy as np
 from scipy.optimize import minimize
 
 from poolwise.arrays import Array, namespace
+from poolwise.posterior.blocks import stacked
 from poolwise.posterior.crossed import Cells
-from poolwise.posterior.hyper import Hyper, Prior, Tier
+from poolwise.posterior.hyper import Hyper, Layout, Prior, Tier, layout, leaf_cell, noise_at
 from poolwise.posterior.score import score, score_reduced
+from poolwise.posterior.threads import single_blas
 
 SCALES = 12
 """Level, context, project, cell of arm, family and globe; the globe's level stays at its prior: there is one."""
 
+_SAMPLED_FROM, _SAMPLE = 256, 64
+"""From so many projects on, the search begins where one over so many of them ends, at a part of the cost."""
 _NOWHERE = 1e15
 """Value of scales so far off that the algebra fails: the line search steps back from there."""
 
@@ -96,39 +100,89 @@ def moment_start(cells: Cells, noise_index: Array, size: int, prior: Prior, grou
     shared = (within.sum() + few * prior.median.noise**2) / (freedom.sum() + few)
     own = np.bincount(noise_index, within, groups) + few * shared
     own = own / (np.bincount(noise_index, freedom, groups) + few)
-    seen = cells.count > 0
-    cells_seen = seen.sum()
-    centre = np.where(seen, cells.mean, 0).sum() / np.maximum(cells_seen, 1)
-    spread = np.where(seen, (cells.mean - centre) ** 2 - shared / np.where(seen, cells.count, 1), 0).sum()
-    usual = _usual(prior)
-    ratio = (np.maximum(spread, 0) + 5 * few * usual) / (cells_seen + 5 * few) / usual
-    between = np.full(SCALES, 0.5 * np.log(ratio))
+    usual = [sum(scale**2 for scale in block) for block in _blocks(prior.median)]
+    usual[0] -= prior.median.globe.level**2
+    found = _variances(cells, shared)
+    ratio = [(max(v, 0.0) * k + 5 * few * u) / (k + 5 * few) / u for (v, k), u in zip(found, usual, strict=True)]
+    between = np.tile(0.5 * np.log(ratio), 3)
     common = 0.5 * np.log(shared / prior.median.noise**2)
     rough = np.zeros(size - length(groups, 0))
     return np.concatenate([between, [common], 0.5 * np.log(own / shared), rough])
 
 
-def curvature(cells: Cells, noise_index: Array, families: int, size: int, prior: Prior, groups: int) -> Array:
-    """Rough second derivative of the objective along each coordinate: 2 k for the scale of k effects, plus its prior's.
+def _variances(cells: Cells, noise: float) -> list[tuple[float, int]]:
+    """Variance of level, context, project and cell effects of all tiers together, and from how many effects.
 
-    Only the shape of the search depends on it: without it the noise, known from every outcome, hides all the rest.
+    Means by arm, by context and by project of what the ones before leave over, less what chance makes of them.
+    """
+    count, rest = cells.count, cells.mean
+    total = max(count.sum(), 1.0)
+    per_cell, drawn = (count**2).sum() / total, []
+    for axes in ((0, 1), (0,), (1,), ()):
+        known = count.sum(axes, keepdims=True)
+        mean = (count * rest).sum(axes, keepdims=True) / np.where(known > 0, known, 1.0)
+        drawn.append((float((known * mean**2).sum()), int((known > 0).sum())))
+        rest = rest - mean
+    # What a block leaves over has cost its own degrees of freedom.
+    (level, arms), (context, sides), (project, rows), (cell, seen) = drawn
+    own = max((cell - max(seen - sides - rows, 0) * noise) / total, 0.0)
+    along = max((project - rows * (noise + own * per_cell)) / total, 0.0)
+    across = (context - sides * (noise + (own + along) * per_cell)) / total
+    return [(level / total, arms), (across, sides), (along, rows), (own, seen)]
+
+
+def curvature(
+    cells: Cells, hyper: Hyper, noise_index: Array, families: int, size: int, prior: Prior, *, reduced: bool
+) -> Array:
+    """Rough second derivative of the objective along each coordinate at given scales.
+
+    2 sum (1 - r)^2 over the effects of a block, r the part of an effect's variance that its own outcomes would leave,
+    and 2 n for the noise of n outcomes; plus the hyperprior's. Only the shape of the search depends on it: without it
+    the noise, known from every outcome, hides all the rest.
     """
     projects, contexts, arms = cells.count.shape
+    groups, form = families or arms, Layout(contexts, projects) if reduced else layout(cells.count.shape, families)
+    noise = np.broadcast_to(noise_at(hyper, contexts), (contexts, arms)) ** 2
+    told, own = cells.count / noise, leaf_cell(hyper, form.cells) ** 2
+    weight = told / (1 + told * own)
+    sides = [weight.sum((0, 1))[None], weight.sum(0), weight.sum(1), told.reshape(-1, arms)]
+    blocks = [
+        _informed(side, scales, noise_index, families) for side, scales in zip(sides, _blocks(hyper), strict=True)
+    ]
+    if reduced:
+        blocks[2] = (blocks[2][0], 0.0, 0.0)
+    if not form.cells:
+        known = 2 * float((((told * own) / (1 + told * own)) ** 2).sum())
+        blocks[3] = tuple(known * (scale**2 / own) ** 2 for scale in _blocks(hyper)[3])
     outcomes = cells.count.sum((0, 1))
-    seen = 0.5 * (cells.count > 0).sum() / arms
-    scales = [group * effects for group in (arms, families, 1) for effects in (1, contexts, projects, seen)]
-    own = 2 * np.bincount(noise_index, outcomes, groups)
+    rest = 2 * np.concatenate([[outcomes.sum()], np.bincount(noise_index, outcomes, groups)])
     rough = 2 * cells.count.sum((0, 2))[: size - length(groups, 0)]
-    return np.concatenate([scales, [2 * outcomes.sum()], own, rough]) + 1 / widths(size, prior, groups) ** 2
+    return np.concatenate([np.transpose(blocks).ravel(), rest, rough]) + 1 / widths(size, prior, groups) ** 2
+
+
+def _blocks(hyper: Hyper) -> list[tuple[float, ...]]:
+    """Scales of arm, family and globe, block by block."""
+    return list(zip(*(map(float, tier) for tier in (hyper.arm, hyper.family, hyper.globe)), strict=True))
+
+
+def _informed(known: Array, scales: tuple[float, ...], family: Array, families: int) -> tuple[float, ...]:
+    """2 sum (1 - r)^2 for a block in each tier; known: (effects, arms) precision of the outcomes about them."""
+    gathered = (np.eye(families)[family], np.ones((families, 1))) if families else (np.ones((known.shape[1], 1)),)
+    found = []
+    for scale, upwards in zip(scales if families else scales[::2], (*gathered, np.ones((1, 1))), strict=True):
+        left = 1 + known * scale**2
+        found.append(2 * float(((1 - 1 / left) ** 2).sum()))
+        known = (known / left) @ upwards
+    return tuple(found) if families else (found[0], 0.0, found[1])
 
 
 def objective(
-    coordinates: np.ndarray, cells: Cells, family: np.ndarray, prior: Prior, *, families: int, reduced: bool
+    coordinates: np.ndarray, cells: Any, family: np.ndarray, prior: Prior, *, families: int, reduced: bool
 ) -> tuple[float, np.ndarray]:
-    """Minus log posterior of the scales, and its gradient."""
-    groups = families or cells.count.shape[2]
+    """Minus log posterior of the scales, and its gradient. cells: `crossed.Cells`, or a `Stack` where `reduced`."""
+    groups = families or len(family)
     hyper = hyper_at(coordinates, family, prior, groups=groups)
-    evidence, found = score_reduced(cells, hyper) if reduced else score(cells, hyper, family, families)
+    evidence, found = score_reduced(stacked(cells), hyper) if reduced else score(cells, hyper, family, families)
     globe = found.globe._replace(level=0.0)
     # The floor of the noise takes its part of the derivative.
     noise = found.noise * (1 - (prior.median.noise * prior.noise_floor / hyper.noise) ** 2)
@@ -157,28 +211,35 @@ def search(
     and its LAPACK calls inside XLA's threads were measured to take 300 times as long, or for ever, on two cores.
     """
     groups = families or cells.count.shape[2]
-    unit = 1 / np.sqrt(curvature(cells, family, families, size, prior, groups))
     prior = floored(prior, cells)
     bounds = box(cells, size, prior, groups)
+    if start is None and reduced and len(cells.count) >= _SAMPLED_FROM:
+        sample = Cells(*(part[:: len(cells.count) // _SAMPLE] for part in cells))
+        first = search(sample, family, None, size, prior, families=families, reduced=True, tolerance=10 * tolerance)
+        start = first.coordinates
     begin = np.clip(moment_start(cells, family, size, prior, groups) if start is None else start, *bounds.T)
+    at_first = hyper_at(begin, family, prior, groups=groups)
+    unit = 1 / np.sqrt(curvature(cells, at_first, family, families, size, prior, reduced=reduced))
     values: list[float] = []
+    data = stacked(cells) if reduced else cells
 
     def evaluate(scaled: np.ndarray) -> tuple[float, np.ndarray]:
         try:
-            value, gradient = objective(scaled * unit, cells, family, prior, families=families, reduced=reduced)
+            value, gradient = objective(scaled * unit, data, family, prior, families=families, reduced=reduced)
         except np.linalg.LinAlgError:
             return _NOWHERE, np.zeros(size)
         return (value, gradient * unit) if np.isfinite(value) else (_NOWHERE, np.zeros(size))
 
-    found = minimize(
-        evaluate,
-        begin / unit,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds / unit[:, None],
-        options={"maxiter": iterations, "ftol": 0.0, "gtol": 1e-6},
-        callback=_stop(values, tolerance),
-    )
+    with single_blas():
+        found = minimize(
+            evaluate,
+            begin / unit,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds / unit[:, None],
+            options={"maxiter": iterations, "ftol": 0.0, "gtol": 1e-6},
+            callback=_stop(values, tolerance),
+        )
     at = found.x * unit
     evidence = float(penalty(at, prior, groups=groups) - found.fun) if found.fun < _NOWHERE else np.nan
     converged = bool(found.success) or _settled(values, tolerance)

@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.posterior import blocks
 from poolwise.posterior.belief import shrink
-from poolwise.posterior.crossed import Cells, at_cells, marginals, project_effects, solve, solve_reduced
+from poolwise.posterior.blocks import Stack
+from poolwise.posterior.crossed import Cells, at_cells, marginals, solve, tiers
 from poolwise.posterior.hyper import Hyper, Layout, Tier, layout, leaf_cell, noise_at
 from poolwise.posterior.tree import Conditional, downward
 
@@ -50,17 +52,20 @@ def score(cells: Cells, hyper: Hyper, family: np.ndarray, families: int) -> tupl
     return _with_leaves(tree.evidence, (arm, middle, globe), cells, hyper, centre, spread, form.cells)
 
 
-def score_reduced(cells: Cells, hyper: Hyper) -> tuple[float, Score]:
-    """Of `crossed.solve_reduced`."""
-    form = Layout(cells.count.shape[1], 0)
-    tree, links = solve_reduced(cells, hyper)
-    variance = form.variances(hyper.arm, np)
-    arm = _blocks(_excess(tree.arm, variance, tree.globe.mean, tree.globe.covariance), form)
-    mean, covariance = marginals(tree, hyper, np.zeros(0), 0, form)
-    every = project_effects(mean, covariance, *links)
-    arm = arm._replace(project=float(((every.mean**2 + every.variance) / hyper.arm.project**2 - 1).sum()))
-    tiers = (arm, _NONE, _globe(tree.globe, hyper, form))
-    return _with_leaves(tree.evidence, tiers, cells, hyper, every.centre, every.spread, False)
+def score_reduced(stack: Stack, hyper: Hyper) -> tuple[float, Score]:
+    """Of `crossed.solve_reduced`, block by block."""
+    form = Layout(stack.count.shape[2], 0)
+    tree = tiers(blocks.potential(stack, hyper), hyper, None, 0, form)
+    arm = _blocks(_excess(tree.arm, form.variances(hyper.arm, np), tree.globe.mean, tree.globe.covariance), form)
+    (one, first, second), project = blocks.sums(stack, hyper, *marginals(tree, hyper, np.zeros(0), 0, form))
+    arm = arm._replace(project=float((project / hyper.arm.project**2 - stack.count.shape[1]).sum()))
+    whole, cell = float((second - one).sum()), leaf_cell(hyper, False) ** 2
+    found = [
+        tier._replace(cell=whole * scales.cell**2)
+        for tier, scales in zip((arm, _NONE, _globe(tree.globe, hyper, form)), hyper[:3], strict=True)
+    ]
+    noise = stack.deviation / noise_at(hyper, form.contexts) ** 2 - stack.outcomes + first + cell * (one - second)
+    return float(tree.evidence), Score(found[0], found[1], found[2], noise)
 
 
 def _globe(globe: Conditional, hyper: Hyper, form: Layout) -> Tier:
