@@ -75,6 +75,7 @@ class EngineTable(_Table):
     domain_priors: dict[str, list[float]] = Field(default_factory=dict)
     usual_success: list[float] | None = None
     outcome_timeout: float | None = None
+    project_factors: int | None = None
     reestimate_every: list[list[int]] | None = None
     horizon: float | None = None
     log_views: bool | None = None

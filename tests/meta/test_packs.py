@@ -75,7 +75,8 @@ def test_the_pooled_mean_is_that_of_equal_projects():
     stats, scales = Statistics.of(*rows, y, shape=(4, 2, 3)), prior_scales(np.arange(3), np.ones((3, 2)))
     found = pooled(stats, scales, stats.count, stats.count, 3, None)
     np.testing.assert_allclose(found.mean, (stats.total / 50).mean(0))
-    between = sum(t.project**2 + t.cell**2 for t in scales.gaussian.hyper[:3])
+    # Every arm is a family of its own: no effects of families along a project.
+    between = sum(t.project**2 + t.cell**2 for t in scales.gaussian.hyper[:3]) - scales.gaussian.hyper.family.project**2
     variance = (between + scales.gaussian.hyper.noise**2 / 50) / 4
     np.testing.assert_allclose(1 / found.precision, np.broadcast_to(variance, (2, 3)))
     assert (found.projects == 4).all()

@@ -42,6 +42,7 @@ class Live:
             projects=catalogue.size("project"),
             contexts=catalogue.size("context"),
         )
+        self._joint.rank = settings.project_factors
         self.borrowed.lend(self._joint, served[-1].hyper.get("packs", ()) if served else None)
 
     @property

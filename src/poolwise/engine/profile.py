@@ -12,7 +12,7 @@ from poolwise.meta.pooling import between
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.deviation import deviations
 from poolwise.posterior.gaussian import cells
-from poolwise.posterior.hyper import noise_at
+from poolwise.posterior.hyper import effective, noise_at
 from poolwise.store.base import Store
 
 
@@ -112,7 +112,8 @@ def _gains(store: Store, projects: int) -> np.ndarray:
 def _gave(live: Live, shape: tuple[int, int]) -> np.ndarray:
     joint = live.joint
     count = joint.statistics().count[: shape[0], : shape[1]]
-    hyper = joint.scales.gaussian.hyper
+    fit = joint.scales.gaussian
+    hyper = effective(fit.hyper, fit.families, count.shape)
     noise = np.broadcast_to(noise_at(hyper, shape[1]), count.shape[1:])
     seen = count > 0
     weight = np.where(seen, 1 / (between(hyper) + noise**2 / np.where(seen, count, 1.0)), 0.0).sum((1, 2))

@@ -27,6 +27,8 @@ class Settings(NamedTuple):
     """(up to this many outcomes, re-estimate the scales after so many new ones); later at every tenth more."""
     horizon: float | None = None
     """Expected number of decisions in all; None: as many again as have been made."""
+    project_factors: int = 2
+    """Largest number of factors by which projects that resemble each other inform each other; 0: none."""
     log_views: bool = True
     """Log what every decision rested on, which replay, explanations and off-policy evaluation need."""
     safety: Safety | None = None
@@ -44,6 +46,8 @@ class Settings(NamedTuple):
             raise ConfigError(f"outcome_timeout {self.outcome_timeout} must be positive, or left out for none")
         if self.horizon is not None and not self.horizon >= 1:
             raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
+        if isinstance(self.project_factors, bool) or self.project_factors not in range(9):
+            raise ConfigError(f"project_factors {self.project_factors} must be a whole number from 0 to 8")
         pairs = [(a, b) for _, a, b in self.domain_priors] + [self.usual_success]
         if not all(0 < number < math.inf for pair in pairs for number in pair):
             raise ConfigError(f"domain priors {self.domain_priors} need pseudo-counts above 0, for instance (3, 1)")

@@ -48,6 +48,8 @@ class Matched(NamedTuple):
     """The pack's scales, the usual ones where it has none."""
     width: float
     """Standard deviation of their logarithms."""
+    between: float
+    """Variance of a cell of one project around what all share."""
     unused: dict[str, Any]
     """What the store has no use for, by kind."""
 
@@ -72,7 +74,7 @@ def matched(pack: Pack, names: Names) -> Matched:
         "families": sorted(set(pack.families) - set(names.families)),
         "effects": lost,
     }
-    return Matched(np.where(k > 0, m, 0.0), k, amount, won, hyper, width, unused)
+    return Matched(np.where(k > 0, m, 0.0), k, amount, won, hyper, width, _between(pack), unused)
 
 
 def scales_of(pack: Pack) -> tuple[Hyper, float]:
@@ -84,6 +86,11 @@ def scales_of(pack: Pack) -> tuple[Hyper, float]:
     spreads = [sd for name, (_, sd) in pack.scales.items() if name not in ("noise", "globe.level")]
     width = float(np.clip(np.sqrt(np.mean(np.square(spreads or [PRIOR.width]))), *_WIDTHS))
     return PRIOR.median._replace(arm=tiers[0], family=tiers[1], globe=tiers[2], noise=max(noise, 1e-4)), width
+
+
+def _between(pack: Pack) -> float:
+    blocks = [f"{tier}.{block}" for tier in TIERS for block in ("project", "cell")]
+    return sum(pack.scales.get(name, (0.0, 0.0))[0] ** 2 for name in blocks) if pack.scales else between(PRIOR.median)
 
 
 def _usable(pack: Pack, tier: str, block: str) -> float:
@@ -144,11 +151,12 @@ def log_predictive(packs: Sequence[Matched], data: Cells, noise: np.ndarray) -> 
     seen = data.count > 0
     own = (np.broadcast_to(noise, data.count.shape)[seen]) ** 2 / data.count[seen]
     rows = []
-    for mean, precision, hyper in [*((p.mean, p.precision, p.hyper) for p in packs), (None, None, PRIOR.median)]:
+    nothing = (None, None, PRIOR.median, between(PRIOR.median))
+    for mean, precision, hyper, apart in [*((p.mean, p.precision, p.hyper, p.between) for p in packs), nothing]:
         prior = _usual_variance(hyper)
         k = np.zeros(data.count.shape[1:]) if precision is None else precision
         m = np.zeros_like(k) if mean is None else mean
-        spread = np.broadcast_to(1 / (k + 1 / prior), data.count.shape)[seen] + between(hyper) + own
+        spread = np.broadcast_to(1 / (k + 1 / prior), data.count.shape)[seen] + apart + own
         centre = np.broadcast_to(m * k / (k + 1 / prior), data.count.shape)[seen]
         rows.append(-0.5 * ((data.mean[seen] - centre) ** 2 / spread + np.log(spread)))
     return np.array(rows)

@@ -15,7 +15,7 @@ import numpy as np
 
 from poolwise.posterior import bernoulli
 from poolwise.posterior.gaussian import Fit, Statistics, cells
-from poolwise.posterior.hyper import PRIOR, Hyper, Prior, noise_at
+from poolwise.posterior.hyper import PRIOR, Hyper, Prior, effective, noise_at
 from poolwise.posterior.joint import Scales
 from poolwise.posterior.optimise import objective
 
@@ -41,7 +41,8 @@ def pooled(
     stats: Statistics, scales: Scales, outcomes: np.ndarray, successes: np.ndarray, minimum: int, clip: float | None
 ) -> Shared:
     """outcomes, successes: counts [project, context, arm]. clip: no project's mean counts as further from 0."""
-    hyper, data = scales.gaussian.hyper, cells(stats)
+    data, fit = cells(stats), scales.gaussian
+    hyper = effective(fit.hyper, fit.families, stats.count.shape)
     seen, bound = data.count > 0, np.inf if clip is None else clip
     noise = np.broadcast_to(noise_at(hyper, data.count.shape[1]), data.count.shape[1:])
     weight = np.where(seen, 1 / (between(hyper) + noise**2 / np.where(seen, data.count, 1.0)), 0.0)
@@ -56,8 +57,9 @@ def pooled(
 
 
 def scale_table(fit: Fit, stats: Statistics, prior: Prior = PRIOR) -> dict[str, tuple[float, float]]:
-    """`arm.level` .. `globe.cell` and `noise`: value, and standard deviation of its logarithm."""
-    hyper, spread = fit.hyper, log_spread(fit, stats, prior)
+    """`arm.level` .. `globe.cell` and `noise`: value, 0 where there are no such effects, and standard deviation of its
+    logarithm."""
+    hyper, spread = effective(fit.hyper, fit.families, stats.count.shape), log_spread(fit, stats, prior)
     names = [(tier, block) for tier in ("arm", "family", "globe") for block in ("level", "context", "project", "cell")]
     values = [float(getattr(getattr(hyper, tier), block)) for tier, block in names]
     table = {

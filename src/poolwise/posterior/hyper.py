@@ -106,6 +106,16 @@ def leaf_cell(hyper: Hyper, cells: bool) -> Array:
     return 0.0 if cells else (hyper.arm.cell**2 + hyper.family.cell**2 + hyper.globe.cell**2) ** 0.5
 
 
+def effective(hyper: Hyper, families: int, shape: tuple[int, ...]) -> Hyper:
+    """The scales as statistics [project, context, arm] of this shape use them: without families these have no effects
+    of their own, and where cells are no coordinates all of a cell is its arm's own."""
+    if not layout(shape, families).cells:
+        whole = leaf_cell(hyper, False)
+        arm, family, globe = (t._replace(cell=0.0) for t in (hyper.arm, hyper.family, hyper.globe))
+        hyper = hyper._replace(arm=arm._replace(cell=whole), family=family, globe=globe)
+    return hyper if families else hyper._replace(family=Tier(0.0, 0.0, 0.0, 0.0))
+
+
 def noise_at(hyper: Hyper, contexts: int) -> Array:
     """(contexts, arms), or (arms,) where contexts do not differ: standard deviation of one outcome."""
     xp, known = namespace(hyper.spread), hyper.spread.shape[0]

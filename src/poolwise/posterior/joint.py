@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, gaussian, hyper, integrate, online, wide
+from poolwise.posterior import bernoulli, factors, gaussian, hyper, integrate, online, wide
 from poolwise.posterior.belief import Belief
+from poolwise.posterior.factors import Factors
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.utility import join
 
@@ -36,6 +37,7 @@ class Scales(NamedTuple):
 
     gaussian: Fit
     success: bernoulli.Hyper
+    factors: Factors | None = None
 
 
 def prior_scales(family: np.ndarray, success_prior: np.ndarray, prior: hyper.Prior = hyper.PRIOR) -> Scales:
@@ -55,7 +57,8 @@ class Joint:
 
     def __init__(self, scales: Scales, failure_utility: float, *, projects: int = 1, contexts: int = 1) -> None:
         self.scales, self.outcomes = scales, 0
-        self.prior = hyper.PRIOR
+        self.prior, self.rank = hyper.PRIOR, factors.MOST
+        """`rank`: the largest number of project factors that is tried."""
         arms = len(scales.gaussian.family)
         shape = (_rounded(projects), _rounded(contexts), arms)
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
@@ -67,7 +70,7 @@ class Joint:
         """What is believed now. Projects and contexts need no outcome to be looked at."""
         self.make_room(project, context)
         failed = self._failures[1] / self._failures[0]
-        mean, scale = self._core.look(self._state, project, context)
+        mean, scale = self._effects(project, context)
         chance = bernoulli.query(self.scales.success, self._evidence, project, context)
         every = join(chance.mean, chance.scale, mean, scale, self._state.noise[context], failed)
         count = self._evidence.cell[0, project, context].copy()
@@ -76,8 +79,15 @@ class Joint:
     def given_success(self, project: int, context: int) -> Belief:
         """What is believed now of the utility of success alone: (arms,)."""
         self.make_room(project, context)
-        every = self._core.look(self._state, project, context)
+        every = self._effects(project, context)
         return Belief(every.mean[0], every.scale[0])
+
+    def _effects(self, project: int, context: int) -> Belief:
+        """(3, arms), as `online.look`, the first with what projects that resemble this one say."""
+        every = self._core.look(self._state, project, context)
+        if (told := self._told(project, context)) is not None:
+            every.mean[0], every.scale[0] = told
+        return every
 
     def learn(self, project: int, context: int, arm: int, utility: float, ok: bool) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards."""
@@ -133,8 +143,28 @@ class Joint:
         """All scales and concentrations from all statistics; they serve from now on."""
         found = estimated(self.scales, self.statistics(), *self.tally(), self.prior)
         if np.isfinite(found.gaussian.log_evidence):
-            self.adopt(found)
+            self.adopt(found._replace(factors=self.scales.factors))
+            self.scales = self.scales._replace(factors=self._factors())
         return found.gaussian
+
+    def _told(self, project: int, context: int) -> Belief | None:
+        """What projects that resemble this one say of a cell; None where there are no factors."""
+        found, fit, cells = self.scales.factors, self.scales.gaussian, self._state.cells
+        if found is None or not found.rank:
+            return None
+        scales = hyper.effective(fit.hyper, fit.families, cells.count.shape)
+        return factors.at_project(found, cells, project, context, scales, np.asarray(fit.family))
+
+    def _factors(self) -> Factors | None:
+        """Factors of all statistics, around what the tree knows of every context with outcomes."""
+        fit, cells = self.scales.gaussian, self._state.cells
+        contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
+        if not contexts or not self.rank:
+            return None
+        looks = [self._core.look(self._state, 0, context) for context in range(contexts)]
+        level = Belief(*(np.array([part[2] for part in parts]) for parts in zip(*looks, strict=True)))
+        scales = hyper.effective(fit.hyper, fit.families, cells.count.shape)
+        return factors.refreshed(self.scales.factors, cells, scales, np.asarray(fit.family), level, self.rank)
 
     def adopt(self, scales: Scales) -> None:
         """Serve from these scales from now on."""
@@ -151,7 +181,7 @@ class Joint:
         success (`bernoulli.Hyper.pooled`). The scales in use stay until they are estimated again."""
         fit, self.prior = self.scales.gaussian, prior
         fit = fit._replace(hyper=fit.hyper._replace(pooled=prior.median.pooled))
-        self.scales = Scales(fit, self.scales.success._replace(pooled=success))
+        self.scales = self.scales._replace(gaussian=fit, success=self.scales.success._replace(pooled=success))
         self._restart(self.statistics())
 
     def statistics(self) -> Statistics:
@@ -210,6 +240,7 @@ def to_dict(scales: Scales) -> dict[str, Any]:
         "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
         "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
         "success": [float(success.kappa_context), float(success.kappa_cell)],
+        "factors": factors.to_dict(scales.factors),
     }
 
 
@@ -223,7 +254,9 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
     fit = start.gaussian._replace(
         hyper=found, coordinates=np.array(body["coordinates"]), shift=np.array(shift), shift_from=rests
     )
-    return Scales(fit, start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1]))
+    success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
+    told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
+    return Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)
 
 
 def _rounded(size: int) -> int:

@@ -128,7 +128,7 @@ def _before(problem: Problem) -> Problem:
         tried=np.zeros_like(problem.tried),
         succeeded=np.zeros_like(problem.succeeded),
     )
-    gaussian, success = problem.scales
+    gaussian, success = problem.scales[:2]
     index = gaussian.family if gaussian.families else np.arange(problem.shape[2])
     return empty._replace(scales=prior_scales(index, success.prior, problem.prior))
 

@@ -22,7 +22,7 @@ def serving(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales:
     """Scales that serve, from draws (chain, draw, ...) of the sites of the models; sites that lack keep what served."""
     success = problem.scales.success
     kappa = {name: middle(sites[name]) for name in ("kappa_context", "kappa_cell") if name in sites}
-    found = Scales(problem.scales.gaussian, success._replace(**{name: float(value) for name, value in kappa.items()}))
+    found = problem.scales._replace(success=success._replace(**{name: float(value) for name, value in kappa.items()}))
     if "tau_cell" not in sites:
         return found
     scales = {name: values for name, values in sites.items() if _is_scale(name)}

@@ -1,0 +1,105 @@
+"""Projects in clusters: regret of a new project after 10 others, with project factors against without.
+
+    python benchmarks/factors.py --seeds 60 --json benchmarks/results/factors.json
+
+Contexts and arms have effects of their own; in the world with two clusters a project belongs to one of two kinds that
+differ by +- a vector over all (context, arm), in the world without structure projects differ by independent noise of
+the same variance. The engine decides and learns as it would live, with its default policy; one store per seed; 10
+projects of 60 decisions each, then the new one. Regret in utility against the best arm of each context of the project.
+
+With --data, the replay sets in order of projects (`transfer.py`), regret of all decisions with factors over without.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from machine import Figure, described, rows, table
+from poolwise import ArmSpace, Engine, Family
+from poolwise.engine import Settings
+from runner import Work, computed
+
+CONTEXTS, ARMS, OTHERS, ROUNDS = 6, 8, 10, 60
+SHARED, APART, OWN, NOISE = 0.3, 0.4, 0.1, 0.25
+"""Standard deviations: of (context, arm); between the clusters; of a project's own part; of one outcome."""
+
+
+def world(kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Utilities [project, context, arm] of 11 projects; arm 0 is the baseline."""
+    shape = (OTHERS + 1, CONTEXTS, ARMS)
+    shared = rng.normal(0, SHARED, shape[1:])
+    if kind == "clusters":
+        side = rng.permutation(np.arange(shape[0]) % 2) * 2 - 1
+        apart = side[:, None, None] * rng.normal(0, APART, shape[1:])
+    else:
+        apart = rng.normal(0, APART, shape) if kind == "independent" else np.zeros(shape)
+    found = shared + apart + rng.normal(0, OWN, shape)
+    found[:, :, 0] = 0.0
+    return found
+
+
+def one(task: tuple[str, int, int]) -> dict[str, float]:
+    """Regret of the new project, and the rank that served at its end."""
+    kind, seed, most = task
+    rng = np.random.default_rng([seed, 83])
+    truth = world(kind, rng)
+    names = [f"arm-{a}" for a in range(ARMS)]
+    settings = Settings(log_views=False, project_factors=most)
+    space = ArmSpace([Family(name) for name in names], names[0])
+    engine = Engine.open("memory://", space, settings=settings, seed=seed)
+    lost = 0.0
+    for p in range(OTHERS + 1):
+        for _ in range(ROUNDS):
+            c = int(rng.integers(CONTEXTS))
+            decision = engine.decide(f"project-{p}", f"context-{c}")
+            a = names.index(decision.arm)
+            engine.observe(decision.id, utility=float(truth[p, c, a] + NOISE * rng.standard_normal()))
+            lost += float(truth[p, c].max() - truth[p, c, a]) * (p == OTHERS)
+    served = engine._live.joint.scales.factors
+    return {"regret": lost, "rank": served.rank if served else 0}
+
+
+def compared(kind: str, seeds: int, workers: int) -> dict[str, Any]:
+    """Mean regret of both, their ratio with its standard error, and how often which rank served."""
+    work = [Work(one, (kind, seed, most), f"{most}") for seed in range(seeds) for most in (0, 2)]
+    found: dict[str, dict[int, dict[str, float]]] = {"0": {}, "2": {}}
+    for piece, result in computed(work, workers):
+        found[str(piece.key)][piece.task[1]] = result
+    without, with_ = (np.array([found[key][seed]["regret"] for seed in range(seeds)]) for key in ("0", "2"))
+    ratio = with_.mean() / without.mean()
+    error = (with_ - ratio * without).std(ddof=1) / np.sqrt(seeds) / without.mean()
+    ranks = np.bincount([int(found["2"][seed]["rank"]) for seed in range(seeds)], minlength=3)
+    return {
+        "without": float(without.mean()),
+        "with": float(with_.mean()),
+        "ratio": float(ratio),
+        "standard error": float(error),
+        "ranks": ranks.tolist(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=60)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    limits = {"clusters": 0.8, "independent": 1.02, "alike": 1.02}
+    found = {kind: compared(kind, options.seeds, options.workers) for kind in limits}
+    print(json.dumps(found, indent=1))
+    shown = [
+        Figure(f"regret of a new project with factors over without, {kind}", found[kind]["ratio"], "", limit)
+        for kind, limit in limits.items()
+    ]
+    print(table(shown))
+    if options.json:
+        case = {"seeds": options.seeds, "contexts": CONTEXTS, "arms": ARMS, "others": OTHERS, "rounds": ROUNDS}
+        body = {"machine": described(("poolwise", "numpy", "scipy")), "case": case, "worlds": found}
+        options.json.write_text(json.dumps({**body, "figures": rows(shown)}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
