@@ -221,6 +221,18 @@ def test_a_rejected_refit_is_a_problem_found(finished, monkeypatch):
     assert (status, "rejected: chains disagree" in out) == (1, True)
 
 
+@pytest.mark.parametrize(("text", "message"), [(None, "there is no model file"), ("x = 1", "has no function 'model'")])
+def test_a_model_file_that_cannot_be_used_is_said_before_anything_is_sampled(finished, place, text, message):
+    with (place / "poolwise.toml").open("a") as config:
+        config.write('[model]\nfile = "mine.py"\n')
+    if text:
+        (place / "mine.py").write_text(text)
+    status, out, errors = finished("refit", "--method", "nuts")
+    assert (status, out, errors.count("\n")) == (2, "", 1)
+    assert message in errors
+    assert not (place / "run.db-refits").exists() or not list((place / "run.db-refits").iterdir())
+
+
 def test_a_refit_that_fails_is_a_problem_found(call, monkeypatch):
     def failing(*_, **__):
         raise RefitError("the search did not converge")

@@ -130,3 +130,11 @@ def test_no_gpu_is_said():
         pytest.skip("there is one")
     with pytest.raises(RefitError, match="--device cpu"):
         engine(20).refit(method="nuts", device="gpu")
+
+
+@pytest.mark.slow
+def test_processes_side_by_side_draw_the_same(made):
+    asked = SHORT | {"chains": 2, "draws": 50, "warmup": 50}
+    alone, together = made.refit(**asked), made.refit(**asked, workers=2)
+    for name in ("arm", "family", "globe", "noise", "spread"):
+        np.testing.assert_allclose(together.hyper["gaussian"][name], alone.hyper["gaussian"][name], rtol=1e-6)

@@ -33,16 +33,31 @@ DIMS: dict[str, tuple[str, ...]] = {
 """Names of the axes behind chain and draw."""
 
 
+def prepare(path: str | Path) -> None:
+    """Make the folder of a file that is to be written, so that hours of sampling do not end where it cannot be. Raises
+    InputError."""
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _draft(target).touch()
+        _draft(target).unlink()
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; name another file with save") from error
+
+
+def _draft(target: Path) -> Path:
+    return target.with_name(f".{target.name}.new")
+
+
 def write(path: str | Path, problem: Problem, found: Found, about: dict[str, Any]) -> str:
     """Write the file; returns its path. `about`: JSON that tells of the snapshot.
 
     An earlier file is replaced at once or not at all. Raises InputError.
     """
     target = Path(path)
-    draft = target.with_name(f".{target.name}.new")
+    draft = _draft(target)
+    prepare(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
         for number, (name, group) in enumerate(groups(problem, found.draws, about).items()):
             packed = {variable: {"zlib": True, "complevel": 1} for variable in group.data_vars if group[variable].ndim}
             group.to_netcdf(draft, mode="a" if number else "w", group=name, encoding=packed, engine="h5netcdf")

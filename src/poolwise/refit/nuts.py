@@ -36,8 +36,9 @@ Drawn = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 def find(problem: Problem, options: Options) -> Found:
     """Sample the posterior of all scales and effects; the scales that serve are the means of their logarithms."""
     began = time.perf_counter()
-    problem, folder = unfinished.resumed(problem, options, "nuts")
     with on(options.device):
+        parts(problem, options, problem.scales)  # What is wrong is said before anything is written down.
+        problem, folder = unfinished.resumed(problem, options, "nuts")
         names = [part.name for part in parts(problem, options, problem.scales)]
         tasks = [Task(name, number, folder and folder / f"{name}-{number}")
                  for name in names for number in range(options.chains)]  # fmt: skip

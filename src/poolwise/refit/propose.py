@@ -30,6 +30,8 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
     if method not in METHODS:
         raise InputError(f"refit method {method!r} is unknown: use one of {', '.join(METHODS)}")
     began = time.perf_counter()
+    if chosen.save is not None:
+        loaded("inference_data").prepare(chosen.save)
     asked = problem if chosen.source is None else loaded("aggregate").read(chosen.source, problem)
     found = loaded(method).find(asked, chosen)
     checks = gate.checks(asked, found, chosen.limits) if _finite(found) else []

@@ -40,8 +40,9 @@ RATE = 0.02
 def find(problem: Problem, options: Options) -> Found:
     """The guide of every part, and draws from it, as if from one chain."""
     began = time.perf_counter()
-    problem, folder = unfinished.resumed(problem, options, "svi")
     with on(options.device):
+        parts(problem, options, problem.scales)  # What is wrong is said before anything is written down.
+        problem, folder = unfinished.resumed(problem, options, "svi")
         fastest = fast.estimate(problem)
         made = parts(problem, options, fastest)
         by_part: dict[str, tuple[Values, Values]] = {}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.refitting import Problem
+from poolwise.errors import InputError
 from poolwise.posterior.gaussian import Statistics
 from poolwise.refit.found import Values
 from poolwise.refit.options import Options
@@ -30,7 +31,10 @@ def resumed(problem: Problem, options: Options, method: str) -> tuple[Problem, P
         with np.load(folder / "problem.npz", allow_pickle=False) as file:
             return _restored(problem, file), folder
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"cannot keep unfinished work in {folder}: {error.strerror}; name another folder") from error
     arrays = {"count": problem.stats.count, "total": problem.stats.total, "squares": problem.stats.squares}
     names = {"projects": np.array(problem.projects), "contexts": np.array(problem.contexts)}
     counts = {"tried": problem.tried, "succeeded": problem.succeeded, "outcomes": np.array(problem.outcomes)}
