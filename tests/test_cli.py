@@ -273,6 +273,15 @@ def test_projects_and_in_what_they_differ(finished):
     assert {row["project"] for row in body["differences"]} <= {"late"}
 
 
+def test_similar_projects_and_what_they_recommend(finished):
+    out = finished("similar", "late")[1]
+    assert "Projects like late" in out
+    assert "What they would recommend" in out
+    body = json.loads(finished("similar", "late", "--json")[1])
+    assert [row["project"] for row in body["neighbours"]] == ["early"]
+    assert {row["context"] for row in body["recommended"]} == {"big", "small"}
+
+
 def test_a_private_pack_says_what_it_promises(finished):
     out = finished("prior", "export", "p.json", "--minimum", 1, "--private")[1]
     assert "(1.99, 1e-05)-differentially private" in out
@@ -334,6 +343,8 @@ WRONG = {
     ("evaluate", "run.db", "--policy", "best"): "neither one of the log's arms",
     ("projects", "--project", "q"): "no project 'q'",
     ("projects", "--top", "0"): "greater than or equal to 1",
+    ("similar", "q"): "no project 'q'",
+    ("similar",): "Missing argument",
     ("prior",): "Missing command",
     ("prior", "export", "x.json"): "2 projects with outcomes are too few for a pack that rests on at least 3",
     ("prior", "export", "x.json", "--private"): "2 projects with outcomes are too few",

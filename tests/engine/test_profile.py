@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from poolwise.engine import Engine
+from poolwise.errors import InputError
 from poolwise.space import ArmSpace, Family
 
 SPACE = ArmSpace([Family("default"), Family("fast"), Family("slow")], "default")
@@ -46,7 +47,7 @@ def test_projects_that_are_alike_are_near(engine):
 
 
 def test_the_odd_project_differs_and_the_interval_says_so(engine):
-    table = engine.deviations()
+    table = engine.across.deviations()
     row = table.query("project == 'odd' and arm == 'slow'").iloc[0]
     assert 0 < row["low"] < row["difference"] < row["high"]
     fast = table.query("arm == 'fast'")
@@ -59,7 +60,7 @@ def test_intervals_hold_nine_times_out_of_ten():
     shared = rng.normal(0, 0.3, (2, 3))
     own = rng.normal(0, 0.3, (12, 2, 3))
     worlds = {f"p{p}": {f"c{c}": (shared + own[p])[c] for c in range(2)} for p in range(12)}
-    table = engine_of(worlds, rounds=15).deviations()
+    table = engine_of(worlds, rounds=15).across.deviations()
     code = [table[name].str[1:].astype(int) for name in ("project", "context")]
     arm = table["arm"].map({"default": 0, "fast": 1, "slow": 2})
     centred = own - own.mean(0)  # what the finite population makes of "elsewhere"
@@ -76,8 +77,23 @@ def test_projects_that_share_no_context_have_no_distance():
 
 def test_one_project_and_none():
     empty = Engine.open("memory://", SPACE, seed=1)
-    assert len(empty.projects()) == len(empty.deviations()) == 0
+    assert len(empty.projects()) == len(empty.across.deviations()) == 0
     empty.decide("a", "x")
     row = empty.projects().iloc[0]
     assert (row["decisions"], row["outcomes"], row["nearest"]) == (1, 0, "")
     assert np.isnan(row["gain"])
+
+
+def test_neighbours_and_what_they_recommend(engine):
+    found = engine.across.similar("a")
+    assert found.neighbours["project"].tolist() == ["b", "odd"]
+    assert found.neighbours["weight"].tolist()[0] > 0.7
+    assert found.neighbours["weight"].sum() == pytest.approx(1)
+    assert found.recommended["arm"].tolist() == ["fast", "fast"]
+    with pytest.raises(InputError, match="no project 'z'"):
+        engine.across.similar("z")
+
+
+def test_nobody_is_like_a_project_that_shares_no_context():
+    found = engine_of({"a": {"x": [0.0, 0.5, 0.1]}, "b": {"y": [0.0, 0.5, 0.1]}}, rounds=3).across.similar("a")
+    assert len(found.neighbours) == len(found.recommended) == 0

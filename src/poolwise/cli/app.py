@@ -30,6 +30,7 @@ for command in (
     look.status,
     look.beliefs,
     projects.projects,
+    projects.similar,
     look.explain,
     look.export,
     replays.replay,

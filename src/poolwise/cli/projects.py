@@ -1,4 +1,4 @@
-"""projects: what each project is like, in what it differs, what it gave and took."""
+"""projects and similar: what each project is like, in what it differs, and which are like it."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ def projects(
     from poolwise.report.projects import clear
 
     with engine(config, store) as opened:
-        table, personal = opened.projects(), opened.deviations()
+        table, personal = opened.projects(), opened.across.deviations()
     if project is not None and project not in set(table["project"]):
         raise InputError(f"no project {project!r} in this store: it has {', '.join(table['project']) or 'none'}")
     if project is not None:
@@ -36,3 +36,31 @@ def projects(
     if len(differences):
         show.console.print()
         show.print_table(differences, "Better or worse here than elsewhere: factor on the speed-up, 90 % interval")
+
+
+def similar(
+    project: Annotated[str, typer.Argument(metavar="PROJECT")],
+    top: Annotated[int, typer.Option(min=1, help="So many neighbours.")] = 5,
+    config: ConfigOption = CONFIG,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The projects most like one, with the evidence, and what they would recommend to it.
+
+    Example: `poolwise similar mathlib`
+    """
+    from poolwise.cli import show
+    from poolwise.report.projects import recommended
+
+    with engine(config, store) as opened:
+        found = opened.across.similar(project)
+    neighbours, advice = found.neighbours.head(top), recommended(found.recommended)
+    if as_json:
+        print_json({"neighbours": records(neighbours), "recommended": records(advice)})
+        return
+    if not len(neighbours):
+        typer.echo(f"no other project has tried an arm in a context in which {project} has tried it too")
+        return
+    show.print_table(neighbours, f"Projects like {project}")
+    show.console.print()
+    show.print_table(advice, "What they would recommend: speed-up in their own jobs, and what is believed here")

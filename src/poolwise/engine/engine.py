@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import explain, overview, profile, tables
+from poolwise.engine import explain, overview, tables
+from poolwise.engine.across import Across
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.cell import Cell, cumulative
 from poolwise.engine.guarding import Guarding
@@ -61,6 +62,7 @@ class Engine:
         self._policy = store.add_policy(self.policy.spec, self.policy.params)
         self._uses = Uses(settings.horizon)
         self._live = Live(store, self._catalogue, self.settings)
+        self.across = Across(self._lock, store, self._catalogue, self._live)
         self.priors = Priors(self._lock, store, self._catalogue, self._live, self.settings)
         self._cells: dict[tuple[str, str], Cell] = {}
         self._open: dict[int, tuple[int, int, int]] = {}
@@ -238,13 +240,7 @@ class Engine:
 
     def projects(self) -> pd.DataFrame:
         """What every project is like, what it gave the others and took from them; see `engine.profile.projects`."""
-        with self._lock:
-            return profile.projects(self._live, self._catalogue, self.store)
-
-    def deviations(self) -> pd.DataFrame:
-        """Which arms are better or worse in a project than elsewhere; see `engine.profile.personal`."""
-        with self._lock:
-            return profile.personal(self._live, self._catalogue)
+        return self.across.projects()
 
     def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""

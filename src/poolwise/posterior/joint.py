@@ -11,6 +11,7 @@ import numpy as np
 
 from poolwise.posterior import bernoulli, factors, gaussian, hyper, integrate, online, wide
 from poolwise.posterior.belief import Belief
+from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.utility import join
@@ -183,6 +184,10 @@ class Joint:
         fit = fit._replace(hyper=fit.hyper._replace(pooled=prior.median.pooled))
         self.scales = self.scales._replace(gaussian=fit, success=self.scales.success._replace(pooled=success))
         self._restart(self.statistics())
+
+    def cells(self) -> Cells:
+        """Mean and squared deviation of the successful outcomes of every cell, to be read."""
+        return Cells(*self._state.cells)
 
     def statistics(self) -> Statistics:
         """Of the successful outcomes, with room for projects and contexts to come."""
