@@ -332,3 +332,22 @@ def test_every_layer_outside_the_policy_has_a_sentence(name):
     (found,) = words.acted(force, limits.Ruling(np.ones(4) / 4, 0, False, (name,), np.ones(4, dtype=bool)), logged)
     assert found["sentence"][0].isupper() or found["sentence"].startswith("fast")
     assert found["sentence"].endswith(".")
+
+
+def test_domain_priors_that_outcomes_contradict_are_discounted_and_reported(tmp_path):
+    """Said to fail nine times in ten, it never does; what was said of another is believed less for it."""
+    said = (("fast", 1.0, 9.0), ("odd", 1.0, 9.0))
+    url, prior = f"sqlite:///{tmp_path / 'events.db'}", Settings(domain_priors=said)
+    engine = thompson(prior, url=url, spec="uniform")
+    before = engine.overview()["priors"]
+    assert [(row["family"], row["weight"], row["contradicted"]) for row in before] == [
+        ("fast", pytest.approx(0.5), False),
+        ("odd", pytest.approx(0.5), False),
+    ]
+    live(engine, 100)
+    after = engine.overview()["priors"]
+    assert after[0]["contradicted"]
+    assert after[1]["weight"] < 0.3
+    beliefs = engine.beliefs()
+    engine.close()
+    np.testing.assert_allclose(thompson(prior, url=url).beliefs()["mean"], beliefs["mean"], rtol=1e-9, atol=1e-9)

@@ -1,5 +1,8 @@
 """What stands between a policy and the choice."""
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -58,11 +61,14 @@ def test_what_may_not_explore_goes_to_the_sound_favourite():
     np.testing.assert_allclose(ruling("uniform", explore=0.4).probabilities, [0.1, 0.1, 0.1, 0.7])
 
 
-def test_coverage_reserves_for_sound_arms_in_proportion_to_what_they_teach():
-    """Noise 0.2: v / (v + noise^2) = 0.0099 and 0.2 for the two sound arms."""
-    found = ruling("greedy", cover=0.5, delta=0.1).probabilities
-    weights = np.array([0.0004 / 0.0404, 0.01 / 0.05])
-    np.testing.assert_allclose(found, [*(0.5 * weights / weights.sum()), 0, 0.5])
+def test_coverage_reserves_for_what_was_never_tried_then_for_what_may_be_best():
+    """Arms 0 and 1 are sound, tried 0 and 1 times; then both tried, of which 1 is the better with Phi(0.1 / 0.204)."""
+    first = ruling("greedy", cover=0.5, delta=0.1).probabilities
+    np.testing.assert_allclose(first, [0.5, 0, 0, 0.5])
+    tried = SEEN._replace(count=np.ones(4))
+    later = ruling("greedy", seen=tried, cover=0.5, delta=0.1).probabilities
+    better = NormalDist().cdf(0.1 / (2 * math.hypot(0.02, 0.1)))
+    np.testing.assert_allclose(later, [0.5 * (1 - better), 0.5 * better, 0, 0.5], atol=1e-3)
 
 
 def test_safety_comes_before_orders_and_orders_before_exploration():

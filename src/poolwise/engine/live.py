@@ -33,7 +33,9 @@ class Live:
         served = [snapshot for snapshot in stored if snapshot.status == "serving"]
         self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
-        scales = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
+        said = settings.success_prior(catalogue.known_names)
+        usual = settings.usual_success if settings.domain_priors else None
+        scales = prior_scales(catalogue.known_family, said, usual=usual)
         if served:
             scales = restored(served[-1].hyper, scales)
         self._joint = Joint(

@@ -19,15 +19,18 @@ from poolwise.policy.ledger import lacking
 from poolwise.policy.limits import ruled
 from poolwise.policy.phase import confidence, phase
 from poolwise.policy.uses import Uses
+from poolwise.posterior import bernoulli
 from poolwise.store.base import Store
 
 
 def overview(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, store: Store) -> dict[str, Any]:
     """`contexts` (phase, confidence, favourite, mass that explores, curiosity, share of arms covered), `quarantined`,
-    `budgets`, `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force."""
+    `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each,
+    empty where nothing is in force."""
     suite = guarding.suite
     places = list(_places(catalogue, uses))
     body: dict[str, Any] = {"contexts": [_context(live, catalogue, uses, guarding, *place) for place in places]}
+    body["priors"] = list(_priors(live, catalogue))
     if suite is None:
         return body
     body["quarantined"] = [row for place in places for row in _quarantined(suite, catalogue, *place)]
@@ -99,6 +102,23 @@ def _curiosity(policy: Policy, view: View) -> float:
     """Mean score over arms, by the policy's own weights where it has some."""
     weights = {name: policy.params.get(name, usual) for name, usual in WEIGHTS.items()}
     return float(np.mean(score(weights, view)))
+
+
+def _priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    """What is left of the domain priors that were stated: a row per family, the weight of what was said of it."""
+    success = live.joint.scales.success
+    left = bernoulli.trust(success, *live.joint.tally())
+    if left is None or success.stated is None:
+        return
+    for arm in np.unique(success.stated.family, return_index=True)[1].tolist():
+        said = success.stated.prior[arm].tolist()
+        if said != success.stated.usual.tolist():
+            yield {
+                "family": catalogue.known_names[arm],
+                "stated": f"{said[0]:g} successes, {said[1]:g} failures",
+                "weight": float(left.weight[arm]),
+                "contradicted": bool(left.contradicted[arm]),
+            }
 
 
 def _quarantined(

@@ -25,6 +25,8 @@ Key = tuple[int, int]
 """(project, context)."""
 EXPLORED, FAVOURITE, SETTLED, HOME = "explored", "favourite", "settled favourite", "baseline"
 """First word of a decision's reason: what the chosen arm was at the time."""
+MOST = 1.0
+"""Largest share of the mass that coverage takes where trials are lacking."""
 _TEACHING = (EXPLORED, FAVOURITE)
 
 
@@ -205,7 +207,7 @@ class Suite:
         place, half = self.places.get((project, context)), rules.window / 2
         recent = sum(self.made[project] - at < half for at in place.trials) if place else 0
         lacking = math.ceil(rules.trials / 2) - recent
-        return min(0.5, lacking / max(uses.share * half, 1.0)) if lacking > 0 else 0.0
+        return min(MOST, lacking / max(uses.share * half, 1.0)) if lacking > 0 else 0.0
 
     def _place(self, project: int, context: int) -> Place:
         key = (project, context)

@@ -14,6 +14,7 @@ import numpy as np
 
 from poolwise.policy import guard
 from poolwise.policy.base import Array, Policy, View
+from poolwise.policy.best import best_probability
 from poolwise.policy.control import Controls, ordered, restricted
 from poolwise.policy.safety import risk
 from poolwise.policy.share import normalised
@@ -38,7 +39,7 @@ class Limits(NamedTuple):
     explore: float = 1.0
     """Factor on the mass off the favourite, in [0, 1]: 0 where an exploration budget is spent."""
     cover: float = 0.0
-    """Share of the mass reserved for what still teaches, in [0, 1/2]."""
+    """Share of the mass reserved for what still teaches, in [0, 1]."""
     delta: float = 1.0
     """Arms with P(utility < margin) above this are not sound: neither favourite nor covered; 1: all are sound."""
     margin: float = math.log(0.95)
@@ -119,10 +120,14 @@ def _sound(view: View, limits: Limits, *, strict: bool = False) -> np.ndarray:
 def _shaped(
     chances: np.ndarray, view: View, limits: Limits, sound: np.ndarray, favourite: int, acted: list[str]
 ) -> np.ndarray:
-    """Coverage's share, then the budget's: what may not explore goes to the favourite."""
+    """Coverage's share, then the budget's: what may not explore goes to the favourite.
+
+    Coverage serves the sound arms that were never tried here, all alike; then those that may be the best, by that
+    probability at twice the doubt.
+    """
     if limits.cover > 0 and sound.sum() > 1:
-        unknown = view.scale * view.scale
-        teaching = normalised(sound * (unknown / (unknown + view.noise * view.noise)))
+        fresh = sound & (view.count < 1)
+        teaching = normalised(1.0 * fresh) if fresh.any() else best_probability(view.mean, 2.0 * view.scale, sound)
         chances = (1.0 - limits.cover) * chances + limits.cover * teaching
         acted.append("coverage")
     if limits.explore < 1:

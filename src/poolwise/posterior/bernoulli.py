@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import betaln
 
 from poolwise.arrays import Array
+from poolwise.posterior.conflict import Discounted, Stated, discounted
 
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
 _TOTALS = np.array([[1.0, 1.0], [1.0, 0.0]])
@@ -31,6 +32,8 @@ class Hyper(NamedTuple):
     kappa_cell: Array = 20.0
     pooled: Array | None = None
     """(2, contexts, arms): evidence of other stores, in the terms of `Evidence.context`."""
+    stated: Stated | None = None
+    """What was said before any outcome, where `prior` is what is left of it (`posterior.conflict`)."""
 
 
 class Evidence(NamedTuple):
@@ -107,6 +110,18 @@ def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray, pooled: 
     """
     candidates = [Hyper(prior, context, cell, pooled) for context in _GRID for cell in _GRID]
     return max(candidates, key=lambda hyper: (round(score(hyper, outcomes, successes), 6), hyper.kappa_cell))
+
+
+def trusted(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Hyper:
+    """With what is left of the stated priors after these outcomes [project, context, arm], the same arm's in different
+    cells counted as `gather` does: cells differ."""
+    left = trust(hyper, outcomes, successes)
+    return hyper if left is None else hyper._replace(prior=left.prior)
+
+
+def trust(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Discounted | None:
+    """How far the stated priors are believed after these outcomes; None where nothing was said."""
+    return None if hyper.stated is None else discounted(hyper.stated, *gather(hyper, outcomes, successes).arm)
 
 
 def score(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> float:

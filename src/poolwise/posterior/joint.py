@@ -4,12 +4,13 @@ Holds arrays with room to grow; knows indices, never names. One early failure mu
 failure teaches the chance of success and the utility of failing, and leaves the speed given success as it was.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, factors, gaussian, hyper, integrate, online, wide
+from poolwise.posterior import bernoulli, conflict, factors, gaussian, hyper, integrate, online, wide
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
@@ -41,8 +42,14 @@ class Scales(NamedTuple):
     factors: Factors | None = None
 
 
-def prior_scales(family: np.ndarray, success_prior: np.ndarray, prior: hyper.Prior = hyper.PRIOR) -> Scales:
-    """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure.
+def prior_scales(
+    family: np.ndarray,
+    success_prior: np.ndarray,
+    prior: hyper.Prior = hyper.PRIOR,
+    usual: Sequence[float] | None = None,
+) -> Scales:
+    """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
+    the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted).
 
     Where every arm is a family of its own there is no tier of families.
     """
@@ -50,7 +57,11 @@ def prior_scales(family: np.ndarray, success_prior: np.ndarray, prior: hyper.Pri
     families = int(family.max()) + 1 if len(set(family.tolist())) < arms else 0
     median = prior.median._replace(noise=np.full(arms, prior.median.noise))
     index = np.asarray(family) if families else np.arange(arms)
-    return Scales(Fit(median, index, families, False, 0.0, 0, True, np.zeros(0)), bernoulli.Hyper(success_prior))
+    success = bernoulli.Hyper(success_prior)
+    if usual is not None:
+        success = success._replace(stated=conflict.Stated(success_prior, np.array(usual), np.asarray(family)))
+        success = bernoulli.trusted(success, *np.zeros((2, 1, 1, arms)))
+    return Scales(Fit(median, index, families, False, 0.0, 0, True, np.zeros(0)), success)
 
 
 class Joint:
@@ -228,7 +239,9 @@ def estimated(
         fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
     if form is not wide.fit and np.isfinite(fit.log_evidence):  # systems that large know their scales
         fit = integrate.integrated(fit, stats, prior, old)
-    return Scales(fit, bernoulli.fit(outcomes, successes, scales.success.prior, scales.success.pooled))
+    said = bernoulli.trusted(scales.success, outcomes, successes)
+    success = bernoulli.fit(outcomes, successes, said.prior, said.pooled)
+    return Scales(fit, success._replace(stated=said.stated))
 
 
 def _sizes(stats: Statistics) -> tuple[int, int, int]:
@@ -246,6 +259,7 @@ def to_dict(scales: Scales) -> dict[str, Any]:
         "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
         "success": [float(success.kappa_context), float(success.kappa_cell)],
         "factors": factors.to_dict(scales.factors),
+        "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
     }
 
 
@@ -260,6 +274,9 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
         hyper=found, coordinates=np.array(body["coordinates"]), shift=np.array(shift), shift_from=rests
     )
     success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
+    said, left = body.get("success_prior") or ((), ())
+    if success.stated is not None and np.array_equal(success.stated.prior, said):
+        success = success._replace(prior=np.array(left))
     told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
     return Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)
 

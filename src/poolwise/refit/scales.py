@@ -4,6 +4,7 @@ Of a scale whose logarithm has mean m and variance s^2 that is exp(m + s^2 / 2),
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,10 @@ ABSENT = 1e-3
 def serving(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales:
     """Scales that serve, from draws (chain, draw, ...) of the sites of the models; sites that lack keep what served."""
     success = problem.scales.success
-    kappa = {name: middle(sites[name]) for name in ("kappa_context", "kappa_cell") if name in sites}
-    found = problem.scales._replace(success=success._replace(**{name: float(value) for name, value in kappa.items()}))
+    kappa: dict[str, Any] = {
+        name: float(middle(sites[name])) for name in ("kappa_context", "kappa_cell") if name in sites
+    }
+    found = problem.scales._replace(success=success._replace(**kappa))
     if "tau_cell" not in sites:
         return found
     scales = {name: values for name, values in sites.items() if _is_scale(name)}
