@@ -6,8 +6,9 @@
 Outcomes are drawn from the model, cells at random. Every size has a process of its own, whose peak memory is that of
 drawing, fitting and believing together; times are the better of two in it, so nothing is counted but the work. Growth
 is the slope of log processor time, which others on the machine disturb less, against log size, to be compared with the
-formula O(projects contexts^2 arms), in which events do not occur. With `--backend jax` the evidence, its gradient and all beliefs of one system are compiled in float64 for
-whatever JAX finds, and compared with NumPy's: without a GPU, at a size that fits the machine.
+formula O(projects contexts^2 arms), in which events do not occur. With `--backend jax` the evidence, its gradient and
+all beliefs of one system are compiled in float64 for whatever JAX finds, and compared with NumPy's: without a GPU, at a
+size that fits the machine.
 """
 
 import argparse
