@@ -14,6 +14,7 @@ from poolwise.replay.hindsight import references
 from poolwise.replay.orders import ORDERS, orders
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
+from poolwise.replay.space import run_space
 from poolwise.replay.summary import Interval, summary
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "references",
     "replay",
     "run_poolwise",
+    "run_space",
     "summary",
 ]
 

@@ -1,0 +1,170 @@
+"""One search of a parameter space with thousands of arms: a surface over the parameters, and others' surfaces.
+
+What is known of other units enters as their own surfaces: their average is what is expected, each of them a linear
+feature with a learned slope. Beside it stands a belief that starts from nothing. The two are mixed by how well each
+has predicted the outcomes so far, before it learned them, so a misleading transfer is given up. Source of the mixture:
+Dawid (1984), prequential; Yao and others (2018), stacking.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from poolwise.policy.best import best_probability
+from poolwise.policy.gradient import knowledge
+from poolwise.posterior.evidence import Hyperprior, hyperprior
+from poolwise.posterior.kernel import Places, places
+from poolwise.posterior.schedule import due
+from poolwise.posterior.surface import Seen, Surface
+from poolwise.table import Table
+
+EVERY = ((30, 5), (100, 10), (1_000, 20))
+"""Scales are estimated again so often, as in `schedule.EVERY`."""
+OWN, TEMPERATURE = 0.3, 0.1
+"""Of the knowledge gradient; see `policy.knowledge_gradient`."""
+LEAST = 0.2
+"""Of the weights, shared alike: where the two disagree about an arm, there is something to find out."""
+_LARGEST = 400
+"""Outcomes of another unit that its surface is estimated from."""
+
+
+class Known(Protocol):
+    """Outcomes of other units, (outcomes,) each."""
+
+    unit: np.ndarray
+    arm: np.ndarray
+    reward: np.ndarray
+
+
+class Others(NamedTuple):
+    """What other units say."""
+
+    features: np.ndarray
+    """(arms, 1 + units): what they have in common, and how each differs from it."""
+    offset: np.ndarray
+    """(arms,) what is expected here."""
+    scales: np.ndarray
+    """Coordinates of the scales of their own surfaces, averaged."""
+
+
+def run_space(table: Table, unit: int, trials: int, seed: int, known: Known) -> np.ndarray:
+    """(trials,) arms, each chosen from the outcomes of those before; an outcome is a single repetition.
+
+    known: rewards of other units of the same table, possibly none. A failed arm is learned at what it costs.
+    """
+    rng, at, arms = np.random.default_rng([seed, unit, 7]), places(coordinates(table)), len(table.arms)
+    others = surfaces(at, known, rng) if len(known.unit) else None
+    belief, chosen = Mixed(at, others), np.empty(trials, int)
+    for trial in range(trials):
+        seen = belief.look()
+        chances = probabilities(seen, float(trials - trial))
+        sums = np.cumsum(chances)
+        arm = chosen[trial] = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), arms - 1)
+        launches = table.reward[unit, arm, None] if table.repeats is None else table.repeats[unit, arm]
+        belief.learn(int(arm), float(launches[rng.integers(len(launches))]))
+    return chosen
+
+
+def probabilities(seen: Seen, remaining: float) -> np.ndarray:
+    """(arms,) of the knowledge gradient with so many trials left."""
+    scale, allowed = np.sqrt(seen.variance), np.ones(len(seen.mean), bool)
+    gain = knowledge(seen.mean, scale, np.full(len(scale), seen.noise), np.array([remaining]), allowed)
+    return best_probability(seen.mean + OWN * gain, TEMPERATURE * scale, allowed)
+
+
+class Mixed:
+    """A surface that starts from nothing and, where others are known, one that starts from theirs."""
+
+    def __init__(self, at: Places, others: Others | None) -> None:
+        self._surfaces = [Surface(at)]
+        if others is not None:
+            prior = informed(others, len(at.code))
+            self._surfaces.append(Surface(at, others.features, others.offset, prior))
+        self._score = np.zeros(len(self._surfaces))
+        self._outcomes = self._estimated = 0
+        self._tried: set[int] = set()
+
+    def look(self) -> Seen:
+        """Mean and variance of the mixture."""
+        looks = [surface.look() for surface in self._surfaces]
+        if not self._outcomes:
+            return looks[-1]
+        weight = np.exp(self._score - self._score.max())
+        weight = (1 - LEAST) * weight / weight.sum() + LEAST / len(weight)
+        means, spread = np.stack([one.mean for one in looks]), np.stack([one.variance for one in looks])
+        mean = weight @ means
+        noise = float(np.sqrt(weight @ np.array([one.noise**2 for one in looks])))
+        return Seen(mean, weight @ (spread + (means - mean) ** 2), noise)
+
+    def learn(self, arm: int, y: float) -> None:
+        """One outcome; weights by how well it was foreseen. The first tells the level alone, and an arm's second one
+        is foreseen by either."""
+        if self._outcomes and arm not in self._tried:
+            self._score = self._score + np.array([one.density(arm, y) for one in self._surfaces])
+        for one in self._surfaces:
+            one.learn(arm, y)
+        self._outcomes += 1
+        self._tried.add(arm)
+        if due(EVERY, self._outcomes, self._estimated):
+            self._estimated = self._outcomes
+            for one in self._surfaces:
+                one.reestimate()
+
+
+def surfaces(at: Places, known: Known, rng: np.random.Generator) -> Others:
+    """The surfaces of the other units: their measured values where every arm was measured."""
+    found, scales = [], []
+    for unit in np.unique(known.unit):
+        rows = np.flatnonzero(known.unit == unit)
+        few = rows if len(rows) <= _LARGEST else rng.choice(rows, _LARGEST, replace=False)
+        surface = Surface(at)
+        surface.learn_many(known.arm[few], known.reward[few])
+        surface.reestimate()
+        scales.append(surface.coordinates)
+        mean = surface.look().mean.copy()
+        count = np.bincount(known.arm[rows], minlength=len(mean))
+        total = np.bincount(known.arm[rows], known.reward[rows], len(mean))
+        if len(few) < len(rows):
+            mean[count > 0] = (total / np.maximum(count, 1))[count > 0]
+        found.append(mean - mean.mean())
+    values = np.stack(found, 1)
+    shared = values.mean(1)
+    return Others(np.column_stack([shared, values - shared[:, None]]), shared, np.mean(scales, axis=0))
+
+
+def informed(others: Others, parameters: int) -> Hyperprior:
+    """Scales as others have them, at most so wide; what they leave unexplained is half as large."""
+    prior = hyperprior(parameters, others.features.shape[1])
+    median, width = others.scales.copy(), prior.width.copy()
+    median[0] -= np.log(2.0)
+    slopes = slice(parameters + 3, parameters + 5)
+    median[slopes] = prior.median[slopes]
+    return Hyperprior(np.maximum(median, prior.median - 2 * width), np.minimum(width, 0.8))
+
+
+def coordinates(table: Table) -> list[np.ndarray]:
+    """Of every parameter that varies: ranks of its levels, scaled to [0, 1], for numbers; one-hot for anything else.
+
+    An arm without the parameter stands at a level of its own. Families enter where their parameters differ.
+    """
+    names = list(dict.fromkeys(name for params in table.params for name in params))
+    columns = [column([params.get(name) for params in table.params]) for name in names]
+    if not names or len({tuple(params) for params in table.params}) > 1:
+        columns.append(one_hot(table.family.tolist()))
+    kept = [one for one in columns if len(np.unique(one, axis=0)) > 1]
+    return kept or [np.zeros(len(table.params))]
+
+
+def column(values: list[Any]) -> np.ndarray:
+    """(arms,) or (arms, levels)."""
+    levels = set(values)
+    if len(levels) < 3 or not all(isinstance(one, int | float) for one in levels):
+        return one_hot(values)
+    order = {level: rank for rank, level in enumerate(sorted(levels))}
+    return np.array([order[value] for value in values]) / (len(levels) - 1)
+
+
+def one_hot(values: list[Any]) -> np.ndarray:
+    """(arms, levels) at distance 1 from each other."""
+    levels = list(dict.fromkeys(values))
+    return np.array([[value == level for level in levels] for value in values]) / np.sqrt(2.0)
