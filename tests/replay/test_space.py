@@ -1,4 +1,4 @@
-"""A search of a parameter space: better than chance from nothing, better still with others, even where these mislead."""
+"""A search of a parameter space: better than chance from nothing, better still with others, even if these mislead."""
 
 from typing import NamedTuple
 
