@@ -191,3 +191,22 @@ def test_names_that_changed_since(tmp_path):
     assert len(snapshot.hyper["gaussian"]["noise"]) == len(SPACE.arms) + 1
     assert set(again.beliefs()["arm"]) == {"default", "faster"}
     again.close()
+
+
+def test_a_refit_keeps_what_projects_that_resemble_each_other_say():
+    made, random = engine(0), np.random.default_rng(8)
+    kind, effect = np.arange(12) % 2, random.normal(0, 1, (2, 2, 5))
+    for _ in range(4):
+        project, context = random.integers(0, 12, 400), random.integers(0, 2, 400)
+        chosen = made.decide_many([f"p{i:02}" for i in project], [f"c{i}" for i in context])
+        names = np.array(made.store.names("project")), np.array(made.store.names("context"))
+        p, c = (np.array([int(name[1:]) for name in known])[codes] for known, codes in
+                zip(names, (chosen.project, chosen.context), strict=True))  # fmt: skip
+        made.observe_many(chosen.id, utility=effect[kind[p], c, chosen.arm] + random.normal(0, 0.2, 400))
+    made._live.reestimate("on schedule")
+    factors = made._live._joint.scales.factors
+    assert factors is not None
+    snapshot = made.refit()
+    assert snapshot.status == "serving", snapshot.reason
+    assert made._live._joint.scales.factors.rank == factors.rank > 0
+    assert snapshot.hyper["factors"]

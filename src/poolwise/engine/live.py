@@ -142,6 +142,7 @@ class Live:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
         if snapshot.status == "serving":
             self._joint.adopt(self._usable(snapshot))
+            snapshot = snapshot._replace(hyper=to_dict(self._joint.scales))
         return self._stored(snapshot._replace(parent=self.snapshot or None))
 
     def _usable(self, snapshot: Snapshot) -> Scales:

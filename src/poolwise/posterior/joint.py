@@ -89,9 +89,9 @@ class Joint:
         return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:])
 
     def given_success(self, project: int, context: int) -> Belief:
-        """What is believed now of the utility of success alone: (arms,)."""
+        """What the tree says now of the utility of success alone, before any project factors: (arms,)."""
         self.make_room(project, context)
-        every = self._effects(project, context)
+        every = self._core.look(self._state, project, context)
         return Belief(every.mean[0], every.scale[0])
 
     def _effects(self, project: int, context: int) -> Belief:
@@ -155,8 +155,7 @@ class Joint:
         """All scales and concentrations from all statistics; they serve from now on."""
         found = estimated(self.scales, self.statistics(), *self.tally(), self.prior)
         if np.isfinite(found.gaussian.log_evidence):
-            self.adopt(found._replace(factors=self.scales.factors))
-            self.scales = self.scales._replace(factors=self._factors())
+            self.adopt(found)
         return found.gaussian
 
     def _told(self, project: int, context: int) -> Belief | None:
@@ -179,9 +178,10 @@ class Joint:
         return factors.refreshed(self.scales.factors, cells, scales, np.asarray(fit.family), level, self.rank)
 
     def adopt(self, scales: Scales) -> None:
-        """Serve from these scales from now on."""
-        self.scales = scales
+        """Serve from these scales from now on, and from the project factors that follow from them."""
+        self.scales = scales._replace(factors=self.scales.factors)
         self._restart(self.statistics())
+        self.scales = self.scales._replace(factors=self._factors())
 
     def tally(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""
