@@ -1,0 +1,121 @@
+"""The belief inside the simulator: exact for arms that are independent, smooth, and cheap enough to differentiate.
+
+Every arm has an effect vector v = (level, contexts, this project, its cells); projects come one after another, so that
+those before are integrated out exactly: what is left of them is the belief about level and contexts. An outcome of
+precision k in context c, e having ones at the four coordinates that add up to its cell, is one rank-one step
+
+    u = S e,   d = 1 + k e'u,   S - (k / d) u u',   mean + (k / d) (y - e'mean) u
+
+with k = share / noise^2: `share` is 1 for the arm that was chosen, and may be any weight while gradients pass through.
+Success has the messages of `posterior.bernoulli`. Effects that arms have in common count as each arm's own.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from poolwise.posterior import bernoulli
+from poolwise.posterior.utility import join
+from poolwise.simulate.population import Shape
+from poolwise.simulate.world import Told, World
+
+Array = Any
+_KAPPA = 20.0
+"""Concentrations of the messages about success."""
+_LEAST = 1e-4
+"""Smallest standard deviation, as a part of the noise: float32 has no more digits."""
+
+
+class State(NamedTuple):
+    """What is known after some outcomes."""
+
+    mean: Array
+    """(arms, q), q = 2 + 2 contexts."""
+    covariance: Array
+    """(arms, q, q)."""
+    before: Array
+    """(2, contexts, arms): discounted outcomes and successes of earlier projects."""
+    cell: Array
+    """(2, contexts, arms): the same of this project, not discounted."""
+
+
+class Seen(NamedTuple):
+    """About every arm in one context, (arms,); the wider ones (2, arms): see `policy.View`."""
+
+    mean: Array
+    scale: Array
+    noise: Array
+    count: Array
+    wider_mean: Array
+    wider_scale: Array
+
+
+def prior(told: Told, shape: Shape) -> State:
+    """Before any outcome."""
+    size = 2 + 2 * shape.contexts
+    covariance = jnp.broadcast_to(jnp.diag(_variances(told, shape)), (shape.arms, size, size))
+    none = jnp.zeros((2, shape.contexts, shape.arms))
+    return State(jnp.zeros((shape.arms, size)), covariance, none, none)
+
+
+def _variances(told: Told, shape: Shape) -> Array:
+    level, context, project, cell = (jnp.asarray(scale) ** 2 for scale in told.scales)
+    many = (shape.contexts,)
+    return jnp.concatenate([level[None], jnp.full(many, context), project[None], jnp.full(many, cell)])
+
+
+def next_project(state: State, told: Told, shape: Shape) -> State:
+    """The project is over: its own effects are integrated out, the next one's are unknown."""
+    shared = 1.0 * (jnp.arange(2 + 2 * shape.contexts) < 1 + shape.contexts)
+    kept = shared[:, None] * shared
+    fresh = jnp.diag(_variances(told, shape) * (1.0 - shared))
+    before = state.before + _discounted(state.cell)
+    return State(state.mean * shared, state.covariance * kept + fresh, before, jnp.zeros_like(state.cell))
+
+
+def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
+    """What is believed about the arms in one context, failures included."""
+    c = shape.contexts
+    at = [0, 1 + context, 1 + c, 2 + c + context]
+    rows = [state.covariance[:, one] for one in at]
+    pair = lambda i, j: rows[i][:, at[j]]  # noqa: E731
+    level, place, project, own = (pair(i, i) for i in range(4))
+    by_project = level + project + 2.0 * pair(0, 2)
+    by_context = level + place + 2.0 * pair(0, 1)
+    here = by_context + project + own + 2.0 * (pair(0, 2) + pair(1, 2) + pair(0, 3) + pair(1, 3) + pair(2, 3))
+    effects = [state.mean[:, one] for one in at]
+    mean = jnp.stack([sum(effects), effects[0] + effects[2], effects[0] + effects[1]])
+    noise = world.told.noise[context]
+    scale = jnp.sqrt(jnp.maximum(jnp.stack([here, by_project, by_context]), (_LEAST * noise) ** 2))
+    chance = success(state, world, context)
+    every = join(chance.mean, chance.scale, mean, scale, noise, world.failed)
+    return Seen(every.mean[0], every.scale[0], every.noise[0], state.cell[0, context], every.mean[1:], every.scale[1:])
+
+
+def success(state: State, world: World, context: Array) -> bernoulli.Beta:
+    """(arms,): what is believed of not failing, as `bernoulli.query`."""
+    hyper = bernoulli.Hyper(world.told.success, _KAPPA, _KAPPA)
+    contexts = state.before + _discounted(state.cell)
+    arm = _discounted(contexts).sum(1)
+    own = state.cell[:, context]
+    found = bernoulli.cell_prior(hyper, own, contexts[:, context], arm)
+    size = found.size + own[0]
+    return bernoulli.Beta((found.size * found.mean + own[1]) / size, size)
+
+
+def _discounted(evidence: Array) -> Array:
+    return evidence * (_KAPPA / (evidence[0] + _KAPPA))
+
+
+def learn(state: State, world: World, context: Array, share: Array, y: Array, fine: Array, shape: Shape) -> State:
+    """share: (arms,) weight of the outcome, 1 for the chosen arm; y: (arms,) utility; fine: (arms,) 1 or 0, failed."""
+    c = shape.contexts
+    at = [0, 1 + context, 1 + c, 2 + c + context]
+    u = sum(state.covariance[:, :, one] for one in at)
+    along, level = (sum(part[:, one] for one in at) for part in (u, state.mean))
+    precision = share * fine / world.told.noise[context] ** 2
+    gain = precision / (1.0 + precision * along)
+    mean = state.mean + (gain * (y - level))[:, None] * u
+    covariance = state.covariance - (gain[:, None] * u)[:, :, None] * u[:, None, :]
+    cell = state.cell.at[:, context].add(jnp.stack([share, share * fine]))
+    return State(mean, covariance, state.before, cell)

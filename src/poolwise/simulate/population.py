@@ -1,0 +1,63 @@
+"""What simulated projects are drawn from: the scales of a fitted hierarchy, and what can go wrong around them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.posterior.hyper import Hyper, Tier
+
+Array = Any
+
+
+class Shape(NamedTuple):
+    """Sizes; they are compiled into the loop. Projects come one after another, `decisions` each."""
+
+    projects: int
+    decisions: int
+    contexts: int
+    arms: int
+    families: int = 0
+    """0: every arm is a family of its own."""
+
+    @property
+    def family(self) -> np.ndarray:
+        """(arms,) index of the family, concrete: it is structure."""
+        return np.arange(self.arms) * (self.families or self.arms) // self.arms
+
+
+class Population(NamedTuple):
+    """Numbers only, so that populations stack along a leading axis. Utilities in any one unit.
+
+    The baseline is arm 0, with utility 0 and a fifth of the usual noise.
+    """
+
+    hyper: Hyper
+    """Scales of all effects around the tier above, and the noise of every arm; `spread` is not used."""
+    success: Array = 3.0
+    """Log odds that a job of an average arm does not fail."""
+    success_scale: Array = 1.0
+    """Standard deviation of the log odds, of arms and of contexts each."""
+    failed: Array = -0.7
+    """Utility of a failure."""
+    concentration: Array = 1.0
+    """Contexts come with frequency rank^-concentration."""
+    importance: Array = 0.0
+    """Standard deviation of the logarithm of what a job is worth, over contexts."""
+    drift: Array = 0.0
+    """Probability per decision that the project's own deviations are drawn afresh."""
+    outlier: Array = 0.0
+    """Probability that a project's arms are shuffled in every context."""
+    misjudged: Array = 0.0
+    """Standard deviation of the logarithm of every scale that the belief uses, around the true one."""
+    uncertain: Array = 0.0
+    """1: the horizon is not known, and as many decisions are expected as there were; 0: it is known."""
+
+
+def fitted(hyper: Hyper, **rest: float) -> Population:
+    """The population of a fitted hierarchy; `rest` as the fields of `Population`."""
+    return Population(hyper._replace(spread=np.zeros(0)), **rest)
+
+
+def combined(hyper: Hyper, xp: Any = np) -> Tier:
+    """Standard deviations of an arm's effects, all tiers together."""
+    return Tier(*(xp.sqrt(a**2 + f**2 + g**2) for a, f, g in zip(hyper.arm, hyper.family, hyper.globe, strict=True)))
