@@ -150,10 +150,18 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
         for text in found:
             show.console.print(text, style="bold red")
     if report:
+        from poolwise.report.across import across
         from poolwise.report.page import write_page
 
         trusted = len(every) == 1 and find_spec("arviz") is not None
-        write_page(report, table, beliefs, tables, _trust(every[0]) if trusted else "")
+        write_page(
+            report,
+            table,
+            beliefs,
+            tables,
+            _trust(every[0]) if trusted else "",
+            across(table, every[0]) if len(every) == 1 else "",
+        )
         if not quiet:
             show.console.print(f"\nReport: {report}")
     return {

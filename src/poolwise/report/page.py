@@ -23,29 +23,31 @@ EMPTY = "<p class='note'>Nothing to show yet.</p>"
 Tables = Mapping[str, pd.DataFrame]
 
 
-def write_page(path: str | Path, trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "") -> None:
+def write_page(
+    path: str | Path, trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "", projects: str = ""
+) -> None:
     """Write `page` to a file. Raises InputError where that cannot be done."""
-    text = page(trials, beliefs, tables, trust)
+    text = page(trials, beliefs, tables, trust, projects)
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write the report {path}: {error.strerror}") from error
 
 
-def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "") -> str:
+def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "", projects: str = "") -> str:
     """The page as HTML. `trials` as in `report.trials`, `tables` as `report.tables.summary` gives them, `trust`
-    as `report.trust` does.
+    as `report.trust` does, `projects` as `report.across` does.
 
     Raises InputError where there are no trials.
     """
     if trials.empty:
         raise InputError("there is no outcome to report on yet: run some decisions first")
-    projects = list(trials["project"].unique())
+    names = list(trials["project"].unique())
     cells = shrunk(trials, beliefs)
     figures = {
         "speed_plot": plots.speed_up(trials),
         "cost_plot": plots.exploration_and_safety(trials),
-        "forest_plot": plots.forest(tables["favourites"], projects),
+        "forest_plot": plots.forest(tables["favourites"], names),
         "shrinkage_plot": plots.shrinkage(cells),
     }
     return asset("page.html").substitute(
@@ -53,6 +55,7 @@ def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str
         decisions=f"{len(trials):,}",
         window=plots.WINDOW,
         trust=trust,
+        across=projects,
         figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in headline(trials, tables)),
         borrowed_table=as_html(tables["borrowed"].drop(columns="project", errors="ignore")),
         **{f"{name}_table": as_html(tables[name]) for name in ("totals", "thirds", "phases", "contexts")},
