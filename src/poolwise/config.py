@@ -76,6 +76,9 @@ class EngineTable(_Table):
     usual_success: list[float] | None = None
     outcome_timeout: float | None = None
     project_factors: int | None = None
+    timeouts: Literal["censored", "failed"] | None = None
+    half_life: float | Literal["learned"] | None = None
+    outliers: float | None = None
     reestimate_every: list[list[int]] | None = None
     horizon: float | None = None
     log_views: bool | None = None

@@ -66,7 +66,16 @@ def test_many_equal_one_by_one(rows):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"failure_utility": math.nan}, {"utility_limit": 0.0}, {"outcome_timeout": -1.0}, {"horizon": 0.0}],
+    [
+        {"failure_utility": math.nan},
+        {"utility_limit": 0.0},
+        {"outcome_timeout": -1.0},
+        {"horizon": 0.0},
+        {"outliers": 1.0},
+        {"half_life": 0.0},
+        {"half_life": "often"},
+        {"timeouts": "ignored"},
+    ],
 )
 def test_settings_are_checked(changed):
     with pytest.raises(ConfigError):

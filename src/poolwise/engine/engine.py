@@ -136,7 +136,7 @@ class Engine:
             cell = self._open.pop(id) if id in self._open else self._catalogue.cell_of(self.store.decision(id))
             project, context, arm = cell
             self._uses.observed(project, context, np.nan if baseline_cost is None else baseline_cost)
-            self._live.add(id, project, context, arm, outcome.utility, status)
+            self._live.add(project, context, arm, outcome)
             if (suite := self._guarding.suite) is not None:
                 if not suite.knows([id]):
                     suite.decided(id, project, context, arm, self.store.decision(id).reason)

@@ -8,13 +8,14 @@ import numpy as np
 
 from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.outcomes import upper_bound, upper_bounds
 from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
-from poolwise.schema import STATUSES, Snapshot
+from poolwise.schema import STATUSES, Outcome, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 
 _OK = STATUSES.index("ok")
@@ -43,6 +44,7 @@ class Live:
             settings.failure_utility,
             projects=catalogue.size("project"),
             contexts=catalogue.size("context"),
+            options=settings.options,
         )
         self._joint.rank = settings.project_factors
         self.borrowed.lend(self._joint, served[-1].hyper.get("packs", ()) if served else None)
@@ -62,11 +64,15 @@ class Live:
         arms = self._catalogue.offered
         return Look(*(part[..., arms] for part in self._joint.look(project, context)))
 
-    def add(self, decision: int, project: int, context: int, arm: int, utility: float, status: str) -> None:
+    def add(self, project: int, context: int, arm: int, outcome: Outcome) -> None:
         """Learn one outcome that this process has just stored, and estimate the scales again when that is due."""
-        self._ahead.add(decision)
-        self._withdraw([decision])
-        self._joint.learn(project, context, arm, self._clipped(utility), status == "ok")
+        self._ahead.add(outcome.decision)
+        self._withdraw([outcome.decision])
+        bound = upper_bound(outcome, self._settings)
+        if bound is None:
+            self._joint.learn(project, context, arm, self._clipped(outcome.utility), outcome.status == "ok")
+        else:
+            self._joint.learn(project, context, arm, self._clipped(bound), True, True)
         self.version += 1
         self._reestimate_when_due()
 
@@ -80,8 +86,10 @@ class Live:
     def add_many(self, new: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store."""
         self._withdraw(new.decision.tolist())
-        columns = (new.project, new.context, new.arm, self._clipped(new.utility), new.status == _OK)
-        self._joint.learn_many(*columns)
+        bound = upper_bounds(new, self._settings)
+        cut = ~np.isnan(bound)
+        utility = self._clipped(np.where(cut, bound, new.utility))
+        self._joint.learn_many(new.project, new.context, new.arm, utility, (new.status == _OK) | cut, cut)
         self.version += 1
         self._reestimate_when_due()
 
@@ -98,7 +106,7 @@ class Live:
 
     def _withdraw(self, decisions: list[int]) -> None:
         for id in self._assumed.keys() & set(decisions):
-            self._joint.forget(*self._assumed.pop(id), self._settings.failure_utility, False)
+            self._joint.forget(*self._assumed.pop(id), self._settings.failure_utility)
 
     def fade(self, fade: Fade | None) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""

@@ -74,6 +74,22 @@ def outcomes(
     return OutcomeColumns(ids, none, none, none, none, codes, values, costs, baselines, np.full(n, time.time()))
 
 
+def upper_bound(outcome: Outcome, settings: Settings) -> float | None:
+    """What the utility of an outcome is at most, where it was cut off; None: it is known, or it failed."""
+    cost, baseline = outcome.cost, outcome.baseline_cost
+    if settings.timeouts != "censored" or outcome.status != "timeout" or cost is None or baseline is None:
+        return None
+    return math.log(baseline) - math.log(cost)
+
+
+def upper_bounds(outcomes: OutcomeColumns, settings: Settings) -> np.ndarray:
+    """`upper_bound` of each; NaN for None."""
+    if settings.timeouts != "censored":
+        return np.full(len(outcomes.status), np.nan)
+    bound = np.log(outcomes.baseline_cost) - np.log(outcomes.cost)
+    return np.where(outcomes.status == STATUSES.index("timeout"), bound, np.nan)
+
+
 def _utility(
     decision: int, utility: float | None, cost: float | None, baseline: float | None, status: str
 ) -> float | None:

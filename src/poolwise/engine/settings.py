@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from poolwise.engine.protection import Exploration, Safety
 from poolwise.errors import ConfigError
+from poolwise.posterior.options import Options
 from poolwise.posterior.schedule import EVERY, due
 
 
@@ -23,6 +24,14 @@ class Settings(NamedTuple):
     usual_success: tuple[float, float] = (3.0, 0.6)
     outcome_timeout: float | None = None
     """A decision without an outcome after so many seconds counts as failed, from the next `refresh` until heard of."""
+    timeouts: Literal["censored", "failed"] = "censored"
+    """What status `timeout` with both costs means. `censored`: the run was stopped at this cost, and would have cost
+    more. `failed`: that is all it cost, the baseline's run in its place included. Without costs it is a failure."""
+    half_life: float | Literal["learned"] | None = None
+    """Number of outcomes after which an outcome counts half, where the system drifts; `learned`: one of a few, chosen
+    by how well they predict; None: what was true once stays true."""
+    outliers: float | None = 4.0
+    """Spreads from what was expected beyond which a utility counts less; None: all count fully."""
     reestimate_every: tuple[tuple[int, int], ...] = EVERY
     """(up to this many outcomes, re-estimate the scales after so many new ones); later at every tenth more."""
     horizon: float | None = None
@@ -48,6 +57,7 @@ class Settings(NamedTuple):
             raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
         if isinstance(self.project_factors, bool) or self.project_factors not in range(9):
             raise ConfigError(f"project_factors {self.project_factors} must be a whole number from 0 to 8")
+        self._check_options()
         pairs = [(a, b) for _, a, b in self.domain_priors] + [self.usual_success]
         if not all(0 < number < math.inf for pair in pairs for number in pair):
             raise ConfigError(f"domain priors {self.domain_priors} need pseudo-counts above 0, for instance (3, 1)")
@@ -57,6 +67,24 @@ class Settings(NamedTuple):
             if part is not None:
                 part.checked()
         return self
+
+    def _check_options(self) -> None:
+        if self.timeouts not in ("censored", "failed"):
+            raise ConfigError(f"timeouts {self.timeouts!r} must be 'censored' or 'failed'")
+        number = self.half_life if self.half_life not in (None, "learned") else 1.0
+        if not (isinstance(number, int | float) and 1 <= number < math.inf):
+            raise ConfigError(
+                f"half_life {self.half_life!r} must be a number of outcomes >= 1, or 'learned', or left out"
+            )
+        if self.outliers is not None and not self.outliers >= 2:
+            raise ConfigError(
+                f"outliers {self.outliers!r} must be 2 spreads or more, for instance 4, or outcomes are lost"
+            )
+
+    @property
+    def options(self) -> Options:
+        """What the belief is told."""
+        return Options(self.outliers, self.half_life)
 
     def success_prior(self, families: Sequence[str]) -> np.ndarray:
         """(arms, 2) pseudo-counts of success and failure, for the family of every arm."""

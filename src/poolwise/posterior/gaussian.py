@@ -35,10 +35,11 @@ class Statistics(NamedTuple):
     squares: np.ndarray
 
     @classmethod
-    def of(
-        cls, project: Any, context: Any, arm: Any, y: Any, *, shape: tuple[int, int, int] | None = None
-    ) -> "Statistics":
-        """From one row per outcome: integer indices and utilities. Raises InputError for anything not finite."""
+    def of(cls, project: Any, context: Any, arm: Any, y: Any, *, shape: Any = None, weight: Any = 1.0) -> "Statistics":
+        """From one row per outcome: integer indices and utilities. Raises InputError for anything not finite.
+
+        shape: numbers of projects, contexts, arms; None: as many as occur. weight: what each outcome counts as.
+        """
         rows = [np.asarray(index, dtype=np.int64) for index in (project, context, arm)]
         values = np.asarray(y, dtype=np.float64)
         if not (np.abs(values) <= LARGEST).all():
@@ -46,7 +47,8 @@ class Statistics(NamedTuple):
             raise InputError(f"utility {values[row]} in row {row} is not within +-{LARGEST:g}: check its units")
         sizes = shape or tuple(int(index.max(initial=-1)) + 1 for index in rows)
         flat = np.ravel_multi_index(tuple(rows), sizes)
-        sums = [np.bincount(flat, part, int(np.prod(sizes))) for part in (np.ones_like(values), values, values**2)]
+        parts = (weight * np.ones_like(values), weight * values, weight * values**2)
+        sums = [np.bincount(flat, part, int(np.prod(sizes))) for part in parts]
         return cls(*(part.reshape(sizes) for part in sums))
 
 

@@ -4,7 +4,7 @@
 
 An outcome of weight w counts as w outcomes: its pull on a mean, w |y - centre| <= k spread, is bounded and vanishes as
 |y| grows, and its part in the noise, w (y - centre)^2 <= k^2 spread^2, is bounded too. This is the density of a Normal
-within k and of a Student-t, |z|^(-k^2), beyond; of normal outcomes it cuts 6 in 10^7 for k = 5. Where a cell has few
+within k and of a Student-t, |z|^(-k^2), beyond; of normal outcomes it cuts 6 in 10^5 for k = 4. Where a cell has few
 outcomes of its own (which of two that disagree is absurd?), it is judged by the spread of all outcomes of its arm;
 later by its own, estimated with the arm's as a prior:
 
@@ -33,15 +33,15 @@ _CHUNK = 4096
 
 
 class Arms(NamedTuple):
-    """What the outcomes of each arm look like, (arms,) each, changed in place."""
+    """What the outcomes of each arm look like, (arms,) each and changed in place, or one number each."""
 
-    count: np.ndarray  # type: ignore[assignment]
-    mean: np.ndarray
-    deviation: np.ndarray
+    count: Array
+    mean: Array
+    deviation: Array
     """Sum of squares around the mean."""
-    within: np.ndarray
+    within: Array
     """Sum of squares around the means of the cells."""
-    freedom: np.ndarray
+    freedom: Array
     """Outcomes beyond the first of each cell."""
 
 
@@ -52,6 +52,11 @@ def arms(cells: Cells) -> Arms:
     within = cells.deviation.sum((0, 1))
     between = (cells.count * (cells.mean - mean) ** 2).sum((0, 1))
     return Arms(count, mean, within + between, within, np.maximum(cells.count - 1, 0).sum((0, 1)))
+
+
+def of_arm(tracks: Arms, arm: int) -> Arms:
+    """Of one arm, as numbers."""
+    return Arms(*(float(part[arm]) for part in tracks))
 
 
 def weight(own: Cells, arm: Arms, y: float, limit: float) -> float:

@@ -1,26 +1,33 @@
 """The whole belief of an engine: success (Bernoulli) and utility given success (Gaussian), current after every outcome.
 
 Holds arrays with room to grow; knows indices, never names. One early failure must not shut out a fast arm, so a
-failure teaches the chance of success and the utility of failing, and leaves the speed given success as it was.
+failure teaches the chance of success and the utility of failing, and leaves the speed given success as it was. An
+outcome that was cut off did not fail: it bounds the utility given success (`censored`). An absurd one counts less
+(`influence`), an old one too, where the system drifts (`drift`).
 """
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, conflict, factors, gaussian, hyper, integrate, online, wide
+from poolwise.posterior import bernoulli, censored, drift, factors, hyper, influence, online, wide
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
 from poolwise.posterior.gaussian import Fit, Statistics
+from poolwise.posterior.options import DEFAULT, Options
+from poolwise.posterior.scales import Scales, estimated, prior_scales, restored, sizes, to_dict
 from poolwise.posterior.utility import join
+
+__all__ = ["Joint", "Look", "Scales", "estimated", "prior_scales", "restored", "to_dict"]
 
 _ROOM = 4
 """Smallest room for projects and for contexts."""
 _FAILURES = 2.0
 """Pseudo-count of the stated utility of a failure in the mean over an arm's failures."""
+_SWEEPS, _SETTLED = 5, 0.05
+"""Most sweeps over the factors of outcomes that were cut off, and the change of a mean that ends them, in standard
+deviations."""
 
 
 class Look(NamedTuple):
@@ -34,41 +41,19 @@ class Look(NamedTuple):
     wider_scale: np.ndarray
 
 
-class Scales(NamedTuple):
-    """Everything that is estimated rather than counted."""
-
-    gaussian: Fit
-    success: bernoulli.Hyper
-    factors: Factors | None = None
-
-
-def prior_scales(
-    family: np.ndarray,
-    success_prior: np.ndarray,
-    prior: hyper.Prior = hyper.PRIOR,
-    usual: Sequence[float] | None = None,
-) -> Scales:
-    """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
-    the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted).
-
-    Where every arm is a family of its own there is no tier of families.
-    """
-    arms = len(family)
-    families = int(family.max()) + 1 if len(set(family.tolist())) < arms else 0
-    median = prior.median._replace(noise=np.full(arms, prior.median.noise))
-    index = np.asarray(family) if families else np.arange(arms)
-    success = bernoulli.Hyper(success_prior)
-    if usual is not None:
-        success = success._replace(stated=conflict.Stated(success_prior, np.array(usual), np.asarray(family)))
-        success = bernoulli.trusted(success, *np.zeros((2, 1, 1, arms)))
-    return Scales(Fit(median, index, families, False, 0.0, 0, True, np.zeros(0)), success)
-
-
 class Joint:
     """Mutable shell over the pure posterior; not safe to share between threads without a lock."""
 
-    def __init__(self, scales: Scales, failure_utility: float, *, projects: int = 1, contexts: int = 1) -> None:
-        self.scales, self.outcomes = scales, 0
+    def __init__(
+        self,
+        scales: Scales,
+        failure_utility: float,
+        *,
+        projects: int = 1,
+        contexts: int = 1,
+        options: Options = DEFAULT,
+    ) -> None:
+        self.scales, self.outcomes, self.options = scales, 0, options
         self.prior, self.rank = hyper.PRIOR, factors.MOST
         """`rank`: the largest number of project factors that is tried."""
         arms = len(scales.gaussian.family)
@@ -76,6 +61,14 @@ class Joint:
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
         self._evidence = bernoulli.gather(scales.success, empty.count, empty.count)
         self._failures = np.array([np.full(arms, _FAILURES), np.full(arms, _FAILURES * failure_utility)])
+        self._failed = failure_utility
+        self._sites: censored.Sites = {}
+        self._candidates = drift.candidates() if options.half_life == "learned" else None
+        self.half_life = options.half_life if isinstance(options.half_life, int | float) else np.inf
+        """In force; infinite: nothing fades."""
+        self._lasting = Statistics(*(part.copy() for part in empty)) if options.half_life is not None else None
+        """What the outcomes came to before they faded: scales are those of cells at a time, however few outcomes of
+        it still count."""
         self._restart(empty)
 
     def look(self, project: int, context: int) -> Look:
@@ -101,59 +94,153 @@ class Joint:
             every.mean[0], every.scale[0] = told
         return every
 
-    def learn(self, project: int, context: int, arm: int, utility: float, ok: bool) -> None:
-        """One outcome; the belief about every cell that borrows from it is current afterwards."""
+    def learn(self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False) -> None:
+        """One outcome; the belief about every cell that borrows from it is current afterwards.
+
+        cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then.
+        """
         self.make_room(project, context)
         bernoulli.absorb(self.scales.success, self._evidence, project, context, arm, float(ok))
         self.outcomes += 1
         if not ok:
             self._failures[:, arm] += 1.0, utility
-            return
-        self._core.absorb(self._state, project, context, arm, utility)
+        elif cut:
+            self._learn_cut(project, context, arm, censored.rounded(utility))
+        else:
+            weight = self._weight(project, context, arm, utility)
+            self._core.absorb(self._state, project, context, arm, utility, weight)
+            if self._lasting is not None:
+                for power, part in enumerate(self._lasting):
+                    part[project, context, arm] += weight * utility**power
+            if self._candidates is not None:
+                drift.observe(self._candidates, (project, context, arm), utility, weight, self.outcomes)
         if self._core is wide and wide.stale(self._state):
             self._restart(self.statistics())
+        self._age()
 
     def learn_many(
-        self, project: np.ndarray, context: np.ndarray, arm: np.ndarray, utility: np.ndarray, ok: np.ndarray
+        self,
+        project: np.ndarray,
+        context: np.ndarray,
+        arm: np.ndarray,
+        utility: np.ndarray,
+        ok: np.ndarray,
+        cut: np.ndarray | None = None,
     ) -> None:
         """Many outcomes in their order; a few are absorbed one by one, many in one pass over the statistics."""
-        if len(arm) <= 64:
-            for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok)), strict=True):
+        cut = np.zeros(len(arm), bool) if cut is None else cut & ok
+        if len(arm) <= 64 or self._candidates is not None:
+            for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok, cut)), strict=True):
                 self.learn(*row)
+            if cut.any():
+                self._refresh()
             return
         self.make_room(int(project.max()), int(context.max()))
-        outcomes, successes = self._evidence.cell
-        np.add.at(outcomes, (project, context, arm), 1.0)
-        np.add.at(successes, (project, context, arm), ok.astype(float))
-        for row, values in zip(self._failures, (np.ones((~ok).sum()), utility[~ok]), strict=True):
+        worth = drift.ages(self.half_life, self.outcomes, len(arm))
+        self._keep(float(worth[0]), worth[0] < 1)
+        worth = worth[1:]
+        at = (project, context, arm)
+        for part, values in zip(self._evidence.cell, (worth, worth * ok), strict=True):
+            np.add.at(part, at, values)
+        for row, values in zip(self._failures, (worth[~ok], worth[~ok] * utility[~ok]), strict=True):
             np.add.at(row, arm[~ok], values)
         self.outcomes += len(arm)
-        new = Statistics.of(project[ok], context[ok], arm[ok], utility[ok], shape=outcomes.shape)
-        self._restart(Statistics(*(a + b for a, b in zip(self.statistics(), new, strict=True))))
+        plain = ok & ~cut
+        rows, y = tuple(column[plain] for column in at), utility[plain]
+        weight, shape = self._weights(rows, y), self._evidence.cell.shape[1:]
+        new = Statistics.of(rows[0], rows[1], rows[2], y, shape=shape, weight=worth[plain] * weight)
+        if self._lasting is not None:
+            more = Statistics.of(rows[0], rows[1], rows[2], y, shape=shape, weight=weight)
+            self._lasting = _sum(self._lasting, more)
+        for place, number in _counted([column[cut] for column in at], utility[cut], worth[cut]):
+            censored.joined(self._sites, place, number, 0.0, 0.0)
+        self._restart(_sum(self.statistics(), new))
+        if cut.any():
+            self._refresh()
 
-    def forget(self, project: int, context: int, arm: int, utility: float, ok: bool) -> None:
-        """Take one outcome back: the exact opposite of `learn`, for outcomes that were assumed and then arrived."""
+    def forget(self, project: int, context: int, arm: int, utility: float) -> None:
+        """Take a failure back that was assumed before its outcome arrived."""
         self.outcomes -= 1
-        self._evidence.cell[:, project, context, arm] -= 1.0, float(ok)
-        stats = self.statistics()
-        if ok:
-            for part, power in zip(stats, range(3), strict=True):
-                part[project, context, arm] -= utility**power
-        else:
-            self._failures[:, arm] -= 1.0, utility
-        self._restart(stats)
+        self._evidence.cell[0, project, context, arm] -= 1.0
+        self._failures[:, arm] -= 1.0, utility
+        self._restart(self.statistics())
 
     def fade(self, project: int, context: int, keep: np.ndarray) -> None:
         """Let a share of a cell's evidence count, (arms,) in [0, 1]: what was seen before a change holds no longer."""
         stats = self.statistics()
-        for part in stats:
+        for part in (*stats, *(self._lasting or ())):
             part[project, context] *= keep
         self._evidence.cell[:, project, context] *= keep
+        for place in [place for place in self._sites if place[:2] == (project, context)]:
+            share, site = float(keep[place[2]]), self._sites.pop(place)
+            if share > 0:
+                self._sites[place] = censored.Site(site.number * share, site.weight * share, site.value)
+        if self._candidates is not None:
+            drift.fade(self._candidates, project, context, keep)
         self._restart(stats)
+
+    def _weight(self, project: int, context: int, arm: int, utility: float) -> float:
+        """What an outcome counts as; takes note of it."""
+        if self.options.outliers is None:
+            return 1.0
+        own = Cells(*(float(part[project, context, arm]) for part in self._state.cells))
+        weight = influence.weight(own, influence.of_arm(self._tracks, arm), utility, self.options.outliers)
+        influence.learned(self._tracks, arm, own, utility, weight)
+        return weight
+
+    def _weights(self, rows: tuple[np.ndarray, ...], utility: np.ndarray) -> np.ndarray:
+        limit = self.options.outliers
+        return np.ones(len(utility)) if limit is None else influence.weights(self._state.cells, rows, utility, limit)
+
+    def _learn_cut(self, project: int, context: int, arm: int, bound: int) -> None:
+        """One outcome that was cut off, against what is believed now."""
+        mean, scale = (part[0][arm] for part in self._core.look(self._state, project, context))
+        noise, at = float(self._state.noise[context, arm]), censored.bound_at(bound)
+        weight, value = (float(part) for part in censored.factor(mean, scale**2, noise, at))
+        censored.joined(self._sites, (project, context, arm, bound), 1.0, weight, value)
+        if weight > 0:
+            self._core.absorb(self._state, project, context, arm, value, weight)
+
+    def _refresh(self) -> None:
+        """Sweep over all outcomes that were cut off, each against what is believed now, until little changes."""
+        before = None
+        for _ in range(_SWEEPS if self._sites else 0):
+            looks = {cell: self._core.look(self._state, *cell) for cell in {place[:2] for place in self._sites}}
+            at = [(looks[p, c], a, self._state.noise[c, a]) for p, c, a, _ in self._sites]
+            mean, scale = (np.array([look[part][0][a] for look, a, _ in at]) for part in range(2))
+            if before is not None and (np.abs(mean - before) < _SETTLED * scale).all():
+                return
+            before = mean
+            found = censored.refreshed(self._sites, mean, scale**2, np.array([noise for *_, noise in at]))
+            stats = censored.added(censored.added(self.statistics(), self._sites, -1.0), found)
+            self._sites = found
+            self._restart(stats)
+
+    def _age(self) -> None:
+        """What is due after every outcome where systems drift."""
+        if self._candidates is not None and self.outcomes % drift.EVERY == 0:
+            index = drift.chosen(self._candidates)
+            if drift.GRID[index] != self.half_life:
+                self.half_life = drift.GRID[index]
+                stats = drift.statistics(self._candidates, index, self._state.cells.count.shape)
+                self._restart(censored.added(stats, self._sites))
+        if np.isfinite(self.half_life):
+            self._keep(drift.kept(self.half_life), self.outcomes % drift.step(self.half_life) == 0)
+
+    def _keep(self, share: float, due: bool) -> None:
+        """Let a share of everything count, if that is due."""
+        if not due:
+            return
+        start = np.array([[_FAILURES], [_FAILURES * self._failed]])
+        self._failures[:] = start + share * (self._failures - start)
+        self._evidence.cell[:] *= share
+        censored.faded(self._sites, share)
+        self._restart(Statistics(*(share * part for part in self.statistics())))
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
-        found = estimated(self.scales, self.statistics(), *self.tally(), self.prior)
+        stats = self.statistics() if self._lasting is None else censored.added(self._lasting, self._sites)
+        found = estimated(self.scales, stats, *self.tally(), self.prior)
         if np.isfinite(found.gaussian.log_evidence):
             self.adopt(found)
         return found.gaussian
@@ -181,6 +268,7 @@ class Joint:
         """Serve from these scales from now on, and from the project factors that follow from them."""
         self.scales = scales._replace(factors=self.scales.factors)
         self._restart(self.statistics())
+        self._refresh()
         self.scales = self.scales._replace(factors=self._factors())
 
     def tally(self) -> tuple[np.ndarray, np.ndarray]:
@@ -214,71 +302,27 @@ class Joint:
         pad = ((0, wider[0] - projects), (0, wider[1] - contexts), (0, 0))
         cell = np.pad(self._evidence.cell, ((0, 0), *pad))
         self._evidence = self._evidence._replace(cell=cell)
+        if self._lasting is not None:
+            self._lasting = Statistics(*(np.pad(part, pad) for part in self._lasting))
         self._restart(Statistics(*(np.pad(part, pad) for part in self.statistics())))
 
     def _restart(self, stats: Statistics) -> None:
         self._evidence = bernoulli.gather(self.scales.success, *self._evidence.cell)
-        self._core = wide if wide.too_large(*_sizes(stats)) else online
+        self._core = wide if wide.too_large(*sizes(stats)) else online
         self._state = self._core.start(self.scales.gaussian, stats)
+        self._tracks = influence.arms(self._state.cells)
 
 
-def estimated(
-    scales: Scales, stats: Statistics, outcomes: np.ndarray, successes: np.ndarray, prior: hyper.Prior = hyper.PRIOR
-) -> Scales:
-    """Scales from all statistics, on the families and domain priors of `scales`, where the search begins.
-
-    A search that failed has a log evidence that is not finite.
-    """
-    old = scales.gaussian
-    families = old.family if old.families else None
-    form = wide.fit if wide.too_large(*_sizes(stats)) else partial(gaussian.fit, family=families)
-    search = partial(form, prior=prior)
-    fit = search(stats, start=old.coordinates if len(old.coordinates) else None)
-    if not fit.converged and len(old.coordinates):
-        afresh = search(stats)
-        fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
-    if form is not wide.fit and np.isfinite(fit.log_evidence):  # systems that large know their scales
-        fit = integrate.integrated(fit, stats, prior, old)
-    said = bernoulli.trusted(scales.success, outcomes, successes)
-    success = bernoulli.fit(outcomes, successes, said.prior, said.pooled)
-    return Scales(fit, success._replace(stated=said.stated))
+def _sum(one: Statistics, other: Statistics) -> Statistics:
+    return Statistics(*(a + b for a, b in zip(one, other, strict=True)))
 
 
-def _sizes(stats: Statistics) -> tuple[int, int, int]:
-    """As `wide.too_large` takes them: arms, projects, contexts."""
-    projects, contexts, arms = stats.count.shape
-    return arms, projects, contexts
-
-
-def to_dict(scales: Scales) -> dict[str, Any]:
-    """JSON numbers and lists of what was estimated."""
-    success = scales.success
-    return {
-        "gaussian": hyper.to_dict(scales.gaussian.hyper),
-        "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
-        "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
-        "success": [float(success.kappa_context), float(success.kappa_cell)],
-        "factors": factors.to_dict(scales.factors),
-        "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
-    }
-
-
-def restored(body: dict[str, Any], start: Scales) -> Scales:
-    """Scales from `to_dict`, on the families and domain priors of `start`; arms added since get the usual noise."""
-    found = hyper.from_dict(body["gaussian"])
-    missing = len(start.gaussian.family) - len(found.noise)
-    noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
-    found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
-    rests, *shift = body.get("shift", [0.0])
-    fit = start.gaussian._replace(
-        hyper=found, coordinates=np.array(body["coordinates"]), shift=np.array(shift), shift_from=rests
-    )
-    success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
-    said, left = body.get("success_prior") or ((), ())
-    if success.stated is not None and np.array_equal(success.stated.prior, said):
-        success = success._replace(prior=np.array(left))
-    told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
-    return Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)
+def _counted(at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> list[tuple[censored.Place, float]]:
+    """Distinct places of outcomes that were cut off, and how many there were at each."""
+    places = np.stack([*at, np.array([censored.rounded(one) for one in bound.tolist()], dtype=np.int64)])
+    distinct, which = np.unique(places, axis=1, return_inverse=True)
+    numbers = np.bincount(which.reshape(-1), worth, distinct.shape[1]).tolist()
+    return [((p, c, a, b), number) for (p, c, a, b), number in zip(distinct.T.tolist(), numbers, strict=True)]
 
 
 def _rounded(size: int) -> int:

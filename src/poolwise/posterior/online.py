@@ -64,9 +64,9 @@ def _together(rows: np.ndarray) -> slice | np.ndarray:
     return rows
 
 
-def absorb(state: State, project: int, context: int, arm: int, y: float) -> None:
-    """One more outcome, in place."""
-    precision, information = _observe(state, project, context, arm, y)
+def absorb(state: State, project: int, context: int, arm: int, y: float, weight: float = 1.0) -> None:
+    """One more outcome, in place; `weight`: part of an outcome that it counts as."""
+    precision, information = _observe(state, project, context, arm, y, weight)
     rows = (arm, state.family[arm], 0) if len(state.tiers) == 3 else (arm, 0)
     at = state.form.at(project, context)
     direction = None
@@ -134,13 +134,14 @@ def _through(state: State, tier: Conditional, direction: np.ndarray) -> tuple[np
     return moved, np.vecdot(direction, tier.mean[state.family][:, None])
 
 
-def _observe(state: State, project: int, context: int, arm: int, y: float) -> tuple[float, float]:
+def _observe(state: State, project: int, context: int, arm: int, y: float, part: float) -> tuple[float, float]:
     """Update the cell's statistics; returns the change of its weight, and of its weight times mean."""
     at = (project, context, arm)
-    count, mean, deviation = (float(part[at]) for part in state.cells)
+    count, mean, deviation = (float(array[at]) for array in state.cells)
     cell, noise = state.cell**2, float(state.noise[context, arm]) ** 2
-    after = mean + (y - mean) / (count + 1)
-    state.cells.count[at], state.cells.mean[at] = count + 1, after
-    state.cells.deviation[at] = deviation + (y - mean) * (y - after)
-    before, now = count / (count * cell + noise), (count + 1) / ((count + 1) * cell + noise)
+    more = count + part
+    after = mean + (y - mean) * part / more
+    state.cells.count[at], state.cells.mean[at] = more, after
+    state.cells.deviation[at] = deviation + (y - mean) * (y - after) * part
+    before, now = count / (count * cell + noise), more / (more * cell + noise)
     return now - before, now * after - before * mean

@@ -76,14 +76,14 @@ def stale(state: State) -> bool:
     return bool(state.since[0] >= max(_FEW, state.cells.count.sum() / _PART))
 
 
-def absorb(state: State, project: int, context: int, arm: int, y: float) -> None:
-    """One more outcome, in place."""
+def absorb(state: State, project: int, context: int, arm: int, y: float, weight: float = 1.0) -> None:
+    """One more outcome, in place; `weight`: part of an outcome that it counts as."""
     at = (project, context, arm)
     count, mean, deviation = (float(part[at]) for part in state.cells)
-    after = mean + (y - mean) / (count + 1)
-    state.cells.count[at], state.cells.mean[at] = count + 1, after
-    state.cells.deviation[at] = deviation + (y - mean) * (y - after)
-    gain = state.variance[at] / (state.variance[at] + float(state.noise[context, arm]) ** 2)
+    after = mean + (y - mean) * weight / (count + weight)
+    state.cells.count[at], state.cells.mean[at] = count + weight, after
+    state.cells.deviation[at] = deviation + (y - mean) * (y - after) * weight
+    gain = state.variance[at] / (state.variance[at] + float(state.noise[context, arm]) ** 2 / weight)
     state.mean[at] += gain * (y - state.mean[at])
     state.variance[at] *= 1 - gain
     state.since[0] += 1

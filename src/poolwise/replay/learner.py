@@ -5,6 +5,7 @@ import numpy as np
 from poolwise.policy.base import View
 from poolwise.policy.uses import Uses
 from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.options import Options
 from poolwise.posterior.schedule import due
 from poolwise.posterior.unit import Scaled
 from poolwise.replay.settings import Settings
@@ -25,7 +26,9 @@ class Learner:
     def __init__(self, family: np.ndarray, baseline: int, settings: Settings, *, known: bool = True) -> None:
         self._family, self._baseline, self._known, self._settings = np.asarray(family), baseline, known, settings
         success = np.tile(_SURE, (len(family), 1))
-        self._belief = Scaled(lambda: Joint(prior_scales(self._family, success), 0.0))
+        # What a time-out costs is an outcome like any other here, however far from the rest.
+        options = Options(outliers=None)
+        self._belief = Scaled(lambda: Joint(prior_scales(self._family, success), 0.0, options=options))
         self._uses = Uses(settings.horizon)
 
     def view(self, project: int, context: int, allowed: np.ndarray) -> View:

@@ -62,8 +62,9 @@ def policy_of(config: Config) -> Policy:
 def settings_of(config: Config) -> Settings:
     """The settings of a configuration. Raises ConfigError for values that cannot be meant."""
     given = config.engine.given()
-    if config.run.workload is not None:  # A run knows how long it lasts.
-        given = {"horizon": float(config.run.decisions), **given}
+    if config.run.workload is not None:
+        # A run knows how long it lasts, and measures what followed a run that was stopped.
+        given = {"horizon": float(config.run.decisions), "timeouts": "failed", **given}
     return Settings(**given, safety=safety_of(config), exploration=exploration_of(config)).checked()
 
 

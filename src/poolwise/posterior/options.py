@@ -1,0 +1,15 @@
+"""What a belief may be told about the outcomes that it learns from; every value has a default that is meant right."""
+
+from typing import Literal, NamedTuple
+
+
+class Options(NamedTuple):
+    """Counts in outcomes."""
+
+    outliers: float | None = 4.0
+    """Spreads from what was expected beyond which an outcome counts less, see `influence`; None: all count fully."""
+    half_life: float | Literal["learned"] | None = None
+    """After so many outcomes an outcome counts half, see `drift`; None: what was true once stays true."""
+
+
+DEFAULT = Options()

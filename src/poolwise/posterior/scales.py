@@ -1,0 +1,100 @@
+"""Everything about a belief that is estimated rather than counted: found, kept as JSON, and taken up again."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.posterior import bernoulli, conflict, factors, gaussian, hyper, integrate, wide
+from poolwise.posterior.factors import Factors
+from poolwise.posterior.gaussian import Fit, Statistics
+
+
+class Scales(NamedTuple):
+    """Everything that is estimated rather than counted."""
+
+    gaussian: Fit
+    success: bernoulli.Hyper
+    factors: Factors | None = None
+
+
+def prior_scales(
+    family: np.ndarray,
+    success_prior: np.ndarray,
+    prior: hyper.Prior = hyper.PRIOR,
+    usual: Sequence[float] | None = None,
+) -> Scales:
+    """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
+    the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted).
+
+    Where every arm is a family of its own there is no tier of families.
+    """
+    arms = len(family)
+    families = int(family.max()) + 1 if len(set(family.tolist())) < arms else 0
+    median = prior.median._replace(noise=np.full(arms, prior.median.noise))
+    index = np.asarray(family) if families else np.arange(arms)
+    success = bernoulli.Hyper(success_prior)
+    if usual is not None:
+        success = success._replace(stated=conflict.Stated(success_prior, np.array(usual), np.asarray(family)))
+        success = bernoulli.trusted(success, *np.zeros((2, 1, 1, arms)))
+    return Scales(Fit(median, index, families, False, 0.0, 0, True, np.zeros(0)), success)
+
+
+def estimated(
+    scales: Scales, stats: Statistics, outcomes: np.ndarray, successes: np.ndarray, prior: hyper.Prior = hyper.PRIOR
+) -> Scales:
+    """Scales from all statistics, on the families and domain priors of `scales`, where the search begins.
+
+    A search that failed has a log evidence that is not finite.
+    """
+    old = scales.gaussian
+    families = old.family if old.families else None
+    form = wide.fit if wide.too_large(*sizes(stats)) else partial(gaussian.fit, family=families)
+    search = partial(form, prior=prior)
+    fit = search(stats, start=old.coordinates if len(old.coordinates) else None)
+    if not fit.converged and len(old.coordinates):
+        afresh = search(stats)
+        fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
+    if form is not wide.fit and np.isfinite(fit.log_evidence):  # systems that large know their scales
+        fit = integrate.integrated(fit, stats, prior, old)
+    said = bernoulli.trusted(scales.success, outcomes, successes)
+    success = bernoulli.fit(outcomes, successes, said.prior, said.pooled)
+    return Scales(fit, success._replace(stated=said.stated))
+
+
+def sizes(stats: Statistics) -> tuple[int, int, int]:
+    """As `wide.too_large` takes them: arms, projects, contexts."""
+    projects, contexts, arms = stats.count.shape
+    return arms, projects, contexts
+
+
+def to_dict(scales: Scales) -> dict[str, Any]:
+    """JSON numbers and lists of what was estimated."""
+    success = scales.success
+    return {
+        "gaussian": hyper.to_dict(scales.gaussian.hyper),
+        "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
+        "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
+        "success": [float(success.kappa_context), float(success.kappa_cell)],
+        "factors": factors.to_dict(scales.factors),
+        "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
+    }
+
+
+def restored(body: dict[str, Any], start: Scales) -> Scales:
+    """Scales from `to_dict`, on the families and domain priors of `start`; arms added since get the usual noise."""
+    found = hyper.from_dict(body["gaussian"])
+    missing = len(start.gaussian.family) - len(found.noise)
+    noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
+    found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
+    rests, *shift = body.get("shift", [0.0])
+    fit = start.gaussian._replace(
+        hyper=found, coordinates=np.array(body["coordinates"]), shift=np.array(shift), shift_from=rests
+    )
+    success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
+    said, left = body.get("success_prior") or ((), ())
+    if success.stated is not None and np.array_equal(success.stated.prior, said):
+        success = success._replace(prior=np.array(left))
+    told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
+    return Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)

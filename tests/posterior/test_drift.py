@@ -1,0 +1,84 @@
+"""Old outcomes count less: weights as stated, one by one and in bulk, and a half-life found where there is one."""
+
+import numpy as np
+import pytest
+
+from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.options import Options
+
+FAMILY = np.array([0, 0, 1])
+
+
+def made(half_life) -> Joint:
+    scales = prior_scales(FAMILY, np.tile((3.0, 0.6), (3, 1)))
+    return Joint(scales, -1.0, options=Options(outliers=None, half_life=half_life))
+
+
+def outcomes(n: int, seed: int = 0):
+    random = np.random.default_rng(seed)
+    rows = [random.integers(0, size, n) for size in (2, 3, 3)]
+    return rows, random.normal(0, 0.3, n), random.random(n) < 0.8
+
+
+def learned(belief: Joint, rows, y, ok) -> Joint:
+    for row in zip(*(row.tolist() for row in rows), y.tolist(), ok.tolist(), strict=True):
+        belief.learn(*row)
+    return belief
+
+
+def test_an_outcome_is_worth_half_after_one_half_life():
+    half_life = 64.0
+    belief = made(half_life)
+    belief.learn(0, 0, 0, 0.5, True)
+    for _ in range(int(half_life)):
+        belief.learn(1, 1, 1, 0.0, True)
+    assert belief.statistics().count[0, 0, 0] == pytest.approx(0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("half_life", [None, 20, 333.0])
+def test_bulk_and_single_agree(half_life):
+    rows, y, ok = outcomes(500)
+    single = learned(made(half_life), rows, y, ok)
+    bulk = made(half_life)
+    for part in (slice(0, 130), slice(130, 500)):
+        bulk.learn_many(*(row[part] for row in rows), y[part], ok[part])
+    for part, other in zip(single.look(1, 1), bulk.look(1, 1), strict=True):
+        np.testing.assert_allclose(part, other, rtol=1e-8, atol=1e-10)
+    assert single.outcomes == bulk.outcomes == 500
+
+
+def test_beliefs_widen_about_what_is_no_longer_tried():
+    belief = made(50)
+    for _ in range(30):
+        belief.learn(0, 0, 0, 0.5, True)
+    before = belief.look(0, 0).scale[0]
+    for _ in range(400):
+        belief.learn(0, 1, 1, 0.0, True)
+    assert belief.look(0, 0).scale[0] > 1.5 * before
+
+
+def walked(step: float, seed: int, n: int = 3_000) -> Joint:
+    """Two cells that wander by `step` at every outcome, of noise 0.2."""
+    random, belief = np.random.default_rng(seed), made("learned")
+    theta = np.cumsum(random.normal(0, step, (n, 2)), axis=0)
+    for i, y in enumerate((theta + random.normal(0, 0.2, (n, 2))).tolist()):
+        belief.learn(0, 0, i % 2, y[i % 2], True)
+    return belief
+
+
+def test_a_half_life_is_found_where_there_is_one_and_none_where_there_is_none():
+    still = [walked(0.0, seed).half_life for seed in range(5)]
+    assert still == [np.inf] * 5
+    fast, slow = (np.median([walked(step, seed).half_life for seed in range(3)]) for step in (0.02, 0.004))
+    assert fast <= slow < np.inf
+
+
+def test_learned_statistics_are_those_of_the_half_life_in_force():
+    belief = walked(0.02, 1)
+    direct = made(belief.half_life)
+    random = np.random.default_rng(1)
+    theta = np.cumsum(random.normal(0, 0.02, (3_000, 2)), axis=0)
+    for i, y in enumerate((theta + random.normal(0, 0.2, (3_000, 2))).tolist()):
+        direct.learn(0, 0, i % 2, y[i % 2], True)
+    for part, other in zip(belief.statistics(), direct.statistics(), strict=True):
+        np.testing.assert_allclose(part, other, rtol=0.1, atol=1e-6)
