@@ -1,5 +1,6 @@
 """Worlds in which exploration can do harm, and many runs of one learner through them at once."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -110,6 +111,27 @@ def guaranteed(trace: Trace, alpha: float) -> np.ndarray:
     """(runs,) bool: whether the expected sum stayed at (1 - alpha) of the baseline's at every time."""
     needed = (1 - alpha) * np.cumsum(trace.baseline, axis=1)
     return np.asarray((np.cumsum(trace.expected, axis=1) >= needed - 1e-9).all(axis=1))
+
+
+def compared(
+    problem: Problem, runs: int, rules: Mapping[str, conservative.Settings | None], policy: Policy, alpha: float = 0.1
+) -> dict[str, dict[str, dict[str, float]]]:
+    """[world][name of the rules]: share of runs that broke the guarantee at any time, regret with its standard error,
+    and share of decisions that left the baseline."""
+    return {
+        world: {name: _summed(simulate(kind, runs, settings, 3, policy), alpha) for name, settings in rules.items()}
+        for world, kind in worlds(problem).items()
+    }
+
+
+def _summed(trace: Trace, alpha: float) -> dict[str, float]:
+    regret = (trace.best - trace.expected).sum(axis=1)
+    return {
+        "broken": float(1 - guaranteed(trace, alpha).mean()),
+        "regret": float(regret.mean()),
+        "regret_se": float(regret.std() / len(regret) ** 0.5),
+        "away": float(trace.away.mean()),
+    }
 
 
 def _view(problem: Problem, count: np.ndarray, total: np.ndarray, seen: np.ndarray, t: int) -> View:

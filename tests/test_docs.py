@@ -1,4 +1,4 @@
-"""Every example in a docstring and every Python block of the README is run."""
+"""Every example in a docstring, every Python block of README and docs, and every configuration in docs is run."""
 
 import doctest
 import importlib
@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from poolwise.config import parse
+from poolwise.run.setup import open_engine
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "poolwise"
@@ -27,3 +30,18 @@ def test_docstring_examples(path):
 def test_readme_blocks(block, tmp_path):
     run = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
+
+
+EXPLORATION = (ROOT / "docs" / "exploration.md").read_text()
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", EXPLORATION, re.S))
+def test_blocks_of_docs(block, tmp_path):
+    test_readme_blocks(block, tmp_path)
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", EXPLORATION, re.S))
+def test_configurations_of_docs(block):
+    """Each opens an engine that decides."""
+    engine = open_engine(parse('[run]\nstore = "memory://"\n' + block))
+    assert engine.decide("project", "context").arm in engine.space.index
