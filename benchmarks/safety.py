@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -248,25 +249,44 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1_000, help="of the guarantee in each world")
     parser.add_argument("--rare", type=int, default=100, help="seeds of the rare context")
     parser.add_argument("--decisions", type=int, default=1_000_000)
+    parser.add_argument("--parts", nargs="*", help="measure these anew, the others as --json has them (default: all)")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     stay_on_one_core()
-    calm = [stationary(seed) for seed in range(options.seeds)]
-    body = {
-        "latencies in us": latencies(3000),
-        "agreement": agreement(options.decisions),
-        "catastrophe": [catastrophe(seed) for seed in range(options.seeds)],
-        "stationary": {name: [x for row in calm for x in row[name]] for name in ("mass", "after drift")},
-        "conservative": [conservative(seed) for seed in range(options.seeds)],
-        "rare": rare(options.rare),
-        "guarantee": compared(read(SHIPPED), options.runs, RULES, policy.thompson()),
-    }
+    before = json.loads(options.json.read_text()) if options.json and options.parts else {}
+    body = {name: before.get(name) for name in PARTS}
+    sizes = before.get("sizes", {})
+    for name in options.parts or PARTS:
+        size = getattr(options, SIZES.get(name, "seeds"))
+        body[name], sizes[name] = PARTS[name](size), size
     machine, result = described(("poolwise", "numpy", "scipy")), figures(body)
-    print(", ".join(f"{key} {value}" for key, value in {**machine, "seeds": options.seeds}.items()))
+    print(", ".join(f"{key} {value}" for key, value in {**machine, **sizes}.items()))
     print(table(result))
     if options.json:
-        whole = {"machine": machine, "seeds": options.seeds, "figures": rows(result), **body}
+        whole = {"machine": machine, "sizes": sizes, "figures": rows(result), **body}
         options.json.write_text(json.dumps(whole, indent=1) + "\n")
+
+
+def each(made, seeds: int) -> list:
+    return [made(seed) for seed in range(seeds)]
+
+
+def calm(seeds: int) -> dict[str, list[float]]:
+    found = each(stationary, seeds)
+    return {name: [x for row in found for x in row[name]] for name in ("mass", "after drift")}
+
+
+PARTS = {
+    "latencies in us": lambda seeds: latencies(3000),
+    "agreement": agreement,
+    "catastrophe": partial(each, catastrophe),
+    "stationary": calm,
+    "conservative": partial(each, conservative),
+    "rare": rare,
+    "guarantee": lambda runs: compared(read(SHIPPED), runs, RULES, policy.thompson()),
+}
+SIZES = {"agreement": "decisions", "rare": "rare", "guarantee": "runs"}
+"""Which option says how much of a part; the others go by --seeds."""
 
 
 if __name__ == "__main__":
