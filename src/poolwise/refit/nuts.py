@@ -34,7 +34,7 @@ Drawn = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
 def find(problem: Problem, options: Options) -> Found:
-    """Sample the posterior of all scales and effects; the scales that serve are the means of their logarithms."""
+    """Sample the posterior of all scales and effects; the scales that serve are their posterior means."""
     began = time.perf_counter()
     with on(options.device):
         parts(problem, options, problem.scales)  # What is wrong is said before anything is written down.

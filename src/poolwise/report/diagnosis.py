@@ -98,7 +98,9 @@ def beliefs(data: Any) -> Iterator[Section]:
         "intervals beyond the dashed line wherever the baseline itself is not best",
         good,
         f"{clear} of the {len(settled)} places that prefer another arm are sure of it"
-        + ("" if good else ", the others need more outcomes"),
+        + ("" if good else ", the others need more outcomes")
+        if len(settled)
+        else "the baseline is believed best everywhere",
     )
     yield Section("forest", "What is believed best?", forest(best, list(best["project"].unique())), says, good)
     moved = _moved(table)
