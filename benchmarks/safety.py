@@ -198,6 +198,13 @@ def rare(seeds: int) -> dict[str, float]:
     return found
 
 
+def rare_figures(body: dict) -> list[Figure]:
+    return [
+        Figure("best arm of the rare context found", body["rare"]["found, with"], "", 0.8, True),
+        Figure("the same without the coverage guarantee", body["rare"]["found, without"], ""),
+    ]
+
+
 def guarantee_figures(body: dict) -> list[Figure]:
     """Of every world: violations, and what the guarantee costs."""
     made = []
@@ -233,9 +240,8 @@ def figures(body: dict) -> list[Figure]:
             float(np.mean([row["left"] for row in body["conservative"]])),
             "",
         ),
-        Figure("best arm of the rare context found", body["rare"]["found, with"], "", 0.8, True),
-        Figure("the same without the coverage guarantee", body["rare"]["found, without"], ""),
-        *guarantee_figures(body),
+        *(rare_figures(body) if body["rare"] else ()),
+        *(guarantee_figures(body) if body["guarantee"] else ()),
     ]
 
 
