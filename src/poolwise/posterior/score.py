@@ -77,9 +77,9 @@ def _globe(globe: Conditional, hyper: Hyper, form: Layout) -> Tier:
 def _excess(conditional: Conditional, variance: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """(batch, q): E[(v - z)^2] / variance - 1, with z of the given marginal."""
     back = conditional.covariance / variance - np.eye(len(variance))
-    moved = conditional.mean + np.einsum("...ij,...j->...i", back, mean)
+    moved = conditional.mean + (back @ mean[..., None])[..., 0]
     own = np.diagonal(conditional.covariance, axis1=1, axis2=2)
-    return (moved**2 + own + ((back @ covariance) * back).sum(2)) / variance - 1
+    return (moved**2 + own + np.vecdot(back @ covariance, back)) / variance - 1
 
 
 def _blocks(excess: np.ndarray, form: Layout) -> Tier:

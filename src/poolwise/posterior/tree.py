@@ -39,19 +39,19 @@ def upward(potential: Potential, variance: Array) -> tuple[Potential, Conditiona
     xp = namespace(potential.precision)
     identity = xp.eye(variance.shape[-1])
     root = xp.sqrt(variance)
+    across = root[:, None] * root
     # I + D^1/2 L D^1/2 is well conditioned where D is tiny, as L + D^-1 is not.
-    scaled = identity + root[:, None] * potential.precision * root
-    factor = xp.linalg.cholesky(scaled)
+    factor = xp.linalg.cholesky(identity + across * potential.precision)
     inner = _inverse(factor)
     inverse = xp.swapaxes(inner, -1, -2) @ inner
-    covariance = root[:, None] * inverse * root
+    covariance = across * inverse
     # Through the root of S: information is large where S is small, and S rounded would not meet it.
-    white = xp.einsum("...ij,...j->...i", inner, root * potential.information)
-    mean = root * xp.einsum("...ji,...j->...i", inner, white)
+    white = _times(inner, root * potential.information)
+    mean = root * _times(xp.swapaxes(inner, -1, -2), white)
     log_determinant = -2 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
     constant = potential.constant + 0.5 * (log_determinant + (white**2).sum(-1))
     # D^-1 S L as a difference: the product would multiply the rounding errors of S by a precision of any size.
-    precision = (identity - inverse) / root[:, None] / root
+    precision = (identity - inverse) / across
     return Potential(precision, mean / variance, constant), Conditional(covariance, mean)
 
 
@@ -70,4 +70,9 @@ def downward(conditional: Conditional, variance: Array, mean: Array, covariance:
     xp = namespace(mean)
     gain = conditional.covariance / variance
     spread = gain @ covariance @ xp.swapaxes(gain, -1, -2)
-    return conditional.mean + xp.einsum("...ij,...j->...i", gain, mean), conditional.covariance + spread
+    return conditional.mean + _times(gain, mean), conditional.covariance + spread
+
+
+def _times(matrix: Array, vector: Array) -> Array:
+    """Of every matrix (..., q, q) with its vector (..., q)."""
+    return (matrix @ vector[..., None])[..., 0]
