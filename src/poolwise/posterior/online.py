@@ -73,8 +73,8 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     for tier, row, spread in zip(state.tiers, rows, (*state.spread, None), strict=True):
         covariance, mean = tier.covariance[row], tier.mean[row]
         if direction is None:
-            moved = covariance[:, at].sum(1)
-            along, level = moved[at].sum(), mean[at].sum()
+            moved = np.add.reduce(covariance.take(at, 0), 0)
+            along, level = sum(map(moved.item, at)), sum(map(mean.item, at))
         else:
             moved = covariance @ direction
             along, level = direction @ moved, direction @ mean
