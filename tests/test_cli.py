@@ -304,7 +304,7 @@ WRONG = {
     ("decide", "--project", "p", "--context", "c", "--available", "fsat"): "unknown arm or family 'fsat'",
     ("decide", "--project", "p", "--context", "c", "--available", "fast"): "baseline",
     ("observe", "x"): "valid integer",
-    ("observe", "1"): "needs utility=, or cost= with baseline_cost=",
+    ("observe", "1"): "needs utility=, cost= with baseline_cost=",
     ("observe", "1", "--cost", "-1", "--baseline-cost", "1"): "must be positive",
     ("observe", "1", "--cost", "nan", "--baseline-cost", "1"): "must be positive",
     ("observe", "1", "--cost", "1", "--baseline-cost", "0"): "must be positive",

@@ -122,25 +122,27 @@ class Engine:
         baseline_cost: float | None = None,
         status: str = "ok",
     ) -> bool:
-        """Report what happened after a decision: a utility, or a cost with the baseline's cost in the same unit.
+        """Report what happened after a decision: a utility, a cost with the baseline's cost in the same unit, or the
+        cost alone of a job that recurs (`decide(job=)`), which is compared with the other costs of that job.
 
         True when it was new, False when the same outcome was reported before. Raises OutcomeError, UnknownDecision,
         ConflictingOutcome; then nothing has changed.
         """
-        outcome = checked_outcome(
-            id, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status
-        )
+        alone = cost is not None and baseline_cost is None and utility is None and status == "ok"
+        job = self.store.decision(id).job if alone else None
+        given = {"utility": utility, "cost": cost, "baseline_cost": baseline_cost, "status": status}
+        outcome = checked_outcome(id, self.settings, job=job, **given)  # type: ignore[arg-type]
         with self._lock:
             if not self.store.append_outcome(outcome):
                 return False
             cell = self._open.pop(id) if id in self._open else self._catalogue.cell_of(self.store.decision(id))
             project, context, arm = cell
             self._uses.observed(project, context, np.nan if baseline_cost is None else baseline_cost)
-            self._live.add(project, context, arm, outcome)
+            worth = self._live.add(project, context, arm, outcome, job)
             if (suite := self._guarding.suite) is not None:
                 if not suite.knows([id]):
                     suite.decided(id, project, context, arm, self.store.decision(id).reason)
-                self._live.fade(suite.observed(id, project, context, arm, outcome.utility))
+                self._live.fade(suite.observed(id, project, context, arm, worth))
             return True
 
     def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> DecisionColumns:

@@ -8,6 +8,7 @@ import numpy as np
 
 from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.levelling import Levelling
 from poolwise.engine.outcomes import upper_bound, upper_bounds
 from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
@@ -47,6 +48,7 @@ class Live:
             options=settings.options,
         )
         self._joint.rank = settings.project_factors
+        self._levelling = Levelling(self._joint, int(catalogue.columns[catalogue.baseline]), settings.utility_limit)
         self.borrowed.lend(self._joint, served[-1].hyper.get("packs", ()) if served else None)
 
     @property
@@ -64,28 +66,36 @@ class Live:
         arms = self._catalogue.offered
         return Look(*(part[..., arms] for part in self._joint.look(project, context)))
 
-    def add(self, project: int, context: int, arm: int, outcome: Outcome) -> None:
-        """Learn one outcome that this process has just stored, and estimate the scales again when that is due."""
+    def add(self, project: int, context: int, arm: int, outcome: Outcome, job: str | None = None) -> float:
+        """Learn one outcome that this process has just stored, and estimate the scales again when that is due.
+
+        job: of an outcome whose utility is -log cost. Returns the utility that it is worth.
+        """
         self._ahead.add(outcome.decision)
         self._withdraw([outcome.decision])
-        bound = upper_bound(outcome, self._settings)
-        if bound is None:
-            self._joint.learn(project, context, arm, self._clipped(outcome.utility), outcome.status == "ok")
+        bound, utility = upper_bound(outcome, self._settings), outcome.utility
+        if job is not None:
+            code = int(self._catalogue.codes("job", [job])[0])
+            utility = self._levelling.learn(code, project, context, arm, utility)
+        elif bound is None:
+            self._joint.learn(project, context, arm, self._clipped(utility), outcome.status == "ok")
         else:
             self._joint.learn(project, context, arm, self._clipped(bound), True, True)
         self.version += 1
         self._reestimate_when_due()
+        return utility
 
     def fresh(self, stored: OutcomeColumns) -> OutcomeColumns:
         """Of outcomes read from the store, those that `add` has not learned already. Each is to be passed but once."""
         self.read += len(stored.decision)
         known = np.isin(stored.decision, np.fromiter(self._ahead, np.int64, len(self._ahead)))
         self._ahead -= set(stored.decision[known].tolist())
-        return OutcomeColumns(*(column[~known] for column in stored))
+        return self._levelling.levelled(OutcomeColumns(*(column[~known] for column in stored)))
 
     def add_many(self, new: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store."""
         self._withdraw(new.decision.tolist())
+        new = self._levelling.taken(new)
         bound = upper_bounds(new, self._settings)
         cut = ~np.isnan(bound)
         utility = self._clipped(np.where(cut, bound, new.utility))
@@ -115,12 +125,14 @@ class Live:
         for id in [id for id, cell in self._assumed.items() if cell[:2] == (fade.project, fade.context)]:
             del self._assumed[id]
         self._joint.fade(*fade)
+        self._levelling.fade(fade)
         self.version += 1
 
     def reestimate(self, reason: str) -> Snapshot:
         """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""
         began = time.perf_counter()
         self.borrowed.lend(self._joint)
+        self._levelling.settle()
         fit = self._joint.reestimate()
         found = np.isfinite(fit.log_evidence)
         diagnostics = {

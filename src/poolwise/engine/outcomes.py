@@ -24,8 +24,11 @@ def outcome(
     cost: float | None = None,
     baseline_cost: float | None = None,
     status: str = "ok",
+    job: str | None = None,
 ) -> Outcome:
     """One checked outcome. Utility is given, or `log(baseline_cost / cost)`; a failure gets at most `failure_utility`.
+
+    The cost alone is enough for a success of a job that recurs: it is stored as -log cost, to be compared within it.
 
     Raises OutcomeError for anything but finite positive costs, a finite utility and a known status.
     """
@@ -36,9 +39,12 @@ def outcome(
     value = _utility(decision, utility, cost, baseline_cost, status)
     if status != "ok" and utility is None:
         value = min(value, settings.failure_utility) if value is not None else settings.failure_utility
+    if value is None and job is not None and cost is not None:
+        value = -float(np.log(cost))
     if value is None:
         raise OutcomeError(
-            f"decision {decision} needs utility=, or cost= with baseline_cost=; got {_given(cost, baseline_cost)}"
+            f"decision {decision} needs utility=, cost= with baseline_cost=, or a job= when deciding and its cost=; "
+            f"got {_given(cost, baseline_cost)}"
         )
     return Outcome(decision, status, value, cost, baseline_cost, time.time())
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, censored, drift, factors, hyper, influence, online, wide
+from poolwise.posterior import bernoulli, censored, drift, factors, hyper, influence, level, online, wide
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
@@ -178,6 +178,22 @@ class Joint:
         if self._candidates is not None:
             drift.fade(self._candidates, project, context, keep)
         self._restart(stats)
+
+    def speed(self, project: int, context: int) -> np.ndarray:
+        """(arms,) mean of the utility of a success in one cell."""
+        self.make_room(project, context)
+        return self._effects(project, context).mean[0]
+
+    def succeeded(self, project: int, context: int, arm: int) -> None:
+        """A success whose speed is told by `amend`."""
+        self.make_room(project, context)
+        bernoulli.absorb(self.scales.success, self._evidence, project, context, arm, 1.0)
+        self.outcomes += 1
+
+    def amend(self, change: level.Change) -> None:
+        """Add what levelled jobs say to the statistics."""
+        self._lasting = self._lasting and level.amended(self._lasting, change)
+        self._restart(level.amended(self.statistics(), change))
 
     def _weight(self, project: int, context: int, arm: int, utility: float) -> float:
         """What an outcome counts as; takes note of it."""
