@@ -7,7 +7,11 @@ differ by +- a vector over all (context, arm), in the world without structure pr
 the same variance. The engine decides and learns as it would live, with its default policy; one store per seed; 10
 projects of 60 decisions each, then the new one. Regret in utility against the best arm of each context of the project.
 
-With --data, the replay sets in order of projects (`transfer.py`), regret of all decisions with factors over without.
+    python benchmarks/factors.py --data ../shared/data --seeds 3 --json benchmarks/results/factors_replay.json
+
+With --data instead: replay sets of at least 6 projects and at most 40 arms, project after project, the first 40
+decisions of each of up to 20 projects; regret against the best fixed arm of every project and context, with factors
+over without.
 """
 
 import argparse
@@ -17,11 +21,19 @@ from typing import Any
 
 import numpy as np
 
+from data import replay_sets
 from machine import Figure, described, rows, table
-from poolwise import ArmSpace, Engine, Family
+from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine import Settings
+from poolwise.posterior import factors
+from poolwise.replay.drive import drive
+from poolwise.replay.settings import Settings as Replayed
+from replay_run import orders
 from runner import Work, computed
+from transfer import gap
 
+EACH, LONGEST = 40, 20
+"""Replay: decisions of each project, and projects."""
 CONTEXTS, ARMS, OTHERS, ROUNDS = 6, 8, 10, 60
 SHARED, APART, OWN, NOISE = 0.3, 0.4, 0.1, 0.25
 """Standard deviations: of (context, arm); between the clusters; of a project's own part; of one outcome."""
@@ -81,19 +93,61 @@ def compared(kind: str, seeds: int, workers: int) -> dict[str, Any]:
     }
 
 
+def replayed(task: tuple[Path, str, int, int]) -> float:
+    """Mean regret of one seed's decisions on a table."""
+    root, name, seed, most = task
+    factors.MOST = most
+    found = next(source for source in replay_sets(root) if source.name == name).load()
+    order = orders(found, "project", (seed,))[0]
+    line = found.project[order]
+    starts = np.flatnonzero(np.diff(line, prepend=-1))[:LONGEST]
+    kept = np.concatenate([s + np.flatnonzero(line[s : s + EACH] == line[s]) for s in starts])
+    rows_ = order[kept]
+    made = drive(found, rows_, policy.default(), seed, Replayed(repeats=False))
+    return float(gap(found)[rows_, made.arm].mean())
+
+
+def replay_ratios(root: Path, seeds: int, workers: int) -> tuple[dict[str, Any], float]:
+    """Per table: regret with and without, and their ratio; the geometric mean of the ratios."""
+    sources = [(source.name, source.load()) for source in replay_sets(root)]
+    names = [name for name, found in sources if len(found.projects) >= 6 and len(found.arms) <= 40]
+    work = [
+        Work(replayed, (root, name, seed, most), None) for name in names for seed in range(seeds) for most in (0, 2)
+    ]
+    made: dict[tuple[str, int], list[float]] = {}
+    for piece, regret in computed(work, workers):
+        _, name, seed, most = piece.task
+        made.setdefault((name, most), []).append(regret)
+        print(f"{name}, seed {seed}, at most {most} factors: regret {regret:.4f}", flush=True)
+    sets = {
+        name: {
+            "without": float(np.mean(made[name, 0])),
+            "with": float(np.mean(made[name, 2])),
+            "ratio": float(np.mean(made[name, 2]) / max(np.mean(made[name, 0]), 1e-12)),
+        }
+        for name in names
+    }
+    return sets, float(np.exp(np.mean([np.log(one["ratio"]) for one in sets.values()])))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=60)
+    parser.add_argument("--data", type=Path, help="the folder of the replay sets: these instead")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    limits = {"clusters": 0.8, "independent": 1.02, "alike": 1.02}
-    found = {kind: compared(kind, options.seeds, options.workers) for kind in limits}
-    print(json.dumps(found, indent=1))
-    shown = [
-        Figure(f"regret of a new project with factors over without, {kind}", found[kind]["ratio"], "", limit)
-        for kind, limit in limits.items()
-    ]
+    if options.data is not None:
+        sets, ratio = replay_ratios(options.data, options.seeds, options.workers)
+        found, shown = sets, [Figure("replay in order of projects, with over without, geometric mean", ratio, "")]
+    else:
+        limits = {"clusters": 0.8, "independent": 1.02, "alike": 1.02}
+        found = {kind: compared(kind, options.seeds, options.workers) for kind in limits}
+        print(json.dumps(found, indent=1))
+        shown = [
+            Figure(f"regret of a new project with factors over without, {kind}", found[kind]["ratio"], "", limit)
+            for kind, limit in limits.items()
+        ]
     print(table(shown))
     if options.json:
         case = {"seeds": options.seeds, "contexts": CONTEXTS, "arms": ARMS, "others": OTHERS, "rounds": ROUNDS}

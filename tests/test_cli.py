@@ -352,6 +352,7 @@ WRONG = {
     ("prior", "export", "x.json", "--minimum", "2", "--clip", "-1"): "must be a positive utility",
     ("prior", "export", "x.json", "--minimum", "2", "--private", "--mu", "0"): "needs 0 < mu",
     ("prior", "export", "x.json", "--private", "--clip", "1"): "takes --bound",
+    ("prior", "export", "x.json", "--minimum", "2", "--card", "none.json"): "cannot read the card",
     ("prior", "export", "no/folder/x.json"): "cannot write the pack",
     ("prior", "import", "none.json"): "cannot read the pack",
     ("prior", "import", "poolwise.toml"): "cannot be read as JSON",

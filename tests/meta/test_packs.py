@@ -61,6 +61,16 @@ def test_written_and_read_it_is_the_same(pack, tmp_path):
     assert again.scales == pack.scales
 
 
+def test_a_card_goes_along(source, tmp_path):
+    (tmp_path / "card.json").write_text('{"policy": "thompson", "temperature": 0.5}')
+    sent = source.priors.exported("x", card=packs.read_card(tmp_path / "card.json"))
+    packs.write(tmp_path / "x.json", sent)
+    assert packs.read(tmp_path / "x.json").card == {"policy": "thompson", "temperature": 0.5}
+    (tmp_path / "card.json").write_text("[1]")
+    with pytest.raises(DataError, match="is no card"):
+        packs.read_card(tmp_path / "card.json")
+
+
 def test_no_project_and_no_event_is_in_it(pack):
     text = json.dumps(packs.to_dict(pack))
     assert "secret" not in text
@@ -97,11 +107,13 @@ def test_nothing_rests_on_fewer_projects_than_the_minimum(source):
 
 
 def test_clipping_bounds_what_one_project_can_do():
-    wild = learned(4)
-    made = wild.decide("secret-0", "kind-0", available=["default"])
-    wild.observe(made.id, utility=4.9)
-    free, tame = (wild.priors.exported("x", clip=clip).mean[0, 0] for clip in (None, 0.3))
-    assert abs(tame) < abs(free)
+    """Four projects, one of them at 4: no more than a quarter of the bound comes from it."""
+    count, total = np.full((4, 1, 2), 5.0), np.zeros((4, 1, 2))
+    total[0] = 20.0
+    stats, scales = Statistics(count, total, total**2 / 5), prior_scales(np.arange(2), np.ones((2, 2)))
+    free, tame = (pooled(stats, scales, count, count, 3, clip).mean for clip in (None, 0.4))
+    np.testing.assert_allclose(free, 1.0)
+    np.testing.assert_allclose(tame, 0.1)
 
 
 def test_a_new_store_starts_from_it(pack):

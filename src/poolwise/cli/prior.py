@@ -25,6 +25,7 @@ def export(
     private: Annotated[bool, typer.Option("--private", help="With noise that protects every single project.")] = False,
     minimum: Annotated[int, typer.Option(min=1, help="No number rests on fewer projects.")] = 3,
     clip: Annotated[float | None, typer.Option(help="No project's mean counts as further from 0.")] = None,
+    card: Annotated[Path | None, typer.Option(help="Card of a learned exploration policy (JSON), to go along.")] = None,
     mu: Annotated[float, typer.Option(help="Of a private pack: smaller protects more, and tells less.")] = 0.5,
     bound: Annotated[float, typer.Option(help="Of a private pack: largest norm of a project's part.")] = 1.0,
     config: ConfigOption = CONFIG,
@@ -35,18 +36,19 @@ def export(
 
     Example: `poolwise prior export provers.json --private`
     """
-    from poolwise.meta.packs import write
+    from poolwise.meta.packs import read_card, write
 
     if file.is_dir() or not file.parent.is_dir():
         raise InputError(f"cannot write the pack {file}: name a file in a folder that exists")
-    if private and clip is not None:
-        raise InputError("--clip is for packs without noise: a private one takes --bound")
+    if private and (clip is not None or card is not None):
+        raise InputError("--clip and --card are for packs without noise: a private one takes --bound, and no card")
     named = name or file.stem
     with engine(config, store) as opened:
+        told = read_card(card) if card else None
         if private:
             pack = opened.priors.exported_privately(named, minimum=minimum, mu=mu, bound=bound)
         else:
-            pack = opened.priors.exported(named, minimum=minimum, clip=clip)
+            pack = opened.priors.exported(named, minimum=minimum, clip=clip, card=told)
     write(file, pack)
     if as_json:
         print_json({"written": str(file), **summary(pack)})

@@ -29,16 +29,18 @@ class Priors:
     ) -> None:
         self._lock, self._store, self._catalogue, self._live, self._settings = lock, store, catalogue, live, settings
 
-    def exported(self, name: str, *, minimum: int = 3, clip: float | None = None) -> Pack:
+    def exported(
+        self, name: str, *, minimum: int = 3, clip: float | None = None, card: dict[str, Any] | None = None
+    ) -> Pack:
         """What all projects here share, as a pack for other stores (`meta.packs`).
 
-        minimum: no number rests on fewer projects. clip: no project's mean counts as further from 0. Raises InputError
-        where projects are too few.
+        minimum: no number rests on fewer projects. clip: no project's mean counts as further from 0. card: of an
+        exploration policy that was learned here, passed on as it is. Raises InputError where projects are too few.
         """
         if clip is not None and not clip > 0:
             raise InputError(f"clip {clip} must be a positive utility, for instance 1, or left out for none")
         with self._lock:
-            return plain(self._live, self._catalogue, name, minimum, clip)
+            return plain(self._live, self._catalogue, name, minimum, clip)._replace(card=card)
 
     def exported_privately(
         self, name: str, *, minimum: int = 3, mu: float = privacy.MU, bound: float = 1.0, seed: int | None = None

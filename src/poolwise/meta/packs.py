@@ -143,5 +143,16 @@ def read(path: str | Path) -> Pack:
     return from_dict(body, str(path))
 
 
+def read_card(path: str | Path) -> dict[str, Any]:
+    """A JSON object that goes along with a pack. Raises DataError for anything else."""
+    try:
+        body = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read the card {path}: {error}") from error
+    if not isinstance(body, dict):
+        raise DataError(f"{path} is no card: it must hold one JSON object")
+    return body
+
+
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no number")
