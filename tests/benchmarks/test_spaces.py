@@ -6,6 +6,7 @@ import pytest
 
 import space_peers
 import space_run
+import spaces
 from poolwise.table import Table, from_rows
 
 
@@ -63,3 +64,18 @@ def test_knowledge_is_of_other_machines_only(table: Table, kind: str, size: int)
     assert len(known.unit) == size
     assert (known.unit == 0).all()
     np.testing.assert_array_equal(known.reward, table.reward[known.unit, known.arm])
+
+
+def test_figures_are_geometric_means_and_the_worst_ratio_is_named() -> None:
+    def result(regret: float) -> dict[str, object]:
+        return {"regret": [regret], "best": [0.9], "seconds": 1.0}
+
+    names = ("Optuna TPE", "Poolwise, nothing", "Poolwise, random trials", "Poolwise, complete")
+    found = {
+        "a": dict(zip(names, map(result, (100.0, 40.0, 20.0, 4.0)), strict=True)),
+        "b": dict(zip(names, map(result, (100.0, 10.0, 20.0, 1.0)), strict=True)),
+    }
+    made = spaces.figures(found)
+    assert [one.value for one in made] == pytest.approx([0.2, 1.0, 0.1, 0.9, 2.0, 1.0])
+    assert made[4].what.endswith("b")
+    assert [one.met for one in made] == [True, False, True, False, False, True]
