@@ -38,10 +38,25 @@ def job_sets(options: argparse.Namespace) -> dict[str, Any]:
             task = replay_run.Task(options.data, source.name, learner, form, options.order, seeds, options.policy)
             mark = f"{source.name}|{replay_run.label(task)}|{options.order}|{seeds}|{data}"
             pieces.append(Work(replay_run.run, task, None if learner == "Poolwise" else mark))
+    if options.recorded:
+        recorded(options, found)
     pieces.sort(key=lambda piece: -found[piece.task.data_set]["units"])
     for piece, result in results(pieces, options.cache, options.jobs):
         found[piece.task.data_set]["learners"][replay_run.label(piece.task)] = result
     return found
+
+
+def recorded(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Adds the peers' results of an earlier run over the same units, seeds and order."""
+    before = json.loads(options.recorded.read_text())
+    if (before["seeds"], before["order"]) != (options.seeds, options.order):
+        raise SystemExit(
+            f"{options.recorded} has {before['seeds']} seeds, order {before['order']}: run the peers again"
+        )
+    for name, entry in found.items():
+        then = before["sets"].get(name)
+        if then and all(then[key] == entry[key] for key in ("units", "arms", "references")):
+            entry["learners"].update({k: v for k, v in then["learners"].items() if k != "Poolwise"})
 
 
 def space_sets(options: argparse.Namespace) -> dict[str, Any]:
@@ -83,6 +98,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, help="write the plot here (png or svg)")
     parser.add_argument("--only", help="only data sets whose name contains this")
     parser.add_argument("--peers", action="store_true", help="run the peers as well")
+    parser.add_argument("--recorded", type=Path, help="take the peers' results from this earlier --json of theirs")
     parser.add_argument("--cache", type=Path, help="file that keeps the peers' results between runs")
     parser.add_argument("--order", choices=("shuffled", "time", "project"), default="shuffled")
     parser.add_argument("--policy", default="poolwise.replay:run_poolwise", help="module:function, or none")
@@ -101,6 +117,7 @@ def main() -> None:
         "seeds": options.seeds,
         "order": options.order,
         "seconds": round(perf_counter() - started, 1),
+        "peers": f"recorded in {options.recorded.name}" if options.recorded else "run here",
         "summary": summary(jobs),
         "spaces summary": space_summary(searched),
         "sets": jobs,

@@ -63,15 +63,18 @@ def run(task: Task) -> dict[str, Any]:
 def play(task: Task, table: Table, order: np.ndarray) -> np.ndarray:
     """(seeds, units) arms chosen in these orders."""
     if task.learner == "Poolwise":
+        if together := resolve(f"{task.policy}_many"):
+            return together(table, order, list(task.seeds))
         decide = resolve(task.policy)
         return np.stack([decide(table, one, seed) for one, seed in zip(order, task.seeds, strict=True)])
     return PEERS[task.learner](table, scaled_reward(table, task.form), order, list(task.seeds), task.learner)
 
 
-def resolve(policy: str) -> Callable[..., np.ndarray]:
-    """`module:function` -> the function."""
+def resolve(policy: str) -> Any:
+    """`module:function` -> the function, or None where the module has none of that name. `function(table, order,
+    seed)` gives the arms of one run; where there is a `function_many(table, orders, seeds)`, it is asked instead."""
     module, _, name = policy.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(module), name, None)
 
 
 def orders(table: Table, kind: str, seeds: tuple[int, ...]) -> np.ndarray:

@@ -20,10 +20,10 @@ def logged() -> pd.DataFrame:
 
 
 def test_a_policy_followed_on_its_own_log_is_what_it_did(logged: pd.DataFrame) -> None:
-    """It sees the same outcomes in the same order, and each seed apart; only sums are taken in another order."""
+    """It sees the same outcomes in the same order, and each seed apart; only sums and the quadrature's nodes differ."""
     found = ope.target(logged, "thompson", "base")
     stated = files.behaviour(logged)[found.columns]
-    np.testing.assert_allclose(found, stated, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found, stated, rtol=0, atol=1e-6)
 
 
 def test_the_value_of_the_logging_policy_is_what_it_earned(logged: pd.DataFrame) -> None:

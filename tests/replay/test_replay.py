@@ -15,7 +15,7 @@ from tests.replay.tables import repeated, rows, table
 
 
 def test_the_default_policy_finds_what_is_best_in_each_context() -> None:
-    found = pw.replay(table(240), seeds=3)
+    found = pw.replay(table(240), seeds=3, horizon=240)
     late = found.log[found.log["step"] >= 180]
     assert (late["arm"] == np.where(late["context"] == "c1", "odd", "good")).mean() > 0.85
     assert found.summary["closed gap"].mean > 0

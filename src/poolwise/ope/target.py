@@ -64,14 +64,15 @@ def followed(frame: pd.DataFrame, arms: list[Any], policy: policies.Policy, base
     names = frame.groupby("arm")["family"].first().reindex(arms) if "family" in frame else map(family_of, arms)
     family = pd.factorize(pd.Series(list(names)))[0]
     known = baseline is not None and not frame["utility"].to_numpy()[arm == baseline].any()
-    present, chances = np.ones(len(arms), bool), np.empty((len(frame), len(arms)))
+    present, chances = np.ones((1, len(arms)), bool), np.empty((len(frame), len(arms)))
     for rows in runs(frame):
-        learner = Learner(family, baseline or 0, Settings(), known=known)
-        project, context = (pd.factorize(frame[key].to_numpy()[rows])[0].tolist() for key in ("project", "context"))
-        utility = frame["utility"].to_numpy(float)[rows].tolist()
-        for row, p, c, a, value in zip(rows, project, context, arm[rows].tolist(), utility, strict=True):
-            chances[row] = policy.probabilities(policy.params, learner.view(p, c, present))
-            learner.learn(p, c, a, value)
+        project, context = (pd.factorize(frame[key].to_numpy()[rows])[0] for key in ("project", "context"))
+        pairs, cell = np.unique(np.stack([project, context]), axis=1, return_inverse=True)
+        learner = Learner(pairs[0], pairs[1], family, baseline or 0, Settings(), known=known)
+        utility = frame["utility"].to_numpy(float)[rows]
+        for row, k, a, value in zip(rows, cell.ravel()[:, None], arm[rows][:, None], utility[:, None], strict=True):
+            chances[row] = policy.probabilities(policy.params, learner.view(k, present))[0]
+            learner.learn(k, a, value)
     return chances
 
 

@@ -34,13 +34,15 @@ class Context(NamedTuple):
     """Expected remaining decisions of this project, this context included."""
     remaining_all: Array = 0.0
     """Expected remaining decisions of all projects, this one included."""
+    remaining_elsewhere: Array = 0.0
+    """Expected remaining uses of this context in other projects."""
 
 
 class View(NamedTuple):
     """What a policy sees for one decision. Arrays over arms unless said otherwise; utilities in log units.
 
     Policies work on the last axis: with leading axes (cells, arms) one call answers for many decisions; `wider_*` are
-    then (2, cells, arms), the scalars of `context` (cells, 1), `family` and `baseline` shared.
+    then (rows, cells, arms), the scalars of `context` (cells, 1), `family` and `baseline` shared.
     """
 
     mean: Array
@@ -58,11 +60,14 @@ class View(NamedTuple):
     baseline: int
     """Index of the baseline arm."""
     wider_mean: Array
-    """(2, arms): posterior mean of what the arm shares with the rest of this project (row 0), and with this context
-    in other projects (row 1)."""
+    """(rows, arms): posterior mean of what the arm shares with the rest of this project (row 0), with this context in
+    other projects (row 1), and, where there is a third row, with everything."""
     wider_scale: Array
-    """(2, arms): posterior standard deviation of the same."""
+    """(rows, arms): posterior standard deviation of the same."""
     context: Context = Context()
+    wider_share: Array | None = None
+    """(rows, arms): by how much of a change of the belief here what is shared changes: their covariance over the
+    variance here. None: not known; see `gradient.bonus`."""
 
 
 class Policy(NamedTuple):

@@ -10,32 +10,44 @@ from poolwise.policy.best import best_probability
 from poolwise.policy.build import rule, within, wrapper
 from poolwise.policy.special import expected_excess
 
-PER_TRIAL = 0.5 ** np.arange(12.0)
-"""1 / m for the numbers of trials m whose knowledge is valued: 1, 2, 4 .. 2048."""
+PER_TRIAL = 0.25 ** np.arange(6.0)
+"""1 / m for the numbers of trials m whose knowledge is valued: 1, 4, 16 .. 1024."""
+UNKNOWN = 0.1
+"""Weight of knowledge for others where it is not known how much of it a trial here gives (`view.wider_share`)."""
+LEAST_SHARE = 1e-9
+"""Smaller shares of a change count as this one."""
 
 
-def knowledge_gradient(own: float = 0.3, shared: float = 0.3, temperature: float = 0.2) -> Policy:
+def knowledge_gradient(
+    own: float = 0.5, shared: float = 1.0, temperature: float = 0.1, patience: float = 300.0
+) -> Policy:
     """Posterior mean plus what trying an arm can still earn here, in the project and everywhere, as probabilities.
 
-        p_a = P(index_a is largest),    index_a ~ Normal(mean_a + bonus_a, temperature^2 v_a)
+        p_a = P(index_a is largest),    index_a ~ Normal(mean_a + bonus_a, t^2 v_a),  t = temperature R / (R + patience)
 
-    with the bonus of `farsighted`. Source: Frazier, Powell and Dayanik (2008); several measurements at once: Frazier
-    and Powell (2010); horizon: Ryzhov, Powell and Frazier (2012). Raises ConfigError unless own, shared >= 0 and
+    with the bonus of `farsighted` and R decisions to come. Chance explores what the bonus overlooks, which pays in the
+    long run alone. Source: Frazier, Powell and Dayanik (2008); several measurements at once: Frazier and Powell
+    (2010); horizon: Ryzhov, Powell and Frazier (2012). Raises ConfigError unless own, shared, patience >= 0 and
     temperature > 0.
     """
     temperature = within("temperature", temperature, 0.0, math.inf)
-    return rule("knowledge_gradient", _knowledge_gradient, **_weights(own, shared), temperature=temperature)
+    patience = within("patience", patience, 0.0, math.inf, ends=True)
+    weights = _weights(own, shared)
+    return rule("knowledge_gradient", _knowledge_gradient, **weights, temperature=temperature, patience=patience)
 
 
-def farsighted(policy: Policy, own: float = 0.3, shared: float = 0.3) -> Policy:
+def farsighted(policy: Policy, own: float = 0.5, shared: float = 1.0) -> Policy:
     """Adds to every mean what trying the arm can still earn, before the inner policy sees it.
 
-        mean'_a = mean_a + own KG(here, R_c) + shared [KG(project, R_p - R_c) + KG(elsewhere, (R - R_p) R_c / R_p)]
+        mean'_a = mean_a + own KG(here, R_c) + shared [KG(project, R_p - R_c) + KG(context elsewhere, R_e)
+                                                       + KG(everything, R - R_p - R_e)]
 
-    with R_c, R_p, R the expected remaining uses of the context, the project and all projects (`view.context`), the
-    context as frequent elsewhere as here, and the beliefs of `view.mean` and the two rows of `view.wider_mean`.
-    `farsighted(thompson)` is `knowledge_gradient`; around `macro_micro` the bonus is computed once per arm. Layers that
-    judge means, such as `safe`, belong outside. Raises ConfigError unless own, shared >= 0.
+    with R_c, R_p, R_e, R the expected remaining uses of the context, the project, the context in other projects, and
+    all projects (`view.context`), the beliefs of `view.mean` and the rows of `view.wider_mean`. What is shared changes
+    by `view.wider_share` of what a trial changes here: little where the context is known well already, whatever is
+    unknown of the rest. `farsighted(thompson)` is `knowledge_gradient` at temperature 1 without patience; around
+    `macro_micro` the bonus is computed once per arm. Layers that judge means, such as `safe`, belong outside. Raises
+    ConfigError unless own, shared >= 0.
     """
     return wrapper("farsighted", policy, _farsighted, **_weights(own, shared))
 
@@ -46,7 +58,9 @@ def _weights(own: float, shared: float) -> dict[str, float]:
 
 
 def _knowledge_gradient(params: Params, view: View) -> Array:
-    return best_probability(view.mean + bonus(params, view), params["temperature"] * view.scale, view.allowed)
+    left = view.context.remaining_all + 1.0
+    scale = params["temperature"] * (left / (left + params["patience"])) * view.scale
+    return best_probability(view.mean + bonus(params, view), scale, view.allowed)
 
 
 def _farsighted(params: Params, view: View, inner: Policy) -> Array:
@@ -54,28 +68,36 @@ def _farsighted(params: Params, view: View, inner: Policy) -> Array:
 
 
 def bonus(params: Params, view: View) -> Array:
-    """(..., arms): weighted knowledge gradients for the rest of the context, the project and all projects."""
-    xp = namespace(view.mean)
-    here, project, everywhere = view.context.remaining, view.context.remaining_project, view.context.remaining_all
-    elsewhere = (everywhere - project) * here / xp.maximum(project, 1.0)
-    uses = xp.asarray([here, project - here, elsewhere])
+    """(..., arms): weighted knowledge gradients for the rest of the context, of the project, and everywhere else."""
+    xp, seen = namespace(view.mean), view.context
+    elsewhere, project = seen.remaining_elsewhere, seen.remaining_project
+    rest = xp.maximum(seen.remaining_all - project - elsewhere, 0.0)
+    rows = 1 + view.wider_mean.shape[0]
+    uses = xp.asarray([seen.remaining, project - seen.remaining, elsewhere, rest][:rows])
     uses = uses.reshape(uses.shape + (1,) * (view.mean.ndim + 1 - uses.ndim))
     mean = xp.concatenate([view.mean[None], view.wider_mean])
-    scale = xp.concatenate([view.scale[None], view.wider_scale])
-    own, shared, wider = knowledge(mean, scale, view.noise, uses, view.allowed)
-    return params["own"] * own + params["shared"] * (shared + wider)
+    share = xp.concatenate([xp.ones_like(view.mean)[None], _share(xp, view)])
+    found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share)
+    weight = params["shared"] if view.wider_share is not None else UNKNOWN * params["shared"]
+    return params["own"] * found[0] + weight * found[1:].sum(axis=0)
 
 
-def knowledge(mean: Array, scale: Array, noise: Array, uses: Array, allowed: Array) -> Array:
-    """(..., arms): KG = max over m = 1, 2, 4 .. of max(0, R - m + 1) / m * E[max(0, change - gap)].
+def _share(xp: Array, view: View) -> Array:
+    if view.wider_share is not None:
+        return view.wider_share
+    return xp.minimum((view.wider_scale / view.scale) ** 2, 1.0)
 
-    m trials move an arm's mean by Normal(0, sd_m^2), sd_m = v / sqrt(v + noise^2 / m); `gap` is its distance to the
-    best other allowed arm, which the change must exceed to alter the choice. `uses` R is (..., 1).
+
+def knowledge(mean: Array, scale: Array, noise: Array, uses: Array, allowed: Array, share: Array = 1.0) -> Array:
+    """(..., arms): KG = max over m = 1, 4, 16 .. of max(0, R - m + 1) / m * E[max(0, change - gap)].
+
+    m trials move an arm's mean by Normal(0, sd_m^2), sd_m = share v / sqrt(v + noise^2 / m), v = scale^2; `gap` is its
+    distance to the best other allowed arm, which the change must exceed to alter the choice. `uses` R is (..., 1).
     """
     xp = namespace(mean)
     part = _per_trial(mean.ndim)
     variance = scale * scale
-    change = variance / xp.sqrt(variance + noise * noise * part)
+    change = xp.maximum(share, LEAST_SHARE) * variance / xp.sqrt(variance + noise * noise * part)
     times = xp.maximum((uses + 1.0) * part - 1.0, 0.0)
     worth = times * expected_excess(_gap(xp, mean, allowed), change)
     return xp.maximum(worth.max(axis=0), 0.0)

@@ -77,6 +77,7 @@ def _micro_view(view: View, index: np.ndarray, real: np.ndarray) -> View:
         family=np.zeros(index.shape, dtype=np.int64),
         wider_mean=view.wider_mean[..., index],
         wider_scale=view.wider_scale[..., index],
+        wider_share=None if view.wider_share is None else view.wider_share[..., index],
     )
 
 
@@ -94,4 +95,5 @@ def _macro_view(view: View, part: View, micro: Array) -> View:
         family=np.arange(micro.shape[-2]),
         wider_mean=average(part.wider_mean),
         wider_scale=average(part.wider_scale) + empty,
+        wider_share=None if part.wider_share is None else average(part.wider_share),
     )

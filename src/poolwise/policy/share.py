@@ -33,6 +33,7 @@ def doubled(view: View) -> View:
         allowed=view.allowed | (pair > 0),
         wider_mean=view.wider_mean[:, None] + pair,
         wider_scale=view.wider_scale[:, None] + pair,
+        wider_share=None if view.wider_share is None else view.wider_share[:, None] + pair,
     )
 
 

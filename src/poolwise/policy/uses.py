@@ -2,6 +2,9 @@
 
 from poolwise.policy.base import Context
 
+GO_ON = 2.0
+"""Without a horizon, what has lasted for so long is expected to last so many times as long again."""
+
 
 class Uses:
     """Running counts of decisions, outcomes and baseline costs per (project, context) and per project."""
@@ -13,6 +16,7 @@ class Uses:
         self._cost: dict[tuple[int, int], float] = {}
         self._last: dict[tuple[int, int], int] = {}
         self._project: dict[int, int] = {}
+        self._context: dict[int, int] = {}
         self._project_cost: dict[int, float] = {}
         self.total = 0
 
@@ -21,6 +25,7 @@ class Uses:
         key = (project, context)
         made = self._decisions[key] = self._decisions.get(key, 0) + count
         self._project[project] = self._project.get(project, 0) + count
+        self._context[context] = self._context.get(context, 0) + count
         self.total += count
         return made
 
@@ -41,13 +46,15 @@ class Uses:
         return self._decisions.get((project, context), 0)
 
     def context(self, project: int, context: int) -> Context:
-        """The scalars of one cell. Without a stated horizon, everything is expected to last as long again as it has,
+        """The scalars of one cell. Without a stated horizon, everything is expected to go on twice as long as it has,
         and a project no shorter than projects do on average; a context's part follows the rule of succession."""
         key = (project, context)
         here, there = self._decisions.get(key, 0), self._project.get(project, 0)
-        left = max(self._horizon - self.total, 1.0) if self._horizon else max(float(self.total), 10.0)
-        usual = left / max(len(self._project), 1) if self._horizon else self.total / max(len(self._project), 1)
-        left_project = min(max(there + 1.0, usual), left)
+        projects, total = max(len(self._project), 1), float(self.total)
+        left = max(self._horizon - total, 1.0) if self._horizon else max(GO_ON * total, 10.0)
+        usual = (left if self._horizon else GO_ON * total) / projects
+        left_project = min(max((1 if self._horizon else GO_ON) * there + 1.0, usual), left)
+        elsewhere = left * (self._context.get(context, 0) - here) / (total + 2)
         share = here / there if there else 0.0
         known = self._project_cost.get(project, 0.0)
         return Context(
@@ -59,4 +66,5 @@ class Uses:
             remaining=left_project * (here + 1) / (there + 2),
             remaining_project=left_project,
             remaining_all=left,
+            remaining_elsewhere=elsewhere,
         )

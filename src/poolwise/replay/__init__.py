@@ -8,8 +8,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from poolwise.replay.api import Replay, replay, run_poolwise
-from poolwise.replay.drive import Run, drive
+from poolwise.replay.api import Replay, replay, run_poolwise, run_poolwise_many
+from poolwise.replay.drive import Run, drive, drive_many
 from poolwise.replay.hindsight import references
 from poolwise.replay.orders import ORDERS, orders
 from poolwise.replay.settings import Settings
@@ -24,11 +24,13 @@ __all__ = [
     "Run",
     "Settings",
     "drive",
+    "drive_many",
     "orders",
     "read",
     "references",
     "replay",
     "run_poolwise",
+    "run_poolwise_many",
     "run_space",
     "summary",
 ]

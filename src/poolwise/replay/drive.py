@@ -1,12 +1,14 @@
-"""One run of a policy over a table: look, decide, and learn what the table holds for the arm that was chosen."""
+"""Runs of a policy over a table: look, decide, and learn what the table holds for the arm that was chosen."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from poolwise.policy.base import Policy
+from poolwise.posterior.likeness import likeness
+from poolwise.replay.hindsight import cells
 from poolwise.replay.learner import Learner
 from poolwise.replay.settings import Settings
 from poolwise.table import Table, available, utility
@@ -27,38 +29,45 @@ class Run(NamedTuple):
 
 
 def drive(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Settings | None = None) -> Run:
-    """Decide for the units of `order` (rows of the table), one after another, from nothing.
+    """Decide for the units of `order` (rows of the table), one after another, from nothing: `drive_many` of one."""
+    return drive_many(table, order[None], policy, [seed], settings)[0]
+
+
+def drive_many(
+    table: Table, orders: np.ndarray, policy: Policy, seeds: Sequence[int], settings: Settings | None = None
+) -> list[Run]:
+    """One run per seed and row of `orders`, (seeds, decisions), side by side.
 
     Every outcome is learned `settings.delay` decisions later. A failure or time-out is learned at what the table says
     it costs. The same seed gives the same run, whatever else runs.
     """
     settings = settings or Settings()
-    rng, present = np.random.default_rng([seed, 29]), available(table)
-    lottery, seen = rng.random(len(order)), measured(table, rng, repeats=settings.repeats)
-    project, context = (by_appearance(codes, order) for codes in (table.project, table.context))
-    learner = Learner(table.family, table.baseline, settings)
-    size = len(order)
-    made = Run(order, np.empty(size, int), np.empty((size, len(table.arms))), np.empty(size, bool), np.empty(size))
-    waiting: deque[tuple[int, int, int, float]] = deque()
-    for step, unit in enumerate(order.tolist()):
-        view = learner.view(project[unit], context[unit], present[unit])
-        chances = policy.probabilities(policy.params, view)
-        arm = drawn(chances, lottery[step])
-        made.arm[step], made.chances[step] = arm, chances
-        made.explored[step] = arm != np.where(view.allowed, view.mean, -np.inf).argmax()
-        made.observed[step] = value = seen(unit, arm)
-        waiting.append((project[unit], context[unit], arm, value))
+    random = [np.random.default_rng([seed, 29]) for seed in seeds]
+    lottery = np.array([rng.random(orders.shape[1]) for rng in random])
+    seen = [measured(table, rng, repeats=settings.repeats) for rng in random]
+    cell, present, (number, size) = cells(table), available(table), orders.shape
+    learner = learner_of(table, settings, number)
+    arms, explored = np.empty((number, size), int), np.empty((number, size), bool)
+    chances, observed = np.empty((number, size, len(table.arms))), np.empty((number, size))
+    waiting: deque[tuple[np.ndarray, np.ndarray, np.ndarray]] = deque()
+    for step, unit in enumerate(orders.T):
+        view = learner.view(cell[unit], present[unit])
+        chances[:, step] = policy.probabilities(policy.params, view)
+        arms[:, step] = arm = drawn(chances[:, step], lottery[:, step])
+        explored[:, step] = arm != np.where(view.allowed, view.mean, -np.inf).argmax(axis=1)
+        observed[:, step] = [one(u, a) for one, u, a in zip(seen, unit.tolist(), arm.tolist(), strict=True)]
+        waiting.append((cell[unit], arm, observed[:, step]))
         if len(waiting) > settings.delay:
             learner.learn(*waiting.popleft())
-    return made
+    return [Run(*parts) for parts in zip(orders, arms, chances, explored, observed, strict=True)]
 
 
-def by_appearance(codes: np.ndarray, order: np.ndarray) -> list[int]:
-    """(units,) codes numbered in the order in which a run meets them, so that nothing is known of those to come."""
-    values, first = np.unique(codes[order], return_index=True)
-    rank = np.zeros(int(codes.max()) + 1, int)
-    rank[values] = first.argsort().argsort()
-    return rank[codes].tolist()
+def learner_of(table: Table, settings: Settings, runs: int) -> Learner:
+    """For all cells of a table; arms with parameters are alike as far as these are."""
+    _, first = np.unique(cells(table), return_index=True)
+    alike = likeness(table.params)
+    project, context = table.project[first], table.context[first]
+    return Learner(project, context, table.family, table.baseline, settings, runs=runs, likeness=alike)
 
 
 def measured(table: Table, rng: np.random.Generator, *, repeats: bool) -> Callable[[int, int], float]:
@@ -74,7 +83,7 @@ def measured(table: Table, rng: np.random.Generator, *, repeats: bool) -> Callab
     return drawn_repetition
 
 
-def drawn(chances: np.ndarray, number: float) -> int:
-    """Position that a uniform number in [0, 1) falls on; never one of probability 0."""
-    sums = np.cumsum(chances)
-    return int(np.searchsorted(sums, number * sums[-1], side="right"))
+def drawn(chances: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """(runs,) positions that uniform numbers in [0, 1) fall on; never one of probability 0."""
+    sums = np.cumsum(chances, axis=1)
+    return (sums <= (number * sums[:, -1])[:, None]).sum(axis=1)

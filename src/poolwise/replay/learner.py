@@ -1,45 +1,45 @@
-"""What a policy sees and learns while a table or a log is replayed: the belief, and how often each context was met."""
+"""What a policy sees and learns while tables or logs are replayed, many runs side by side."""
 
 import numpy as np
 
 from poolwise.policy.base import View
-from poolwise.policy.uses import Uses
-from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.options import Options
-from poolwise.posterior.schedule import due
-from poolwise.posterior.unit import Scaled
+from poolwise.posterior.rescale import reestimate
+from poolwise.posterior.runs import Runs, shape
+from poolwise.replay.occasions import Occasions
 from poolwise.replay.settings import Settings
-
-_SURE = (1e6, 1e-3)
-"""Pseudo-counts of success and failure: what a failure costs is in its utility already."""
-_KNOWN = 1e-6
-"""Standard deviation of what is known, as a part of the unit of utility."""
 
 
 class Learner:
-    """Mutable shell of one run. `known`: utilities are differences to the baseline's, whose own is 0 by definition.
+    """Mutable shell of all runs. A run's results do not depend on which others there are.
 
-    Then the baseline's outcomes teach nothing, and are not learned: they would make the noise of its whole family
-    look like none.
+    cell_project, cell_context: (cells,) codes of every (project, context) that can occur, each once; nothing is known
+    of those that have not. known: utilities are differences to the baseline's, whose own is 0 by definition. Then its
+    outcomes teach nothing, and are not learned: they would make the noise of its whole family look like none.
     """
 
-    def __init__(self, family: np.ndarray, baseline: int, settings: Settings, *, known: bool = True) -> None:
-        self._family, self._baseline, self._known, self._settings = np.asarray(family), baseline, known, settings
-        success = np.tile(_SURE, (len(family), 1))
-        # What a time-out costs is an outcome like any other here, however far from the rest.
-        options = Options(outliers=None)
-        self._belief = Scaled(lambda: Joint(prior_scales(self._family, success), 0.0, options=options))
-        self._uses = Uses(settings.horizon)
+    def __init__(
+        self,
+        cell_project: np.ndarray,
+        cell_context: np.ndarray,
+        family: np.ndarray,
+        baseline: int,
+        settings: Settings,
+        *,
+        known: bool = True,
+        runs: int = 1,
+        likeness: np.ndarray | None = None,
+    ) -> None:
+        self._family, self._baseline, self._settings, self._known = np.asarray(family), baseline, settings, known
+        made = shape(cell_project, cell_context, self._family, likeness, baseline if known else None)
+        self._runs = Runs(made, runs)
+        self._occasions = Occasions(cell_project, cell_context, settings.horizon, runs)
+        self._learned = self._estimated = 0
 
-    def view(self, project: int, context: int, allowed: np.ndarray) -> View:
-        """What the policy sees of one job; counts it as a use of its context."""
-        look = self._belief.look(project, context)
-        if self._known:
-            for part, value in zip(look, (0.0, _KNOWN, _KNOWN, None, 0.0, _KNOWN), strict=True):
-                if value is not None:
-                    part[..., self._baseline] = value * self._belief.unit
-        scalars = self._uses.context(project, context)
-        self._uses.decided(project, context)
+    def view(self, cell: np.ndarray, allowed: np.ndarray) -> View:
+        """What the policy sees of one job per run, (runs, arms); counts it as a use of its context."""
+        look = self._runs.look(cell)
+        scalars = self._occasions.context(cell)
+        self._occasions.decided(cell)
         return View(
             mean=look.mean,
             scale=look.scale,
@@ -51,13 +51,15 @@ class Learner:
             wider_mean=look.wider_mean,
             wider_scale=look.wider_scale,
             context=scalars,
+            wider_share=look.wider_share,
         )
 
-    def learn(self, project: int, context: int, arm: int, utility: float) -> None:
-        """One outcome; the scales are estimated again when that is due."""
-        self._uses.observed(project, context, float("nan"))
-        if self._known and arm == self._baseline:
-            return
-        self._belief.learn(project, context, arm, utility)
-        if due(self._settings.reestimate_every, self._belief.outcomes, self._belief.estimated):
-            self._belief.reestimate()
+    def learn(self, cell: np.ndarray, arm: np.ndarray, utility: np.ndarray) -> None:
+        """One outcome per run; the scales are estimated again when that is due."""
+        self._occasions.observed(cell)
+        taught = arm != self._baseline if self._known else np.ones(len(arm), bool)
+        self._runs.learn(cell, arm, utility, taught)
+        self._learned += 1
+        if self._settings.due(self._learned, self._estimated):
+            reestimate(self._runs)
+            self._estimated = self._learned

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from poolwise.errors import ConfigError
-from poolwise.posterior.schedule import EVERY
 
 
 class Settings(NamedTuple):
@@ -14,9 +13,14 @@ class Settings(NamedTuple):
     repeats: bool = True
     """Learn from single repetitions where the table has them; otherwise from their means."""
     horizon: float | None = None
-    """Expected number of decisions in all; None: as many again as have been made."""
-    reestimate_every: tuple[tuple[int, int], ...] = EVERY
-    """(up to this many outcomes, estimate the scales again after so many new ones); later at every tenth more."""
+    """Expected number of decisions in all; None: twice as many again as have been made."""
+    reestimate_least: int = 4
+    reestimate_part: float = 0.04
+    """The scales are estimated again after so many new outcomes, or after such a part more, whichever is more."""
+
+    def due(self, outcomes: int, last: int) -> bool:
+        """Whether scales estimated from `last` outcomes are to be estimated again now."""
+        return outcomes - last >= max(self.reestimate_least, int(outcomes * self.reestimate_part))
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
