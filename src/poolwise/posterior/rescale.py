@@ -14,8 +14,8 @@ alike.
 import numpy as np
 
 from poolwise.posterior import block
-from poolwise.posterior.runs import CELL, CONTEXT, LEVEL, PROJECT, Runs, _along, gathered
 from poolwise.posterior.run_scales import NOISE, Scales, medians
+from poolwise.posterior.runs import CELL, CONTEXT, LEVEL, PROJECT, Runs, _along, gathered
 
 WEIGHT = 2.0
 FEW, FEW_CONTEXT, FEW_ARM = 6.0, 20.0, 2.0
