@@ -357,6 +357,11 @@ WRONG = {
     ("prior", "import", "none.json"): "cannot read the pack",
     ("prior", "import", "poolwise.toml"): "cannot be read as JSON",
     ("prior", "inspect", "none.json"): "cannot read the pack",
+    ("learn", "--config", "none.toml"): "no configuration file",
+    ("learn", "--steps", "0"): "greater than or equal to 1",
+    ("learn", "--out", "no/folder/card.json"): "there is no folder",
+    ("learn", "--store", "sqlite:///mistyped.db"): "there is no store",
+    ("learn", "--device", "abacus"): "device 'abacus' cannot be used",
     ("frobnicate",): "No such command",
 }
 

@@ -65,6 +65,8 @@ class PolicyTable(_Table):
 
     spec: str | None = None
     params: dict[str, float] = Field(default_factory=dict)
+    learned: str | None = None
+    """File of a promoted card that `poolwise learn` wrote, instead of the two."""
 
 
 class EngineTable(_Table):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from poolwise.cli import control, evaluations, events, look, prior, projects, refits, replays, runs
+from poolwise.cli import control, evaluations, events, learning, look, prior, projects, refits, replays, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
 
 INTERRUPTED = 130
@@ -26,6 +26,7 @@ for command in (
     events.observe,
     refits.refit,
     refits.report,
+    learning.learn,
     control.control,
     look.status,
     look.beliefs,

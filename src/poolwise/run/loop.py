@@ -11,6 +11,7 @@ import numpy as np
 
 from poolwise.engine import Engine
 from poolwise.errors import ConfigError
+from poolwise.run import learned
 from poolwise.run.jobs import stream
 from poolwise.run.setup import Plan, own_store
 from poolwise.schema import Decision
@@ -100,7 +101,9 @@ def _open(plan: Plan, url: str) -> Engine:
             )
         if not earlier:
             store.append_record("run", dict(plan.identity))
-        return Engine(store, plan.workload.space, plan.policy, plan.settings)
+        space = plan.workload.space
+        policy = learned.policy_for(plan.learned, plan.policy, store, space, plan.settings)
+        return Engine(store, space, policy, plan.settings)
     except Exception:
         store.close()
         raise

@@ -10,6 +10,7 @@ from poolwise.engine import Engine, Settings
 from poolwise.engine.protection import check_arms, protected
 from poolwise.errors import ConfigError
 from poolwise.policy import Policy
+from poolwise.run import learned
 from poolwise.run.safety import exploration_of, safety_of
 from poolwise.space import ArmSpace
 from poolwise.store import Store, open_store
@@ -29,6 +30,8 @@ class Plan(NamedTuple):
     store: str
     identity: Mapping[str, Any]
     """What must stay the same for a store to be continued."""
+    learned: str | None = None
+    """Card that sets the policy's constants when the store is opened."""
 
 
 def plan(config: Config) -> Plan:
@@ -48,11 +51,17 @@ def plan(config: Config) -> Plan:
         raise
     run = config.run
     identity = {"workload": run.workload, "options": config.workload, "seed": run.seed, "arrivals": dict(arrivals)}
-    return Plan(workload, policy, settings, arrivals, run.decisions, run.seed, run.store, identity)
+    return Plan(
+        workload, policy, settings, arrivals, run.decisions, run.seed, run.store, identity, config.policy.learned
+    )
 
 
 def policy_of(config: Config) -> Policy:
-    """The configured policy. Raises ConfigError for a spec or a constant that no layer knows."""
+    """The configured policy. Raises ConfigError for a spec or a constant that no layer knows, DataError for a card."""
+    if config.policy.learned is not None:
+        if config.policy.spec is not None or config.policy.params:
+            raise ConfigError("[policy] names a learned card and a policy of its own: keep one of the two")
+        return learned.named(config.policy.learned)
     if config.policy.spec is None:
         default = policies.default()
         return policies.parse(default.spec, {**default.params, **config.policy.params})
@@ -86,7 +95,8 @@ def open_engine(config: Config, *, create: bool = True) -> Engine:
         check_families(settings, space)
     store = open_store(config.run.store, seed=config.run.seed, create=create)
     try:
-        return Engine(store, space or known_space(store, config.run.store), policy, settings)
+        space = space or known_space(store, config.run.store)
+        return Engine(store, space, learned.policy_for(config.policy.learned, policy, store, space, settings), settings)
     except Exception:
         store.close()
         raise

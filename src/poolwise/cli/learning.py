@@ -1,0 +1,50 @@
+"""learn: how to explore, trained on simulated systems like the ones that a store knows."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, print_json
+from poolwise.errors import InputError
+
+
+def learn(
+    config: ConfigOption = CONFIG,
+    store: StoreOption = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the card is written.")] = Path("exploration.json"),
+    steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 150,
+    batch: Annotated[int, typer.Option(min=4, help="Systems per step.")] = 128,
+    decisions: Annotated[int, typer.Option(min=2, max=1000, help="Decisions per simulated project.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or gpu; by default what JAX finds.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Learn how to explore on simulated projects drawn around what the store's refits found; exit status 1 and the
+    default stays unless it gains for certain on projects that it was not trained on.
+
+    It goes on where it was interrupted, and writes a card to be named in `[policy] learned`.
+
+    Example: `poolwise learn --out exploration.json --steps 150`
+    """
+    from poolwise.meta import card, judge, learning
+    from poolwise.run import lessons
+
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: there is no folder {out.parent}; make it first")
+    lessons.use(device)
+    task = lessons.task(config, store, decisions=decisions, seed=seed, batch=batch)
+    checkpoint, model = out.with_suffix(".checkpoint.json"), None
+    for progress in learning.learn(task, steps, checkpoint):
+        model = progress.model
+        if not as_json and (progress.step % 10 == 0 or progress.step == steps):
+            typer.echo(f"step {progress.step} of {steps}: mean log regret {progress.loss:.3f}", err=True)
+    if model is None:
+        raise InputError(f"{checkpoint} has had {steps} steps already: ask for more, or move it away to start afresh")
+    found = judge.judged(task, model)
+    card.write(found, out)
+    if as_json:
+        print_json({**found, "text": card.sentences(found), "file": str(out)})
+    else:
+        typer.echo("\n".join([*card.sentences(found), f"card: {out}"]))
+    return 0 if found["promoted"] else 1

@@ -1,0 +1,163 @@
+"""Learning how to explore: the gradient of what a policy earns, by pairs of runs that differ in its constants alone.
+
+Of every system the logarithms of the constants are moved by +e and -e, e ~ Normal(0, s^2), and both ways play the same
+jobs with the same luck; with L the logarithm of the regret plus a price for unsafe decisions,
+
+    d E[L] / d log constants  =  E[e (L(+e) - L(-e))] / (2 s^2)
+
+is the exact gradient of the objective smoothed by s, and goes through `exploration.pulled` to the model and to optax.
+Measured alternatives, 100 decisions: straight-through derivatives grew to 10^21 (sharp decisions in a long loop are
+chaotic); the score function with three other plays as a baseline had four times the standard error at half the
+computing time. Source: Spall (1992); Nesterov and Spokoiny (2017); Metz et al., Gradients are not all you need (2021).
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+from poolwise.errors import DataError
+from poolwise.meta import exploration
+from poolwise.meta.exploration import Model
+from poolwise.meta.systems import Systems, sample
+from poolwise.policy.base import Policy
+from poolwise.posterior.hyper import Hyper
+from poolwise.simulate.loop import simulate
+from poolwise.simulate.population import Shape
+
+MOVE = 0.4
+"""Standard deviation of the logarithm of the constants around their place."""
+
+
+class Task(NamedTuple):
+    """What is learned, on what."""
+
+    policy: Policy
+    shape: Shape
+    hyper: Hyper | None = None
+    """Of a refit; None: the medians of the hyperprior."""
+    seed: int = 0
+    batch: int = 128
+    """Systems per step, each played twice."""
+    rate: float = 0.1
+    discount: float = 0.999
+    """Of what is earned, per decision of the whole."""
+    price: float = 1.0
+    """Of a share of unsafe decisions, in units of the logarithm of the regret."""
+
+
+class Progress(NamedTuple):
+    """After one step."""
+
+    step: int
+    loss: float
+    """Smoothed logarithm of the regret, and the price of unsafe decisions, against the policy to start from."""
+    model: Model
+
+
+def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Progress]:
+    """Train step by step; goes on from `checkpoint` where there is one of the same task. Raises DataError."""
+    known = sample(np.random.default_rng((task.seed, 0)), 256, task.hyper, task.shape).known
+    model = exploration.start(task.policy.params, known)
+    rule = optax.adam(task.rate)
+    moments = rule.init((model.bias, model.weights))
+    first, model, moments = _resumed(checkpoint, task, model, moments)
+    for step in range(first, steps):
+        slope, loss = gradient(task, model, step)
+        moved, moments = rule.update(slope, moments)
+        bias, weights = (np.asarray(a + b, float) for a, b in zip((model.bias, model.weights), moved, strict=True))
+        model = model._replace(bias=bias, weights=weights)
+        if checkpoint is not None:
+            _save(checkpoint, task, step + 1, model, moments)
+        yield Progress(step + 1, loss, model)
+
+
+def gradient(task: Task, model: Model, step: int) -> tuple[tuple[np.ndarray, np.ndarray], float]:
+    """By bias and weights, and the loss of this step."""
+    rng = np.random.default_rng((task.seed, 1, step))
+    systems = sample(rng, task.batch, task.hyper, task.shape)
+    here = np.log(exploration.constants(model, systems.known))
+    move = MOVE * rng.standard_normal(here.shape)
+    low, high = np.log(np.array([exploration.RANGES[name] for name in model.names]).T)
+    seed = int(rng.integers(2**31))
+    plus, minus = (
+        losses(task, systems, np.exp(np.clip(here + sign * move, low, high)), model.names, seed) for sign in (1, -1)
+    )
+    difference = np.log(plus[0] / minus[0]) + task.price * (plus[1] - minus[1])
+    slope = move * difference[:, None] / (2 * MOVE**2)
+    slope += 0.02 * (here - np.log([task.policy.params[name] for name in model.names]))  # Far away only for a reason.
+    return exploration.pulled(model, systems.known, slope), float(np.mean(np.log(plus[0] * minus[0]) / 2))
+
+
+def losses(
+    task: Task, systems: Systems, constants: np.ndarray, names: tuple[str, ...], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Discounted regret and share of unsafe decisions of every system, (systems,); the same seed, the same luck."""
+    keys = jax.random.split(jax.random.key(seed), len(constants))
+    play = _player(task.policy.spec, tuple(sorted(task.policy.params.items())), names, task.shape, task.discount)
+    regret, unsafe = play(keys, systems.population, np.asarray(constants, np.float32))
+    return np.asarray(regret, float) + 1e-3, np.asarray(unsafe, float)
+
+
+@cache
+def _player(
+    spec: str, params: tuple[tuple[str, float], ...], names: tuple[str, ...], shape: Shape, discount: float
+) -> Callable[..., Any]:
+    """Compiled once per policy and shape."""
+    from poolwise.policy.parse import parse
+
+    policy = parse(spec, dict(params))
+    worth = discount ** np.arange(float(shape.projects * shape.decisions)).reshape(shape.projects, shape.decisions)
+
+    def one(key: Any, population: Any, constants: Any) -> tuple[Any, Any]:
+        chosen = {**policy.params, **dict(zip(names, constants, strict=True))}
+        made = simulate(policy.probabilities, chosen, key, population, shape)
+        return (worth.astype(np.float32) * made.regret).sum(), made.unsafe.mean()
+
+    return jax.jit(jax.vmap(one))
+
+
+def decisions(task: Task) -> int:
+    """Simulated decisions of one step."""
+    return 2 * task.batch * task.shape.projects * task.shape.decisions
+
+
+def _identity(task: Task) -> dict[str, Any]:
+    return {"spec": task.policy.spec, "shape": list(task.shape), "seed": task.seed, "batch": task.batch}
+
+
+def _save(path: Path, task: Task, step: int, model: Model, moments: Any) -> None:
+    body = {
+        "task": _identity(task),
+        "step": step,
+        "model": {name: np.asarray(value).tolist() for name, value in model._asdict().items()},
+        "moments": [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(moments)],
+        "time": time.time(),
+    }
+    fresh = path.with_suffix(path.suffix + ".new")
+    fresh.write_text(json.dumps(body))
+    fresh.replace(path)
+
+
+def _resumed(path: Path | None, task: Task, model: Model, moments: Any) -> tuple[int, Model, Any]:
+    if path is None or not path.exists():
+        return 0, model, moments
+    try:
+        body = json.loads(path.read_text())
+        found: dict[str, Any] = {name: np.array(body["model"][name]) for name in Model._fields if name != "names"}
+        leaves = [np.asarray(leaf) for leaf in body["moments"]]
+        step, identity = int(body["step"]), body["task"]
+        restored = jax.tree.unflatten(jax.tree.structure(moments), leaves)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(
+            f"{path} is no checkpoint of `poolwise learn` ({error}): move it away to start afresh"
+        ) from error
+    if identity != _identity(task):
+        raise DataError(f"{path} is the checkpoint of another task {identity}: move it away to start afresh")
+    return step, model._replace(**found), restored

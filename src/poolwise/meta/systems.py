@@ -1,0 +1,77 @@
+"""Which simulated systems a way of exploring is learned on: around a fitted hierarchy, with stress of every kind."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.meta import characteristics
+from poolwise.meta.characteristics import Characteristics
+from poolwise.posterior.hyper import PRIOR, Hyper, Tier
+from poolwise.simulate.population import Population, Shape
+
+STRESS = ("ordinary", "drift", "outlier projects", "few contexts", "misjudged scales")
+WIDTH = 0.5
+"""Standard deviation of the logarithm of every scale around the fitted one."""
+
+
+class Systems(NamedTuple):
+    """Populations stacked along a leading axis, what each is like, and which stress it is under."""
+
+    population: Population
+    known: np.ndarray
+    stress: np.ndarray
+
+
+def sample(rng: np.random.Generator, number: int, hyper: Hyper | None, shape: Shape) -> Systems:
+    """hyper: of a refit, None: the medians of the hyperprior."""
+    found = [_one(rng, hyper or PRIOR.median, shape, kind) for kind in range(len(STRESS)) for _ in range(number)]
+    chosen = [found[i] for i in rng.permutation(len(found))[:number]]
+    population = _stacked([one for one, _ in chosen])
+    known = np.array([expected(one, shape) for one, _ in chosen])
+    return Systems(population, known, np.array([kind for _, kind in chosen]))
+
+
+def expected(population: Population, shape: Shape) -> Characteristics:
+    """Of the worlds of a population."""
+    frequency = np.arange(1, shape.contexts + 1.0) ** -float(population.concentration)
+    worth = np.exp(float(population.importance) * np.linspace(-1.5, 1.5, shape.contexts))
+    every = float(shape.decisions * shape.projects)
+    return characteristics.of(population.hyper, shape.arms, frequency, worth, float(shape.decisions), every)
+
+
+def _one(rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int) -> tuple[Population, int]:
+    factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))  # noqa: E731
+    arm, family, globe = (Tier(*(float(scale) * factor() for scale in tier)) for tier in hyper[:3])
+    noise = float(np.median(hyper.noise)) * factor() * np.exp(0.3 * rng.standard_normal(shape.arms))
+    made = Population(
+        Hyper(arm, family, globe, noise, np.zeros(0)),
+        success=rng.uniform(1.5, 5.0),
+        concentration=rng.uniform(0.0, 1.5),
+        importance=rng.uniform(0.0, 1.0),
+        misjudged=0.2,
+    )
+    stressed: tuple[dict[str, Any], ...] = (
+        {},
+        {"drift": 1.0 / shape.decisions},
+        {"outlier": 0.3},
+        {"concentration": 3.0},
+        {"misjudged": 0.5},
+    )
+    return made._replace(**stressed[kind]), kind
+
+
+def _stacked(made: list[Population]) -> Population:
+    """One population whose leaves have a leading axis."""
+    hypers = [one.hyper for one in made]
+    arm, family, globe = (
+        Tier(*(np.array([getattr(h, tier)[k] for h in hypers], np.float32) for k in range(4)))
+        for tier in ("arm", "family", "globe")
+    )
+    noise = np.array([h.noise for h in hypers], np.float32)
+    empty = np.zeros((len(made), 0), np.float32)
+    rest = {
+        name: np.array([getattr(one, name) for one in made], np.float32)
+        for name in Population._fields
+        if name != "hyper"
+    }
+    return Population(Hyper(arm, family, globe, noise, empty, np.zeros(len(made), np.float32)), **rest)

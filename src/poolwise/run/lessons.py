@@ -1,0 +1,45 @@
+"""What to train a way of exploring on, for a configuration and its store."""
+
+import jax
+import numpy as np
+
+from poolwise.config import load
+from poolwise.errors import ConfigError
+from poolwise.meta.learning import Task
+from poolwise.run.learned import serving
+from poolwise.run.setup import known_space, policy_of
+from poolwise.simulate.population import Shape
+from poolwise.store import open_store
+
+ARMS, CONTEXTS, PROJECTS = 12, 6, 4
+"""Largest simulated systems; what is larger is simulated as if it were so large."""
+
+
+def use(device: str | None) -> None:
+    """Let JAX compute there. Raises ConfigError where there is no such device."""
+    if device is None:
+        return
+    try:
+        jax.config.update("jax_default_device", jax.devices(device)[0])
+    except RuntimeError as error:
+        raise ConfigError(f"device {device!r} cannot be used here ({error}): leave it out, or name cpu") from error
+
+
+def task(path: str, url: str | None, *, decisions: int, seed: int, batch: int) -> Task:
+    """What to train for a configuration and its store, which must exist."""
+    config = load(path)
+    store = open_store(url or config.run.store, create=False)
+    try:
+        space = config.space.build() if config.space else known_space(store, url or config.run.store)
+        families = len(space.families)
+        arms = min(len(space.arms), ARMS)
+        shape = Shape(
+            projects=int(np.clip(len(store.names("project")), 2, PROJECTS)),
+            decisions=decisions,
+            contexts=int(np.clip(len(store.names("context")), 1, CONTEXTS)),
+            arms=arms,
+            families=families if families < arms else 0,
+        )
+        return Task(policy_of(config), shape, serving(store), seed, batch)
+    finally:
+        store.close()
