@@ -63,8 +63,8 @@ class Trusting:
         """One outcome: predicted by both beliefs, then learned by both."""
         if self._watched(project):
             one = self._apprentice(project)
-            beliefs = self.joint.look(project, context), one.joint.look(0, context)
-            odds = np.subtract(*(log_density(seen, arm, utility) for seen in beliefs))
+            pooled, alone = self.joint.look(project, context), one.joint.look(0, context)
+            odds = log_density(pooled, arm, utility) - log_density(alone, arm, utility)
             one.joint.learn(0, context, arm, utility, ok)
             one.state[:2] += odds, 1.0
             if due(EVERY, one.joint.outcomes, int(one.state[2])):
