@@ -124,6 +124,7 @@ def test_a_refit_from_a_file(tmp_path, events):
     assert snapshot.status == "serving", snapshot.reason
     assert snapshot.diagnostics["rows"] == len(events)
     assert snapshot.outcomes == 60
+    assert len(snapshot.hyper["gaussian"]["spread"]) == 2
 
 
 def test_a_store_is_read_in_blocks(tmp_path, monkeypatch):

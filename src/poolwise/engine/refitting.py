@@ -16,6 +16,8 @@ from poolwise.posterior.hyper import Prior
 from poolwise.posterior.joint import Joint, Scales
 from poolwise.schema import Snapshot
 
+NOBODY = "(none)"
+"""Stands for projects, or contexts, where there are none yet."""
 PLACES = 64
 """Places at which the belief that served is compared with its own statistics."""
 PROPOSER = "poolwise.refit.propose"
@@ -76,7 +78,7 @@ def proposer() -> Proposer:
 
 def problem_of(catalogue: Catalogue, joint: Joint, limit: float) -> Problem:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
-    projects, contexts = (tuple(catalogue.names(kind)) or ("(none)",) for kind in ("project", "context"))
+    projects, contexts = (tuple(catalogue.names(kind)) or (NOBODY,) for kind in ("project", "context"))
     stats, tally = joint.statistics(), joint.tally()
     cut = np.s_[: len(projects), : len(contexts)]
     return Problem(

@@ -19,7 +19,7 @@ import duckdb
 import numpy as np
 
 from poolwise.config import nearest
-from poolwise.engine.refitting import Problem
+from poolwise.engine.refitting import NOBODY, Problem
 from poolwise.errors import DataError
 from poolwise.posterior.gaussian import LARGEST, Statistics
 from poolwise.schema import STATUSES
@@ -202,7 +202,7 @@ def _first_line(error: Exception) -> str:
 
 def _extended(known: Sequence[str], seen: np.ndarray) -> list[str]:
     names = list(dict.fromkeys(seen.tolist()))
-    return [*known, *(name for name in names if name not in set(known))] if tuple(known) != ("(none)",) else names
+    return [*known, *(name for name in names if name not in set(known))] if tuple(known) != (NOBODY,) else names
 
 
 def _known_arms(arms: np.ndarray, rows: np.ndarray, known: Sequence[str], source: str) -> None:

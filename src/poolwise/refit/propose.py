@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.refitting import NOBODY, Problem
 from poolwise.errors import InputError, RefitError
-from poolwise.posterior.joint import to_dict
+from poolwise.posterior.joint import Scales, to_dict
 from poolwise.refit import gate, options
 from poolwise.refit.found import Found
 from poolwise.schema import Snapshot
@@ -53,13 +53,24 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
         status="rejected" if wrong else "serving",
         reason=wrong or chosen.reason,
         outcomes=problem.outcomes,
-        hyper=to_dict(found.scales),
+        hyper=to_dict(of_known(found.scales, problem)),
         diagnostics=diagnostics,
     )
     if chosen.save is not None and found.draws.posterior:
         about = {name: value for name, value in snapshot._asdict().items() if name not in ("id", "parent")}
         diagnostics["inference_data"] = loaded("inference_data").write(chosen.save, asked, found, about)
     return snapshot
+
+
+def of_known(scales: Scales, problem: Problem) -> Scales:
+    """Without the noise of contexts that only the events from elsewhere have: the next new context is another one."""
+    fit, known = scales.gaussian, sum(name != NOBODY for name in problem.contexts)
+    strange = max(len(fit.hyper.spread) - known, 0)
+    if not strange:
+        return scales
+    hyper = fit.hyper._replace(spread=fit.hyper.spread[:known])
+    kept = {name: getattr(fit, name)[: max(len(getattr(fit, name)) - strange, 0)] for name in ("coordinates", "shift")}
+    return scales._replace(gaussian=fit._replace(hyper=hyper, **kept))
 
 
 def plain(body: Any) -> Any:
