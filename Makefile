@@ -31,7 +31,7 @@ lint: install
 	@$(BIN)/mypy
 
 bench: install
-	@for name in posterior policy store engine; do \
+	@for name in posterior policy store engine scaling safety; do \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
 
 clean:

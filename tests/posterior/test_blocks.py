@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from poolwise.posterior import blocks, gaussian, optimise
 from poolwise.posterior.crossed import Cells, solve_reduced, tiers
@@ -70,10 +71,8 @@ def test_search_from_a_sample_ends_at_the_same_scales(monkeypatch):
 
 
 def test_blas_is_limited_only_while_somebody_asks_for_it():
-    control = pytest.importorskip("threadpoolctl").threadpool_info
-    threads = lambda: [one["num_threads"] for one in control() if one["user_api"] == "blas"]  # noqa: E731
+    threads = lambda: [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]  # noqa: E731
     before = threads()
-    with single_blas(), single_blas() as kept:
-        assert kept
+    with single_blas(), single_blas():
         assert set(threads()) == {1}
     assert threads() == before

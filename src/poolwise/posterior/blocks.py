@@ -168,14 +168,12 @@ def _part(contexts: int) -> int:
 
 
 def _each_arm(stack: Stack, work: Callable[[int], Any]) -> list[Any]:
-    """The results for all arms, in order; where that pays and BLAS keeps to its thread, on one thread per core."""
+    """The results for all arms, in order; where that pays on one thread per core."""
     arms = range(len(stack.count))
     if stack.count.size < _THREADED:
         return [work(arm) for arm in arms]
-    with single_blas() as kept:
-        workers = min(_cores(), len(arms)) if kept else 1
-        with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(work, arms))
+    with single_blas(), ThreadPoolExecutor(min(_cores(), len(arms))) as pool:
+        return list(pool.map(work, arms))
 
 
 def _cores() -> int:
