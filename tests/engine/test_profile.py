@@ -97,3 +97,11 @@ def test_neighbours_and_what_they_recommend(engine):
 def test_nobody_is_like_a_project_that_shares_no_context():
     found = engine_of({"a": {"x": [0.0, 0.5, 0.1]}, "b": {"y": [0.0, 0.5, 0.1]}}, rounds=3).across.similar("a")
     assert len(found.neighbours) == len(found.recommended) == 0
+
+
+def test_costs_alone_are_no_gain():
+    engine = Engine.open("memory://", SPACE, seed=1)
+    for job in ("one", "one", "two"):
+        engine.observe(engine.decide("a", "x", job=job).id, cost=20.0)
+    engine.observe(engine.decide("a", "x").id, utility=0.4)
+    assert engine.projects()["gain"].tolist() == pytest.approx([0.4])

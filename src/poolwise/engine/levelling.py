@@ -13,6 +13,12 @@ _ROUNDS, _AGREE = 30, 1e-3
 """Contrasts are made again at most so often, and until no sum of them changes by more than this."""
 
 
+def costs_alone(rows: OutcomeColumns) -> np.ndarray:
+    """Which successes of recurring jobs have -log cost for a utility: no meaning until the level of the job is known."""
+    alone = np.isnan(rows.baseline_cost) & (np.abs(rows.utility + np.log(rows.cost)) < 1e-9)
+    return (rows.job >= 0) & (rows.status == _OK) & alone
+
+
 class Levelling:
     """Around a `Joint`, whose belief it reads and whose statistics it keeps in step with all contrasts.
 
@@ -35,8 +41,7 @@ class Levelling:
 
     def levelled(self, new: OutcomeColumns) -> OutcomeColumns:
         """Outcomes of a store, those that are -log cost of a job turned into utilities; others as they are."""
-        alone = np.isnan(new.baseline_cost) & (np.abs(new.utility + np.log(new.cost)) < 1e-9)
-        raw = (new.job >= 0) & (new.status == _OK) & alone
+        raw = costs_alone(new)
         utility = new.utility.copy()
         for row in np.flatnonzero(raw).tolist():
             job, project, context, arm = (int(part[row]) for part in (new.job, new.project, new.context, new.arm))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.levelling import costs_alone
 from poolwise.engine.live import Live
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
@@ -103,6 +104,8 @@ def private(
 def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) -> privacy.Given:
     """What the projects of a store give to a private pack, before any noise."""
     rows = store.outcomes()
+    # Costs alone mean something only beside the costs of other projects: no project's own belief may rest on those.
+    rows = type(rows)(*(column[~costs_alone(rows)] for column in rows))
     utility = np.clip(rows.utility, -settings.utility_limit, settings.utility_limit)
     columns = (rows.project, rows.context, rows.arm, utility, rows.status == STATUSES.index("ok"))
     shape = (catalogue.size("project"), catalogue.size("context"), len(catalogue.known))

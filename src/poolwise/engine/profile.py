@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.levelling import costs_alone
 from poolwise.engine.live import Live
 from poolwise.engine.tables import NORMAL_95
 from poolwise.meta.pooling import between
@@ -104,6 +105,7 @@ def _deviation(live: Live, catalogue: Catalogue) -> Belief:
 
 def _gains(store: Store, projects: int) -> np.ndarray:
     rows = store.outcomes()
+    rows = type(rows)(*(column[~costs_alone(rows)] for column in rows))
     total = np.bincount(rows.project, rows.utility, projects)
     number = np.bincount(rows.project, minlength=projects)
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
