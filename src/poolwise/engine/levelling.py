@@ -14,7 +14,7 @@ _ROUNDS, _AGREE = 30, 1e-3
 
 
 def costs_alone(rows: OutcomeColumns) -> np.ndarray:
-    """Which successes of recurring jobs have -log cost for a utility: no meaning until the level of the job is known."""
+    """Which successes of recurring jobs have -log cost for a utility: it says nothing before the job has a level."""
     alone = np.isnan(rows.baseline_cost) & (np.abs(rows.utility + np.log(rows.cost)) < 1e-9)
     return (rows.job >= 0) & (rows.status == _OK) & alone
 
