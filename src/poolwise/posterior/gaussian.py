@@ -42,14 +42,20 @@ class Statistics(NamedTuple):
         """
         rows = [np.asarray(index, dtype=np.int64) for index in (project, context, arm)]
         values = np.asarray(y, dtype=np.float64)
-        if not (np.abs(values) <= LARGEST).all():
-            row = int(np.argmax(~(np.abs(values) <= LARGEST)))
-            raise InputError(f"utility {values[row]} in row {row} is not within +-{LARGEST:g}: check its units")
+        check_utilities(values)
         sizes = shape or tuple(int(index.max(initial=-1)) + 1 for index in rows)
         flat = np.ravel_multi_index(tuple(rows), sizes)
         parts = (weight * np.ones_like(values), weight * values, weight * values**2)
         sums = [np.bincount(flat, part, int(np.prod(sizes))) for part in parts]
         return cls(*(part.reshape(sizes) for part in sums))
+
+
+def check_utilities(values: np.ndarray) -> None:
+    """Raises InputError for anything not finite, or so large that it is no utility."""
+    wrong = ~(np.abs(values) <= LARGEST)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(f"utility {values[row]} in row {row} is not within +-{LARGEST:g}: check its units")
 
 
 class Fit(NamedTuple):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, censored, drift, factors, hyper, influence, level, online, wide
+from poolwise.posterior import bernoulli, censored, drift, factors, gaussian, hyper, influence, level, online, wide
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
@@ -97,8 +97,11 @@ class Joint:
     def learn(self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards.
 
-        cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then.
+        cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then. Raises
+        InputError for what is no utility.
         """
+        if not abs(utility) <= gaussian.LARGEST:
+            gaussian.check_utilities(np.array([utility]))
         self.make_room(project, context)
         bernoulli.absorb(self.scales.success, self._evidence, project, context, arm, float(ok))
         self.outcomes += 1
@@ -128,6 +131,7 @@ class Joint:
         cut: np.ndarray | None = None,
     ) -> None:
         """Many outcomes in their order; a few are absorbed one by one, many in one pass over the statistics."""
+        gaussian.check_utilities(utility)
         cut = np.zeros(len(arm), bool) if cut is None else cut & ok
         if len(arm) <= 64 or self._candidates is not None:
             for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok, cut)), strict=True):
