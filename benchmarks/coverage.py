@@ -42,6 +42,8 @@ KINDS = ("unseen", "rare", "well seen")
 REGIMES = ("plain", "failures", "censored", "heavy", "drift", "drift, learned")
 HARDER = (20, 10)
 WIDTH, FAILED = 1.6448536269514722, -1.0
+LONG = 500
+"""Sizes with more projects come last."""
 MINIMUM = 5
 """Data sets of an entry, however sure it is."""
 
@@ -188,20 +190,24 @@ def main() -> None:
     options = parser.parse_args()
     if options.plug_in:
         integrate._LARGEST = 0.0
-    cases = [(*SIZES[size], "plain") for size in options.sizes if "plain" in options.regimes]
-    cases += [(*HARDER, regime) for regime in options.regimes if regime != "plain"]
-    entries = []
-    for projects, contexts, regime in cases:
+    cases = [(*HARDER, regime) for regime in options.regimes if regime != "plain"]
+    cases = [(*SIZES[size], "plain") for size in options.sizes if "plain" in options.regimes] + cases
+    entries: list[dict[str, Any]] = []
+    for projects, contexts, regime in sorted(cases, key=lambda case: case[0] > LONG):
         entries.append(coverage(projects, contexts, regime, options.most, options.error))
         print(table(figures(entries[-1:])), f"  ({entries[-1]['data sets']} data sets)", flush=True)
-    if options.json:
-        body = {
-            "machine": described(("poolwise", "numpy", "scipy")),
-            "seeds": "data set number, projects, regime",
-            "figures": rows(figures(entries)),
-            "entries": entries,
-        }
-        options.json.write_text(json.dumps(body, indent=1) + "\n")
+        if options.json:
+            options.json.write_text(json.dumps(written(entries), indent=1) + "\n")
+
+
+def written(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    machine = described(("poolwise", "numpy", "scipy"))
+    return {
+        "machine": machine,
+        "seeds": "number of the data set, projects, number of the regime",
+        "figures": rows(figures(entries)),
+        "entries": entries,
+    }
 
 
 if __name__ == "__main__":

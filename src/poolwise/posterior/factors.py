@@ -117,9 +117,11 @@ def refreshed(
         return old._replace(loadings=grown, level=mean, variance=variance)
     every = [seen_of(cells, p, hyper, family, mean, variance) for p in active.tolist()]
     ranks = list(range(most + 1))
-    scores = np.array([_left_out(_fitting(every), mean.shape, rank) for rank in ranks])
+    if len(taken := _fitting(every)) < FEW:
+        return None  # every project is so large that it needs no other
+    scores = np.array([_left_out(taken, mean.shape, rank) for rank in ranks])
     rank = _best(scores)
-    loadings, rest = fitted(_fitting(every), mean.shape, rank)
+    loadings, rest = fitted(taken, mean.shape, rank)
     means = tuple(float(value) for value in scores.mean(1))
     return Factors(loadings, rest, mean, variance, outcomes, len(active), means)
 
