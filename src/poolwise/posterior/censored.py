@@ -87,6 +87,14 @@ def joined(sites: Sites, place: Place, number: float, weight: float, value: floa
     sites[place] = Site(old.number + number, total, mean)
 
 
+def counted(at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> list[tuple[Place, float]]:
+    """Distinct places of outcomes that were cut off, and how many there were at each."""
+    places = np.stack([*at, np.array([rounded(one) for one in bound.tolist()], dtype=np.int64)])
+    distinct, which = np.unique(places, axis=1, return_inverse=True)
+    numbers = np.bincount(which.reshape(-1), worth, distinct.shape[1]).tolist()
+    return [((p, c, a, b), number) for (p, c, a, b), number in zip(distinct.T.tolist(), numbers, strict=True)]
+
+
 def faded(sites: Sites, keep: float) -> None:
     """Let a share of all count, in place."""
     for place, site in sites.items():

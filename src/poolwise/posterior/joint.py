@@ -156,7 +156,7 @@ class Joint:
         if self._lasting is not None:
             more = Statistics.of(rows[0], rows[1], rows[2], y, shape=shape, weight=weight)
             self._lasting = _sum(self._lasting, more)
-        for place, number in _counted([column[cut] for column in at], utility[cut], worth[cut]):
+        for place, number in censored.counted([column[cut] for column in at], utility[cut], worth[cut]):
             censored.joined(self._sites, place, number, 0.0, 0.0)
         self._restart(_sum(self.statistics(), new))
         if cut.any():
@@ -335,14 +335,6 @@ class Joint:
 
 def _sum(one: Statistics, other: Statistics) -> Statistics:
     return Statistics(*(a + b for a, b in zip(one, other, strict=True)))
-
-
-def _counted(at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> list[tuple[censored.Place, float]]:
-    """Distinct places of outcomes that were cut off, and how many there were at each."""
-    places = np.stack([*at, np.array([censored.rounded(one) for one in bound.tolist()], dtype=np.int64)])
-    distinct, which = np.unique(places, axis=1, return_inverse=True)
-    numbers = np.bincount(which.reshape(-1), worth, distinct.shape[1]).tolist()
-    return [((p, c, a, b), number) for (p, c, a, b), number in zip(distinct.T.tolist(), numbers, strict=True)]
 
 
 def _rounded(size: int) -> int:
