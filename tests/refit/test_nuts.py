@@ -8,6 +8,7 @@ import pytest
 
 from poolwise.errors import RefitError
 from poolwise.refit.limits import Limits
+from poolwise.refit.propose import propose
 from tests.refit.problems import engine
 from tests.refit.test_users import EXAMPLE
 
@@ -49,7 +50,8 @@ def test_it_serves_and_agrees_with_the_closed_form(made, refitted):
     assert (snapshot.status, snapshot.method) == ("serving", "nuts"), snapshot.reason
     checks = {check["name"]: check["value"] for check in snapshot.diagnostics["checks"]}
     assert checks["served, median gap"] < 0.2
-    assert 0.9 < checks["served, sd ratio"] < 1.1
+    # Small systems serve from the posterior means of their scales, which is wide on purpose (`posterior.integrate`).
+    assert 0.9 < checks["served, sd ratio"] < 1.2
     assert {"divergent transitions", "E-BFMI", "R-hat", "bulk ESS", "tail ESS"} <= set(checks)
     assert made.status()["snapshot"] == snapshot.id
 
@@ -135,6 +137,7 @@ def test_no_gpu_is_said():
 @pytest.mark.slow
 def test_processes_side_by_side_draw_the_same(made):
     asked = SHORT | {"chains": 2, "draws": 50, "warmup": 50}
-    alone, together = made.refit(**asked), made.refit(**asked, workers=2)
+    problem = made.problem()
+    alone, together = propose(problem, **asked), propose(problem, **asked, workers=2)
     for name in ("arm", "family", "globe", "noise", "spread"):
         np.testing.assert_allclose(together.hyper["gaussian"][name], alone.hyper["gaussian"][name], rtol=1e-6)
