@@ -88,7 +88,7 @@ def _belief(problem: Problem, sharing: str) -> Joint | Trusting:
     arms, failed = np.arange(len(problem.arms)), problem.failed - 1.0
     success = np.tile(SUCCESS, (len(arms), 1))
     found = Joint(prior_scales(arms, success), failed, projects=PROJECTS, contexts=len(problem.contexts))
-    return Trusting(found, arms, success, failed) if sharing == "guarded" else found
+    return Trusting(found, failed) if sharing == "guarded" else found
 
 
 def _scalars(here: float, p: int, t: int) -> Context:

@@ -14,7 +14,7 @@ TABLE = np.array([[0.0, 0.8, -0.6, 0.3], [0.0, -0.7, 0.9, 0.2]])
 def after(last, outcomes, seed=0):
     """Six projects on TABLE, then one on `last`; its index is 6."""
     rng, family = np.random.default_rng(seed), np.arange(ARMS)
-    made = Trusting(Joint(prior_scales(family, SUCCESS), -1.0), family, SUCCESS, -1.0)
+    made = Trusting(Joint(prior_scales(family, SUCCESS), -1.0), -1.0)
     for project in range(7):
         table, number = (TABLE, 80) if project < 6 else (last, outcomes)
         for k in range(number):
