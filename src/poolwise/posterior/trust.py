@@ -8,7 +8,7 @@ in pooling,
 
 and what is believed is their mixture, by its mean and variance. By the mixture's own log score, trusting wrongly costs
 at most log(1 / (1 - w0)) in all. The densities are Student's t with few degrees of freedom, so that no single outcome
-decides. A limit: only arms that were chosen are predicted, so a project in which an arm is better than the pooled belief
+decides. A limit: only chosen arms are predicted, so a project in which an arm is better than the pooled belief
 lets anyone try is not found out; `benchmarks/projects.py --outlier` measures it. Source: Schmidli et al., robust
 mixture priors (2014); Dawid, prequential analysis (1984).
 """
