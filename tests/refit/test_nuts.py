@@ -45,6 +45,7 @@ def refitted(made, tmp_path_factory):
     return snapshot, arviz.from_netcdf(folder / "nuts.nc"), seen, folder
 
 
+@pytest.mark.slow
 def test_it_serves_and_agrees_with_the_closed_form(made, refitted):
     snapshot = refitted[0]
     assert (snapshot.status, snapshot.method) == ("serving", "nuts"), snapshot.reason
@@ -56,6 +57,7 @@ def test_it_serves_and_agrees_with_the_closed_form(made, refitted):
     assert made.status()["snapshot"] == snapshot.id
 
 
+@pytest.mark.slow
 def test_its_file_is_complete(refitted):
     data = refitted[1]
     assert data.posterior["theta"].dims == ("chain", "draw", "project", "context", "arm")
@@ -67,6 +69,7 @@ def test_its_file_is_complete(refitted):
     assert not any(name.endswith("_decentered") for name in data.posterior)
 
 
+@pytest.mark.slow
 def test_what_was_done_is_not_done_again(refitted):
     _, _, seen, folder = refitted
     done = {part: [steps for name, steps in seen if name == part] for part, _ in seen}
