@@ -29,6 +29,6 @@ def test_chance_fades_where_little_is_to_come() -> None:
     chances = []
     for left in (0.0, 100.0, 1e6):
         context = seen.context._replace(remaining=0.0, remaining_project=0.0, remaining_all=left)
-        rule = policy.knowledge_gradient(own=0.0, shared=0.0)
+        rule = policy.knowledge_gradient(own=0.0, shared=0.0, patience=300.0)
         chances.append(rule.probabilities(rule.params, seen._replace(context=context))[1])
     assert chances[0] < chances[1] < chances[2] < 0.5
