@@ -26,9 +26,9 @@ def knowledge_gradient(
         p_a = P(index_a is largest),    index_a ~ Normal(mean_a + bonus_a, t^2 v_a),  t = temperature R / (R + patience)
 
     with the bonus of `farsighted` and R decisions to come. Chance explores what the bonus overlooks; patience > 0
-    leaves that to long runs: it was measured to lock in on four arms in 120 decisions. Source: Frazier, Powell and Dayanik
-    (2008); several measurements at once: Frazier and Powell (2010); horizon: Ryzhov, Powell and Frazier (2012). Raises
-    ConfigError unless own, shared, patience >= 0 and temperature > 0.
+    leaves that to long runs: it was measured to lock in on four arms in 120 decisions. Source: Frazier, Powell and
+    Dayanik (2008); several measurements at once: Frazier and Powell (2010); horizon: Ryzhov, Powell and Frazier (2012).
+    Raises ConfigError unless own, shared, patience >= 0 and temperature > 0.
     """
     temperature = within("temperature", temperature, 0.0, math.inf)
     patience = within("patience", patience, 0.0, math.inf, ends=True)
