@@ -84,3 +84,12 @@ def namespace(array: Array) -> Any:
     if isinstance(array, np.ndarray | np.generic):
         return np
     return array.__array_namespace__()
+
+
+def constant(values: np.ndarray, like: Array) -> Array:
+    """`values` beside `like`: themselves for NumPy, a new array of the same precision for JAX.
+
+    JAX keeps a NumPy constant with the precision in which it met it first, and would mix both in a later trace.
+    """
+    xp = namespace(like)
+    return values if xp is np else xp.asarray(values.tolist(), like.dtype)

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from poolwise.policy.base import Array, namespace
+from poolwise.policy.base import Array, constant, namespace
 from poolwise.policy.special import normal_cdf
 
 NODES, FEWER_NODES, NEAR = 64, 32, 3.5
@@ -134,7 +134,7 @@ def _nodes(xp: Array, height: Array, scale: Array) -> tuple[Array, Array, Array]
     step = xp.arcsinh(reach.max(axis=-1, keepdims=True) / stretch)
     near = xp is np and (step[0] if step.size == 1 else step.max()) < NEAR
     nodes = _FEWER_NODES if near else _NODES
-    rise = xp.exp(step * nodes)
+    rise = xp.exp(step * constant(nodes, step))
     fall = 1.0 / rise
     distance = (0.5 * stretch) * (rise - fall)
     score = (distance[..., None, :] + height[..., :, None]) / scale[..., :, None]

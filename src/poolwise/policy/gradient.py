@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from poolwise.policy.base import Array, Params, Policy, View, namespace
+from poolwise.policy.base import Array, Params, Policy, View, constant, namespace
 from poolwise.policy.best import best_probability
 from poolwise.policy.build import rule, within, wrapper
 from poolwise.policy.special import expected_excess
@@ -95,7 +95,7 @@ def knowledge(mean: Array, scale: Array, noise: Array, uses: Array, allowed: Arr
     distance to the best other allowed arm, which the change must exceed to alter the choice. `uses` R is (..., 1).
     """
     xp = namespace(mean)
-    part = _per_trial(mean.ndim)
+    part = constant(_per_trial(mean.ndim), scale)
     variance = scale * scale
     change = xp.maximum(share, LEAST_SHARE) * variance / xp.sqrt(variance + noise * noise * part)
     times = xp.maximum((uses + 1.0) * part - 1.0, 0.0)

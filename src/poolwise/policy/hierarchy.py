@@ -55,11 +55,14 @@ def _key(family: Array) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _layout(key: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Arms per family as a padded table: (families, widest) index and mask, and each arm's place in it, flattened."""
+    """Arms per family as a padded table: (families, widest) index and mask, and each arm's place in it, flattened.
+
+    32 bits: what is kept between traces must be of one precision in all of them (`base.constant`).
+    """
     family = np.frombuffer(key, dtype=np.int64)
     members = [np.flatnonzero(family == name) for name in np.unique(family)]
     shape = (len(members), max(map(len, members)))
-    index, real = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool)
+    index, real = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=bool)
     place = np.empty(len(family), dtype=np.int32)
     for row, arms in enumerate(members):
         index[row, : len(arms)], real[row, : len(arms)] = arms, True
