@@ -72,7 +72,7 @@ def timings() -> list[dict]:
         rows.append({"arms": arms, "what": "best_probability", **best})
         for spec in SPECS:
             chosen = policies.parse(spec)
-            call = lambda chosen=chosen, seen=seen: chosen.probabilities(chosen.params, seen)  # noqa: E731
+            call = lambda chosen=chosen, seen=seen: chosen.probabilities(chosen.params, seen)
             rows.append({"arms": arms, "what": spec, **seconds(call, number)})
     return rows
 

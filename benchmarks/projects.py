@@ -7,7 +7,7 @@ over all, a failure counting what the table says. References are Thompson sampli
 shared, or as much as is estimated (`projects_peers`). Poolwise is the belief that serves in an engine
 (`posterior.joint`: nothing known, scales estimated on the engine's schedule) and one policy with one setting, the same
 for every d; number and length of the projects are known. `--outlier` shuffles the table of the tenth project and
-compares its regret, with the guard of `posterior.trust` and without, with that of starting from nothing.
+compares its regret with that of starting from nothing.
 """
 
 import argparse
@@ -23,7 +23,6 @@ from poolwise.policy import knowledge_gradient
 from poolwise.policy.base import Context, Policy, View
 from poolwise.posterior.joint import Joint, prior_scales
 from poolwise.posterior.schedule import EVERY, due
-from poolwise.posterior.trust import Trusting
 from projects_world import COMPILATIONS, PROJECTS, World, outcome, regret, world
 from runner import Work, computed
 from simulated import Problem, read
@@ -50,7 +49,7 @@ SETTING = {"own": 0.1, "shared": 0.0, "temperature": 0.78, "patience": 0.0}
 SUCCESS = (3.0, 0.6)
 """Pseudo-counts of success and failure, the engine's usual ones."""
 OUTLIER, CHUNK = 9, 10
-SHARING = ("guarded", "shared", "from nothing")
+SHARING = ("shared", "from nothing")
 
 
 def poolwise(task: tuple[Problem, range, float, dict[str, float], int | None, str]) -> np.ndarray:
@@ -64,11 +63,11 @@ def poolwise(task: tuple[Problem, range, float, dict[str, float], int | None, st
 def _single(problem: Problem, made: World, policy: Policy, seed: int, sharing: str) -> np.ndarray:
     rng, arms = np.random.default_rng((seed, 8)), np.zeros(made.context.shape, dtype=int)
     alone = sharing == "from nothing"
-    belief, estimated = _belief(problem, sharing), 0
+    belief, estimated = _belief(problem), 0
     for p in range(made.context.shape[1]):
         here = 0 if alone else p
         if alone:
-            belief, estimated = _belief(problem, sharing), 0
+            belief, estimated = _belief(problem), 0
         uses = np.zeros(len(problem.contexts))
         for t, context in enumerate(made.context[0, p].tolist()):
             view = _view(problem, belief, here, context, _scalars(uses[context], p, t))
@@ -84,11 +83,10 @@ def _single(problem: Problem, made: World, policy: Policy, seed: int, sharing: s
     return arms
 
 
-def _belief(problem: Problem, sharing: str) -> Joint | Trusting:
+def _belief(problem: Problem) -> Joint:
     arms, failed = np.arange(len(problem.arms)), problem.failed - 1.0
     success = np.tile(SUCCESS, (len(arms), 1))
-    found = Joint(prior_scales(arms, success), failed, projects=PROJECTS, contexts=len(problem.contexts))
-    return Trusting(found, failed) if sharing == "guarded" else found
+    return Joint(prior_scales(arms, success), failed, projects=PROJECTS, contexts=len(problem.contexts))
 
 
 def _scalars(here: float, p: int, t: int) -> Context:
@@ -98,7 +96,7 @@ def _scalars(here: float, p: int, t: int) -> Context:
     return Context(here, here, share, share, 0.0, left * (here + 1) / (t + 2), left, rest)
 
 
-def _view(problem: Problem, belief: Joint | Trusting, project: int, context: int, scalars: Context) -> View:
+def _view(problem: Problem, belief: Joint, project: int, context: int, scalars: Context) -> View:
     seen, arms = belief.look(project, context), len(problem.arms)
     return View(
         seen.mean,
@@ -165,7 +163,7 @@ def odd_one_out(problem: Problem, seeds: range, workers: int) -> tuple[dict[str,
         lost = regret(made, ours(problem, seeds, deviation, workers, OUTLIER, name))[:, OUTLIER]
         result[name] = {"regret": float(lost.mean()), "regret_se": float(lost.std() / len(lost) ** 0.5)}
         print(f"outlier, {name:<15}{result[name]['regret']:8.1f} +-{result[name]['regret_se']:5.1f}", flush=True)
-    ratio = result["guarded"]["regret"] / result["from nothing"]["regret"]
+    ratio = result["shared"]["regret"] / result["from nothing"]["regret"]
     return result, [Figure("outlier project, regret against starting from nothing", ratio, "", 1.05)]
 
 

@@ -94,7 +94,7 @@ def hierarchical(sums: Sums, project: int) -> Belief:
 
 def _messages(sums: Sums, scales: Scales) -> tuple[np.ndarray, ...]:
     """Weight and mean of what every cell says of its context, and every context of its arm; [..., arm]."""
-    wide = lambda part, axes: part.reshape(-1, *(1,) * axes)  # noqa: E731
+    wide = lambda part, axes: part.reshape(-1, *(1,) * axes)
     own = sums.count / (sums.count * wide(scales.project, 3) ** 2 + wide(scales.noise, 3) ** 2)
     mean = sums.total / np.maximum(sums.count, 1)
     weight = own.sum(axis=1)

@@ -29,7 +29,7 @@ def job_sets(options: argparse.Namespace) -> dict[str, Any]:
     """Data sets of single jobs: name -> sizes, references and every learner's result."""
     found: dict[str, Any] = {}
     pieces = []
-    seeds, vowpal = tuple(range(options.seeds)), find_spec("vowpalwabbit") is not None
+    seeds, vowpal = seeds_of(options), find_spec("vowpalwabbit") is not None
     for source in chosen(replay_sets(options.data), options.only):
         table = source.load()
         data = replay_run.fingerprint(table)
@@ -49,7 +49,7 @@ def job_sets(options: argparse.Namespace) -> dict[str, Any]:
 def recorded(options: argparse.Namespace, found: dict[str, Any]) -> None:
     """Adds the peers' results of an earlier run over the same units, seeds and order."""
     before = json.loads(options.recorded.read_text())
-    if (before["seeds"], before["order"]) != (options.seeds, options.order):
+    if (before["seeds"], before.get("first", 0), before["order"]) != (options.seeds, options.first, options.order):
         raise SystemExit(
             f"{options.recorded} has {before['seeds']} seeds, order {before['order']}: run the peers again"
         )
@@ -62,8 +62,8 @@ def recorded(options: argparse.Namespace, found: dict[str, Any]) -> None:
 def space_sets(options: argparse.Namespace) -> dict[str, Any]:
     """Parameter spaces: `space, machine` -> every searcher's result."""
     found: dict[str, Any] = {}
-    pieces, seeds, policy = [], tuple(range(options.seeds)), options.space_policy
-    for source in chosen(spaces(options.data), options.only):
+    pieces, seeds, policy = [], seeds_of(options), options.space_policy
+    for source in chosen(spaces(options.data), options.only) if options.spaces else []:
         table = source.load()
         data = replay_run.fingerprint(table, space_run.FILES)
         for unit, machine in enumerate(table.units):
@@ -82,6 +82,10 @@ def chosen(sources: list[Any], only: str | None) -> list[Any]:
     return [source for source in sources if not only or only in source.name]
 
 
+def seeds_of(options: argparse.Namespace) -> tuple[int, ...]:
+    return tuple(range(options.first, options.first + options.seeds))
+
+
 def dumps(report: dict[str, Any]) -> str:
     """JSON with every list on one line, so that differences between two results can be read."""
     return (
@@ -94,6 +98,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="number of the first seed")
     parser.add_argument("--json", type=Path, help="write everything here")
     parser.add_argument("--plot", type=Path, help="write the plot here (png or svg)")
     parser.add_argument("--only", help="only data sets whose name contains this")
@@ -103,6 +108,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--order", choices=("shuffled", "time", "project"), default="shuffled")
     parser.add_argument("--policy", default="poolwise.replay:run_poolwise", help="module:function, or none")
     parser.add_argument("--space-policy", default="poolwise.replay:run_space", help="module:function, or none")
+    parser.add_argument("--no-spaces", dest="spaces", action="store_false", help="leave out the parameter spaces")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     return parser.parse_args()
 
@@ -115,6 +121,7 @@ def main() -> None:
     report = {
         "versions": versions(PACKAGES),
         "seeds": options.seeds,
+        "first": options.first,
         "order": options.order,
         "seconds": round(perf_counter() - started, 1),
         "peers": f"recorded in {options.recorded.name}" if options.recorded else "run here",

@@ -155,7 +155,7 @@ def blackjax(data: Problem, draws: int) -> Found:
         first, then = jax.random.split(key)
         (state, parameters), _ = library.window_adaptation(library.nuts, density).run(first, start, num_steps=draws)
         step = library.nuts(density, **parameters).step
-        one = lambda state, key: (lambda new: (new, new.position))(step(key, state)[0])  # noqa: E731
+        one = lambda state, key: (lambda new: (new, new.position))(step(key, state)[0])
         return jax.lax.scan(one, state, jax.random.split(then, draws))[1]
 
     key = jax.random.PRNGKey(SEED)

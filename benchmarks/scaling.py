@@ -154,7 +154,7 @@ def compiled(cells: int) -> dict[str, Any]:
     truth = Hyper(arms, none, Tier(0.5, 0.05, 0.0, 0.0), np.full(shape[2], 0.25))
     with jax.enable_x64(True):
         data, scales = Cells(*map(jnp.asarray, stats)), jax.tree.map(jnp.asarray, arms)
-        density = lambda tier, cells: solve_reduced(cells, truth._replace(arm=tier))[0].evidence  # noqa: E731
+        density = lambda tier, cells: solve_reduced(cells, truth._replace(arm=tier))[0].evidence
         gradient, believed = (
             jax.jit(jax.value_and_grad(density)),
             jax.jit(lambda cells: gaussian.beliefs_reduced(cells, truth)[0]),

@@ -84,10 +84,10 @@ def store_alone(folder: Path, events: int, count: int) -> dict[str, dict[str, fl
     """Microseconds of one event, milliseconds of a batch of columns: nothing but the log."""
     store = open_store(f"sqlite:///{folder / 'alone'}.db", seed=SEED)
     ids = [store.reserve(1) for _ in range(events)]
-    decide = lambda id: store.append_decision(  # noqa: E731
+    decide = lambda id: store.append_decision(
         Decision(id, "project", NAMES[id % CONTEXTS], "arm", {}, "arm", 0.5, "explored", time.time())
     )
-    observe = lambda id: store.append_outcome(Outcome(id, "ok", 0.1, 1.0, 2.0, time.time()))  # noqa: E731
+    observe = lambda id: store.append_outcome(Outcome(id, "ok", 0.1, 1.0, 2.0, time.time()))
     found = {"append_decision": each(decide, ids, 1e6), "append_outcome": each(observe, ids, 1e6)}
     columns = [decision_columns(store) for _ in range(count)]
     found["append_decisions"] = each(store.append_decisions, columns, 1e3)

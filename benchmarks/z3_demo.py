@@ -40,7 +40,7 @@ class Measured:
 
     def __init__(self, truth: pd.DataFrame) -> None:
         self.arms = [arm.id for arm in space().arms]
-        wide = lambda rows, column: rows.pivot(index="number", columns="arm", values=column)[self.arms].to_numpy()  # noqa: E731
+        wide = lambda rows, column: rows.pivot(index="number", columns="arm", values=column)[self.arms].to_numpy()
         names = ("status", "cost", "baseline_cost", "effort_gain", "wall_gain")
         cells = truth.groupby(["project", "context"])
         self.cell = {key: {name: wide(rows, name) for name in names} for key, rows in cells}
@@ -50,15 +50,18 @@ class Measured:
         return self.cell[key]["effort_gain"].mean(0)
 
 
-def replay(measured: Measured, jobs: list[tuple[str, str]], seed: int, sharing: bool) -> pd.DataFrame:
-    """One run over the stream: project, effort, wall, best (of the cell in hindsight), single (all arms, in a list)."""
+def replay(
+    measured: Measured, jobs: list[tuple[str, str]], settings: Settings, seed: int, sharing: bool
+) -> pd.DataFrame:
+    """One run over the stream with the demo's own settings: project, effort, wall and best in hindsight by decision."""
     random, engines, found = np.random.default_rng(seed), {}, []
     lengths = Counter(project for project, _ in jobs)
     for project, context in jobs:
         key = "all" if sharing else project
         if key not in engines:
-            settings = Settings(horizon=float(len(jobs) if sharing else lengths[project]), log_views=False)
-            engines[key] = Engine.open("memory://", space(), seed=seed, settings=settings)
+            horizon = float(len(jobs) if sharing else lengths[project])
+            its = settings._replace(horizon=horizon, log_views=False)
+            engines[key] = Engine.open("memory://", space(), seed=seed, settings=its)
         decision, cell = engines[key].decide(project, context), measured.cell[project, context]
         at = (int(random.integers(len(cell["cost"]))), measured.arms.index(decision.arm))
         costs = {"cost": float(cell["cost"][at]), "baseline_cost": float(cell["baseline_cost"][at])}
@@ -142,7 +145,7 @@ def main() -> None:
     demo.workload.close()
     jobs = [(j.project, j.context) for j in islice(stream(demo.workload, demo.seed, demo.arrivals), demo.decisions)]
     measured = Measured(load_truth(options.raw))
-    runs = {s: [replay(measured, jobs, seed, s) for seed in range(options.seeds)] for s in (True, False)}
+    runs = {s: [replay(measured, jobs, demo.settings, seed, s) for seed in range(options.seeds)] for s in (True, False)}
     scores = pd.DataFrame([judged(run, jobs, measured) for run in runs[True]])
     later, arrivals = [p for p, first in demo.arrivals.items() if first > 0], {}
     for project in later:

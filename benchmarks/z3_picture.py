@@ -68,8 +68,9 @@ def main() -> None:
     demo.workload.close()
     jobs = [(j.project, j.context) for j in islice(stream(demo.workload, demo.seed, demo.arrivals), demo.decisions)]
     measured = Measured(load_truth(options.raw))
-    mean = lambda sharing: np.mean(  # noqa: E731
-        [replay(measured, jobs, seed, sharing)["effort"].to_numpy() for seed in range(options.seeds)], axis=0
+    mean = lambda sharing: np.mean(
+        [replay(measured, jobs, demo.settings, seed, sharing)["effort"].to_numpy() for seed in range(options.seeds)],
+        axis=0,
     )
     gains = np.array([measured.gain(key) for key in jobs])
     best, single = gains.max(1), gains[:, gains.mean(0).argmax()]

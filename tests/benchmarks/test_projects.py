@@ -46,7 +46,7 @@ def test_more_evidence_for_the_true_scales_than_for_others():
     theta = 1.0 + 0.4 * rng.normal(size=(1, 1, 5, 8)) + 0.2 * rng.normal(size=shape)
     y = theta[..., None] + 0.3 * rng.normal(size=(*shape, 5))
     sums = peers.Sums(np.full(shape, 5.0), y.sum(axis=-1), (y**2).sum(axis=-1))
-    scales = lambda context, project: peers.Scales(*(np.array([v]) for v in (0.5, context, project, 0.3)))  # noqa: E731
+    scales = lambda context, project: peers.Scales(*(np.array([v]) for v in (0.5, context, project, 0.3)))
     best = peers.evidence(sums, scales(0.4, 0.2))[0]
     assert all(
         best > peers.evidence(sums, scales(*other))[0] for other in ((0.4, 0.05), (0.4, 0.8), (0.05, 0.2), (3, 0.2))

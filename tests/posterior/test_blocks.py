@@ -71,7 +71,7 @@ def test_search_from_a_sample_ends_at_the_same_scales(monkeypatch):
 
 
 def test_blas_is_limited_only_while_somebody_asks_for_it():
-    threads = lambda: [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]  # noqa: E731
+    threads = lambda: [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
     before = threads()
     with single_blas(), single_blas():
         assert set(threads()) == {1}

@@ -27,7 +27,7 @@ def dense(truth, index, rows, y):
 @pytest.mark.parametrize("cells", [True, False], ids=["cells kept", "cells integrated out"])
 def test_every_deviation_equals_dense_conditioning(families, cells, monkeypatch):
     if not cells:
-        keep = lambda shape, families: Layout(shape[1], shape[0])  # noqa: E731
+        keep = lambda shape, families: Layout(shape[1], shape[0])
         for module in ("crossed", "deviation"):
             monkeypatch.setattr(f"poolwise.posterior.{module}.layout", keep)
     truth, index = hyper(2, families > 0), FAMILY if families else np.arange(SHAPE[2])

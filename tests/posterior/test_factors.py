@@ -81,7 +81,7 @@ def test_a_project_without_outcomes_has_the_prior_and_later_contexts_the_tree():
 def test_gradient_of_the_evidence():
     data, found = sample()[0], found_of()
     one = factors.seen_of(data, 2, HYPER, FAMILY, found.level, found.variance)
-    value = lambda w, rest: factors._evidence(one, w, rest)[0]  # noqa: E731
+    value = lambda w, rest: factors._evidence(one, w, rest)[0]
     _, inside, along = factors._evidence(one, found.loadings, found.rest)
     for row in (0, 4):
         step = np.zeros_like(found.loadings)

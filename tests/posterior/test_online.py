@@ -38,6 +38,19 @@ def test_what_is_shared_is_the_belief_about_a_cell_never_seen_without_its_own_ef
     np.testing.assert_allclose(seen_context.scale**2, shared.scale[2] ** 2 + fresh, rtol=1e-8)
 
 
+def test_an_outcome_moves_what_is_shared_by_the_stated_share_of_what_it_moves_here():
+    for families, cell in ((True, 0.2), (False, 0.0), (False, 0.2)):
+        truth = hyper(5, families=families)
+        truth = truth._replace(arm=truth.arm._replace(cell=cell))
+        rows, y = data(5)
+        state = online.start(fit_of(truth, 2 if families else 0), Statistics.of(*rows, y, shape=SHAPE))
+        for place in ((0, 1), (1, 2), (SHAPE[0] - 1, 0)):
+            before = online.look(state, *place)
+            online.absorb(state, *place, 1, before.mean[0, 1] + 2.0)
+            moved = online.look(state, *place).mean[:, 1] - before.mean[:, 1]
+            np.testing.assert_allclose(moved[1:] / moved[0], before.share[:, 1], rtol=1e-6)
+
+
 def test_room_to_grow_changes_nothing():
     truth = hyper(3)
     rows, y = data(3)

@@ -88,7 +88,7 @@ def test_gradient_of_the_evidence(form):
     cells = gaussian.cells(Statistics.of(*rows, y, shape=SHAPE))
     prior = PRIOR._replace(median=PRIOR.median._replace(pooled=as_pooled(*known())))
     at = np.random.default_rng(4).normal(0, 0.5, length(groups, 0 if reduced else SHAPE[1]))
-    value = lambda x: objective(x, cells, index, prior, families=families, reduced=reduced)  # noqa: E731
+    value = lambda x: objective(x, cells, index, prior, families=families, reduced=reduced)
     steps = np.eye(len(at)) * 1e-5
     slope = [(value(at + step)[0] - value(at - step)[0]) / 2e-5 for step in steps]
     np.testing.assert_allclose(value(at)[1], slope, rtol=1e-5, atol=1e-5)

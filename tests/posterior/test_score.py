@@ -20,7 +20,7 @@ FORMS = {"families": (2, False), "one family each": (0, False), "projects integr
 def test_gradient_is_that_of_the_evidence(form, cells, monkeypatch):
     families, reduced = FORMS[form]
     if not cells:
-        keep = lambda shape, families: Layout(shape[1], shape[0])  # noqa: E731
+        keep = lambda shape, families: Layout(shape[1], shape[0])
         for module in ("crossed", "score", "gaussian"):
             monkeypatch.setattr(f"poolwise.posterior.{module}.layout", keep)
     groups, index = families or SHAPE[2], FAMILY if families else np.arange(SHAPE[2])

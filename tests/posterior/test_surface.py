@@ -45,7 +45,7 @@ def test_gradient_of_the_evidence(features):
     arm, y = outcomes(40)
     prior, tried = hyperprior(3, features), Tried.of(arm, y)
     at = prior.median + np.where(prior.width > 1e-6, 0.3, 0.0) * RNG.normal(size=len(prior.median))
-    value = lambda x: evidence.objective(x, tried, AT, FEATURES[:, :features], prior)[0]  # noqa: E731
+    value = lambda x: evidence.objective(x, tried, AT, FEATURES[:, :features], prior)[0]
     found = evidence.objective(at, tried, AT, FEATURES[:, :features], prior)[1]
     free = prior.width > 1e-6
     np.testing.assert_allclose(found[free], approx_fprime(at, value, 1e-6)[free], rtol=2e-3, atol=2e-3)

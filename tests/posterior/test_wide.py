@@ -30,7 +30,7 @@ def test_after_pooling_it_is_the_exact_belief(shape):
         found = wide.look(state, p, c)
         np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-8, atol=1e-9)
         np.testing.assert_allclose(found.scale[0], exact.scale[p, c], rtol=1e-8)
-        for part, other in zip(found, online.look(small, p, c), strict=True):
+        for part, other in zip(found[:2], online.look(small, p, c)[:2], strict=True):
             np.testing.assert_allclose(part, other, rtol=1e-8, atol=1e-9)
 
 

@@ -7,8 +7,6 @@ import pytest
 import poolwise as pw
 from poolwise import policy
 from poolwise.errors import ConfigError, DataError
-from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.unit import Scaled
 from poolwise.replay import ORDERS, Settings, drive, orders, read, replay, run_poolwise
 from poolwise.table import available, from_rows, utility
 from tests.replay.tables import repeated, rows, table
@@ -97,23 +95,6 @@ def test_orders() -> None:
 def test_refused(options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         replay(table(3), **options)
-
-
-def learned(y: np.ndarray) -> Scaled:
-    made = Scaled(lambda: Joint(prior_scales(np.array([0, 0, 1]), np.tile((1e6, 1e-3), (3, 1))), 0.0))
-    for number, value in enumerate(y):
-        made.learn(number % 2, number % 3, (number // 2) % 3, float(value))
-    made.reestimate()
-    return made
-
-
-def test_a_belief_in_units_of_its_outcomes_scales_with_them() -> None:
-    """But for the natural unit's one pseudo-outcome, of 300."""
-    y = np.random.default_rng(0).normal(0.3, 1.0, 300)
-    small, large = (learned(factor * y).look(0, 1) for factor in (1.0, 100.0))
-    for one, other in ((small.mean, large.mean), (small.scale, large.scale), (small.wider_mean, large.wider_mean)):
-        np.testing.assert_allclose(100 * one, other, rtol=0.03, atol=2.0)
-    np.testing.assert_array_equal(small.count, large.count)
 
 
 def test_tables_are_read_from_files(tmp_path) -> None:

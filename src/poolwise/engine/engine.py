@@ -130,8 +130,9 @@ class Engine:
         """
         alone = cost is not None and baseline_cost is None and utility is None and status == "ok"
         job = self.store.decision(id).job if alone else None
-        given = {"utility": utility, "cost": cost, "baseline_cost": baseline_cost, "status": status}
-        outcome = checked_outcome(id, self.settings, job=job, **given)  # type: ignore[arg-type]
+        outcome = checked_outcome(
+            id, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status, job=job
+        )
         with self._lock:
             if not self.store.append_outcome(outcome):
                 return False

@@ -64,7 +64,8 @@ class Live:
     def look(self, project: int, context: int) -> Look:
         """What is believed now about the offered arms."""
         arms = self._catalogue.offered
-        return Look(*(part[..., arms] for part in self._joint.look(project, context)))
+        seen = self._joint.look(project, context)
+        return Look._make(None if part is None else part[..., arms] for part in seen)
 
     def add(self, project: int, context: int, arm: int, outcome: Outcome, job: str | None = None) -> float:
         """Learn one outcome that this process has just stored, and estimate the scales again when that is due.

@@ -67,6 +67,7 @@ def view_of_cell(live: Live, catalogue: Catalogue, uses: Uses, project: int, con
         wider_mean=now.wider_mean,
         wider_scale=now.wider_scale,
         context=uses.context(project, context),
+        wider_share=now.wider_share,
     )
 
 

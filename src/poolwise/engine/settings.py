@@ -35,7 +35,7 @@ class Settings(NamedTuple):
     reestimate_every: tuple[tuple[int, int], ...] = EVERY
     """(up to this many outcomes, re-estimate the scales after so many new ones); later at every tenth more."""
     horizon: float | None = None
-    """Expected number of decisions in all; None: as many again as have been made."""
+    """Expected number of decisions in all; None: twice as many to come as have been made."""
     project_factors: int = 2
     """Largest number of factors by which projects that resemble each other inform each other; 0: none."""
     log_views: bool = True

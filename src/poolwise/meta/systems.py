@@ -40,7 +40,7 @@ def expected(population: Population, shape: Shape) -> Characteristics:
 
 
 def _one(rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int) -> tuple[Population, int]:
-    factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))  # noqa: E731
+    factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))
     arm, family, globe = (Tier(*(float(scale) * factor() for scale in tier)) for tier in hyper[:3])
     noise = float(np.median(hyper.noise)) * factor() * np.exp(0.3 * rng.standard_normal(shape.arms))
     made = Population(

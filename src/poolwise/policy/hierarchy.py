@@ -88,7 +88,7 @@ def _macro_view(view: View, part: View, micro: Array) -> View:
     """Families as arms. One without an allowed arm has no weights; it gets scale 1 and is not allowed."""
     xp = namespace(view.mean)
     empty = ~part.allowed.any(axis=-1)
-    average = lambda values: (micro * values).sum(axis=-1)  # noqa: E731
+    average = lambda values: (micro * values).sum(axis=-1)
     return view._replace(
         mean=average(part.mean),
         scale=average(part.scale) + empty,

@@ -15,6 +15,7 @@ from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
 from poolwise.posterior.gaussian import Fit, Statistics
+from poolwise.posterior.online import Seen
 from poolwise.posterior.options import DEFAULT, Options
 from poolwise.posterior.scales import Scales, estimated, prior_scales, restored, sizes, to_dict
 from poolwise.posterior.utility import join
@@ -39,6 +40,7 @@ class Look(NamedTuple):
     count: np.ndarray  # type: ignore[assignment]
     wider_mean: np.ndarray
     wider_scale: np.ndarray
+    wider_share: np.ndarray | None
 
 
 class Joint:
@@ -75,11 +77,11 @@ class Joint:
         """What is believed now. Projects and contexts need no outcome to be looked at."""
         self.make_room(project, context)
         failed = self._failures[1] / self._failures[0]
-        mean, scale = self._effects(project, context)
+        mean, scale, share = self._effects(project, context)
         chance = bernoulli.query(self.scales.success, self._evidence, project, context)
         every = join(chance.mean, chance.scale, mean, scale, self._state.noise[context], failed)
         count = self._evidence.cell[0, project, context].copy()
-        return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:])
+        return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:], share)
 
     def given_success(self, project: int, context: int) -> Belief:
         """What the tree says now of the utility of success alone, before any project factors: (arms,)."""
@@ -87,8 +89,8 @@ class Joint:
         every = self._core.look(self._state, project, context)
         return Belief(every.mean[0], every.scale[0])
 
-    def _effects(self, project: int, context: int) -> Belief:
-        """(3, arms), as `online.look`, the first with what projects that resemble this one say."""
+    def _effects(self, project: int, context: int) -> Seen:
+        """As `online.look`, the first with what projects that resemble this one say."""
         every = self._core.look(self._state, project, context)
         if (told := self._told(project, context)) is not None:
             every.mean[0], every.scale[0] = told
@@ -214,7 +216,7 @@ class Joint:
 
     def _learn_cut(self, project: int, context: int, arm: int, bound: int) -> None:
         """One outcome that was cut off, against what is believed now."""
-        mean, scale = (part[0][arm] for part in self._core.look(self._state, project, context))
+        mean, scale = (part[0][arm] for part in self._core.look(self._state, project, context)[:2])
         noise, at = float(self._state.noise[context, arm]), censored.bound_at(bound)
         weight, value = (float(part) for part in censored.factor(mean, scale**2, noise, at))
         censored.joined(self._sites, (project, context, arm, bound), 1.0, weight, value)
@@ -280,7 +282,7 @@ class Joint:
         if not contexts or not self.rank:
             return None
         looks = [self._core.look(self._state, 0, context) for context in range(contexts)]
-        level = Belief(*(np.array([part[2] for part in parts]) for parts in zip(*looks, strict=True)))
+        level = Belief(np.array([seen.mean[2] for seen in looks]), np.array([seen.scale[2] for seen in looks]))
         scales = hyper.effective(fit.hyper, fit.families, cells.count.shape)
         return factors.refreshed(self.scales.factors, cells, scales, np.asarray(fit.family), level, self.rank)
 

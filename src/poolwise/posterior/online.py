@@ -23,6 +23,17 @@ from poolwise.posterior.hyper import Layout, layout, leaf_cell, noise_at
 from poolwise.posterior.tree import Conditional
 
 
+class Seen(NamedTuple):
+    """What `look` finds, about every arm."""
+
+    mean: np.ndarray
+    """(3, arms): the utility here, what the rest of this project shares, what this context elsewhere shares."""
+    scale: np.ndarray
+    """(3, arms)."""
+    share: np.ndarray | None
+    """(2, arms): by how much of a change of the first the other two change; None where that is not kept."""
+
+
 class State(NamedTuple):
     """Conditionals of every tier, (arms, q, q), (families, q, q), (1, q, q), and the statistics they rest on."""
 
@@ -90,37 +101,41 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
 
 def query(state: State, project: int, context: int) -> Belief:
     """Belief about theta of every arm in one (project, context): (arms,)."""
-    mean, scale = look(state, project, context)
-    return Belief(mean[0], scale[0])
+    seen = look(state, project, context)
+    return Belief(seen.mean[0], seen.scale[0])
 
 
-def look(state: State, project: int, context: int) -> Belief:
-    """(3, arms): `query`, and what each arm's belief shares with the rest of this project, and with this context in
-    other projects. The effects alone: what another project or context adds of its own is not in the last two."""
-    mean, variance = _directions(state, state.form.at(project, context))
+def look(state: State, project: int, context: int) -> Seen:
+    """`query`, and what each arm's belief shares with the rest of this project, and with this context in other
+    projects. The effects alone: what another project or context adds of its own is not in the last two."""
+    mean, variance, along = _directions(state, state.form.at(project, context))
     scale = np.sqrt(variance)
-    if state.cell:
-        own = Cells(*(part[project, context] for part in state.cells))
-        mean[0], scale[0] = shrink(mean[0], variance[0], own, state.cell, state.noise[context])
-    return Belief(mean, scale)
+    if not state.cell:
+        return Seen(mean, scale, along / variance[0])
+    own, noise = Cells(*(part[project, context] for part in state.cells)), state.noise[context]
+    mean[0], scale[0] = shrink(mean[0], variance[0], own, state.cell, noise)
+    rest = noise * noise / (own.count * state.cell**2 + noise * noise)
+    return Seen(mean, scale, rest * along / (scale[0] * scale[0]))
 
 
 _MEMBERS = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
 """Which of level, context, project and cell each of the three sums holds."""
 
 
-def _directions(state: State, at: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior mean and variance of the three sums, (3, arms)."""
+def _directions(state: State, at: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Posterior mean and variance of the three sums, (3, arms), and covariance of the first with the others."""
     covariance, effects = state.tiers[0]
     members = _MEMBERS[:, : len(at)]
     moved = members @ covariance.take(at, 1)
-    mean, variance = effects.take(at, 1) @ members.T, np.vecdot(moved.take(at, 2), members)
+    mean, here = effects.take(at, 1) @ members.T, moved.take(at, 2)
+    variance, along = np.vecdot(here, members), here[:, 0] @ members[1:].T
     for tier, spread in zip(state.tiers[1:], state.spread, strict=True):
         direction = moved / spread
         moved, level = _through(state, tier, direction)
         mean += level
         variance += np.vecdot(moved, direction)
-    return np.ascontiguousarray(mean.T), np.ascontiguousarray(variance.T)
+        along += np.vecdot(moved[:, :1], direction[:, 1:])
+    return np.ascontiguousarray(mean.T), np.ascontiguousarray(variance.T), np.ascontiguousarray(along.T)
 
 
 def _through(state: State, tier: Conditional, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.hyper import PRIOR, Hyper, Prior, Tier, noise_at
+from poolwise.posterior.online import Seen
 
 _LARGEST = 1.5e7
 """A q^3 up to which `online` serves: some milliseconds for all messages, tens of megabytes."""
@@ -89,12 +90,12 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     state.since[0] += 1
 
 
-def look(state: State, project: int, context: int) -> Belief:
-    """Belief about every arm in one cell, and about what it shares, (3, arms), as `online.look`."""
+def look(state: State, project: int, context: int) -> Seen:
+    """Belief about every arm in one cell, and about what it shares, as `online.look`; no covariance of them is kept."""
     mean, variance = state.mean[project, context], state.variance[project, context]
     (along, wide), (across, spread) = state.project, state.context
     means = np.stack([mean, along[project], across[context]])
-    return Belief(means, np.stack([np.sqrt(variance), wide[project], spread[context]]))
+    return Seen(means, np.stack([np.sqrt(variance), wide[project], spread[context]]), None)
 
 
 def _turned(stats: Any) -> bool:

@@ -78,7 +78,7 @@ def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
     c = shape.contexts
     at = [0, 1 + context, 1 + c, 2 + c + context]
     rows = [state.covariance[:, one] for one in at]
-    pair = lambda i, j: rows[i][:, at[j]]  # noqa: E731
+    pair = lambda i, j: rows[i][:, at[j]]
     level, place, project, own = (pair(i, i) for i in range(4))
     by_project = level + project + 2.0 * pair(0, 2)
     by_context = level + place + 2.0 * pair(0, 1)
