@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import factors
+from poolwise.posterior import factors, loadings
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.gaussian import Statistics, cells
@@ -80,9 +80,11 @@ def test_a_project_without_outcomes_has_the_prior_and_later_contexts_the_tree():
 
 def test_gradient_of_the_evidence():
     data, found = sample()[0], found_of()
-    one = factors.seen_of(data, 2, HYPER, FAMILY, found.level, found.variance)
-    value = lambda w, rest: factors._evidence(one, w, rest)[0]
-    _, inside, along = factors._evidence(one, found.loadings, found.rest)
+    every = [factors.seen_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in (2, 3)]
+    (group, place), *_ = loadings.grouped(every)
+    one = every[place[0]]
+    value = lambda w, rest: loadings.evidence(group, w, rest)[0][0]
+    _, (inside, *_), (along, *_) = loadings.evidence(group, found.loadings, found.rest)
     for row in (0, 4):
         step = np.zeros_like(found.loadings)
         step[one.context[row], one.arm[row], 1] = 1e-6
@@ -90,6 +92,18 @@ def test_gradient_of_the_evidence():
         assert inside[row, 1] == pytest.approx(slope, rel=1e-5)
     slope = (value(found.loadings, 0.8 * np.exp(1e-6)) - value(found.loadings, 0.8 * np.exp(-1e-6))) / 2e-6
     assert along == pytest.approx(slope, rel=1e-5)
+
+
+def test_side_by_side_is_one_by_one():
+    data, found = sample(share=0.5)[0], found_of()
+    every = [factors.seen_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
+    for group, place in loadings.grouped(every):
+        for p, value in zip(place, loadings.evidence(group, found.loadings, found.rest)[0], strict=True):
+            w = found.loadings[every[p].context, every[p].arm]
+            covariance = w @ w.T + found.rest**2 * every[p].tree + np.diag(every[p].noise)
+            x = every[p].x
+            dense = -0.5 * (x @ np.linalg.solve(covariance, x) + np.linalg.slogdet(covariance)[1])
+            assert value == pytest.approx(dense, rel=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))

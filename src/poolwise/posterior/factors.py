@@ -25,23 +25,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
 
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.hyper import Hyper, noise_at
+from poolwise.posterior.loadings import Seen, fitted, left_out
 
 MOST = 2
 """Largest rank that is tried."""
 FEW = 5
 """Projects with outcomes below which there are no factors."""
-_FOLDS, _ITERATIONS = 4, 30
 _LARGEST = 4e6
 """Sum over projects of (cells with outcomes)^3 that a fit takes; those with most outcomes first."""
 _SURE = 2.0
 """Standard errors by which a rank has to predict better than none."""
 _GROWTH = 1.3
-"""Fitted again when there are so many times as many outcomes, or more projects."""
+"""Fitted again when there are so many times as many outcomes or projects."""
 
 
 class Factors(NamedTuple):
@@ -62,19 +61,6 @@ class Factors(NamedTuple):
     @property
     def rank(self) -> int:
         return int(self.loadings.shape[2])
-
-
-class Seen(NamedTuple):
-    """One project's cells with outcomes."""
-
-    context: np.ndarray
-    arm: np.ndarray
-    x: np.ndarray
-    """Mean of the outcomes minus L."""
-    noise: np.ndarray
-    """Var L + noise^2 / n."""
-    tree: np.ndarray
-    """T between them."""
 
 
 def tree_covariance(
@@ -112,14 +98,14 @@ def refreshed(
     if most == 0 or len(active) < FEW:
         return None
     mean, variance = level.mean, np.square(level.scale)
-    if old is not None and outcomes < _GROWTH * old.outcomes and len(active) == old.projects:
+    if old is not None and outcomes < _GROWTH * old.outcomes and len(active) < _GROWTH * old.projects:
         grown = np.pad(old.loadings, ((0, len(mean) - len(old.loadings)), (0, 0), (0, 0)))
         return old._replace(loadings=grown, level=mean, variance=variance)
     every = [seen_of(cells, p, hyper, family, mean, variance) for p in active.tolist()]
     ranks = list(range(most + 1))
     if len(taken := _fitting(every)) < FEW:
         return None  # every project is so large that it needs no other
-    scores = np.array([_left_out(taken, mean.shape, rank) for rank in ranks])
+    scores = np.array([left_out(taken, mean.shape, rank) for rank in ranks])
     rank = _best(scores)
     loadings, rest = fitted(taken, mean.shape, rank)
     means = tuple(float(value) for value in scores.mean(1))
@@ -141,70 +127,6 @@ def _fitting(every: Sequence[Seen]) -> list[Seen]:
     order = np.argsort(-cost, kind="stable")
     taken = order[np.cumsum(cost[order]) <= max(_LARGEST, float(cost[order[0]]))]
     return [every[p] for p in np.sort(taken)]
-
-
-def _left_out(every: list[Seen], shape: tuple[int, ...], rank: int) -> np.ndarray:
-    """(projects,) log density of what each project saw, by a fit to projects of other folds."""
-    score = np.empty(len(every))
-    for fold in range(_FOLDS):
-        rows = [p for p in range(len(every)) if p % _FOLDS == fold]
-        others = [one for p, one in enumerate(every) if p % _FOLDS != fold]
-        loadings, rest = fitted(others, shape, rank)
-        for p in rows:
-            score[p] = _evidence(every[p], loadings, rest)[0]
-    return score
-
-
-def fitted(every: Sequence[Seen], shape: tuple[int, ...], rank: int) -> tuple[np.ndarray, float]:
-    """Loadings [context, arm, rank] and rest, by maximum of the evidence."""
-    size = (*shape, rank)
-    width = np.sqrt(np.mean(np.concatenate([np.diag(one.tree) for one in every])))
-    start = np.concatenate([_start(every, shape, rank, width).ravel(), [0.0]])
-
-    def evaluate(at: np.ndarray) -> tuple[float, np.ndarray]:
-        loadings, rest = at[:-1].reshape(size), float(np.exp(at[-1]))
-        total, slope = 0.0, np.zeros(size)
-        along = 0.0
-        for one in every:
-            value, inside, pull = _evidence(one, loadings, rest)
-            total += value
-            np.add.at(slope, (one.context, one.arm), inside)
-            along += pull
-        penalty = 0.5 * ((at[:-1] / width) ** 2).sum() + 2.0 * at[-1] ** 2
-        gradient = np.concatenate([at[:-1] / width**2 - slope.ravel(), [4.0 * at[-1] - along]])
-        return penalty - total, gradient
-
-    bounds = [(None, None)] * (len(start) - 1) + [(-3.0, 1.0)]
-    found = minimize(
-        evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS, "ftol": 1e-5}
-    )
-    return found.x[:-1].reshape(size), float(np.exp(found.x[-1]))
-
-
-def _start(every: Sequence[Seen], shape: tuple[int, ...], rank: int, width: float) -> np.ndarray:
-    """Leading directions of the deviations, shrunk to 0 where they are uncertain."""
-    table = np.zeros((len(every), *shape))
-    for row, one in zip(table, every, strict=True):
-        row[one.context, one.arm] = one.x * width**2 / (width**2 + one.noise)
-    _, values, right = np.linalg.svd(table.reshape(len(every), -1), full_matrices=False)
-    known = min(rank, len(values))
-    loadings = np.zeros((rank, right.shape[1]))
-    loadings[:known] = values[:known, None] * right[:known] / np.sqrt(len(every))
-    return np.ascontiguousarray(loadings.T).reshape(*shape, rank)
-
-
-def _evidence(one: Seen, loadings: np.ndarray, rest: float) -> tuple[float, np.ndarray, float]:
-    """log p(x) up to a constant, and its derivatives with respect to the loadings of the cells seen and to log rest."""
-    w = loadings[one.context, one.arm]
-    covariance = w @ w.T + rest**2 * one.tree
-    covariance[np.diag_indices_from(covariance)] += one.noise
-    factor = np.linalg.cholesky(covariance)
-    inner = np.linalg.inv(factor)
-    white = inner @ one.x
-    value = -0.5 * float(white @ white) - float(np.log(np.diag(factor)).sum())
-    weight = inner.T @ white
-    slope = np.multiply.outer(weight, weight) - inner.T @ inner
-    return value, slope @ w, float(rest**2 * (slope * one.tree).sum())
 
 
 def at_project(
