@@ -36,6 +36,9 @@ WRONG = {
     "[space]\nbaseline = 'a'\n[space.families.a]\nparmeters = {}": "did you mean 'parameters'?",
     "[engine.domain_priors]\na = [1]": "give two counts above 0",
     "[engine.domain_priors]\na = [1, -2]": "give two counts above 0",
+    "[engine.utility_priors]\na = [0.1]": "a = [0.1] in [engine.utility_priors] of F: give [mean, standard deviation]",
+    "[engine.utility_priors]\na = [0.1, 0.0]": "the second above 0",
+    "[engine.utility_priors]\na = [nan, 0.1]": "input should be a finite number",
     "[policy.params]\nx = nan": "input should be a finite number",
     "[safety]\ndleta = 0.1": "unknown key 'dleta' in [safety] of F: did you mean 'delta'?",
     "[safety.quarantine]\nwindw = 9": "unknown key 'windw' in [safety.quarantine] of F: did you mean 'window'?",
@@ -103,10 +106,12 @@ def test_every_setting_of_safety_and_exploration_can_be_configured(table, settin
 
 
 def test_settings_arrive_as_the_engine_wants_them():
-    table = parse("[engine]\nreestimate_every = [[10, 5]]\nhorizon = 9\n[engine.domain_priors]\na = [1, 2]").engine
+    priors = "[engine.domain_priors]\na = [1, 2]\n[engine.utility_priors]\na = [-0.1, 0.2]"
+    table = parse("[engine]\nreestimate_every = [[10, 5]]\nhorizon = 9\n" + priors).engine
     settings = Settings(**table.given()).checked()
     assert settings.reestimate_every == ((10, 5),)
     assert settings.domain_priors == (("a", 1.0, 2.0),)
+    assert settings.utility_priors == (("a", -0.1, 0.2),)
     assert settings.horizon == 9
     assert settings.failure_utility == Settings().failure_utility
 

@@ -178,6 +178,8 @@ UNSAFE = {
     "[safety]\n[policy]\nspec = 'safe(thompson)'": "sets 'delta' twice",
     "[policy]\nspec = 'curious(thompson)'\nparams = { scarcity = -1.0 }": "scarcity",
     "[engine.domain_priors]\nfsat = [1, 1]": "did you mean 'fast'",
+    "[engine.utility_priors]\nfsat = [0.1, 0.1]": "utility_priors\\] names an unknown family 'fsat'",
+    "[engine.utility_priors]\nfast = [9.0, 0.1]": "mean within",
 }
 
 

@@ -4,14 +4,14 @@
 [workload]   options of the workload, by name
 [space]      baseline, and [space.families.NAME.parameters.NAME] with type = "choice" | "integer" | "real"
 [policy]     spec, and [policy.params] with its constants
-[engine]     what `engine.Settings` holds, and [engine.domain_priors] family = [successes, failures]
+[engine]     what `engine.Settings` holds, and [engine.domain_priors] family = [successes, failures],
+             [engine.utility_priors] family = [mean, standard deviation]
 [model]      file, function: a NumPyro model of your own for `poolwise refit --method nuts`, see docs/models.md
 [safety]     what `engine.Safety` holds; [safety.quarantine], [safety.conservative]; off = ["eligibility"] ..
 [exploration] what `engine.Exploration` holds; [exploration.coverage], [exploration.drift]; off = ["drift"]
 """
 
 import difflib
-import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,6 +75,7 @@ class EngineTable(_Table):
     failure_utility: float | None = None
     utility_limit: float | None = None
     domain_priors: dict[str, list[float]] = Field(default_factory=dict)
+    utility_priors: dict[str, list[float]] = Field(default_factory=dict)
     usual_success: list[float] | None = None
     outcome_timeout: float | None = None
     project_factors: int | None = None
@@ -87,9 +88,11 @@ class EngineTable(_Table):
 
     def given(self) -> dict[str, Any]:
         """Keyword arguments of `engine.Settings`: what was set, lists as tuples."""
-        body = self.model_dump(exclude_none=True, exclude={"domain_priors"})
-        priors = tuple((family, *pair) for family, pair in self.domain_priors.items())
-        return {name: _tuples(value) for name, value in body.items()} | ({"domain_priors": priors} if priors else {})
+        body = self.model_dump(exclude_none=True, exclude={"domain_priors", "utility_priors"})
+        for name in ("domain_priors", "utility_priors"):
+            if priors := [[family, *pair] for family, pair in getattr(self, name).items()]:
+                body[name] = priors
+        return {name: _tuples(value) for name, value in body.items()}
 
 
 class ModelTable(_Table):
@@ -216,12 +219,7 @@ def parse(text: str, source: str = "configuration") -> Config:
         raise ConfigError(f"{source} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise ConfigError(_explained(error.errors()[0], source)) from error
-    for family, pair in config.engine.domain_priors.items():
-        if len(pair) != 2 or not all(0 < number < math.inf for number in pair):
-            raise ConfigError(
-                f"{family} = {pair} in [engine.domain_priors] of {source}: "
-                "give two counts above 0, [successes, failures], for instance [3, 1]"
-            )
+    _check_priors(config.engine, source)
     return config
 
 
@@ -233,6 +231,18 @@ def nearest(name: str, known: Any) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f": did you mean {close[0]!r}?" if close else f": there are {', '.join(known) or 'none'}"
+
+
+def _check_priors(engine: EngineTable, source: str) -> None:
+    """Raises ConfigError for a prior that is no pair, or has a number out of range."""
+    rules = (
+        ("domain_priors", (True, True), "two counts above 0, [successes, failures], for instance [3, 1]"),
+        ("utility_priors", (False, True), "[mean, standard deviation], the second above 0, for instance [0.2, 0.1]"),
+    )
+    for table, positive, wanted in rules:
+        for family, pair in getattr(engine, table).items():
+            if len(pair) != 2 or any(above and not number > 0 for number, above in zip(pair, positive, strict=True)):
+                raise ConfigError(f"{family} = {pair} in [engine.{table}] of {source}: give {wanted}")
 
 
 def _explained(error: ErrorDetails, source: str) -> str:

@@ -55,7 +55,7 @@ def print_overview(places: Mapping[str, Any]) -> None:
     """Contexts with their phase, and whatever limits them."""
     titles = {
         "contexts": "Contexts: how far learning has come, and how much of the decisions explores",
-        "priors": "Domain priors: how far they are believed since outcomes came",
+        "priors": "Stated priors: how far they are believed since outcomes came",
         "quarantined": "Kept away after harm, or back on probation",
         "budgets": "Budgets: what is left",
         "coverage": "Important contexts that lack informative trials",

@@ -10,6 +10,7 @@ from poolwise.engine import words
 from poolwise.engine.borrowed import lenders
 from poolwise.engine.cell import cumulative
 from poolwise.engine.randomness import uniform
+from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
 from poolwise.policy.base import Context, View
 from poolwise.policy.best import best_probability
@@ -23,8 +24,11 @@ CUSTOM = "custom"
 """Spec of a policy that was not built from the rules and wrappers there are."""
 
 
-def explain(store: Store, id: int, *, replay: bool) -> dict[str, Any]:
-    """What `Engine.explain` returns. Raises UnknownDecision, or InputError where no view was logged."""
+def explain(store: Store, id: int, settings: Settings, *, replay: bool) -> dict[str, Any]:
+    """What `Engine.explain` returns; settings: of priors that no snapshot has weighed yet.
+
+    Raises UnknownDecision, or InputError where no view was logged.
+    """
     decision = store.decision(id)
     if not decision.view:
         raise InputError(f"decision {id} was made with log_views off: its beliefs were not kept")
@@ -41,12 +45,24 @@ def explain(store: Store, id: int, *, replay: bool) -> dict[str, Any]:
         "borrowed": _borrowed(logged, k),
         "alternatives": _alternatives(logged, k),
         "layers": _layers(store, logged, view),
+        "stated": _stated(store, decision, logged.snapshot, settings),
         "packs": lenders(store, decision, logged.snapshot),
     }
     body["sentences"] = words.sentences(decision, logged, body)
     if replay:
         body["replay"] = recompute(store, decision, logged)
     return body
+
+
+def _stated(store: Store, decision: Decision, snapshot: int, settings: Settings) -> dict[str, float] | None:
+    """What was said of the utility of the arm's family before any outcome, and how far the snapshot believed it."""
+    arm = store.names("arm").index(decision.arm)
+    for known in store.snapshots():
+        if known.id == snapshot and known.hyper.get("expert"):
+            mean, sd, weight = (column[arm] for column in known.hyper["expert"])
+            return None if sd is None else {"mean": mean, "sd": sd, "weight": weight}
+    told = settings.expected([decision.family], np.zeros(1, int))
+    return None if told is None else {"mean": told.mean[0], "sd": told.scale[0], "weight": told.weight[0]}
 
 
 def view_of(logged: LoggedView) -> View:

@@ -37,7 +37,8 @@ class Live:
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
         said = settings.success_prior(catalogue.known_names)
         usual = settings.usual_success if settings.domain_priors else None
-        scales = prior_scales(catalogue.known_family, said, usual=usual)
+        expected = settings.expected(catalogue.known_names, catalogue.known_family)
+        scales = prior_scales(catalogue.known_family, said, usual=usual, said=expected)
         if served:
             scales = restored(served[-1].hyper, scales)
         self._joint = Joint(

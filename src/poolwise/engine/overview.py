@@ -106,7 +106,22 @@ def _curiosity(policy: Policy, view: View) -> float:
 
 
 def _priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
-    """What is left of the domain priors that were stated: a row per family, the weight of what was said of it."""
+    """What is left of the priors that were stated: a row per family, the weight of what was said of it."""
+    yield from _success_priors(live, catalogue)
+    expected = live.joint.scales.expert
+    if expected is None:
+        return
+    for arm in np.unique(expected.family, return_index=True)[1].tolist():
+        if np.isfinite(expected.scale[arm]):
+            yield {
+                "family": catalogue.known_names[arm],
+                "stated": f"utility {expected.mean[arm]:+g}, sd {expected.scale[arm]:g}",
+                "weight": float(expected.weight[arm]),
+                "contradicted": bool(expected.contradicted[arm]),
+            }
+
+
+def _success_priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
     success = live.joint.scales.success
     left = bernoulli.trust(success, *live.joint.tally())
     if left is None or success.stated is None:

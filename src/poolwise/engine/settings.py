@@ -8,6 +8,7 @@ import numpy as np
 
 from poolwise.engine.protection import Exploration, Safety
 from poolwise.errors import ConfigError
+from poolwise.posterior.expert import Expert, said
 from poolwise.posterior.options import Options
 from poolwise.posterior.schedule import EVERY, due
 
@@ -21,6 +22,9 @@ class Settings(NamedTuple):
     """The belief sees utilities clipped to +- this (e^5 = 148 times); the store keeps what was measured."""
     domain_priors: tuple[tuple[str, float, float], ...] = ()
     """(family, a, b): as if `a` successes and `b` failures of the family had been seen; others get `usual_success`."""
+    utility_priors: tuple[tuple[str, float, float], ...] = ()
+    """(family, mean, sd): what an expert expects of the family's utility in a context and project of which nothing else
+    is known, given success (`posterior.expert`)."""
     usual_success: tuple[float, float] = (3.0, 0.6)
     outcome_timeout: float | None = None
     """A decision without an outcome after so many seconds counts as failed, from the next `refresh` until heard of."""
@@ -61,6 +65,12 @@ class Settings(NamedTuple):
         pairs = [(a, b) for _, a, b in self.domain_priors] + [self.usual_success]
         if not all(0 < number < math.inf for pair in pairs for number in pair):
             raise ConfigError(f"domain priors {self.domain_priors} need pseudo-counts above 0, for instance (3, 1)")
+        for family, mean, sd in self.utility_priors:
+            if not (abs(mean) <= self.utility_limit and 0 < sd < math.inf):
+                raise ConfigError(
+                    f"utility prior {family} = ({mean}, {sd}) needs a mean within +-{self.utility_limit} "
+                    "and a standard deviation above 0, for instance (0.2, 0.1)"
+                )
         if any(limit <= 0 or every <= 0 for limit, every in self.reestimate_every):
             raise ConfigError(f"reestimate_every {self.reestimate_every} must hold pairs of positive counts")
         for part in (self.safety, self.exploration):
@@ -90,6 +100,12 @@ class Settings(NamedTuple):
         """(arms, 2) pseudo-counts of success and failure, for the family of every arm."""
         stated = {family: (a, b) for family, a, b in self.domain_priors}
         return np.array([stated.get(family, self.usual_success) for family in families], dtype=np.float64)
+
+    def expected(self, families: Sequence[str], index: np.ndarray) -> Expert | None:
+        """What is said of utilities, for the family of every arm: (arms,) names and indices."""
+        stated = {family: (mean, sd) for family, mean, sd in self.utility_priors}
+        mean, sd = np.array([stated.get(family, (0.0, math.inf)) for family in families]).T
+        return said(mean, sd, index)
 
     def due(self, outcomes: int, last: int) -> bool:
         """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`."""

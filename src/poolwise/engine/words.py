@@ -8,6 +8,7 @@ import numpy as np
 
 from poolwise.policy import guard
 from poolwise.policy.limits import Limits, Ruling
+from poolwise.posterior.conflict import CONFLICT
 from poolwise.schema import Decision, LoggedView
 
 
@@ -21,6 +22,7 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         f"(90 % interval {low:.2f} to {high:.2f}); the chance that it is the best arm was {body['best']:.0%}, "
         f"that it is slower than the baseline {belief['chance_worse_than_baseline']:.0%}.",
         *_borrowed(body["borrowed"]),
+        *_stated(body["stated"]),
         *(_pack(one) for one in body["packs"]),
         *(layer["sentence"] for layer in body["layers"]),
         f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were available; "
@@ -42,6 +44,16 @@ def _borrowed(found: dict[str, Any]) -> list[str]:
             f"({family['outcomes']:g} outcomes)"
         )
     return [text + "."]
+
+
+def _stated(said: dict[str, float] | None) -> list[str]:
+    if said is None:
+        return []
+    dropped = ": outcomes contradict it" if said["weight"] < CONFLICT else ""
+    return [
+        f"The stated prior expects a utility of {said['mean']:+.2f} (sd {said['sd']:.2f}) of its family, "
+        f"{math.exp(said['mean']):.2f} times the baseline's speed; its weight now is {said['weight']:.2f}{dropped}."
+    ]
 
 
 def _pack(one: dict[str, Any]) -> str:

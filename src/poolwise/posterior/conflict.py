@@ -56,14 +56,18 @@ def discounted(stated: Stated, outcomes: np.ndarray, successes: np.ndarray) -> D
     won = np.bincount(stated.family, successes, families)[stated.family]
     lost = np.bincount(stated.family, outcomes - successes, families)[stated.family]
     expert, usual = (_log_probability(prior, won, lost) for prior in (stated.prior.T, stated.usual))
-    first = np.unique(stated.family, return_index=True)[1]
-    odds = expert - usual + np.log(_TRUST / (1 - _TRUST))
+    weight = believed(expert - usual, stated.family, said)
+    return Discounted(weight[:, None] * stated.prior + (1 - weight[:, None]) * stated.usual, weight)
+
+
+def believed(log_factor: np.ndarray, family: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """(arms,) w_f of every arm's family, 1 where nothing was said. log_factor: (arms,) log B_f of the same."""
+    first = np.unique(family, return_index=True)[1]
+    odds = log_factor + np.log(_TRUST / (1 - _TRUST))
     # Of each family once, however many arms it has.
     likelihood = (np.logaddexp(0.0, odds) + np.log1p(-_TRUST))[:, first[said[first]]].sum(axis=1)
     chance = np.exp(likelihood - likelihood.max())
-    weight = chance @ expit(odds) / chance.sum()
-    weight = np.where(said, weight, 1.0)
-    return Discounted(weight[:, None] * stated.prior + (1 - weight[:, None]) * stated.usual, weight)
+    return np.where(said, chance @ expit(odds) / chance.sum(), 1.0)
 
 
 def _log_probability(prior: np.ndarray, won: np.ndarray, lost: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from poolwise.arrays import Array, namespace
 from poolwise.posterior import leaf
-from poolwise.posterior.hyper import Hyper, Layout, layout, leaf_cell, noise_at, pooled_at
+from poolwise.posterior.hyper import Hyper, Layout, Stated, layout, leaf_cell, noise_at, pooled_at
 from poolwise.posterior.tree import Conditional, Potential, downward, upward
 
 
@@ -46,13 +46,19 @@ def solve_reduced(cells: Cells, hyper: Hyper) -> tuple[Tree, tuple[Array, Array,
 
 
 def tiers(leaves: Potential, hyper: Hyper, family: Array | None, families: int, form: Layout) -> Tree:
-    """From the potentials of the arms upwards."""
+    """From the potentials of the arms upwards. Arms lie around what an expert stated of their family, if anything."""
     xp = namespace(leaves.precision)
+    stated = None if hyper.stated is None else Stated(*map(xp.asarray, hyper.stated))
+    if stated is not None:
+        leaves = leaf.shifted(leaves, stated.offset)
+        leaves = leaves if families else leaf.measured(leaves, stated.precision)
     message, arm = upward(leaves, form.variances(hyper.arm, xp))
     middle = arm
     if families:
         member = (xp.arange(families)[:, None] == family) * 1.0
         gathered = Potential(*(xp.tensordot(member, part, 1) for part in message))
+        if stated is not None:
+            gathered = leaf.measured(gathered, member @ stated.precision)
         message, middle = upward(gathered, form.variances(hyper.family, xp))
     total = Potential(*(part.sum(0) for part in message))
     above = form.variances(hyper.globe, xp)
@@ -61,7 +67,17 @@ def tiers(leaves: Potential, hyper: Hyper, family: Array | None, families: int, 
         information=total.information + start / above, constant=total.constant - 0.5 * (start**2 / above).sum()
     )
     top, globe = upward(total, above)
+    if stated is not None:
+        arm = arm._replace(mean=arm.mean + stated.offset[:, None] * (xp.arange(form.size) == 0))
     return Tree(arm, middle, globe, top.constant)
+
+
+def around_zero(tree: Tree, hyper: Hyper) -> Conditional:
+    """Of the arms, less what an expert says they lie around: effects that have the scales of `hyper`."""
+    if hyper.stated is None:
+        return tree.arm
+    first = np.arange(tree.arm.mean.shape[1]) == 0
+    return tree.arm._replace(mean=tree.arm.mean - hyper.stated.offset[:, None] * first)
 
 
 def marginals(tree: Tree, hyper: Hyper, family: Array, families: int, form: Layout) -> tuple[Array, Array]:

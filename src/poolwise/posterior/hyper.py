@@ -38,6 +38,15 @@ class Pooled(NamedTuple):
     """Contexts are those effects that `leaf.reduced` integrates out."""
 
 
+class Stated(NamedTuple):
+    """What an expert says of every arm, (arms,): see `expert`."""
+
+    offset: Array
+    """Utility around which the arm lies, where nothing else is known."""
+    precision: Array
+    """Of a measurement that found the level of its family there, each arm an equal share of its family's."""
+
+
 class Hyper(NamedTuple):
     """`noise`: (arms,) standard deviation of one outcome; `spread`: (contexts,) factors of it, 1 beyond their end."""
 
@@ -48,6 +57,7 @@ class Hyper(NamedTuple):
     spread: Array = np.zeros(0)
     mean: Array = 0.0
     pooled: Pooled | None = None
+    stated: Stated | None = None
 
 
 class Prior(NamedTuple):

@@ -73,6 +73,21 @@ def informed(leaves: Potential, pooled: Pooled | None) -> Potential:
     return Potential(precision, information, leaves.constant + own_constant(pooled))
 
 
+def measured(potential: Potential, precision: Array) -> Potential:
+    """With a measurement of the level, the first coordinate, that found 0; precision: (batch,)."""
+    xp, first = namespace(potential.precision), np.eye(potential.precision.shape[-1])[0]
+    return potential._replace(
+        precision=potential.precision + xp.asarray(precision)[:, None, None] * np.outer(first, first)
+    )
+
+
+def shifted(potential: Potential, offset: Array) -> Potential:
+    """The same in terms of the effects less an offset of their level, (batch,)."""
+    moved = potential.precision[:, 0] * offset[:, None]
+    constant = potential.constant + offset * (potential.information[:, 0] - 0.5 * moved[:, 0])
+    return potential._replace(information=potential.information - moved, constant=constant)
+
+
 def own_constant(pooled: Pooled) -> np.ndarray:
     """(arms,): the log density of what is known at its own estimate, up to what no scale depends on."""
     return -0.5 * (pooled.information**2 / np.where(pooled.precision > 0, pooled.precision, 1.0)).sum(0)

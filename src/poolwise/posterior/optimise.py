@@ -50,7 +50,7 @@ def hyper_at(coordinates: Array, noise_index: Array, prior: Prior, *, groups: in
     own, spread = factor[SCALES + 1 :][:groups], factor[SCALES + 1 + groups :]
     noise = middle.noise * xp.hypot(factor[SCALES] * own[noise_index], prior.noise_floor)
     globe = tiers[2]._replace(level=xp.asarray(middle.globe.level))
-    return Hyper(tiers[0], tiers[1], globe, noise, spread, xp.asarray(middle.mean), middle.pooled)
+    return Hyper(tiers[0], tiers[1], globe, noise, spread, xp.asarray(middle.mean), middle.pooled, middle.stated)
 
 
 def penalty(coordinates: Array, prior: Prior, *, groups: int) -> Array:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, conflict, factors, gaussian, hyper, integrate, wide
+from poolwise.posterior import bernoulli, conflict, expert, factors, gaussian, hyper, integrate, wide
+from poolwise.posterior.expert import Expert
 from poolwise.posterior.factors import Factors
 from poolwise.posterior.gaussian import Fit, Statistics
 
@@ -17,6 +18,8 @@ class Scales(NamedTuple):
     gaussian: Fit
     success: bernoulli.Hyper
     factors: Factors | None = None
+    expert: Expert | None = None
+    """What was said of utilities before any outcome; `gaussian.hyper.stated` is what is left of it."""
 
 
 def prior_scales(
@@ -24,9 +27,11 @@ def prior_scales(
     success_prior: np.ndarray,
     prior: hyper.Prior = hyper.PRIOR,
     usual: Sequence[float] | None = None,
+    said: Expert | None = None,
 ) -> Scales:
     """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
-    the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted).
+    the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted); said:
+    of utilities.
 
     Where every arm is a family of its own there is no tier of families.
     """
@@ -38,7 +43,14 @@ def prior_scales(
     if usual is not None:
         success = success._replace(stated=conflict.Stated(success_prior, np.array(usual), np.asarray(family)))
         success = bernoulli.trusted(success, *np.zeros((2, 1, 1, arms)))
-    return Scales(Fit(median, index, families, False, 0.0, 0, True, np.zeros(0)), success)
+    return _expecting(Scales(Fit(median, index, families, False, 0.0, 0, True, np.zeros(0)), success), said)
+
+
+def _expecting(scales: Scales, said: Expert | None) -> Scales:
+    """With what is said of utilities, as far as it is believed."""
+    told = None if said is None else expert.stated(said)
+    fit = scales.gaussian._replace(hyper=scales.gaussian.hyper._replace(stated=told))
+    return scales._replace(gaussian=fit, expert=said)
 
 
 def estimated(
@@ -48,7 +60,10 @@ def estimated(
 
     A search that failed has a log evidence that is not finite.
     """
+    if scales.expert is not None:
+        scales = _expecting(scales, expert.weighed(scales.expert, scales.gaussian, stats))
     old = scales.gaussian
+    prior = prior._replace(median=prior.median._replace(stated=old.hyper.stated))
     families = old.family if old.families else None
     form = wide.fit if wide.too_large(*sizes(stats)) else partial(gaussian.fit, family=families)
     search = partial(form, prior=prior)
@@ -60,7 +75,7 @@ def estimated(
         fit = integrate.integrated(fit, stats, prior, old)
     said = bernoulli.trusted(scales.success, outcomes, successes)
     success = bernoulli.fit(outcomes, successes, said.prior, said.pooled)
-    return Scales(fit, success._replace(stated=said.stated))
+    return Scales(fit, success._replace(stated=said.stated), expert=scales.expert)
 
 
 def sizes(stats: Statistics) -> tuple[int, int, int]:
@@ -78,8 +93,15 @@ def to_dict(scales: Scales) -> dict[str, Any]:
         "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
         "success": [float(success.kappa_context), float(success.kappa_cell)],
         "factors": factors.to_dict(scales.factors),
+        "expert": None if scales.expert is None else _said(scales.expert),
         "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
     }
+
+
+def _said(one: Expert) -> list[list[float | None]]:
+    """Mean, standard deviation and weight of every arm's family."""
+    scale = [value if np.isfinite(value) else None for value in one.scale.tolist()]
+    return [one.mean.tolist(), scale, one.weight.tolist()]
 
 
 def restored(body: dict[str, Any], start: Scales) -> Scales:
@@ -97,4 +119,8 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
     if success.stated is not None and np.array_equal(success.stated.prior, said):
         success = success._replace(prior=np.array(left))
     told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
-    return Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)
+    known = Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)
+    expected, before = start.expert, body.get("expert")
+    if expected is not None and before is not None and _said(expected)[:2] == before[:2]:
+        expected = expected._replace(weight=np.array(before[2]))
+    return _expecting(known, expected)

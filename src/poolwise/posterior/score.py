@@ -17,7 +17,7 @@ import numpy as np
 from poolwise.posterior import blocks
 from poolwise.posterior.belief import shrink
 from poolwise.posterior.blocks import Stack
-from poolwise.posterior.crossed import Cells, at_cells, marginals, solve, tiers
+from poolwise.posterior.crossed import Cells, around_zero, at_cells, marginals, solve, tiers
 from poolwise.posterior.hyper import Hyper, Layout, Tier, layout, leaf_cell, noise_at
 from poolwise.posterior.tree import Conditional, downward
 
@@ -47,7 +47,7 @@ def score(cells: Cells, hyper: Hyper, family: np.ndarray, families: int) -> tupl
         mean, covariance = downward(tree.family, variance, mean, covariance)
         mean, covariance = mean[family], covariance[family]
     variance = form.variances(hyper.arm, np)
-    arm = _blocks(_excess(tree.arm, variance, mean, covariance), form)
+    arm = _blocks(_excess(around_zero(tree, hyper), variance, mean, covariance), form)
     centre, spread = at_cells(*downward(tree.arm, variance, mean, covariance), form)
     return _with_leaves(tree.evidence, (arm, middle, globe), cells, hyper, centre, spread, form.cells)
 
@@ -56,7 +56,8 @@ def score_reduced(stack: Stack, hyper: Hyper) -> tuple[float, Score]:
     """Of `crossed.solve_reduced`, block by block."""
     form = Layout(stack.count.shape[2], 0)
     tree = tiers(blocks.potential(stack, hyper), hyper, None, 0, form)
-    arm = _blocks(_excess(tree.arm, form.variances(hyper.arm, np), tree.globe.mean, tree.globe.covariance), form)
+    own, top = around_zero(tree, hyper), tree.globe
+    arm = _blocks(_excess(own, form.variances(hyper.arm, np), top.mean, top.covariance), form)
     (one, first, second), project = blocks.sums(stack, hyper, *marginals(tree, hyper, np.zeros(0), 0, form))
     arm = arm._replace(project=float((project / hyper.arm.project**2 - stack.count.shape[1]).sum()))
     whole, cell = float((second - one).sum()), leaf_cell(hyper, False) ** 2

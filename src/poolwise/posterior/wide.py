@@ -15,10 +15,12 @@ import numpy as np
 
 from poolwise.posterior import gaussian
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed import Cells
+from poolwise.posterior.blocks import potential, stacked
+from poolwise.posterior.crossed import Cells, tiers
 from poolwise.posterior.gaussian import Fit, Statistics
-from poolwise.posterior.hyper import PRIOR, Hyper, Prior, Tier, noise_at
+from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, Tier, noise_at
 from poolwise.posterior.online import Seen
+from poolwise.posterior.threads import single_blas
 
 _LARGEST = 1.5e7
 """A q^3 up to which `online` serves: some milliseconds for all messages, tens of megabytes."""
@@ -64,12 +66,21 @@ def start(fit: Fit, stats: Statistics) -> State:
     turned = _turned(stats)
     cells = gaussian.cells(stats)
     across = Cells(*(_sides(part, turned) for part in cells))
-    hyper = _flat(_crossed(fit.hyper, turned))._replace(spread=np.zeros(0))
+    hyper = _served(fit.hyper, turned)
     belief, long, short = gaussian.beliefs_reduced(across, hyper)
     mean, scale = (_sides(part, turned) for part in belief)
     project, context = (short, long) if turned else (long, short)
     noise = np.broadcast_to(noise_at(fit.hyper, stats.count.shape[1]), stats.count.shape[1:])
     return State(mean.copy(), scale**2, project, context, noise, Cells(*(p.copy() for p in cells)), np.zeros(1))
+
+
+def log_evidence(fit: Fit, stats: Statistics) -> float:
+    """Log density of the outcomes as `start` pools them."""
+    turned = _turned(stats)
+    stack = stacked(Cells(*(_sides(part, turned) for part in gaussian.cells(stats))))
+    with single_blas():
+        hyper = _served(fit.hyper, turned)
+        return float(tiers(potential(stack, hyper), hyper, None, 0, Layout(stack.count.shape[2], 0)).evidence)
 
 
 def stale(state: State) -> bool:
@@ -118,6 +129,10 @@ def _crossed(hyper: Hyper, turned: bool) -> Hyper:
 
 def _crossed_prior(prior: Prior, turned: bool) -> Prior:
     return prior._replace(median=_crossed(prior.median, turned))
+
+
+def _served(hyper: Hyper, turned: bool) -> Hyper:
+    return _flat(_crossed(hyper, turned))._replace(spread=np.zeros(0))
 
 
 def _flat(hyper: Hyper) -> Hyper:

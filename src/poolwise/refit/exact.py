@@ -39,6 +39,7 @@ def prior_draws(problem: Problem, random: np.random.Generator, count: int) -> di
     hyper, (projects, contexts, arms) = problem.scales.gaussian.hyper, problem.shape
     sizes = {"level": (1, 1), "context": (1, contexts), "project": (projects, 1)}
     effect = np.full((count, projects, contexts, arms), float(np.asarray(hyper.mean)))
+    effect += 0.0 if hyper.stated is None else hyper.stated.offset
     for block, size in sizes.items():
         alone = float(np.hypot(getattr(hyper.arm, block), getattr(hyper.family, block)))
         for scale, across in ((alone, arms), (float(getattr(hyper.globe, block)), 1)):

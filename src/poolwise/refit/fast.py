@@ -130,7 +130,7 @@ def _before(problem: Problem) -> Problem:
     )
     gaussian, success = problem.scales[:2]
     index = gaussian.family if gaussian.families else np.arange(problem.shape[2])
-    return empty._replace(scales=prior_scales(index, success.prior, problem.prior))
+    return empty._replace(scales=prior_scales(index, success.prior, problem.prior, said=problem.scales.expert))
 
 
 def _roomy_tally(problem: Problem) -> list[np.ndarray]:

@@ -43,6 +43,8 @@ def parts(problem: Problem, options: Options, scales: Scales) -> list[Part]:
         raise RefitError("there is no outcome to sample from: use method 'fast', or observe some outcomes first")
     if problem.scales.gaussian.hyper.pooled is not None or problem.scales.success.pooled is not None:
         raise RefitError("this store borrows from others, which only the closed form can: use method 'fast'")
+    if problem.scales.expert is not None:
+        raise RefitError("utility_priors are known to the closed form alone: use method 'fast', or leave them out")
     made = [utility(problem, options, scales)] if problem.stats.count.any() else []
     # Evidence that a change let fade leaves parts of outcomes: a binomial wants whole ones.
     tried, succeeded = (np.round(part).astype(np.int64) for part in (problem.tried, problem.succeeded))

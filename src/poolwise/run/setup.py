@@ -82,9 +82,10 @@ def check_families(settings: Settings, space: ArmSpace) -> None:
     if settings.safety is not None:
         check_arms(settings.safety, space)
     known = [family.name for family in space.families]
-    for family, _, _ in settings.domain_priors:
-        if family not in known:
-            raise ConfigError(f"[engine.domain_priors] names an unknown family {family!r}{nearest(family, known)}")
+    for table in ("domain_priors", "utility_priors"):
+        for family, _, _ in getattr(settings, table):
+            if family not in known:
+                raise ConfigError(f"[engine.{table}] names an unknown family {family!r}{nearest(family, known)}")
 
 
 def open_engine(config: Config, *, create: bool = True) -> Engine:

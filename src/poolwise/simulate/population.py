@@ -55,7 +55,7 @@ class Population(NamedTuple):
 
 def fitted(hyper: Hyper, **rest: float) -> Population:
     """The population of a fitted hierarchy; `rest` as the fields of `Population`."""
-    return Population(hyper._replace(spread=np.zeros(0), pooled=None), **rest)
+    return Population(hyper._replace(spread=np.zeros(0), pooled=None, stated=None), **rest)
 
 
 def combined(hyper: Hyper, xp: Any = np) -> Tier:
