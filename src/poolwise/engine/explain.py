@@ -14,6 +14,7 @@ from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
 from poolwise.policy.base import Context, View
 from poolwise.policy.best import best_probability
+from poolwise.policy.gradient import bonus
 from poolwise.policy.limits import PREFIX, from_arrays, ruled
 from poolwise.policy.phase import phase
 from poolwise.policy.share import moved
@@ -44,6 +45,7 @@ def explain(store: Store, id: int, settings: Settings, *, replay: bool) -> dict[
         "phase": phase(view),
         "borrowed": _borrowed(logged, k),
         "alternatives": _alternatives(logged, k),
+        "favourite": _favourite(store, logged, view, k),
         "layers": _layers(store, logged, view),
         "stated": _stated(store, decision, logged.snapshot, settings),
         "packs": lenders(store, decision, logged.snapshot),
@@ -104,6 +106,18 @@ def _alternatives(logged: LoggedView, k: int, limit: int = 5) -> list[dict[str, 
     mean = np.where(logged.arrays["allowed"], logged.arrays["mean"], -np.inf)
     best = [int(a) for a in np.argsort(-mean)[:limit] if a != k and np.isfinite(mean[a])]
     return [{"arm": logged.arms[a], **_belief(logged, a)} for a in best]
+
+
+def _favourite(store: Store, logged: LoggedView, view: View, k: int) -> dict[str, Any]:
+    """The open arm of highest mean; `worth`: what a trial of it, and of arm k, can still earn in the eyes of a policy
+    that counts it, in units of the utility."""
+    limits, (spec, params) = from_arrays(logged.arrays), store.policy(logged.policy)
+    if limits is not None and spec != CUSTOM:
+        view = view._replace(allowed=ruled(policies.parse(spec, params), view, limits).allowed)
+    first = int(np.argmax(np.where(view.allowed, view.mean, -np.inf)))
+    worth = bonus(params, view) if "knowledge_gradient" in spec or "farsighted" in spec else None
+    counted = {} if worth is None else {"worth": float(worth[first]), "worth_of_chosen": float(worth[k])}
+    return {"arm": logged.arms[first], **_belief(logged, first), **counted}
 
 
 def _borrowed(logged: LoggedView, k: int) -> dict[str, dict[str, float]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine.suite import EXPLORED
 from poolwise.policy import guard
 from poolwise.policy.limits import Limits, Ruling
 from poolwise.posterior.conflict import CONFLICT
@@ -17,7 +18,7 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
     belief = body["belief"]
     low, high = (math.exp(belief["mean"] + side * 1.645 * belief["sd"]) for side in (-1, 1))
     return [
-        f"{decision.arm} was chosen with probability {decision.probability:.3f}: {decision.reason}.",
+        f"{decision.arm} was chosen with probability {decision.probability:.3f}{_why(decision, body)}.",
         f"It was believed to run at {belief['speed_up']:.2f} times the baseline's speed here "
         f"(90 % interval {low:.2f} to {high:.2f}); the chance that it is the best arm was {body['best']:.0%}, "
         f"that it is slower than the baseline {belief['chance_worse_than_baseline']:.0%}.",
@@ -28,6 +29,24 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were available; "
         f"{logged.outcomes} outcomes were known in all.",
     ]
+
+
+def _why(decision: Decision, body: dict[str, Any]) -> str:
+    """The reason; of an arm that is not the favourite, what it was preferred to and what for."""
+    word, _, layers = decision.reason.partition("; ")
+    first, own = body["favourite"], body["belief"]
+    if word != EXPLORED or first["arm"] == decision.arm:
+        return f": {decision.reason}"
+    acted = f" ({layers} acted)" if layers else ""
+    if own["mean"] >= first["mean"]:
+        return f" to explore, no arm being believed to be faster{acted}"
+    ahead = f"although {first['arm']} was believed to be faster, {first['speed_up']:.2f} times the baseline's speed"
+    if "worth" not in first:
+        return f" to explore, {ahead}{acted}"
+    trial, other = first["worth_of_chosen"], first["worth"]
+    worth = f"a trial counted as {trial:.2f} in log speed over the jobs to come, against {other:.2f}"
+    tipped = own["mean"] + trial > first["mean"] + other and decision.probability >= 0.5
+    return f" {ahead}: {worth}{', which tipped it' if tipped else ''}{acted}"
 
 
 def _borrowed(found: dict[str, Any]) -> list[str]:
