@@ -47,16 +47,18 @@ def job_sets(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def recorded(options: argparse.Namespace, found: dict[str, Any]) -> None:
-    """Adds the peers' results of an earlier run over the same units, seeds and order."""
+    """Adds the peers' results of an earlier run over the same units and order, and over these seeds or more."""
     before = json.loads(options.recorded.read_text())
-    if (before["seeds"], before.get("first", 0), before["order"]) != (options.seeds, options.first, options.order):
+    same = (before.get("first", 0), before["order"]) == (options.first, options.order)
+    if not same or before["seeds"] < options.seeds:
         raise SystemExit(
             f"{options.recorded} has {before['seeds']} seeds, order {before['order']}: run the peers again"
         )
     for name, entry in found.items():
         then = before["sets"].get(name)
         if then and all(then[key] == entry[key] for key in ("units", "arms", "references")):
-            entry["learners"].update({k: v for k, v in then["learners"].items() if k != "Poolwise"})
+            peers = {name: one for name, one in then["learners"].items() if name != "Poolwise"}
+            entry["learners"].update({k: {**v, "utility": v["utility"][: options.seeds]} for k, v in peers.items()})
 
 
 def space_sets(options: argparse.Namespace) -> dict[str, Any]:

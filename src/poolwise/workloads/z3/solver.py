@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from poolwise.errors import WorkloadError
 from poolwise.workloads.z3.arms import Recipe
 
-START_SECONDS = 20.0
+START_SECONDS = 120.0
+"""On a busy machine a new process may take long; one that dies is reported at once."""
 GRACE_SECONDS = 0.25
 """How long after its own time limit a worker may still answer."""
 
