@@ -75,6 +75,16 @@ def test_from_nothing_to_a_learned_outcome(call):
     assert (status["decisions"], status["outcomes"], status["repeated"]) == (1, 1, 1)
 
 
+def test_a_store_alone_can_be_looked_at_but_not_served_from(call, place):
+    call("init")
+    call("decide", "--project", "p", "--context", "c")
+    (place / "poolwise.toml").unlink()
+    for arguments in (("status",), ("beliefs",), ("explain", 1), ("export", "out"), ("projects",)):
+        status, _, errors = call(*arguments, "--store", "sqlite:///poolwise.db")
+        assert (status, "default settings" in errors) == (0, True), arguments
+    assert "no configuration file" in call("decide", "--project", "p", "--context", "c")[2]
+
+
 @pytest.mark.parametrize("arguments", [("status",), ("explain", 1), ("observe", 1, "--cost", 1), ("export", "out")])
 def test_a_mistyped_store_is_not_created(call, place, arguments):
     call("init")

@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,12 +34,26 @@ def engine(path: str, store: str | None, *, create: bool = False) -> Iterator["E
     """The engine of a configuration, closed at the end. A store that does not exist is made only with `create`."""
     from poolwise.run.setup import open_engine
 
-    config = configuration(path, store)
-    opened = open_engine(config, create=create)
-    try:
+    with closing(open_engine(configuration(path, store), create=create)) as opened:
         yield opened
-    finally:
-        opened.close()
+
+
+@contextmanager
+def looking(path: str, store: str | None) -> Iterator["Engine"]:
+    """`engine` for commands that change nothing: without the usual file, a named store will do. It knows its arms;
+    settings are then the defaults."""
+    from poolwise.config import Config
+    from poolwise.run.setup import open_engine
+
+    if store is None or path != CONFIG or Path(path).exists():
+        with engine(path, store) as opened:
+            yield opened
+        return
+    typer.echo(f"no {CONFIG} here: the store's own arms, and default settings", err=True)
+    config = Config()
+    alone = config.model_copy(update={"run": config.run.model_copy(update={"store": store})})
+    with closing(open_engine(alone, create=False)) as opened:
+        yield opened
 
 
 def print_json(body: Any) -> None:

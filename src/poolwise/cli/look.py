@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, records
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, looking, print_json, records
 from poolwise.errors import InputError
 
 
@@ -16,7 +16,7 @@ def status(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: Js
     """
     from poolwise.cli import show
 
-    with engine(config, store) as opened:
+    with looking(config, store) as opened:
         body, places = opened.status(), opened.overview()
     if as_json:
         print_json({**body, **places})
@@ -41,7 +41,7 @@ def beliefs(
     from poolwise.cli import show
     from poolwise.report.tables import best
 
-    with engine(config, store) as opened:
+    with looking(config, store) as opened:
         table = opened.beliefs()
     for column, name in (("project", project), ("context", context)):
         if name is not None and name not in set(table[column]):
@@ -66,7 +66,7 @@ def explain(
 
     Example: `poolwise explain 17 --replay`
     """
-    with engine(config, store) as opened:
+    with looking(config, store) as opened:
         body = opened.explain(decision, replay=replay)
     same = not replay or body["replay"]["same"]
     if as_json:
@@ -92,7 +92,7 @@ def export(
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder to export to")
-    with engine(config, store) as opened:
+    with looking(config, store) as opened:
         tables = {"trials": trials(opened.store), "beliefs": opened.beliefs()}
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, records
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, looking, print_json, records
 from poolwise.errors import InputError
 
 
@@ -22,7 +22,7 @@ def projects(
     from poolwise.cli import show
     from poolwise.report.projects import clear
 
-    with engine(config, store) as opened:
+    with looking(config, store) as opened:
         table, personal = opened.projects(), opened.across.deviations()
     if project is not None and project not in set(table["project"]):
         raise InputError(f"no project {project!r} in this store: it has {', '.join(table['project']) or 'none'}")
@@ -52,7 +52,7 @@ def similar(
     from poolwise.cli import show
     from poolwise.report.projects import recommended
 
-    with engine(config, store) as opened:
+    with looking(config, store) as opened:
         found = opened.across.similar(project)
     neighbours, advice = found.neighbours.head(top), recommended(found.recommended)
     if as_json:
