@@ -1,7 +1,5 @@
 """What stands between a policy and the choice."""
 
-import math
-from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -61,14 +59,21 @@ def test_what_may_not_explore_goes_to_the_sound_favourite():
     np.testing.assert_allclose(ruling("uniform", explore=0.4).probabilities, [0.1, 0.1, 0.1, 0.7])
 
 
-def test_coverage_reserves_for_what_was_never_tried_then_for_what_may_be_best():
-    """Arms 0 and 1 are sound, tried 0 and 1 times; then both tried, of which 1 is the better with Phi(0.1 / 0.204)."""
+def test_coverage_reserves_for_what_was_never_tried_then_for_what_may_be_best_and_is_least_known():
+    """Arms 0 and 1 are sound, tried 0 and 1 times; then both tried, of which 1 is five times less well known."""
     first = ruling("greedy", cover=0.5, delta=0.1).probabilities
     np.testing.assert_allclose(first, [0.5, 0, 0, 0.5])
     tried = SEEN._replace(count=np.ones(4))
     later = ruling("greedy", seen=tried, cover=0.5, delta=0.1).probabilities
-    better = NormalDist().cdf(0.1 / (2 * math.hypot(0.02, 0.1)))
-    np.testing.assert_allclose(later, [0.5 * (1 - better), 0.5 * better, 0, 0.5], atol=1e-3)
+    np.testing.assert_allclose(later, [0.5 / (1 + 5**8), 0.5 / (1 + 5**-8), 0, 0.5])
+
+
+def test_coverage_sets_aside_what_cannot_be_best():
+    """Two standard deviations up, arm 0 reaches 0.1: that and no more is the lower bound of arm 1."""
+    even = view([-0.3, 0.3, 0.0, 0.0], [0.2, 0.1, 0.01, 0.01])._replace(count=np.ones(4))
+    assert ruling("greedy", seen=even, cover=1.0).probabilities[0] > 0.99
+    worse = even._replace(mean=even.mean - np.array([0.01, 0, 0, 0]))
+    np.testing.assert_allclose(ruling("greedy", seen=worse, cover=1.0).probabilities, [0, 1, 0, 0])
 
 
 def test_safety_comes_before_orders_and_orders_before_exploration():

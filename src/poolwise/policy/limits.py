@@ -14,7 +14,6 @@ import numpy as np
 
 from poolwise.policy import guard
 from poolwise.policy.base import Array, Policy, View
-from poolwise.policy.best import best_probability
 from poolwise.policy.control import Controls, ordered, restricted
 from poolwise.policy.safety import risk
 from poolwise.policy.share import normalised
@@ -25,6 +24,9 @@ HELD = ("stopped", "conservative budget")
 """Layers that leave nothing but the baseline."""
 SETTLED = 0.05
 """A favourite is settled where no other arm, taken alone, is better with more than this probability."""
+
+BOUND, WIDEST = 2.0, 8.0
+"""Of coverage: standard deviations of a bound; power of the standard deviation to which an arm is served."""
 
 
 class Limits(NamedTuple):
@@ -120,21 +122,27 @@ def _sound(view: View, limits: Limits, *, strict: bool = False) -> np.ndarray:
 def _shaped(
     chances: np.ndarray, view: View, limits: Limits, sound: np.ndarray, favourite: int, acted: list[str]
 ) -> np.ndarray:
-    """Coverage's share, then the budget's: what may not explore goes to the favourite.
-
-    Coverage serves the sound arms that were never tried here, all alike; then those that may be the best, by that
-    probability at twice the doubt.
-    """
+    """Coverage's share, then the budget's: what may not explore goes to the favourite."""
     if limits.cover > 0 and sound.sum() > 1:
-        fresh = sound & (view.count < 1)
-        teaching = normalised(1.0 * fresh) if fresh.any() else best_probability(view.mean, 2.0 * view.scale, sound)
-        chances = (1.0 - limits.cover) * chances + limits.cover * teaching
+        chances = (1.0 - limits.cover) * chances + limits.cover * _teaching(view, sound)
         acted.append("coverage")
     if limits.explore < 1:
         chances = limits.explore * chances
         chances[favourite] += 1.0 - chances.sum()
         acted.append("exploration budget" if limits.explore == 0 else "feedback")
     return chances
+
+
+def _teaching(view: View, sound: np.ndarray) -> np.ndarray:
+    """(arms,): what coverage serves. The sound arms that were never tried here, all alike; then, of those that may
+    still be the best, nearly always the one that is least known: an arm is set aside once its upper bound lies below
+    another's lower one, two standard deviations each. Source: Even-Dar, Mannor and Mansour (2006)."""
+    fresh = sound & (view.count < 1)
+    if fresh.any():
+        return normalised(1.0 * fresh)
+    low = np.where(sound, view.mean - BOUND * view.scale, -np.inf).max()
+    possible = sound & (view.mean + BOUND * view.scale >= low)
+    return normalised(possible * (view.scale / view.scale[possible].max()) ** WIDEST)
 
 
 def _settled(view: View, favourite: int) -> bool:
