@@ -1,6 +1,5 @@
 """What stands between a policy and the choice."""
 
-
 import numpy as np
 import pytest
 

@@ -73,12 +73,9 @@ def weighed(expert: Expert, fit: Fit, stats: Statistics) -> Expert:
 def _log_probability(fit: Fit, stats: Statistics, told: Stated | None) -> float:
     """Of all outcomes, given what was said."""
     fit = fit._replace(hyper=fit.hyper._replace(stated=told))
-    nothing = Statistics(*(np.zeros_like(part) for part in stats))
-    large = wide.too_large(stats.count.shape[2], *stats.count.shape[:2])
-    with_them, without = (
-        wide.log_evidence(fit, data)
-        if large
-        else float(solve(cells(data), fit.hyper, fit.family, fit.families).evidence)
-        for data in (stats, nothing)
-    )
-    return with_them - without
+    projects, contexts, arms = stats.count.shape
+    nothing = Statistics(*np.zeros((3, 1, 1, arms)))
+    if wide.too_large(arms, projects, contexts):
+        return wide.log_evidence(fit, stats) - wide.log_evidence(fit, nothing)
+    both = [solve(cells(data), fit.hyper, fit.family, fit.families).evidence for data in (stats, nothing)]
+    return float(both[0] - both[1])
