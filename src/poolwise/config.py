@@ -79,6 +79,7 @@ class EngineTable(_Table):
     usual_success: list[float] | None = None
     outcome_timeout: float | None = None
     project_factors: int | None = None
+    surface: Literal["auto", "always", "never"] | None = None
     timeouts: Literal["censored", "failed"] | None = None
     half_life: float | Literal["learned"] | None = None
     outliers: float | None = None

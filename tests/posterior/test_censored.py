@@ -92,7 +92,7 @@ def test_what_is_cut_off_reads_as_worse_than_its_bound_and_no_failure():
         belief.learn(0, 0, 1, -1.0, True, True)
         failed.learn(0, 0, 1, -1.0, False)
     assert belief.look(0, 0).mean[1] < -1.0
-    assert belief._evidence.cell[1, 0, 0, 1] == 20
+    assert belief.tally()[1][0, 0, 1] == 20
     assert np.isfinite(belief.reestimate().log_evidence)
     assert belief.look(0, 0).mean[1] < -1.0
     assert belief.look(0, 0).count[1] == 20

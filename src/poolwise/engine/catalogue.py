@@ -29,8 +29,11 @@ class Catalogue:
         whole = np.array_equal(self.columns, np.arange(len(self.known)))
         self.offered: slice | np.ndarray = slice(None) if whole else self.columns
         """The same, to index with at least cost."""
-        described = _described(self.known, [*map(ArmSpace.from_dict, spaces), space])
-        families = self.known_names = [arm.family for arm, _ in described]
+        self.spaces = [*map(ArmSpace.from_dict, spaces), space]
+        """All that the store has seen, the newest last."""
+        described = _described(self.known, self.spaces)
+        self.known_arms = [arm for arm, _ in described]
+        families = self.known_names = [arm.family for arm in self.known_arms]
         self.families = list(dict.fromkeys(families))
         self.known_family = np.array([self.families.index(name) for name in families])
         """(known arms,): index of the family."""

@@ -248,7 +248,7 @@ class Engine:
     def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
         with self._lock:
-            return explain.explain(self.store, id, self.settings, replay=replay)
+            return explain.explain(self.store, id, self.settings, self._live.ground, replay=replay)
 
     def status(self) -> dict[str, Any]:
         """Counts of events, what serves now, and the size of the problem."""

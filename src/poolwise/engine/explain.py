@@ -9,6 +9,7 @@ from poolwise import policy as policies
 from poolwise.engine import words
 from poolwise.engine.borrowed import lenders
 from poolwise.engine.cell import cumulative
+from poolwise.engine.neighbours import neighbours
 from poolwise.engine.randomness import uniform
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
@@ -18,6 +19,7 @@ from poolwise.policy.gradient import bonus
 from poolwise.policy.limits import PREFIX, from_arrays, ruled
 from poolwise.policy.phase import phase
 from poolwise.policy.share import moved
+from poolwise.posterior.micro import Ground
 from poolwise.schema import Decision, LoggedView
 from poolwise.store.base import Store
 
@@ -25,8 +27,8 @@ CUSTOM = "custom"
 """Spec of a policy that was not built from the rules and wrappers there are."""
 
 
-def explain(store: Store, id: int, settings: Settings, *, replay: bool) -> dict[str, Any]:
-    """What `Engine.explain` returns; settings: of priors that no snapshot has weighed yet.
+def explain(store: Store, id: int, settings: Settings, ground: Ground | None, *, replay: bool) -> dict[str, Any]:
+    """What `Engine.explain` returns; settings: of priors that no snapshot has weighed yet; ground: where arms stand.
 
     Raises UnknownDecision, or InputError where no view was logged.
     """
@@ -43,7 +45,7 @@ def explain(store: Store, id: int, settings: Settings, *, replay: bool) -> dict[
         "belief": _belief(logged, k),
         "best": float(best_probability(view.mean, view.scale, view.allowed)[k]),
         "phase": phase(view),
-        "borrowed": _borrowed(logged, k),
+        "borrowed": {**_borrowed(logged, k), "neighbours": neighbours(store, ground, logged, k)},
         "alternatives": _alternatives(logged, k),
         "favourite": _favourite(store, logged, view, k),
         "layers": _layers(store, logged, view),

@@ -13,6 +13,7 @@ from poolwise.engine.outcomes import upper_bound, upper_bounds
 from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
+from poolwise.engine.terrain import terrain
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
@@ -38,7 +39,9 @@ class Live:
         said = settings.success_prior(catalogue.known_names)
         usual = settings.usual_success if settings.domain_priors else None
         expected = settings.expected(catalogue.known_names, catalogue.known_family)
-        scales = prior_scales(catalogue.known_family, said, usual=usual, said=expected)
+        self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.spaces, settings.surface)
+        """Where arms stand among each other by their parameters; None: none resembles another."""
+        scales = prior_scales(catalogue.known_family, said, usual=usual, said=expected, ground=self.ground)
         if served:
             scales = restored(served[-1].hyper, scales)
         self._joint = Joint(
@@ -67,6 +70,11 @@ class Live:
         arms = self._catalogue.offered
         seen = self._joint.look(project, context)
         return Look._make(None if part is None else part[..., arms] for part in seen)
+
+    def contrast(self, project: int, context: int) -> np.ndarray | None:
+        """Of the offered arms; see `posterior.contrast`."""
+        found = self._joint.contrast(project, context, self._catalogue.columns)
+        return None if found is None else found[self._catalogue.offered]
 
     def add(self, project: int, context: int, arm: int, outcome: Outcome, job: str | None = None) -> float:
         """Learn one outcome that this process has just stored, and estimate the scales again when that is due.

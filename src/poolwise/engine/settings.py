@@ -42,6 +42,8 @@ class Settings(NamedTuple):
     """Expected number of decisions in all; None: twice as many to come as have been made."""
     project_factors: int = 2
     """Largest number of factors by which projects that resemble each other inform each other; 0: none."""
+    surface: Literal["auto", "always", "never"] = "auto"
+    """Whether what is learned of an arm tells of arms with similar parameters; see `terrain.MANY` for `auto`."""
     log_views: bool = True
     """Log what every decision rested on, which replay, explanations and off-policy evaluation need."""
     safety: Safety | None = None
@@ -79,6 +81,8 @@ class Settings(NamedTuple):
         return self
 
     def _check_options(self) -> None:
+        if self.surface not in ("auto", "always", "never"):
+            raise ConfigError(f"surface {self.surface!r} must be 'auto', 'always' or 'never'")
         if self.timeouts not in ("censored", "failed"):
             raise ConfigError(f"timeouts {self.timeouts!r} must be 'censored' or 'failed'")
         number = self.half_life if self.half_life not in (None, "learned") else 1.0

@@ -24,6 +24,7 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         f"that it is slower than the baseline {belief['chance_worse_than_baseline']:.0%}.",
         *_borrowed(body["borrowed"]),
         *_stated(body["stated"]),
+        *_neighbours(body["borrowed"]["neighbours"]),
         *(_pack(one) for one in body["packs"]),
         *(layer["sentence"] for layer in body["layers"]),
         f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were available; "
@@ -72,6 +73,24 @@ def _stated(said: dict[str, float] | None) -> list[str]:
     return [
         f"The stated prior expects a utility of {said['mean']:+.2f} (sd {said['sd']:.2f}) of its family, "
         f"{math.exp(said['mean']):.2f} times the baseline's speed; its weight now is {said['weight']:.2f}{dropped}."
+    ]
+
+
+def _neighbours(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    if not found["arms"]:
+        return ["No configuration like it had been tried here."]
+    nearest = ", ".join(
+        f"{one['arm']} (likeness {one['likeness']:.2f}, {one['outcomes']:g} outcome{'s' * (one['outcomes'] != 1)}, "
+        f"believed at {one['speed_up']:.2f})"
+        for one in found["nearest"]
+    )
+    plural = "s" * (found["arms"] != 1)
+    return [
+        f"It borrows from {found['arms']} neighbouring configuration{plural} tried here "
+        f"({found['outcomes']:g} outcomes, at {found['speed_up']:.2f} times the baseline's speed by likeness), "
+        f"the nearest: {nearest}."
     ]
 
 

@@ -68,6 +68,9 @@ class View(NamedTuple):
     wider_share: Array | None = None
     """(rows, arms): by how much of a change of the belief here what is shared changes: their covariance over the
     variance here. None: not known; see `gradient.bonus`."""
+    contrast: Array | None = None
+    """(arms,): by how much of a change of the belief in an arm its advantage over the best other one changes, in
+    [0, 1]: little for one that is like the best. None: by all of it, since arms are taken as independent."""
 
 
 class Policy(NamedTuple):

@@ -45,8 +45,9 @@ def farsighted(policy: Policy, own: float = 0.5, shared: float = 1.0) -> Policy:
     with R_c, R_p, R_e, R the expected remaining uses of the context, the project, the context in other projects, and
     all projects (`view.context`), the beliefs of `view.mean` and the rows of `view.wider_mean`. What is shared changes
     by `view.wider_share` of what a trial changes here: little where the context is known well already, whatever is
-    unknown of the rest. `farsighted(thompson)` is `knowledge_gradient` at temperature 1 without patience; around
-    `macro_micro` the bonus is computed once per arm. Layers that judge means, such as `safe`, belong outside. Raises
+    unknown of the rest. Of arms that are alike, only what tells them apart counts (`view.contrast`).
+    `farsighted(thompson)` is `knowledge_gradient` at temperature 1 without patience; around `macro_micro` the bonus is
+    computed once per arm. Layers that judge means, such as `safe`, belong outside. Raises
     ConfigError unless own, shared >= 0.
     """
     return wrapper("farsighted", policy, _farsighted, **_weights(own, shared))
@@ -77,6 +78,8 @@ def bonus(params: Params, view: View) -> Array:
     uses = uses.reshape(uses.shape + (1,) * (view.mean.ndim + 1 - uses.ndim))
     mean = xp.concatenate([view.mean[None], view.wider_mean])
     share = xp.concatenate([xp.ones_like(view.mean)[None], _share(xp, view)])
+    if view.contrast is not None:
+        share = share * view.contrast
     found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share)
     weight = params["shared"] if view.wider_share is not None else UNKNOWN * params["shared"]
     return params["own"] * found[0] + weight * found[1:].sum(axis=0)

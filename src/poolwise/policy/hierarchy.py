@@ -81,6 +81,7 @@ def _micro_view(view: View, index: np.ndarray, real: np.ndarray) -> View:
         wider_mean=view.wider_mean[..., index],
         wider_scale=view.wider_scale[..., index],
         wider_share=None if view.wider_share is None else view.wider_share[..., index],
+        contrast=None if view.contrast is None else view.contrast[..., index],
     )
 
 

@@ -34,6 +34,10 @@ class Hyper(NamedTuple):
     """(2, contexts, arms): evidence of other stores, in the terms of `Evidence.context`."""
     stated: Stated | None = None
     """What was said before any outcome, where `prior` is what is left of it (`posterior.conflict`)."""
+    kappa_near: Array = 20.0
+    """Of neighbouring configurations (`posterior.nearby`)."""
+    power_near: float = 1.0
+    """Of their likeness: the larger, the fewer of them tell of an arm."""
 
 
 class Evidence(NamedTuple):
@@ -45,6 +49,8 @@ class Evidence(NamedTuple):
     """(2, contexts, arms): discounted evidence of the cells below."""
     arm: Array
     """(2, arms): discounted evidence of the contexts below."""
+    near: Array | None = None
+    """(2, arms): discounted evidence of neighbouring configurations, where there are some."""
 
 
 class Beta(NamedTuple):
@@ -62,11 +68,11 @@ class Beta(NamedTuple):
 def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
     """Evidence of all cells at once, from counts [project, context, arm]."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
-    context = _discount(cell, hyper.kappa_cell).sum(axis=1)
+    context = discount(cell, hyper.kappa_cell).sum(axis=1)
     if hyper.pooled is not None:
         known = min(hyper.pooled.shape[1], context.shape[1])
         context[:, :known] += hyper.pooled[:, :known]
-    return Evidence(cell, context, _discount(context, hyper.kappa_context).sum(axis=1))
+    return Evidence(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
 
 
 def absorb(hyper: Hyper, evidence: Evidence, project: int, context: int, arm: int, success: float) -> None:
@@ -74,15 +80,15 @@ def absorb(hyper: Hyper, evidence: Evidence, project: int, context: int, arm: in
     old_cell = evidence.cell[:, project, context, arm].copy()
     old_context = evidence.context[:, context, arm].copy()
     new_cell = old_cell + np.array([1.0, success])
-    new_context = old_context + _discount(new_cell, hyper.kappa_cell) - _discount(old_cell, hyper.kappa_cell)
+    new_context = old_context + discount(new_cell, hyper.kappa_cell) - discount(old_cell, hyper.kappa_cell)
     evidence.cell[:, project, context, arm] = new_cell
     evidence.context[:, context, arm] = new_context
-    evidence.arm[:, arm] += _discount(new_context, hyper.kappa_context) - _discount(old_context, hyper.kappa_context)
+    evidence.arm[:, arm] += discount(new_context, hyper.kappa_context) - discount(old_context, hyper.kappa_context)
 
 
 def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
     """Posterior of the probability of success of every cell, [project, context, arm], seen or not."""
-    return _combined(cell_prior(hyper, evidence.cell, evidence.context[:, None], evidence.arm), evidence.cell)
+    return _combined(cell_prior(hyper, evidence.cell, evidence.context[:, None], above(evidence)), evidence.cell)
 
 
 def query(hyper: Hyper, evidence: Evidence, project: int, context: int) -> Beta:
@@ -90,15 +96,15 @@ def query(hyper: Hyper, evidence: Evidence, project: int, context: int) -> Beta:
     context_evidence = evidence.context[:, context] if context < evidence.context.shape[1] else 0 * evidence.arm
     seen = project < evidence.cell.shape[1] and context < evidence.cell.shape[2]
     cell = evidence.cell[:, project, context] if seen else 0 * evidence.arm
-    return _combined(cell_prior(hyper, cell, context_evidence, evidence.arm), cell)
+    return _combined(cell_prior(hyper, cell, context_evidence, above(evidence)), cell)
 
 
 def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:
     """What all other cells say about a cell: its prior before its own outcomes. Evidence arrays are (2, ...)."""
     family = (hyper.prior @ _TOTALS).T.reshape((2,) + (1,) * (cell.ndim - 2) + (-1,))
-    above = family + arm.reshape(family.shape) - _discount(context, hyper.kappa_context)
-    beside = _discount(above, hyper.kappa_context) + context - _discount(cell, hyper.kappa_cell)
-    size, successes = _discount(beside, hyper.kappa_cell)
+    above = family + arm.reshape(family.shape) - discount(context, hyper.kappa_context)
+    beside = discount(above, hyper.kappa_context) + context - discount(cell, hyper.kappa_cell)
+    size, successes = discount(beside, hyper.kappa_cell)
     return Beta(successes / size, size)
 
 
@@ -139,6 +145,11 @@ def _combined(prior: Beta, cell: Array) -> Beta:
     return Beta((prior.size * prior.mean + cell[1]) / size, size)
 
 
-def _discount(evidence: Array, kappa: Array) -> Array:
+def above(evidence: Evidence) -> Array:
+    """(2, arms): of every arm and of its neighbours."""
+    return evidence.arm if evidence.near is None else evidence.arm + evidence.near
+
+
+def discount(evidence: Array, kappa: Array) -> Array:
     """What it tells about the level above or below: the variances 1 / n and 1 / kappa of the two add up."""
     return evidence * (kappa / (evidence[0] + kappa))

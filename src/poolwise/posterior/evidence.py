@@ -94,7 +94,7 @@ def objective(
     """Minus log posterior of the scales, up to a constant, and its gradient."""
     d, k = len(at.code), features.shape[1]
     kernel = kernel_at(coordinates, d, k)
-    whole, lengths, rhos = _parts(kernel, at, tried.arm)
+    whole, lengths, rhos = parts(kernel, at, tried.arm)
     phi, own = features[tried.arm], kernel.nugget**2 + kernel.noise**2 / tried.count
     try:
         root = cholesky(whole + LEVEL**2 + (phi * kernel.slope**2) @ phi.T + np.diag(own), lower=True)
@@ -120,7 +120,7 @@ def objective(
     return float(value + 0.5 * away @ away), gradient + away / prior.width
 
 
-def _parts(kernel: Kernel, at: Places, arm: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+def parts(kernel: Kernel, at: Places, arm: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
     """The smooth covariance of the arms, and its logarithm's derivatives by log lengths and by log-odds of rho."""
     whole, lengths, rhos = np.full((len(arm), len(arm)), kernel.signal**2), [], []
     for distance, code, length, rho in zip(*at, kernel.length, kernel.rho, strict=True):

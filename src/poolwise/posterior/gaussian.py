@@ -18,6 +18,7 @@ from poolwise.posterior import blocks
 from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.crossed import Cells, at_cells, marginals, project_effects, solve, solve_reduced, tiers
 from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
+from poolwise.posterior.micro import Ground, Smooth
 from poolwise.posterior.optimise import length, search
 from poolwise.posterior.threads import single_blas
 
@@ -77,6 +78,10 @@ class Fit(NamedTuple):
     """How far `hyper` lies beyond it, since the scales are uncertain; see `integrate`."""
     shift_from: float = 0.0
     """Number of outcomes that this rests on."""
+    ground: Ground | None = None
+    """Where arms stand among each other; None: none resembles another by its parameters."""
+    smooth: Smooth | None = None
+    """What is estimated of how far they do; there if `ground` is."""
 
 
 def fit(

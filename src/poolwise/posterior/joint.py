@@ -10,22 +10,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, censored, drift, factors, gaussian, hyper, influence, level, online, wide
+from poolwise.posterior import censored, cores, drift, factors, gaussian, hyper, influence, level
 from poolwise.posterior.belief import Belief
+from poolwise.posterior.chance import Chance
+from poolwise.posterior.contrast import contrast
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.online import Seen
 from poolwise.posterior.options import DEFAULT, Options
-from poolwise.posterior.scales import Scales, estimated, prior_scales, restored, sizes, to_dict
+from poolwise.posterior.scales import Scales, estimated, prior_scales, restored, to_dict
 from poolwise.posterior.utility import join
 
 __all__ = ["Joint", "Look", "Scales", "estimated", "prior_scales", "restored", "to_dict"]
 
 _ROOM = 4
 """Smallest room for projects and for contexts."""
-_FAILURES = 2.0
-"""Pseudo-count of the stated utility of a failure in the mean over an arm's failures."""
 _SWEEPS, _SETTLED = 5, 0.05
 """Most sweeps over the factors of outcomes that were cut off, and the change of a mean that ends them, in standard
 deviations."""
@@ -61,9 +61,7 @@ class Joint:
         arms = len(scales.gaussian.family)
         shape = (_rounded(projects), _rounded(contexts), arms)
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
-        self._evidence = bernoulli.gather(scales.success, empty.count, empty.count)
-        self._failures = np.array([np.full(arms, _FAILURES), np.full(arms, _FAILURES * failure_utility)])
-        self._failed = failure_utility
+        self._chance = Chance(scales, shape, failure_utility)
         self._sites: censored.Sites = {}
         self._candidates = drift.candidates() if options.half_life == "learned" else None
         self.half_life = options.half_life if isinstance(options.half_life, int | float) else np.inf
@@ -76,12 +74,18 @@ class Joint:
     def look(self, project: int, context: int) -> Look:
         """What is believed now. Projects and contexts need no outcome to be looked at."""
         self.make_room(project, context)
-        failed = self._failures[1] / self._failures[0]
         mean, scale, share = self._effects(project, context)
-        chance = bernoulli.query(self.scales.success, self._evidence, project, context)
-        every = join(chance.mean, chance.scale, mean, scale, self._state.noise[context], failed)
-        count = self._evidence.cell[0, project, context].copy()
+        chance = self._chance.query(project, context)
+        every = join(chance.mean, chance.scale, mean, scale, self._state.noise[context], self._chance.failed)
+        count = self._chance.cell[0, project, context].copy()
         return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:], share)
+
+    def contrast(self, project: int, context: int, offered: np.ndarray) -> np.ndarray | None:
+        """See `posterior.contrast`; None where arms are taken to stand alone."""
+        if self.scales.gaussian.ground is None:
+            return None
+        look, chance = self.look(project, context), self._chance.query(project, context)
+        return contrast(self._state, (project, context), look, np.asarray(chance.mean), offered)
 
     def given_success(self, project: int, context: int) -> Belief:
         """What the tree says now of the utility of success alone, before any project factors: (arms,)."""
@@ -105,10 +109,10 @@ class Joint:
         if not abs(utility) <= gaussian.LARGEST:
             gaussian.check_utilities(np.array([utility]))
         self.make_room(project, context)
-        bernoulli.absorb(self.scales.success, self._evidence, project, context, arm, float(ok))
+        self._chance.learn(project, context, arm, ok)
         self.outcomes += 1
         if not ok:
-            self._failures[:, arm] += 1.0, utility
+            self._chance.failure(arm, utility)
         elif cut:
             self._learn_cut(project, context, arm, censored.rounded(utility))
         else:
@@ -119,7 +123,7 @@ class Joint:
                     part[project, context, arm] += weight * utility**power
             if self._candidates is not None:
                 drift.observe(self._candidates, (project, context, arm), utility, weight, self.outcomes)
-        if self._core is wide and wide.stale(self._state):
+        if self._core.stale(self._state):
             self._restart(self.statistics())
         self._age()
 
@@ -146,14 +150,11 @@ class Joint:
         self._keep(float(worth[0]), worth[0] < 1)
         worth = worth[1:]
         at = (project, context, arm)
-        for part, values in zip(self._evidence.cell, (worth, worth * ok), strict=True):
-            np.add.at(part, at, values)
-        for row, values in zip(self._failures, (worth[~ok], worth[~ok] * utility[~ok]), strict=True):
-            np.add.at(row, arm[~ok], values)
+        self._chance.learn_many(at, worth, ok, utility)
         self.outcomes += len(arm)
         plain = ok & ~cut
         rows, y = tuple(column[plain] for column in at), utility[plain]
-        weight, shape = self._weights(rows, y), self._evidence.cell.shape[1:]
+        weight, shape = self._weights(rows, y), self._state.cells.count.shape
         new = Statistics.of(rows[0], rows[1], rows[2], y, shape=shape, weight=worth[plain] * weight)
         if self._lasting is not None:
             more = Statistics.of(rows[0], rows[1], rows[2], y, shape=shape, weight=weight)
@@ -167,8 +168,7 @@ class Joint:
     def forget(self, project: int, context: int, arm: int, utility: float) -> None:
         """Take a failure back that was assumed before its outcome arrived."""
         self.outcomes -= 1
-        self._evidence.cell[0, project, context, arm] -= 1.0
-        self._failures[:, arm] -= 1.0, utility
+        self._chance.forget(project, context, arm, utility)
         self._restart(self.statistics())
 
     def fade(self, project: int, context: int, keep: np.ndarray) -> None:
@@ -176,7 +176,7 @@ class Joint:
         stats = self.statistics()
         for part in (*stats, *(self._lasting or ())):
             part[project, context] *= keep
-        self._evidence.cell[:, project, context] *= keep
+        self._chance.fade(project, context, keep)
         for place in [place for place in self._sites if place[:2] == (project, context)]:
             share, site = float(keep[place[2]]), self._sites.pop(place)
             if share > 0:
@@ -193,7 +193,7 @@ class Joint:
     def succeeded(self, project: int, context: int, arm: int) -> None:
         """A success whose speed is told by `amend`."""
         self.make_room(project, context)
-        bernoulli.absorb(self.scales.success, self._evidence, project, context, arm, 1.0)
+        self._chance.learn(project, context, arm, True)
         self.outcomes += 1
 
     def amend(self, change: level.Change) -> None:
@@ -253,9 +253,7 @@ class Joint:
         """Let a share of everything count, if that is due."""
         if not due:
             return
-        start = np.array([[_FAILURES], [_FAILURES * self._failed]])
-        self._failures[:] = start + share * (self._failures - start)
-        self._evidence.cell[:] *= share
+        self._chance.keep(share)
         censored.faded(self._sites, share)
         self._restart(Statistics(*(share * part for part in self.statistics())))
 
@@ -276,10 +274,11 @@ class Joint:
         return factors.at_project(found, cells, project, context, scales, np.asarray(fit.family))
 
     def _factors(self) -> Factors | None:
-        """Factors of all statistics, around what the tree knows of every context with outcomes."""
+        """Factors of all statistics, around what the tree knows of every context with outcomes; None where projects
+        inform each other by their surfaces."""
         fit, cells = self.scales.gaussian, self._state.cells
         contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
-        if not contexts or not self.rank:
+        if not contexts or not self.rank or fit.ground is not None:
             return None
         looks = [self._core.look(self._state, 0, context) for context in range(contexts)]
         level = Belief(np.array([seen.mean[2] for seen in looks]), np.array([seen.scale[2] for seen in looks]))
@@ -295,7 +294,7 @@ class Joint:
 
     def tally(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""
-        outcomes, successes = self._evidence.cell
+        outcomes, successes = self._chance.cell
         return outcomes.copy(), successes.copy()
 
     def borrow(self, prior: hyper.Prior, success: np.ndarray | None) -> None:
@@ -322,15 +321,14 @@ class Joint:
             return
         wider = (_rounded(max(project + 1, projects)), _rounded(max(context + 1, contexts)))
         pad = ((0, wider[0] - projects), (0, wider[1] - contexts), (0, 0))
-        cell = np.pad(self._evidence.cell, ((0, 0), *pad))
-        self._evidence = self._evidence._replace(cell=cell)
+        self._chance.make_room(pad)
         if self._lasting is not None:
             self._lasting = Statistics(*(np.pad(part, pad) for part in self._lasting))
         self._restart(Statistics(*(np.pad(part, pad) for part in self.statistics())))
 
     def _restart(self, stats: Statistics) -> None:
-        self._evidence = bernoulli.gather(self.scales.success, *self._evidence.cell)
-        self._core = wide if wide.too_large(*sizes(stats)) else online
+        self._chance.restart(self.scales)
+        self._core = cores.core(self.scales.gaussian, stats)
         self._state = self._core.start(self.scales.gaussian, stats)
         self._tracks = influence.arms(self._state.cells)
 

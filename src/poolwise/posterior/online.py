@@ -99,6 +99,11 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
             direction = moved / spread
 
 
+def stale(state: State) -> bool:
+    """Never: every belief is current after every outcome."""
+    return False
+
+
 def query(state: State, project: int, context: int) -> Belief:
     """Belief about theta of every arm in one (project, context): (arms,)."""
     seen = look(state, project, context)

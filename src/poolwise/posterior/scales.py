@@ -6,7 +6,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, conflict, expert, factors, gaussian, hyper, integrate, wide
+from poolwise.posterior import (
+    bernoulli,
+    conflict,
+    expert,
+    factors,
+    gaussian,
+    hyper,
+    integrate,
+    micro,
+    micro_scales,
+    nearby,
+    wide,
+)
 from poolwise.posterior.expert import Expert
 from poolwise.posterior.factors import Factors
 from poolwise.posterior.gaussian import Fit, Statistics
@@ -28,10 +40,11 @@ def prior_scales(
     prior: hyper.Prior = hyper.PRIOR,
     usual: Sequence[float] | None = None,
     said: Expert | None = None,
+    ground: micro.Ground | None = None,
 ) -> Scales:
     """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
     the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted); said:
-    of utilities.
+    of utilities; ground: where arms stand among each other, if their effects are smooth.
 
     Where every arm is a family of its own there is no tier of families.
     """
@@ -43,7 +56,11 @@ def prior_scales(
     if usual is not None:
         success = success._replace(stated=conflict.Stated(success_prior, np.array(usual), np.asarray(family)))
         success = bernoulli.trusted(success, *np.zeros((2, 1, 1, arms)))
-    return _expecting(Scales(Fit(median, index, families, False, 0.0, 0, True, np.zeros(0)), success), said)
+    fit = Fit(median, index, families, False, 0.0, 0, True, np.zeros(0))
+    if ground is not None:
+        known, smooth = micro_scales.starting(prior, index, ground)
+        fit = fit._replace(hyper=known, ground=ground, smooth=smooth)
+    return _expecting(Scales(fit, success), said)
 
 
 def _expecting(scales: Scales, said: Expert | None) -> Scales:
@@ -65,17 +82,20 @@ def estimated(
     old = scales.gaussian
     prior = prior._replace(median=prior.median._replace(stated=old.hyper.stated))
     families = old.family if old.families else None
-    form = wide.fit if wide.too_large(*sizes(stats)) else partial(gaussian.fit, family=families)
+    form: Any = wide.fit if wide.too_large(*sizes(stats)) else partial(gaussian.fit, family=families)
+    if old.ground is not None:
+        form = partial(micro_scales.fit, old=old)
     search = partial(form, prior=prior)
     fit = search(stats, start=old.coordinates if len(old.coordinates) else None)
     if not fit.converged and len(old.coordinates):
         afresh = search(stats)
         fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
-    if form is not wide.fit and np.isfinite(fit.log_evidence):  # systems that large know their scales
+    if form is not wide.fit and old.ground is None and np.isfinite(fit.log_evidence):  # large systems know their scales
         fit = integrate.integrated(fit, stats, prior, old)
     said = bernoulli.trusted(scales.success, outcomes, successes)
     success = bernoulli.fit(outcomes, successes, said.prior, said.pooled)
-    return Scales(fit, success._replace(stated=said.stated), expert=scales.expert)
+    success = nearby.fitted(fit, success._replace(stated=said.stated), outcomes, successes)
+    return Scales(fit, success, expert=scales.expert)
 
 
 def sizes(stats: Statistics) -> tuple[int, int, int]:
@@ -91,7 +111,9 @@ def to_dict(scales: Scales) -> dict[str, Any]:
         "gaussian": hyper.to_dict(scales.gaussian.hyper),
         "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
         "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
+        "smooth": micro.to_dict(scales.gaussian.smooth),
         "success": [float(success.kappa_context), float(success.kappa_cell)],
+        "near": [float(success.kappa_near), float(success.power_near)],
         "factors": factors.to_dict(scales.factors),
         "expert": None if scales.expert is None else _said(scales.expert),
         "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
@@ -111,10 +133,15 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
     noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
     found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
     rests, *shift = body.get("shift", [0.0])
+    smooth = micro.within(micro.from_dict(body.get("smooth"), start.gaussian.smooth), found)
+    alike = (body.get("smooth") is None) == (smooth is None)
+    coordinates = np.array(body["coordinates"] if alike else [])
     fit = start.gaussian._replace(
-        hyper=found, coordinates=np.array(body["coordinates"]), shift=np.array(shift), shift_from=rests
+        hyper=found, coordinates=coordinates, shift=np.array(shift), shift_from=rests, smooth=smooth
     )
     success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
+    kappa, power = body.get("near", (success.kappa_near, success.power_near))
+    success = success._replace(kappa_near=kappa, power_near=power)
     said, left = body.get("success_prior") or ((), ())
     if success.stated is not None and np.array_equal(success.stated.prior, said):
         success = success._replace(prior=np.array(left))

@@ -11,14 +11,17 @@ from poolwise.engine.refitting import Problem
 from poolwise.posterior.crossed import Tree, solve
 from poolwise.posterior.gaussian import cells
 from poolwise.posterior.hyper import Layout, layout, leaf_cell, noise_at
+from poolwise.posterior.inducing import along, model_of
 from poolwise.posterior.joint import Scales
+from poolwise.posterior.micro import nugget
 from poolwise.posterior.tree import Conditional
-from poolwise.refit.served import is_wide, roomy, shares_cells, theta
+from poolwise.refit.served import has_surface, is_wide, roomy, shares_cells, theta
 
 
 def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
-    """`effect` and `theta`, (count, projects, contexts, arms); of wide systems theta alone, every cell by itself."""
-    if is_wide(problem):
+    """`effect` and `theta`, (count, projects, contexts, arms); of wide systems and of surfaces theta alone, every
+    cell by itself."""
+    if is_wide(problem) or has_surface(problem):
         found = theta(problem, scales)
         return {"theta": found.mean + found.scale * random.standard_normal((count, *problem.shape))}
     fit, statistics = scales.gaussian, cells(roomy(problem))
@@ -33,7 +36,10 @@ def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: 
 
 
 def prior_draws(problem: Problem, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
-    """`effect` and `theta` of a problem without outcomes: of wide systems together too, since nothing is coupled."""
+    """`effect` and `theta` of a problem without outcomes: of wide systems together too, since nothing is coupled; of
+    surfaces theta."""
+    if has_surface(problem):
+        return {"theta": surfaces(problem, random, count)}
     if not is_wide(problem):
         return draws(problem, problem.scales, random, count)
     hyper, (projects, contexts, arms) = problem.scales.gaussian.hyper, problem.shape
@@ -45,6 +51,22 @@ def prior_draws(problem: Problem, random: np.random.Generator, count: int) -> di
         for scale, across in ((alone, arms), (float(getattr(hyper.globe, block)), 1)):
             effect += scale * random.standard_normal((count, *size, across))
     return {"effect": effect, "theta": effect + own(problem, problem.scales) * random.standard_normal(effect.shape)}
+
+
+def surfaces(problem: Problem, random: np.random.Generator, count: int) -> np.ndarray:
+    """(count, projects, contexts, arms) before any outcome, all cells together."""
+    model, (projects, contexts, arms) = model_of(problem.scales.gaussian), problem.shape
+    hyper, smooth, family = model.hyper, model.smooth, model.ground.family
+    special, families = nugget(hyper, smooth), len(model.kin)
+    root, rest = along(model)
+    levels = random.multivariate_normal(np.zeros(families), model.kin, (count, 1, 1), method="eigh")
+    found = model.mean + np.broadcast_to(levels[..., family], (count, projects, contexts, arms))
+    globe, kin = (tier._replace(level=0.0) for tier in (hyper.globe, hyper.family))
+    for block, size in enumerate(((1, 1), (1, contexts), (projects, 1), (projects, contexts))):
+        drawn = lambda across, size=size: random.standard_normal((count, *size, across))
+        found += globe[block] * drawn(1) + kin[block] * drawn(families)[..., family]
+        found += special[block] * drawn(arms) + smooth.tier[block] * (drawn(len(root)) @ root + rest * drawn(arms))
+    return found
 
 
 def own(problem: Problem, scales: Scales) -> float:

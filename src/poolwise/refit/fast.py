@@ -10,9 +10,10 @@ import numpy as np
 from scipy.stats import betabinom, norm
 
 from poolwise.engine.refitting import Problem
-from poolwise.posterior.bernoulli import beliefs, cell_prior, gather
+from poolwise.posterior.bernoulli import above, beliefs, cell_prior
 from poolwise.posterior.hyper import Tier
 from poolwise.posterior.joint import Scales, estimated, prior_scales
+from poolwise.posterior.nearby import gathered
 from poolwise.refit import exact, served
 from poolwise.refit.found import Draws, Found, Values, thinning
 from poolwise.refit.options import Options
@@ -100,8 +101,8 @@ def _replicated(
 
 def _success_likelihood(problem: Problem, scales: Scales) -> np.ndarray:
     """Log probability of the successes of every tried cell, given all other cells."""
-    evidence = gather(scales.success, problem.tried, problem.succeeded)
-    prior = cell_prior(scales.success, evidence.cell, evidence.context[:, None], evidence.arm)
+    evidence = gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
+    prior = cell_prior(scales.success, evidence.cell, evidence.context[:, None], above(evidence))
     tried = problem.tried > 0
     n, k = (np.round(part[tried]) for part in (problem.tried, problem.succeeded))
     a, b = (prior.mean * prior.size)[tried], ((1 - prior.mean) * prior.size)[tried]
@@ -113,7 +114,7 @@ def _tried(problem: Problem) -> int:
 
 
 def _pseudo_counts(problem: Problem, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
-    found = beliefs(scales.success, gather(scales.success, problem.tried, problem.succeeded))
+    found = beliefs(scales.success, gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded))
     return found.mean * found.size, (1 - found.mean) * found.size
 
 
@@ -130,7 +131,8 @@ def _before(problem: Problem) -> Problem:
     )
     gaussian, success = problem.scales[:2]
     index = gaussian.family if gaussian.families else np.arange(problem.shape[2])
-    return empty._replace(scales=prior_scales(index, success.prior, problem.prior, said=problem.scales.expert))
+    said, ground = problem.scales.expert, gaussian.ground
+    return empty._replace(scales=prior_scales(index, success.prior, problem.prior, said=said, ground=ground))
 
 
 def _roomy_tally(problem: Problem) -> list[np.ndarray]:

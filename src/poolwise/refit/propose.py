@@ -29,6 +29,11 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
     chosen = options.checked(given)
     if method not in METHODS:
         raise InputError(f"refit method {method!r} is unknown: use one of {', '.join(METHODS)}")
+    if method != "fast" and problem.scales.gaussian.ground is not None:
+        raise RefitError(
+            f"method {method} knows no arms that tell of arms with similar parameters, and this store has some: use "
+            "method fast, or open it with surface = 'never'"
+        )
     began = time.perf_counter()
     if chosen.save is not None:
         loaded("inference_data").prepare(chosen.save)

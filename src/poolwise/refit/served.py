@@ -3,7 +3,7 @@
 import numpy as np
 
 from poolwise.engine.refitting import Problem
-from poolwise.posterior import bernoulli, gaussian, wide
+from poolwise.posterior import bernoulli, gaussian, nearby, smooth, wide
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.hyper import layout, noise_at
@@ -22,15 +22,24 @@ def is_wide(problem: Problem) -> bool:
     return wide.too_large(arms, projects, contexts)
 
 
+def has_surface(problem: Problem) -> bool:
+    """Whether arms tell of arms with similar parameters."""
+    return problem.scales.gaussian.ground is not None
+
+
 def shares_cells(problem: Problem) -> bool:
     """Whether arms of a family share what is special about a (project, context)."""
-    return not is_wide(problem) and layout(roomy(problem).count.shape, problem.scales.gaussian.families).cells
+    if is_wide(problem) or has_surface(problem):
+        return False
+    return layout(roomy(problem).count.shape, problem.scales.gaussian.families).cells
 
 
 def theta(problem: Problem, scales: Scales) -> Belief:
     """Belief about the utility given success [project, context, arm]."""
     stats = roomy(problem)
-    if is_wide(problem):
+    if has_surface(problem):
+        found = smooth.beliefs(scales.gaussian, stats)
+    elif is_wide(problem):
         state = wide.start(scales.gaussian, stats)
         found = Belief(state.mean, np.sqrt(state.variance))
     else:
@@ -41,7 +50,8 @@ def theta(problem: Problem, scales: Scales) -> Belief:
 
 def chance(problem: Problem, scales: Scales) -> Belief:
     """Belief about the chance of success [project, context, arm]."""
-    found = bernoulli.beliefs(scales.success, bernoulli.gather(scales.success, problem.tried, problem.succeeded))
+    evidence = nearby.gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
+    found = bernoulli.beliefs(scales.success, evidence)
     return Belief(found.mean, found.scale)
 
 

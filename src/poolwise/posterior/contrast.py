@@ -1,0 +1,36 @@
+"""How far an outcome of an arm tells it from the best one, where arms are alike: of two neighbours it tells little.
+
+    contrast_a = 1 - Cov(theta_a, theta_b) / Var theta_a
+
+with b the best arm, or the second best for that one itself: a change of the belief in a by d changes its advantage over
+b by contrast_a d. Source: Frazier, Powell and Dayanik (2009), the knowledge gradient for correlated beliefs.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from poolwise.posterior import smooth
+
+
+class Believed(Protocol):
+    """Belief about the utility of every arm, (arms,) each."""
+
+    @property
+    def mean(self) -> np.ndarray: ...
+
+    @property
+    def scale(self) -> np.ndarray: ...
+
+
+def contrast(
+    state: smooth.State, at: tuple[int, int], utility: Believed, chance: np.ndarray, offered: np.ndarray
+) -> np.ndarray:
+    """(arms,) in [0, 1]. utility: in this (project, context); chance: mean chance of success, (arms,);
+    offered: indices of the arms that can be chosen. What is uncertain of success is taken as every arm's own."""
+    order = np.argpartition(-utility.mean[offered], min(1, len(offered) - 1))[:2]
+    best, second = (int(arm) for arm in offered[np.resize(order, 2)])
+    shared = smooth.covariances(state, *at, best) * chance * chance[best]
+    told = 1 - shared / np.maximum(utility.scale**2, 1e-300)
+    told[best] = 1 - shared[second] / max(float(utility.scale[best]) ** 2, 1e-300)
+    return np.clip(np.abs(told), 0.0, 1.0)
