@@ -30,6 +30,7 @@ from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.hyper import Hyper, noise_at
 from poolwise.posterior.loadings import Seen, fitted, left_out
+from poolwise.posterior.threads import single_blas
 
 MOST = 2
 """Largest rank that is tried."""
@@ -86,6 +87,7 @@ def seen_of(
     return Seen(c, a, x, variance[c, a] + noise, tree_covariance(hyper, family, (c, a), (c, a)))
 
 
+@single_blas()
 def refreshed(
     old: Factors | None, cells: Cells, hyper: Hyper, family: np.ndarray, level: Belief, most: int
 ) -> Factors | None:

@@ -16,6 +16,7 @@ from poolwise.posterior.evidence import Hyperprior, hyperprior
 from poolwise.posterior.kernel import Places, places
 from poolwise.posterior.schedule import due
 from poolwise.posterior.surface import Seen, Surface
+from poolwise.posterior.threads import single_blas
 from poolwise.table import Table
 
 EVERY = ((30, 5), (100, 10), (1_000, 20))
@@ -47,6 +48,7 @@ class Others(NamedTuple):
     """Coordinates of the scales of their own surfaces, averaged."""
 
 
+@single_blas()
 def run_space(table: Table, unit: int, trials: int, seed: int, known: Known) -> np.ndarray:
     """(trials,) arms, each chosen from the outcomes of those before; an outcome is a single repetition.
 
