@@ -240,12 +240,11 @@ class Joint:
 
     def _age(self) -> None:
         """What is due after every outcome where systems drift."""
-        if self._candidates is not None and self.outcomes % drift.EVERY == 0:
+        if self._candidates is not None and drift.due(self._candidates, self.outcomes):
             index = drift.chosen(self._candidates)
-            if drift.GRID[index] != self.half_life:
-                self.half_life = drift.GRID[index]
-                stats = drift.statistics(self._candidates, index, self._state.cells.count.shape)
-                self._restart(censored.added(stats, self._sites))
+            self.half_life = drift.GRID[index]
+            stats = drift.statistics(self._candidates, index, self._state.cells.count.shape)
+            self._restart(censored.added(stats, self._sites))
         if np.isfinite(self.half_life):
             self._keep(drift.kept(self.half_life), self.outcomes % drift.step(self.half_life) == 0)
 
@@ -255,11 +254,13 @@ class Joint:
             return
         self._chance.keep(share)
         censored.faded(self._sites, share)
-        self._restart(Statistics(*(share * part for part in self.statistics())))
+        left = share if self._candidates is None else 1.0  # of what is learned `drift.statistics` says what counts
+        self._restart(Statistics(*(left * part for part in self.statistics())))
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
-        stats = self.statistics() if self._lasting is None else censored.added(self._lasting, self._sites)
+        kept = self._lasting and drift.still(self._lasting, self._candidates)
+        stats = censored.added(kept, self._sites) if kept else self.statistics()
         found = estimated(self.scales, stats, *self.tally(), self.prior)
         if np.isfinite(found.gaussian.log_evidence):
             self.adopt(found)

@@ -34,7 +34,7 @@ Drawn = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
 def find(problem: Problem, options: Options) -> Found:
-    """Sample the posterior of all scales and effects; the scales that serve are their posterior means."""
+    """Sample the posterior of all scales and effects; `scales` says which serve."""
     began = time.perf_counter()
     with on(options.device):
         parts(problem, options, problem.scales)  # What is wrong is said before anything is written down.

@@ -1,6 +1,12 @@
-"""From draws of a model's scales to the one set of scales that serves: posterior means, as `posterior.integrate` does.
+"""From draws of a model's scales to the one set of scales that serves.
 
-Of a scale whose logarithm has mean m and variance s^2 that is exp(m + s^2 / 2), the second term bounded as there.
+A belief is a mean and a standard deviation, so scales of effects serve by their mean square: by the law of total
+variance the variance of what was never seen is then the full posterior's.
+
+    tau serves as sqrt(E[tau^2 | y]),  noise as exp(E[log noise | y])
+
+Noise is well known where there are outcomes, but only as the product of a family's and a context's: each alone is as
+vague as its hyperprior. Mean logarithms add up to that of the product; mean squares would count what is vague in both.
 """
 
 from collections.abc import Mapping
@@ -13,8 +19,6 @@ from poolwise.posterior.hyper import Hyper, Tier, leaf_cell
 from poolwise.posterior.joint import Scales
 from poolwise.refit.served import is_wide, shares_cells
 
-WIDEST = 0.0625
-"""Bound on s^2 / 2: that of `posterior.integrate`."""
 ABSENT = 1e-3
 """Of its median: the scale of effects that a model does not have."""
 
@@ -28,15 +32,11 @@ def serving(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales:
     found = problem.scales._replace(success=success._replace(**kappa))
     if "tau_cell" not in sites:
         return found
-    scales = {name: values for name, values in sites.items() if _is_scale(name)}
-    mode = _hyper(problem, {name: middle(values) for name, values in scales.items()})
-    mean = _hyper(problem, {name: middle(values) * np.exp(_half(values)) for name, values in scales.items()})
-    fit = problem.scales.gaussian._replace(hyper=mean, coordinates=coordinates(problem, mode))
+    spreads = {name: values for name, values in sites.items() if name.startswith("tau_")}
+    usual = {name: middle(sites[name]) for name in (*spreads, "sigma", "spread") if name in sites}
+    serves = _hyper(problem, usual | {name: root_mean_square(values) for name, values in spreads.items()})
+    fit = problem.scales.gaussian._replace(hyper=serves, coordinates=coordinates(problem, _hyper(problem, usual)))
     return found._replace(gaussian=fit._replace(shift=np.zeros(0), shift_from=0.0))
-
-
-def _is_scale(name: str) -> bool:
-    return name.startswith("tau_") or name in ("sigma", "spread")
 
 
 def middle(draws: np.ndarray) -> np.ndarray:
@@ -44,8 +44,9 @@ def middle(draws: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(np.log(draws).mean((0, 1))))
 
 
-def _half(draws: np.ndarray) -> np.ndarray:
-    return np.asarray(np.minimum(np.log(draws).var((0, 1)) / 2, WIDEST))
+def root_mean_square(draws: np.ndarray) -> np.ndarray:
+    """Of draws (chain, draw, ...)."""
+    return np.asarray(np.sqrt(np.square(draws).mean((0, 1))))
 
 
 def _hyper(problem: Problem, scales: Mapping[str, np.ndarray]) -> Hyper:
