@@ -24,6 +24,8 @@ test: lint
 
 test-slow: install
 	@$(BIN)/python -m pytest -n $(WORKERS) -m slow
+	@$(BIN)/python benchmarks/sbc.py --json benchmarks/results/sbc.json
+	@$(BIN)/python benchmarks/coverage.py --json benchmarks/results/coverage.json
 
 lint: install
 	@$(BIN)/ruff check .
