@@ -138,17 +138,18 @@ def main() -> None:
         print(line(name, result[name]), flush=True)
     result["oracle"] = figures(problem, chance, oracle(problem, chance))
     print(line("oracle", result["oracle"]), flush=True)
+    shown: list[Figure] = []
     for name in options.variants:
         made = ours(problem, options.seeds, [name], options.workers)[name]
         result[name] = figures(problem, chance, made)
         print(line(name, result[name]), flush=True)
-    shown = targets(result["Poolwise"]) if "Poolwise" in result else []
+        shown = targets(result["Poolwise"]) if "Poolwise" in result else []
+        if options.json:  # after every line: a run takes long
+            case = {"seeds": options.seeds, "workload": options.workload.name, "rounds": problem.rounds}
+            known = {name: dict(zip(TARGETS, values, strict=True)) for name, values in KNOWN.items()}
+            body = {"machine": machine, "case": case, "runs": result, "published": known, "figures": rows(shown)}
+            options.json.write_text(json.dumps(body, indent=1) + "\n")
     print(table(shown))
-    if options.json:
-        case = {"seeds": options.seeds, "workload": options.workload.name, "rounds": problem.rounds}
-        known = {name: dict(zip(TARGETS, values, strict=True)) for name, values in KNOWN.items()}
-        body = {"machine": machine, "case": case, "runs": result, "published": known, "figures": rows(shown)}
-        options.json.write_text(json.dumps(body, indent=1) + "\n")
 
 
 if __name__ == "__main__":
