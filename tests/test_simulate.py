@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from poolwise import policy as policies
+from poolwise.policy.uses import Uses
 from poolwise.posterior.hyper import Hyper, Tier
 from poolwise.simulate import Population, Shape, belief, draw, fitted, simulate, values
+from poolwise.simulate.loop import _scalars
 
 SHAPE = Shape(projects=2, decisions=30, contexts=3, arms=4)
 NONE = Tier(0.0, 0.0, 0.0, 0.0)
@@ -79,6 +81,11 @@ def test_the_belief_is_that_of_dense_conditioning():
             mean, scale = _conditioned([row for row in rows if row[2] == arm], (1, c))
             assert float(seen.mean[arm]) == pytest.approx(mean, abs=2e-3)
             assert float(seen.scale[arm]) == pytest.approx(scale, rel=1e-2)
+            moved = learn(state, certain, jnp.asarray(c), 1.0 * (jnp.arange(4) == arm), jnp.full(4, 9.0), jnp.ones(4))
+            later = belief.look(moved, certain, jnp.asarray(c), SHAPE)
+            change = float(later.mean[arm] - seen.mean[arm])
+            shared = np.asarray(later.wider_mean - seen.wider_mean)[:, arm] / change
+            np.testing.assert_allclose(seen.wider_share[:, arm], shared, atol=5e-3)
 
 
 def _conditioned(rows, at):
@@ -95,6 +102,22 @@ def _conditioned(rows, at):
     gain = np.linalg.solve(own, across)
     mean = gain @ np.array([row[3] for row in rows])
     return mean, (covariance(at, at) - gain @ across) ** 0.5
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_simulated_policy_is_told_what_an_engine_would_tell_it(told):
+    world = draw(jax.random.key(1), population(uncertain=float(not told)), SHAPE)
+    counted = Uses(SHAPE.projects * SHAPE.decisions if told else None)
+    before, made = np.zeros((2, 3, 3))
+    for p, t in [(p, t) for p in range(2) for t in range(SHAPE.decisions)]:
+        made, before = (np.zeros((3, 3)), before + made) if (p, t) == (1, 0) else (made, before)
+        c = (t * t + p) % 3
+        expected = counted.context(p, c)
+        given = _scalars(jnp.asarray(made), before[0, c], world, SHAPE, jnp.asarray(p), jnp.asarray(t), c)
+        for name in ("decisions", "share", "remaining", "remaining_project", "remaining_all", "remaining_elsewhere"):
+            assert float(getattr(given, name)) == pytest.approx(getattr(expected, name), rel=1e-5), name
+        counted.decided(p, c)
+        made[0, c] += 1
 
 
 def test_uniform_play_earns_the_average_arm():

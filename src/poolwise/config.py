@@ -80,6 +80,7 @@ class EngineTable(_Table):
     outcome_timeout: float | None = None
     project_factors: int | None = None
     surface: Literal["auto", "always", "never"] | None = None
+    project_trust: float | None = None
     timeouts: Literal["censored", "failed"] | None = None
     half_life: float | Literal["learned"] | None = None
     outliers: float | None = None

@@ -12,7 +12,7 @@ FAMILY = np.array([0, 0, 1])
 
 def made(half_life) -> Joint:
     scales = prior_scales(FAMILY, np.tile((3.0, 0.6), (3, 1)))
-    return Joint(scales, -1.0, options=Options(outliers=None, half_life=half_life))
+    return Joint(scales, -1.0, options=Options(outliers=None, half_life=half_life, trust=1.0))
 
 
 def outcomes(n: int, seed: int = 0):

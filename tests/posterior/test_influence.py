@@ -90,7 +90,8 @@ def test_a_change_that_stays_is_believed():
 def test_bulk_and_single_beliefs_agree():
     rows, y = outcomes(300, 0.02, seed=5)
     family = np.arange(SHAPE[2])
-    single, bulk = (Joint(prior_scales(family, np.tile((1e6, 1e-3), (5, 1))), 0.0) for _ in range(2))
+    scales, options = prior_scales(family, np.tile((1e6, 1e-3), (5, 1))), Options(trust=1.0)
+    single, bulk = (Joint(scales, 0.0, options=options) for _ in range(2))
     bulk.learn_many(*rows, y, np.ones(len(y), bool))
     for row in zip(*(row.tolist() for row in rows), y.tolist(), strict=True):
         single.learn(*row, True)

@@ -38,7 +38,7 @@ def learn(
     for progress in learning.learn(task, steps, checkpoint):
         model = progress.model
         if not as_json and (progress.step % 10 == 0 or progress.step == steps):
-            typer.echo(f"step {progress.step} of {steps}: mean log regret {progress.loss:.3f}", err=True)
+            typer.echo(f"step {progress.step} of {steps}: log of the mean regret {progress.loss:.3f}", err=True)
     if model is None:
         raise InputError(f"{checkpoint} has had {steps} steps already: ask for more, or move it away to start afresh")
     found = judge.judged(task, model)

@@ -44,6 +44,8 @@ class Settings(NamedTuple):
     """Largest number of factors by which projects that resemble each other inform each other; 0: none."""
     surface: Literal["auto", "always", "never"] = "auto"
     """Whether what is learned of an arm tells of arms with similar parameters; see `terrain.MANY` for `auto`."""
+    project_trust: float = 0.95
+    """Probability, before its outcomes, that a project is like the others; what it comes to is learned. 1: certain."""
     log_views: bool = True
     """Log what every decision rested on, which replay, explanations and off-policy evaluation need."""
     safety: Safety | None = None
@@ -63,6 +65,8 @@ class Settings(NamedTuple):
             raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
         if isinstance(self.project_factors, bool) or self.project_factors not in range(9):
             raise ConfigError(f"project_factors {self.project_factors} must be a whole number from 0 to 8")
+        if not 0 < self.project_trust <= 1:
+            raise ConfigError(f"project_trust {self.project_trust} must be a probability above 0, 1 for no doubt")
         self._check_options()
         pairs = [(a, b) for _, a, b in self.domain_priors] + [self.usual_success]
         if not all(0 < number < math.inf for pair in pairs for number in pair):
@@ -98,7 +102,7 @@ class Settings(NamedTuple):
     @property
     def options(self) -> Options:
         """What the belief is told."""
-        return Options(self.outliers, self.half_life)
+        return Options(self.outliers, self.half_life, self.project_trust)
 
     def success_prior(self, families: Sequence[str]) -> np.ndarray:
         """(arms, 2) pseudo-counts of success and failure, for the family of every arm."""

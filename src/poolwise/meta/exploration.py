@@ -45,11 +45,12 @@ class Model(NamedTuple):
 
 
 def start(params: dict[str, float], known: np.ndarray) -> Model:
-    """The model that gives `params` everywhere. known: (systems, characteristics) it will be trained on.
+    """The model that gives `params` everywhere. known: (systems, characteristics) it will be trained on. Constants at 0
+    are switched off and stay so.
 
     Raises ConfigError where the policy has no constant that can be learned.
     """
-    names = tuple(name for name in params if name in RANGES)
+    names = tuple(name for name, value in params.items() if name in RANGES and value > 0)
     if not names:
         raise ConfigError(f"nothing to learn: none of {', '.join(params) or 'no constants'} is in {', '.join(RANGES)}")
     low, high = _ends(names)

@@ -12,12 +12,14 @@ from poolwise.meta.learning import Task, losses
 from poolwise.meta.systems import STRESS, sample
 
 
-def judged(task: Task, model: Model, *, batches: int = 4) -> dict[str, Any]:
+def judged(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
     """The card: learned against started from, on held-out systems with the same luck. Names only what was measured."""
     ratio, difference, unsafe, known, stress = [], [], [], [], []
     default = np.array([task.policy.params[name] for name in model.names])
     for number in range(batches):
-        systems = sample(np.random.default_rng((task.seed, 2, number)), task.batch, task.hyper, task.shape)
+        systems = sample(
+            np.random.default_rng((task.seed, 2, number)), task.batch, task.hyper, task.shape, told=task.told
+        )
         luck = 2**20 + 1_000 * task.seed + number
         chosen = exploration.constants(model, systems.known)
         ours = losses(task, systems, chosen, model.names, luck)
@@ -35,7 +37,12 @@ def judged(task: Task, model: Model, *, batches: int = 4) -> dict[str, Any]:
         "format": FORMAT,
         "schema": SCHEMA,
         "policy": {"spec": task.policy.spec, "params": dict(task.policy.params)},
-        "trained": {"shape": task.shape._asdict(), "seed": task.seed, "fitted": task.hyper is not None},
+        "trained": {
+            "shape": task.shape._asdict(),
+            "seed": task.seed,
+            "told": task.told,
+            "fitted": task.hyper is not None,
+        },
         "held_out": {
             "systems": len(gain),
             "gain": _mean(gain),

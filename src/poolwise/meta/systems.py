@@ -10,8 +10,8 @@ from poolwise.posterior.hyper import PRIOR, Hyper, Tier
 from poolwise.simulate.population import Population, Shape
 
 STRESS = ("ordinary", "drift", "outlier projects", "few contexts", "misjudged scales")
-WIDTH = 0.5
-"""Standard deviation of the logarithm of every scale around the fitted one."""
+WIDTH, APART = 0.5, 1.0
+"""Standard deviations of logarithms around what was fitted: of every scale, and of how far apart projects are."""
 
 
 class Systems(NamedTuple):
@@ -22,10 +22,18 @@ class Systems(NamedTuple):
     stress: np.ndarray
 
 
-def sample(rng: np.random.Generator, number: int, hyper: Hyper | None, shape: Shape) -> Systems:
-    """hyper: of a refit, None: the medians of the hyperprior."""
-    found = [_one(rng, hyper or PRIOR.median, shape, kind) for kind in range(len(STRESS)) for _ in range(number)]
-    chosen = [found[i] for i in rng.permutation(len(found))[:number]]
+def sample(
+    rng: np.random.Generator,
+    number: int,
+    hyper: Hyper | None,
+    shape: Shape,
+    *,
+    told: bool = False,
+    apart: float = APART,
+) -> Systems:
+    """hyper: of a refit, None: the medians of the hyperprior; told: the number of decisions to come is known."""
+    kinds = rng.permutation(np.arange(number) % len(STRESS))
+    chosen = [_one(rng, hyper or PRIOR.median, shape, kind, told, apart) for kind in kinds.tolist()]
     population = _stacked([one for one, _ in chosen])
     known = np.array([expected(one, shape) for one, _ in chosen])
     return Systems(population, known, np.array([kind for _, kind in chosen]))
@@ -39,9 +47,15 @@ def expected(population: Population, shape: Shape) -> Characteristics:
     return characteristics.of(population.hyper, shape.arms, frequency, worth, float(shape.decisions), every)
 
 
-def _one(rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int) -> tuple[Population, int]:
+def _one(
+    rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int, told: bool, apart: float
+) -> tuple[Population, int]:
     factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))
-    arm, family, globe = (Tier(*(float(scale) * factor() for scale in tier)) for tier in hyper[:3])
+    own = float(np.exp(apart * rng.standard_normal()))
+    arm, family, globe = (
+        Tier(*(float(scale) * share * factor() for scale, share in zip(tier, (1.0, 1.0, own, own), strict=True)))
+        for tier in hyper[:3]
+    )
     noise = float(np.median(hyper.noise)) * factor() * np.exp(0.3 * rng.standard_normal(shape.arms))
     made = Population(
         Hyper(arm, family, globe, noise, np.zeros(0)),
@@ -49,6 +63,7 @@ def _one(rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int) -> tup
         concentration=rng.uniform(0.0, 1.5),
         importance=rng.uniform(0.0, 1.0),
         misjudged=0.2,
+        uncertain=float(not told),
     )
     stressed: tuple[dict[str, Any], ...] = (
         {},

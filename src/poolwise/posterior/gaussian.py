@@ -50,6 +50,10 @@ class Statistics(NamedTuple):
         sums = [np.bincount(flat, part, int(np.prod(sizes))) for part in parts]
         return cls(*(part.reshape(sizes) for part in sums))
 
+    def plus(self, other: "Statistics") -> "Statistics":
+        """Of the outcomes of both."""
+        return Statistics(*(a + b for a, b in zip(self, other, strict=True)))
+
 
 def check_utilities(values: np.ndarray) -> None:
     """Raises InputError for anything not finite, or so large that it is no utility."""

@@ -76,11 +76,23 @@ def learned(tracks: Arms, arm: int, own: Cells, y: float, weight: float) -> None
     tracks.freedom[arm] += max(here - 1, 0.0) - max(own.count - 1, 0.0)
 
 
-def weights(cells: Cells, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: float) -> np.ndarray:
-    """Weights of many outcomes in their order, as `weight` would give them one by one.
+def taken(cells: Cells, tracks: Arms, place: tuple[int, int, int], y: float, limit: float | None) -> float:
+    """What an outcome at (project, context, arm) counts as; takes note of it. limit None: it counts fully."""
+    if limit is None:
+        return 1.0
+    own, arm = Cells(*(float(part[place]) for part in cells)), place[2]
+    found = weight(own, of_arm(tracks, arm), y, limit)
+    learned(tracks, arm, own, y, found)
+    return found
+
+
+def weights(cells: Cells, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: float | None) -> np.ndarray:
+    """Weights of many outcomes in their order, as `taken` would give them one by one.
 
     rows: (project, context, arm), (n,) each. Passes over as many rows as have weight 1, which most have.
     """
+    if limit is None:
+        return np.ones(len(y))
     flat, arm = np.ravel_multi_index(rows, cells.count.shape), rows[2]
     state = Cells(*(part.reshape(-1).copy() for part in cells))
     tracks, found, at, size = arms(cells), np.ones(len(y)), 0, _CHUNK

@@ -10,22 +10,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import censored, cores, drift, factors, gaussian, hyper, influence, level
+from poolwise.posterior import censored, cores, drift, factors, gaussian, hyper, influence, online, trust
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.chance import Chance
 from poolwise.posterior.contrast import contrast
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
 from poolwise.posterior.gaussian import Fit, Statistics
+from poolwise.posterior.level import Change, amended
 from poolwise.posterior.online import Seen
 from poolwise.posterior.options import DEFAULT, Options
+from poolwise.posterior.room import rounded
 from poolwise.posterior.scales import Scales, estimated, prior_scales, restored, to_dict
 from poolwise.posterior.utility import join
 
 __all__ = ["Joint", "Look", "Scales", "estimated", "prior_scales", "restored", "to_dict"]
 
-_ROOM = 4
-"""Smallest room for projects and for contexts."""
 _SWEEPS, _SETTLED = 5, 0.05
 """Most sweeps over the factors of outcomes that were cut off, and the change of a mean that ends them, in standard
 deviations."""
@@ -59,7 +59,7 @@ class Joint:
         self.prior, self.rank = hyper.PRIOR, factors.MOST
         """`rank`: the largest number of project factors that is tried."""
         arms = len(scales.gaussian.family)
-        shape = (_rounded(projects), _rounded(contexts), arms)
+        shape = (rounded(projects), rounded(contexts), arms)
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
         self._chance = Chance(scales, shape, failure_utility)
         self._sites: censored.Sites = {}
@@ -94,11 +94,25 @@ class Joint:
         return Belief(every.mean[0], every.scale[0])
 
     def _effects(self, project: int, context: int) -> Seen:
+        """As `online.look`, as far as this project is like the others."""
+        pooled, alone = self._pooled(project, context), self._alone(project)
+        return pooled if alone is None else trust.believed(alone, pooled, context, self.options.trust)
+
+    def _pooled(self, project: int, context: int) -> Seen:
         """As `online.look`, the first with what projects that resemble this one say."""
         every = self._core.look(self._state, project, context)
         if (told := self._told(project, context)) is not None:
             every.mean[0], every.scale[0] = told
         return every
+
+    def _alone(self, project: int) -> trust.Alone | None:
+        """What the project says by itself; None where that is not asked, or all there is."""
+        if self.options.trust == 1 or self._core is not online:
+            return None
+        known = self._apart.get(project) or trust.begun(self.scales.gaussian, self._state.cells, project)
+        if known is not None:
+            self._apart[project] = known
+        return known
 
     def learn(self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards.
@@ -116,7 +130,11 @@ class Joint:
         elif cut:
             self._learn_cut(project, context, arm, censored.rounded(utility))
         else:
-            weight = self._weight(project, context, arm, utility)
+            weight = influence.taken(
+                self._state.cells, self._tracks, (project, context, arm), utility, self.options.outliers
+            )
+            if (alone := self._alone(project)) is not None:
+                trust.learn(alone, self._pooled(project, context), context, arm, utility, weight)
             self._core.absorb(self._state, project, context, arm, utility, weight)
             if self._lasting is not None:
                 for power, part in enumerate(self._lasting):
@@ -154,14 +172,17 @@ class Joint:
         self.outcomes += len(arm)
         plain = ok & ~cut
         rows, y = tuple(column[plain] for column in at), utility[plain]
-        weight, shape = self._weights(rows, y), self._state.cells.count.shape
+        weight, shape = (
+            influence.weights(self._state.cells, rows, y, self.options.outliers),
+            self._state.cells.count.shape,
+        )
         new = Statistics.of(rows[0], rows[1], rows[2], y, shape=shape, weight=worth[plain] * weight)
         if self._lasting is not None:
             more = Statistics.of(rows[0], rows[1], rows[2], y, shape=shape, weight=weight)
-            self._lasting = _sum(self._lasting, more)
+            self._lasting = self._lasting.plus(more)
         for place, number in censored.counted([column[cut] for column in at], utility[cut], worth[cut]):
             censored.joined(self._sites, place, number, 0.0, 0.0)
-        self._restart(_sum(self.statistics(), new))
+        self._restart(self.statistics().plus(new))
         if cut.any():
             self._refresh()
 
@@ -196,23 +217,10 @@ class Joint:
         self._chance.learn(project, context, arm, True)
         self.outcomes += 1
 
-    def amend(self, change: level.Change) -> None:
+    def amend(self, change: Change) -> None:
         """Add what levelled jobs say to the statistics."""
-        self._lasting = self._lasting and level.amended(self._lasting, change)
-        self._restart(level.amended(self.statistics(), change))
-
-    def _weight(self, project: int, context: int, arm: int, utility: float) -> float:
-        """What an outcome counts as; takes note of it."""
-        if self.options.outliers is None:
-            return 1.0
-        own = Cells(*(float(part[project, context, arm]) for part in self._state.cells))
-        weight = influence.weight(own, influence.of_arm(self._tracks, arm), utility, self.options.outliers)
-        influence.learned(self._tracks, arm, own, utility, weight)
-        return weight
-
-    def _weights(self, rows: tuple[np.ndarray, ...], utility: np.ndarray) -> np.ndarray:
-        limit = self.options.outliers
-        return np.ones(len(utility)) if limit is None else influence.weights(self._state.cells, rows, utility, limit)
+        self._lasting = self._lasting and amended(self._lasting, change)
+        self._restart(amended(self.statistics(), change))
 
     def _learn_cut(self, project: int, context: int, arm: int, bound: int) -> None:
         """One outcome that was cut off, against what is believed now."""
@@ -221,6 +229,8 @@ class Joint:
         weight, value = (float(part) for part in censored.factor(mean, scale**2, noise, at))
         censored.joined(self._sites, (project, context, arm, bound), 1.0, weight, value)
         if weight > 0:
+            if (alone := self._alone(project)) is not None:
+                trust.absorb(alone, context, arm, value, weight)
             self._core.absorb(self._state, project, context, arm, value, weight)
 
     def _refresh(self) -> None:
@@ -320,7 +330,7 @@ class Joint:
         projects, contexts, _ = self._state.cells.count.shape
         if project < projects and context < contexts:
             return
-        wider = (_rounded(max(project + 1, projects)), _rounded(max(context + 1, contexts)))
+        wider = (rounded(max(project + 1, projects)), rounded(max(context + 1, contexts)))
         pad = ((0, wider[0] - projects), (0, wider[1] - contexts), (0, 0))
         self._chance.make_room(pad)
         if self._lasting is not None:
@@ -332,15 +342,4 @@ class Joint:
         self._core = cores.core(self.scales.gaussian, stats)
         self._state = self._core.start(self.scales.gaussian, stats)
         self._tracks = influence.arms(self._state.cells)
-
-
-def _sum(one: Statistics, other: Statistics) -> Statistics:
-    return Statistics(*(a + b for a, b in zip(one, other, strict=True)))
-
-
-def _rounded(size: int) -> int:
-    """The next of 4, 8, 12, 16, 24, 32, 48, 64 ..: room to grow, in few enough sizes that code is compiled rarely."""
-    room = _ROOM
-    while room < size:
-        room = room * 3 // 2 if room & (room - 1) == 0 and room > _ROOM else 2 ** (room.bit_length() - 1) * 2
-    return room
+        self._apart: dict[int, trust.Alone] = {}

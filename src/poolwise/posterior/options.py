@@ -10,6 +10,8 @@ class Options(NamedTuple):
     """Spreads from what was expected beyond which an outcome counts less, see `influence`; None: all count fully."""
     half_life: float | Literal["learned"] | None = None
     """After so many outcomes an outcome counts half, see `drift`; None: what was true once stays true."""
+    trust: float = 0.95
+    """Probability, before its outcomes, that a project is like the others, see `trust`; 1: that is not asked."""
 
 
 DEFAULT = Options()

@@ -40,6 +40,7 @@ def task(path: str, url: str | None, *, decisions: int, seed: int, batch: int) -
             arms=arms,
             families=families if families < arms else 0,
         )
-        return Task(policy_of(config), shape, serving(store), seed, batch)
+        told = config.engine.horizon is not None
+        return Task(policy_of(config), shape, serving(store), told, seed, batch)
     finally:
         store.close()

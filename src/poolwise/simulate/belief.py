@@ -48,6 +48,7 @@ class Seen(NamedTuple):
     count: Array
     wider_mean: Array
     wider_scale: Array
+    wider_share: Array
 
 
 def prior(told: Told, shape: Shape) -> State:
@@ -79,17 +80,17 @@ def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
     at = [0, 1 + context, 1 + c, 2 + c + context]
     rows = [state.covariance[:, one] for one in at]
     pair = lambda i, j: rows[i][:, at[j]]
-    level, place, project, own = (pair(i, i) for i in range(4))
-    by_project = level + project + 2.0 * pair(0, 2)
-    by_context = level + place + 2.0 * pair(0, 1)
-    here = by_context + project + own + 2.0 * (pair(0, 2) + pair(1, 2) + pair(0, 3) + pair(1, 3) + pair(2, 3))
+    along = [sum(pair(i, j) for i in range(4)) for j in range(4)]
+    by_project, by_context = (pair(0, 0) + pair(i, i) + 2.0 * pair(0, i) for i in (2, 1))
     effects = [state.mean[:, one] for one in at]
     mean = jnp.stack([sum(effects), effects[0] + effects[2], effects[0] + effects[1]])
     noise = world.told.noise[context]
-    scale = jnp.sqrt(jnp.maximum(jnp.stack([here, by_project, by_context]), (_LEAST * noise) ** 2))
+    variance = jnp.maximum(jnp.stack([sum(along), by_project, by_context]), (_LEAST * noise) ** 2)
+    share = jnp.stack([along[0] + along[2], along[0] + along[1]]) / variance[0]
     chance = success(state, world, context)
-    every = join(chance.mean, chance.scale, mean, scale, noise, world.failed)
-    return Seen(every.mean[0], every.scale[0], every.noise[0], state.cell[0, context], every.mean[1:], every.scale[1:])
+    found = join(chance.mean, chance.scale, mean, jnp.sqrt(variance), noise, world.failed)
+    count = state.cell[0, context]
+    return Seen(found.mean[0], found.scale[0], found.noise[0], count, found.mean[1:], found.scale[1:], share)
 
 
 def success(state: State, world: World, context: Array) -> bernoulli.Beta:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolwise.policy.base import Context, Params, View
+from poolwise.policy.uses import GO_ON
 from poolwise.simulate import belief
 from poolwise.simulate.population import Population, Shape
 from poolwise.simulate.world import World, draw, values
@@ -85,16 +86,16 @@ def loop(act: Act, memory: Any, key: Array, world: World, shape: Shape) -> tuple
     """All projects of a world, one after another; `memory` goes through all decisions."""
     everything = values(world)
 
-    def project(carry: tuple[Any, belief.State], at: tuple[Array, Array]) -> tuple[tuple[Any, belief.State], Run]:
-        (memory, state), (p, one) = carry, at
-        inner = partial(_step, act, world, shape, p, world.theta[:, p], everything[:, p])
-        start = (memory, state, jnp.zeros((3, shape.contexts)))
-        (memory, state, _), made = jax.lax.scan(inner, start, (jnp.arange(shape.decisions), luck(one, world, shape)))
-        return (memory, belief.next_project(state, world.told, shape)), made
+    def project(carry: Any, at: tuple[Array, Array]) -> tuple[Any, Run]:
+        (memory, state, before), (p, one) = carry, at
+        inner = partial(_step, act, world, shape, p, world.theta[:, p], everything[:, p], before)
+        start, times = (memory, state, jnp.zeros((3, shape.contexts))), jnp.arange(shape.decisions)
+        (memory, state, uses), made = jax.lax.scan(inner, start, (times, luck(one, world, shape)))
+        return (memory, belief.next_project(state, world.told, shape), before + uses[0]), made
 
     keys = jax.random.split(key, shape.projects)
-    start = (memory, belief.prior(world.told, shape))
-    (memory, _), made = jax.lax.scan(project, start, (jnp.arange(shape.projects), keys))
+    start: Any = (memory, belief.prior(world.told, shape), jnp.zeros(shape.contexts))
+    (memory, *_), made = jax.lax.scan(project, start, (jnp.arange(shape.projects), keys))
     return memory, made
 
 
@@ -111,14 +112,21 @@ def luck(key: Array, world: World, shape: Shape) -> Luck:
 
 
 def _step(
-    act: Act, world: World, shape: Shape, p: Array, theta: Array, value: Array, carry: Any, at: tuple[Array, Luck]
+    act: Act,
+    world: World,
+    shape: Shape,
+    p: Array,
+    theta: Array,
+    value: Array,
+    before: Array,
+    carry: Any,
+    at: tuple[Array, Luck],
 ) -> tuple[Any, Run]:
     (memory, state, uses), (t, chance) = carry, at
     c, late = chance.context, 1 * (t >= world.change[p])
     seen, now = belief.look(state, world, c, shape), value[late, c]
-    scalars = _scalars(uses, world, shape, p, t, c)
-    every = jnp.ones(shape.arms, bool)
-    view = View(*seen[:3], every, seen.count, shape.family, 0, seen.wider_mean, seen.wider_scale, scalars)
+    every, scalars = jnp.ones(shape.arms, bool), _scalars(uses, before[c], world, shape, p, t, c)
+    view = View(*seen[:3], every, seen.count, shape.family, 0, *seen[4:6], scalars, seen.wider_share)
     memory, chances, arm = act(memory, Step(view, now, world.worth[c], chance.pick))
     share, fine = 1.0 * (jnp.arange(shape.arms) == arm), 1.0 * (chance.fine < world.chance[c])
     y = theta[late, c] + world.noise[c] * chance.score
@@ -128,13 +136,16 @@ def _step(
     return (memory, belief.learn(state, world, c, share, y, fine, shape), counted), made
 
 
-def _scalars(uses: Array, world: World, shape: Shape, p: Array, t: Array, c: Array) -> Context:
-    """As `policy.uses`. uses: (3, contexts) decisions of this project, what they were worth, and when the last was."""
+def _scalars(uses: Array, elsewhere: Array, world: World, shape: Shape, p: Array, t: Array, c: Array) -> Context:
+    """As `policy.uses`. uses: (3, contexts) decisions of this project, what they were worth, and when the last was;
+    elsewhere: decisions of other projects in this context."""
     made, total = uses[0, c], 1.0 * (p * shape.decisions + t)
     unknown = world.uncertain > 0
-    left = jnp.where(unknown, jnp.maximum(total, 10.0), shape.projects * shape.decisions - total)
-    usual = jnp.where(unknown, jnp.maximum(t + 1.0, total / (p + 1.0)), 1.0 * shape.decisions - t)
-    project = jnp.minimum(usual, left)
+    left = jnp.where(
+        unknown, jnp.maximum(GO_ON * total, 10.0), jnp.maximum(shape.projects * shape.decisions - total, 1.0)
+    )
+    usual = jnp.where(unknown, GO_ON * total, left) / jnp.maximum(p + (t > 0), 1)
+    project = jnp.minimum(jnp.maximum(jnp.where(unknown, GO_ON, 1.0) * t + 1.0, usual), left)
     return Context(
         made,
         made,
@@ -144,4 +155,5 @@ def _scalars(uses: Array, world: World, shape: Shape, p: Array, t: Array, c: Arr
         project * (made + 1.0) / (t + 2.0),
         project,
         left,
+        left * elsewhere / (total + 2.0),
     )

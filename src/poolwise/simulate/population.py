@@ -50,7 +50,8 @@ class Population(NamedTuple):
     misjudged: Array = 0.0
     """Standard deviation of the logarithm of every scale that the belief uses, around the true one."""
     uncertain: Array = 0.0
-    """1: the horizon is not known, and as many decisions are expected as there were; 0: it is known."""
+    """1: the policy is not told how many decisions are to come; 0: it is. Either way it expects what `policy.uses`
+    says."""
 
 
 def fitted(hyper: Hyper, **rest: float) -> Population:

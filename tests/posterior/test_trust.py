@@ -1,0 +1,110 @@
+"""The guard against negative transfer: who is like the others keeps what they taught, who is not soon stands alone."""
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from poolwise.posterior import trust
+from poolwise.posterior.hyper import Pooled
+from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.online import Seen
+from poolwise.posterior.options import DEFAULT, Options
+
+ARMS, CONTEXTS = 4, 2
+TABLE = np.array([[0.0, 0.8, -0.6, 0.3], [0.0, -0.7, 0.9, 0.2]])
+FAMILIES = {"every arm its own": np.arange(ARMS), "two families": np.array([0, 0, 1, 1])}
+
+
+def belief(family=FAMILIES["every arm its own"], options=DEFAULT) -> Joint:
+    scales = prior_scales(family, np.tile((1e6, 1e-3), (ARMS, 1)))
+    return Joint(scales, -1.0, projects=8, contexts=CONTEXTS, options=options)
+
+
+def taught(made, project, table, number, rng) -> None:
+    for _ in range(number):
+        context, arm = int(rng.integers(CONTEXTS)), int(rng.integers(ARMS))
+        made.learn(project, context, arm, float(table[context, arm] + 0.1 * rng.normal()), True)
+
+
+def after(last, outcomes, options=DEFAULT) -> Joint:
+    """Six projects on TABLE, then one on `last`; its index is 6."""
+    rng, made = np.random.default_rng(0), belief(options=options)
+    for project in range(6):
+        taught(made, project, TABLE, 60, rng)
+        made.reestimate()
+    taught(made, 6, last, outcomes, rng)
+    return made
+
+
+def weight(made, project=6) -> float:
+    return float(expit(logit(DEFAULT.trust) + made._alone(project).odds[0]))
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_predictions_one_by_one_come_to_the_ratio_of_marginal_likelihoods(family):
+    rng, made = np.random.default_rng(3), belief(family)
+    for project in range(3):
+        taught(made, project, rng.normal(size=TABLE.shape), 25, rng)
+    at_once = trust.begun(made.scales.gaussian, made.cells(), 2)
+    assert made._alone(2).odds[0] == pytest.approx(at_once.odds[0], abs=1e-8)
+    assert abs(at_once.odds[0]) > 0.1
+
+
+def test_an_ordinary_project_keeps_its_trust():
+    made = after(TABLE, 15)
+    assert weight(made) > 0.99
+    assert made.look(6, 0).mean == pytest.approx(TABLE[0], abs=0.1)
+
+
+def test_an_outlier_soon_stands_alone():
+    made, pooled = after(-TABLE, 10), after(-TABLE, 10, Options(trust=1.0))
+    assert weight(made) < 0.1
+    untried = made.look(6, 0).count == 0
+    errors = [abs(one.look(6, 0).mean + TABLE[0])[untried].sum() for one in (made, pooled)]
+    assert errors[0] < errors[1]
+    assert (made.look(6, 0).scale > pooled.look(6, 0).scale)[untried].all()
+
+
+def test_the_only_project_has_nothing_to_distrust():
+    rng = np.random.default_rng(1)
+    made, certain = belief(), belief(options=Options(trust=1.0))
+    for one in (made, certain):
+        taught(one, 0, TABLE, 20, np.random.default_rng(1))
+    for part, other in zip(made.look(0, 0), certain.look(0, 0), strict=True):
+        np.testing.assert_array_equal(part, other)
+    taught(made, 1, TABLE, 5, rng)
+    assert made._alone(0) is not None
+
+
+def test_a_prior_pack_can_be_distrusted_too():
+    made, believed = belief(), belief()
+    for one, side in ((made, -1.0), (believed, 1.0)):
+        pack = Pooled(np.full(TABLE.shape, 100.0), 100.0 * side * TABLE)
+        one.borrow(one.prior._replace(median=one.prior.median._replace(pooled=pack)), None)
+        taught(one, 0, TABLE, 20, np.random.default_rng(2))
+    assert weight(made, 0) < 0.3 < 0.9 < weight(believed, 0)
+
+
+def test_the_mixture_has_the_moments_of_one():
+    rng, part = np.random.default_rng(1), 0.3
+    pooled, alone = (_drawn(rng) for _ in range(2))
+    found = trust.mixed(pooled, alone, part)
+    which = rng.random(400_000) < part
+    sides = [_samples(one, rng, 400_000) for one in (pooled, alone)]
+    here, rest = (np.where(which, *(side[row] for side in sides)) for row in range(2))
+    assert found.mean[:2, 0] == pytest.approx([here.mean(), rest.mean()], abs=0.01)
+    assert found.scale[:2, 0] == pytest.approx([here.std(), rest.std()], rel=0.01)
+    assert found.share[0, 0] * found.scale[0, 0] ** 2 == pytest.approx(np.cov(here, rest)[0, 1], abs=0.02)
+    np.testing.assert_array_equal(found.mean[2], pooled.mean[2])
+
+
+def _drawn(rng) -> Seen:
+    scale = rng.uniform(0.5, 1.0, (3, 1))
+    return Seen(rng.normal(size=(3, 1)), scale, 0.5 * scale[1:] / scale[0])
+
+
+def _samples(seen, rng, number):
+    """Here, and the rest of the project, with the covariance that `share` says."""
+    along = seen.share[0, 0] * seen.scale[0, 0] ** 2
+    covariance = np.array([[seen.scale[0, 0] ** 2, along], [along, seen.scale[1, 0] ** 2]])
+    return rng.multivariate_normal(seen.mean[:2, 0], covariance, number).T
