@@ -32,15 +32,15 @@ def test_readme_blocks(block, tmp_path):
     assert run.returncode == 0, run.stderr
 
 
-EXPLORATION = (ROOT / "docs" / "exploration.md").read_text()
+DOCS = "".join((ROOT / "docs" / name).read_text() for name in ("exploration.md", "configurations.md"))
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", EXPLORATION, re.S))
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", DOCS, re.S))
 def test_blocks_of_docs(block, tmp_path):
     test_readme_blocks(block, tmp_path)
 
 
-@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", EXPLORATION, re.S))
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", DOCS, re.S))
 def test_configurations_of_docs(block):
     """Each opens an engine that decides."""
     engine = open_engine(parse('[run]\nstore = "memory://"\n' + block))

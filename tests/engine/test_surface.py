@@ -108,14 +108,15 @@ def test_every_decision_can_be_made_again_and_says_whom_it_borrowed_from():
 
 
 @pytest.mark.parametrize("rounds", [30, 90])
-def test_opening_again_gives_the_same_beliefs(tmp_path, rounds):
-    url = f"sqlite:///{tmp_path / 'events.db'}"
-    engine = Engine.open(url, SPACE, seed=4)
+@pytest.mark.parametrize("half_life", [None, 40.0])
+def test_opening_again_gives_the_same_beliefs(tmp_path, rounds, half_life):
+    url, settings = f"sqlite:///{tmp_path / 'events.db'}", Settings(half_life=half_life)
+    engine = Engine.open(url, SPACE, seed=4, settings=settings)
     run(engine, rounds)
     engine.observe(engine.decide("p", "c").id, status="failed")
     before, serving = engine.beliefs(), engine.status()["snapshot"]
     engine.close()
-    again = Engine.open(url, SPACE)
+    again = Engine.open(url, SPACE, settings=settings)
     after = again.beliefs()
     assert again.status()["snapshot"] == serving
     for name in ("mean", "sd", "n"):
@@ -179,6 +180,23 @@ def test_what_is_said_of_a_family_moves_its_configurations():
     engine.decide("p", "c")
     table = engine.beliefs().groupby("family")["mean"].mean()
     assert table["kernel"] < table["other"] - 0.2
+
+
+def test_what_is_stopped_early_bounds_a_configuration_and_its_neighbours():
+    """Of two engines told the same, the one whose first half of tiles was stopped at four times the cost believes less
+    of the untried ones there."""
+    means = []
+    for status in ("ok", "timeout"):
+        engine, random = Engine.open("memory://", SPACE, seed=10, policy=policy.uniform()), np.random.default_rng(1)
+        for _ in range(60):
+            decision = engine.decide("p", "c")
+            low, luck = decision.params.get("tile", 64) < 8, float(np.exp(random.normal(0, 0.15)))
+            known = {"cost": 4.0, "status": status} if low else {"cost": luck}
+            engine.observe(decision.id, baseline_cost=1.0, **known)
+        table = engine.beliefs()
+        untried = table[(table["n"] == 0) & table["arm"].str.contains("tile=2[,)]|tile=4[,)]")]
+        means.append(untried["mean"].mean())
+    assert means[1] < means[0] - 0.1
 
 
 def test_settings_that_mean_nothing_are_refused():

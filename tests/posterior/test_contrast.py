@@ -30,9 +30,11 @@ def test_contrast_by_dense_conditioning():
 
 def test_one_arm_and_retired_arms_are_no_trouble():
     state = smooth.start(FIT, Statistics(*(np.zeros(SHAPE) for _ in range(3))))
-    here = Utility(np.arange(34.0), np.ones(34), np.ones(34))
-    assert np.isfinite(contrast(state, (0, 0), here, np.ones(34), np.array([3]))).all()
-    assert np.isfinite(contrast(state, (0, 0), here, np.ones(34), np.array([3, 7]))).all()
+    for offered in (np.array([3]), np.array([3, 7])):
+        here = Utility(*np.ones((3, len(offered))))
+        found = contrast(state, (0, 0), here, np.ones(34), offered)
+        assert found.shape == offered.shape
+        assert np.isfinite(found).all()
 
 
 def test_a_policy_explores_what_is_unlike_the_best():

@@ -71,10 +71,9 @@ class Live:
         seen = self._joint.look(project, context)
         return Look._make(None if part is None else part[..., arms] for part in seen)
 
-    def contrast(self, project: int, context: int) -> np.ndarray | None:
-        """Of the offered arms; see `posterior.contrast`."""
-        found = self._joint.contrast(project, context, self._catalogue.columns)
-        return None if found is None else found[self._catalogue.offered]
+    def contrast(self, project: int, context: int, look: Look) -> np.ndarray | None:
+        """Of the offered arms; see `posterior.contrast`. look: what is believed of them now."""
+        return self._joint.contrast(project, context, look, self._catalogue.columns)
 
     def add(self, project: int, context: int, arm: int, outcome: Outcome, job: str | None = None) -> float:
         """Learn one outcome that this process has just stored, and estimate the scales again when that is due.

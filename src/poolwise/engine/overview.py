@@ -68,7 +68,7 @@ def view_of_cell(live: Live, catalogue: Catalogue, uses: Uses, project: int, con
         wider_scale=now.wider_scale,
         context=uses.context(project, context),
         wider_share=now.wider_share,
-        contrast=live.contrast(project, context),
+        contrast=live.contrast(project, context, now),
     )
 
 

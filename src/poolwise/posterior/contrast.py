@@ -26,11 +26,12 @@ class Believed(Protocol):
 def contrast(
     state: smooth.State, at: tuple[int, int], utility: Believed, chance: np.ndarray, offered: np.ndarray
 ) -> np.ndarray:
-    """(arms,) in [0, 1]. utility: in this (project, context); chance: mean chance of success, (arms,);
-    offered: indices of the arms that can be chosen. What is uncertain of success is taken as every arm's own."""
-    order = np.argpartition(-utility.mean[offered], min(1, len(offered) - 1))[:2]
-    best, second = (int(arm) for arm in offered[np.resize(order, 2)])
-    shared = smooth.covariances(state, *at, best) * chance * chance[best]
-    told = 1 - shared / np.maximum(utility.scale**2, 1e-300)
-    told[best] = 1 - shared[second] / max(float(utility.scale[best]) ** 2, 1e-300)
+    """(offered,) in [0, 1]. utility: of the offered arms in this (project, context), (offered,); chance: mean chance of
+    success of every arm; offered: their indices. What is uncertain of success is taken as every arm's own."""
+    best, second = np.resize(np.argpartition(-utility.mean, min(1, len(offered) - 1))[:2], 2).tolist()
+    likely = chance[offered]
+    shared = smooth.covariances(state, *at, int(offered[best]))[offered] * likely * likely[best]
+    variance = np.maximum(utility.scale**2, 1e-300)
+    told = 1 - shared / variance
+    told[best] = 1 - shared[second] / variance[best]
     return np.clip(np.abs(told), 0.0, 1.0)

@@ -80,12 +80,12 @@ class Joint:
         count = self._chance.cell[0, project, context].copy()
         return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:], share)
 
-    def contrast(self, project: int, context: int, offered: np.ndarray) -> np.ndarray | None:
-        """See `posterior.contrast`; None where arms are taken to stand alone."""
+    def contrast(self, project: int, context: int, look: Look, offered: np.ndarray) -> np.ndarray | None:
+        """See `posterior.contrast`; look: of these arms. None where arms are taken to stand alone."""
         if self.scales.gaussian.ground is None:
             return None
-        look, chance = self.look(project, context), self._chance.query(project, context)
-        return contrast(self._state, (project, context), look, np.asarray(chance.mean), offered)
+        chance = np.asarray(self._chance.query(project, context).mean)
+        return contrast(self._state, (project, context), look, chance, offered)
 
     def given_success(self, project: int, context: int) -> Belief:
         """What the tree says now of the utility of success alone, before any project factors: (arms,)."""

@@ -14,6 +14,7 @@ Protocol of `online`. `tests/posterior/test_smooth.py` holds it to dense conditi
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from poolwise.posterior import inducing
 from poolwise.posterior.belief import Belief, shrink
@@ -21,8 +22,9 @@ from poolwise.posterior.crossed import Cells
 from poolwise.posterior.gaussian import Fit, Statistics, cells
 from poolwise.posterior.hyper import noise_at, pooled_at
 from poolwise.posterior.inducing import model_of
-from poolwise.posterior.micro import Model, Points, alike, covariance, prior_variance
+from poolwise.posterior.micro import Model, Points, across, alike, covariance, prior_variance
 from poolwise.posterior.online import Seen
+from poolwise.posterior.threads import single_blas
 
 ROOM = 64
 """Rows that are appended before all are set up again."""
@@ -97,11 +99,11 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     likeness, (k, n), used = alike(state.model, np.array([arm]))[0], state.base.shape, int(state.used[0])
     at = Points(np.array([project]), np.array([context]), np.array([arm]))
     before = Points(*(index[: n + used] for index in state.points))
-    across = covariance(state.model, before, at, likeness[before.arm][:, None])[:, 0]
+    with_all = covariance(state.model, before, at, likeness[before.arm][:, None])[:, 0]
     found = state.white[used]
-    found[:k] = state.base @ across[:n]
+    found[:k] = state.base @ with_all[:n]
     for i in range(used):
-        found[k + i] = (across[n + i] - state.white[i, : k + i] @ found[: k + i]) / state.width[i]
+        found[k + i] = (with_all[n + i] - state.white[i, : k + i] @ found[: k + i]) / state.width[i]
     known = found[: k + used]
     variance = max(float(prior_variance(state.model, at)[0] - known @ known) - around, _LEAST)
     width = np.sqrt(variance + 1 / precision)
@@ -113,6 +115,7 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     state.used[0] += 1
 
 
+@single_blas()
 def look(state: State, project: int, context: int) -> Seen:
     """As `online.look`."""
     here = at_cell(state, project, context)
@@ -135,6 +138,7 @@ def _along(state: State, project: int, context: int) -> np.ndarray:
     return np.stack(found) * (noise / (count * around + noise))
 
 
+@single_blas()
 def beliefs(fit: Fit, stats: Statistics) -> Belief:
     """Of every cell, [project, context, arm], seen or not, as `gaussian.beliefs`."""
     state, found = start(fit, stats), Belief(*(np.empty(stats.count.shape) for _ in range(2)))
@@ -153,12 +157,12 @@ def at_cell(state: State, project: int, context: int) -> Belief:
     return Belief(*shrink(found.mean, centre, own, np.sqrt(around), state.noise[context]))
 
 
+@single_blas()
 def covariances(state: State, project: int, context: int, arm: int) -> np.ndarray:
     """(arms,): of every arm's utility with that of one of them, in one cell."""
     found, at = panel(state, project, context), Points(np.array([project]), np.array([context]), np.array([arm]))
     white = found.white[: found.rows]
-    across = _across(state, at, project, context, alike(state.model, at.arm))[0]
-    return np.asarray(across - white[:, arm] @ white)
+    return np.asarray(across(state.model, at, project, context, alike(state.model, at.arm))[0] - white[:, arm] @ white)
 
 
 def panel(state: State, project: int, context: int) -> Panel:
@@ -169,19 +173,26 @@ def panel(state: State, project: int, context: int) -> Panel:
         while len(state.panels) >= PANELS:
             state.panels.pop(next(iter(state.panels)))
     state.panels[project, context] = found
-    n, k = state.base.shape[1], len(state.base)
-    for i in range(found.rows - k, int(state.used[0])):
-        at = Points(*(index[n + i : n + i + 1] for index in state.points))
-        across = _across(state, at, project, context, state.likeness[n + i : n + i + 1])[0]
-        if at.project[0] == project and at.context[0] == context:
-            across[at.arm[0]] -= state.own[project, context, at.arm[0]]
-        row = (across - state.white[i, : k + i] @ found.white[: k + i]) / state.width[i]
-        found.white[k + i] = row
-        found.mean += state.step[k + i] * row
-        found.variance -= row * row
-        found.rows += 1
-    np.maximum(found.variance, _LEAST, out=found.variance)
+    if found.rows < len(state.base) + int(state.used[0]):
+        _caught_up(state, found, project, context)
     return found
+
+
+def _caught_up(state: State, found: Panel, project: int, context: int) -> None:
+    """Append the rows that came since, all in one pass over those before."""
+    (k, n), done = state.base.shape, found.rows
+    new, after = slice(done - k, int(state.used[0])), k + int(state.used[0])
+    at = Points(*(index[n:][new] for index in state.points))
+    rows = across(state.model, at, project, context, state.likeness[n:][new])
+    here = np.flatnonzero((at.project == project) & (at.context == context))
+    rows[here, at.arm[here]] -= state.own[project, context, at.arm[here]]
+    rows -= state.white[new, :done] @ found.white[:done]
+    root = np.tril(state.white[new, done:after], -1) + np.diag(state.width[new])
+    fresh = found.white[done:after] = solve_triangular(root, rows, lower=True, check_finite=False)
+    found.mean += state.step[done:after] @ fresh
+    found.variance -= np.einsum("ij,ij->j", fresh, fresh)
+    np.maximum(found.variance, _LEAST, out=found.variance)
+    found.rows = after
 
 
 def _begun(state: State, project: int, context: int) -> Panel:
@@ -189,18 +200,12 @@ def _begun(state: State, project: int, context: int) -> Panel:
     (k, n), arms = state.base.shape, state.likeness.shape[1]
     white = np.zeros((k + ROOM, arms))
     first = Points(*(index[:n] for index in state.points))
-    np.matmul(state.base, _across(state, first, project, context, state.likeness[:n]), out=white[:k])
+    np.matmul(state.base, across(state.model, first, project, context, state.likeness[:n]), out=white[:k])
     mean = state.model.mean + state.step[:k] @ white[:k]
     variance = prior_variance(state.model, Points(project, context, np.arange(arms))) - np.einsum(
         "ij,ij->j", white[:k], white[:k]
     )
     return Panel(white, k, mean, variance)
-
-
-def _across(state: State, rows: Points, project: int, context: int, likeness: np.ndarray) -> np.ndarray:
-    """(rows, arms): covariance with all arms of a cell."""
-    columns = Points(project, context, np.arange(state.likeness.shape[1]))
-    return covariance(state.model, rows, columns, likeness)
 
 
 def _seen(fit: Fit, statistics: Cells, noise: np.ndarray) -> inducing.Observed:
