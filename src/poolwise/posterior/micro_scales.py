@@ -26,7 +26,7 @@ LENGTH = 0.6
 """Median; coordinates span [0, 1]."""
 WIDE, LENGTHS, ODDS = 1.0, 0.8, 1.5
 """Widths of the logarithms of the latter, of lengths, and of the log-odds of rho."""
-LARGEST = 300
+LARGEST = 200
 """Cells that scales are estimated from: of more, an even selection."""
 _TIERS = 16
 _NOWHERE = 1e15
