@@ -25,10 +25,12 @@ def entry(monkeypatch):
         ((3, 5), "plain", 150, 2.0),
         ((20, 10), "plain", 12, 2.0),
         ((200, 20), "plain", 3, 2.0),
+        ((1_000, 100), "plain", 3, 2.0),
         ((20, 10), "failures", 8, 3.0),
         ((20, 10), "censored", 8, 3.0),
         ((20, 10), "heavy", 8, 3.0),
         ((20, 10), "drift", 8, 3.0),
+        ((20, 10), "drift, learned", 8, 3.0),
     ],
 )
 def test_nine_of_ten_true_utilities_lie_inside_90_percent_intervals(entry, size, regime, sets, margin):
