@@ -31,6 +31,7 @@ WRONG = {
     "[run]\nseed = 'x'": "seed = 'x' in [run] of F is wrong: input should be a valid integer",
     "[run]\nseed = -1": "seed = -1 in [run] of F is wrong: input should be greater than or equal to 0",
     "[run]\ndecisions = 0": "decisions = 0 in [run] of F is wrong",
+    "[engine]\nsurface = 'on'": "surface = 'on' in [engine] of F is wrong: input should be 'auto', 'always' or 'never'",
     "[engine]\nhorizon = inf": "horizon = inf in [engine] of F is wrong: input should be a finite number",
     "[space]\nbaseline = 'a'": "key 'families' is missing in [space] of F: add it",
     "[space]\nbaseline = 'a'\n[space.families.a]\nparmeters = {}": "did you mean 'parameters'?",
