@@ -68,18 +68,25 @@ VIEWS = {
     for s, scale in _scales().items()
     for mask, allowed in MASKS.items()
 }
+VIEWS["usual means, usual scales, alike"] = VIEWS["usual means, usual scales, all"]._replace(
+    contrast=np.array([1.0, 0.5, 0.1, 0.0, 0.9, 1.0])
+)
 
 
 def traced(view: View) -> View:
     """The same view as JAX arrays; the family stays concrete, as it must."""
-    arrays = {name: jnp.asarray(getattr(view, name)) for name in VIEW_ARRAYS}
+    arrays = {name: jnp.asarray(getattr(view, name)) for name in _held(view)}
     return view._replace(**arrays, context=Context(*map(jnp.asarray, view.context)))
 
 
 VIEW_ARRAYS = ("mean", "scale", "noise", "allowed", "count", "wider_mean", "wider_scale")
 
 
+def _held(view: View) -> tuple[str, ...]:
+    return VIEW_ARRAYS if view.contrast is None else (*VIEW_ARRAYS, "contrast")
+
+
 def permuted(view: View, order: np.ndarray) -> View:
     """The same arms under other names: arm k of the result is arm order[k] of `view`."""
-    arrays = {name: getattr(view, name)[..., order] for name in (*VIEW_ARRAYS, "family")}
+    arrays = {name: getattr(view, name)[..., order] for name in (*_held(view), "family")}
     return view._replace(**arrays, baseline=int(np.flatnonzero(order == view.baseline)[0]))

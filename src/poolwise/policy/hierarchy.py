@@ -100,4 +100,5 @@ def _macro_view(view: View, part: View, micro: Array) -> View:
         wider_mean=average(part.wider_mean),
         wider_scale=average(part.wider_scale) + empty,
         wider_share=None if part.wider_share is None else average(part.wider_share),
+        contrast=None,
     )
