@@ -11,7 +11,8 @@ projects of 60 decisions each, then the new one. Regret in utility against the b
 
 With --data instead: replay sets of at least 6 projects and at most 40 arms, project after project, the first 40
 decisions of each of up to 20 projects; regret against the best fixed arm of every project and context, with factors
-over without.
+over without. `--learned` lets factors go with the constants that `benchmarks/learning.py` found for the middle of what
+it trained on, against neither.
 """
 
 import argparse
@@ -93,9 +94,9 @@ def compared(kind: str, seeds: int, workers: int) -> dict[str, Any]:
     }
 
 
-def replayed(task: tuple[Path, str, int, int]) -> float:
-    """Mean regret of one seed's decisions on a table."""
-    root, name, seed, most = task
+def replayed(task: tuple[Path, str, int, int, dict[str, float]]) -> float:
+    """Mean regret of one seed's decisions on a table, by the default policy with these constants."""
+    root, name, seed, most, constants = task
     factors.MOST = most
     found = next(source for source in replay_sets(root) if source.name == name).load()
     order = orders(found, "project", (seed,))[0]
@@ -103,20 +104,22 @@ def replayed(task: tuple[Path, str, int, int]) -> float:
     starts = np.flatnonzero(np.diff(line, prepend=-1))[:LONGEST]
     kept = np.concatenate([s + np.flatnonzero(line[s : s + EACH] == line[s]) for s in starts])
     rows_ = order[kept]
-    made = drive(found, rows_, policy.default(), seed, Replayed(repeats=False))
+    made = drive(found, rows_, policy.parse(policy.default().spec, constants), seed, Replayed(repeats=False))
     return float(gap(found)[rows_, made.arm].mean())
 
 
-def replay_ratios(root: Path, seeds: int, workers: int) -> tuple[dict[str, Any], float]:
+def replay_ratios(
+    root: Path, seeds: int, workers: int, only: list[str], learned: dict[str, float]
+) -> tuple[dict[str, Any], float]:
     """Per table: regret with and without, and their ratio; the geometric mean of the ratios."""
     sources = [(source.name, source.load()) for source in replay_sets(root)]
     names = [name for name, found in sources if len(found.projects) >= 6 and len(found.arms) <= 40]
-    work = [
-        Work(replayed, (root, name, seed, most), None) for name in names for seed in range(seeds) for most in (0, 2)
-    ]
+    names = [name for name in names if not only or any(part in name for part in only)]
+    ways: tuple[tuple[int, dict[str, float]], ...] = ((0, {}), (2, learned))
+    work = [Work(replayed, (root, name, seed, *way), None) for name in names for seed in range(seeds) for way in ways]
     made: dict[tuple[str, int], list[float]] = {}
     for piece, regret in computed(work, workers):
-        _, name, seed, most = piece.task
+        _, name, seed, most, _ = piece.task
         made.setdefault((name, most), []).append(regret)
         print(f"{name}, seed {seed}, at most {most} factors: regret {regret:.4f}", flush=True)
     sets = {
@@ -134,11 +137,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=60)
     parser.add_argument("--data", type=Path, help="the folder of the replay sets: these instead")
+    parser.add_argument("--only", nargs="*", default=[], help="parts of the names of tables")
+    parser.add_argument("--learned", type=Path, help="what benchmarks/learning.py wrote")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.data is not None:
-        sets, ratio = replay_ratios(options.data, options.seeds, options.workers)
+        learned = json.loads(options.learned.read_text())["constants"] if options.learned else {}
+        sets, ratio = replay_ratios(options.data, options.seeds, options.workers, options.only, learned)
         found, shown = sets, [Figure("replay in order of projects, with over without, geometric mean", ratio, "")]
     else:
         limits = {"clusters": 0.8, "independent": 1.02, "alike": 1.02}

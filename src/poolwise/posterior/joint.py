@@ -106,13 +106,14 @@ class Joint:
         return every
 
     def _alone(self, project: int) -> trust.Alone | None:
-        """What the project says by itself; None where that is not asked, or all there is."""
+        """What the project says by itself; None where that is not asked, settled, or all there is."""
         if self.options.trust == 1 or self._core is not online:
             return None
         known = self._apart.get(project) or trust.begun(self.scales.gaussian, self._state.cells, project)
-        if known is not None:
-            self._apart[project] = known
-        return known
+        if known is None:
+            return None
+        self._apart[project] = known
+        return None if trust.settled(known, self.options.trust) else known
 
     def learn(self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards.

@@ -23,7 +23,7 @@ from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.online import Seen
 
 _CERTAIN = 9.0
-"""Log odds from which on the others alone are believed: what the rest would change is not worth its computing."""
+"""Log odds from which on the others alone are believed, until everything is estimated again."""
 
 
 class Alone(NamedTuple):
@@ -76,13 +76,15 @@ def _log_density(seen: Seen, arm: int, y: float, noise: float) -> float:
     return -0.5 * (np.log(variance) + (y - float(seen.mean[0, arm])) ** 2 / variance)
 
 
+def settled(one: Alone, trust: float) -> bool:
+    """Whether the project is like the others for certain."""
+    return bool(logit(trust) + one.odds[0] > _CERTAIN)
+
+
 def believed(one: Alone, pooled: Seen, context: int, trust: float) -> Seen:
     """The mixture, as `online.look`. What this context shares with other projects is theirs, and changes only as far as
     this project is like them."""
-    odds = logit(trust) + float(one.odds[0])
-    if odds > _CERTAIN:
-        return pooled
-    return mixed(pooled, online.look(one.state, 0, context), float(expit(odds)))
+    return mixed(pooled, online.look(one.state, 0, context), float(expit(logit(trust) + float(one.odds[0]))))
 
 
 def mixed(pooled: Seen, alone: Seen, weight: float) -> Seen:
