@@ -1,6 +1,7 @@
 """Full Bayes by NUTS: every part of every chain in blocks, finished ones not done again, several at a time."""
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -55,11 +56,15 @@ def _all(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tupl
         yield from _in_turn(problem, options, tasks)
         return
     silent = options._replace(progress=Options().progress)
-    with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, spawn, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
         running = {pool.submit(alone, problem, silent, task): task for task in tasks}
-        for number, future in enumerate(as_completed(running), start=1):
-            options.progress("chains", number, len(tasks))
-            yield running[future], future.result()
+        try:
+            for number, future in enumerate(as_completed(running), start=1):
+                options.progress("chains", number, len(tasks))
+                yield running[future], future.result()
+        finally:  # Interrupted: chains that wait are for the next time.
+            pool.shutdown(cancel_futures=True)
 
 
 def alone(problem: Problem, options: Options, task: Task) -> Drawn:
