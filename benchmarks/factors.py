@@ -9,10 +9,10 @@ projects of 60 decisions each, then the new one. Regret in utility against the b
 
     python benchmarks/factors.py --data ../shared/data --seeds 3 --json benchmarks/results/factors_replay.json
 
-With --data instead: replay sets of at least 6 projects and at most 40 arms, project after project, the first 40
-decisions of each of up to 20 projects; regret against the best fixed arm of every project and context, with factors
-over without. `--learned` lets factors go with the constants that `benchmarks/learning.py` found for the middle of what
-it trained on, against neither.
+With --data instead: the engine on replay sets of at least 6 projects and at most 40 arms, project after project, the
+first 40 decisions of each of up to 20 projects; regret against the best fixed arm of every project and context, with
+factors over without. `--learned` lets factors go with the constants that `benchmarks/learning.py` found for the middle
+of what it trained on, against neither.
 """
 
 import argparse
@@ -26,9 +26,7 @@ from data import replay_sets
 from machine import Figure, described, rows, table
 from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine import Settings
-from poolwise.posterior import factors
-from poolwise.replay.drive import drive
-from poolwise.replay.settings import Settings as Replayed
+from replay_engine import run_engine
 from replay_run import orders
 from runner import Work, computed
 from transfer import gap
@@ -97,15 +95,15 @@ def compared(kind: str, seeds: int, workers: int) -> dict[str, Any]:
 def replayed(task: tuple[Path, str, int, int, dict[str, float]]) -> float:
     """Mean regret of one seed's decisions on a table, by the default policy with these constants."""
     root, name, seed, most, constants = task
-    factors.MOST = most
     found = next(source for source in replay_sets(root) if source.name == name).load()
     order = orders(found, "project", (seed,))[0]
     line = found.project[order]
     starts = np.flatnonzero(np.diff(line, prepend=-1))[:LONGEST]
     kept = np.concatenate([s + np.flatnonzero(line[s : s + EACH] == line[s]) for s in starts])
     rows_ = order[kept]
-    made = drive(found, rows_, policy.parse(policy.default().spec, constants), seed, Replayed(repeats=False))
-    return float(gap(found)[rows_, made.arm].mean())
+    settings, chosen = Settings(project_factors=most), policy.parse(policy.default().spec, constants)
+    arms = run_engine(found, rows_, seed, settings, chosen)
+    return float(gap(found)[rows_, arms].mean())
 
 
 def replay_ratios(

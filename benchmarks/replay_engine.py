@@ -9,14 +9,18 @@ them so.
 import numpy as np
 
 from poolwise import ArmSpace, Choice, Engine, Family, Settings
+from poolwise.policy import Policy
 from poolwise.table import Table, available, utility
 
 
-def run_engine(table: Table, order: np.ndarray, seed: int) -> np.ndarray:
+def run_engine(
+    table: Table, order: np.ndarray, seed: int, settings: Settings | None = None, policy: Policy | None = None
+) -> np.ndarray:
     """(units,) arms that an engine chooses, told the utility of each before the next."""
+    stated = (settings or Settings())._replace(log_views=False)
     names = arm_names(table)
     codes = {name: code for code, name in enumerate(names)}
-    engine = Engine.open("memory://", space(table, names), seed=seed, settings=Settings(log_views=False))
+    engine = Engine.open("memory://", space(table, names), seed=seed, settings=stated, policy=policy)
     gain, present = utility(table), available(table)
     all_present = present.all(axis=1)
     chosen = np.empty(len(order), dtype=int)
