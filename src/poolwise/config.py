@@ -20,7 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from poolwise.errors import ConfigError
+from poolwise.errors import ConfigError, nearest
 from poolwise.parameters import parameter_from_dict
 from poolwise.space import ArmSpace, Family
 
@@ -223,16 +223,6 @@ def parse(text: str, source: str = "configuration") -> Config:
         raise ConfigError(_explained(error.errors()[0], source)) from error
     _check_priors(config.engine, source)
     return config
-
-
-def nearest(name: str, known: Any) -> str:
-    """`: did you mean 'seed'?`, or the list of what there is.
-
-    >>> nearest("sede", ["seed", "store"])
-    ": did you mean 'seed'?"
-    """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f": did you mean {close[0]!r}?" if close else f": there are {', '.join(known) or 'none'}"
 
 
 def _check_priors(engine: EngineTable, source: str) -> None:

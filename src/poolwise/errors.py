@@ -19,6 +19,9 @@
 Every message says what is wrong, why, and what to do instead, in one line.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class PoolwiseError(Exception):
     """Base of all errors of this package."""
@@ -78,3 +81,14 @@ class RefitError(PoolwiseError):
 
 class WorkloadError(PoolwiseError):
     """A system under tuning that cannot be started."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`: did you mean 'seed'?`, or the list of what there is.
+
+    >>> nearest("sede", ["seed", "store"])
+    ": did you mean 'seed'?"
+    """
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f": did you mean {close[0]!r}?" if close else f": there are {', '.join(known) or 'none'}"

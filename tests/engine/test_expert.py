@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from poolwise import ArmSpace, Family
 from poolwise.engine import Engine, Settings
 from poolwise.errors import ConfigError, RefitError
 from tests.engine.test_safety import live, thompson
@@ -64,3 +65,10 @@ def test_a_refit_keeps_what_is_left_of_it_or_says_that_it_cannot():
 def test_what_is_no_expectation_is_refused(prior):
     with pytest.raises(ConfigError, match="utility prior fast"):
         Engine.open("memory://", thompson().space, settings=Settings(utility_priors=(("fast", *prior),)))
+
+
+@pytest.mark.parametrize("table", ["domain_priors", "utility_priors"])
+def test_a_prior_of_a_family_that_is_not_there_is_refused_when_the_engine_opens(table):
+    space = ArmSpace([Family("usual"), Family("fast")], "usual")
+    with pytest.raises(ConfigError, match=f"{table}.*'fats': did you mean 'fast'"):
+        Engine.open("memory://", space, settings=Settings(**{table: (("fats", 0.5, 0.1),)}))

@@ -25,7 +25,10 @@ def configuration(path: str, store: str | None) -> "Config":
     """The checked configuration, with another store if one is named."""
     from poolwise.config import load
 
-    config = load(path)
+    return _stored(load(path), store)
+
+
+def _stored(config: "Config", store: str | None) -> "Config":
     return config.model_copy(update={"run": config.run.model_copy(update={"store": store})}) if store else config
 
 
@@ -50,9 +53,7 @@ def looking(path: str, store: str | None) -> Iterator["Engine"]:
             yield opened
         return
     typer.echo(f"no {CONFIG} here: the store's own arms, and default settings", err=True)
-    config = Config()
-    alone = config.model_copy(update={"run": config.run.model_copy(update={"store": store})})
-    with closing(open_engine(alone, create=False)) as opened:
+    with closing(open_engine(_stored(Config(), store), create=False)) as opened:
         yield opened
 
 

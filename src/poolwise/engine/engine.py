@@ -54,7 +54,7 @@ class Engine:
     """
 
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
-        self.store, self.space, self.settings = store, space, settings.checked()
+        self.store, self.space, self.settings = store, space, settings.meant_for(space)
         self._lock = threading.RLock()
         self._catalogue = Catalogue(store, space)
         self._guarding = Guarding(store, self._catalogue, space, policy, self.settings)

@@ -8,7 +8,7 @@ import numpy as np
 from poolwise.engine import orders
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.cell import limited_reasons, reasons
-from poolwise.engine.protection import NO_EXPLORATION, NO_SAFETY, check_arms, protected
+from poolwise.engine.protection import NO_EXPLORATION, NO_SAFETY, protected
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade, Key, Suite, count, learn
 from poolwise.errors import ConfigError
@@ -36,8 +36,6 @@ class Guarding:
     """Holds the suite, if any, and the policy inside eligibility."""
 
     def __init__(self, store: Store, catalogue: Catalogue, space: ArmSpace, policy: Policy, settings: Settings) -> None:
-        if settings.safety is not None:
-            check_arms(settings.safety, space)
         self._store, self._catalogue, self._space, self._settings = store, catalogue, space, settings
         self.policy = protected(policy, settings.safety)
         self.suite: Suite | None = None

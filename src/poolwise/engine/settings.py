@@ -6,11 +6,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from poolwise.engine.protection import Exploration, Safety
-from poolwise.errors import ConfigError
+from poolwise.engine.protection import Exploration, Safety, check_arms
+from poolwise.errors import ConfigError, nearest
 from poolwise.posterior.expert import Expert, said
 from poolwise.posterior.options import Options
 from poolwise.posterior.schedule import EVERY, due
+from poolwise.space import ArmSpace
 
 
 class Settings(NamedTuple):
@@ -83,6 +84,18 @@ class Settings(NamedTuple):
             if part is not None:
                 part.checked()
         return self
+
+    def meant_for(self, space: ArmSpace) -> "Settings":
+        """Itself, checked. Raises ConfigError for priors or rules of safety that name what the space does not have:
+        they would be ignored."""
+        if self.safety is not None:
+            check_arms(self.safety, space)
+        known = [family.name for family in space.families]
+        for table in ("domain_priors", "utility_priors"):
+            for family, _, _ in getattr(self, table):
+                if family not in known:
+                    raise ConfigError(f"[engine.{table}] names an unknown family {family!r}{nearest(family, known)}")
+        return self.checked()
 
     def _check_options(self) -> None:
         if self.surface not in ("auto", "always", "never"):

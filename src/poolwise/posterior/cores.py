@@ -1,7 +1,7 @@
 """Which form of the belief serves: each is a module with the same four functions.
 
 start(fit, stats) -> state      absorb(state, project, context, arm, y, weight)      in place
-look(state, project, context) -> Belief (3, arms)      stale(state) -> whether to `start` again
+look(state, project, context) -> online.Seen      stale(state) -> whether to `start` again
 """
 
 from types import ModuleType

@@ -18,9 +18,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from poolwise.config import nearest
 from poolwise.engine.refitting import NOBODY, Problem
-from poolwise.errors import DataError
+from poolwise.errors import DataError, nearest
 from poolwise.posterior.gaussian import LARGEST, Statistics
 from poolwise.schema import STATUSES
 from poolwise.store import OutcomeColumns, open_store

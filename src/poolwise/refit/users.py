@@ -10,8 +10,7 @@ import jax
 import numpy as np
 from numpyro.handlers import seed, trace
 
-from poolwise.config import nearest
-from poolwise.errors import ConfigError
+from poolwise.errors import ConfigError, nearest
 
 _COUNT = np.array([[[2.0, 1.0], [0.0, 3.0], [1.0, 1.0]], [[1.0, 0.0], [4.0, 1.0], [2.0, 2.0]]])
 """Two projects, three contexts, two arms: no two axes are of the same length but the first and the last."""

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from poolwise import policy as policies
-from poolwise.config import Config, nearest
+from poolwise.config import Config
 from poolwise.engine import Engine, Settings
-from poolwise.engine.protection import check_arms, protected
-from poolwise.errors import ConfigError
+from poolwise.engine.protection import protected
+from poolwise.errors import ConfigError, nearest
 from poolwise.policy import Policy
 from poolwise.run import learned
 from poolwise.run.safety import exploration_of, safety_of
@@ -44,7 +44,7 @@ def plan(config: Config) -> Plan:
     options = _options(config)
     workload = open_workload(config.run.workload or "", **options)
     try:
-        check_families(settings, workload.space)
+        settings.meant_for(workload.space)
         arrivals = _arrivals(config, workload)
     except ConfigError:
         workload.close()
@@ -77,23 +77,12 @@ def settings_of(config: Config) -> Settings:
     return Settings(**given, safety=safety_of(config), exploration=exploration_of(config)).checked()
 
 
-def check_families(settings: Settings, space: ArmSpace) -> None:
-    """Raises ConfigError for domain priors or rules of safety that name what the space does not have."""
-    if settings.safety is not None:
-        check_arms(settings.safety, space)
-    known = [family.name for family in space.families]
-    for table in ("domain_priors", "utility_priors"):
-        for family, _, _ in getattr(settings, table):
-            if family not in known:
-                raise ConfigError(f"[engine.{table}] names an unknown family {family!r}{nearest(family, known)}")
-
-
 def open_engine(config: Config, *, create: bool = True) -> Engine:
     """The engine of a configuration outside of a run: its arms are those of [space], or those that its store knows."""
     policy, settings = policy_of(config), settings_of(config)
     space = config.space.build() if config.space else None
     if space:
-        check_families(settings, space)
+        settings.meant_for(space)
     store = open_store(config.run.store, seed=config.run.seed, create=create)
     try:
         space = space or known_space(store, config.run.store)
