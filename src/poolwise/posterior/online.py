@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.blas import dger
 
-from poolwise.posterior.belief import Belief, shrink
+from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells, solve
 from poolwise.posterior.gaussian import Fit, Statistics, cells
 from poolwise.posterior.hyper import Layout, layout, leaf_cell, noise_at
@@ -35,22 +35,26 @@ class Seen(NamedTuple):
 
 
 class State(NamedTuple):
-    """Conditionals of every tier, (arms, q, q), (families, q, q), (1, q, q), and the statistics they rest on."""
+    """Conditionals of every tier and the statistics they rest on, changed in place."""
 
-    tiers: tuple[Conditional, ...]
-    """Arms, families (absent where every arm is its own), globe."""
-    spread: tuple[np.ndarray, ...]
-    """(q,) variance of every tier but the last around the one above."""
+    tiers: tuple[np.ndarray, ...]
+    """Arms, families (absent where every arm is its own), globe: (arms, q, q + 1), (families, ..), (1, ..). Covariance
+    and, as the last column, mean: what is done to one is done to the other, in one call."""
+    pull: tuple[np.ndarray, ...]
+    """(q + 1,) precision of every tier but the last around the one above; 0 for the column of the mean, which is no
+    direction."""
     family: np.ndarray
     members: tuple[slice | np.ndarray, ...]
     """Of every family: its arms, as a slice where they stand together."""
     form: Layout
     cell: float
-    """Standard deviation of a cell around its coordinates."""
+    """Variance of a cell around its coordinates."""
     noise: np.ndarray
     """(contexts, arms)."""
     cells: Cells
     """[project, context, arm]; rows that no outcome has filled yet are room for new projects and contexts."""
+    rest: np.ndarray
+    """The same: noise^2 / (n cell + noise^2), the part that the coordinates have in the belief about a cell."""
 
 
 def start(fit: Fit, stats: Statistics) -> State:
@@ -61,12 +65,14 @@ def start(fit: Fit, stats: Statistics) -> State:
     globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
     middle = (tree.family,) if fit.families else ()
     tiers = (fit.hyper.arm, fit.hyper.family)[: 1 + len(middle)]
-    spread = tuple(form.variances(tier, np) for tier in tiers)
+    pull = tuple(np.append(1 / form.variances(tier, np), 0.0) for tier in tiers)
+    blocks = tuple(np.concatenate([one.covariance, one.mean[..., None]], 2) for one in (tree.arm, *middle, globe))
     family = np.asarray(fit.family)
     members = tuple(_together(np.flatnonzero(family == one)) for one in range(fit.families))
     noise = np.broadcast_to(noise_at(fit.hyper, form.contexts), statistics.count.shape[1:])
-    cell = float(leaf_cell(fit.hyper, form.cells))
-    return State((tree.arm, *middle, globe), spread, family, members, form, cell, noise, statistics)
+    cell = float(leaf_cell(fit.hyper, form.cells)) ** 2
+    rest = noise * noise / (statistics.count * cell + noise * noise)
+    return State(blocks, pull, family, members, form, cell, noise, statistics, rest)
 
 
 def _together(rows: np.ndarray) -> slice | np.ndarray:
@@ -81,22 +87,23 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     rows = (arm, state.family[arm], 0) if len(state.tiers) == 3 else (arm, 0)
     at = state.form.at(project, context)
     direction = None
-    for tier, row, spread in zip(state.tiers, rows, (*state.spread, None), strict=True):
-        covariance, mean = tier.covariance[row], tier.mean[row]
+    for tier, row, pull in zip(state.tiers, rows, (*state.pull, None), strict=True):
+        block = tier[row]
         if direction is None:
-            moved = np.add.reduce(covariance.take(at, 0), 0)
-            along, level = sum(map(moved.item, at)), sum(map(mean.item, at))
+            moved = np.add.reduce(block.take(at, 0), 0)
+            along = sum(map(moved.item, at))
         else:
-            moved = covariance @ direction
-            along, level = direction @ moved, direction @ mean
+            moved = direction @ block
+            along = (direction @ moved[:-1]).item()
         scale = 1 + precision * along
-        information = (information - precision * level) / scale
+        information = (information - precision * moved.item(-1)) / scale
         precision = precision / scale
-        # In place: a covariance is symmetric and contiguous, so its transpose is the column order that BLAS wants.
-        dger(-precision, moved, moved, a=covariance.T, overwrite_a=1)
-        mean += information * moved
-        if spread is not None:
-            direction = moved / spread
+        change = -precision * moved
+        change[-1] = information
+        # In place: the block is contiguous, so its transpose is in the column order that BLAS wants.
+        dger(1.0, change, moved[:-1], a=block.T, overwrite_a=1)
+        if pull is not None:
+            direction = moved[:-1] * pull[:-1]
 
 
 def stale(state: State) -> bool:
@@ -113,55 +120,53 @@ def query(state: State, project: int, context: int) -> Belief:
 def look(state: State, project: int, context: int) -> Seen:
     """`query`, and what each arm's belief shares with the rest of this project, and with this context in other
     projects. The effects alone: what another project or context adds of its own is not in the last two."""
-    mean, variance, along = _directions(state, state.form.at(project, context))
-    scale = np.sqrt(variance)
-    if not state.cell:
-        return Seen(mean, scale, along / variance[0])
-    own, noise = Cells(*(part[project, context] for part in state.cells)), state.noise[context]
-    mean[0], scale[0] = shrink(mean[0], variance[0], own, state.cell, noise)
-    rest = noise * noise / (own.count * state.cell**2 + noise * noise)
-    return Seen(mean, scale, rest * along / (scale[0] * scale[0]))
+    mean, product = _sums(state, state.form.at(project, context))
+    variance, along = product.reshape(9, -1)[::4], product[0, 1:]
+    if state.cell:
+        rest, own = state.rest[project, context], state.cells.mean[project, context]
+        mean[0] = own + rest * (mean[0] - own)
+        variance[0] = rest * (rest * variance[0] + state.cell)
+        along = rest * along
+    return Seen(mean, np.sqrt(variance), along / variance[0])
 
 
 _MEMBERS = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
 """Which of level, context, project and cell each of the three sums holds."""
 
 
-def _directions(state: State, at: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Posterior mean and variance of the three sums, (3, arms), and covariance of the first with the others."""
-    covariance, effects = state.tiers[0]
+def _sums(state: State, at: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior mean (3, arms) and covariance (3, 3, arms) of the three sums."""
     members = _MEMBERS[:, : len(at)]
-    moved = members @ covariance.take(at, 1)
-    mean, here = effects.take(at, 1) @ members.T, moved.take(at, 2)
-    variance, along = np.vecdot(here, members), here[:, 0] @ members[1:].T
-    for tier, spread in zip(state.tiers[1:], state.spread, strict=True):
-        direction = moved / spread
-        moved, level = _through(state, tier, direction)
-        mean += level
-        variance += np.vecdot(moved, direction)
-        along += np.vecdot(moved[:, :1], direction[:, 1:])
-    return np.ascontiguousarray(mean.T), np.ascontiguousarray(variance.T), np.ascontiguousarray(along.T)
+    moved = members @ state.tiers[0].take(at, 1)
+    mean, product = moved[..., -1], moved.take(at, 2) @ members.T
+    for tier, pull in zip(state.tiers[1:], state.pull, strict=True):
+        direction = moved * pull
+        moved = _through(state, tier, direction)
+        product += moved @ direction.swapaxes(1, 2)
+        mean = mean + moved[..., -1]
+    return np.ascontiguousarray(mean.T), np.ascontiguousarray(product.T)
 
 
-def _through(state: State, tier: Conditional, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Covariance of a tier times every direction (arms, 3, q), and its mean along them (arms, 3)."""
-    if len(tier.mean) == 1:
-        flat = direction.reshape(-1, direction.shape[2])
-        return (flat @ tier.covariance[0]).reshape(direction.shape), direction @ tier.mean[0]
+def _through(state: State, tier: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """(arms, 3, q + 1): covariance of a tier times every direction, and its mean along it."""
+    width = direction.shape[2]
+    if len(tier) == 1:
+        return (direction.reshape(-1, width)[:, :-1] @ tier[0]).reshape(direction.shape)
     moved = np.empty_like(direction)
-    for rows, covariance in zip(state.members, tier.covariance, strict=True):
-        moved[rows] = direction[rows] @ covariance
-    return moved, np.vecdot(direction, tier.mean[state.family][:, None])
+    for rows, block in zip(state.members, tier, strict=True):
+        moved[rows] = (direction[rows].reshape(-1, width)[:, :-1] @ block).reshape(-1, 3, width)
+    return moved
 
 
 def _observe(state: State, project: int, context: int, arm: int, y: float, part: float) -> tuple[float, float]:
     """Update the cell's statistics; returns the change of its weight, and of its weight times mean."""
     at = (project, context, arm)
-    count, mean, deviation = (float(array[at]) for array in state.cells)
-    cell, noise = state.cell**2, float(state.noise[context, arm]) ** 2
+    count, mean, deviation = (array.item(at) for array in state.cells)
+    cell, noise = state.cell, state.noise.item(context, arm) ** 2
     more = count + part
     after = mean + (y - mean) * part / more
     state.cells.count[at], state.cells.mean[at] = more, after
     state.cells.deviation[at] = deviation + (y - mean) * (y - after) * part
+    state.rest[at] = noise / (more * cell + noise)
     before, now = count / (count * cell + noise), more / (more * cell + noise)
     return now - before, now * after - before * mean
