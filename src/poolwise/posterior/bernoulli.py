@@ -49,6 +49,12 @@ class Evidence(NamedTuple):
     """(2, contexts, arms): discounted evidence of the cells below."""
     arm: Array
     """(2, arms): discounted evidence of the contexts below."""
+    top: Array
+    """(2, arms): the same with the domain prior."""
+    told_context: Array
+    """What every cell tells its context: `cell` discounted."""
+    told_arm: Array
+    """What every context tells its arm: `context` discounted."""
     near: Array | None = None
     """(2, arms): discounted evidence of neighbouring configurations, where there are some."""
 
@@ -68,22 +74,36 @@ class Beta(NamedTuple):
 def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
     """Evidence of all cells at once, from counts [project, context, arm]."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
-    context = discount(cell, hyper.kappa_cell).sum(axis=1)
+    told_context = discount(cell, hyper.kappa_cell)
+    context = told_context.sum(axis=1)
     if hyper.pooled is not None:
         known = min(hyper.pooled.shape[1], context.shape[1])
         context[:, :known] += hyper.pooled[:, :known]
-    return Evidence(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
+    told_arm = discount(context, hyper.kappa_context)
+    arm = told_arm.sum(axis=1)
+    return Evidence(cell, context, arm, _family(hyper) + arm, told_context, told_arm)
 
 
 def absorb(hyper: Hyper, evidence: Evidence, project: int, context: int, arm: int, success: float) -> None:
     """One more outcome, in place and in O(1); `success` in [0, 1]."""
-    old_cell = evidence.cell[:, project, context, arm].copy()
-    old_context = evidence.context[:, context, arm].copy()
-    new_cell = old_cell + np.array([1.0, success])
-    new_context = old_context + discount(new_cell, hyper.kappa_cell) - discount(old_cell, hyper.kappa_cell)
-    evidence.cell[:, project, context, arm] = new_cell
-    evidence.context[:, context, arm] = new_context
-    evidence.arm[:, arm] += discount(new_context, hyper.kappa_context) - discount(old_context, hyper.kappa_context)
+    at, below = (project, context, arm), (context, arm)
+    n, k = evidence.cell[0].item(at) + 1.0, evidence.cell[1].item(at) + success
+    evidence.cell[0][at], evidence.cell[1][at] = n, k
+    more = _set(evidence.told_context, at, n, k, hyper.kappa_cell)
+    n, k = (part.item(below) + change for part, change in zip(evidence.context, more, strict=True))
+    evidence.context[0][below], evidence.context[1][below] = n, k
+    n, k = _set(evidence.told_arm, below, n, k, hyper.kappa_context)
+    for outcomes, successes in (evidence.arm, evidence.top):
+        outcomes[arm] += n
+        successes[arm] += k
+
+
+def _set(told: Array, at: tuple[int, ...], n: float, k: float, kappa: float) -> tuple[float, float]:
+    """Let (2, ...) discounted evidence at one place be that of n outcomes, k of them successes; the change of it."""
+    share, (outcomes, successes) = kappa / (n + kappa), told
+    change = share * n - outcomes.item(at), share * k - successes.item(at)
+    outcomes[at], successes[at] = share * n, share * k
+    return change
 
 
 def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
@@ -93,19 +113,34 @@ def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
 
 def query(hyper: Hyper, evidence: Evidence, project: int, context: int) -> Beta:
     """`beliefs` of one (project, context), over arms. An index past the end is one that was never seen."""
-    context_evidence = evidence.context[:, context] if context < evidence.context.shape[1] else 0 * evidence.arm
-    seen = project < evidence.cell.shape[1] and context < evidence.cell.shape[2]
-    cell = evidence.cell[:, project, context] if seen else 0 * evidence.arm
-    return _combined(cell_prior(hyper, cell, context_evidence, above(evidence)), cell)
+    known = context < evidence.context.shape[1]
+    seen = known and project < evidence.cell.shape[1]
+    top = evidence.top if evidence.near is None else evidence.top + evidence.near
+    here = discount(top - evidence.told_arm[:, context] if known else top, hyper.kappa_context)
+    if known:
+        here = here + evidence.context[:, context]
+    if not seen:
+        return _beta(discount(here, hyper.kappa_cell))
+    own = discount(here - evidence.told_context[:, project, context], hyper.kappa_cell)
+    return _beta(own + evidence.cell[:, project, context])
 
 
 def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:
     """What all other cells say about a cell: its prior before its own outcomes. Evidence arrays are (2, ...)."""
-    family = (hyper.prior @ _TOTALS).T.reshape((2,) + (1,) * (cell.ndim - 2) + (-1,))
+    family = _family(hyper).reshape((2,) + (1,) * (cell.ndim - 2) + (-1,))
     above = family + arm.reshape(family.shape) - discount(context, hyper.kappa_context)
     beside = discount(above, hyper.kappa_context) + context - discount(cell, hyper.kappa_cell)
-    size, successes = discount(beside, hyper.kappa_cell)
+    return _beta(discount(beside, hyper.kappa_cell))
+
+
+def _beta(evidence: Array) -> Beta:
+    size, successes = evidence
     return Beta(successes / size, size)
+
+
+def _family(hyper: Hyper) -> Array:
+    """(2, arms): number of pseudo-counts, and of successes in them."""
+    return (hyper.prior @ _TOTALS).T
 
 
 def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray, pooled: np.ndarray | None = None) -> Hyper:

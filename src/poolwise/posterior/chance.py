@@ -39,9 +39,9 @@ class Chance:
 
     def learn(self, project: int, context: int, arm: int, ok: bool) -> None:
         """One outcome."""
-        before = self._evidence.arm[:, arm].copy()
+        before = None if self._near is None else self._evidence.arm[:, arm].copy()
         bernoulli.absorb(self._scales.success, self._evidence, project, context, arm, float(ok))
-        if self._near is not None:
+        if before is not None:
             change = self._evidence.arm[:, arm] - before
             self._near += change[:, None] * self._weights(arm)
 
