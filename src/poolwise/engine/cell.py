@@ -38,8 +38,8 @@ class Cell(NamedTuple):
 
 def cumulative(probabilities: np.ndarray) -> np.ndarray:
     """Running sums that end at exactly 1, whatever the rounding. Raises PoolwiseError for no distribution."""
-    sums = np.cumsum(probabilities)
-    if not (probabilities.min() >= 0 and abs(sums[-1] - 1) < 1e-9):
+    sums = probabilities.cumsum()
+    if not (probabilities.min() >= 0 and abs(sums.item(-1) - 1) < 1e-9):
         raise PoolwiseError(
             f"the policy returned {np.array2string(probabilities, threshold=8)}, which are no probabilities: "
             "they must be >= 0 and sum to 1; `tests/policy/test_laws.py` shows what a policy must hold"
@@ -49,11 +49,10 @@ def cumulative(probabilities: np.ndarray) -> np.ndarray:
 
 def reasons(view: View, probabilities: np.ndarray) -> list[str]:
     """Why each arm would be chosen: the favourite, an exploration, or because nothing but the baseline is open."""
-    allowed = np.flatnonzero(view.allowed)
-    if len(allowed) == 1:
-        only = "baseline only" if allowed[0] == view.baseline else "only one available"
+    if np.count_nonzero(view.allowed) == 1:
+        only = "baseline only" if view.allowed[view.baseline] else "only one available"
         return [only] * len(probabilities)
-    favourite = int(allowed[np.argmax(np.asarray(view.mean)[allowed])])
+    favourite = int(np.where(view.allowed, view.mean, -np.inf).argmax())
     names = [EXPLORED] * len(probabilities)
     names[favourite] = FAVOURITE
     return names

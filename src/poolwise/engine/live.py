@@ -69,6 +69,8 @@ class Live:
         """What is believed now about the offered arms."""
         arms = self._catalogue.offered
         seen = self._joint.look(project, context)
+        if isinstance(arms, slice):  # all of them
+            return seen
         return Look._make(None if part is None else part[..., arms] for part in seen)
 
     def contrast(self, project: int, context: int, look: Look) -> np.ndarray | None:

@@ -120,4 +120,4 @@ def _gap(xp: Array, mean: Array, allowed: Array) -> Array:
         return xp.full(mean.shape, 1e9)
     ordered = xp.sort(mean, axis=-1)
     top, second = ordered[..., -1:], ordered[..., -2:-1]
-    return xp.where(mean == top, top - second, top - mean)
+    return top - xp.minimum(mean, second)

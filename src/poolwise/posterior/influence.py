@@ -56,7 +56,7 @@ def arms(cells: Cells) -> Arms:
 
 def of_arm(tracks: Arms, arm: int) -> Arms:
     """Of one arm, as numbers."""
-    return Arms(*(float(part[arm]) for part in tracks))
+    return Arms(*[part.item(arm) for part in tracks])
 
 
 def weight(own: Cells, arm: Arms, y: float, limit: float) -> float:
@@ -67,7 +67,7 @@ def weight(own: Cells, arm: Arms, y: float, limit: float) -> float:
 
 def learned(tracks: Arms, arm: int, own: Cells, y: float, weight: float) -> None:
     """One more outcome of an arm, in place; `own`: its cell before."""
-    before, mean = float(tracks.count[arm]), float(tracks.mean[arm])
+    before, mean = tracks.count.item(arm), tracks.mean.item(arm)
     count, here = before + weight, own.count + weight
     tracks.count[arm] = count
     tracks.mean[arm] = mean + (y - mean) * weight / count
@@ -80,7 +80,7 @@ def taken(cells: Cells, tracks: Arms, place: tuple[int, int, int], y: float, lim
     """What an outcome at (project, context, arm) counts as; takes note of it. limit None: it counts fully."""
     if limit is None:
         return 1.0
-    own, arm = Cells(*(float(part[place]) for part in cells)), place[2]
+    own, arm = Cells(*[part.item(place) for part in cells]), place[2]
     found = weight(own, of_arm(tracks, arm), y, limit)
     learned(tracks, arm, own, y, found)
     return found

@@ -109,6 +109,8 @@ class Joint:
         """What the project says by itself; None where that is not asked, settled, or all there is."""
         if self.options.trust == 1 or self._core is not online:
             return None
+        if self._heard <= {project} and self.scales.gaussian.hyper.pooled is None:
+            return None
         known = self._apart.get(project) or trust.begun(self.scales.gaussian, self._state.cells, project)
         if known is None:
             return None
@@ -137,6 +139,7 @@ class Joint:
             if (alone := self._alone(project)) is not None:
                 trust.learn(alone, self._pooled(project, context), context, arm, utility, weight)
             self._core.absorb(self._state, project, context, arm, utility, weight)
+            self._heard.add(project)
             if self._lasting is not None:
                 for power, part in enumerate(self._lasting):
                     part[project, context, arm] += weight * utility**power
@@ -344,3 +347,4 @@ class Joint:
         self._state = self._core.start(self.scales.gaussian, stats)
         self._tracks = influence.arms(self._state.cells)
         self._apart: dict[int, trust.Alone] = {}
+        self._heard = set(np.flatnonzero(self._state.cells.count.any(axis=(1, 2))).tolist())

@@ -25,7 +25,7 @@ class Utility(NamedTuple):
 def join(success_mean: Array, success_scale: Array, mean: Array, scale: Array, noise: Array, failed: Array) -> Utility:
     """Utility from the belief in success, the belief in y given success, its noise, and the utility of a failure."""
     gap = mean - failed
-    square, doubt, within = gap * gap, success_scale * success_scale, scale * scale
-    variance = success_mean * success_mean * within + doubt * (square + within)
+    square, doubt = gap * gap, success_scale * success_scale
+    variance = (success_mean * success_mean + doubt) * (scale * scale) + doubt * square
     spread = success_mean * (noise * noise + (1 - success_mean) * square)
     return Utility(failed + success_mean * gap, variance**0.5, spread**0.5)
