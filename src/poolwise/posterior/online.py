@@ -39,10 +39,8 @@ class State(NamedTuple):
 
     tiers: tuple[np.ndarray, ...]
     """Arms, families (absent where every arm is its own), globe: (arms, q, q + 1), (families, ..), (1, ..). Covariance
-    and, as the last column, mean: what is done to one is done to the other, in one call."""
-    pull: tuple[np.ndarray, ...]
-    """(q + 1,) precision of every tier but the last around the one above; 0 for the column of the mean, which is no
-    direction."""
+    and, as the last column, mean: what is done to one is done to the other, in one call. Of the tiers above the arms in
+    the units of `_units`."""
     family: np.ndarray
     members: tuple[slice | np.ndarray, ...]
     """Of every family: its arms, as a slice where they stand together."""
@@ -64,15 +62,28 @@ def start(fit: Fit, stats: Statistics) -> State:
     tree = solve(statistics, fit.hyper, fit.family, fit.families)
     globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
     middle = (tree.family,) if fit.families else ()
-    tiers = (fit.hyper.arm, fit.hyper.family)[: 1 + len(middle)]
-    pull = tuple(np.append(1 / form.variances(tier, np), 0.0) for tier in tiers)
-    blocks = tuple(np.concatenate([one.covariance, one.mean[..., None]], 2) for one in (tree.arm, *middle, globe))
+    below = (fit.hyper.arm, fit.hyper.family)[: 1 + len(middle)]
+    units = _units([form.variances(tier, np) for tier in below])
+    tiers = tuple(_block(one, unit) for one, unit in zip((tree.arm, *middle, globe), units, strict=True))
     family = np.asarray(fit.family)
     members = tuple(_together(np.flatnonzero(family == one)) for one in range(fit.families))
     noise = np.broadcast_to(noise_at(fit.hyper, form.contexts), statistics.count.shape[1:])
     cell = float(leaf_cell(fit.hyper, form.cells)) ** 2
     rest = noise * noise / (statistics.count * cell + noise * noise)
-    return State(blocks, pull, family, members, form, cell, noise, statistics, rest)
+    return State(tiers, family, members, form, cell, noise, statistics, rest)
+
+
+def _units(variances: list[np.ndarray]) -> list[np.ndarray]:
+    """(q,) factor on every tier's effects. With u a tier's covariance along a direction, D^-1 u is the direction in the
+    tier above; in these units it is u itself."""
+    units = [np.ones_like(variances[0])]
+    for variance in variances:
+        units.append(1 / (units[-1] * variance))
+    return units
+
+
+def _block(one: Conditional, unit: np.ndarray) -> np.ndarray:
+    return np.concatenate([unit[:, None] * one.covariance * unit, (unit * one.mean)[..., None]], 2)
 
 
 def _together(rows: np.ndarray) -> slice | np.ndarray:
@@ -87,7 +98,7 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     rows = (arm, state.family[arm], 0) if len(state.tiers) == 3 else (arm, 0)
     at = state.form.at(project, context)
     direction = None
-    for tier, row, pull in zip(state.tiers, rows, (*state.pull, None), strict=True):
+    for tier, row in zip(state.tiers, rows, strict=True):
         block = tier[row]
         if direction is None:
             moved = np.add.reduce(block.take(at, 0), 0)
@@ -101,9 +112,8 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
         change = -precision * moved
         change[-1] = information
         # In place: the block is contiguous, so its transpose is in the column order that BLAS wants.
-        dger(1.0, change, moved[:-1], a=block.T, overwrite_a=1)
-        if pull is not None:
-            direction = moved[:-1] * pull[:-1]
+        direction = moved[:-1]
+        dger(1.0, change, direction, a=block.T, overwrite_a=1)
 
 
 def stale(state: State) -> bool:
@@ -139,22 +149,21 @@ def _sums(state: State, at: list[int]) -> tuple[np.ndarray, np.ndarray]:
     members = _MEMBERS[:, : len(at)]
     moved = members @ state.tiers[0].take(at, 1)
     mean, product = moved[..., -1], moved.take(at, 2) @ members.T
-    for tier, pull in zip(state.tiers[1:], state.pull, strict=True):
-        direction = moved * pull
-        moved = _through(state, tier, direction)
-        product += moved @ direction.swapaxes(1, 2)
+    for tier in state.tiers[1:]:
+        direction, moved = moved[..., :-1], _through(state, tier, moved)
+        product += moved[..., :-1] @ direction.swapaxes(1, 2)
         mean = mean + moved[..., -1]
     return np.ascontiguousarray(mean.T), np.ascontiguousarray(product.T)
 
 
-def _through(state: State, tier: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """(arms, 3, q + 1): covariance of a tier times every direction, and its mean along it."""
-    width = direction.shape[2]
+def _through(state: State, tier: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """(arms, 3, q + 1): covariance of a tier along the directions that the tier below gives, and its mean."""
+    width = below.shape[2]
     if len(tier) == 1:
-        return (direction.reshape(-1, width)[:, :-1] @ tier[0]).reshape(direction.shape)
-    moved = np.empty_like(direction)
+        return (below.reshape(-1, width)[:, :-1] @ tier[0]).reshape(below.shape)
+    moved = np.empty_like(below)
     for rows, block in zip(state.members, tier, strict=True):
-        moved[rows] = (direction[rows].reshape(-1, width)[:, :-1] @ block).reshape(-1, 3, width)
+        moved[rows] = (below[rows].reshape(-1, width)[:, :-1] @ block).reshape(-1, 3, width)
     return moved
 
 
