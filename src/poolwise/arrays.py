@@ -6,6 +6,7 @@ import numpy as np
 
 Array = Any
 """A NumPy or a JAX array."""
+_NUMPY = (np.ndarray, np.generic)
 
 
 def namespace(array: Array) -> Any:
@@ -14,6 +15,6 @@ def namespace(array: Array) -> Any:
     >>> namespace(np.zeros(3)) is np
     True
     """
-    if isinstance(array, np.ndarray | np.generic):
+    if isinstance(array, _NUMPY):
         return np
     return array.__array_namespace__()

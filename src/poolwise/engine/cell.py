@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -36,24 +37,25 @@ class Cell(NamedTuple):
         return bisect_right(self.cumulative, number)
 
 
-def cumulative(probabilities: np.ndarray) -> np.ndarray:
+def cumulative(probabilities: list[float]) -> list[float]:
     """Running sums that end at exactly 1, whatever the rounding. Raises PoolwiseError for no distribution."""
-    sums = probabilities.cumsum()
-    if not (probabilities.min() >= 0 and abs(sums.item(-1) - 1) < 1e-9):
+    sums = list(accumulate(probabilities))
+    total = sums[-1]
+    if not (min(probabilities) >= 0 and abs(total - 1) < 1e-9):
         raise PoolwiseError(
-            f"the policy returned {np.array2string(probabilities, threshold=8)}, which are no probabilities: "
+            f"the policy returned {np.array2string(np.array(probabilities), threshold=8)}, which are no probabilities: "
             "they must be >= 0 and sum to 1; `tests/policy/test_laws.py` shows what a policy must hold"
         )
-    return sums / sums[-1]
+    return [part / total for part in sums]
 
 
-def reasons(view: View, probabilities: np.ndarray) -> list[str]:
+def reasons(view: View) -> list[str]:
     """Why each arm would be chosen: the favourite, an exploration, or because nothing but the baseline is open."""
     if np.count_nonzero(view.allowed) == 1:
         only = "baseline only" if view.allowed[view.baseline] else "only one available"
-        return [only] * len(probabilities)
+        return [only] * len(view.mean)
     favourite = int(np.where(view.allowed, view.mean, -np.inf).argmax())
-    names = [EXPLORED] * len(probabilities)
+    names = [EXPLORED] * len(view.mean)
     names[favourite] = FAVOURITE
     return names
 

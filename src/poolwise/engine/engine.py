@@ -290,7 +290,7 @@ class Engine:
             c,
             found.answers,
             found.propensities,
-            sums.tolist(),
+            sums,
             found.reasons,
             key,
             self._live.version,

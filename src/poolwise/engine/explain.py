@@ -1,6 +1,7 @@
 """Why a decision was made, in numbers and plain words, from what was logged with it."""
 
 import math
+from bisect import bisect_right
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def recompute(store: Store, decision: Decision, logged: LoggedView) -> dict[str,
     else:
         chances = ruled(policy, view, limits).probabilities
     number = uniform(store.seed, decision.id)
-    k = int(np.searchsorted(cumulative(chances), number, side="right"))
+    k = bisect_right(cumulative(chances.tolist()), number)
     arm, chance = logged.arms[k], float(chances[k])
     if limits is not None and limits.shadow:
         arm, chance = logged.arms[view.baseline], 1.0

@@ -21,7 +21,7 @@ from poolwise.store.base import OutcomeColumns, Store
 class Choice(NamedTuple):
     """What may happen in one decision, per drawn arm."""
 
-    probabilities: np.ndarray
+    probabilities: list[float]
     """Of what is drawn."""
     answers: tuple[Arm, ...]
     """What is answered when each arm is drawn: itself, or in a shadow the baseline."""
@@ -50,15 +50,17 @@ class Guarding:
         arms, suite = self._catalogue.arms, self.suite
         if suite is None:
             chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
-            return Choice(chances, arms, chances.tolist(), reasons(view, chances), None, None)
+            drawn = chances.tolist()
+            return Choice(drawn, arms, drawn, reasons(view), None, None)
         gate = suite.gate(*at)
         limits = suite.limits(names, at, gate, view.context)
         ruling = ruled(self.policy, view, limits)
-        propensities, answers = ruling.probabilities.tolist(), arms
+        drawn, answers = ruling.probabilities.tolist(), arms
+        propensities = drawn
         if limits.shadow:
             propensities, answers = [1.0] * len(arms), (arms[view.baseline],) * len(arms)
         why = limited_reasons(view, limits, ruling, arms)
-        return Choice(ruling.probabilities, answers, propensities, why, gate, limits)
+        return Choice(drawn, answers, propensities, why, gate, limits)
 
     def stale(self, project: int, context: int, gate: tuple[bool, bool] | None) -> bool:
         """Whether what a choice was allowed is no longer what it would be."""

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = Any
-"""A NumPy or a JAX array."""
+from poolwise.arrays import Array, namespace
+
 Params = dict[str, Any]
 """Explicit pytree of numbers, one entry per constant that may be learned."""
 
@@ -80,13 +80,6 @@ class Policy(NamedTuple):
     params: Params
     spec: str = "custom"
     """How it was composed, for instance `safe(thompson)`: enough to build it again (`policy.parse`)."""
-
-
-def namespace(array: Array) -> Any:
-    """The array library of `array`: NumPy when serving, `jax.numpy` when traced."""
-    if isinstance(array, np.ndarray | np.generic):
-        return np
-    return array.__array_namespace__()
 
 
 def constant(values: np.ndarray, like: Array) -> Array:

@@ -45,7 +45,7 @@ def best_probability(mean: Array, scale: Array, allowed: Array | None = None) ->
     array([0.2398, 0.7602, 0.    ])
     """
     xp = namespace(mean)
-    if xp is np and allowed is not None and np.all(allowed):
+    if xp is np and allowed is not None and np.count_nonzero(allowed) == allowed.size:
         allowed = None
     if xp is np and allowed is None and mean.ndim == 1 and len(mean) <= FEW:
         return _few(mean, scale)
@@ -93,26 +93,30 @@ def _few(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """As `_heights` and `_pruned`, for one decision."""
     means, scales = mean.tolist(), scale.tolist()
     narrowest = NARROWEST * max(scales)
-    scales = [max(one, narrowest) for one in scales]
+    if min(scales) < narrowest:
+        scales = [max(one, narrowest) for one in scales]
     bottom = max([m - LOW * s for m, s in zip(means, scales, strict=True)])
-    heights = [bottom - m for m in means]
-    live = [a for a, (h, s) in enumerate(zip(heights, scales, strict=True)) if h < NEVER * s]
+    live = [a for a, m in enumerate(means) if bottom - m < NEVER * scales[a]]
     probability = np.zeros(len(means))
     if len(live) < 2:  # None where a number is NaN: then this is no distribution, which the engine says.
         probability[live] = 1.0
         return probability
-    reach = [(HIGH * scales[a] - heights[a], scales[a]) for a in live]
-    stretch = 50.0 / max([r / (s * s) for r, s in reach])
-    step = math.asinh(max(reach)[0] / stretch)
+    heights, widths = [bottom - means[a] for a in live], [scales[a] for a in live]
+    reach = [HIGH * s - h for h, s in zip(heights, widths, strict=True)]
+    stretch = 50.0 / max([r / (s * s) for r, s in zip(reach, widths, strict=True)])
+    step = math.asinh(max(reach) / stretch)
     nodes = _FEWER_NODES if step < NEAR else _NODES
     rise = np.exp(step * nodes)
     fall = 1.0 / rise
-    lines = np.array([(heights[a], scales[a]) for a in live])
-    score = ((0.5 * stretch) * (rise - fall) + lines[:, :1]) / lines[:, 1:]
+    height, width = np.array([heights, widths])[:, :, None]
+    score = ((0.5 * stretch) * (rise - fall) + height) / width
     below = normal_cdf(score)
     mass = np.multiply.reduce(below, 0) * (rise + fall)
-    share = ((np.exp(-0.5 * (score * score)) / below) @ mass) / lines[:, 1]
-    probability[live] = share / share.sum()
+    share = ((np.exp(-0.5 * (score * score)) / below) @ mass).tolist()
+    share = [one / s for one, s in zip(share, widths, strict=True)]
+    total = math.fsum(share)
+    for a, one in zip(live, share, strict=True):
+        probability[a] = one / total
     return probability
 
 

@@ -72,12 +72,12 @@ def bonus(params: Params, view: View) -> Array:
     """(..., arms): weighted knowledge gradients for the rest of the context, of the project, and everywhere else."""
     xp, seen = namespace(view.mean), view.context
     elsewhere, project = seen.remaining_elsewhere, seen.remaining_project
-    rest = xp.maximum(seen.remaining_all - project - elsewhere, 0.0)
+    rest = seen.remaining_all - project - elsewhere
     rows = 1 + view.wider_mean.shape[0]
     uses = xp.asarray([seen.remaining, project - seen.remaining, elsewhere, rest][:rows])
     uses = uses.reshape(uses.shape + (1,) * (view.mean.ndim + 1 - uses.ndim))
     mean = xp.concatenate([view.mean[None], view.wider_mean])
-    share = xp.concatenate([xp.ones_like(view.mean)[None], _share(xp, view)])
+    share = xp.concatenate([xp.ones_like(mean[:1]), _share(xp, view)])
     if view.contrast is not None:
         share = share * view.contrast
     found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share)
@@ -95,29 +95,32 @@ def knowledge(mean: Array, scale: Array, noise: Array, uses: Array, allowed: Arr
     """(..., arms): KG = max over m = 1, 4, 16 .. of max(0, R - m + 1) / m * E[max(0, change - gap)].
 
     m trials move an arm's mean by Normal(0, sd_m^2), sd_m = share v / sqrt(v + noise^2 / m), v = scale^2; `gap` is its
-    distance to the best other allowed arm, which the change must exceed to alter the choice. `uses` R is (..., 1).
+    distance to the best other allowed arm, which the change must exceed to alter the choice. `uses` R is (..., 1), and
+    0 where it is negative.
     """
     xp = namespace(mean)
-    part = constant(_per_trial(mean.ndim), scale)
+    part, less = _per_trial(mean.ndim)
+    part, less = constant(part, scale), constant(less, scale)
     variance = scale * scale
     change = xp.maximum(share, LEAST_SHARE) * variance / xp.sqrt(variance + noise * noise * part)
-    times = xp.maximum((uses + 1.0) * part - 1.0, 0.0)
-    worth = times * expected_excess(_gap(xp, mean, allowed), change)
-    return xp.maximum(worth.max(axis=0), 0.0)
+    times = xp.maximum(uses * part - less, 0.0)
+    worth = times * expected_excess(_lead(xp, mean, allowed), change)
+    return worth.max(axis=0, initial=0.0)
 
 
 @lru_cache
-def _per_trial(axes: int) -> np.ndarray:
-    """`PER_TRIAL` along a new first axis before so many others."""
-    return PER_TRIAL.reshape((-1,) + (1,) * axes)
+def _per_trial(axes: int) -> tuple[np.ndarray, np.ndarray]:
+    """`PER_TRIAL` along a new first axis before so many others, and what it lacks to 1."""
+    part = PER_TRIAL.reshape((-1,) + (1,) * axes)
+    return part, 1.0 - part
 
 
-def _gap(xp: Array, mean: Array, allowed: Array) -> Array:
-    """(..., arms) >= 0: distance to the best other allowed arm; a large one where there is none."""
-    if xp is not np or not allowed.all():
+def _lead(xp: Array, mean: Array, allowed: Array) -> Array:
+    """(..., arms) <= 0: minus the distance to the best other allowed arm; a large one where there is none."""
+    if xp is not np or np.count_nonzero(allowed) < allowed.size:
         mean = xp.where(allowed, mean, -1e9)
     if mean.shape[-1] == 1:
-        return xp.full(mean.shape, 1e9)
+        return xp.full(mean.shape, -1e9)
     ordered = xp.sort(mean, axis=-1)
     top, second = ordered[..., -1:], ordered[..., -2:-1]
-    return top - xp.minimum(mean, second)
+    return xp.minimum(mean, second) - top

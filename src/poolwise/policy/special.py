@@ -19,11 +19,10 @@ def normal_cdf(score: Array) -> Array:
     return traced(score)
 
 
-def expected_excess(gap: Array, scale: Array) -> Array:
-    """E[max(0, X)] of X ~ Normal(-gap, scale^2), gap >= 0: scale phi(z) - gap Phi(-z), z = gap / scale.
+def expected_excess(lead: Array, scale: Array) -> Array:
+    """E[max(0, X)] of X ~ Normal(lead, scale^2): scale phi(z) + lead Phi(z), z = lead / scale.
 
     Rounding may leave it a hair below 0.
     """
-    xp = namespace(gap)
-    score = -gap / scale
-    return INVERSE_ROOT * scale * xp.exp(-0.5 * (score * score)) - gap * normal_cdf(score)
+    score = lead / scale
+    return INVERSE_ROOT * scale * namespace(lead).exp(-0.5 * (score * score)) + lead * normal_cdf(score)

@@ -76,7 +76,7 @@ class Joint:
         self.make_room(project, context)
         mean, scale, share = self._effects(project, context)
         chance = self._chance.query(project, context)
-        every = join(chance.mean, chance.scale, mean, scale, self._state.noise[context], self._chance.failed)
+        every = join(chance, mean, scale, self._state.noise[context], self._chance.failed)
         count = self._chance.cell[0, project, context].copy()
         return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:], share)
 

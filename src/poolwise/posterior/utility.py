@@ -9,9 +9,19 @@ with p_ok and E[y | ok] independent given the data (their likelihoods factorise)
 Arrays broadcast; NumPy and JAX alike.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from poolwise.arrays import Array
+
+
+class Success(Protocol):
+    """Belief about the chance of success: `bernoulli.Beta`."""
+
+    @property
+    def mean(self) -> Array: ...
+
+    @property
+    def size(self) -> Array: ...
 
 
 class Utility(NamedTuple):
@@ -22,10 +32,12 @@ class Utility(NamedTuple):
     noise: Array
 
 
-def join(success_mean: Array, success_scale: Array, mean: Array, scale: Array, noise: Array, failed: Array) -> Utility:
+def join(success: Success, mean: Array, scale: Array, noise: Array, failed: Array) -> Utility:
     """Utility from the belief in success, the belief in y given success, its noise, and the utility of a failure."""
-    gap = mean - failed
-    square, doubt = gap * gap, success_scale * success_scale
-    variance = (success_mean * success_mean + doubt) * (scale * scale) + doubt * square
-    spread = success_mean * (noise * noise + (1 - success_mean) * square)
-    return Utility(failed + success_mean * gap, variance**0.5, spread**0.5)
+    p, gap = success.mean, mean - failed
+    certain, square = p * p, gap * gap
+    either = p - certain
+    doubt = either / (success.size + 1)
+    variance = (certain + doubt) * (scale * scale) + doubt * square
+    spread = p * (noise * noise) + either * square
+    return Utility(failed + p * gap, variance**0.5, spread**0.5)

@@ -88,7 +88,7 @@ def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
     variance = jnp.maximum(jnp.stack([sum(along), by_project, by_context]), (_LEAST * noise) ** 2)
     share = jnp.stack([along[0] + along[2], along[0] + along[1]]) / variance[0]
     chance = success(state, world, context)
-    found = join(chance.mean, chance.scale, mean, jnp.sqrt(variance), noise, world.failed)
+    found = join(chance, mean, jnp.sqrt(variance), noise, world.failed)
     count = state.cell[0, context]
     return Seen(found.mean[0], found.scale[0], found.noise[0], count, found.mean[1:], found.scale[1:], share)
 
