@@ -321,9 +321,8 @@ class Engine:
         return overview.view_of_cell(self._live, self._catalogue, self._uses, project, context, allowed)
 
     def _log(self, project: str, context: str, view: View, limits: Limits | None) -> int:
-        known = {name: value for name, value in view._asdict().items() if name != "context" and value is not None}
-        arrays = {name: np.asarray(value) for name, value in known.items()}
-        arrays["context"] = np.array(view.context, dtype=np.float64)
+        arrays = {name: value for name, value in zip(View._fields, view, strict=True) if value is not None}
+        arrays["baseline"], arrays["context"] = np.asarray(view.baseline), np.array(view.context, dtype=np.float64)
         if limits is not None:
             arrays.update(to_arrays(limits))
         ids = self._catalogue.ids

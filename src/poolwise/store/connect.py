@@ -5,8 +5,7 @@ import secrets
 import sqlite3
 import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from alembic import command
@@ -44,7 +43,7 @@ def connect(path: str | None, *, wait: float = _WAIT_SECONDS) -> Engine:
         if not Path(path).exists():
             create(Path(path), wait)
     engine = _engine(path, wait)
-    with plain_errors(path):
+    with PlainErrors(path):
         migrate(engine, path)
     return engine
 
@@ -54,7 +53,7 @@ def create(path: Path, wait: float) -> None:
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     engine = _engine(str(draft), wait)
     try:
-        with plain_errors(str(path)):
+        with PlainErrors(str(path)):
             migrate(engine, str(path))
         engine.dispose()
         with suppress(FileExistsError):  # Another process was first: that store serves.
@@ -138,13 +137,18 @@ def _inspect_header(path: Path) -> None:
         raise StoreDamaged(f"{path} is truncated ({path.stat().st_size} of {expected} bytes): restore it from a backup")
 
 
-@contextmanager
-def plain_errors(path: str | None) -> Iterator[None]:
+class PlainErrors:
     """Driver errors as errors of our tree, in one line."""
-    try:
-        yield
-    except (sqlite3.Error, DBAPIError) as error:
-        raise translated(error, path) from error
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error | DBAPIError):
+            raise translated(error, self._path) from error
 
 
 def translated(error: Exception, path: str | None) -> StoreError:

@@ -1,11 +1,20 @@
 """The statements of the SQLite store. Inserts are compiled from the schema once: the driver alone executes them."""
 
+import json
+import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
 
+import numpy as np
 from sqlalchemy import Table, insert
 from sqlalchemy.dialects import sqlite
 
 from poolwise.store import tables
+
+_TOGETHER = 100
+"""Rows of one statement: each costs more than the row. Less than 1,000 marks suit any build of SQLite."""
 
 
 def _insert(table: Table, *, skip: Sequence[str] = ()) -> str:
@@ -27,3 +36,27 @@ OUTCOMES = (
     " FROM outcome o JOIN decision d ON d.id = o.decision WHERE o.sequence > ? ORDER BY o.sequence LIMIT ?"
 )
 OUTCOME_ROWS = "SELECT decision, status, utility, cost, baseline_cost, time FROM outcome"
+
+
+def insert_many(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows in their order."""
+    whole = len(rows) // _TOGETHER * _TOGETHER
+    for first in range(0, whole, _TOGETHER):
+        db.execute(_repeated(statement), list(chain.from_iterable(rows[first : first + _TOGETHER])))
+    db.executemany(statement, rows[whole:])
+
+
+@lru_cache
+def _repeated(statement: str) -> str:
+    """An insert with marks for so many rows."""
+    head, _, marks = statement.partition(" VALUES ")
+    return f"{head} VALUES {', '.join([marks] * _TOGETHER)}"
+
+
+def among(ids: np.ndarray) -> tuple[str, tuple[Any, ...]]:
+    """A condition that a column holds one of these numbers, and its values: a range where it holds few others, which
+    are for the caller to leave out."""
+    low, high = (int(ids.min()), int(ids.max())) if len(ids) else (0, 0)
+    if high - low < 2 * len(ids):
+        return "BETWEEN ? AND ?", (low, high)
+    return "IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)

@@ -24,7 +24,7 @@ from poolwise.store.base import (
     same_outcome,
 )
 from poolwise.store.codec import pack, unpack
-from poolwise.store.connect import connect, plain_errors
+from poolwise.store.connect import PlainErrors, connect
 
 _BLOCK = 4096
 """Decision and view ids are taken from the file so many at a time; those of a process that dies are skipped."""
@@ -34,7 +34,7 @@ class SqliteStore:
     """See `Store`. Safe to share between threads; other processes may write the same file."""
 
     def __init__(self, path: str | None, *, seed: int | None = None, wait: float = 10.0) -> None:
-        self._path, self._lock = path, threading.RLock()
+        self._lock, self._errors = threading.RLock(), PlainErrors(path)
         self._engine = connect(path, wait=wait)
         driver = self._engine.raw_connection().driver_connection
         assert isinstance(driver, sqlite3.Connection)
@@ -88,19 +88,19 @@ class SqliteStore:
         return LoggedView(id, project, context, policy, snapshot, outcomes, ids, unpack(arrays))
 
     def append_decision(self, decision: Decision) -> None:
-        project, context, arm, reason = (
-            self._code(kind, name)
-            for kind, name in (
-                ("project", decision.project),
-                ("context", decision.context),
-                ("arm", decision.arm),
-                ("reason", decision.reason),
-            )
+        row = (
+            decision.id,
+            self._code("project", decision.project),
+            self._code("context", decision.context),
+            self._code("arm", decision.arm),
+            decision.probability,
+            decision.view,
+            decision.time,
+            self._code("reason", decision.reason),
+            -1 if decision.job is None else self._code("job", decision.job),
         )
-        job = -1 if decision.job is None else self._code("job", decision.job)
-        row = (decision.id, project, context, arm, decision.probability, decision.view, decision.time, reason, job)
         if not self._pending:
-            with self._lock, plain_errors(self._path):
+            with self._lock, self._errors:
                 self._db.execute(sql.DECISION, row)
             return
         views = self._view_rows()
@@ -110,11 +110,11 @@ class SqliteStore:
         self._pending.clear()
 
     def append_decisions(self, columns: DecisionColumns) -> None:
-        made = zip(*(column.tolist() for column in columns), strict=True)
+        made = list(zip(*(column.tolist() for column in columns), strict=True))
         views = self._view_rows()
         with self._transaction():
             self._db.executemany(sql.VIEW, views)
-            self._db.executemany(sql.DECISION, made)
+            sql.insert_many(self._db, sql.DECISION, made)
         self._pending.clear()
 
     def decision(self, id: int) -> Decision:
@@ -142,7 +142,7 @@ class SqliteStore:
 
     def append_outcome(self, outcome: Outcome) -> bool:
         row = rows.outcome_row(outcome)
-        with self._lock, plain_errors(self._path):
+        with self._lock, self._errors:
             if self._db.execute(sql.KNOWN_OUTCOME, (*row, outcome.decision)).rowcount == 1:
                 return True
         earlier = self.outcome(outcome.decision)
@@ -156,14 +156,15 @@ class SqliteStore:
         raise ConflictingOutcome(conflict(earlier, outcome))
 
     def append_outcomes(self, outcomes: OutcomeColumns) -> np.ndarray:
-        ids = json.dumps(outcomes.decision.tolist())
-        listed = "(SELECT value FROM json_each(?))"
+        among, values = sql.among(outcomes.decision)
+        wanted = set(outcomes.decision.tolist())
         with self._transaction():
-            known = {id for (id,) in self._db.execute(f"SELECT id FROM decision WHERE id IN {listed}", (ids,))}
-            statement = f"{sql.OUTCOME_ROWS} WHERE decision IN {listed}"
-            earlier = {row[0]: rows.outcome_of(row) for row in self._db.execute(statement, (ids,))}
+            found = self._db.execute(f"SELECT id FROM decision WHERE id {among}", values)
+            known = wanted & {id for (id,) in found}
+            found = self._db.execute(f"{sql.OUTCOME_ROWS} WHERE decision {among}", values)
+            earlier = {row[0]: rows.outcome_of(row) for row in found if row[0] in wanted}
             verdict, new, problems = rows.judged(outcomes, known, earlier)
-            self._db.executemany(sql.OUTCOME, new)
+            sql.insert_many(self._db, sql.OUTCOME, new)
             self._db.executemany(sql.RECORD, problems)
             self._add_to("repeated", int((verdict == REPEATED).sum()))
         return verdict
@@ -176,12 +177,12 @@ class SqliteStore:
         return OutcomeColumns(*self._columns(sql.OUTCOMES, "iiiiisffff", after, -1 if limit is None else limit))
 
     def append_record(self, kind: str, body: dict[str, Any]) -> int:
-        with self._lock, plain_errors(self._path):
+        with self._lock, self._errors:
             self._db.execute(sql.RECORD, (kind, json.dumps(body)))
             return self._one("SELECT count(*) FROM record WHERE kind = ?", kind)[0]
 
     def records(self, kind: str) -> list[dict[str, Any]]:
-        with self._lock, plain_errors(self._path):
+        with self._lock, self._errors:
             found = self._db.execute("SELECT body FROM record WHERE kind = ? ORDER BY id", (kind,)).fetchall()
         return [json.loads(body) for (body,) in found]
 
@@ -211,7 +212,7 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock, plain_errors(self._path):
+        with self._lock, self._errors:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -221,7 +222,7 @@ class SqliteStore:
                 raise
 
     def _row(self, statement: str, *values: Any) -> tuple | None:
-        with self._lock, plain_errors(self._path):
+        with self._lock, self._errors:
             return self._db.execute(statement, values).fetchone()
 
     def _one(self, statement: str, *values: Any) -> tuple:
@@ -231,7 +232,7 @@ class SqliteStore:
         return row
 
     def _columns(self, statement: str, kinds: str, *values: Any) -> list[np.ndarray]:
-        with self._lock, plain_errors(self._path):
+        with self._lock, self._errors:
             found = self._db.execute(statement, values).fetchall()
         types = {"i": np.int64, "f": np.float64, "s": np.int8}
         columns: Iterable[Any] = zip(*found, strict=True) if found else ([] for _ in kinds)
@@ -244,7 +245,7 @@ class SqliteStore:
     def _refresh_names(self, kind: str) -> None:
         known = self._codes.setdefault(kind, {})
         statement = "SELECT name FROM name WHERE kind = ? AND position >= ? ORDER BY position"
-        with self._lock, plain_errors(self._path):
+        with self._lock, self._errors:
             for (name,) in self._db.execute(statement, (kind, len(known))).fetchall():
                 known[name] = len(known)
 
@@ -266,7 +267,7 @@ class SqliteStore:
             "INSERT INTO counter (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value"
         )
-        with self._lock, plain_errors(self._path):
+        with self._lock, self._errors:
             return self._db.execute(statement, (name, amount)).fetchall()[0][0]
 
     def _count(self, name: str, amount: int) -> None:
