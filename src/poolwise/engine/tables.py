@@ -95,9 +95,15 @@ def parted(outcomes: OutcomeColumns, fades: Mapping[int, Fade]) -> Iterator[tupl
 
 def counted(project: np.ndarray, context: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
     """How often each (project, context) occurs."""
-    pairs, counts = np.unique(np.stack([project, context]), axis=1, return_counts=True)
-    for (p, c), count in zip(pairs.T, counts, strict=True):
-        yield (int(p), int(c)), int(count)
+    pairs, which = _pairs(project, context)
+    yield from zip(pairs, np.bincount(which, minlength=len(pairs)).tolist(), strict=True)
+
+
+def _pairs(project: np.ndarray, context: np.ndarray) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """The distinct (project, context) of some rows, and which of them each row has."""
+    width = int(context.max(initial=0)) + 1
+    found, which = np.unique(project * width + context, return_inverse=True)
+    return [divmod(one, width) for one in found.tolist()], which
 
 
 def informed(made: DecisionColumns, answered: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
@@ -112,11 +118,11 @@ def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, floa
     """Per (project, context): number of outcomes and total baseline cost (NaN where no outcome has one)."""
     if not len(outcomes.decision):
         return
-    pairs, which = np.unique(np.stack([outcomes.project, outcomes.context]), axis=1, return_inverse=True)
+    pairs, which = _pairs(outcomes.project, outcomes.context)
     known = ~np.isnan(outcomes.baseline_cost)
-    total = np.bincount(which, np.where(known, outcomes.baseline_cost, 0.0), pairs.shape[1])
-    total[np.bincount(which, known, pairs.shape[1]) == 0] = np.nan
-    yield from zip(map(tuple, pairs.T.tolist()), np.bincount(which).tolist(), total.tolist(), strict=True)
+    total = np.bincount(which, np.where(known, outcomes.baseline_cost, 0.0), len(pairs))
+    total[np.bincount(which, known, len(pairs)) == 0] = np.nan
+    yield from zip(pairs, np.bincount(which).tolist(), total.tolist(), strict=True)
 
 
 def beliefs(live: Any, catalogue: Catalogue) -> pd.DataFrame:

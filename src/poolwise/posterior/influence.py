@@ -130,23 +130,23 @@ def _passed(
     state: Cells, tracks: Arms, flat: np.ndarray, arm: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, tuple[Cells, Arms]]:
     """z^2 of rows that all count fully, and the state after each of them."""
-    own, own_after = _running(Cells(*(part[flat] for part in state)), flat, y)
-    every, every_after = _running(Cells(*(part[arm] for part in tracks[:3])), arm, y)
+    by_cell, by_arm = _grouped(flat), _grouped(arm)
+    own, own_after = _running(Cells(*(part[flat] for part in state)), by_cell, y)
+    every, every_after = _running(Cells(*(part[arm] for part in tracks[:3])), by_arm, y)
     gained = own_after.deviation - own.deviation
     freed = np.maximum(own_after.count - 1, 0) - np.maximum(own.count - 1, 0)
     within, freedom = (
-        start[arm] + _before(part, *_grouped(arm)) for start, part in zip(tracks[3:], (gained, freed), strict=True)
+        start[arm] + _before(part, *by_arm) for start, part in zip(tracks[3:], (gained, freed), strict=True)
     )
     before = Arms(*every, within, freedom)
     squared = np.asarray(np.where(own.count >= _OWN, _here(own, before, y), _anywhere(before, y)))
     return squared, (own_after, Arms(*every_after, within + gained, freedom + freed))
 
 
-def _running(start: Cells, group: np.ndarray, y: np.ndarray) -> tuple[Cells, Cells]:
+def _running(start: Cells, group: tuple[np.ndarray, np.ndarray], y: np.ndarray) -> tuple[Cells, Cells]:
     """Statistics of every row's group before and after the row; `start`: those before all rows."""
-    order, first = _grouped(group)
     x = y - start.mean
-    before = [_before(part, order, first) for part in (np.ones_like(y), x, x**2)]
+    before = [_before(part, *group) for part in (np.ones_like(y), x, x**2)]
     return _moved(start, *before), _moved(start, before[0] + 1, before[1] + x, before[2] + x**2)
 
 
@@ -159,6 +159,7 @@ def _moved(start: Cells, number: np.ndarray, total: np.ndarray, squares: np.ndar
 
 def _grouped(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Order that puts the rows of a group together, and for each row in it the place where its group begins."""
+    group = group.astype(np.min_scalar_type(int(group.max(initial=0))))  # the shorter, the faster sorted
     order = np.argsort(group, kind="stable")
     begins = np.concatenate([[True], group[order][1:] != group[order][:-1]])
     return order, np.maximum.accumulate(np.where(begins, np.arange(len(group)), 0))

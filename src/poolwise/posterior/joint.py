@@ -293,7 +293,7 @@ class Joint:
         inform each other by their surfaces."""
         fit, cells = self.scales.gaussian, self._state.cells
         contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
-        if not contexts or not self.rank or fit.ground is not None:
+        if not contexts or not self.rank or fit.ground is not None or len(self._heard) < factors.FEW:
             return None
         looks = [self._core.look(self._state, 0, context) for context in range(contexts)]
         level = Belief(np.array([seen.mean[2] for seen in looks]), np.array([seen.scale[2] for seen in looks]))
