@@ -101,6 +101,18 @@ def test_many_equals_one_by_one():
     np.testing.assert_allclose(one.beliefs()["mean"], many.beliefs()["mean"], rtol=1e-6, atol=1e-9)
 
 
+def test_a_batch_also_brings_what_others_have_stored_and_nothing_twice(tmp_path):
+    first, second = (Engine.open(f"sqlite:///{tmp_path / 'events.db'}", SPACE, seed=8) for _ in range(2))
+    run(first, 3)
+    for engine in (second, first, first):
+        made = engine.decide_many("p", ["linear"] * 4)
+        engine.observe_many(made.id, utility=0.1)
+    assert first.status()["learned"] == 15
+    assert second.status()["learned"] == 7
+    assert (first.refresh(), second.refresh()) == (0, 8)
+    assert first.beliefs()["n"].sum() == second.beliefs()["n"].sum() == 15
+
+
 def test_repeated_conflicting_and_unknown_outcomes(url):
     engine = Engine.open(url, SPACE, seed=9)
     decision = engine.decide("p", "linear")

@@ -154,3 +154,17 @@ def test_ids_are_never_given_twice(tmp_path):
     spans = sorted(zip(taken, [1, 10_000, 3] * 3, strict=True))
     assert all(a + size <= b for (a, size), (b, _) in pairwise(spans))
     assert len({store.seed for store in stores}) == 1
+
+
+def test_outcomes_are_joined_with_what_was_chosen_in_the_order_in_which_they_are_asked_for(store):
+    made = [decision(store, context=name) for name in ("x", "y", "z")]
+    for one in made:
+        store.append_decision(one)
+    rows = columns([outcome(made[i].id, 0.1 * i) for i in (2, 0)])
+    store.append_outcomes(rows)
+    assert store.answered() == 2
+    found = store.chosen(rows)
+    assert [store.names("context")[code] for code in found.context] == ["z", "x"]
+    assert found.job.tolist() == [-1, -1]
+    for part, other in zip(found, store.outcomes(), strict=True):
+        np.testing.assert_array_equal(part, other)

@@ -35,7 +35,7 @@ from poolwise.policy.uses import Uses
 from poolwise.schema import Decision, LoggedView, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store import open_store
-from poolwise.store.base import DecisionColumns, Store
+from poolwise.store.base import NEW, DecisionColumns, OutcomeColumns, Store
 
 _BLOCK = 1024
 """Decision ids are reserved so many at a time."""
@@ -177,7 +177,7 @@ class Engine:
         )
         with self._lock:
             verdict = self.store.append_outcomes(columns)
-            self._learn_stored()
+            self._learn(self._live.stored(OutcomeColumns(*(column[verdict == NEW] for column in columns))))
             return verdict
 
     def control(
@@ -229,7 +229,7 @@ class Engine:
         Returns the number of new outcomes. To be called from time to time where either matters.
         """
         with self._lock:
-            new = len(self._learn_stored())
+            new = len(self._learn(self._live.fresh(self.store.outcomes(after=self._live.read))))
             if self._guarding.follow_orders():
                 self._cells.clear()
             self._live.follow_priors()
@@ -334,12 +334,12 @@ class Engine:
         made = self.store.decisions()
         for (p, c), count in tables.counted(made.project, made.context):
             self._uses.decided(p, c, count)
-        for (p, c), number in tables.informed(made, self._learn_stored()):
+        answered = self._learn(self._live.fresh(self.store.outcomes()))
+        for (p, c), number in tables.informed(made, answered):
             self._uses.informed(p, c, number)
 
-    def _learn_stored(self) -> np.ndarray:
-        """Learn what the store holds and this process has not learned; the decisions that it belongs to."""
-        new = self._live.fresh(self.store.outcomes(after=self._live.read))
+    def _learn(self, new: OutcomeColumns) -> np.ndarray:
+        """Learn what this process has not learned yet; the decisions that it belongs to."""
         for (p, c), count, cost in tables.costs(new):
             self._uses.observed(p, c, cost, count)
         for part, fade in tables.parted(new, self._guarding.fades(new)):

@@ -103,6 +103,14 @@ class Live:
         self._ahead -= set(stored.decision[known].tolist())
         return self._levelling.levelled(OutcomeColumns(*(column[~known] for column in stored)))
 
+    def stored(self, own: OutcomeColumns) -> OutcomeColumns:
+        """What is to be learned after this process has stored many outcomes: these, unless others have written too."""
+        known = self.read + len(self._ahead) + len(own.decision)
+        if self._store.answered() != known:
+            return self.fresh(self._store.outcomes(after=self.read))
+        self.read, self._ahead = known, set()
+        return self._levelling.levelled(self._store.chosen(own))
+
     def add_many(self, new: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store."""
         self._withdraw(new.decision.tolist())

@@ -118,6 +118,13 @@ class MemoryStore:
                 verdict[i] = UNKNOWN
         return verdict
 
+    def chosen(self, outcomes: OutcomeColumns) -> OutcomeColumns:
+        made = self._columns([self.decision(id) for id in outcomes.decision.tolist()])
+        return outcomes._replace(project=made.project, context=made.context, arm=made.arm, job=made.job)
+
+    def answered(self) -> int:
+        return len(self._outcomes)
+
     def outcome(self, decision: int) -> Outcome | None:
         return self._outcomes.get(decision)
 

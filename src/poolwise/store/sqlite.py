@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -160,7 +161,7 @@ class SqliteStore:
         wanted = set(outcomes.decision.tolist())
         with self._transaction():
             found = self._db.execute(f"SELECT id FROM decision WHERE id {among}", values)
-            known = wanted & {id for (id,) in found}
+            known = wanted.intersection(chain.from_iterable(found))
             found = self._db.execute(f"{sql.OUTCOME_ROWS} WHERE decision {among}", values)
             earlier = {row[0]: rows.outcome_of(row) for row in found if row[0] in wanted}
             verdict, new, problems = rows.judged(outcomes, known, earlier)
@@ -168,6 +169,17 @@ class SqliteStore:
             self._db.executemany(sql.RECORD, problems)
             self._add_to("repeated", int((verdict == REPEATED).sum()))
         return verdict
+
+    def chosen(self, outcomes: OutcomeColumns) -> OutcomeColumns:
+        among, values = sql.among(outcomes.decision)
+        statement = f"SELECT id, project, context, arm, job FROM decision WHERE id {among} ORDER BY id"
+        ids, *made = self._columns(statement, "iiiii", *values)
+        row = np.searchsorted(ids, outcomes.decision)
+        project, context, arm, job = (column[row] for column in made)
+        return outcomes._replace(project=project, context=context, arm=arm, job=job)
+
+    def answered(self) -> int:
+        return self._one("SELECT coalesce(max(sequence), 0) FROM outcome")[0]
 
     def outcome(self, decision: int) -> Outcome | None:
         row = self._row(f"{sql.OUTCOME_ROWS} WHERE decision = ?", decision)
