@@ -151,6 +151,24 @@ class PlainErrors:
             raise translated(error, self._path) from error
 
 
+class Transaction:
+    """All that is written inside is on file when it ends, or none of it."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+
 def translated(error: Exception, path: str | None) -> StoreError:
     """What a driver's error means for the owner of the store."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error

@@ -4,8 +4,7 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -25,7 +24,7 @@ from poolwise.store.base import (
     same_outcome,
 )
 from poolwise.store.codec import pack, unpack
-from poolwise.store.connect import PlainErrors, connect
+from poolwise.store.connect import PlainErrors, Transaction, connect
 
 _BLOCK = 4096
 """Decision and view ids are taken from the file so many at a time; those of a process that dies are skipped."""
@@ -39,7 +38,7 @@ class SqliteStore:
         self._engine = connect(path, wait=wait)
         driver = self._engine.raw_connection().driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        self._db = driver
+        self._db, self._whole = driver, Transaction(driver)
         self._codes: dict[str, dict[str, int]] = {}
         self._arm_lists: dict[tuple[str, ...], int] = {}
         self._pending: dict[int, LoggedView] = {}
@@ -54,7 +53,7 @@ class SqliteStore:
         if any(name not in known for name in names):
             self._refresh_names(kind)
             if new := [name for name in dict.fromkeys(names) if name not in known]:
-                with self._transaction():
+                with self._lock, self._errors, self._whole:
                     self._refresh_names(kind)
                     new = [name for name in new if name not in known]
                     self._db.executemany(sql.NAME, [(kind, len(known) + i, name) for i, name in enumerate(new)])
@@ -105,7 +104,7 @@ class SqliteStore:
                 self._db.execute(sql.DECISION, row)
             return
         views = self._view_rows()
-        with self._transaction():
+        with self._lock, self._errors, self._whole:
             self._db.executemany(sql.VIEW, views)
             self._db.execute(sql.DECISION, row)
         self._pending.clear()
@@ -113,7 +112,7 @@ class SqliteStore:
     def append_decisions(self, columns: DecisionColumns) -> None:
         made = list(zip(*(column.tolist() for column in columns), strict=True))
         views = self._view_rows()
-        with self._transaction():
+        with self._lock, self._errors, self._whole:
             self._db.executemany(sql.VIEW, views)
             sql.insert_many(self._db, sql.DECISION, made)
         self._pending.clear()
@@ -159,7 +158,7 @@ class SqliteStore:
     def append_outcomes(self, outcomes: OutcomeColumns) -> np.ndarray:
         among, values = sql.among(outcomes.decision)
         wanted = set(outcomes.decision.tolist())
-        with self._transaction():
+        with self._lock, self._errors, self._whole:
             found = self._db.execute(f"SELECT id FROM decision WHERE id {among}", values)
             known = wanted.intersection(chain.from_iterable(found))
             found = self._db.execute(f"{sql.OUTCOME_ROWS} WHERE decision {among}", values)
@@ -222,17 +221,6 @@ class SqliteStore:
             self._db.close()
             self._engine.dispose()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock, self._errors:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-
     def _row(self, statement: str, *values: Any) -> tuple | None:
         with self._lock, self._errors:
             return self._db.execute(statement, values).fetchone()
@@ -262,7 +250,7 @@ class SqliteStore:
                 known[name] = len(known)
 
     def _interned(self, select: str, statement: str, row: tuple) -> int:
-        with self._transaction():
+        with self._lock, self._errors, self._whole:
             found = self._db.execute(select, row).fetchone()
             return found[0] if found else int(self._db.execute(statement, row).lastrowid or 0)
 
