@@ -51,12 +51,12 @@ def cumulative(probabilities: list[float]) -> list[float]:
 
 def reasons(view: View) -> list[str]:
     """Why each arm would be chosen: the favourite, an exploration, or because nothing but the baseline is open."""
-    if np.count_nonzero(view.allowed) == 1:
-        only = "baseline only" if view.allowed[view.baseline] else "only one available"
-        return [only] * len(view.mean)
-    favourite = int(np.where(view.allowed, view.mean, -np.inf).argmax())
-    names = [EXPLORED] * len(view.mean)
-    names[favourite] = FAVOURITE
+    number, arms = np.count_nonzero(view.allowed), len(view.mean)
+    if number == 1:
+        return ["baseline only" if view.allowed[view.baseline] else "only one available"] * arms
+    open_to = view.mean if number == arms else np.where(view.allowed, view.mean, -np.inf)
+    names = [EXPLORED] * arms
+    names[open_to.argmax()] = FAVOURITE
     return names
 
 

@@ -106,12 +106,11 @@ def _few(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     stretch = 50.0 / max([r / (s * s) for r, s in zip(reach, widths, strict=True)])
     step = math.asinh(max(reach) / stretch)
     nodes = _FEWER_NODES if step < NEAR else _NODES
-    rise = np.exp(step * nodes)
-    fall = 1.0 / rise
+    at = step * nodes
     height, width = np.array([heights, widths])[:, :, None]
-    score = ((0.5 * stretch) * (rise - fall) + height) / width
+    score = (stretch * np.sinh(at) + height) / width
     below = normal_cdf(score)
-    mass = np.multiply.reduce(below, 0) * (rise + fall)
+    mass = np.multiply.reduce(below, 0) * np.cosh(at)
     share = ((np.exp(-0.5 * (score * score)) / below) @ mass).tolist()
     share = [one / s for one, s in zip(share, widths, strict=True)]
     total = math.fsum(share)

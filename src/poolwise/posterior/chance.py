@@ -25,11 +25,6 @@ class Chance:
         """(2, projects, contexts, arms): outcomes, successes."""
         return np.asarray(self._evidence.cell)
 
-    @property
-    def failed(self) -> np.ndarray:
-        """(arms,) mean utility of a failure."""
-        return np.asarray(self._failures[1] / self._failures[0])
-
     def query(self, project: int, context: int) -> Beta:
         """The chance of success of every arm in one cell."""
         evidence = self._evidence
@@ -48,6 +43,7 @@ class Chance:
     def failure(self, arm: int, utility: float) -> None:
         """What a failure was worth."""
         self._failures[:, arm] += 1.0, utility
+        self.failed[arm] = self._failures[1, arm] / self._failures[0, arm]
 
     def learn_many(self, at: tuple[np.ndarray, ...], worth: np.ndarray, ok: np.ndarray, utility: np.ndarray) -> None:
         """Outcomes that count as `worth`; to be followed by `restart`."""
@@ -79,6 +75,8 @@ class Chance:
     def restart(self, scales: Scales) -> None:
         """From the counts of all cells, under these scales from now on."""
         self._scales, fit = scales, scales.gaussian
+        self.failed = self._failures[1] / self._failures[0]
+        """(arms,) mean utility of a failure."""
         self._evidence = bernoulli.gather(scales.success, *self._evidence.cell)
         self._near = None if fit.ground is None else nearby.around(fit, self._evidence.arm, scales.success.power_near)
 
