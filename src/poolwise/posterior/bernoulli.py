@@ -43,20 +43,29 @@ class Hyper(NamedTuple):
 class Evidence(NamedTuple):
     """Amount of evidence and the successes in it, at each level of the tree; float64."""
 
-    cell: Array
-    """(2, projects, contexts, arms): outcomes, successes."""
-    context: Array
-    """(2, contexts, arms): discounted evidence of the cells below."""
-    arm: Array
-    """(2, arms): discounted evidence of the contexts below."""
-    top: Array
-    """(2, arms): the same with the domain prior."""
-    told_context: Array
-    """What every cell tells its context: `cell` discounted."""
-    told_arm: Array
-    """What every context tells its arm: `context` discounted."""
+    cells: Array
+    """(4, projects, contexts, arms): `cell`, then the same discounted, which is what it tells its context."""
+    contexts: Array
+    """(4, contexts, arms): `context`, then the same discounted, which is what it tells its arm."""
+    arms: Array
+    """(4, arms): `arm`, then the same with the domain prior."""
     near: Array | None = None
     """(2, arms): discounted evidence of neighbouring configurations, where there are some."""
+
+    @property
+    def cell(self) -> Array:
+        """(2, projects, contexts, arms): outcomes, successes."""
+        return self.cells[:2]
+
+    @property
+    def context(self) -> Array:
+        """(2, contexts, arms): discounted evidence of the cells below."""
+        return self.contexts[:2]
+
+    @property
+    def arm(self) -> Array:
+        """(2, arms): discounted evidence of the contexts below."""
+        return self.arms[:2]
 
 
 class Beta(NamedTuple):
@@ -74,36 +83,32 @@ class Beta(NamedTuple):
 def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
     """Evidence of all cells at once, from counts [project, context, arm]."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
-    told_context = discount(cell, hyper.kappa_cell)
-    context = told_context.sum(axis=1)
+    told = discount(cell, hyper.kappa_cell)
+    context = told.sum(axis=1)
     if hyper.pooled is not None:
         known = min(hyper.pooled.shape[1], context.shape[1])
         context[:, :known] += hyper.pooled[:, :known]
     told_arm = discount(context, hyper.kappa_context)
     arm = told_arm.sum(axis=1)
-    return Evidence(cell, context, arm, _family(hyper) + arm, told_context, told_arm)
+    pairs = ((cell, told), (context, told_arm), (arm, _family(hyper) + arm))
+    return Evidence(*(np.concatenate(pair) for pair in pairs))
 
 
 def absorb(hyper: Hyper, evidence: Evidence, project: int, context: int, arm: int, success: float) -> None:
     """One more outcome, in place and in O(1); `success` in [0, 1]."""
-    at, below = (project, context, arm), (context, arm)
-    n, k = evidence.cell[0].item(at) + 1.0, evidence.cell[1].item(at) + success
-    evidence.cell[0][at], evidence.cell[1][at] = n, k
-    more = _set(evidence.told_context, at, n, k, hyper.kappa_cell)
-    n, k = (part.item(below) + change for part, change in zip(evidence.context, more, strict=True))
-    evidence.context[0][below], evidence.context[1][below] = n, k
-    n, k = _set(evidence.told_arm, below, n, k, hyper.kappa_context)
-    for outcomes, successes in (evidence.arm, evidence.top):
-        outcomes[arm] += n
-        successes[arm] += k
+    cell, shared = evidence.cells[:, project, context, arm], evidence.contexts[:, context, arm]
+    n, k, *before = cell.tolist()
+    cell[:] = _, _, *after = _with_told(n + 1.0, k + success, hyper.kappa_cell)
+    n, k, *above = shared.tolist()
+    n, k = n + after[0] - before[0], k + after[1] - before[1]
+    shared[:] = _, _, *after = _with_told(n, k, hyper.kappa_context)
+    evidence.arms[:, arm] += 2 * [after[0] - above[0], after[1] - above[1]]
 
 
-def _set(told: Array, at: tuple[int, ...], n: float, k: float, kappa: float) -> tuple[float, float]:
-    """Let (2, ...) discounted evidence at one place be that of n outcomes, k of them successes; the change of it."""
-    share, (outcomes, successes) = kappa / (n + kappa), told
-    change = share * n - outcomes.item(at), share * k - successes.item(at)
-    outcomes[at], successes[at] = share * n, share * k
-    return change
+def _with_told(n: float, k: float, kappa: float) -> tuple[float, float, float, float]:
+    """n outcomes, k of them successes, and the same discounted."""
+    share = kappa / (n + kappa)
+    return n, k, share * n, share * k
 
 
 def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
@@ -113,16 +118,18 @@ def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
 
 def query(hyper: Hyper, evidence: Evidence, project: int, context: int) -> Beta:
     """`beliefs` of one (project, context), over arms. An index past the end is one that was never seen."""
-    known = context < evidence.context.shape[1]
-    seen = known and project < evidence.cell.shape[1]
-    top = evidence.top if evidence.near is None else evidence.top + evidence.near
-    here = discount(top - evidence.told_arm[:, context] if known else top, hyper.kappa_context)
+    known = context < evidence.contexts.shape[1]
+    seen = known and project < evidence.cells.shape[1]
+    here = evidence.arms[2:] if evidence.near is None else evidence.arms[2:] + evidence.near
     if known:
-        here = here + evidence.context[:, context]
+        own = evidence.contexts[:, context]
+        here = discount(here - own[2:], hyper.kappa_context) + own[:2]
+    else:
+        here = discount(here, hyper.kappa_context)
     if not seen:
         return _beta(discount(here, hyper.kappa_cell))
-    own = discount(here - evidence.told_context[:, project, context], hyper.kappa_cell)
-    return _beta(own + evidence.cell[:, project, context])
+    own = evidence.cells[:, project, context]
+    return _beta(discount(here - own[2:], hyper.kappa_cell) + own[:2])
 
 
 def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:

@@ -70,7 +70,7 @@ class Chance:
 
     def make_room(self, pad: tuple[tuple[int, int], ...]) -> None:
         """For projects and contexts to come; to be followed by `restart`."""
-        self._evidence = self._evidence._replace(cell=np.pad(self._evidence.cell, ((0, 0), *pad)))
+        self._evidence = self._evidence._replace(cells=np.pad(self._evidence.cells, ((0, 0), *pad)))
 
     def restart(self, scales: Scales) -> None:
         """From the counts of all cells, under these scales from now on."""
