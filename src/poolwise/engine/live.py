@@ -134,7 +134,7 @@ class Live:
                 self.version += 1
 
     def _withdraw(self, decisions: list[int]) -> None:
-        for id in self._assumed.keys() & set(decisions):
+        for id in self._assumed.keys() & set(decisions) if self._assumed else ():
             self._joint.forget(*self._assumed.pop(id), self._settings.failure_utility)
 
     def fade(self, fade: Fade | None) -> None:

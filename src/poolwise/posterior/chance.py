@@ -25,6 +25,10 @@ class Chance:
         """(2, projects, contexts, arms): outcomes, successes."""
         return np.asarray(self._evidence.cell)
 
+    def outcomes(self, project: int, context: int) -> np.ndarray:
+        """(arms,): how many of every arm in one cell."""
+        return np.array(self._evidence.cells[0, project, context])
+
     def query(self, project: int, context: int) -> Beta:
         """The chance of success of every arm in one cell."""
         evidence = self._evidence

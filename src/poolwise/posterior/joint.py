@@ -77,7 +77,7 @@ class Joint:
         mean, scale, share = self._effects(project, context)
         chance = self._chance.query(project, context)
         every = join(chance, mean, scale, self._state.noise[context], self._chance.failed)
-        count = self._chance.cell[0, project, context].copy()
+        count = self._chance.outcomes(project, context)
         return Look(every.mean[0], every.scale[0], every.noise[0], count, every.mean[1:], every.scale[1:], share)
 
     def contrast(self, project: int, context: int, look: Look, offered: np.ndarray) -> np.ndarray | None:
