@@ -68,6 +68,16 @@ def test_evidence_of_repeated_outcomes_equals_that_of_single_rows():
     assert got[1] - got[0] == pytest.approx(whole(other) - whole(prior.median), rel=1e-6)
 
 
+def test_the_likelihood_of_slices_is_that_of_the_gradient():
+    arm, y = outcomes(60)
+    prior, tried = hyperprior(3, 3), Tried.of(arm, y)
+    other = prior.median + 0.3 * (prior.width > 1e-6)
+    away = ((other - prior.median) / prior.width) ** 2
+    got = [evidence.likelihood(x, tried, AT, FEATURES) for x in (prior.median, other)]
+    whole = [evidence.objective(x, tried, AT, FEATURES, prior)[0] for x in (prior.median, other)]
+    assert got[1] - got[0] == pytest.approx(whole[0] - whole[1] + 0.5 * away.sum(), rel=1e-9)
+
+
 def test_an_untried_arm_keeps_its_nugget():
     surface = Surface(AT)
     for arm, y in zip(*(part.tolist() for part in outcomes(150)), strict=True):

@@ -6,13 +6,14 @@ over the distinct arms tried, K of their means; repeated outcomes tell the noise
 section 5.4.1.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from poolwise.posterior.kernel import LEVEL, Kernel, Places, matern
+from poolwise.posterior.kernel import LEVEL, Kernel, Places, covariance, exponential
 
 LEAST = 2.5
 """Scales are no smaller than so many widths below their medians: without nugget and noise a search would freeze."""
@@ -75,17 +76,34 @@ def fit(
     tried: Tried, at: Places, features: np.ndarray, prior: Hyperprior, start: np.ndarray, *, iterations: int = 30
 ) -> np.ndarray:
     """Coordinates of the best scales, from `start`; `start` where nothing better was found."""
-    low, high = prior.median - LEAST * prior.width, prior.median + 5 * prior.width
+
+    def whitened(z: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = objective(prior.median + prior.width * z, tried, at, features, prior)
+        return value, gradient * prior.width
+
     found = minimize(
-        objective,
-        np.clip(start, low, high),
-        (tried, at, features, prior),
+        whitened,
+        np.clip((start - prior.median) / prior.width, -LEAST, 5.0),
         jac=True,
         method="L-BFGS-B",
-        bounds=np.stack([low, high], 1),
+        bounds=[(-LEAST, 5.0)] * len(start),
         options={"maxiter": iterations, "ftol": 1e-5},
     )
-    return found.x if np.isfinite(found.fun) and found.fun < _NOWHERE else start
+    return prior.median + prior.width * found.x if np.isfinite(found.fun) and found.fun < _NOWHERE else start
+
+
+def likelihood(coordinates: np.ndarray, tried: Tried, at: Places, features: np.ndarray) -> float:
+    """Logarithm of the marginal likelihood, up to a constant."""
+    kernel = kernel_at(coordinates, len(at.code), features.shape[1])
+    whole = covariance(kernel, at, features, tried.arm, tried.arm) + np.diag(kernel.noise**2 / tried.count)
+    try:
+        root = cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        return -_NOWHERE
+    white = solve_triangular(root, tried.mean, lower=True, check_finite=False)
+    again = tried.count.sum() - len(white)
+    within = 0.5 * tried.within / kernel.noise**2 + again * np.log(kernel.noise)
+    return float(-0.5 * white @ white - np.log(np.diag(root)).sum() - within)
 
 
 def objective(
@@ -94,7 +112,7 @@ def objective(
     """Minus log posterior of the scales, up to a constant, and its gradient."""
     d, k = len(at.code), features.shape[1]
     kernel = kernel_at(coordinates, d, k)
-    whole, lengths, rhos = parts(kernel, at, tried.arm)
+    whole, lengths, rhos = parts(kernel, at, tried.arm, exponential)
     phi, own = features[tried.arm], kernel.nugget**2 + kernel.noise**2 / tried.count
     try:
         root = cholesky(whole + LEVEL**2 + (phi * kernel.slope**2) @ phi.T + np.diag(own), lower=True)
@@ -120,11 +138,13 @@ def objective(
     return float(value + 0.5 * away @ away), gradient + away / prior.width
 
 
-def parts(kernel: Kernel, at: Places, arm: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+def parts(
+    kernel: Kernel, at: Places, arm: np.ndarray, correlation: Callable[..., tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
     """The smooth covariance of the arms, and its logarithm's derivatives by log lengths and by log-odds of rho."""
     whole, lengths, rhos = np.full((len(arm), len(arm)), kernel.signal**2), [], []
     for distance, code, length, rho in zip(*at, kernel.length, kernel.rho, strict=True):
-        alike, slope = matern(distance, length)
+        alike, slope = correlation(distance, length)
         level, pair = rho + (1 - rho) * alike, (code[arm][:, None], code[arm])
         whole *= level[pair]
         lengths.append(((1 - rho) * slope / level)[pair])

@@ -3,9 +3,10 @@
     k(a, b) = signal^2 prod_d [rho_d + (1 - rho_d) m_d(|x_ad - x_bd| / length_d)]  +  sum_k slope_k^2 phi_ak phi_bk
               + level^2  +  nugget^2 [a = b]
 
-with m Matern's correlation of order 5/2. Expanded, the product is a sum over all subsets of parameters, so effects of
-one parameter reach arms that differ in everything else. phi are other projects' surfaces, as linear features; the first
-is what these have in common. Source: Duvenaud, Nickisch and Rasmussen (2011); Rasmussen and Williams (2006), ch. 4.
+with m Matern's correlation, of order 1/2 here and 5/2 in `micro`. Expanded, the product is a sum over all subsets of
+parameters, so effects of one parameter reach arms that differ in everything else. phi are other projects' surfaces, as
+linear features; the first is what these have in common. Source: Duvenaud, Nickisch and Rasmussen (2011); Rasmussen and
+Williams (2006), ch. 4.
 """
 
 from typing import NamedTuple
@@ -57,11 +58,18 @@ def matern(distance: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]
     return (1 + scaled + scaled**2 / 3) * decay, (1 + scaled) * decay * scaled**2 / 3
 
 
+def exponential(distance: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
+    """As `matern`, of order 1/2: surfaces that are continuous and nowhere smooth."""
+    scaled = distance / length
+    decay = np.exp(-scaled)
+    return decay, scaled * decay
+
+
 def smooth(kernel: Kernel, at: Places, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """(rows, columns): signal^2 times the product over parameters."""
     product = np.full((len(rows), len(columns)), kernel.signal**2)
     for distance, code, length, rho in zip(*at, kernel.length, kernel.rho, strict=True):
-        product *= (rho + (1 - rho) * matern(distance, length)[0])[code[rows]][:, code[columns]]
+        product *= (rho + (1 - rho) * exponential(distance, length)[0])[code[rows]][:, code[columns]]
     return product
 
 

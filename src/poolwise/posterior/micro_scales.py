@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from poolwise.posterior.evidence import LEAST, parts
 from poolwise.posterior.gaussian import Fit, Statistics, cells
 from poolwise.posterior.hyper import Hyper, Prior, Tier
-from poolwise.posterior.kernel import Kernel
+from poolwise.posterior.kernel import Kernel, matern
 from poolwise.posterior.micro import Ground, Model, Points, Smooth, amount, model_at, nugget, told
 from poolwise.posterior.threads import single_blas
 
@@ -151,7 +151,7 @@ def _groups(model: Model, data: Tried) -> tuple[list[Any], list[Any]]:
         own = np.flatnonzero(ground.patch[arm] == number)
         where = np.ix_(own, own)
         kernel = Kernel(1.0, length, rho, 0.0, 0.0, np.zeros(0))
-        product, lengths, rhos = parts(kernel, at, ground.position[arm[own]])
+        product, lengths, rhos = parts(kernel, at, ground.position[arm[own]], matern)
         shared[where] = product
         slopes.append((where, [product * one for one in (*lengths, *rhos)]))
     family, globe = (tier._replace(level=0.0) for tier in (hyper.family, hyper.globe))

@@ -97,17 +97,26 @@ class Surface:
 
     def reestimate(self) -> None:
         """Scales from all outcomes; they serve from now on."""
-        tried = self._tried()
-        self.coordinates = evidence.fit(tried, self._at, self._features, self._prior, self.coordinates)
+        self.rescale(evidence.fit(self.tried(), self._at, self._features, self._prior, self.coordinates))
+
+    def rescale(self, coordinates: np.ndarray) -> None:
+        """These scales serve from now on."""
+        self.coordinates = coordinates
         self._restart()
 
-    def _tried(self) -> Tried:
+    def retell(self, y: np.ndarray) -> None:
+        """The same outcomes in other units; `rescale` or `reestimate` is to follow."""
+        self._y = y.tolist()
+        self._origin = float(y[0] - self._offset[self._arm[0]])
+
+    def tried(self) -> Tried:
+        """Outcomes by arm, less what was expected."""
         arm = np.array(self._arm, dtype=np.int64)
         return Tried.of(arm, np.array(self._y) - self._offset[arm] - self._origin)
 
     def _restart(self) -> None:
         self._kernel = kernel_at(self.coordinates, len(self._at.code), self._features.shape[1])
-        tried, every = self._tried(), np.arange(len(self._offset))
+        tried, every = self.tried(), np.arange(len(self._offset))
         self._rows = len(tried.arm)
         self._roots = np.zeros((self._rows + _ROOM, len(every)))
         self._mean = self._offset + self._origin

@@ -3,7 +3,8 @@
 What is known of other units enters as their own surfaces: their average is what is expected, each of them a linear
 feature with a learned slope. Beside it stands a belief that starts from nothing. The two are mixed by how well each
 has predicted the outcomes so far, before it learned them, so a misleading transfer is given up. Source of the mixture:
-Dawid (1984), prequential; Yao and others (2018), stacking.
+Dawid (1984), prequential; Yao and others (2018), stacking. Utilities are bent, so that what is far below the best
+known counts less for the surface than what is near it; source: Snelson, Rasmussen and Ghahramani (2004).
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -12,6 +13,7 @@ import numpy as np
 
 from poolwise.policy.best import best_probability
 from poolwise.policy.gradient import knowledge
+from poolwise.posterior.ensemble import Ensemble, mixture
 from poolwise.posterior.evidence import Hyperprior, hyperprior
 from poolwise.posterior.kernel import Places, places
 from poolwise.posterior.schedule import due
@@ -21,11 +23,13 @@ from poolwise.table import Table
 
 EVERY = ((30, 5), (100, 10), (1_000, 20))
 """Scales are estimated again so often, as in `schedule.EVERY`."""
-OWN, TEMPERATURE = 0.3, 0.1
+OWN, TEMPERATURE = 0.2, 0.1
 """Of the knowledge gradient; see `policy.knowledge_gradient`."""
 LEAST = 0.2
 """Of the weights, shared alike: where the two disagree about an arm, there is something to find out."""
-_LARGEST = 400
+BEND = 0.5
+"""See `bent`."""
+_LARGEST = 200
 """Outcomes of another unit that its surface is estimated from."""
 
 
@@ -56,7 +60,7 @@ def run_space(table: Table, unit: int, trials: int, seed: int, known: Known) -> 
     """
     rng, at, arms = np.random.default_rng([seed, unit, 7]), places(coordinates(table)), len(table.arms)
     others = surfaces(at, known, rng) if len(known.unit) else None
-    belief, chosen = Mixed(at, others), np.empty(trials, int)
+    belief, chosen = Mixed(at, others, rng.spawn(1)[0]), np.empty(trials, int)
     for trial in range(trials):
         seen = belief.look()
         chances = probabilities(seen, float(trials - trial))
@@ -77,57 +81,68 @@ def probabilities(seen: Seen, remaining: float) -> np.ndarray:
 class Mixed:
     """A surface that starts from nothing and, where others are known, one that starts from theirs."""
 
-    def __init__(self, at: Places, others: Others | None) -> None:
-        self._surfaces = [Surface(at)]
+    def __init__(self, at: Places, others: Others | None, rng: np.random.Generator) -> None:
+        self._surfaces = [Ensemble(at, rng)]
         if others is not None:
             prior = informed(others, len(at.code))
-            self._surfaces.append(Surface(at, others.features, others.offset, prior))
+            self._surfaces.append(Ensemble(at, rng, others.features, others.offset, prior))
         self._score = np.zeros(len(self._surfaces))
-        self._outcomes = self._estimated = 0
+        self._told: list[float] = []
+        self._estimated, self._best, self._spread = 0, 0.0, 0.0
         self._tried: set[int] = set()
 
     def look(self) -> Seen:
-        """Mean and variance of the mixture."""
+        """Mean and variance of the mixture, of bent utilities."""
         looks = [surface.look() for surface in self._surfaces]
-        if not self._outcomes:
+        if not self._told:
             return looks[-1]
         weight = np.exp(self._score - self._score.max())
-        weight = (1 - LEAST) * weight / weight.sum() + LEAST / len(weight)
-        means, spread = np.stack([one.mean for one in looks]), np.stack([one.variance for one in looks])
-        mean = weight @ means
-        noise = float(np.sqrt(weight @ np.array([one.noise**2 for one in looks])))
-        return Seen(mean, weight @ (spread + (means - mean) ** 2), noise)
+        return mixture(looks, (1 - LEAST) * weight / weight.sum() + LEAST / len(weight))
 
     def learn(self, arm: int, y: float) -> None:
         """One outcome; weights by how well it was foreseen. The first tells the level alone, and an arm's second one
         is foreseen by either."""
-        if self._outcomes and arm not in self._tried:
-            self._score = self._score + np.array([one.density(arm, y) for one in self._surfaces])
+        self._best = self._best if self._told else y
+        value = float(bent(y, self._best, self._spread))
+        if self._told and arm not in self._tried:
+            self._score = self._score + np.array([one.density(arm, value) for one in self._surfaces])
         for one in self._surfaces:
-            one.learn(arm, y)
-        self._outcomes += 1
+            one.learn(arm, value)
+        self._told.append(y)
         self._tried.add(arm)
-        if due(EVERY, self._outcomes, self._estimated):
-            self._estimated = self._outcomes
-            for one in self._surfaces:
-                one.reestimate()
+        if due(EVERY, len(self._told), self._estimated):
+            self._reestimate()
+
+    def _reestimate(self) -> None:
+        self._estimated, self._best, self._spread = len(self._told), max(self._told), float(np.std(self._told))
+        told = bent(np.array(self._told), self._best, self._spread)
+        for one in self._surfaces:
+            one.retell(told)
+            one.reestimate()
+
+
+def bent(y: Any, best: float, spread: float) -> Any:
+    """Utilities relative to the best known one: the same near it, and less and less far below; the less so, the more
+    they spread beyond one unit."""
+    bend = BEND / max(1.0, spread)
+    return np.expm1(bend * (y - best)) / bend
 
 
 def surfaces(at: Places, known: Known, rng: np.random.Generator) -> Others:
-    """The surfaces of the other units: their measured values where every arm was measured."""
-    found, scales = [], []
+    """The surfaces of the other units, bent: their measured values where every arm was measured."""
+    arms, found, scales = len(at.code[0]), [], []
     for unit in np.unique(known.unit):
         rows = np.flatnonzero(known.unit == unit)
-        few = rows if len(rows) <= _LARGEST else rng.choice(rows, _LARGEST, replace=False)
+        arm, y = known.arm[rows], known.reward[rows]
+        y = bent(y, y.max(), float(y.std()))
+        few = rng.permutation(len(rows))[:_LARGEST]
         surface = Surface(at)
-        surface.learn_many(known.arm[few], known.reward[few])
+        surface.learn_many(arm[few], y[few])
         surface.reestimate()
         scales.append(surface.coordinates)
-        mean = surface.look().mean.copy()
-        count = np.bincount(known.arm[rows], minlength=len(mean))
-        total = np.bincount(known.arm[rows], known.reward[rows], len(mean))
+        mean, count = surface.look().mean, np.bincount(arm, minlength=arms)
         if len(few) < len(rows):
-            mean[count > 0] = (total / np.maximum(count, 1))[count > 0]
+            mean = np.where(count > 0, np.bincount(arm, y, arms) / np.maximum(count, 1), mean)
         found.append(mean - mean.mean())
     values = np.stack(found, 1)
     shared = values.mean(1)
