@@ -25,14 +25,15 @@ def engine_of(worlds, rounds=60, seed=1):
 @pytest.fixture(scope="module")
 def engine():
     usual, odd = [0.0, 0.5, -0.2], [0.0, -0.5, 0.4]
-    return engine_of({"a": {"x": usual, "y": usual}, "b": {"x": usual, "y": usual}, "odd": {"x": odd, "y": odd}})
+    alike = {name: {"x": usual, "y": usual} for name in ("a", "b", "c")}
+    return engine_of({**alike, "odd": {"x": odd, "y": odd}})
 
 
 def test_characteristics(engine):
     table = engine.projects().set_index("project")
-    assert table["decisions"].tolist() == [120] * 3
-    assert table["outcomes"].tolist() == [120] * 3
-    assert table["concentration"].tolist() == pytest.approx([0.5] * 3)
+    assert table["decisions"].tolist() == [120] * 4
+    assert table["outcomes"].tolist() == [120] * 4
+    assert table["concentration"].tolist() == pytest.approx([0.5] * 4)
     assert (abs(table["noise"] - 0.1) < 0.03).all()
     assert table["gave"].sum() == pytest.approx(1)
     assert ((table["took"] >= 0) & (table["took"] < 0.6)).all()
@@ -41,8 +42,8 @@ def test_characteristics(engine):
 
 def test_projects_that_are_alike_are_near(engine):
     table = engine.projects().set_index("project")
-    assert table.loc["a", "nearest"] == "b"
-    assert table.loc["b", "nearest"] == "a"
+    for name in ("a", "b", "c"):
+        assert table.loc[name, "nearest"] in {"a", "b", "c"} - {name}
     assert table.loc["odd", "distance"] > 2 * table.loc["a", "distance"]
 
 
@@ -86,8 +87,9 @@ def test_one_project_and_none():
 
 def test_neighbours_and_what_they_recommend(engine):
     found = engine.across.similar("a")
-    assert found.neighbours["project"].tolist() == ["b", "odd"]
-    assert found.neighbours["weight"].tolist()[0] > 0.7
+    assert set(found.neighbours["project"][:2]) == {"b", "c"}
+    assert found.neighbours["project"].tolist()[2:] == ["odd"]
+    assert found.neighbours["weight"].tolist()[0] > 0.5
     assert found.neighbours["weight"].sum() == pytest.approx(1)
     assert found.recommended["arm"].tolist() == ["fast", "fast"]
     with pytest.raises(InputError, match="no project 'z'"):

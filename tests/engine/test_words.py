@@ -6,9 +6,9 @@ from poolwise.engine import Settings
 from tests.engine.test_safety import live, thompson
 
 
-def firsts(spec):
+def firsts(spec, **stated):
     """(decision, explanation, its first sentence) of everything but favourites."""
-    engine = thompson(Settings(horizon=300.0), spec=spec)
+    engine = thompson(Settings(horizon=300.0, **stated), spec=spec)
     made = [made for made in live(engine, 40, noise=0.3) if made.reason.startswith("explored")]
     found = [engine.explain(decision.id) for decision in made]
     return [(decision, body, body["sentences"][0]) for decision, body in zip(made, found, strict=True)]
@@ -36,4 +36,6 @@ def test_chance_is_called_exploring():
 
 
 def test_of_equals_none_is_ahead():
-    assert any("no arm being believed to be faster" in text for *_, text in firsts("knowledge_gradient"))
+    expected = tuple((family, 1.0, 0.5) for family in ("fast", "slow", "odd"))
+    found = firsts("knowledge_gradient", utility_priors=expected)
+    assert any("no arm being believed to be faster" in text for *_, text in found)

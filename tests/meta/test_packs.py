@@ -123,7 +123,7 @@ def test_a_new_store_starts_from_it(pack):
     assert report[0]["arms"] == list(ARMS)
     assert report[0]["new_contexts"] == []
     assert np.abs(belief(engine) - TRUE).mean() < 0.15
-    assert np.abs(nothing - TRUE).mean() > 0.3
+    assert np.abs(nothing - TRUE).mean() > 0.25
 
 
 def test_whoever_opens_the_store_again_believes_the_same(pack, tmp_path):
@@ -138,7 +138,8 @@ def test_whoever_opens_the_store_again_believes_the_same(pack, tmp_path):
     again = Engine.open(url, SPACE)
     np.testing.assert_allclose(belief(again), expected, rtol=1e-9)
     again.refit()
-    made = again.decide("new", "kind-0", available=["default"])
+    made = again.decide("new", "kind-0", available=["default", "fast"])
+    assert made.arm == "fast"
     told = again.explain(made.id)
     assert told["packs"][0]["pack"] == "community"
     assert any("The pack community" in sentence for sentence in told["sentences"])
@@ -207,7 +208,8 @@ def test_another_baseline_shifts_all_utilities(pack):
     assert known.any()
     np.testing.assert_allclose(found.mean[known], (pack.mean - pack.mean[:, [2]])[known])
     assert not found.precision[~known].any()
-    assert (found.precision[known] < pack.precision[known]).all()
+    assert (found.precision[known][:, 1:] < pack.precision[known][:, 1:]).all()
+    np.testing.assert_allclose(found.precision[known][:, 0], pack.precision[known][:, 2])  # the old one is worth 0
     lost = matched(pack, names(arms=("default", "fast", "plain"), baseline="plain"))
     assert not lost.precision.any()
     assert "plain" in lost.unused["effects"]

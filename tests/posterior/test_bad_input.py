@@ -63,7 +63,7 @@ def test_a_billion_outcomes_in_one_cell_do_not_hide_that_others_are_unknown():
     stats = belief.statistics()
     for part, value in zip(stats, (1e9, 0.2e9, 0.05e9), strict=True):
         part[0, 0, 0] += value
-    belief._restart(stats)
+    belief._speed.restart(stats)
     assert np.isfinite(belief.reestimate().log_evidence)
     here, far = belief.look(0, 0), belief.look(2, 3)
     assert np.isfinite([*here.mean, *here.scale, *far.mean, *far.scale]).all()

@@ -209,7 +209,7 @@ def test_outcomes_without_end_keep_the_state_small(monkeypatch):
     made = belief()
     for k in range(400):
         made.learn(k % 3, k % 2, k * 7 % 34, float(np.sin(k)), True)
-    assert len(made._state.base) <= 30
+    assert len(made._speed._state.base) <= 30
     assert np.isfinite(made.look(2, 1).mean).all()
 
 

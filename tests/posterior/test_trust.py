@@ -38,7 +38,7 @@ def after(last, outcomes, options=DEFAULT) -> Joint:
 
 def weight(made, project=6) -> float:
     made.look(project, 0)
-    return float(expit(logit(DEFAULT.trust) + made._apart[project].odds[0]))
+    return float(expit(logit(DEFAULT.trust) + made._speed._apart[project].odds[0]))
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -47,7 +47,7 @@ def test_predictions_one_by_one_come_to_the_ratio_of_marginal_likelihoods(family
     for project in range(3):
         taught(made, project, rng.normal(size=TABLE.shape), 25, rng)
     at_once = trust.begun(made.scales.gaussian, made.cells(), 2)
-    assert made._apart[2].odds[0] == pytest.approx(at_once.odds[0], abs=1e-8)
+    assert made._speed._apart[2].odds[0] == pytest.approx(at_once.odds[0], abs=1e-8)
     assert abs(at_once.odds[0]) > 0.1
 
 
@@ -74,7 +74,7 @@ def test_the_only_project_has_nothing_to_distrust():
     for part, other in zip(made.look(0, 0), certain.look(0, 0), strict=True):
         np.testing.assert_array_equal(part, other)
     taught(made, 1, TABLE, 5, rng)
-    assert made._alone(0) is not None  # Now there are others.
+    assert made._speed._alone(0) is not None  # Now there are others.
 
 
 def test_a_prior_pack_can_be_distrusted_too():

@@ -31,7 +31,7 @@ def test_moments_are_the_beliefs(problem, room):
 
 
 def test_a_cell_left_out_is_predicted_as_if_it_had_no_outcome(problem):
-    at = (1, 1, 0)
+    at = (1, 1, 1)
     without = problem._replace(stats=type(problem.stats)(*(part.copy() for part in problem.stats)))
     count = without.stats.count[at]
     for part in without.stats:

@@ -50,8 +50,9 @@ class Live:
             projects=catalogue.size("project"),
             contexts=catalogue.size("context"),
             options=settings.options,
+            baseline=int(catalogue.columns[catalogue.baseline]),
         )
-        self._joint.rank = settings.project_factors
+        self._joint.limit_factors(settings.project_factors)
         self._levelling = Levelling(self._joint, int(catalogue.columns[catalogue.baseline]), settings.utility_limit)
         self.borrowed.lend(self._joint, served[-1].hyper.get("packs", ()) if served else None)
 

@@ -16,7 +16,7 @@ from poolwise.policy.base import Policy, View
 from poolwise.policy.control import promotes
 from poolwise.policy.curiosity import WEIGHTS, score
 from poolwise.policy.ledger import lacking
-from poolwise.policy.limits import ruled
+from poolwise.policy.limits import contenders, ruled
 from poolwise.policy.phase import confidence, phase
 from poolwise.policy.uses import Uses
 from poolwise.posterior import bernoulli
@@ -35,7 +35,7 @@ def overview(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, s
         return body
     body["quarantined"] = [row for place in places for row in _quarantined(suite, catalogue, *place)]
     body["budgets"] = list(_budgets(suite, catalogue))
-    body["coverage"] = list(_coverage(suite, catalogue, uses, store))
+    body["coverage"] = list(_coverage(live, suite, catalogue, uses, store))
     body["orders"] = orders.sentences(suite.orders)
     body["shadow"] = list(_shadow(live, catalogue, uses, guarding, suite))
     return body
@@ -169,7 +169,7 @@ def _budgets(suite: Suite, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
             yield {"budget": "exploration", "of": name, "left": left, "unit": "decisions"}
 
 
-def _coverage(suite: Suite, catalogue: Catalogue, uses: Uses, store: Store) -> Iterator[dict[str, Any]]:
+def _coverage(live: Live, suite: Suite, catalogue: Catalogue, uses: Uses, store: Store) -> Iterator[dict[str, Any]]:
     """Important contexts that lack informative trials in the last window, and why."""
     rules = suite.exploration.coverage
     if rules is None:
@@ -177,13 +177,15 @@ def _coverage(suite: Suite, catalogue: Catalogue, uses: Uses, store: Store) -> I
     made, contexts = store.decisions(), catalogue.names("context")
     answered = np.isin(made.id, store.outcomes().decision)
     teaches = np.array([name.startswith((EXPLORED, FAVOURITE)) for name in store.names("reason")], dtype=bool)
+    elsewhere = made.arm != int(catalogue.columns[catalogue.baseline])
     for p, project in enumerate(catalogue.names("project")):
         own = made.project == p
-        taught = answered[own] & teaches[made.reason[own]]
+        taught = (answered & elsewhere)[own] & teaches[made.reason[own]]
         importance = np.array([uses.context(p, c).importance for c in range(len(contexts))])
         for lack in lacking(rules, made.context[own], taught, importance):
             context = contexts[lack.context]
-            why = _forced(suite, (project, context), (p, lack.context), uses) or lack.reason
+            view = view_of_cell(live, catalogue, uses, p, lack.context, catalogue.allowed(None))
+            why = _forced(suite, (project, context), (p, lack.context), view) or lack.reason
             yield {
                 "project": project,
                 "context": context,
@@ -193,10 +195,10 @@ def _coverage(suite: Suite, catalogue: Catalogue, uses: Uses, store: Store) -> I
             }
 
 
-def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], uses: Uses) -> str | None:
+def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], view: View) -> str | None:
     """What keeps a context from exploring at all, if anything does."""
     gate = suite.gate(*at)
-    limits = suite.limits(names, at, gate, uses.context(*at))
+    limits = suite.limits(names, at, gate, view.context)
     for holds, reason in (
         (limits.controls.stop, "an operator has stopped all but the baseline"),
         (limits.shadow, "it is in the shadow, where only the baseline runs"),
@@ -204,6 +206,7 @@ def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], uses: Use
         (limits.controls.freeze, "an operator has frozen exploration"),
         (not limits.leave, "the conservative budget keeps it at the baseline"),
         (not gate[1], "the exploration budget is spent"),
+        (contenders(view, limits).sum() == 1, "it is settled: no other arm may still be the best"),
     ):
         if holds:
             return reason

@@ -33,7 +33,7 @@ class Problem(NamedTuple):
     families: tuple[str, ...]
     """(arms,): the family of every arm."""
     stats: Statistics
-    """Of the utilities of successes [project, context, arm]."""
+    """Of the utilities of successes [project, context, arm], none of the baseline."""
     tried: np.ndarray
     """Outcomes of any kind [project, context, arm]."""
     succeeded: np.ndarray
@@ -90,7 +90,7 @@ def problem_of(catalogue: Catalogue, joint: Joint, limit: float) -> Problem:
         tried=tally[0][cut],
         succeeded=tally[1][cut],
         scales=joint.scales,
-        prior=joint.prior,
+        prior=joint.hyperprior,
         room=stats.count.shape[:2],
         outcomes=joint.outcomes,
         baseline=catalogue.ids[catalogue.baseline],

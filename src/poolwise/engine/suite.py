@@ -93,7 +93,7 @@ class Suite:
                 place.found = place.made
             place.favourite = arm
         place.shadowed += reason.startswith("shadow")
-        if reason.startswith(_TEACHING):
+        if arm != self._home and reason.startswith(_TEACHING):
             self._teaching[id] = made
         if self.safety.conservative is not None:
             ledger = self.ledgers.get(project) or conservative.start(np)

@@ -100,7 +100,8 @@ def _usable(pack: Pack, tier: str, block: str) -> float:
 
 
 def _over_baseline(pack: Pack, baseline: str) -> tuple[np.ndarray, np.ndarray, str | None]:
-    """mean and precision of utilities over another baseline; where the pack knows nothing of it, nothing is left."""
+    """mean and precision of utilities over another baseline; where the pack knows nothing of it, nothing is left. Its
+    own baseline is worth 0 for certain."""
     if pack.baseline == baseline:
         return pack.mean, pack.precision, None
     if baseline not in pack.arms:
@@ -109,11 +110,12 @@ def _over_baseline(pack: Pack, baseline: str) -> tuple[np.ndarray, np.ndarray, s
             np.zeros_like(pack.precision),
             f"its baseline is {pack.baseline!r}, and it knows no {baseline!r}",
         )
-    home = pack.arms.index(baseline)
+    home, exact = pack.arms.index(baseline), np.array(pack.arms) == pack.baseline
     level, sure = pack.mean[:, [home]], pack.precision[:, [home]]
-    both = (pack.precision > 0) & (sure > 0)
-    precision = 1 / (1 / np.where(both, pack.precision, 1.0) + 1 / np.where(sure > 0, sure, 1.0))
-    return pack.mean - level, np.where(both, precision, 0.0), None
+    both = (exact | (pack.precision > 0)) & (sure > 0)
+    doubt = np.where(exact, 0.0, 1 / np.where(pack.precision > 0, pack.precision, 1.0))
+    precision = 1 / (doubt + 1 / np.where(sure > 0, sure, 1.0))
+    return np.where(exact, 0.0, pack.mean) - level, np.where(both, precision, 0.0), None
 
 
 def _column(

@@ -134,15 +134,24 @@ def _shaped(
 
 
 def _teaching(view: View, sound: np.ndarray) -> np.ndarray:
-    """(arms,): what coverage serves. The sound arms that were never tried here, all alike; then, of those that may
-    still be the best, nearly always the one that is least known: an arm is set aside once its upper bound lies below
-    another's lower one, two standard deviations each. Source: Even-Dar, Mannor and Mansour (2006)."""
+    """(arms,): what coverage serves. The sound arms that were never tried here, all alike; then, of `contenders`,
+    nearly always the one that is least known."""
     fresh = sound & (view.count < 1)
     if fresh.any():
         return normalised(1.0 * fresh)
-    low = np.where(sound, view.mean - BOUND * view.scale, -np.inf).max()
-    possible = sound & (view.mean + BOUND * view.scale >= low)
+    possible = _contenders(view, sound)
     return normalised(possible * (view.scale / view.scale[possible].max()) ** WIDEST)
+
+
+def contenders(view: View, limits: Limits) -> np.ndarray:
+    """(arms,) bool: sound arms that may still be the best. An arm is set aside once its upper bound lies below
+    another's lower one, two standard deviations each. Source: Even-Dar, Mannor and Mansour (2006)."""
+    return _contenders(view, _sound(view, limits))
+
+
+def _contenders(view: View, sound: np.ndarray) -> np.ndarray:
+    low = np.where(sound, view.mean - BOUND * view.scale, -np.inf).max()
+    return sound & (view.mean + BOUND * view.scale >= low)
 
 
 def _settled(view: View, favourite: int) -> bool:

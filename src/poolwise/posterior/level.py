@@ -91,6 +91,11 @@ def amended(stats: Statistics, change: Change) -> Statistics:
     return Statistics(*(np.where(parts[0] < 1e-9, 0.0, part) for part in parts))
 
 
+def without(change: Change, arm: int) -> Change:
+    """Less the rows of one arm."""
+    return Change(*(column[change.arm != arm] for column in change))
+
+
 def _level(sums: dict[Key, np.ndarray], but: Key, theta: Theta) -> float | None:
     """Of the job, from all arms but one."""
     rest = [(count, total - count * theta(*key[:2])[key[2]]) for key, (count, total, _) in sums.items() if key != but]

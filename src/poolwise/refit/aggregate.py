@@ -46,13 +46,14 @@ def read(source: str, problem: Problem) -> Problem:
     at = tuple(_codes(axis, groups[name]) for axis, name in zip(axes, NAMES, strict=True))
     shape = tuple(map(len, axes))
     ok = groups["status"] == "ok"
-    sums = [_summed(at, groups[name] * ok, shape) for name in ("rows", "total", "squares")]
+    taught = ok & (groups["arm"] != problem.baseline)  # the baseline teaches nothing of the others, see `reference`
+    sums = [_summed(at, groups[name] * taught, shape) for name in ("rows", "total", "squares")]
     return problem._replace(
         projects=tuple(projects),
         contexts=tuple(contexts),
         stats=Statistics(*sums),
         tried=_summed(at, groups["rows"], shape),
-        succeeded=sums[0].copy(),
+        succeeded=_summed(at, groups["rows"] * ok, shape),
         outcomes=int(groups["rows"].sum()),
         online=None,
     )
