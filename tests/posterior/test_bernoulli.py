@@ -103,5 +103,5 @@ def test_arms_have_in_common_what_usually_comes_of_them():
         found = nearby.fitted(scales.gaussian, scales.success, outcomes, successes)
         evidence = nearby.gathered(scales.gaussian, found, outcomes, successes)
         chances.append(float(bernoulli.query(found, evidence, 0, 0).mean[9]))
-    assert chances[0] > 0.85
+    assert chances[0] > 0.75  # by itself it would stand at 3 / 4.6
     assert chances[1] < 0.6
