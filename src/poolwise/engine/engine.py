@@ -1,4 +1,4 @@
-"""decide, observe, refit: the only stateful object, a thin shell over store, posterior and policy.
+"""decide, observe, refit: one lock around the store, what decides (`deciding`) and what learns (`observing`).
 
     decide:  belief -> view -> policy -> probabilities -> pick -> store.append(decision) -> answer
     observe: outcome -> store.append(outcome) -> update of its cell and of what others borrow from it
@@ -7,7 +7,6 @@ A call that raises leaves store and belief as they were.
 """
 
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,27 +17,21 @@ from poolwise import policy as policies
 from poolwise.engine import explain, overview, tables
 from poolwise.engine.across import Across
 from poolwise.engine.catalogue import Catalogue
-from poolwise.engine.cell import Cell, cumulative
+from poolwise.engine.deciding import Deciding
 from poolwise.engine.guarding import Guarding
 from poolwise.engine.live import Live
+from poolwise.engine.observing import Observing
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
 from poolwise.engine.priors import Priors
-from poolwise.engine.randomness import uniform, uniforms
 from poolwise.engine.refitting import Problem, proposer
 from poolwise.engine.settings import Settings
-from poolwise.engine.suite import Suite
-from poolwise.errors import InputError
-from poolwise.policy.base import Policy, View
-from poolwise.policy.limits import Limits, to_arrays
+from poolwise.policy.base import Policy
 from poolwise.policy.uses import Uses
-from poolwise.schema import Decision, LoggedView, Snapshot
+from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store import open_store
 from poolwise.store.base import NEW, DecisionColumns, OutcomeColumns, Store
-
-_BLOCK = 1024
-"""Decision ids are reserved so many at a time."""
 
 
 class Engine:
@@ -59,15 +52,13 @@ class Engine:
         self._catalogue = Catalogue(store, space)
         self._guarding = Guarding(store, self._catalogue, space, policy, self.settings)
         self.policy = self._guarding.policy
-        self._policy = store.add_policy(self.policy.spec, self.policy.params)
         self._uses = Uses(settings.horizon)
         self._live = Live(store, self._catalogue, self.settings)
         self.across = Across(self._lock, store, self._catalogue, self._live)
         self.priors = Priors(self._lock, store, self._catalogue, self._live, self.settings)
-        self._cells: dict[tuple[str, str], Cell] = {}
-        self._open: dict[int, tuple[int, int, int]] = {}
-        self._next, self._reserved = 0, 0
-        self._catch_up()
+        self._deciding = Deciding(store, self._catalogue, self.settings, self._live, self._uses, self._guarding)
+        self._observing = Observing(store, self._live, self._uses, self._guarding)
+        self._observing.catch_up()
 
     @classmethod
     def open(
@@ -95,23 +86,7 @@ class Engine:
         Raises InputError for names that are no strings or that the space does not hold.
         """
         with self._lock:
-            cell = self._cell(project, context) if available is None else self._look(project, context, available)
-            if self._next == self._reserved:
-                self._next = self.store.reserve(_BLOCK)
-                self._reserved = self._next + _BLOCK
-            identity = self._next
-            self._next += 1
-            k = cell.pick(uniform(self.store.seed, identity))
-            arm = cell.arms[k]
-            chosen = (arm.family, arm.params, arm.id, cell.probabilities[k], cell.reasons[k])
-            decision = Decision(identity, project, context, *chosen, time.time(), job, cell.view)
-            self.store.append_decision(decision)
-            self._uses.decided(cell.project, cell.context)
-            code = self._catalogue.arm[arm.id]
-            self._open[identity] = (cell.project, cell.context, code)
-            if (suite := self._guarding.suite) is not None:
-                suite.decided(identity, cell.project, cell.context, code, decision.reason)
-            return decision
+            return self._deciding.one(project, context, job, available)
 
     def observe(
         self,
@@ -136,14 +111,7 @@ class Engine:
         with self._lock:
             if not self.store.append_outcome(outcome):
                 return False
-            cell = self._open.pop(id) if id in self._open else self._catalogue.cell_of(self.store.decision(id))
-            project, context, arm = cell
-            self._uses.observed(project, context, np.nan if baseline_cost is None else baseline_cost)
-            worth = self._live.add(project, context, arm, outcome, job)
-            if (suite := self._guarding.suite) is not None:
-                if not suite.knows([id]):
-                    suite.decided(id, project, context, arm, self.store.decision(id).reason)
-                self._live.fade(suite.observed(id, project, context, arm, worth))
+            self._observing.one(outcome, self._deciding.answered(id), baseline_cost, job)
             return True
 
     def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> DecisionColumns:
@@ -154,16 +122,7 @@ class Engine:
         count = max(1 if isinstance(names, str) else len(names) for names in (project, context))
         with self._lock:
             keys, which = tables.distinct_cells(project, context, count)
-            if self._guarding.suite is not None:
-                return self._one_by_one(self._guarding.suite, keys, which)
-            cells = [self._cell(*key) for key in keys]
-            first = self.store.reserve(count)
-            ids = np.arange(first, first + count, dtype=np.int64)
-            columns = tables.draw(cells, which, ids, uniforms(self.store.seed, ids), self._catalogue, time.time())
-            self.store.append_decisions(columns)
-            for cell, made in zip(cells, np.bincount(which, minlength=len(cells)), strict=True):
-                self._uses.decided(cell.project, cell.context, int(made))
-            return columns
+            return self._deciding.many(keys, which)
 
     def observe_many(
         self, ids: Any, *, utility: Any = None, cost: Any = None, baseline_cost: Any = None, status: Any = "ok"
@@ -177,7 +136,7 @@ class Engine:
         )
         with self._lock:
             verdict = self.store.append_outcomes(columns)
-            self._learn(self._live.stored(OutcomeColumns(*(column[verdict == NEW] for column in columns))))
+            self._observing.many(OutcomeColumns(*(column[verdict == NEW] for column in columns)))
             return verdict
 
     def control(
@@ -197,7 +156,7 @@ class Engine:
                 overview.check_promotion(self.overview()["shadow"], project, context)
             self.store.append_record("control", record)
             self._guarding.follow_orders()
-            self._cells.clear()
+            self._deciding.forget()
             return record
 
     def refit(self, method: str = "fast", **options: Any) -> Snapshot:
@@ -229,11 +188,9 @@ class Engine:
         Returns the number of new outcomes. To be called from time to time where either matters.
         """
         with self._lock:
-            new = len(self._learn(self._live.fresh(self.store.outcomes(after=self._live.read))))
+            new = self._observing.refresh()
             if self._guarding.follow_orders():
-                self._cells.clear()
-            self._live.follow_priors()
-            self._live.assume_overdue(time.time())
+                self._deciding.forget()
             return new
 
     def beliefs(self) -> pd.DataFrame:
@@ -262,87 +219,3 @@ class Engine:
 
     def close(self) -> None:
         self.store.close()
-
-    def _cell(self, project: str, context: str) -> Cell:
-        cell = self._cells.get((project, context))
-        if (
-            cell is None
-            or cell.version != self._live.version
-            or self._uses.decisions(cell.project, cell.context) >= cell.refresh
-            or (self._guarding.suite is not None and self._guarding.stale(cell.project, cell.context, cell.gate))
-        ):
-            cell = self._cells[project, context] = self._look(project, context, None)
-        return cell
-
-    def _look(self, project: str, context: str, available: Iterable[str] | None) -> Cell:
-        """Compute and log the view of one cell, and the probabilities that follow from it."""
-        for kind, name in (("project", project), ("context", context)):
-            if not isinstance(name, str) or not name:
-                raise InputError(f"{kind} must be a non-empty string, got {type(name).__name__} {name!r}")
-        p, c = self._catalogue.project(project), self._catalogue.context(context)
-        view = self._view(p, c, self._catalogue.allowed(available, self._guarding.trusted))
-        found = self._guarding.choice((project, context), (p, c), view)
-        sums = cumulative(found.probabilities)
-        key = self._log(project, context, view, found.limits) if self.settings.log_views else 0
-        made = self._uses.decisions(p, c)
-        return Cell(
-            p,
-            c,
-            found.answers,
-            found.propensities,
-            sums,
-            found.reasons,
-            key,
-            self._live.version,
-            max(4 * made, 16),
-            found.gate,
-        )
-
-    def _one_by_one(self, suite: Suite, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
-        """`decide_many` where each decision may change what the next one is allowed."""
-        first, now, rows = self.store.reserve(len(which)), time.time(), []
-        try:
-            for id, number in enumerate(which.tolist(), start=first):
-                cell = self._cell(*keys[number])
-                k = cell.pick(uniform(self.store.seed, id))
-                arm, reason = self._catalogue.arm[cell.arms[k].id], cell.reasons[k]
-                rows.append((id, cell.project, cell.context, arm, cell.probabilities[k], cell.view, now, reason, -1))
-                suite.decided(id, cell.project, cell.context, arm, reason)
-            columns = tables.decision_columns(rows, self._catalogue)
-            self.store.append_decisions(columns)
-        except Exception:
-            self._guarding.refold()
-            raise
-        for (p, c), made in tables.counted(columns.project, columns.context):
-            self._uses.decided(p, c, made)
-        return columns
-
-    def _view(self, project: int, context: int, allowed: np.ndarray) -> View:
-        return overview.view_of_cell(self._live, self._catalogue, self._uses, project, context, allowed)
-
-    def _log(self, project: str, context: str, view: View, limits: Limits | None) -> int:
-        arrays = {name: value for name, value in zip(View._fields, view, strict=True) if value is not None}
-        arrays["baseline"], arrays["context"] = np.asarray(view.baseline), np.array(view.context, dtype=np.float64)
-        if limits is not None:
-            arrays.update(to_arrays(limits))
-        ids = self._catalogue.ids
-        logged = LoggedView(0, project, context, self._policy, self._live.snapshot, self._live.outcomes, ids, arrays)
-        return self.store.append_view(logged)
-
-    def _catch_up(self) -> None:
-        """Fold what the store holds: frequencies of use from decisions, beliefs from outcomes."""
-        made = self.store.decisions()
-        for (p, c), count in tables.counted(made.project, made.context):
-            self._uses.decided(p, c, count)
-        answered = self._learn(self._live.fresh(self.store.outcomes()))
-        for (p, c), number in tables.informed(made, answered):
-            self._uses.informed(p, c, number)
-
-    def _learn(self, new: OutcomeColumns) -> np.ndarray:
-        """Learn what this process has not learned yet; the decisions that it belongs to."""
-        for (p, c), count, cost in tables.costs(new):
-            self._uses.observed(p, c, cost, count)
-        for part, fade in tables.parted(new, self._guarding.fades(new)):
-            self._live.add_many(part)
-            self._live.fade(fade)
-        return new.decision
