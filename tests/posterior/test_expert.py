@@ -6,11 +6,12 @@ from scipy.stats import multivariate_normal
 
 from poolwise.posterior import expert, gaussian, wide
 from poolwise.posterior.conflict import CONFLICT, believed
+from poolwise.posterior.coordinates import length
 from poolwise.posterior.crossed import solve, solve_reduced
 from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.hyper import PRIOR
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
-from poolwise.posterior.optimise import length, objective
+from poolwise.posterior.optimise import objective
 from tests.posterior import oracle
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data, fit_of, hyper
 

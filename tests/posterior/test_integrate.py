@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from poolwise.posterior import gaussian, integrate
+from poolwise.posterior.coordinates import SCALES, widths
 from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.hyper import PRIOR
 from poolwise.posterior.joint import estimated, prior_scales, restored, to_dict
-from poolwise.posterior.optimise import SCALES, objective, widths
+from poolwise.posterior.optimise import objective
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data
 
 

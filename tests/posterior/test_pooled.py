@@ -5,11 +5,12 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from poolwise.posterior import bernoulli, gaussian, online, wide
+from poolwise.posterior.coordinates import length
 from poolwise.posterior.crossed import solve, solve_reduced
 from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.hyper import PRIOR, Pooled
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
-from poolwise.posterior.optimise import length, objective
+from poolwise.posterior.optimise import objective
 from tests.posterior import oracle
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data, fit_of, hyper
 

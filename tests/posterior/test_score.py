@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from poolwise.posterior import gaussian
+from poolwise.posterior.coordinates import hyper_at, length, penalty
 from poolwise.posterior.crossed import Cells, solve, solve_reduced
 from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.hyper import PRIOR, Layout
-from poolwise.posterior.optimise import hyper_at, length, objective, penalty
+from poolwise.posterior.optimise import objective
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data
 
 FORMS = {"families": (2, False), "one family each": (0, False), "projects integrated out": (0, True)}

@@ -16,10 +16,11 @@ from poolwise.arrays import namespace
 from poolwise.errors import InputError
 from poolwise.posterior import blocks
 from poolwise.posterior.belief import Belief, shrink
+from poolwise.posterior.coordinates import length
 from poolwise.posterior.crossed import Cells, at_cells, marginals, project_effects, solve, solve_reduced, tiers
 from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
 from poolwise.posterior.micro import Ground, Smooth
-from poolwise.posterior.optimise import length, search
+from poolwise.posterior.optimise import search
 from poolwise.posterior.threads import single_blas
 
 LARGEST = 1e6

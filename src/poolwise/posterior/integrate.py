@@ -14,10 +14,11 @@ outcomes again. Source: Tierney and Kadane (1986); Kass and Steffey (1989).
 import numpy as np
 
 from poolwise.posterior import gaussian
+from poolwise.posterior.coordinates import SCALES, floored, hyper_at, widths
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.hyper import Prior
-from poolwise.posterior.optimise import SCALES, floored, hyper_at, objective, widths
+from poolwise.posterior.optimise import objective
 
 _STEP = 0.1
 """Of a logarithm: small against the width of its posterior, large against the rounding of a gradient."""
