@@ -1,7 +1,7 @@
 """Whether a learned way of exploring may serve: against what it started from, on systems it was not trained on."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,27 +12,26 @@ from poolwise.meta.learning import Task, losses
 from poolwise.meta.systems import STRESS, sample
 
 
+class Trial(NamedTuple):
+    """Learned against started from on held-out systems; every array has one entry or row per system."""
+
+    gain: np.ndarray
+    """Regret saved, as a share of the mean regret of its batch."""
+    harm: np.ndarray
+    """Unsafe decisions more than before."""
+    log_ratio: np.ndarray
+    """Of the two regrets."""
+    known: np.ndarray
+    """What the model was told."""
+    stress: np.ndarray
+    """Index into `systems.STRESS`."""
+
+
 def judged(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
     """The card: learned against started from, on held-out systems with the same luck. Names only what was measured."""
-    ratio, difference, unsafe, known, stress = [], [], [], [], []
-    default = np.array([task.policy.params[name] for name in model.names])
-    for number in range(batches):
-        systems = sample(
-            np.random.default_rng((task.seed, 2, number)), task.batch, task.hyper, task.shape, told=task.told
-        )
-        luck = 2**20 + 1_000 * task.seed + number
-        chosen = exploration.constants(model, systems.known)
-        ours = losses(task, systems, chosen, model.names, luck)
-        theirs = losses(task, systems, np.tile(default, (task.batch, 1)), model.names, luck)
-        ratio.append(np.log(ours[0] / theirs[0]))
-        difference.append((theirs[0] - ours[0]) / theirs[0].mean())
-        unsafe.append(ours[1] - theirs[1])
-        known.append(systems.known)
-        stress.append(systems.stress)
-    gain, harm, kinds = (np.concatenate(part) for part in (difference, unsafe, stress))
-    seen, logs = np.concatenate(known), np.concatenate(ratio)
-    low = _mean(gain) - 1.96 * _error(gain)
-    promoted = low > 0 and _mean(harm) <= 1.96 * _error(harm)
+    parts = [_tried(task, model, number) for number in range(batches)]
+    trial = Trial(*map(np.concatenate, zip(*parts, strict=True)))
+    low = _mean(trial.gain) - 1.96 * _error(trial.gain)
     return {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -44,27 +43,40 @@ def judged(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
             "fitted": task.hyper is not None,
         },
         "held_out": {
-            "systems": len(gain),
-            "gain": _mean(gain),
+            "systems": len(trial.gain),
+            "gain": _mean(trial.gain),
             "gain_low": low,
-            "geometric_mean_ratio": math.exp(_mean(logs)),
-            "unsafe_difference": _mean(harm),
-            "by_stress": {
-                name: {
-                    "systems": int((kinds == k).sum()),
-                    "gain": _mean(gain[kinds == k]),
-                    "error": _error(gain[kinds == k]),
-                }
-                for k, name in enumerate(STRESS)
-                if (kinds == k).any()
-            },
+            "geometric_mean_ratio": math.exp(_mean(trial.log_ratio)),
+            "unsafe_difference": _mean(trial.harm),
+            "by_stress": _by_stress(trial),
         },
-        "promoted": bool(promoted),
-        "range": {"low": seen.min(axis=0).tolist(), "high": seen.max(axis=0).tolist()},
+        "promoted": bool(low > 0 and _mean(trial.harm) <= 1.96 * _error(trial.harm)),
+        "range": {"low": trial.known.min(axis=0).tolist(), "high": trial.known.max(axis=0).tolist()},
         "model": {
             "names": list(model.names),
             **{name: getattr(model, name).tolist() for name in Model._fields if name != "names"},
         },
+    }
+
+
+def _tried(task: Task, model: Model, number: int) -> Trial:
+    """One batch of systems, each lived through twice."""
+    systems = sample(np.random.default_rng((task.seed, 2, number)), task.batch, task.hyper, task.shape, told=task.told)
+    luck = 2**20 + 1_000 * task.seed + number
+    default = np.array([task.policy.params[name] for name in model.names])
+    ours = losses(task, systems, exploration.constants(model, systems.known), model.names, luck)
+    theirs = losses(task, systems, np.tile(default, (task.batch, 1)), model.names, luck)
+    gain = (theirs[0] - ours[0]) / theirs[0].mean()
+    return Trial(gain, ours[1] - theirs[1], np.log(ours[0] / theirs[0]), systems.known, systems.stress)
+
+
+def _by_stress(trial: Trial) -> dict[str, dict[str, Any]]:
+    """Gain under each stress that was met."""
+    gains = {name: trial.gain[trial.stress == k] for k, name in enumerate(STRESS)}
+    return {
+        name: {"systems": len(gain), "gain": _mean(gain), "error": _error(gain)}
+        for name, gain in gains.items()
+        if len(gain)
     }
 
 

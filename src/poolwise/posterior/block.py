@@ -11,6 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 
+Moments = tuple[np.ndarray, np.ndarray]
+"""Means and variances."""
+
+
 class Kin(NamedTuple):
     """Which arms are of one family."""
 
@@ -73,7 +77,9 @@ def surplus(precision: np.ndarray, information: np.ndarray, variances: Variances
     return [arm, Surplus(gap**2, 1 - doubt / variances.family), whole]
 
 
-def _solved(precision: np.ndarray, information: np.ndarray, variances: Variances, kin: Kin):  # type: ignore[no-untyped-def]
+def _solved(
+    precision: np.ndarray, information: np.ndarray, variances: Variances, kin: Kin
+) -> tuple[Effects, tuple[Moments, Moments], Moments, np.ndarray]:
     """Effects; means and variances of families and globe; the families' rest and distance to the globe."""
     rest = 1 / (1 + precision * variances.arm)
     weight, told = precision * rest, information * rest

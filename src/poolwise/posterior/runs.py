@@ -134,7 +134,16 @@ class Runs:
         wider = np.stack([beside, along, level]), np.stack([other, own, doubt])
         return self._known(mean, variance, noise, self.count[runs, cell].copy(), *wider, moved)
 
-    def _known(self, mean, variance, noise, count, wider_mean, wider_variance, moved) -> Beliefs:  # type: ignore[no-untyped-def]
+    def _known(
+        self,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        noise: np.ndarray,
+        count: np.ndarray,
+        wider_mean: np.ndarray,
+        wider_variance: np.ndarray,
+        moved: np.ndarray,
+    ) -> Beliefs:
         """The same with the baseline known; `moved`: covariance of the wider sums with the utility here."""
         base = self.shape.baseline
         share = moved / variance

@@ -106,7 +106,8 @@ def _with_leaves(
         second = (1 - rest) ** 2 * ((mean - centre) ** 2 + spread) + rest * cell**2
         whole = np.where(count > 0, second / cell**2 - 1, 0.0).sum() / cell**2
         scales = (hyper.arm, hyper.family, hyper.globe)
-        tiers = tuple(t._replace(cell=whole * s.cell**2) for t, s in zip(tiers, scales, strict=True))  # type: ignore
+        arm, family, globe = (t._replace(cell=whole * s.cell**2) for t, s in zip(tiers, scales, strict=True))
+        tiers = arm, family, globe
     theta = shrink(centre, spread, cells, cell, noise)
     squares = deviation + count * ((mean - theta.mean) ** 2 + theta.scale**2)
     return float(evidence), Score(*tiers, np.where(count > 0, squares / noise**2 - count, 0.0).sum(0))

@@ -31,7 +31,7 @@ def find(problem: Problem, options: Options) -> Found:
         "converged": bool(fit.converged),
         "seconds": time.perf_counter() - began,
     }
-    return Found(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes)
+    return Found(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes, chains={})
 
 
 def estimate(problem: Problem) -> Scales:

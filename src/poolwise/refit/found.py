@@ -37,7 +37,7 @@ class Found(NamedTuple):
     """Of success, likewise."""
     notes: dict[str, Any]
     """JSON: how the search went."""
-    chains: Values = {}  # noqa: RUF012
+    chains: Values
     """All draws of what was sampled, (chain, draw, ...), before any were left out of the file."""
 
 

@@ -118,4 +118,7 @@ def near(part: Part, fastest: Any, key: Any) -> dict[str, Any]:
 
 def _stacked(chains: list[Drawn]) -> Drawn:
     """Leading axis: chain."""
-    return tuple({name: np.stack([one[k][name] for one in chains]) for name in chains[0][k]} for k in range(2))  # type: ignore
+    sites, fields = (
+        {name: np.stack([part[name] for part in parts]) for name in parts[0]} for parts in zip(*chains, strict=True)
+    )
+    return sites, fields

@@ -27,13 +27,7 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
     where nothing could be estimated.
     """
     chosen = options.checked(given)
-    if method not in METHODS:
-        raise InputError(f"refit method {method!r} is unknown: use one of {', '.join(METHODS)}")
-    if method != "fast" and problem.scales.gaussian.ground is not None:
-        raise RefitError(
-            f"method {method} knows no arms that tell of arms with similar parameters, and this store has some: use "
-            "method fast, or open it with surface = 'never'"
-        )
+    _check_method(method, problem)
     began = time.perf_counter()
     if chosen.save is not None:
         loaded("inference_data").prepare(chosen.save)
@@ -65,6 +59,16 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
         about = {name: value for name, value in snapshot._asdict().items() if name not in ("id", "parent")}
         diagnostics["inference_data"] = loaded("inference_data").write(chosen.save, asked, found, about)
     return snapshot
+
+
+def _check_method(method: str, problem: Problem) -> None:
+    if method not in METHODS:
+        raise InputError(f"refit method {method!r} is unknown: use one of {', '.join(METHODS)}")
+    if method != "fast" and problem.scales.gaussian.ground is not None:
+        raise RefitError(
+            f"method {method} knows no arms that tell of arms with similar parameters, and this store has some: use "
+            "method fast, or open it with surface = 'never'"
+        )
 
 
 def of_known(scales: Scales, problem: Problem) -> Scales:

@@ -47,7 +47,7 @@ def found(
         moments.get("theta"),
         moments.get("chance"),
         notes,
-        sites,
+        chains=sites,
     )
 
 
