@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 Moments = tuple[np.ndarray, np.ndarray]
 """Means and variances."""
 

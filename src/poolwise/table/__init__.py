@@ -1,0 +1,11 @@
+"""A table of real outcomes in one tidy form: every unit (job) with every arm that could have been chosen for it.
+
+`from_rows` is the only way in, and it refuses what is malformed with file, row and column. Arms may be absent from
+whole projects (a solver that does not read a logic), never from some units of a project.
+"""
+
+from poolwise.table.checks import plain
+from poolwise.table.form import ABSENT, Table, available, take, utility
+from poolwise.table.rows import from_rows
+
+__all__ = ["ABSENT", "Table", "available", "from_rows", "plain", "take", "utility"]
