@@ -8,7 +8,7 @@ import pytest
 from poolwise import ArmSpace, Family
 from poolwise.engine import Engine, Settings
 from poolwise.errors import ConfigError, RefitError
-from tests.engine.test_safety import live, thompson
+from tests.engine.limited import live, thompson
 
 SAID = Settings(utility_priors=(("slow", 0.8, 0.1), ("odd", 0.1, 0.1)))
 

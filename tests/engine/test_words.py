@@ -3,7 +3,7 @@
 import pytest
 
 from poolwise.engine import Settings
-from tests.engine.test_safety import live, thompson
+from tests.engine.limited import live, thompson
 
 
 def firsts(spec, **stated):

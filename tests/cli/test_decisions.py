@@ -1,0 +1,95 @@
+"""Deciding, observing, and looking at what came of it."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from tests.toy import Toy
+
+
+def test_from_nothing_to_a_learned_outcome(call):
+    assert call("init")[0] == 0
+    made = json.loads(call("decide", "--project", "p", "--context", "c", "--json")[1])
+    assert 0 < made["probability"] <= 1
+    report = ("observe", made["id"], "--cost", 0.8, "--baseline-cost", 1.3)
+    assert "learned" in call(*report)[1]
+    assert "known already" in call(*report)[1]
+    status = json.loads(call("status", "--json")[1])
+    assert (status["decisions"], status["outcomes"], status["repeated"]) == (1, 1, 1)
+
+
+def test_a_store_alone_can_be_looked_at_but_not_served_from(call, place):
+    call("init")
+    call("decide", "--project", "p", "--context", "c")
+    (place / "poolwise.toml").unlink()
+    for arguments in (("status",), ("beliefs",), ("explain", 1), ("export", "out"), ("projects",)):
+        status, _, errors = call(*arguments, "--store", "sqlite:///poolwise.db")
+        assert (status, "default settings" in errors) == (0, True), arguments
+    assert "no configuration file" in call("decide", "--project", "p", "--context", "c")[2]
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("explain", 1), ("observe", 1, "--cost", 1), ("export", "out")])
+def test_a_mistyped_store_is_not_created(call, place, arguments):
+    call("init")
+    status, _, errors = call(*arguments, "--store", "sqlite:///mistyped.db")
+    assert (status, "there is no store mistyped.db" in errors) == (2, True)
+    assert not (place / "mistyped.db").exists()
+
+
+def test_decide_says_how_to_report(call):
+    call("init")
+    status, out, _ = call("decide", "--project", "p", "--context", "c", "--available", "default")
+    assert status == 0
+    assert out.split()[1] == "default"
+    assert "poolwise observe" in out
+
+
+def test_beliefs_of_one_project(finished):
+    rows = json.loads(finished("beliefs", "--project", "late", "--top", 2, "--json")[1])
+    assert len(rows) == 4
+    assert {row["project"] for row in rows} == {"late"}
+    assert all(row["low"] < row["speed_up"] < row["high"] for row in rows)
+    assert "late" in finished("beliefs", "--context", "big")[1]
+
+
+def test_explain_and_replay(finished):
+    status, out, _ = finished("explain", 5, "--replay")
+    assert status == 0
+    assert "the same, bit for bit" in out
+    assert json.loads(finished("explain", 5, "--json")[1])["decision"]["id"] == 5
+
+
+def test_a_replay_that_differs_exits_1(finished, monkeypatch):
+    """A policy that is nearly sure of itself answers the same whatever the number: of several decisions one differs."""
+    monkeypatch.setattr("poolwise.engine.explain.uniform", lambda *_: 1 - 1e-16)
+    assert {finished("explain", id, "--replay", "--json")[0] for id in range(1, 9)} == {0, 1}
+
+
+def test_orders_are_given_listed_and_lifted(finished):
+    assert finished("control")[1] == "no orders in force\n"
+    assert finished("control", "ban", "odd", "--project", "late")[1].count("ban odd(level=") == 2
+    assert json.loads(finished("control", "stop", "--json")[1])["in_force"][-1] == "stop: everywhere"
+    made = json.loads(finished("decide", "--project", "late", "--context", "big", "--json")[1])
+    assert (made["arm"], made["reason"]) == ("default", "baseline only; ban, stopped")
+    assert finished("control", "resume")[0] == 0
+    assert "stop" not in finished("status")[1]
+
+
+def test_status_tells_how_far_learning_has_come(finished):
+    rows = json.loads(finished("status", "--json")[1])["contexts"]
+    assert {(row["project"], row["context"]) for row in rows} == {
+        (p, c) for p in Toy().projects for c in Toy().contexts
+    }
+    assert {row["phase"] for row in rows} <= {"early", "learning", "mature"}
+    out = finished("status")[1]
+    assert "confidence" in out
+    assert "late" in out
+
+
+def test_export_writes_what_can_be_read_back(finished, place):
+    assert finished("export", "out/deep")[0] == 0
+    trials = pd.read_parquet(place / "out" / "deep" / "trials.parquet")
+    beliefs = pd.read_parquet(place / "out" / "deep" / "beliefs.parquet")
+    assert len(trials) == 60
+    assert len(beliefs) == 2 * 2 * 5
