@@ -42,12 +42,9 @@ def refit(
     """
     settings = configuration(config, store)
     with engine(config, store) as opened:
-        number = len(opened.store.snapshots()) + 1
-        folder = beside(settings.run.store)
         options: dict[str, Any] = {
+            **_places(settings.run.store, method, len(opened.store.snapshots()) + 1, save),
             "source": source,
-            "save": save or folder / f"{number:04}-{method}.nc",
-            "folder": folder / f"unfinished-{method}",
             "fresh": fresh,
             "chains": chains,
             "draws": draws,
@@ -64,6 +61,12 @@ def refit(
     else:
         _print(snapshot)
     return 0 if snapshot.status == "serving" else 1
+
+
+def _places(url: str, method: str, number: int, save: Path | None) -> dict[str, Path]:
+    """Where a refit leaves its draws, and meanwhile what is unfinished."""
+    folder = beside(url)
+    return {"save": save or folder / f"{number:04}-{method}.nc", "folder": folder / f"unfinished-{method}"}
 
 
 def report(

@@ -1,7 +1,7 @@
 """init and run: from an empty folder to a finished run with its tables."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -150,18 +150,7 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
         for text in found:
             show.console.print(text, style="bold red")
     if report:
-        from poolwise.report.across import across
-        from poolwise.report.page import write_page
-
-        trusted = len(every) == 1 and find_spec("arviz") is not None
-        write_page(
-            report,
-            table,
-            beliefs,
-            tables,
-            _trust(every[0]) if trusted else "",
-            across(table, every[0]) if len(every) == 1 else "",
-        )
+        _write(report, table, beliefs, tables, every)
         if not quiet:
             show.console.print(f"\nReport: {report}")
     return {
@@ -171,6 +160,16 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
         "report": str(report) if report else None,
         **{name: records(rows) for name, rows in tables.items()},
     }
+
+
+def _write(report: Path, table: Any, beliefs: Any, tables: dict[str, Any], every: "Sequence[Engine]") -> None:
+    """The page of a run. What compares projects, and says whether to trust the belief, needs one engine for all."""
+    from poolwise.report.across import across
+    from poolwise.report.page import write_page
+
+    shared = every[0] if len(every) == 1 else None
+    trusted = _trust(shared) if shared and find_spec("arviz") else ""
+    write_page(report, table, beliefs, tables, trusted, across(table, shared) if shared else "")
 
 
 def _trust(engine: "Engine") -> str:
