@@ -83,16 +83,14 @@ class Deciding:
 
     def _cell(self, project: str, context: str) -> Cell:
         cell = self._cells.get((project, context))
-        if cell is None or self._stale(cell):
+        if (
+            cell is None
+            or cell.version != self._live.version
+            or self._uses.decisions(cell.project, cell.context) >= cell.refresh
+            or (self._guarding.suite is not None and self._guarding.stale(cell.project, cell.context, cell.gate))
+        ):
             cell = self._cells[project, context] = self._look(project, context, None)
         return cell
-
-    def _stale(self, cell: Cell) -> bool:
-        return (
-            cell.version != self._live.version
-            or self._uses.decisions(cell.project, cell.context) >= cell.refresh
-            or self._guarding.stale(cell.project, cell.context, cell.gate)
-        )
 
     def _look(self, project: str, context: str, available: Iterable[str] | None) -> Cell:
         """Compute and log the view of one cell, and the probabilities that follow from it."""

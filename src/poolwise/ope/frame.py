@@ -29,14 +29,7 @@ def from_frame(
     of the logging policy, where it is known. `model`: predict utilities by the hierarchical belief, cross-fitted.
     Raises DataError with row and column.
     """
-    for column in COLUMNS:
-        if column not in frame:
-            raise DataError(f"the log has no column {column!r}; give {', '.join(COLUMNS)}, one row per decision")
-        if frame[column].isna().any():
-            row, holes = int(frame[column].isna().to_numpy().argmax()), int(frame[column].isna().sum())
-            raise DataError(
-                f"row {row}, column {column}: is null ({holes} of {len(frame)} rows); fill it or leave the decision out"
-            )
+    _check_columns(frame)
     tables = [table for table in (evaluation, behaviour) if isinstance(table, pd.DataFrame)]
     names = sorted({*frame["arm"], *(name for table in tables for name in table.columns)}, key=str)
     arm = pd.Index(names).get_indexer(frame["arm"])
@@ -52,6 +45,19 @@ def from_frame(
     if model:
         made = made._replace(q_hat=cross_fitted(project, context, arm, made.reward, len(names), folds, seed))
     return made, tuple(map(str, names))
+
+
+def _check_columns(frame: pd.DataFrame) -> None:
+    """Refuse a column that is missing, or null somewhere."""
+    for column in COLUMNS:
+        if column not in frame:
+            raise DataError(f"the log has no column {column!r}; give {', '.join(COLUMNS)}, one row per decision")
+        holes = frame[column].isna().to_numpy()
+        if holes.any():
+            raise DataError(
+                f"row {holes.argmax()}, column {column}: is null ({holes.sum()} of {len(frame)} rows); fill it or "
+                "leave the decision out"
+            )
 
 
 def wanted(evaluation: Any, names: list[Any], rows: int) -> np.ndarray:
