@@ -1,10 +1,15 @@
 """What later projects gain from earlier ones, and what a new season costs.
 
-    python benchmarks/transfer.py --data ../shared/data --seeds 5 --json benchmarks/results/transfer.json
+    python benchmarks/transfer.py --data ../shared/data --seeds 5 --json benchmarks/results/transfer_projects.json
 
 Projects one after another: regret of the first decisions of the k-th project, in the order of arrival, against the best
 fixed arm of every (project, context). Seasons: the units of one year after those of the year before, against the same
 units of the later year from nothing.
+
+    python benchmarks/transfer.py --machines --seeds 3 --json benchmarks/results/transfer.json
+
+With --machines instead: GPUs one after another, each with the own trials of those before it; see `transfer_machines`.
+ASlib's ratios come from the result of `benchmarks/factors.py --data --learned`.
 """
 
 import argparse
@@ -16,11 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from data import DEFAULT_ROOT, replay_sets
+from data import DEFAULT_ROOT, replay_sets, spaces
+from machine import described, rows
+from machine import table as shown
 from peers import references
 from poolwise.table import ABSENT, Table, take, utility
 from replay_run import PEERS, Task, orders, play
-from runner import Work, results, versions
+from runner import Work, computed, results, versions
+from transfer_machines import Arrivals, figures, in_turn
 
 FIRST = 20
 """Decisions of a project that count as its beginning."""
@@ -135,6 +143,35 @@ def pieces(options: argparse.Namespace) -> list[Work]:
     ]
 
 
+def machines(options: argparse.Namespace) -> dict[str, Any]:
+    """The report of machines that arrive one after another."""
+    tasks = [
+        Arrivals(options.data, source.name, seed) for source in spaces(options.data) for seed in range(options.seeds)
+    ]
+    found: dict[str, list[Any]] = {task.space: [None] * options.seeds for task in tasks}
+    for piece, line in computed([Work(in_turn, task, None) for task in tasks], options.jobs):
+        found[piece.task.space][piece.task.seed] = line
+        print(piece.task.space, piece.task.seed, json.dumps(line), flush=True)
+    sets = json.loads(options.factors.read_text())["worlds"]
+    solvers = {name: one["ratio"] for name, one in sets.items() if name.startswith("aslib/")}
+    made = figures(found, solvers)
+    print(shown(made))
+    about = {"machine": described(("poolwise", "numpy", "scipy")), "seeds": list(range(options.seeds))}
+    return {**about, "figures": rows(made), "machines": found, "solvers": solvers}
+
+
+def arriving(options: argparse.Namespace) -> dict[str, Any]:
+    """The report of projects and seasons."""
+    found: dict[str, Any] = {}
+    for piece, result in results(pieces(options), None, options.jobs):
+        found.setdefault(piece.task.data_set, {})[piece.task.learner] = result
+    for name, learners in found.items():
+        print(name)
+        for learner, values in learners.items():
+            print(f"  {learner:22}", {key: round(value, 4) for key, value in values.items()})
+    return {"versions": versions(("poolwise", "numpy", "jax")), "seeds": options.seeds, "regret": found}
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,15 +180,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--policy", default="poolwise.replay:run_poolwise", help="module:function, or none")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--machines", action="store_true", help="GPUs one after another instead")
+    parser.add_argument("--factors", type=Path, default=Path(__file__).parent / "results" / "factors_replay.json")
     options = parser.parse_args()
-    found: dict[str, Any] = {}
-    for piece, result in results(pieces(options), None, options.jobs):
-        found.setdefault(piece.task.data_set, {})[piece.task.learner] = result
-    for name, learners in found.items():
-        print(name)
-        for learner, values in learners.items():
-            print(f"  {learner:22}", {key: round(value, 4) for key, value in values.items()})
-    report = {"versions": versions(("poolwise", "numpy", "jax")), "seeds": options.seeds, "regret": found}
+    report = machines(options) if options.machines else arriving(options)
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
 

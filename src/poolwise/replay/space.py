@@ -52,23 +52,29 @@ class Others(NamedTuple):
     """Coordinates of the scales of their own surfaces, averaged."""
 
 
-@single_blas()
 def run_space(table: Table, unit: int, trials: int, seed: int, known: Known) -> np.ndarray:
-    """(trials,) arms, each chosen from the outcomes of those before; an outcome is a single repetition.
+    """(trials,) arms of `trials_of_space`."""
+    return trials_of_space(table, unit, trials, seed, known)[0]
+
+
+@single_blas()
+def trials_of_space(table: Table, unit: int, trials: int, seed: int, known: Known) -> tuple[np.ndarray, np.ndarray]:
+    """(trials,) arms, each chosen from the outcomes of those before, and (trials,) outcomes, a single repetition each.
 
     known: rewards of other units of the same table, possibly none. A failed arm is learned at what it costs.
     """
     rng, at, arms = np.random.default_rng([seed, unit, 7]), places(coordinates(table)), len(table.arms)
     others = surfaces(at, known, rng) if len(known.unit) else None
-    belief, chosen = Mixed(at, others, rng.spawn(1)[0]), np.empty(trials, int)
+    belief, chosen, told = Mixed(at, others, rng.spawn(1)[0]), np.empty(trials, int), np.empty(trials)
     for trial in range(trials):
         seen = belief.look()
         chances = probabilities(seen, float(trials - trial))
         sums = np.cumsum(chances)
         arm = chosen[trial] = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), arms - 1)
         launches = table.reward[unit, arm, None] if table.repeats is None else table.repeats[unit, arm]
-        belief.learn(int(arm), float(launches[rng.integers(len(launches))]))
-    return chosen
+        told[trial] = launches[rng.integers(len(launches))]
+        belief.learn(int(arm), float(told[trial]))
+    return chosen, told
 
 
 def probabilities(seen: Seen, remaining: float) -> np.ndarray:

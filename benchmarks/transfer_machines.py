@@ -1,0 +1,118 @@
+"""Machines that arrive one after another: what the k-th gains from the earlier ones' own trials.
+
+Every parameter space: each machine has a budget of trials and starts with the trials that Poolwise chose on the
+machines before it, as they turned out; not complete tables, nor random trials. Beside it stand the same search from
+nothing, with the same seed, and the simplest strategy: the best configuration found on each earlier machine once, then
+whichever of them was best.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data import spaces
+from machine import Figure
+from poolwise.replay.space import trials_of_space
+from poolwise.table import Table
+from space_peers import measured
+from space_run import TRIALS, Known
+
+Search = Callable[[Table, int, int, int, Known], tuple[np.ndarray, np.ndarray]]
+"""(table, unit, trials, seed, known) -> (trials,) arms and (trials,) outcomes."""
+WAYS = ("earlier machines", "nothing", "their best tried")
+
+
+class Arrivals(NamedTuple):
+    """All machines of one space in one order."""
+
+    root: Path
+    space: str
+    seed: int
+
+
+def order(machines: int, seed: int) -> np.ndarray:
+    """Machines as in the source, the first one moved by the seed."""
+    return np.roll(np.arange(machines), -seed)
+
+
+def in_turn(task: Arrivals) -> list[dict[str, Any]]:
+    """Per machine in the order of arrival: its name, and its cumulative regret in each of the WAYS."""
+    table = next(source for source in spaces(task.root) if source.name == task.space).load()
+    return arrivals(table, TRIALS, task.seed, trials_of_space)
+
+
+def arrivals(table: Table, trials: int, seed: int, search: Search) -> list[dict[str, Any]]:
+    """As `in_turn`, of one table."""
+    known, found = Known(np.zeros(0, int), np.zeros(0, int), np.zeros(0)), []
+    for unit in order(len(table.units), seed):
+        alone, _ = search(table, unit, trials, seed, Known(*(part[:0] for part in known)))
+        chosen, told = search(table, unit, trials, seed, known)
+        ways = (chosen, alone, simplest(table, int(unit), trials, seed, known) if len(known.unit) else alone)
+        lost = [float((table.reward[unit].max() - table.reward[unit, arms]).sum()) for arms in ways]
+        found.append({"machine": table.units[unit], **dict(zip(WAYS, lost, strict=True))})
+        more = Known(np.full(trials, unit), chosen, told)
+        known = Known(*(np.concatenate(pair) for pair in zip(known, more, strict=True)))
+    return found
+
+
+def simplest(table: Table, unit: int, trials: int, seed: int, known: Known) -> np.ndarray:
+    """(trials,) arms: the best one found on every earlier machine, then the best of these."""
+    rng = np.random.default_rng([seed, unit, 11])
+    tried = list(dict.fromkeys(best(known, other) for other in dict.fromkeys(known.unit.tolist())))
+    told = [measured(table, unit, arm, rng) for arm in tried]
+    return np.array((tried + [tried[int(np.argmax(told))]] * trials)[:trials])
+
+
+def best(known: Known, unit: int) -> int:
+    """The arm with the highest mean outcome on a machine."""
+    here = known.unit == unit
+    count, total = (np.bincount(known.arm[here], weight) for weight in (None, known.reward[here]))
+    return int(np.where(count > 0, total / np.maximum(count, 1), -np.inf).argmax())
+
+
+def ratios(found: dict[str, list[list[dict[str, Any]]]], way: str) -> list[tuple[str, int, str, float]]:
+    """(space, rank, machine, regret over that from nothing) of every machine after the first, in every order.
+
+    found: per space one list of arrivals for each seed.
+    """
+    return [
+        (space, rank + 1, one["machine"], one[way] / one["nothing"])
+        for space, lines in found.items()
+        for line in lines
+        for rank, one in enumerate(line)
+        if rank
+    ]
+
+
+def geometric(values: list[float]) -> float:
+    return float(np.exp(np.mean(np.log(values))))
+
+
+def figures(found: dict[str, list[list[dict[str, Any]]]], solvers: dict[str, float]) -> list[Figure]:
+    """Geometric means: all machines after the first, by rank, by space; and with ratios of other data sets.
+
+    solvers: per data set the regret with learned policy and factors over that with neither.
+    """
+    own, simple = (ratios(found, way) for way in (WAYS[0], WAYS[2]))
+    by_space = {space: geometric([r for where, *_, r in own if where == space]) for space in found}
+    made = [Figure("GPUs after the first: regret over from nothing", geometric([r for *_, r in own]), "")]
+    for rank in sorted({rank for _, rank, *_ in own}):
+        here = [r for _, at, _, r in own if at == rank]
+        made.append(Figure(f"GPU number {rank} ({len(here)} searches)", geometric(here), ""))
+    made += [Figure(f"GPUs after the first, {space}", value, "") for space, value in by_space.items()]
+    made.append(Figure("earlier GPUs' best configurations, then the best", geometric([r for *_, r in simple]), ""))
+    space, rank, machine, worst = max(own, key=lambda one: one[-1])
+    made.append(Figure(f"worst search: {space}, {machine}, number {rank}", worst, ""))
+    if solvers:
+        made.append(
+            Figure(
+                "ASlib in project order, learned policy and factors over pooling alone",
+                geometric(list(solvers.values())),
+                "",
+            )
+        )
+        both = geometric([*by_space.values(), *solvers.values()])
+        made.append(Figure("every kernel (over from nothing) and ASlib set (over pooling alone)", both, "", 0.9))
+    return made
