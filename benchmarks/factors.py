@@ -12,7 +12,8 @@ projects of 60 decisions each, then the new one. Regret in utility against the b
 With --data instead: the engine on replay sets of at least 6 projects and at most 40 arms, project after project, the
 first 40 decisions of each of up to 20 projects; regret against the best fixed arm of every project and context, with
 factors over without. `--learned` lets factors go with the constants that `benchmarks/learning.py` found for the middle
-of what it trained on, against neither.
+of what it trained on, against neither. `--alone` measures what pooling gives: every project
+after the first, by one engine for all over an engine of its own for each.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from data import replay_sets
 from machine import Figure, described, rows, table
 from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine import Settings
+from poolwise.table import Table
 from replay_engine import run_engine
 from replay_run import orders
 from runner import Work, computed
@@ -92,15 +94,30 @@ def compared(kind: str, seeds: int, workers: int) -> dict[str, Any]:
     }
 
 
+def beginnings(found: Table, seed: int) -> list[np.ndarray]:
+    """Rows of the first EACH decisions of every project, in the order of arrival, of LONGEST projects at most."""
+    order = orders(found, "project", (seed,))[0]
+    line = found.project[order]
+    starts = np.flatnonzero(np.diff(line, prepend=-1))[:LONGEST]
+    return [order[s + np.flatnonzero(line[s : s + EACH] == line[s])] for s in starts]
+
+
+def pooled(task: tuple[Path, str, int]) -> dict[str, float]:
+    """Mean regret of all projects after the first: with the earlier ones' own trials, and each from nothing."""
+    root, name, seed = task
+    found = next(source for source in replay_sets(root) if source.name == name).load()
+    parts, lost = beginnings(found, seed), gap(found)
+    every, first = np.concatenate(parts), len(parts[0])
+    alone = [lost[part, run_engine(found, part, seed)] for part in parts[1:]]
+    together = lost[every, run_engine(found, every, seed)][first:]
+    return {"without": float(np.concatenate(alone).mean()), "with": float(together.mean())}
+
+
 def replayed(task: tuple[Path, str, int, int, dict[str, float]]) -> float:
     """Mean regret of one seed's decisions on a table, by the default policy with these constants."""
     root, name, seed, most, constants = task
     found = next(source for source in replay_sets(root) if source.name == name).load()
-    order = orders(found, "project", (seed,))[0]
-    line = found.project[order]
-    starts = np.flatnonzero(np.diff(line, prepend=-1))[:LONGEST]
-    kept = np.concatenate([s + np.flatnonzero(line[s : s + EACH] == line[s]) for s in starts])
-    rows_ = order[kept]
+    rows_ = np.concatenate(beginnings(found, seed))
     settings, chosen = Settings(project_factors=most), policy.parse(policy.default().spec, constants)
     arms = run_engine(found, rows_, seed, settings, chosen)
     return float(gap(found)[rows_, arms].mean())
@@ -110,9 +127,7 @@ def replay_ratios(
     root: Path, seeds: int, workers: int, only: list[str], learned: dict[str, float]
 ) -> tuple[dict[str, Any], float]:
     """Per table: regret with and without, and their ratio; the geometric mean of the ratios."""
-    sources = [(source.name, source.load()) for source in replay_sets(root)]
-    names = [name for name, found in sources if len(found.projects) >= 6 and len(found.arms) <= 40]
-    names = [name for name in names if not only or any(part in name for part in only)]
+    names = projects_sets(root, only)
     ways: tuple[tuple[int, dict[str, float]], ...] = ((0, {}), (2, learned))
     work = [Work(replayed, (root, name, seed, *way), None) for name in names for seed in range(seeds) for way in ways]
     made: dict[tuple[str, int], list[float]] = {}
@@ -120,14 +135,33 @@ def replay_ratios(
         _, name, seed, most, _ = piece.task
         made.setdefault((name, most), []).append(regret)
         print(f"{name}, seed {seed}, at most {most} factors: regret {regret:.4f}", flush=True)
-    sets = {
-        name: {
-            "without": float(np.mean(made[name, 0])),
-            "with": float(np.mean(made[name, 2])),
-            "ratio": float(np.mean(made[name, 2]) / max(np.mean(made[name, 0]), 1e-12)),
-        }
-        for name in names
-    }
+    return compared_sets({name: {"without": made[name, 0], "with": made[name, 2]} for name in names})
+
+
+def pooled_ratios(root: Path, seeds: int, workers: int, only: list[str]) -> tuple[dict[str, Any], float]:
+    """As `replay_ratios`: one engine for all projects over one for each."""
+    names = projects_sets(root, only)
+    made: dict[str, dict[str, list[float]]] = {name: {"without": [], "with": []} for name in names}
+    work = [Work(pooled, (root, name, seed), None) for name in names for seed in range(seeds)]
+    for piece, regrets in computed(work, workers):
+        for way, regret in regrets.items():
+            made[piece.task[1]][way].append(regret)
+    return compared_sets(made)
+
+
+def projects_sets(root: Path, only: list[str]) -> list[str]:
+    """Names of the tables with at least 6 projects and at most 40 arms; of those that `only` names, if any."""
+    sources = [(source.name, source.load()) for source in replay_sets(root)]
+    names = [name for name, found in sources if len(found.projects) >= 6 and len(found.arms) <= 40]
+    return [name for name in names if not only or any(part in name for part in only)]
+
+
+def compared_sets(made: dict[str, dict[str, list[float]]]) -> tuple[dict[str, Any], float]:
+    """Per table: means over seeds and their ratio; the geometric mean of the ratios."""
+    sets: dict[str, Any] = {}
+    for name, ways in made.items():
+        without, with_ = float(np.mean(ways["without"])), float(np.mean(ways["with"]))
+        sets[name] = {"without": without, "with": with_, "ratio": with_ / max(without, 1e-12)}
     return sets, float(np.exp(np.mean([np.log(one["ratio"]) for one in sets.values()])))
 
 
@@ -137,10 +171,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the folder of the replay sets: these instead")
     parser.add_argument("--only", nargs="*", default=[], help="parts of the names of tables")
     parser.add_argument("--learned", type=Path, help="what benchmarks/learning.py wrote")
+    parser.add_argument("--alone", action="store_true", help="with --data: against an engine for each project")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    if options.data is not None:
+    if options.data is not None and options.alone:
+        found, ratio = pooled_ratios(options.data, options.seeds, options.workers, options.only)
+        shown = [Figure("replay in order of projects, one engine over one for each, geometric mean", ratio, "")]
+    elif options.data is not None:
         learned = json.loads(options.learned.read_text())["constants"] if options.learned else {}
         sets, ratio = replay_ratios(options.data, options.seeds, options.workers, options.only, learned)
         found, shown = sets, [Figure("replay in order of projects, with over without, geometric mean", ratio, "")]

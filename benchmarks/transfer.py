@@ -9,7 +9,7 @@ units of the later year from nothing.
     python benchmarks/transfer.py --machines --seeds 3 --json benchmarks/results/transfer.json
 
 With --machines instead: GPUs one after another, each with the own trials of those before it; see `transfer_machines`.
-ASlib's ratios come from the result of `benchmarks/factors.py --data --learned`.
+ASlib's ratios come from the results of `benchmarks/factors.py --data`, with `--learned` and with `--alone`.
 """
 
 import argparse
@@ -33,6 +33,11 @@ from transfer_machines import Arrivals, figures, in_turn
 FIRST = 20
 """Decisions of a project that count as its beginning."""
 RANKS = {"1st": (0, 1), "2nd and 3rd": (1, 3), "4th to 7th": (3, 7), "8th and later": (7, 10**9)}
+RESULTS = Path(__file__).parent / "results"
+SOLVERS = {
+    "learned policy and factors over pooling alone": "factors_replay.json",
+    "each project over from nothing": "factors_alone.json",
+}
 LEARNERS = {"Poolwise": "", "LinUCB": "differenced", "Thompson per context": "differenced"}
 
 
@@ -143,6 +148,12 @@ def pieces(options: argparse.Namespace) -> list[Work]:
     ]
 
 
+def solver_ratios(file: Path) -> dict[str, float]:
+    """Ratio of every ASlib set in a result of `benchmarks/factors.py`."""
+    sets = json.loads(file.read_text())["worlds"]
+    return {name: one["ratio"] for name, one in sets.items() if name.startswith("aslib/")}
+
+
 def machines(options: argparse.Namespace) -> dict[str, Any]:
     """The report of machines that arrive one after another."""
     tasks = [
@@ -152,8 +163,7 @@ def machines(options: argparse.Namespace) -> dict[str, Any]:
     for piece, line in computed([Work(in_turn, task, None) for task in tasks], options.jobs):
         found[piece.task.space][piece.task.seed] = line
         print(piece.task.space, piece.task.seed, json.dumps(line), flush=True)
-    sets = json.loads(options.factors.read_text())["worlds"]
-    solvers = {name: one["ratio"] for name, one in sets.items() if name.startswith("aslib/")}
+    solvers = {against: solver_ratios(RESULTS / file) for against, file in SOLVERS.items()}
     made = figures(found, solvers)
     print(shown(made))
     about = {"machine": described(("poolwise", "numpy", "scipy")), "seeds": list(range(options.seeds))}
@@ -181,7 +191,6 @@ def main() -> None:
     parser.add_argument("--policy", default="poolwise.replay:run_poolwise", help="module:function, or none")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--machines", action="store_true", help="GPUs one after another instead")
-    parser.add_argument("--factors", type=Path, default=Path(__file__).parent / "results" / "factors_replay.json")
     options = parser.parse_args()
     report = machines(options) if options.machines else arriving(options)
     if options.json:

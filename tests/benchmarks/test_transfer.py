@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+import factors
 import transfer
 from poolwise.table import Table, available, from_rows, utility
 
@@ -35,3 +36,17 @@ def test_gap_is_zero_for_the_best_fixed_arm() -> None:
 def test_consecutive_seasons_of_one_source_are_paired() -> None:
     names = ["p/a-2021", "p/a-2022", "p/b-2022", "p/c"]
     assert list(transfer.seasons(names)) == ["p/a-2021 -> p/a-2022"]
+
+
+def test_beginnings_are_the_first_decisions_of_every_project_in_turn() -> None:
+    table = transfer.stack(season("ab", [[1.0, 2.0]] * 50, "p"), season("ab", [[1.0, 2.0]] * 3, "q"), "both")
+    parts = factors.beginnings(table, 0)
+    assert sorted(len(part) for part in parts) == [3, factors.EACH]
+    assert all(len(set(table.project[part])) == 1 for part in parts)
+    assert len(set(np.concatenate(parts).tolist())) == 3 + factors.EACH
+
+
+def test_sets_are_compared_by_means_over_seeds() -> None:
+    sets, ratio = factors.compared_sets({"a": {"without": [1.0, 3.0], "with": [1.0, 1.0]}})
+    assert sets == {"a": {"without": 2.0, "with": 1.0, "ratio": 0.5}}
+    assert ratio == 0.5
