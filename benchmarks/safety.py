@@ -23,6 +23,7 @@ from machine import Figure, described, percentiles, rows, stay_on_one_core, tabl
 from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine import Exploration, Safety, Settings
 from poolwise.engine.explain import view_of
+from poolwise.engine.overview import view_of_cell
 from poolwise.policy.conservative import Settings as Conservative
 from poolwise.policy.ledger import Guarantee
 from poolwise.policy.limits import from_arrays, ruled
@@ -77,13 +78,14 @@ def latencies(count: int) -> dict[str, dict[str, float]]:
         for _ in range(400):
             world.step()
         engine = world.engine
-        view = engine._view(0, 0, np.ones(len(SPACE.arms), dtype=bool))
+        deciding, allowed = engine._deciding, np.ones(len(SPACE.arms), dtype=bool)
+        view = view_of_cell(engine._live, deciding._catalogue, deciding._uses, 0, 0, allowed)
         found[f"{name}: policy and layers"] = timed(
             lambda e=engine, v=view: e._guarding.choice(("project", "context 0"), (0, 0), v), count
         )
         found[f"{name}: cached decision"] = timed(lambda e=engine: e.decide("project", "context 0"), count)
         found[f"{name}: uncached decision"] = timed(
-            lambda e=engine: (e._cells.clear(), e.decide("project", "context 0")), count
+            lambda e=engine: (e._deciding._cells.clear(), e.decide("project", "context 0")), count
         )
     return found
 
