@@ -33,9 +33,9 @@ import numpy as np
 from machine import Figure as Measured
 from machine import described, rows, table
 from poolwise.posterior import integrate
+from poolwise.posterior.coordinates import hyper_at, length, widths
 from poolwise.posterior.hyper import PRIOR, Hyper, noise_at
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.optimise import hyper_at, length, widths
 from poolwise.posterior.options import Options
 
 FAMILY = np.array([0, 0, 1, 1, 2, 2, 3, 3])

@@ -1,26 +1,11 @@
 """What a mistake in a configuration file is: one line that says where it stands and what was probably meant."""
 
 import difflib
-from collections.abc import Mapping
+from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
-from poolwise.config.tables import (
-    Config,
-    ConservativeTable,
-    CoverageTable,
-    DriftTable,
-    EngineTable,
-    ExplorationTable,
-    FamilyTable,
-    ModelTable,
-    PolicyTable,
-    QuarantineTable,
-    Run,
-    SafetyTable,
-    Space,
-    Table,
-)
+from poolwise.config.tables import Config, Table
 from poolwise.errors import nearest
 
 
@@ -47,20 +32,16 @@ def _suggestion(tables: list[str], name: str) -> str:
 
 
 def _fields(tables: list[str]) -> list[str]:
-    models: Mapping[str, type[Table]] = {
-        "run": Run,
-        "space": Space,
-        "policy": PolicyTable,
-        "engine": EngineTable,
-        "model": ModelTable,
-        "safety": SafetyTable,
-        "safety.quarantine": QuarantineTable,
-        "safety.conservative": ConservativeTable,
-        "exploration": ExplorationTable,
-        "exploration.coverage": CoverageTable,
-        "exploration.drift": DriftTable,
-    }
-    if not tables:
-        return list(Config.model_fields)
-    model = FamilyTable if tables[:2] == ["space", "families"] else models.get(".".join(tables), models.get(tables[0]))
-    return list(model.model_fields) if model else []
+    """Keys of a table; a table of names that are free to choose has those of its entries."""
+    model: Any = Config
+    for name in tables:
+        field = model.model_fields.get(name)
+        inner = [kind for kind in _kinds(field.annotation) if issubclass(kind, Table)] if field else []
+        model = inner[0] if inner else model
+    return list(model.model_fields)
+
+
+def _kinds(annotation: Any) -> list[type]:
+    """The classes that a type is made of: of `dict[str, X] | None` dict, str, X and None's."""
+    parts = [kind for part in get_args(annotation) for kind in _kinds(part)]
+    return parts if parts else [annotation] if isinstance(annotation, type) else []

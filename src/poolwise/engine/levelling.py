@@ -22,21 +22,20 @@ def costs_alone(rows: OutcomeColumns) -> np.ndarray:
 class Levelling:
     """Around a `Joint`, whose belief it reads and whose statistics it keeps in step with all contrasts.
 
-    Contrasts leave open what all arms have in common. It is set by the baseline (index among known arms) being worth 0,
-    as everywhere.
+    Contrasts leave open what all arms have in common. It is set by the baseline being worth 0, as everywhere.
     """
 
-    def __init__(self, joint: Joint, baseline: int, limit: float) -> None:
-        self._joint, self._baseline, self._limit, self._levels = joint, baseline, limit, Levels()
+    def __init__(self, joint: Joint, limit: float) -> None:
+        self._joint, self._limit, self._levels = joint, limit, Levels()
         self._own: set[int] = set()
         """Decisions whose outcomes are compared within their job."""
 
     def learn(self, job: int, project: int, context: int, arm: int, utility: float) -> float:
         """One success, -log cost; returns the utility that it is worth."""
-        worth = self._levels.worth(job, (project, context, arm), utility, self._theta)
+        worth = self._levels.worth(job, (project, context, arm), utility, self._joint.speed)
         self._levels.add(job, (project, context, arm), utility)
         self._joint.succeeded(project, context, arm)
-        self._joint.amend(self._levels.change([job], self._theta, self._limit))
+        self._joint.amend(self._levels.change([job], self._joint.speed, self._limit))
         return worth
 
     def levelled(self, new: OutcomeColumns) -> OutcomeColumns:
@@ -45,7 +44,7 @@ class Levelling:
         utility = new.utility.copy()
         for row in np.flatnonzero(raw).tolist():
             job, project, context, arm = (int(part[row]) for part in (new.job, new.project, new.context, new.arm))
-            utility[row] = self._levels.worth(job, (project, context, arm), float(new.utility[row]), self._theta)
+            utility[row] = self._levels.worth(job, (project, context, arm), float(new.utility[row]), self._joint.speed)
             self._levels.add(job, (project, context, arm), float(new.utility[row]))
         self._own |= set(new.decision[raw].tolist())
         return new._replace(utility=utility)
@@ -63,7 +62,7 @@ class Levelling:
     def settle(self) -> None:
         """Make all contrasts again with what is believed, until that and they agree."""
         for _ in range(_ROUNDS if self._levels.jobs else 0):
-            change = self._levels.change(self._levels.jobs, self._theta, self._limit)
+            change = self._levels.change(self._levels.jobs, self._joint.speed, self._limit)
             if np.abs(change.total).max(initial=0.0) < _AGREE:
                 return
             self._joint.amend(change)
@@ -71,7 +70,3 @@ class Levelling:
     def fade(self, fade: Fade) -> None:
         """Forget what is set aside: it is no longer compared with anything."""
         self._levels.forget(fade.project, fade.context, set(np.flatnonzero(fade.keep < 1).tolist()))
-
-    def _theta(self, project: int, context: int) -> np.ndarray:
-        speed = self._joint.speed(project, context)
-        return speed - speed[self._baseline]

@@ -53,7 +53,7 @@ class Live:
             baseline=int(catalogue.columns[catalogue.baseline]),
         )
         self._joint.limit_factors(settings.project_factors)
-        self._levelling = Levelling(self._joint, int(catalogue.columns[catalogue.baseline]), settings.utility_limit)
+        self._levelling = Levelling(self._joint, settings.utility_limit)
         self.borrowed.lend(self._joint, served[-1].hyper.get("packs", ()) if served else None)
 
     @property

@@ -42,7 +42,8 @@ def lacking(guarantee: Guarantee, context: np.ndarray, informative: np.ndarray, 
 
     Args:
         context: (n,) index of each decision's context, in order.
-        informative: (n,) bool: the decision had an outcome that could teach (any arm but a settled favourite).
+        informative: (n,) bool: the decision had an outcome that could teach (any arm but the baseline and a
+            settled favourite).
         importance: (contexts,) share of the project's cost.
     """
     number = len(importance)

@@ -31,8 +31,8 @@ _CHUNK = 256
 
 def weights(fit: Fit, arms: np.ndarray, power: float) -> np.ndarray:
     """(rows, arms): how far each of these arms tells of every other; 0 of itself."""
-    alone = fit.ground is None
-    found = np.ones((len(arms), len(fit.family))) if alone else alike(model_of(fit), arms) ** power
+    size = (len(arms), len(fit.family))
+    found = np.ones(size) if fit.ground is None else alike(model_of(fit), arms) ** power
     found[np.arange(len(arms)), arms] = 0.0
     return found
 
