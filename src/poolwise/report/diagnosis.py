@@ -173,7 +173,9 @@ def _calibration(left: LeftOut) -> Section:
     text = f"{100 * middle:.0f} % of the cells lie in the 90 % interval that all others predict"
     if narrow or outside:
         text += ": wider than need be" if middle >= 0.9 else ": too narrow, or off centre"
-    says = _said("a line inside the grey band", good, text)
+    says = _said(
+        "a line inside the grey band, or outside it where intervals are too wide, never too narrow", good, text
+    )
     return Section("calibration", "Are intervals as wide as they should be?", plots.calibration(left), says, good)
 
 
