@@ -27,7 +27,7 @@ def test_one_project_as_the_whole_vector_tells_it() -> None:
     made = Runs(shape(np.zeros(4, int), np.arange(4), FAMILY), 1)
     cell, arm, y = learned(made, 1)
     for _ in range(200):
-        made.sweep()
+        made.sweep(made.weights())
     arms, family, globe = ([float(v[0]) ** 0.5 for v in part[:2]] for part in made.scales[:3])
     tiers = [Tier(level, context, 1e-6, 1e-6) for level, context in (arms, family, globe)]
     hyper = Hyper(*tiers, np.sqrt(made.scales.noise[0]))
@@ -44,7 +44,7 @@ def test_updates_lead_where_sweeps_lead() -> None:
     learned(made, 2)
     before = made.look(np.array([2]))
     for _ in range(100):
-        made.sweep()
+        made.sweep(made.weights())
     after = made.look(np.array([2]))
     assert (np.abs(before.mean - after.mean) < after.scale).all()
     np.testing.assert_allclose(before.scale, after.scale, rtol=0.05)

@@ -25,7 +25,7 @@ NARROWEST = 1e-5
 """Scales below this share of the largest count as this share: two arms so narrow are told apart by their means."""
 FEW = 24
 """Up to so many arms of one decision, NumPy is called for the integral alone: calls for short arrays cost more than
-numbers in Python. From so many on, it drops arms that cannot matter before the integral."""
+numbers in Python."""
 _NODES, _FEWER_NODES = ((np.arange(number) + 0.5) / number for number in (NODES, FEWER_NODES))
 
 
@@ -50,8 +50,8 @@ def best_probability(mean: Array, scale: Array, allowed: Array | None = None) ->
     if xp is np and allowed is None and mean.ndim == 1 and len(mean) <= FEW:
         return _few(mean, scale)
     height, scale, _ = _heights(xp, mean, scale, allowed)
-    many = xp is np and height.shape[-1] > FEW
-    share = _pruned(height, scale) if many else _race(xp, height, scale)
+    race = _race if xp is not np else _one if height.ndim == 1 else _many
+    share = race(height, scale)
     return share if allowed is None else share * allowed
 
 
@@ -62,7 +62,8 @@ def expected_best(mean: Array, scale: Array, allowed: Array | None = None) -> Ar
     """
     xp = namespace(mean)
     height, scale, bottom = _heights(xp, mean, scale, allowed)
-    score, width, unit = _nodes(xp, height, scale)
+    distance, width, unit = _nodes(xp, height, scale)
+    score = _scores(distance, height, scale)
     above = 1.0 - normal_cdf(score).prod(axis=-2)
     expected = bottom + unit * (above * width).sum(axis=-1, keepdims=True)
     return expected if allowed is None else xp.where(allowed.any(axis=-1, keepdims=True), expected, 0.0)
@@ -80,17 +81,36 @@ def _heights(xp: Array, mean: Array, scale: Array, allowed: Array | None) -> tup
     return xp.where(allowed, bottom - mean, 40.0 * scale), scale, bottom
 
 
-def _pruned(height: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """The race among the arms that can matter in any row."""
-    probability = np.zeros(np.broadcast_shapes(height.shape, scale.shape))
-    live = np.flatnonzero((height < NEVER * scale).reshape(-1, height.shape[-1]).any(axis=0))
-    if live.size:
-        probability[..., live] = _race(np, height[..., live], scale[..., live])
+def _one(height: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The race among the arms that can matter, for one decision."""
+    probability = np.zeros(len(height))
+    matters = np.flatnonzero(height < NEVER * scale)
+    if matters.size:
+        probability[matters] = _race(height[matters], scale[matters])
+    return probability
+
+
+def _many(height: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The same for many, the arms that matter of all decisions one below the other."""
+    matters = height < NEVER * scale
+    probability = np.zeros(matters.shape)
+    decision = np.nonzero(matters.reshape(-1, matters.shape[-1]))[0]
+    if not decision.size:
+        return probability
+    distance, width, _ = (part.reshape(-1, part.shape[-1]) for part in _nodes(np, height, scale))
+    first = np.diff(decision, prepend=-1) > 0
+    begin, place = np.flatnonzero(first), np.cumsum(first) - 1
+    height, scale = height[matters], np.broadcast_to(scale, matters.shape)[matters]
+    score = (distance[decision] + height[:, None]) / scale[:, None]
+    below = normal_cdf(score)
+    mass = np.multiply.reduceat(below, begin) * width[decision[begin]]
+    share = np.vecdot(np.exp(-0.5 * (score * score)) / below, mass[place]) / scale
+    probability[matters] = share / np.add.reduceat(share, begin)[place]
     return probability
 
 
 def _few(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """As `_heights` and `_pruned`, for one decision."""
+    """As `_heights` and `_one`."""
     means, scales = mean.tolist(), scale.tolist()
     narrowest = NARROWEST * max(scales)
     if min(scales) < narrowest:
@@ -119,9 +139,11 @@ def _few(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return probability
 
 
-def _race(xp: Array, height: Array, scale: Array) -> Array:
+def _race(height: Array, scale: Array) -> Array:
     """Each arm's part of the integral, over their sum."""
-    score, width, _ = _nodes(xp, height, scale)
+    xp = namespace(height)
+    distance, width, _ = _nodes(xp, height, scale)
+    score = _scores(distance, height, scale)
     below = normal_cdf(score)
     hazard = xp.exp(-0.5 * (score * score)) / below
     mass = below.prod(axis=-2) * width
@@ -131,7 +153,7 @@ def _race(xp: Array, height: Array, scale: Array) -> Array:
 
 
 def _nodes(xp: Array, height: Array, scale: Array) -> tuple[Array, Array, Array]:
-    """Standard scores (..., arms, nodes) at the nodes, their widths (..., nodes), and the unit of these (..., 1)."""
+    """Distances (..., nodes) of the nodes above L, their widths, and the unit of these (..., 1)."""
     reach = HIGH * scale - height
     stretch = 50.0 / (reach / (scale * scale)).max(axis=-1, keepdims=True)
     step = xp.arcsinh(reach.max(axis=-1, keepdims=True) / stretch)
@@ -140,5 +162,9 @@ def _nodes(xp: Array, height: Array, scale: Array) -> tuple[Array, Array, Array]
     rise = xp.exp(step * constant(nodes, step))
     fall = 1.0 / rise
     distance = (0.5 * stretch) * (rise - fall)
-    score = (distance[..., None, :] + height[..., :, None]) / scale[..., :, None]
-    return score, rise + fall, (0.5 / len(nodes)) * stretch * step
+    return distance, rise + fall, (0.5 / len(nodes)) * stretch * step
+
+
+def _scores(distance: Array, height: Array, scale: Array) -> Array:
+    """(..., arms, nodes): standard scores of the nodes."""
+    return (distance[..., None, :] + height[..., :, None]) / scale[..., :, None]

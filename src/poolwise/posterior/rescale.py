@@ -11,6 +11,8 @@ the arms that were tried: an arm that is chosen often does not count for more, o
 alike.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from poolwise.posterior import block
@@ -26,13 +28,14 @@ FLOOR = 1e-4
 
 def reestimate(runs: Runs) -> None:
     """All scales, in place; the blocks follow."""
+    weight = runs.weights()
     for _ in range(2):
-        runs.sweep()
-    unit = _unit(runs)
-    noise = _noise(runs, unit)
-    arm, family, globe = _effects(runs, unit)
+        runs.sweep(weight)
+    unit, theta = _unit(runs), _theta(runs)
+    noise = _noise(runs, unit, theta)
+    arm, family, globe = _effects(runs, unit, weight, theta)
     runs.scales = noise._replace(arm=arm, family=family, globe=globe, unit=unit)
-    runs.sweep()
+    runs.sweep(runs.weights())
 
 
 def _unit(runs: Runs) -> np.ndarray:
@@ -42,8 +45,16 @@ def _unit(runs: Runs) -> np.ndarray:
     return (1 + (weight * squares / np.maximum(count, 1)).sum(1)) / (1 + weight.sum(1))
 
 
-def _theta(runs: Runs) -> tuple[np.ndarray, ...]:
+class Theta(NamedTuple):
     """Mean and variance of every cell, and of what it has to itself; [run, cell, arm]."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    own: np.ndarray
+    own_variance: np.ndarray
+
+
+def _theta(runs: Runs) -> Theta:
     shape, scales = runs.shape, runs.scales
     ctx = block.Effects(*(part[:, shape.cell_context] for part in runs.context))
     mean = runs.level.mean[:, None] + ctx.mean
@@ -52,19 +63,20 @@ def _theta(runs: Runs) -> tuple[np.ndarray, ...]:
         mean = mean + runs.project.mean[:, shape.cell_project]
         variance = variance + runs.project.variance[:, shape.cell_project]
     if shape.nested:
-        return mean, variance, np.zeros(1), np.zeros(1)
+        return Theta(mean, variance, np.zeros(1), np.zeros(1))
     single = (scales.arm[CELL][:, None] * scales.stretch)[:, None]
     noise = scales.noise[:, None] * scales.spread[:, shape.cell_context][..., None]
     rest = noise / (noise + runs.count[:, :-1] * single)
     theta = rest * mean + (1 - rest) * runs.mean[:, :-1]
-    return theta, rest**2 * variance + rest * single, theta - mean, (1 - rest) ** 2 * variance + rest * single
+    remains = rest * single
+    return Theta(theta, rest**2 * variance + remains, theta - mean, (1 - rest) ** 2 * variance + remains)
 
 
-def _noise(runs: Runs, unit: np.ndarray) -> Scales:
+def _noise(runs: Runs, unit: np.ndarray, theta: Theta) -> Scales:
     """Noise of arms and contexts, and how far the effects of each arm and family stretch."""
     shape, scales, count = runs.shape, runs.scales, runs.count[:, :-1]
-    theta, variance, *_ = _theta(runs)
-    left = runs.squares[:, :-1] - 2 * theta * runs.total[:, :-1] + count * (theta * theta + variance)
+    square = theta.mean * theta.mean + theta.variance
+    left = runs.squares[:, :-1] - 2 * theta.mean * runs.total[:, :-1] + count * square
     left = np.where(count > 0, np.maximum(left, 0), 0)
     usual = NOISE**2 * unit
     own, number = (left / scales.spread[:, shape.cell_context][..., None]).sum(1), count.sum(1)
@@ -91,19 +103,19 @@ def _spread(left: np.ndarray, count: np.ndarray, members: np.ndarray) -> np.ndar
     return np.where(number > 0, spread / mean, 1.0)
 
 
-def _effects(runs: Runs, unit: np.ndarray) -> list[np.ndarray]:
+def _effects(runs: Runs, unit: np.ndarray, weight: np.ndarray, theta: Theta) -> list[np.ndarray]:
     """Variances of the tiers arm, family and globe, (4, runs) each."""
     shape, scales, kin = runs.shape, runs.scales, runs.shape.kin
     found = [part.copy() for part in (scales.arm, scales.family, scales.globe)]
     middle = medians()[..., None] * unit
-    precision, told = runs.of_contexts()
+    precision, told = runs.of_contexts(weight)
     told = told - precision * runs.level.mean[:, None]
     evidence = {
         LEVEL: (runs.level_precision[:, None], runs.level_information[:, None]),
         CONTEXT: (precision, told),
     }
     if shape.crossed:
-        evidence[PROJECT] = runs.of_projects()
+        evidence[PROJECT] = runs.of_projects(weight)
     for which, (w, r) in evidence.items():
         along = _along(runs.variances(which))
         stretched = (scales.stretch[:, None], scales.stretch_family[:, None], 1.0)
@@ -114,16 +126,15 @@ def _effects(runs: Runs, unit: np.ndarray) -> list[np.ndarray]:
             found[tier][which] = _fixed_point(squares, part.known.sum((1, 2)), middle[tier, which])
     found[2][LEVEL] = middle[2, LEVEL]  # there is one globe, of which its data say nothing
     if not shape.nested:
-        found[0][CELL] = _cells(runs, middle[0, CELL])
+        found[0][CELL] = _cells(runs, middle[0, CELL], theta)
     return found
 
 
-def _cells(runs: Runs, middle: np.ndarray) -> np.ndarray:
-    _, _, own, doubt = _theta(runs)
+def _cells(runs: Runs, middle: np.ndarray, theta: Theta) -> np.ndarray:
     seen, stretch = runs.count[:, :-1] > 0, runs.scales.stretch[:, None]
     single = runs.scales.arm[CELL][:, None, None] * stretch
-    squares = np.where(seen, own**2 / stretch, 0).sum((1, 2))
-    return _fixed_point(squares, np.where(seen, 1 - doubt / single, 0).sum((1, 2)), middle)
+    squares = np.where(seen, theta.own**2 / stretch, 0).sum((1, 2))
+    return _fixed_point(squares, np.where(seen, 1 - theta.own_variance / single, 0).sum((1, 2)), middle)
 
 
 def _fixed_point(squares: np.ndarray, known: np.ndarray, median: np.ndarray) -> np.ndarray:

@@ -94,7 +94,7 @@ class Runs:
         self.project = _empty(runs, projects, arms)
         self.message = np.zeros((2, runs, contexts, arms))
         """Precision and information that every context gives to the levels."""
-        self.sweep()
+        self.sweep(self.weights())
 
     def learn(self, cell: np.ndarray, arm: np.ndarray, y: np.ndarray, taught: np.ndarray) -> None:
         """One outcome per run, (runs,) each; where `taught` is False, the run learns nothing from it, but its blocks
@@ -106,8 +106,9 @@ class Runs:
         self.squares[at] += value * value
         self.mean[at] = self.total[at] / self.count[at]
         context = self.shape.cell_context[cell]
-        self._absorb(self._context(self.each, context))
-        self._context(self.each, context)
+        precision, told = self._told(self.each, context)
+        self._absorb(self._context(self.each, context, precision, told))
+        self._context(self.each, context, precision, told)
         if self.shape.crossed:
             self._project(self.each, self.shape.cell_project[cell])
 
@@ -169,15 +170,18 @@ class Runs:
             return count / noise
         return count / (noise + count * (self.scales.arm[CELL][:, None] * self.scales.stretch)[:, None])
 
-    def _context(self, runs: np.ndarray, context: np.ndarray) -> np.ndarray:
-        """Solve one context per run; returns the changes of its message to the levels, (2, runs, arms)."""
+    def _told(self, runs: np.ndarray, context: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Precision and information about level + context, of one context per run; (runs, arms)."""
         cells = self.shape.of_context[context]
         noise = self.scales.noise * self.scales.spread[runs, context][:, None]
         weight = self.weight(self.count[runs[:, None], cells], noise[:, None])
         left = self.mean[runs[:, None], cells]
         if self.shape.crossed:
             left = left - self.project.mean[runs[:, None], np.append(self.shape.cell_project, 0)[cells]]
-        precision, told = weight.sum(1), (weight * left).sum(1)
+        return weight.sum(1), (weight * left).sum(1)
+
+    def _context(self, runs: np.ndarray, context: np.ndarray, precision: np.ndarray, told: np.ndarray) -> np.ndarray:
+        """Solve one context per run; returns the changes of its message to the levels, (2, runs, arms)."""
         found = block.effects(precision, told - precision * self.level.mean, self.variances(CONTEXT), self.shape.kin)
         for part, value in zip(self.context, found, strict=True):
             part[runs, context] = value
@@ -203,31 +207,30 @@ class Runs:
         self.level_information += change[1]
         self.level = dense.absorbed(self.level, change[0], change[1])
 
-    def evidence(self) -> tuple[np.ndarray, np.ndarray]:
-        """Weight and mean of every cell, [run, cell, arm]."""
+    def weights(self) -> np.ndarray:
+        """Precision that every cell gives to the sum of its other effects, [run, cell, arm]."""
         noise = self.scales.noise[:, None] * self.scales.spread[:, self.shape.cell_context][..., None]
-        return self.weight(self.count[:, :-1], noise), self.mean[:, :-1]
+        return self.weight(self.count[:, :-1], noise)
 
-    def of_contexts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Precision and information about level + context, [run, context, arm]."""
-        weight, left = self.evidence()
+    def of_contexts(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Precision and information about level + context, [run, context, arm], from all cells' `weights`."""
+        left = self.mean[:, :-1]
         if self.shape.crossed:
             left = left - self.project.mean[:, self.shape.cell_project]
         return gathered(weight, self.shape.of_context), gathered(weight * left, self.shape.of_context)
 
-    def of_projects(self) -> tuple[np.ndarray, np.ndarray]:
+    def of_projects(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Precision and information about the projects' effects, [run, project, arm]."""
-        weight, left = self.evidence()
-        left = left - self.level.mean[:, None] - self.context.mean[:, self.shape.cell_context]
+        left = self.mean[:, :-1] - self.level.mean[:, None] - self.context.mean[:, self.shape.cell_context]
         return gathered(weight, self.shape.of_project), gathered(weight * left, self.shape.of_project)
 
     def _levels(self) -> dense.Level:
         evidence = (self.level_precision, self.level_information)
         return dense.solved(self.scales, self.shape.kin, self.shape.likeness, *evidence)
 
-    def sweep(self) -> None:
-        """Solve all blocks once, in turn."""
-        precision, told = self.of_contexts()
+    def sweep(self, weight: np.ndarray) -> None:
+        """Solve all blocks once, in turn, from all cells' `weights`."""
+        precision, told = self.of_contexts(weight)
         information = told - precision * self.level.mean[:, None]
         self.context = block.effects(precision, information, _along(self.variances(CONTEXT)), self.shape.kin)
         self.context = block.Effects(*(np.array(np.broadcast_to(part, precision.shape)) for part in self.context))
@@ -236,7 +239,7 @@ class Runs:
         self.level_precision, self.level_information = self.message.sum(2)
         self.level = self._levels()
         if self.shape.crossed:
-            precision, information = self.of_projects()
+            precision, information = self.of_projects(weight)
             found = block.effects(precision, information, _along(self.variances(PROJECT)), self.shape.kin)
             self.project = block.Effects(*(np.array(np.broadcast_to(part, precision.shape)) for part in found))
 
@@ -255,8 +258,4 @@ def gathered(part: np.ndarray, members: np.ndarray) -> np.ndarray:
     """[run, cell, arm] -> [run, group, arm]: sums over the cells of every group."""
     if members.shape[1] == 1:
         return part[:, members[:, 0]]
-    padded = np.concatenate([part, np.zeros_like(part[:, :1])], axis=1)
-    out = padded[:, members[:, 0]]
-    for column in members.T[1:]:
-        out = out + padded[:, column]
-    return out
+    return np.concatenate([part, np.zeros_like(part[:, :1])], axis=1)[:, members].sum(2)

@@ -44,7 +44,7 @@ def drive_many(
     settings = settings or Settings()
     random = [np.random.default_rng([seed, 29]) for seed in seeds]
     lottery = np.array([rng.random(orders.shape[1]) for rng in random])
-    seen = [measured(table, rng, repeats=settings.repeats) for rng in random]
+    seen = measured(table, random if settings.repeats else [])
     cell, present, (number, size) = cells(table), available(table), orders.shape
     learner = learner_of(table, settings, number)
     arms, explored = np.empty((number, size), int), np.empty((number, size), bool)
@@ -55,7 +55,7 @@ def drive_many(
         chances[:, step] = policy.probabilities(policy.params, view)
         arms[:, step] = arm = drawn(chances[:, step], lottery[:, step])
         explored[:, step] = arm != np.where(view.allowed, view.mean, -np.inf).argmax(axis=1)
-        observed[:, step] = [one(u, a) for one, u, a in zip(seen, unit.tolist(), arm.tolist(), strict=True)]
+        observed[:, step] = seen(unit, arm)
         waiting.append((cell[unit], arm, observed[:, step]))
         if len(waiting) > settings.delay:
             learner.learn(*waiting.popleft())
@@ -70,17 +70,18 @@ def learner_of(table: Table, settings: Settings, runs: int) -> Learner:
     return Learner(project, context, table.family, table.baseline, settings, runs=runs, likeness=alike)
 
 
-def measured(table: Table, rng: np.random.Generator, *, repeats: bool) -> Callable[[int, int], float]:
-    """(unit, arm) -> utility: of a repetition drawn for the arm and one for the baseline, or of the means."""
+def measured(table: Table, random: Sequence[np.random.Generator]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """(units, arms) of all runs -> utilities: the means, or where the table has repetitions and every run a generator,
+    of one repetition drawn for the arm and one for the baseline."""
     gain, single, base = utility(table), table.repeats, table.baseline
-    if single is None or not repeats:
-        return lambda unit, arm: float(gain[unit, arm])
+    if single is None or not random:
+        return lambda unit, arm: gain[unit, arm]
 
-    def drawn_repetition(unit: int, arm: int) -> float:
-        own, other = rng.integers(single.shape[2], size=2)
-        return float(single[unit, arm, own] - single[unit, base, other]) if arm != base else 0.0
+    def drawn_repetitions(unit: np.ndarray, arm: np.ndarray) -> np.ndarray:
+        own, other = np.array([rng.integers(single.shape[2], size=2) for rng in random]).T
+        return np.where(arm == base, 0.0, single[unit, arm, own] - single[unit, base, other])
 
-    return drawn_repetition
+    return drawn_repetitions
 
 
 def drawn(chances: np.ndarray, number: np.ndarray) -> np.ndarray:
