@@ -27,11 +27,11 @@ from data import replay_sets
 from machine import Figure, described, rows, table
 from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine import Settings
+from poolwise.replay import orders
 from poolwise.table import Table
 from replay_engine import run_engine
-from replay_run import orders
 from runner import Work, computed
-from transfer import gap
+from transfer_projects import gap
 
 EACH, LONGEST = 40, 20
 """Replay: decisions of each project, and projects."""

@@ -12,6 +12,7 @@ import numpy as np
 from data import replay_sets
 from linear_peers import LINEAR, play_linear
 from peers import FORMS, TABULAR, play_tabular, references, scaled_reward
+from poolwise.replay import orders
 from poolwise.table import Table, utility
 from vowpal_peer import VOWPAL, play_vowpal
 
@@ -75,19 +76,6 @@ def resolve(policy: str) -> Any:
     seed)` gives the arms of one run; where there is a `function_many(table, orders, seeds)`, it is asked instead."""
     module, _, name = policy.partition(":")
     return getattr(importlib.import_module(module), name, None)
-
-
-def orders(table: Table, kind: str, seeds: tuple[int, ...]) -> np.ndarray:
-    """(seeds, units) order of the units: `shuffled`, `time` (as in the source), or `project` after project."""
-    units = len(table.units)
-    if kind == "time":
-        return np.tile(np.arange(units), (len(seeds), 1))
-    shuffles = np.stack([np.random.default_rng([seed, 17]).permutation(units) for seed in seeds])
-    if kind == "shuffled":
-        return shuffles
-    ranks = np.stack([np.random.default_rng([seed, 23]).permutation(len(table.projects)) for seed in seeds])
-    sorting = [np.argsort(rank[table.project[mix]], kind="stable") for rank, mix in zip(ranks, shuffles, strict=True)]
-    return np.take_along_axis(shuffles, np.stack(sorting), axis=1)
 
 
 def about(table: Table) -> dict[str, Any]:

@@ -47,18 +47,32 @@ def space(known: Table) -> tuple[ArmSpace, dict[str, int]]:
 
 def tuned(known: Table, unit: int, seed: int) -> tuple[float, float, float]:
     """Cumulative regret, the best configuration found as a share of the optimum, seconds of processor time."""
-    arms, index = space(known)
-    reward, random, began = known.reward[unit], np.random.default_rng([seed, unit]), time.process_time()
-    launches = reward[:, None] if known.repeats is None else known.repeats[unit]
-    engine = Engine.open("memory://", arms, seed=seed, settings=Settings(horizon=TRIALS, log_views=False))
-    lost = []
-    for _ in range(TRIALS):
-        decision = engine.decide("project", "context")
-        k = index[decision.arm]
-        seen = random.choice(launches[k]) - reward[int(known.baseline)]
-        engine.observe(decision.id, utility=float(seen))
-        lost.append(float(reward.max() - reward[k]))
-    return sum(lost), float(np.exp(-min(lost))), time.process_time() - began
+    began = time.process_time()
+    chosen, _ = Tuned(known, TRIALS, seed, TRIALS)(unit)
+    lost = known.reward[unit].max() - known.reward[unit, chosen]
+    return float(lost.sum()), float(np.exp(-lost.min())), time.process_time() - began
+
+
+class Tuned:
+    """One engine that tunes one machine (unit) after another, each a project; in memory, default policy."""
+
+    def __init__(self, known: Table, trials: int, seed: int, horizon: int | None) -> None:
+        arms, self._index = space(known)
+        settings = Settings(horizon=horizon, log_views=False)
+        self._engine = Engine.open("memory://", arms, seed=seed, settings=settings)
+        self._known, self._trials, self._seed = known, trials, seed
+
+    def __call__(self, unit: int) -> tuple[np.ndarray, np.ndarray]:
+        """(trials,) arms, and what a launch of each was worth over the baseline."""
+        known, random = self._known, np.random.default_rng([self._seed, unit])
+        launches = known.reward[unit, :, None] if known.repeats is None else known.repeats[unit]
+        chosen, told = np.empty(self._trials, int), np.empty(self._trials)
+        for trial in range(self._trials):
+            decision = self._engine.decide(known.units[unit], known.name)
+            k = chosen[trial] = self._index[decision.arm]
+            told[trial] = random.choice(launches[k]) - known.reward[unit, int(known.baseline)]
+            self._engine.observe(decision.id, utility=float(told[trial]))
+        return chosen, told
 
 
 def main() -> None:

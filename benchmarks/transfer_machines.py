@@ -19,8 +19,9 @@ from poolwise.table import Table
 from space_peers import measured
 from space_run import TRIALS, Known
 
-Search = Callable[[Table, int, int, int, Known], tuple[np.ndarray, np.ndarray]]
-"""(table, unit, trials, seed, known) -> (trials,) arms and (trials,) outcomes."""
+Tuner = Callable[[int], tuple[np.ndarray, np.ndarray]]
+"""Tunes one machine (unit of a table) after another, told of those before: -> (trials,) arms, (trials,) outcomes."""
+NOTHING = Known(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
 WAYS = ("earlier machines", "nothing", "their best tried")
 
 
@@ -37,24 +38,44 @@ def order(machines: int, seed: int) -> np.ndarray:
     return np.roll(np.arange(machines), -seed)
 
 
+class Search:
+    """A `Tuner` of replays, which is told the trials of all machines that it has tuned before."""
+
+    def __init__(self, table: Table, trials: int, seed: int) -> None:
+        self._task = (table, trials, seed)
+        self._known = NOTHING
+
+    def __call__(self, unit: int) -> tuple[np.ndarray, np.ndarray]:
+        table, trials, seed = self._task
+        chosen, told = trials_of_space(table, unit, trials, seed, self._known)
+        self._known = more(self._known, unit, chosen, told)
+        return chosen, told
+
+
 def in_turn(task: Arrivals) -> list[dict[str, Any]]:
     """Per machine in the order of arrival: its name, and its cumulative regret in each of the WAYS."""
     table = next(source for source in spaces(task.root) if source.name == task.space).load()
-    return arrivals(table, TRIALS, task.seed, trials_of_space)
+    return arrivals(table, TRIALS, task.seed, lambda machines: Search(table, TRIALS, task.seed))
 
 
-def arrivals(table: Table, trials: int, seed: int, search: Search) -> list[dict[str, Any]]:
-    """As `in_turn`, of one table."""
-    known, found = Known(np.zeros(0, int), np.zeros(0, int), np.zeros(0)), []
-    for unit in order(len(table.units), seed):
-        alone, _ = search(table, unit, trials, seed, Known(*(part[:0] for part in known)))
-        chosen, told = search(table, unit, trials, seed, known)
-        ways = (chosen, alone, simplest(table, int(unit), trials, seed, known) if len(known.unit) else alone)
+def arrivals(table: Table, trials: int, seed: int, tuner: Callable[[int], Tuner]) -> list[dict[str, Any]]:
+    """As `in_turn`, of one table. tuner: a new one, from the number of machines that it is to tune."""
+    units = order(len(table.units), seed).tolist()
+    known, found, every = NOTHING, [], tuner(len(units))
+    for unit in units:
+        alone, _ = tuner(1)(unit)
+        chosen, told = every(unit)
+        ways = (chosen, alone, simplest(table, unit, trials, seed, known) if len(known.unit) else alone)
         lost = [float((table.reward[unit].max() - table.reward[unit, arms]).sum()) for arms in ways]
         found.append({"machine": table.units[unit], **dict(zip(WAYS, lost, strict=True))})
-        more = Known(np.full(trials, unit), chosen, told)
-        known = Known(*(np.concatenate(pair) for pair in zip(known, more, strict=True)))
+        known = more(known, unit, chosen, told)
     return found
+
+
+def more(known: Known, unit: int, chosen: np.ndarray, told: np.ndarray) -> Known:
+    """With the trials of one more machine."""
+    pairs = zip(known, Known(np.full(len(chosen), unit), chosen, told), strict=True)
+    return Known(*(np.concatenate(pair) for pair in pairs))
 
 
 def simplest(table: Table, unit: int, trials: int, seed: int, known: Known) -> np.ndarray:

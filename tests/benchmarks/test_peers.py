@@ -7,6 +7,7 @@ import pytest
 import linear_peers
 import peers
 import replay_run
+from poolwise.replay import orders
 from poolwise.table import Table, available, from_rows, utility
 from replay_report import geometric_mean, summary
 
@@ -31,7 +32,7 @@ def test_every_peer_finds_an_arm_that_is_best_everywhere(peer: str, form: str) -
     if peer == "Vowpal Wabbit":
         pytest.importorskip("vowpalwabbit")
     table = made()
-    order = replay_run.orders(table, "shuffled", (0, 1, 2))
+    order = orders(table, "shuffled", (0, 1, 2))
     chosen = replay_run.PEERS[peer](table, peers.scaled_reward(table, form), order, [0, 1, 2], peer)
     assert (chosen[:, 200:] == 2).mean() > 0.6
 
@@ -39,7 +40,7 @@ def test_every_peer_finds_an_arm_that_is_best_everywhere(peer: str, form: str) -
 @pytest.mark.parametrize("peer", ["uniform", "UCB1", "LinUCB", "LinTS"])
 def test_absent_arms_are_never_chosen_and_seeds_do_not_meddle(peer: str) -> None:
     table = made(60, absent=True)
-    order, reward = replay_run.orders(table, "shuffled", (3, 4)), peers.scaled_reward(table, "raw")
+    order, reward = orders(table, "shuffled", (3, 4)), peers.scaled_reward(table, "raw")
     both = replay_run.PEERS[peer](table, reward, order, [3, 4], peer)
     assert available(table)[order, both].all()
     np.testing.assert_array_equal(replay_run.PEERS[peer](table, reward, order[1:], [4], peer)[0], both[1])
@@ -91,7 +92,7 @@ def test_single_best_is_an_arm_that_every_unit_has() -> None:
 @pytest.mark.parametrize("kind", ["shuffled", "time", "project"])
 def test_orders_are_permutations(kind: str) -> None:
     table = made(30)
-    order = replay_run.orders(table, kind, (0, 1))
+    order = orders(table, kind, (0, 1))
     np.testing.assert_array_equal(np.sort(order, axis=1), np.tile(np.arange(30), (2, 1)))
     changes = (np.diff(table.project[order], axis=1) != 0).sum(axis=1)
     assert (changes == 1).all() == (kind == "project")

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import transfer_engine
 import transfer_machines
 from poolwise.table import Table, from_rows
 from space_run import Known
@@ -18,21 +19,29 @@ def table() -> Table:
     return from_rows(frame, name="s", source="s", baseline="0", params={str(k): {"x": k} for k in range(3)})
 
 
-def test_a_machine_is_told_the_trials_of_all_before_it_and_of_no_other(table: Table) -> None:
+def test_a_machine_is_told_the_trials_of_all_before_it_and_of_no_other(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[tuple[int, list[int], list[float]]] = []
 
-    def search(table: Table, unit: int, trials: int, seed: int, known: Known) -> tuple[np.ndarray, np.ndarray]:
+    def search(_table: Table, unit: int, trials: int, _seed: int, known: Known) -> tuple[np.ndarray, np.ndarray]:
         told.append((unit, known.unit.tolist(), known.reward.tolist()))
-        arms = np.full(trials, unit)
-        return arms, np.full(trials, 10.0 + unit)
+        return np.full(trials, unit), np.full(trials, 10.0 + unit)
 
-    found = transfer_machines.arrivals(table, 2, 1, search)
+    monkeypatch.setattr(transfer_machines, "trials_of_space", search)
+    found = transfer_machines.arrivals(table, 2, 1, lambda _: transfer_machines.Search(table, 2, 1))
     assert [one["machine"] for one in found] == ["m1", "m2", "m0"]
     assert told[0::2] == [(unit, [], []) for unit in (1, 2, 0)]
     assert told[1] == (1, [], [])
     assert told[3] == (2, [1, 1], [11.0, 11.0])
     assert told[5] == (0, [1, 1, 2, 2], [11.0, 11.0, 12.0, 12.0])
     assert [one["nothing"] for one in found] == pytest.approx([0.0, 0.0, 0.0])
+
+
+def test_an_engine_for_all_machines_learns_from_those_before(table: Table) -> None:
+    found = transfer_engine.in_turn(table, 30, 0, known=True)
+    assert [one["machine"] for one in found] == ["m0", "m1", "m2"]
+    assert all(0 <= one[way] <= 30 * np.log(4) for one in found for way in transfer_machines.WAYS)
 
 
 def test_simplest_tries_the_best_of_every_earlier_machine_once_and_keeps_the_best(table: Table) -> None:
