@@ -1,5 +1,7 @@
 """Smooth micro effects of many arms: exact conditioning, exact gradients, bounded work, and what neighbours tell."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -10,6 +12,7 @@ from poolwise.posterior.hyper import PRIOR, Pooled, Stated
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
 from poolwise.posterior.kernel import places
 from poolwise.posterior.micro import ground, nugget
+from poolwise.posterior.scales import estimated
 
 RNG = np.random.default_rng(3)
 FAMILY = np.array([0, *[1] * 30, *[2] * 3])
@@ -221,3 +224,19 @@ def test_equal_outcomes_give_finite_beliefs():
     look = made.look(0, 0)
     assert np.isfinite(look.mean).all()
     assert (look.scale > 0).all()
+
+
+def test_a_search_that_does_not_settle_is_made_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From where the last one ended, then from the medians; the better of both serves."""
+    rows, y = outcomes(60)
+    starts, fit = [], micro_scales.fit
+
+    def short(*arguments: Any, start: np.ndarray | None, **options: Any) -> Fit:
+        starts.append(start)
+        return fit(*arguments, start=start, iterations=1, **options)
+
+    monkeypatch.setattr(micro_scales, "fit", short)
+    scales = prior_scales(FAMILY, np.ones((34, 2)), ground=GROUND)._replace(gaussian=FIT)
+    found = estimated(scales, Statistics.of(*rows, y, shape=SHAPE), *np.ones((2, *SHAPE)))
+    assert [start is None for start in starts] == [False, True]
+    assert np.isfinite(found.gaussian.log_evidence)

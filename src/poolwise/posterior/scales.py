@@ -88,7 +88,7 @@ def estimated(
     search = partial(form, prior=prior)
     fit = search(stats, start=old.coordinates if len(old.coordinates) else None)
     if not fit.converged and len(old.coordinates):
-        afresh = search(stats)
+        afresh = search(stats, start=None)
         fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
     if form is not wide.fit and old.ground is None and np.isfinite(fit.log_evidence):  # large systems know their scales
         fit = integrate.integrated(fit, stats, prior, old)
