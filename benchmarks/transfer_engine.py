@@ -5,7 +5,8 @@
 Every parameter space has an engine, in memory, set as in `benchmarks/surface_kernels.py`: a GPU is a project, the
 kernel the context, 200 decisions each, one launch a trial; orders and regret as in `transfer_machines`. Twice: with
 the number of all decisions known, and without, as the engine is by default. Where it is known the first GPU may pay for
-those that follow, so that totals over all GPUs stand beside the ratios of those after the first.
+those that follow, so that totals over all GPUs stand beside the ratios of those after the first. ASlib's ratios are
+those of `benchmarks/factors.py --data`, with `--learned` and with `--alone`, by the engine too.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from poolwise.table import Table
 from runner import Work, computed
 from space_run import TRIALS
 from surface_kernels import Tuned
+from transfer import RESULTS, SOLVERS, solver_ratios
 from transfer_machines import WAYS, arrivals, geometric, ratios
 
 HORIZONS = {"horizon known": True, "horizon unknown": False}
@@ -50,13 +52,16 @@ def in_turn(machines: Table, trials: int, seed: int, *, known: bool) -> list[dic
 
 
 def figures(horizon: str, found: dict[str, list[list[dict[str, Any]]]]) -> list[Figure]:
-    """Geometric means over the GPUs after the first, by space too; totals over all GPUs; the losses."""
+    """Geometric means over the GPUs after the first, by space too, and with ASlib's sets, every set counted once;
+    totals over all GPUs; the losses."""
     own, simple = (ratios(found, way) for way in (WAYS[0], WAYS[2]))
     values = [r for *_, r in own]
     made = [Figure(f"{horizon}: GPUs after the first, regret over from nothing", geometric(values), "", 0.9)]
-    for space in found:
-        here = geometric([r for where, *_, r in own if where == space])
-        made.append(Figure(f"{horizon}: {space}", here, ""))
+    by_space = {space: geometric([r for where, *_, r in own if where == space]) for space in found}
+    made += [Figure(f"{horizon}: {space}", value, "") for space, value in by_space.items()]
+    for against, file in SOLVERS.items():
+        both = geometric([*by_space.values(), *solver_ratios(RESULTS / file).values()])
+        made.append(Figure(f"{horizon}: every kernel and ASlib set, {against}", both, "", 0.9))
     totals = [
         sum(one[WAYS[0]] for one in line) / sum(one[WAYS[1]] for one in line) for s in found.values() for line in s
     ]
