@@ -10,7 +10,10 @@ import pytest
 from poolwise import policy as policies
 from poolwise.policy.uses import Uses
 from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.options import Options
 from poolwise.simulate import Population, Shape, belief, draw, fitted, simulate, values
+from poolwise.simulate.belief import Seen
 from poolwise.simulate.loop import _scalars
 
 SHAPE = Shape(projects=2, decisions=30, contexts=3, arms=4)
@@ -77,7 +80,7 @@ def test_the_belief_is_that_of_dense_conditioning():
     certain = world._replace(told=world.told._replace(success=jnp.tile(jnp.array([1e9, 1.0]), (4, 1))))
     for c in range(3):
         seen = belief.look(state, certain, jnp.asarray(c), SHAPE)
-        for arm in range(4):
+        for arm in range(1, 4):
             mean, scale = _conditioned([row for row in rows if row[2] == arm], (1, c))
             assert float(seen.mean[arm]) == pytest.approx(mean, abs=2e-3)
             assert float(seen.scale[arm]) == pytest.approx(scale, rel=1e-2)
@@ -102,6 +105,36 @@ def _conditioned(rows, at):
     gain = np.linalg.solve(own, across)
     mean = gain @ np.array([row[3] for row in rows])
     return mean, (covariance(at, at) - gain @ across) ** 0.5
+
+
+def test_the_belief_is_the_one_that_serves():
+    """The scales given, every arm alone, no outcome left out of account: failures, the baseline and all."""
+    world = draw(jax.random.key(1), POPULATION, SHAPE)
+    alone = POPULATION.hyper._replace(globe=Tier(1e-6, 1e-6, 1e-6, 1e-6), noise=np.full(4, 0.2))
+    scales = prior_scales(np.arange(4), np.array(world.told.success, float))
+    served = Joint(
+        scales._replace(gaussian=scales.gaussian._replace(hyper=alone)),
+        float(world.failed),
+        projects=2,
+        contexts=3,
+        options=Options(outliers=None, trust=1.0),
+        baseline=0,
+    )
+    rng, learn = np.random.default_rng(3), jax.jit(lambda *given: belief.learn(*given, SHAPE))
+    state = belief.prior(world.told, SHAPE)
+    for number in range(60):
+        p, c, arm, y, ok = number // 40, *rng.integers(3, size=2).tolist(), float(rng.normal()), rng.random() < 0.8
+        state = belief.next_project(state, world.told, SHAPE) if number == 40 else state
+        share, fine = 1.0 * (jnp.arange(4) == arm), jnp.full(4, 1.0 * ok)
+        state = learn(state, world, jnp.asarray(c), share, jnp.full(4, y), fine)
+        served.learn(p, c, arm, y if ok else float(world.failed), bool(ok))
+    served.adopt(served.scales)
+    for c in range(3):
+        ours, theirs = belief.look(state, world, jnp.asarray(c), SHAPE), served.look(1, c)
+        for name in Seen._fields:
+            wanted = getattr(theirs, name)
+            found = np.asarray(getattr(ours, name))
+            np.testing.assert_allclose(found, wanted if found.ndim == 1 else wanted[:2], atol=2e-3, err_msg=name)
 
 
 @pytest.mark.parametrize("told", [True, False])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.arrays import Array
 from poolwise.posterior import influence
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.gaussian import Statistics, cells
@@ -113,15 +114,25 @@ class Reference:
 
     def _estimate(self) -> None:
         """Variances of a cell and of an outcome."""
-        number, freedom, within, squares, seen = self._total
-        self._noise = (_TRUST * _NOISE + within) / (_TRUST + freedom)
-        self._scale = (_TRUST * _SCALE + max(squares - self._noise * seen, 0.0)) / (_TRUST + number)
+        self._scale, self._noise = variances(self._total)
+
+
+def variances(total: tuple[Array, ...]) -> tuple[Array, Array]:
+    """Of a cell and of an outcome, from `sums` over all cells."""
+    number, freedom, within, squares, seen = total
+    noise = (_TRUST * _NOISE + within) / (_TRUST + freedom)
+    excess = squares - noise * seen
+    return (_TRUST * _SCALE + excess * (excess > 0)) / (_TRUST + number), noise
+
+
+def sums(count: Array, mean: Array, deviation: Array) -> tuple[Array, ...]:
+    """Of cells: outcomes, those beyond the first, squares around the mean and of the mean, and whether there is any."""
+    more = (count - 1.0) * (count > 1.0)
+    return count, more, deviation, count * mean * mean, count - more
 
 
 def _sums(every: Cells, place: Any) -> tuple[Any, ...]:
-    """Outcomes, those beyond the first of a cell, squares around its mean and of the mean, and whether it has any."""
-    count, mean, deviation = (part[place] for part in every)
-    return count, np.maximum(count - 1, 0.0), deviation, count * mean * mean, np.minimum(count, 1.0)
+    return sums(*(part[place] for part in every))
 
 
 def _merged(every: Cells, place: tuple[int, int, int], y: float, weight: float) -> None:

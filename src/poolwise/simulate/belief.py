@@ -7,15 +7,16 @@ precision k in context c, e having ones at the four coordinates that add up to i
     u = S e,   d = 1 + k e'u,   S - (k / d) u u',   mean + (k / d) (y - e'mean) u
 
 with k = share / noise^2: `share` is 1 for the arm that was chosen, and may be any weight while gradients pass through.
-Success has the messages of `posterior.bernoulli`. Effects that arms have in common count as each arm's own.
+The baseline, arm 0, stands apart (`posterior.reference`). Success has the messages of `posterior.bernoulli`, and arms
+have in common what usually comes of them. Effects that arms have in common count as each arm's own.
 """
 
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from poolwise.posterior import bernoulli
-from poolwise.posterior.utility import join
+from poolwise.posterior import bernoulli, reference
+from poolwise.posterior.utility import Utility, join
 from poolwise.simulate.population import Shape
 from poolwise.simulate.world import Told, World
 
@@ -37,6 +38,10 @@ class State(NamedTuple):
     """(2, contexts, arms): discounted outcomes and successes of earlier projects."""
     cell: Array
     """(2, contexts, arms): the same of this project, not discounted."""
+    home: Array
+    """(3, contexts): the baseline's outcomes in this project, as `crossed.Cells`: number, mean, squared deviations."""
+    homes: Array
+    """(5,): of those in earlier projects, `reference.sums`."""
 
 
 class Seen(NamedTuple):
@@ -56,7 +61,8 @@ def prior(told: Told, shape: Shape) -> State:
     size = 2 + 2 * shape.contexts
     covariance = jnp.broadcast_to(jnp.diag(_variances(told, shape)), (shape.arms, size, size))
     none = jnp.zeros((2, shape.contexts, shape.arms))
-    return State(jnp.zeros((shape.arms, size)), covariance, none, none)
+    home = jnp.zeros((3, shape.contexts))
+    return State(jnp.zeros((shape.arms, size)), covariance, none, none, home, jnp.zeros(5))
 
 
 def _variances(told: Told, shape: Shape) -> Array:
@@ -71,7 +77,13 @@ def next_project(state: State, told: Told, shape: Shape) -> State:
     kept = shared[:, None] * shared
     fresh = jnp.diag(_variances(told, shape) * (1.0 - shared))
     before = state.before + _discounted(state.cell)
-    return State(state.mean * shared, state.covariance * kept + fresh, before, jnp.zeros_like(state.cell))
+    mean, covariance = state.mean * shared, state.covariance * kept + fresh
+    return State(mean, covariance, before, 0.0 * state.cell, 0.0 * state.home, _homes(state))
+
+
+def _homes(state: State) -> Array:
+    """(5,): what all projects say of the baseline's variances."""
+    return state.homes + jnp.stack(reference.sums(*state.home)).sum(1)
 
 
 def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
@@ -89,8 +101,17 @@ def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
     share = jnp.stack([along[0] + along[2], along[0] + along[1]]) / variance[0]
     chance = success(state, world, context)
     found = join(chance, mean, jnp.sqrt(variance), noise, world.failed)
-    count = state.cell[0, context]
-    return Seen(found.mean[0], found.scale[0], found.noise[0], count, found.mean[1:], found.scale[1:], share)
+    mean, scale, noise, share = _told(state, found, share, context)
+    return Seen(mean[0], scale[0], noise[0], state.cell[0, context], mean[1:], scale[1:], share)
+
+
+def _told(state: State, found: Utility, share: Array, context: Array) -> tuple[Array, Array, Array, Array]:
+    """Utility (3, arms) and share with those of the baseline, as `reference.Reference.tell`."""
+    between, noise = reference.variances(tuple(_homes(state)))
+    count, seen, _ = state.home[:, context]
+    rest = jnp.array([noise / (noise + count * between), 1.0, 1.0])
+    mean, scale = found.mean.at[:, 0].set((1.0 - rest) * seen), found.scale.at[:, 0].set(jnp.sqrt(rest * between))
+    return mean, scale, found.noise.at[:, 0].set(jnp.sqrt(noise)), share.at[:, 0].set(0.0)
 
 
 def success(state: State, world: World, context: Array) -> bernoulli.Beta:
@@ -98,8 +119,9 @@ def success(state: State, world: World, context: Array) -> bernoulli.Beta:
     hyper = bernoulli.Hyper(world.told.success, _KAPPA, _KAPPA)
     contexts = state.before + _discounted(state.cell)
     arm = _discounted(contexts).sum(1)
+    near = bernoulli.discount(arm.sum(1, keepdims=True) - arm, hyper.kappa_near)
     own = state.cell[:, context]
-    found = bernoulli.cell_prior(hyper, own, contexts[:, context], arm)
+    found = bernoulli.cell_prior(hyper, own, contexts[:, context], arm + near)
     size = found.size + own[0]
     return bernoulli.Beta((found.size * found.mean + own[1]) / size, size)
 
@@ -119,4 +141,12 @@ def learn(state: State, world: World, context: Array, share: Array, y: Array, fi
     mean = state.mean + (gain * (y - level))[:, None] * u
     covariance = state.covariance - (gain[:, None] * u)[:, :, None] * u[:, None, :]
     cell = state.cell.at[:, context].add(jnp.stack([share, share * fine]))
-    return State(mean, covariance, state.before, cell)
+    home = state.home.at[:, context].set(_merged(state.home[:, context], share[0], jnp.where(fine, y, world.failed)[0]))
+    return State(mean, covariance, state.before, cell, home, state.homes)
+
+
+def _merged(home: Array, weight: Array, y: Array) -> Array:
+    """(3,): number, mean and squared deviations with one more outcome of this weight, at most 1."""
+    count, mean, deviation = home
+    after = mean + (y - mean) * weight / jnp.maximum(count + weight, 1e-9)
+    return jnp.stack([count + weight, after, deviation + weight * (y - mean) * (y - after)])
