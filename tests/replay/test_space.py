@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from poolwise.replay import run_space
-from poolwise.replay.space import bent, column, coordinates
+from poolwise.replay.space import column, coordinates
 from poolwise.table import Table, from_rows
 
 TRIALS = 40
@@ -67,12 +67,3 @@ def test_coordinates_by_hand(table):
 
 def test_a_missing_parameter_stands_apart():
     assert column([1, 2, 3, None]).shape == (4, 4)
-
-
-def test_bent_utilities_keep_their_order_and_their_differences_near_the_best():
-    y = np.array([-12.0, -3.0, -0.01, 0.0])
-    found = bent(y, 0.0, 0.5)
-    assert (np.diff(found) > 0).all()
-    assert found[2:] == pytest.approx(y[2:], abs=1e-4)
-    assert found[0] > -2
-    assert bent(y, 0.0, 4.0)[0] < -5

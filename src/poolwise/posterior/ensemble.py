@@ -1,8 +1,8 @@
 """A surface whose scales are uncertain: several of them, with scales drawn from their posterior.
 
 The best scales alone, from few outcomes, foresee untried arms too surely, and a search ends among the arms it knows.
-Each draw starts from the best scales and is moved by elliptical slices, which leave the posterior as it is: with z the
-whitened coordinates, Normal(0, I) before any outcome,
+Every draw starts from the best scales and goes on from where it was whenever more is known, by elliptical slices, which
+leave the posterior as it is: with z the whitened coordinates, Normal(0, I) before any outcome,
 
     z' = z cos t + v sin t,   v ~ Normal(0, I),   t uniform, its bracket shrunk until likelihood(z') > u likelihood(z)
 
@@ -16,7 +16,7 @@ from poolwise.posterior.kernel import Places
 from poolwise.posterior.surface import Seen, Surface
 
 DRAWS, STEPS = 4, 6
-"""How many, and how often each is moved from the best scales."""
+"""How many, and how often each is moved when the scales are estimated again."""
 
 
 class Ensemble:
@@ -41,7 +41,7 @@ class Ensemble:
         self._at, self._rng = at, rng
         self._features = np.zeros((len(at.code[0]), 0)) if features is None else features
         self._prior = prior or hyperprior(len(at.code), self._features.shape[1])
-        self._best = self._prior.median
+        self._drawn: list[np.ndarray] = []
         self._surfaces = [Surface(at, self._features, offset, self._prior) for _ in range(DRAWS)]
 
     def look(self) -> Seen:
@@ -64,12 +64,16 @@ class Ensemble:
             one.retell(y)
 
     def reestimate(self) -> None:
-        """Draw the scales of every surface anew."""
+        """Move the scales of every surface."""
         tried = self._surfaces[0].tried()
-        self._best = fit(tried, self._at, self._features, self._prior, self._best)
-        z = (self._best - self._prior.median) / self._prior.width
-        for one in self._surfaces:
-            one.rescale(self._prior.median + self._prior.width * self._moved(z, tried))
+        self._drawn = [self._moved(z, tried) for z in self._drawn or self._begun(tried)]
+        for one, z in zip(self._surfaces, self._drawn, strict=True):
+            one.rescale(self._prior.median + self._prior.width * z)
+
+    def _begun(self, tried: Tried) -> list[np.ndarray]:
+        """Whitened coordinates of the best scales."""
+        best = fit(tried, self._at, self._features, self._prior, self._prior.median)
+        return [(best - self._prior.median) / self._prior.width] * DRAWS
 
     def _moved(self, z: np.ndarray, tried: Tried) -> np.ndarray:
         value = self._value(z, tried)

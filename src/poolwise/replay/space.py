@@ -1,24 +1,23 @@
 """One search of a parameter space with thousands of arms: a surface over the parameters, and others' surfaces.
 
-What is known of other units enters as their own surfaces: their average is what is expected, each of them a linear
-feature with a learned slope. Beside it stands a belief that starts from nothing. The two are mixed by how well each
-has predicted the outcomes so far, before it learned them, so a misleading transfer is given up. Source of the mixture:
-Dawid (1984), prequential; Yao and others (2018), stacking. Utilities are bent, so that what is far below the best
-known counts less for the surface than what is near it; source: Snelson, Rasmussen and Ghahramani (2004).
+Beside the surface that starts from what others say stands one that starts from nothing. The two are mixed by how well
+each has predicted the outcomes so far, before it learned them, so a misleading transfer is given up. Source of the
+mixture: Dawid (1984), prequential; Yao and others (2018), stacking. Utilities are bent; see `bend`.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 
 from poolwise.policy.best import best_probability
 from poolwise.policy.gradient import knowledge
+from poolwise.posterior.bend import USUAL, Bending, bent
 from poolwise.posterior.ensemble import Ensemble, mixture
-from poolwise.posterior.evidence import Hyperprior, hyperprior
 from poolwise.posterior.kernel import Places, places
 from poolwise.posterior.schedule import due
-from poolwise.posterior.surface import Seen, Surface
+from poolwise.posterior.surface import Seen
 from poolwise.posterior.threads import single_blas
+from poolwise.replay.others import Known, Others, others_of
 from poolwise.table import Table
 
 EVERY = ((30, 5), (100, 10), (1_000, 20))
@@ -27,29 +26,6 @@ OWN, TEMPERATURE = 0.2, 0.1
 """Of the knowledge gradient; see `policy.knowledge_gradient`."""
 LEAST = 0.2
 """Of the weights, shared alike: where the two disagree about an arm, there is something to find out."""
-BEND = 0.5
-"""See `bent`."""
-_LARGEST = 200
-"""Outcomes of another unit that its surface is estimated from."""
-
-
-class Known(Protocol):
-    """Outcomes of other units, (outcomes,) each."""
-
-    unit: np.ndarray
-    arm: np.ndarray
-    reward: np.ndarray
-
-
-class Others(NamedTuple):
-    """What other units say."""
-
-    features: np.ndarray
-    """(arms, 1 + units): what they have in common, and how each differs from it."""
-    offset: np.ndarray
-    """(arms,) what is expected here."""
-    scales: np.ndarray
-    """Coordinates of the scales of their own surfaces, averaged."""
 
 
 def run_space(table: Table, unit: int, trials: int, seed: int, known: Known) -> np.ndarray:
@@ -64,7 +40,7 @@ def trials_of_space(table: Table, unit: int, trials: int, seed: int, known: Know
     known: rewards of other units of the same table, possibly none. A failed arm is learned at what it costs.
     """
     rng, at, arms = np.random.default_rng([seed, unit, 7]), places(coordinates(table)), len(table.arms)
-    others = surfaces(at, known, rng) if len(known.unit) else None
+    others = others_of(at, known, rng) if len(known.unit) else None
     belief, chosen, told = Mixed(at, others, rng.spawn(1)[0]), np.empty(trials, int), np.empty(trials)
     for trial in range(trials):
         seen = belief.look()
@@ -90,12 +66,12 @@ class Mixed:
     def __init__(self, at: Places, others: Others | None, rng: np.random.Generator) -> None:
         self._surfaces = [Ensemble(at, rng)]
         if others is not None:
-            prior = informed(others, len(at.code))
-            self._surfaces.append(Ensemble(at, rng, others.features, others.offset, prior))
+            self._surfaces.append(Ensemble(at, rng, others.features, others.offset, others.prior))
         self._score = np.zeros(len(self._surfaces))
+        self._bending, self._usual = Bending(at), others.bend if others else USUAL
+        self._bend, self._best, self._estimated = self._usual, 0.0, 0
+        self._arm: list[int] = []
         self._told: list[float] = []
-        self._estimated, self._best, self._spread = 0, 0.0, 0.0
-        self._tried: set[int] = set()
 
     def look(self) -> Seen:
         """Mean and variance of the mixture, of bent utilities."""
@@ -109,60 +85,23 @@ class Mixed:
         """One outcome; weights by how well it was foreseen. The first tells the level alone, and an arm's second one
         is foreseen by either."""
         self._best = self._best if self._told else y
-        value = float(bent(y, self._best, self._spread))
-        if self._told and arm not in self._tried:
+        value = float(bent(y, self._best, self._bend))
+        if self._told and arm not in self._arm:
             self._score = self._score + np.array([one.density(arm, value) for one in self._surfaces])
         for one in self._surfaces:
             one.learn(arm, value)
+        self._arm.append(arm)
         self._told.append(y)
-        self._tried.add(arm)
         if due(EVERY, len(self._told), self._estimated):
             self._reestimate()
 
     def _reestimate(self) -> None:
-        self._estimated, self._best, self._spread = len(self._told), max(self._told), float(np.std(self._told))
-        told = bent(np.array(self._told), self._best, self._spread)
+        y = np.array(self._told)
+        self._estimated, self._best = len(y), float(y.max())
+        self._bend = self._bending.chosen(np.array(self._arm), y, self._usual)
         for one in self._surfaces:
-            one.retell(told)
+            one.retell(bent(y, self._best, self._bend))
             one.reestimate()
-
-
-def bent(y: Any, best: float, spread: float) -> Any:
-    """Utilities relative to the best known one: the same near it, and less and less far below; the less so, the more
-    they spread beyond one unit."""
-    bend = BEND / max(1.0, spread)
-    return np.expm1(bend * (y - best)) / bend
-
-
-def surfaces(at: Places, known: Known, rng: np.random.Generator) -> Others:
-    """The surfaces of the other units, bent: their measured values where every arm was measured."""
-    arms, found, scales = len(at.code[0]), [], []
-    for unit in np.unique(known.unit):
-        rows = np.flatnonzero(known.unit == unit)
-        arm, y = known.arm[rows], known.reward[rows]
-        y = bent(y, y.max(), float(y.std()))
-        few = rng.permutation(len(rows))[:_LARGEST]
-        surface = Surface(at)
-        surface.learn_many(arm[few], y[few])
-        surface.reestimate()
-        scales.append(surface.coordinates)
-        mean, count = surface.look().mean, np.bincount(arm, minlength=arms)
-        if len(few) < len(rows):
-            mean = np.where(count > 0, np.bincount(arm, y, arms) / np.maximum(count, 1), mean)
-        found.append(mean - mean.mean())
-    values = np.stack(found, 1)
-    shared = values.mean(1)
-    return Others(np.column_stack([shared, values - shared[:, None]]), shared, np.mean(scales, axis=0))
-
-
-def informed(others: Others, parameters: int) -> Hyperprior:
-    """Scales as others have them, at most so wide; what they leave unexplained is half as large."""
-    prior = hyperprior(parameters, others.features.shape[1])
-    median, width = others.scales.copy(), prior.width.copy()
-    median[0] -= np.log(2.0)
-    slopes = slice(parameters + 3, parameters + 5)
-    median[slopes] = prior.median[slopes]
-    return Hyperprior(np.maximum(median, prior.median - 2 * width), np.minimum(width, 0.8))
 
 
 def coordinates(table: Table) -> list[np.ndarray]:

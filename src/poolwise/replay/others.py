@@ -1,0 +1,118 @@
+"""What other units say of a parameter space: their surfaces, and how well each is foreseen from the rest.
+
+Their average is what is expected of a new one, and each is a linear feature with a learned slope. Scales of what these
+leave unexplained are those of the others themselves, each foreseen from the rest as the new one will be. Source of the
+idea: Wang and others (2024), pre-trained Gaussian processes.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from poolwise.posterior.bend import BENDS, Bending, bent
+from poolwise.posterior.evidence import Hyperprior, hyperprior
+from poolwise.posterior.kernel import Places
+from poolwise.posterior.surface import Surface
+
+_LARGEST, _FEW = 200, 60
+"""Outcomes of another unit that its surface is estimated from, and how much it is bent."""
+_LEAST = 0.3
+"""Scales of a new unit are no better known than so, in logarithms."""
+
+
+class Known(Protocol):
+    """Outcomes of other units, (outcomes,) each."""
+
+    unit: np.ndarray
+    arm: np.ndarray
+    reward: np.ndarray
+
+
+class Others(NamedTuple):
+    """What other units say."""
+
+    features: np.ndarray
+    """(arms, 1 + units): what they have in common, and how each differs from it."""
+    offset: np.ndarray
+    """(arms,) what is expected here."""
+    prior: Hyperprior
+    """Of the scales here."""
+    bend: float
+    """What suits them all."""
+
+
+class _Told(NamedTuple):
+    """Outcomes of one unit, (outcomes,): all of them, and the positions of those that scales are estimated from."""
+
+    arm: np.ndarray
+    y: np.ndarray
+    few: np.ndarray
+
+
+def others_of(at: Places, known: Known, rng: np.random.Generator) -> Others:
+    """From all outcomes of the other units, at least one."""
+    told = [_told(known, unit, rng) for unit in np.unique(known.unit)]
+    bend = _bend(at, told)
+    told = [one._replace(y=bent(one.y, one.y.max(), bend)) for one in told]
+    found = [_surface(at, one) for one in told]
+    values = np.stack([value for value, _ in found], 1)
+    features, offset = _basis(values)
+    if len(told) == 1:
+        return Others(features, offset, _alone(found[0][1], at), bend)
+    scales = np.stack([_foreseen(at, np.delete(values, k, 1), one) for k, one in enumerate(told)])
+    return Others(features, offset, _informed(scales, at, features.shape[1]), bend)
+
+
+def _told(known: Known, unit: int, rng: np.random.Generator) -> _Told:
+    rows = np.flatnonzero(known.unit == unit)
+    return _Told(known.arm[rows], known.reward[rows], rng.permutation(len(rows))[:_LARGEST])
+
+
+def _bend(at: Places, told: list[_Told]) -> float:
+    """The likeliest of all units together."""
+    evidence = [Bending(at).evidence(one.arm[one.few[:_FEW]], one.y[one.few[:_FEW]]) for one in told]
+    return BENDS[int(np.sum(evidence, axis=0).argmax())]
+
+
+def _surface(at: Places, told: _Told) -> tuple[np.ndarray, np.ndarray]:
+    """(arms,) around their mean, measured where every arm was measured; and the scales of the surface."""
+    surface = Surface(at)
+    surface.learn_many(told.arm[told.few], told.y[told.few])
+    surface.reestimate()
+    mean, arms = surface.look().mean, len(at.code[0])
+    if len(told.few) < len(told.arm):
+        count = np.bincount(told.arm, minlength=arms)
+        mean = np.where(count > 0, np.bincount(told.arm, told.y, arms) / np.maximum(count, 1), mean)
+    return mean - mean.mean(), surface.coordinates
+
+
+def _basis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features and offset of surfaces, (arms, units)."""
+    shared = values.mean(1)
+    return np.column_stack([shared, values - shared[:, None]]), shared
+
+
+def _foreseen(at: Places, rest: np.ndarray, told: _Told) -> np.ndarray:
+    """Scales of what the others' surfaces leave unexplained of this unit's outcomes."""
+    surface = Surface(at, *_basis(rest))
+    surface.learn_many(told.arm[told.few], told.y[told.few])
+    surface.reestimate()
+    return surface.coordinates
+
+
+def _informed(scales: np.ndarray, at: Places, features: int) -> Hyperprior:
+    """Scales are spread around the others', (units, coordinates), as these are around their mean."""
+    prior, units = hyperprior(len(at.code), features), len(scales)
+    between = scales.var(axis=0, ddof=1) * (1 + 1 / units)
+    median = np.maximum(scales.mean(axis=0), prior.median - 2 * prior.width)
+    return Hyperprior(median, np.minimum(np.sqrt(between + _LEAST**2), prior.width))
+
+
+def _alone(scales: np.ndarray, at: Places) -> Hyperprior:
+    """Of the only other unit: what it leaves unexplained is shaped as its own surface, and half as large."""
+    prior, parameters = hyperprior(len(at.code), 2), len(at.code)
+    median = scales.copy()
+    median[0] -= np.log(2.0)
+    slopes = slice(parameters + 3, parameters + 5)
+    median[slopes] = prior.median[slopes]
+    return Hyperprior(np.maximum(median, prior.median - 2 * prior.width), np.minimum(prior.width, 0.8))
