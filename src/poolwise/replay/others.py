@@ -16,8 +16,6 @@ from poolwise.posterior.surface import Surface
 
 _LARGEST, _FEW = 200, 60
 """Outcomes of another unit that its surface is estimated from, and how much it is bent."""
-_LEAST = 0.3
-"""Scales of a new unit are no better known than so, in logarithms."""
 
 
 class Known(Protocol):
@@ -101,11 +99,13 @@ def _foreseen(at: Places, rest: np.ndarray, told: _Told) -> np.ndarray:
 
 
 def _informed(scales: np.ndarray, at: Places, features: int) -> Hyperprior:
-    """Scales are spread around the others', (units, coordinates), as these are around their mean."""
+    """Scales are spread around the others', (units, coordinates), as these are around their mean, the usual width
+    counting as one unit more."""
     prior, units = hyperprior(len(at.code), features), len(scales)
-    between = scales.var(axis=0, ddof=1) * (1 + 1 / units)
-    median = np.maximum(scales.mean(axis=0), prior.median - 2 * prior.width)
-    return Hyperprior(median, np.minimum(np.sqrt(between + _LEAST**2), prior.width))
+    median = scales.mean(axis=0)
+    between = (((scales - median) ** 2).sum(axis=0) + prior.width**2) / units
+    width = np.sqrt(between * (1 + 1 / units))
+    return Hyperprior(np.maximum(median, prior.median - 2 * prior.width), np.minimum(width, prior.width))
 
 
 def _alone(scales: np.ndarray, at: Places) -> Hyperprior:
