@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data import spaces
+from poolwise.replay import NOTHING, Known
 from poolwise.table import Table
 from replay_run import resolve
 from space_peers import SEARCHERS, measured
@@ -19,14 +20,6 @@ TRIALS = 200
 KNOWLEDGE = ("nothing", "random trials", "complete")
 """What Poolwise knows of the other machines: nothing, TRIALS random launches on each, or every configuration."""
 FILES = ("space_peers.py",)
-
-
-class Known(NamedTuple):
-    """Outcomes on other machines: (outcomes,) each."""
-
-    unit: np.ndarray
-    arm: np.ndarray
-    reward: np.ndarray
 
 
 class SpaceTask(NamedTuple):
@@ -70,7 +63,7 @@ def knowledge(table: Table, unit: int, kind: str, seed: int) -> Known:
     others = np.array([other for other in range(len(table.units)) if other != unit], int)
     arms, rng = len(table.arms), np.random.default_rng([seed, unit, 3])
     if kind == "nothing":
-        return Known(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+        return NOTHING
     if kind == "complete":
         where = np.repeat(others, arms), np.tile(np.arange(arms), len(others))
         return Known(*where, table.reward[where])

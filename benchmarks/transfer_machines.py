@@ -14,14 +14,14 @@ import numpy as np
 
 from data import spaces
 from machine import Figure
+from poolwise.replay import NOTHING, Known
 from poolwise.replay.space import trials_of_space
 from poolwise.table import Table
 from space_peers import measured
-from space_run import TRIALS, Known
+from space_run import TRIALS
 
 Tuner = Callable[[int], tuple[np.ndarray, np.ndarray]]
 """Tunes one machine (unit of a table) after another, told of those before: -> (trials,) arms, (trials,) outcomes."""
-NOTHING = Known(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
 WAYS = ("earlier machines", "nothing", "their best tried")
 
 

@@ -6,8 +6,8 @@ import pytest
 
 import transfer_engine
 import transfer_machines
+from poolwise.replay import Known
 from poolwise.table import Table, from_rows
-from space_run import Known
 
 
 @pytest.fixture

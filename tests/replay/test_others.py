@@ -1,24 +1,16 @@
 """What other units say: scales of a new one are those of the others, each foreseen from the rest."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
 from poolwise.posterior.evidence import hyperprior
 from poolwise.posterior.kernel import places
-from poolwise.replay.others import Others, others_of
+from poolwise.replay.others import Known, Others, others_of
 
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 12), np.linspace(0, 1, 8))]
 ARMS = len(GRID[0])
 AT = places(GRID)
 BOWL = -3 * ((GRID[0] - 0.4) ** 2 + (GRID[1] - 0.7) ** 2)
-
-
-class Known(NamedTuple):
-    unit: np.ndarray
-    arm: np.ndarray
-    reward: np.ndarray
 
 
 def of(surfaces: list[np.ndarray]) -> Others:
@@ -54,3 +46,10 @@ def test_a_single_other_unit_tells_its_own_scales():
     assert found.features.shape == (ARMS, 2)
     assert found.features[:, 1] == pytest.approx(0)
     assert np.isfinite(found.prior.median).all()
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_units_of_a_single_outcome_say_little_and_break_nothing(units):
+    found = others_of(AT, Known(np.arange(units), np.full(units, 5), np.zeros(units)), np.random.default_rng(0))
+    assert all(np.isfinite(part).all() for part in (found.features, found.offset, *found.prior))
+    assert np.ptp(found.offset) < 0.1

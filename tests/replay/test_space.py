@@ -1,25 +1,14 @@
 """A search of a parameter space: better than chance from nothing, better still with others, even if these mislead."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from poolwise.replay import run_space
+from poolwise.replay import NOTHING, Known, run_space
 from poolwise.replay.space import column, coordinates
 from poolwise.table import Table, from_rows
 
 TRIALS = 40
-
-
-class Known(NamedTuple):
-    unit: np.ndarray
-    arm: np.ndarray
-    reward: np.ndarray
-
-
-NOTHING = Known(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,17 @@ from poolwise.replay.api import Replay, replay, run_poolwise, run_poolwise_many
 from poolwise.replay.drive import Run, drive, drive_many
 from poolwise.replay.hindsight import references
 from poolwise.replay.orders import ORDERS, orders
+from poolwise.replay.others import NOTHING, Known
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
 from poolwise.replay.space import run_space
 from poolwise.replay.summary import Interval, summary
 
 __all__ = [
+    "NOTHING",
     "ORDERS",
     "Interval",
+    "Known",
     "Replay",
     "Run",
     "Settings",

@@ -5,7 +5,7 @@ leave unexplained are those of the others themselves, each foreseen from the res
 idea: Wang and others (2024), pre-trained Gaussian processes.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,12 +18,15 @@ _LARGEST, _FEW = 200, 60
 """Outcomes of another unit that its surface is estimated from, and how much it is bent."""
 
 
-class Known(Protocol):
+class Known(NamedTuple):
     """Outcomes of other units, (outcomes,) each."""
 
     unit: np.ndarray
     arm: np.ndarray
     reward: np.ndarray
+
+
+NOTHING = Known(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
 
 
 class Others(NamedTuple):
@@ -101,18 +104,22 @@ def _foreseen(at: Places, rest: np.ndarray, told: _Told) -> np.ndarray:
 def _informed(scales: np.ndarray, at: Places, features: int) -> Hyperprior:
     """Scales are spread around the others', (units, coordinates), as these are around their mean, the usual width
     counting as one unit more."""
-    prior, units = hyperprior(len(at.code), features), len(scales)
+    usual, units = hyperprior(len(at.code), features), len(scales)
     median = scales.mean(axis=0)
-    between = (((scales - median) ** 2).sum(axis=0) + prior.width**2) / units
-    width = np.sqrt(between * (1 + 1 / units))
-    return Hyperprior(np.maximum(median, prior.median - 2 * prior.width), np.minimum(width, prior.width))
+    between = (((scales - median) ** 2).sum(axis=0) + usual.width**2) / units
+    return _within(usual, median, np.sqrt(between * (1 + 1 / units)))
 
 
 def _alone(scales: np.ndarray, at: Places) -> Hyperprior:
     """Of the only other unit: what it leaves unexplained is shaped as its own surface, and half as large."""
-    prior, parameters = hyperprior(len(at.code), 2), len(at.code)
+    usual, parameters = hyperprior(len(at.code), 2), len(at.code)
     median = scales.copy()
     median[0] -= np.log(2.0)
     slopes = slice(parameters + 3, parameters + 5)
-    median[slopes] = prior.median[slopes]
-    return Hyperprior(np.maximum(median, prior.median - 2 * prior.width), np.minimum(prior.width, 0.8))
+    median[slopes] = usual.median[slopes]
+    return _within(usual, median, np.full(len(median), 0.8))
+
+
+def _within(usual: Hyperprior, median: np.ndarray, width: np.ndarray) -> Hyperprior:
+    """No scale is far below its usual median, nor less known than usual."""
+    return Hyperprior(np.maximum(median, usual.median - 2 * usual.width), np.minimum(width, usual.width))

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -33,8 +34,7 @@ class SqliteStore:
 
     def __init__(self, path: str | None, *, seed: int | None = None, wait: float = 10.0) -> None:
         self._file = Database(path, wait)
-        names = Names(self._file)
-        self.intern, self.names, self._code = names.intern, names.all, names.code
+        self._names = Names(self._file)
         self._arm_lists: dict[tuple[str, ...], int] = {}
         self._pending: dict[int, LoggedView] = {}
         self._free = {"decision": (0, 0), "view": (0, 0)}
@@ -42,6 +42,12 @@ class SqliteStore:
 
     def reserve(self, count: int) -> int:
         return self._take("decision", count)
+
+    def intern(self, kind: str, names: Sequence[str]) -> np.ndarray:
+        return self._names.intern(kind, names)
+
+    def names(self, kind: str) -> list[str]:
+        return self._names.all(kind)
 
     def add_policy(self, spec: str, params: dict[str, Any]) -> int:
         row = (spec, json.dumps(params, sort_keys=True))
@@ -69,14 +75,14 @@ class SqliteStore:
     def append_decision(self, decision: Decision) -> None:
         row = (
             decision.id,
-            self._code("project", decision.project),
-            self._code("context", decision.context),
-            self._code("arm", decision.arm),
+            self._names.code("project", decision.project),
+            self._names.code("context", decision.context),
+            self._names.code("arm", decision.arm),
             decision.probability,
             decision.view,
             decision.time,
-            self._code("reason", decision.reason),
-            -1 if decision.job is None else self._code("job", decision.job),
+            self._names.code("reason", decision.reason),
+            -1 if decision.job is None else self._names.code("job", decision.job),
         )
         if not self._pending:
             self._file.write(sql.DECISION, row)
@@ -206,8 +212,8 @@ class SqliteStore:
         return [
             (
                 key,
-                self._code("project", view.project),
-                self._code("context", view.context),
+                self._names.code("project", view.project),
+                self._names.code("context", view.context),
                 view.policy,
                 view.snapshot,
                 view.outcomes,
