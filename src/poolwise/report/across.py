@@ -66,7 +66,7 @@ def beginnings(trials: pd.DataFrame) -> pd.DataFrame:
 @styled
 def learning(starts: pd.DataFrame) -> Figure:
     """Speed-up of the first decisions against the number of projects before."""
-    made = figure(7.6, 3.0)
+    made = figure(3.0)
     axes, place = made.subplots(), np.arange(1, len(starts) + 1)
     axes.axhline(1, color=MUTED, linewidth=1, dashes=(4, 3))
     axes.plot(place, starts["speed_up"], "o-", color=SERIES[0], linewidth=1.6, markersize=5)
@@ -83,7 +83,7 @@ def forest(differences: pd.DataFrame) -> Figure:
     """The clearest differences, as factors with intervals."""
     size = np.abs(np.log(differences["factor"]))
     shown = differences.loc[size.sort_values(ascending=False).index[:_MOST]].sort_values(["project", "factor"])
-    made = figure(7.6, 0.27 * len(shown) + 1.0)
+    made = figure(0.27 * len(shown) + 1.0)
     axes = made.subplots()
     axes.axvline(1, color=MUTED, linewidth=1, dashes=(4, 3), zorder=0)
     for place, row in enumerate(rows(shown)):
@@ -102,7 +102,7 @@ def forest(differences: pd.DataFrame) -> Figure:
 @styled
 def factor_map(places: pd.DataFrame) -> Figure:
     """Positions of projects on the first two factors, or on the only one."""
-    made = figure(7.6, 4.2 if "u_2" in places else 2.4)
+    made = figure(4.2 if "u_2" in places else 2.4)
     axes = made.subplots()
     second, spread = (places["u_2"], places["sd_2"]) if "u_2" in places else (0.0 * places["u_1"], 0.0 * places["u_1"])
     axes.errorbar(places["u_1"], second, xerr=places["sd_1"], yerr=spread, fmt="none", ecolor=MUTED, alpha=0.35)

@@ -18,7 +18,7 @@ SHOWN = 120
 @styled
 def ranks(draws: Mapping[str, np.ndarray]) -> Figure:
     """Of every quantity (chain, draw): in which twentieth of all draws those of each chain fall."""
-    made = figure(7.6, 1.9 * -(-len(draws) // 2) + 0.3)
+    made = figure(1.9 * -(-len(draws) // 2) + 0.3)
     panels = np.ravel(made.subplots(-(-len(draws) // 2), 2, squeeze=False))
     for axes, (name, values) in zip(panels, draws.items(), strict=False):
         order = values.ravel().argsort().argsort().reshape(values.shape)
@@ -36,7 +36,7 @@ def ranks(draws: Mapping[str, np.ndarray]) -> Figure:
 @styled
 def traces(draws: Mapping[str, np.ndarray]) -> Figure:
     """Every chain's path, one panel a quantity."""
-    made = figure(7.6, 1.5 * len(draws) + 0.3)
+    made = figure(1.5 * len(draws) + 0.3)
     panels = np.ravel(made.subplots(len(draws), 1, squeeze=False, sharex=True))
     for axes, (name, values) in zip(panels, draws.items(), strict=True):
         for chain, own in enumerate(values):
@@ -52,7 +52,7 @@ def traces(draws: Mapping[str, np.ndarray]) -> Figure:
 @styled
 def energy(values: np.ndarray) -> Figure:
     """Energies (chain, draw) around their mean, and their changes from draw to draw."""
-    made = figure(7.6, 2.6)
+    made = figure(2.6)
     axes = made.subplots()
     marginal, change = (values - values.mean(axis=1, keepdims=True)).ravel(), np.diff(values, axis=1).ravel()
     reach = np.quantile(np.abs(np.concatenate([marginal, change])), 0.998)
@@ -68,7 +68,7 @@ def energy(values: np.ndarray) -> Figure:
 @styled
 def scales(prior: Mapping[str, np.ndarray], posterior: Mapping[str, np.ndarray]) -> Figure:
     """90 % intervals and medians of every scale, before (grey) and after."""
-    made = figure(7.6, 0.3 * len(posterior) + 0.9)
+    made = figure(0.3 * len(posterior) + 0.9)
     axes = made.subplots()
     for place, (name, values) in enumerate(posterior.items()):
         for drawn, colour, off, width in ((prior.get(name), MUTED, 0.18, 1.2), (values, SERIES[0], -0.08, 2.4)):
@@ -88,7 +88,7 @@ def scales(prior: Mapping[str, np.ndarray], posterior: Mapping[str, np.ndarray])
 @styled
 def predictions(table: pd.DataFrame) -> Figure:
     """Predicted 90 % intervals of mean outcomes in their order, and what was observed."""
-    made = figure(7.6, 3.4)
+    made = figure(3.4)
     axes = made.subplots()
     ordered = table.sort_values("middle", ignore_index=True)
     shown = ordered.iloc[:: max(1, -(-len(ordered) // SHOWN))].reset_index(drop=True)
@@ -103,7 +103,7 @@ def predictions(table: pd.DataFrame) -> Figure:
 @styled
 def calibration(found: LeftOut) -> Figure:
     """Share of cells below each probability minus the probability, with a 95 % band for all of them together."""
-    made = figure(7.6, 2.8)
+    made = figure(2.8)
     axes = made.subplots()
     order, n = np.sort(found.pit), len(found.pit)
     band = 1.358 / np.sqrt(n)
@@ -117,7 +117,7 @@ def calibration(found: LeftOut) -> Figure:
 @styled
 def reliability(found: LeftOut) -> Figure:
     """Pareto k of every cell against its number of outcomes."""
-    made = figure(7.6, 2.6)
+    made = figure(2.6)
     axes = made.subplots()
     bad = found.k > 0.7
     for which, colour in ((~bad, SERIES[0]), (bad, SERIES[1])):
@@ -131,7 +131,7 @@ def reliability(found: LeftOut) -> Figure:
 @styled
 def success(table: pd.DataFrame) -> Figure:
     """Believed against observed share of successes, in groups of equally many outcomes."""
-    made = figure(3.8, 3.4)
+    made = figure(3.4)
     axes = made.subplots()
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, dashes=(4, 3))
     for row in rows(table):

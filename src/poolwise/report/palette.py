@@ -32,13 +32,16 @@ SETTINGS: Any = {
 }
 
 
+WIDTH = 7.6
+"""Of every figure, in inches: a page stretches them to its own width, so that letters are of one size in all."""
+
 styled = mpl.rc_context(SETTINGS)
 """Decorator of every function that draws."""
 
 
-def figure(width: float, height: float) -> Figure:
-    """An empty figure of this size in inches, laid out so that nothing is clipped."""
-    return Figure(figsize=(width, height), layout="constrained")
+def figure(height: float) -> Figure:
+    """An empty figure of so many inches, as wide as the page, laid out so that nothing is clipped."""
+    return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
 def svg(made: Figure, name: str) -> str:

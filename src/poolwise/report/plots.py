@@ -24,7 +24,7 @@ def colours(projects: Sequence[str]) -> dict[str, str]:
 @styled
 def speed_up(table: pd.DataFrame) -> Figure:
     """Running geometric mean of the speed-up, per project, over all decisions."""
-    made = figure(7.6, 3.6)
+    made = figure(3.6)
     axes = made.subplots()
     ends = []
     for project, part in table.groupby("project", sort=False):
@@ -42,7 +42,7 @@ def speed_up(table: pd.DataFrame) -> Figure:
 @styled
 def exploration_and_safety(table: pd.DataFrame) -> Figure:
     """Running shares, over all projects: another arm than the favourite; below 0.95 of the baseline's speed."""
-    made = figure(7.6, 3.6)
+    made = figure(3.6)
     upper, lower = made.subplots(2, sharex=True)
     window = min(2 * WINDOW, max(len(table) // 4, 1))
     for axes, column, colour in ((upper, table["explored"], SERIES[0]), (lower, ~table["safe"], SERIES[1])):
@@ -66,7 +66,7 @@ def exploration_and_safety(table: pd.DataFrame) -> Figure:
 def forest(favourites: pd.DataFrame, projects: Sequence[str]) -> Figure:
     """The arm believed best, per context and project: speed-up with its 90 % interval."""
     contexts = list(favourites["context"].unique())
-    made = figure(7.6, 0.26 * len(favourites) + 0.42 * len(contexts) + 0.6)
+    made = figure(0.26 * len(favourites) + 0.42 * len(contexts) + 0.6)
     axes, place, ticks = made.subplots(), 0.0, []
     for context in contexts:
         axes.annotate(context, (0, place), xycoords=("axes fraction", "data"), **_HEADING)
@@ -87,7 +87,7 @@ def forest(favourites: pd.DataFrame, projects: Sequence[str]) -> Figure:
 @styled
 def shrinkage(cells: pd.DataFrame) -> Figure:
     """Mean of an arm's own trials (open) -> what is believed with everything shared (filled)."""
-    made = figure(7.6, 0.28 * len(cells) + 1.3)
+    made = figure(0.28 * len(cells) + 1.3)
     axes, place, ticks = made.subplots(), 0.0, []
     for title, part in cells.groupby("group", sort=False):
         axes.annotate(str(title), (0, place), xycoords=("axes fraction", "data"), **_HEADING)
