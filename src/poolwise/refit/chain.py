@@ -12,6 +12,7 @@ from numpyro.infer import NUTS, init_to_value
 from numpyro.infer.util import initialize_model
 
 from poolwise.refit.parts import Part
+from poolwise.refit.unfinished import load, whole
 
 BLOCK = 50
 """Steps between two looks."""
@@ -82,23 +83,14 @@ def _write(folder: Path, block: int, state: Any, drawn: Any | None) -> None:
     if drawn is not None:
         z, fields = drawn
         arrays = {**{f"z/{name}": v for name, v in z.items()}, **{f"s/{name}": v for name, v in fields.items()}}
-        _whole(folder / f"{block:06}.npz", arrays)
+        whole(folder / f"{block:06}.npz", arrays)
     leaves = jax.tree.leaves(state)
-    _whole(
-        folder / "state.npz", {"block": np.array(block + 1), **{str(i): np.asarray(v) for i, v in enumerate(leaves)}}
-    )
-
-
-def _whole(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    draft = path.with_suffix(".new.npz")
-    np.savez(draft, **arrays)  # type: ignore[arg-type]
-    draft.replace(path)
+    whole(folder / "state.npz", {"block": np.array(block + 1), **{str(i): np.asarray(v) for i, v in enumerate(leaves)}})
 
 
 def _read(folder: Path | None, block: int) -> Any:
     assert folder is not None
-    with np.load(folder / f"{block:06}.npz") as file:
-        named = {name: file[name] for name in file.files}
+    named = load(folder / f"{block:06}.npz")
     return tuple({name[2:]: v for name, v in named.items() if name.startswith(kind)} for kind in ("z/", "s/"))
 
 
@@ -106,6 +98,6 @@ def _known(folder: Path | None, like: Any) -> tuple[int, Any] | None:
     """Where an earlier process stopped: number of blocks and state."""
     if folder is None or not (folder / "state.npz").exists():
         return None
-    with np.load(folder / "state.npz") as file:
-        leaves = [jax.numpy.asarray(file[str(i)]) for i in range(len(file.files) - 1)]
-        return int(file["block"]), jax.tree.unflatten(jax.tree.structure(like), leaves)
+    known = load(folder / "state.npz")
+    leaves = [jax.numpy.asarray(known[str(i)]) for i in range(len(known) - 1)]
+    return int(known["block"]), jax.tree.unflatten(jax.tree.structure(like), leaves)
