@@ -9,10 +9,15 @@
         ConflictingOutcome       a second outcome for a decision that differs from the first
         DataError                a table or log that is malformed; says row and column
       StoreError                 the store cannot be used as it is
-        StoreLocked              another process holds it
+        StoreLocked              another process holds it: a later try may succeed
+        StoreFull                the disk is full: a later try may succeed
+        StoreGone                the file was removed, or exchanged for another one, while it was open
         StoreReadOnly            the file or folder may not be written
         StoreDamaged             truncated, overwritten, or no store at all
+        StoreForeign             a database of another program
         StoreNewer               written by a newer version of Poolwise
+        StoreForked              opened before a fork, used in the child: open it there
+        StoreClosed              used after `close`
       RefitError                 a refit that could not be carried out; the old snapshot keeps serving
       WorkloadError              a system under tuning that cannot be started
 
@@ -63,6 +68,14 @@ class StoreLocked(StoreError):
     """Another process holds the store."""
 
 
+class StoreFull(StoreError):
+    """The disk of the store is full."""
+
+
+class StoreGone(StoreError):
+    """The file was removed, or exchanged for another one, while it was open."""
+
+
 class StoreReadOnly(StoreError):
     """The file or folder of the store may not be written."""
 
@@ -71,8 +84,20 @@ class StoreDamaged(StoreError):
     """The file is truncated, overwritten, or no store at all."""
 
 
+class StoreForeign(StoreError):
+    """The file is a database of another program."""
+
+
 class StoreNewer(StoreError):
     """The store was written by a newer version of Poolwise."""
+
+
+class StoreForked(StoreError):
+    """The store was opened before a fork; a child has to open it itself."""
+
+
+class StoreClosed(StoreError):
+    """The store was used after `close`."""
 
 
 class RefitError(PoolwiseError):

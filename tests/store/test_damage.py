@@ -11,7 +11,7 @@ import pytest
 
 from poolwise import errors
 from poolwise.schema import Decision
-from poolwise.store import connect, open_store
+from poolwise.store import create, open_store
 from poolwise.store.sqlite import SqliteStore
 
 
@@ -56,12 +56,12 @@ def test_newer_and_foreign_files(path, tmp_path):
     with sqlite3.connect(tmp_path / "other.db") as db:
         db.execute("CREATE TABLE mine (x)")
     db.close()
-    with pytest.raises(errors.StoreDamaged, match="no Poolwise store"):
+    with pytest.raises(errors.StoreForeign, match="no Poolwise store"):
         open_store(f"sqlite:///{tmp_path / 'other.db'}")
 
 
 def test_a_store_that_was_not_finished_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(connect, "migrate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(create, "image", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         open_store(f"sqlite:///{tmp_path / 'a.db'}")
     assert list(tmp_path.iterdir()) == []

@@ -73,6 +73,8 @@ class EngineTable(Table):
     reestimate_every: list[list[int]] | None = None
     horizon: float | None = None
     log_views: bool | None = None
+    durability: Literal["process", "power"] | None = None
+    lock_wait: float | None = None
 
     def given(self) -> dict[str, Any]:
         """Keyword arguments of `engine.Settings`: what was set, lists as tuples."""

@@ -75,7 +75,9 @@ class Engine:
         `seed` is that of a new store (drawn when None); an existing store keeps its own. Raises StoreError,
         ConfigError, SpaceError.
         """
-        return cls(open_store(url, seed=seed), space, policy or policies.default(), settings or Settings())
+        settings = settings or Settings()
+        store = open_store(url, seed=seed, lock_wait=settings.lock_wait, durability=settings.durability)
+        return cls(store, space, policy or policies.default(), settings)
 
     def decide(
         self, project: str, context: str, *, job: str | None = None, available: Iterable[str] | None = None

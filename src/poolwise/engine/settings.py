@@ -49,6 +49,10 @@ class Settings(NamedTuple):
     """Probability, before its outcomes, that a project is like the others; what it comes to is learned. 1: certain."""
     log_views: bool = True
     """Log what every decision rested on, which replay, explanations and off-policy evaluation need."""
+    durability: Literal["process", "power"] = "process"
+    """What every acknowledged event survives: the end of the `process`, however it ends, or the loss of `power` too."""
+    lock_wait: float = 1.0
+    """Seconds for which a call waits while another process writes to the store."""
     safety: Safety | None = None
     """Layers that keep users from harm; None: the policy alone."""
     exploration: Exploration | None = None
@@ -100,6 +104,10 @@ class Settings(NamedTuple):
     def _check_options(self) -> None:
         if self.surface not in ("auto", "always", "never"):
             raise ConfigError(f"surface {self.surface!r} must be 'auto', 'always' or 'never'")
+        if self.durability not in ("process", "power"):
+            raise ConfigError(f"durability {self.durability!r} must be 'process' or 'power'")
+        if not (isinstance(self.lock_wait, int | float) and 0 <= self.lock_wait < math.inf):
+            raise ConfigError(f"lock_wait {self.lock_wait!r} must be a number of seconds, 0 or more")
         if self.timeouts not in ("censored", "failed"):
             raise ConfigError(f"timeouts {self.timeouts!r} must be 'censored' or 'failed'")
         number = self.half_life if self.half_life not in (None, "learned") else 1.0

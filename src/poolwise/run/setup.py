@@ -83,7 +83,13 @@ def open_engine(config: Config, *, create: bool = True) -> Engine:
     space = config.space.build() if config.space else None
     if space:
         settings.meant_for(space)
-    store = open_store(config.run.store, seed=config.run.seed, create=create)
+    store = open_store(
+        config.run.store,
+        seed=config.run.seed,
+        create=create,
+        lock_wait=settings.lock_wait,
+        durability=settings.durability,
+    )
     try:
         space = space or known_space(store, config.run.store)
         return Engine(store, space, learned.policy_for(config.policy.learned, policy, store, space, settings), settings)

@@ -1,29 +1,35 @@
 """Stores: append-only logs of decisions and outcomes behind one protocol."""
 
 from importlib import import_module
-from pathlib import Path
 
 from poolwise.errors import InputError
-from poolwise.store.base import DecisionColumns, OutcomeColumns, Store
+from poolwise.store.base import Checkpoint, DecisionColumns, OutcomeColumns, Store
 from poolwise.store.memory import MemoryStore
+from poolwise.store.place import exists, path_of
 
-__all__ = ["DecisionColumns", "MemoryStore", "OutcomeColumns", "Store", "open_store"]
+__all__ = ["Checkpoint", "DecisionColumns", "MemoryStore", "OutcomeColumns", "Store", "open_store"]
 
 
-def open_store(url: str, *, seed: int | None = None, create: bool = True) -> Store:
+def open_store(
+    url: str, *, seed: int | None = None, create: bool = True, lock_wait: float = 1.0, durability: str = "process"
+) -> Store:
     """`sqlite:///file.db` (a path after three slashes; four for an absolute one), `sqlite://` or `memory://`.
 
-    seed: of a store that is created here (drawn when None); one that exists keeps its own. Raises StoreError, and
-    InputError for a URL of no known kind, or of no file where `create` is false. The database library is imported only
-    when a file is opened.
+    seed: of a store that is created here (drawn when None); one that exists keeps its own. lock_wait: seconds for which
+    a call waits for another process that writes, before it raises StoreLocked. durability: what was acknowledged
+    survives the end of the `process`, however it ends, or the loss of `power` too, for which every call waits for the
+    disk. Raises StoreError, and InputError for a URL of no known kind, or of no file where `create` is false. The
+    database library is imported only when a file is opened.
     """
     if url == "memory://":
         return MemoryStore(seed)
-    kind, slashes, path = url.partition("://")
-    if kind != "sqlite" or not slashes or (path and not path.startswith("/")):
-        raise InputError(f"store {url!r} is of no known kind: use sqlite:///file.db or memory://")
-    if path and not create and not Path(path[1:]).exists():
-        raise InputError(f"there is no store {path[1:]}: check the path; `poolwise decide` and `run` create one")
+    if not (isinstance(lock_wait, int | float) and 0 <= lock_wait < float("inf")):
+        raise InputError(f"lock_wait {lock_wait!r} must be a number of seconds, 0 or more")
+    if durability not in ("process", "power"):
+        raise InputError(f"durability {durability!r} must be 'process' or 'power'")
+    path = path_of(url)
+    if path is not None and not create and not exists(path):
+        raise InputError(f"there is no store {path}: check the path; `poolwise decide` and `run` create one")
     sqlite = import_module("poolwise.store.sqlite")
-    store: Store = sqlite.SqliteStore(path[1:] or None, seed=seed)
+    store: Store = sqlite.SqliteStore(path, seed=seed, wait=lock_wait, durability=durability)
     return store

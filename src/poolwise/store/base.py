@@ -1,7 +1,9 @@
 """One protocol for every store: an append-only log of decisions, outcomes and what is needed to read them.
 
 A store knows names, numbers and bytes; it never knows what arrays mean. Everything passed to one call is durable
-(survives `kill -9` of the writer) and visible to readers when the call returns, or none of it is.
+(survives `kill -9` of the writer, or loss of power where that was asked for) and visible to readers when the call
+returns, or none of it is. Every call is done or raises StoreError within a time that is known, `lock_wait`, and leaves
+the store ready for the next one; StoreLocked and StoreFull say that the same call may succeed later.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,6 +44,16 @@ class OutcomeColumns(NamedTuple):
     """NaN where none was given."""
     baseline_cost: np.ndarray
     time: np.ndarray
+
+
+class Checkpoint(NamedTuple):
+    """What was folded from events up to two cursors, so that a reader need not begin with the first event."""
+
+    outcomes: int
+    """How many outcomes are in it: go on with `Store.outcomes(after=...)`."""
+    decisions: int
+    """How many decisions are in it: go on with `Store.decisions(after=...)`."""
+    body: bytes
 
 
 NEW, REPEATED, CONFLICTING, UNKNOWN = range(4)
@@ -89,6 +101,8 @@ class Store(Protocol):
 
     seed: int
     """Drawn (or given) when the store was created; every decision's random number derives from it and its id."""
+    read_only: bool
+    """Whether events cannot be added: the store was opened to look."""
 
     def reserve(self, count: int) -> int:
         """First of `count` decision ids that nobody else will ever get, even after a crash."""
@@ -131,7 +145,11 @@ class Store(Protocol):
         ...
 
     def answered(self) -> int:
-        """Number of outcomes."""
+        """Number of outcomes that ever came: the cursor after the last one."""
+        ...
+
+    def made(self) -> int:
+        """Number of decisions that ever came: the cursor after the last one."""
         ...
 
     def decision(self, id: int) -> Decision: ...
@@ -144,7 +162,9 @@ class Store(Protocol):
         """All outcomes from the `after`-th on, or the first `limit` of them, in the order in which they came."""
         ...
 
-    def decisions(self, after: int = 0) -> DecisionColumns: ...
+    def decisions(self, after: int = 0) -> DecisionColumns:
+        """All decisions from the `after`-th on, in the order in which they came, which is not that of their ids."""
+        ...
 
     def open_decisions(self, before: float) -> np.ndarray:
         """Ids of decisions made before a time that have no outcome."""
@@ -160,8 +180,18 @@ class Store(Protocol):
 
     def snapshots(self) -> list[Snapshot]: ...
 
+    def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
+        """Replace what is kept under a name. Nothing is lost with it that events do not hold."""
+        ...
+
+    def checkpoint(self, name: str) -> Checkpoint | None:
+        """The last one that was saved whole; None where there is none, or its checksum is not its body's."""
+        ...
+
     def counts(self) -> dict[str, int]:
         """decisions, outcomes, open, repeated, conflicting, unknown."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Every other call then raises StoreClosed."""
+        ...

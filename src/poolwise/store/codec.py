@@ -1,6 +1,14 @@
-"""Named arrays as one blob, bit for bit: a line that names them, then their bytes one after another."""
+"""Named arrays as a line that many of them share and the bytes of their numbers, bit for bit.
 
-from collections.abc import Mapping
+    line   `name:dtype:shape` of every array, joined by blanks
+    body   one byte of width for every array, then the numbers of all, each array in C order
+
+The width is the smallest in which every number of the array comes back exactly: 1, 2, 4 or 8 bytes of an integer, 4 or
+8 of floating point, and a byte for eight truth values.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -8,36 +16,90 @@ import numpy as np
 from poolwise.errors import StoreDamaged
 
 
-def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """`name:dtype:shape` of every array, joined by blanks, a newline, then the data in C order.
+def pack(arrays: Mapping[str, np.ndarray]) -> tuple[str, bytes]:
+    """Line and body of arrays of bool, int64 and float64.
 
-    >>> unpack(pack({"x": np.array([1.0, 2.0])}))["x"]
+    >>> unpack(*pack({"x": np.array([1.0, 2.0])}))["x"]
     array([1., 2.])
     """
-    header = _header(tuple(arrays), tuple([(value.dtype, value.shape) for value in arrays.values()]))
-    return header + b"".join([value.tobytes() for value in arrays.values()])
+    values = list(arrays.values())
+    line = _line(tuple(arrays), tuple([(value.dtype, value.shape) for value in values]))
+    floating = _floating([value for value in values if value.dtype.kind == "f"])
+    parts = [next(floating) if value.dtype.kind == "f" else _whole(value) for value in values]
+    return line, bytes([width for width, _ in parts]) + b"".join([data for _, data in parts])
+
+
+def unpack(line: str, body: bytes) -> dict[str, np.ndarray]:
+    """The arrays that `pack` was given. Raises StoreDamaged for anything else."""
+    arrays, items = {}, line.split(" ") if line else []
+    start = len(items)
+    try:
+        for item, width in zip(items, body, strict=False):
+            name, kind, shape = _parsed(item)
+            count = math.prod(shape)
+            if kind.kind == "b":
+                used = -(-count // 8)
+                flat = np.unpackbits(np.frombuffer(body, np.uint8, used, start), count=count).astype(kind)
+            else:
+                used = count * width
+                flat = np.frombuffer(body, f"{kind.kind}{width}", count, start).astype(kind)
+            arrays[name], start = flat.reshape(shape), start + used
+    except (ValueError, TypeError, OverflowError) as error:
+        raise StoreDamaged(f"a logged view cannot be read ({error}): restore the store from a backup") from error
+    if start != len(body) or len(arrays) != len(items):
+        raise StoreDamaged("a logged view has the wrong length: restore the store from a backup")
+    return arrays
+
+
+def unpack_first(blob: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a view of the first version: the line, a newline, and every array as it is."""
+    line, _, data = blob.partition(b"\n")
+    arrays, start = {}, 0
+    try:
+        for item in line.decode().split(" "):
+            name, kind, shape = _parsed(item)
+            arrays[name] = np.frombuffer(data, kind, count := math.prod(shape), start).reshape(shape).copy()
+            start += count * kind.itemsize
+    except (ValueError, TypeError) as error:
+        raise StoreDamaged(f"a logged view cannot be read ({error}): restore the store from a backup") from error
+    if start != len(data):
+        raise StoreDamaged("a logged view has the wrong length: restore the store from a backup")
+    return arrays
+
+
+def _floating(values: list[np.ndarray]) -> Iterator[tuple[int, bytes]]:
+    """Width and bytes of each, looked at together: most of the time is that of a call."""
+    if not values:
+        return
+    every = np.concatenate([value.ravel() for value in values])
+    with np.errstate(over="ignore"):
+        narrow = every.astype(np.float32)
+    same = narrow.astype(np.float64).view(np.int64) == every.view(np.int64)
+    whole, start = bool(same.all()), 0
+    for value in values:
+        end = start + value.size
+        exact = whole or bool(same[start:end].all())
+        yield (4, narrow[start:end].tobytes()) if exact else (8, value.tobytes())
+        start = end
+
+
+def _whole(value: np.ndarray) -> tuple[int, bytes]:
+    """Of truth values, eight a byte, and of integers."""
+    if value.dtype.kind == "b":
+        return 1, np.packbits(value).tobytes()
+    low, high = (int(value.min()), int(value.max())) if value.size else (0, 0)
+    width = next(width for width in (1, 2, 4, 8) if -(1 << 8 * width - 1) <= low and high < 1 << 8 * width - 1)
+    return width, value.astype(f"i{width}").tobytes()
 
 
 @lru_cache(maxsize=256)
-def _header(names: tuple[str, ...], forms: tuple[tuple[np.dtype, tuple[int, ...]], ...]) -> bytes:
-    """The same for all views of one engine, and what took most of the time of packing one."""
-    items = [f"{name}:{kind.str}:{','.join(map(str, shape))}" for name, (kind, shape) in zip(names, forms, strict=True)]
-    return " ".join(items).encode() + b"\n"
+def _line(names: tuple[str, ...], forms: tuple[tuple[np.dtype, tuple[int, ...]], ...]) -> str:
+    return " ".join(
+        f"{name}:{kind.str}:{','.join(map(str, shape))}" for name, (kind, shape) in zip(names, forms, strict=True)
+    )
 
 
-def unpack(blob: bytes) -> dict[str, np.ndarray]:
-    """The arrays that `pack` wrote. Raises StoreDamaged for anything else."""
-    header, newline, data = blob.partition(b"\n")
-    arrays, start = {}, 0
-    try:
-        for item in header.decode().split(" "):
-            name, kind, sizes = item.split(":")
-            shape = tuple(int(size) for size in sizes.split(",")) if sizes else ()
-            count = int(np.prod(shape))
-            arrays[name] = np.frombuffer(data, np.dtype(kind), count, start).reshape(shape).copy()
-            start += count * np.dtype(kind).itemsize
-    except (ValueError, TypeError, UnicodeDecodeError) as error:
-        raise StoreDamaged(f"a logged view cannot be read ({error}): restore the store from a backup") from error
-    if not newline or start != len(data):
-        raise StoreDamaged("a logged view has the wrong length: restore the store from a backup")
-    return arrays
+@lru_cache(maxsize=1024)
+def _parsed(item: str) -> tuple[str, np.dtype, tuple[int, ...]]:
+    name, kind, sizes = item.split(":")
+    return name, np.dtype(kind), tuple(int(size) for size in sizes.split(",")) if sizes else ()

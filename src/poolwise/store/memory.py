@@ -1,7 +1,7 @@
 """A store that lives as long as its process: plain lists, for tests, simulation and replay."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from poolwise.store.base import (
     NEW,
     REPEATED,
     UNKNOWN,
+    Checkpoint,
     DecisionColumns,
     OutcomeColumns,
     conflict,
@@ -26,16 +27,17 @@ class MemoryStore:
     """See `Store`. Nothing survives the process."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self.seed = secrets.randbits(62) if seed is None else seed
+        self.seed, self.read_only = secrets.randbits(62) if seed is None else seed, False
         self._next = 1
         self._names: dict[str, dict[str, int]] = {}
         self._policies: list[tuple[str, dict[str, Any]]] = []
         self._views: list[LoggedView] = []
+        self._made: list[Decision | DecisionColumns] = []
         self._single: dict[int, Decision] = {}
-        self._blocks: list[DecisionColumns] = []
         self._outcomes: dict[int, Outcome] = {}
         self._records: dict[str, list[dict[str, Any]]] = {}
         self._snapshots: list[Snapshot] = []
+        self._checkpoints: dict[str, Checkpoint] = {}
         self._problems = {REPEATED: 0, CONFLICTING: 0, UNKNOWN: 0}
 
     def reserve(self, count: int) -> int:
@@ -66,30 +68,39 @@ class MemoryStore:
         return self._views[id - 1]._replace(id=id)
 
     def append_decision(self, decision: Decision) -> None:
+        self._made.append(decision)
         self._single[decision.id] = decision
 
     def append_decisions(self, columns: DecisionColumns) -> None:
-        self._blocks.append(columns)
+        self._made.append(columns)
 
     def decision(self, id: int) -> Decision:
         if id in self._single:
             return self._single[id]
-        for block in self._blocks:
+        for block in self._blocks():
             row = int(np.searchsorted(block.id, id))
             if row < len(block.id) and block.id[row] == id:
                 return self._row(block, row)
         raise UnknownDecision(missing(id))
 
     def decisions(self, after: int = 0) -> DecisionColumns:
-        singles = self._columns(list(self._single.values()))
-        every = DecisionColumns(*(np.concatenate(parts) for parts in zip(singles, *self._blocks, strict=True)))
-        order = np.argsort(every.id, kind="stable")[after:]
-        return DecisionColumns(*(column[order] for column in every))
+        parts, singles = [self._columns([])], []
+        for part in self._made:
+            if isinstance(part, Decision):
+                singles.append(part)
+            else:
+                parts += [self._columns(singles), part]
+                singles = []
+        parts.append(self._columns(singles))
+        return DecisionColumns(*(np.concatenate(columns)[after:] for columns in zip(*parts, strict=True)))
+
+    def made(self) -> int:
+        return len(self._single) + sum(len(block.id) for block in self._blocks())
 
     def open_decisions(self, before: float) -> np.ndarray:
         made = self.decisions()
         answered = np.fromiter(self._outcomes, np.int64, len(self._outcomes))
-        return made.id[(made.time < before) & ~np.isin(made.id, answered)]
+        return np.sort(made.id[(made.time < before) & ~np.isin(made.id, answered)])
 
     def append_outcome(self, outcome: Outcome) -> bool:
         earlier = self._outcomes.get(outcome.decision)
@@ -157,8 +168,14 @@ class MemoryStore:
     def snapshots(self) -> list[Snapshot]:
         return list(self._snapshots)
 
+    def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
+        self._checkpoints[name] = checkpoint
+
+    def checkpoint(self, name: str) -> Checkpoint | None:
+        return self._checkpoints.get(name)
+
     def counts(self) -> dict[str, int]:
-        made = len(self._single) + sum(len(block.id) for block in self._blocks)
+        made = self.made()
         return {
             "decisions": made,
             "outcomes": len(self._outcomes),
@@ -170,6 +187,9 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def _blocks(self) -> Iterator[DecisionColumns]:
+        return (part for part in self._made if isinstance(part, DecisionColumns))
 
     def _columns(self, made: list[Decision]) -> DecisionColumns:
         def column(kind: str, names: list[str]) -> np.ndarray:

@@ -23,7 +23,9 @@ def _insert(table: Table, *, skip: Sequence[str] = ()) -> str:
     return str(insert(table).values(dict.fromkeys(names)).compile(dialect=sqlite.dialect(), column_keys=names))
 
 
-DECISION, VIEW = _insert(tables.decision), _insert(tables.view)
+DECISION = _insert(tables.decision, skip=["sequence"])
+VIEW = _insert(tables.view) + " ON CONFLICT DO NOTHING"
+LAYOUT, CHECKPOINT = _insert(tables.layout, skip=["id"]), _insert(tables.checkpoint).replace("INSERT", "REPLACE", 1)
 NAME, RECORD = _insert(tables.name), _insert(tables.record, skip=["id"])
 POLICY, ARMS = _insert(tables.policy, skip=["id"]), _insert(tables.arm_list, skip=["id"])
 OUTCOME = _insert(tables.outcome, skip=["sequence"])
@@ -31,9 +33,14 @@ KNOWN_OUTCOME = (
     OUTCOME.partition(" VALUES")[0] + " SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM decision WHERE id = ?)"
     " ON CONFLICT DO NOTHING"
 )
+MADE = "id, project, context, arm, probability, view, time, reason, job"
 OUTCOMES = (
     "SELECT d.id, d.project, d.context, d.arm, d.job, o.status, o.utility, o.cost, o.baseline_cost, o.time"
     " FROM outcome o JOIN decision d ON d.id = o.decision WHERE o.sequence > ? ORDER BY o.sequence LIMIT ?"
+)
+LOGGED = (
+    "SELECT v.project, v.context, v.policy, v.snapshot, v.outcomes, v.arrays, a.arms, l.line FROM view v"
+    " JOIN arm_list a ON a.id = v.arm_list LEFT JOIN layout l ON l.id = v.layout WHERE v.id = ?"
 )
 OUTCOME_ROWS = "SELECT decision, status, utility, cost, baseline_cost, time FROM outcome"
 

@@ -1,47 +1,58 @@
 """The SQLite store: append-only tables, one short transaction per call, durable when the call returns."""
 
+import hashlib
 import json
-import secrets
+import sqlite3
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
-from poolwise.errors import ConflictingOutcome, UnknownDecision
+from poolwise.errors import ConflictingOutcome, StoreError, UnknownDecision
 from poolwise.schema import Decision, LoggedView, Outcome, Snapshot, family_of
 from poolwise.store import rows, sql
 from poolwise.store.base import (
     CONFLICTING,
     REPEATED,
     UNKNOWN,
+    Checkpoint,
     DecisionColumns,
     OutcomeColumns,
     conflict,
     missing,
     same_outcome,
 )
-from poolwise.store.codec import pack, unpack
-from poolwise.store.database import Database
+from poolwise.store.codec import pack, unpack, unpack_first
+from poolwise.store.connect import Durability
+from poolwise.store.database import Database, counted
+from poolwise.store.ids import Ids
 from poolwise.store.names import Names
-
-_BLOCK = 4096
-"""Decision and view ids are taken from the file so many at a time; those of a process that dies are skipped."""
 
 
 class SqliteStore:
     """See `Store`. Safe to share between threads; other processes may write the same file."""
 
-    def __init__(self, path: str | None, *, seed: int | None = None, wait: float = 10.0) -> None:
-        self._file = Database(path, wait)
+    def __init__(
+        self,
+        path: Path | str | None,
+        *,
+        seed: int | None = None,
+        wait: float = 1.0,
+        durability: Durability = "process",
+    ) -> None:
+        self._file = Database(Path(path) if path else None, seed, wait=wait, durability=durability)
         self._names = Names(self._file)
         self._arm_lists: dict[tuple[str, ...], int] = {}
+        self._layouts: dict[str, int] = {}
         self._pending: dict[int, LoggedView] = {}
-        self._free = {"decision": (0, 0), "view": (0, 0)}
-        self.seed = self._seed(seed)
+        self._ids = {kind: Ids(self._file, kind) for kind in ("decision", "view")}
+        self.read_only = False
+        self.seed = self.records("store")[0]["seed"]
 
     def reserve(self, count: int) -> int:
-        return self._take("decision", count)
+        return self._ids["decision"].take(count)
 
     def intern(self, kind: str, names: Sequence[str]) -> np.ndarray:
         return self._names.intern(kind, names)
@@ -59,18 +70,17 @@ class SqliteStore:
 
     def append_view(self, view: LoggedView) -> int:
         """Durable together with the first decision that rests on it."""
-        key = self._take("view", 1)
+        key = self._ids["view"].take(1)
         self._pending[key] = view
         return key
 
     def view(self, id: int) -> LoggedView:
         if id in self._pending:
             return self._pending[id]._replace(id=id)
-        statement = "SELECT v.*, a.arms FROM view v JOIN arm_list a ON a.id = v.arm_list WHERE v.id = ?"
-        _, project, context, policy, snapshot, outcomes, _, arrays, arms = self._file.one(statement, id)
-        project, context = self.names("project")[project], self.names("context")[context]
-        ids = tuple(json.loads(arms))
-        return LoggedView(id, project, context, policy, snapshot, outcomes, ids, unpack(arrays))
+        project, context, policy, snapshot, outcomes, body, arms, line = self._file.one(sql.LOGGED, id)
+        project, context = self._names.text("project", project), self._names.text("context", context)
+        arrays = unpack_first(body) if line is None else unpack(line, body)
+        return LoggedView(id, project, context, policy, snapshot, outcomes, tuple(json.loads(arms)), arrays)
 
     def append_decision(self, decision: Decision) -> None:
         row = (
@@ -84,38 +94,41 @@ class SqliteStore:
             self._names.code("reason", decision.reason),
             -1 if decision.job is None else self._names.code("job", decision.job),
         )
-        if not self._pending:
-            self._file.write(sql.DECISION, row)
-            return
-        views = self._view_rows()
-        with self._file.whole() as db:
-            db.executemany(sql.VIEW, views)
-            db.execute(sql.DECISION, row)
-        self._pending.clear()
+        self._append([row])
 
     def append_decisions(self, columns: DecisionColumns) -> None:
-        made = list(zip(*(column.tolist() for column in columns), strict=True))
+        self._append(list(zip(*(column.tolist() for column in columns), strict=True)))
+
+    def _append(self, made: list[tuple]) -> None:
+        """Decisions and the views that they rest on."""
         views = self._view_rows()
-        with self._file.whole() as db:
+
+        def stored(db: sqlite3.Connection) -> None:
             db.executemany(sql.VIEW, views)
             sql.insert_many(db, sql.DECISION, made)
-        self._pending.clear()
+
+        self._file.whole(stored)
+        for key, *_ in views:
+            self._pending.pop(key, None)
 
     def decision(self, id: int) -> Decision:
-        row = self._file.row("SELECT * FROM decision WHERE id = ?", id)
+        row = self._file.row(f"SELECT {sql.MADE} FROM decision WHERE id = ?", id)
         if row is None:
             raise UnknownDecision(missing(id))
         _, project, context, arm, chance, view, time, reason, job = row
-        arm = self.names("arm")[arm]
-        project, context, reason = (
-            self.names(kind)[code] for kind, code in (("project", project), ("context", context), ("reason", reason))
+        project, context, arm, reason = (
+            self._names.text(kind, code)
+            for kind, code in (("project", project), ("context", context), ("arm", arm), ("reason", reason))
         )
-        task = self.names("job")[job] if job >= 0 else None
+        task = self._names.text("job", job) if job >= 0 else None
         return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, time, task, view)
 
     def decisions(self, after: int = 0) -> DecisionColumns:
-        statement = "SELECT * FROM decision ORDER BY id LIMIT -1 OFFSET ?"
+        statement = f"SELECT {sql.MADE} FROM decision WHERE sequence > ? ORDER BY sequence"
         return DecisionColumns(*self._file.columns(statement, "iiiififii", after))
+
+    def made(self) -> int:
+        return self._file.one("SELECT coalesce(max(sequence), 0) FROM decision")[0]
 
     def open_decisions(self, before: float) -> np.ndarray:
         statement = (
@@ -141,7 +154,8 @@ class SqliteStore:
     def append_outcomes(self, outcomes: OutcomeColumns) -> np.ndarray:
         among, values = sql.among(outcomes.decision)
         wanted = set(outcomes.decision.tolist())
-        with self._file.whole() as db:
+
+        def stored(db: sqlite3.Connection) -> np.ndarray:
             found = db.execute(f"SELECT id FROM decision WHERE id {among}", values)
             known = wanted.intersection(chain.from_iterable(found))
             found = db.execute(f"{sql.OUTCOME_ROWS} WHERE decision {among}", values)
@@ -149,8 +163,10 @@ class SqliteStore:
             verdict, new, problems = rows.judged(outcomes, known, earlier)
             sql.insert_many(db, sql.OUTCOME, new)
             db.executemany(sql.RECORD, problems)
-            self._file.count("repeated", int((verdict == REPEATED).sum()))
-        return verdict
+            counted(db, "repeated", int((verdict == REPEATED).sum()))
+            return verdict
+
+        return self._file.whole(stored)
 
     def chosen(self, outcomes: OutcomeColumns) -> OutcomeColumns:
         among, values = sql.among(outcomes.decision)
@@ -197,16 +213,24 @@ class SqliteStore:
             "unknown": kinds.count(UNKNOWN),
         }
 
+    def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
+        checksum = hashlib.blake2b(checkpoint.body, digest_size=16).digest()
+        row = (name, checkpoint.outcomes, checkpoint.decisions, checksum, checkpoint.body)
+        self._file.write(sql.CHECKPOINT, row)
+
+    def checkpoint(self, name: str) -> Checkpoint | None:
+        statement = "SELECT outcomes, decisions, body, checksum FROM checkpoint WHERE name = ?"
+        if (row := self._file.row(statement, name)) is None:
+            return None
+        *parts, checksum = row
+        found = Checkpoint(*parts)
+        return found if hashlib.blake2b(found.body, digest_size=16).digest() == checksum else None
+
     def close(self) -> None:
         self._file.close()
 
-    def _take(self, kind: str, count: int) -> int:
-        first, end = self._free[kind]
-        if end - first < count:
-            first = self._file.count(kind, size := max(count, _BLOCK)) - size + 1
-            end = first + size
-        self._free[kind] = (first + count, end)
-        return first
+    def __reduce__(self) -> NoReturn:
+        raise StoreError("an open store cannot be pickled: send its URL, and open it where it is used")
 
     def _view_rows(self) -> list[tuple]:
         return [
@@ -218,21 +242,23 @@ class SqliteStore:
                 view.snapshot,
                 view.outcomes,
                 self._arm_list(view.arms),
-                pack(view.arrays),
+                body,
+                self._layout(line),
             )
-            for key, view in self._pending.items()
+            for key, view in list(self._pending.items())
+            for line, body in [pack(view.arrays)]
         ]
+
+    def _layout(self, line: str) -> int:
+        if line not in self._layouts:
+            self._layouts[line] = self._file.key("SELECT id FROM layout WHERE line = ?", sql.LAYOUT, (line,))
+        return self._layouts[line]
 
     def _arm_list(self, arms: tuple[str, ...]) -> int:
         if arms not in self._arm_lists:
             row = (json.dumps(arms),)
             self._arm_lists[arms] = self._file.key("SELECT id FROM arm_list WHERE arms = ?", sql.ARMS, row)
         return self._arm_lists[arms]
-
-    def _seed(self, seed: int | None) -> int:
-        if not self.records("store"):
-            self.append_record("store", {"seed": secrets.randbits(62) if seed is None else seed})
-        return self.records("store")[0]["seed"]
 
     def _problem(self, kind: int, outcome: Outcome) -> None:
         self.append_record("problem", {"kind": kind, **outcome._asdict()})

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """Version of the schema below: the newest migration."""
 
 metadata = MetaData()
@@ -42,11 +42,14 @@ view = Table(
     Column("outcomes", Integer, nullable=False),
     Column("arm_list", Integer, nullable=False),
     Column("arrays", LargeBinary, nullable=False),
+    Column("layout", Integer),
 )
+"""Without a layout: written by the first version, the arrays say themselves what they are."""
 decision = Table(
     "decision",
     metadata,
-    Column("id", _Key, primary_key=True, autoincrement=False),
+    Column("sequence", _Key, primary_key=True),
+    Column("id", _Key, nullable=False, unique=True),
     Column("project", Integer, nullable=False),
     Column("context", Integer, nullable=False),
     Column("arm", Integer, nullable=False),
@@ -75,9 +78,21 @@ record = Table(
     Column("body", Text, nullable=False),
     Index("record_kind", "kind"),
 )
+layout = Table("layout", metadata, Column("id", _Key, primary_key=True), Column("line", Text, unique=True))
+"""Names, types and shapes of the arrays of a view, which many views have in common."""
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("outcomes", _Key, nullable=False),
+    Column("decisions", _Key, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What can be computed again from events, and need not be; replaced as a whole."""
 counter = Table(
     "counter", metadata, Column("name", String(16), primary_key=True), Column("value", BigInteger, nullable=False)
 )
-"""The only table that is updated: the next free decision id, and how many outcomes were repeated."""
+"""The only table besides that is updated: the next free decision id, and how many outcomes were repeated."""
 
-APPEND_ONLY = ("name", "policy", "arm_list", "view", "decision", "outcome", "record")
+APPEND_ONLY = ("name", "policy", "arm_list", "layout", "view", "decision", "outcome", "record")
