@@ -1,5 +1,6 @@
 """`poolwise`: every command, and how errors leave the process: 0 done, 1 ran and found a problem, 2 bad input."""
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -8,6 +9,7 @@ from typer.exceptions import TyperException
 
 from poolwise.cli import control, evaluations, events, learning, look, prior, projects, refits, replays, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
+from poolwise.names import escaped
 
 INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
@@ -43,6 +45,9 @@ app.add_typer(prior.app, name="prior")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors are one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # What the terminal's encoding lacks is written out.
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(arguments, prog_name="poolwise", standalone_mode=False) or 0
         return _said("interrupted", 1) if status == INTERRUPTED else status
@@ -58,5 +63,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _said(message: str, status: int) -> int:
-    print(f"poolwise: {' '.join(message.split())}", file=sys.stderr)
+    print(f"poolwise: {escaped(' '.join(message.split()))}", file=sys.stderr)
     return status

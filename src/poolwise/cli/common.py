@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from poolwise.names import escaped
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -52,9 +54,14 @@ def looking(path: str, store: str | None) -> Iterator["Engine"]:
         with engine(path, store) as opened:
             yield opened
         return
-    typer.echo(f"no {CONFIG} here: the store's own arms, and default settings", err=True)
+    say(f"no {CONFIG} here: the store's own arms, and default settings", err=True)
     with closing(open_engine(_stored(Config(), store), create=False)) as opened:
         yield opened
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Text for people, line by line; what a terminal might obey is written out."""
+    typer.echo("\n".join(map(escaped, text.split("\n"))), err=err)
 
 
 def print_json(body: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, say
 
 
 def control(
@@ -31,4 +31,4 @@ def control(
     if as_json:
         print_json({"given": given, "in_force": found})
     else:
-        typer.echo("\n".join(found) or "no orders in force")
+        say("\n".join(found) or "no orders in force")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from poolwise.cli.common import JsonOption, plain, print_json
+from poolwise.cli.common import JsonOption, plain, print_json, say
 from poolwise.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def evaluate(
         body = {"log": log, "policy": policy, "against": against, "arms": len(arms), "notes": logged.notes}
         print_json({**body, **plain(found), "comparison": plain(gain)})
     else:
-        typer.echo("\n".join([*(f"note: {note}" for note in logged.notes), *lines(found), *paired(gain, against)]))
+        say("\n".join([*(f"note: {note}" for note in logged.notes), *lines(found), *paired(gain, against)]))
     return 1 if found.diagnosis.veto or (gain and gain.diagnosis.veto) else 0
 
 

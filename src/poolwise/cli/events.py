@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, say
 
 Number = Annotated[float | None, typer.Option()]
 
@@ -27,9 +27,9 @@ def decide(
     if as_json:
         print_json(made)
         return
-    typer.echo(f"{made.id}  {made.arm}")
-    typer.echo(f"chosen with probability {made.probability:.3f} ({made.reason}); report its outcome with:")
-    typer.echo(f"  poolwise observe {made.id} --cost SECONDS --baseline-cost SECONDS")
+    say(f"{made.id}  {made.arm}")
+    say(f"chosen with probability {made.probability:.3f} ({made.reason}); report its outcome with:")
+    say(f"  poolwise observe {made.id} --cost SECONDS --baseline-cost SECONDS")
 
 
 def observe(
@@ -51,4 +51,4 @@ def observe(
     if as_json:
         print_json({"decision": decision, "new": new})
     else:
-        typer.echo(f"{decision}  {'learned' if new else 'was known already'}")
+        say(f"{decision}  {'learned' if new else 'was known already'}")

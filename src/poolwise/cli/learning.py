@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, print_json
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, print_json, say
 from poolwise.errors import InputError
 
 
@@ -38,7 +38,7 @@ def learn(
     for progress in learning.learn(task, steps, checkpoint):
         model = progress.model
         if not as_json and (progress.step % 10 == 0 or progress.step == steps):
-            typer.echo(f"step {progress.step} of {steps}: log of the mean regret {progress.loss:.3f}", err=True)
+            say(f"step {progress.step} of {steps}: log of the mean regret {progress.loss:.3f}", err=True)
     if model is None:
         raise InputError(f"{checkpoint} has had {steps} steps already: ask for more, or move it away to start afresh")
     found = judge.judged(task, model)
@@ -46,5 +46,5 @@ def learn(
     if as_json:
         print_json({**found, "text": card.sentences(found), "file": str(out)})
     else:
-        typer.echo("\n".join([*card.sentences(found), f"card: {out}"]))
+        say("\n".join([*card.sentences(found), f"card: {out}"]))
     return 0 if found["promoted"] else 1

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, looking, print_json, records
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, looking, print_json, records, say
 from poolwise.errors import InputError
 
 
@@ -22,7 +22,7 @@ def status(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: Js
         print_json({**body, **places})
         return
     for name, value in body.items():
-        typer.echo(f"{name:>16}  {value}")
+        say(f"{name:>16}  {value}")
     show.print_overview(places)
 
 
@@ -72,9 +72,9 @@ def explain(
     if as_json:
         print_json(body)
     else:
-        typer.echo("\n".join(body["sentences"]))
+        say("\n".join(body["sentences"]))
         if replay:
-            typer.echo("Made again from the log: " + ("the same, bit for bit." if same else "DIFFERENT."))
+            say("Made again from the log: " + ("the same, bit for bit." if same else "DIFFERENT."))
     return 0 if same else 1
 
 
@@ -104,4 +104,4 @@ def export(
     if as_json:
         print_json({"folder": str(folder), "rows": written})
     else:
-        typer.echo(f"{folder}: " + ", ".join(f"{name} ({rows} rows)" for name, rows in written.items()))
+        say(f"{folder}: " + ", ".join(f"{name} ({rows} rows)" for name, rows in written.items()))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, records
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, records, say
 from poolwise.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def export(
     if as_json:
         print_json({"written": str(file), **summary(pack)})
     else:
-        typer.echo(f"{file} written\n" + "\n".join(sentences(pack)))
+        say(f"{file} written\n" + "\n".join(sentences(pack)))
 
 
 @app.command("import")
@@ -76,13 +76,13 @@ def import_(
         print_json(used)
         return
     for one in used:
-        typer.echo(
+        say(
             f"{one['pack']}, of weight {one['weight']:.2f}: {one['numbers']} numbers on {len(one['arms'])} arms by "
             f"name and {len(one['by_family'])} by family"
         )
         for kind, names in one["unused"].items():
             if names:
-                typer.echo(f"  not used, {kind}: {names if isinstance(names, str) else ', '.join(names)}")
+                say(f"  not used, {kind}: {names if isinstance(names, str) else ', '.join(names)}")
 
 
 @app.command()
@@ -100,7 +100,7 @@ def inspect(file: FileArgument, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({**summary(pack), "expected": records(table)})
         return
-    typer.echo("\n".join(sentences(pack)))
+    say("\n".join(sentences(pack)))
     if len(table):
         show.print_table(table, "What a new project would expect: speed-up over the baseline of the best arms")
 

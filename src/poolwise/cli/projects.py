@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, looking, print_json, records
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, looking, print_json, records, say
 from poolwise.errors import InputError
 
 
@@ -59,7 +59,7 @@ def similar(
         print_json({"neighbours": records(neighbours), "recommended": records(advice)})
         return
     if not len(neighbours):
-        typer.echo(f"no other project has tried an arm in a context in which {project} has tried it too")
+        say(f"no other project has tried an arm in a context in which {project} has tried it too")
         return
     show.print_table(neighbours, f"Projects like {project}")
     show.console.print()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json, say
 from poolwise.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def report(
     if as_json:
         print_json({"file": str(source), **body})
     else:
-        typer.echo("\n".join(f"{one['plot']:>12}  {one['sentence']}" for one in body["plots"]))
-        typer.echo(f"report: {output} ({body['status']}: {body['reason']})")
+        say("\n".join(f"{one['plot']:>12}  {one['sentence']}" for one in body["plots"]))
+        say(f"report: {output} ({body['status']}: {body['reason']})")
     return 0 if body["status"] == "serving" else 1
 
 
@@ -118,7 +118,7 @@ def _bar(*, quiet: bool) -> Iterator[Any]:
 
     from poolwise.cli import show
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f} %"))
     quiet = quiet or not show.console.is_terminal
     with Progress(*columns, TimeRemainingColumn(), console=show.console, transient=True, disable=quiet) as bar:
         tasks: dict[str, Any] = {}
@@ -143,11 +143,11 @@ def _print(snapshot: "Snapshot") -> None:
     show.print_table(pd.DataFrame(rows, columns=["check", "value", "must be", ""]), "The gate")
     verdict = f"snapshot {snapshot.id} ({snapshot.method}) from {snapshot.diagnostics['rows']} outcomes"
     if snapshot.status == "serving":
-        typer.echo(f"{verdict} serves: {snapshot.reason}")
+        say(f"{verdict} serves: {snapshot.reason}")
     else:
-        typer.echo(f"{verdict} does NOT serve, the one before it still does: {snapshot.reason}")
+        say(f"{verdict} does NOT serve, the one before it still does: {snapshot.reason}")
     if "inference_data" in snapshot.diagnostics:
-        typer.echo(f"draws: {snapshot.diagnostics['inference_data']} (`poolwise report` makes a page of them)")
+        say(f"draws: {snapshot.diagnostics['inference_data']} (`poolwise report` makes a page of them)")
 
 
 def _figure(value: float | None) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poolwise.cli.common import JsonOption, print_json
+from poolwise.cli.common import JsonOption, print_json, say
 from poolwise.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def replay(
     if as_json:
         print_json({**about(found), "summary": found.summary})
     else:
-        typer.echo("\n".join(lines(found)))
+        say("\n".join(lines(found)))
 
 
 def check_target(path: Path | None, suffixes: tuple[str, ...]) -> None:

@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poolwise.cli.common import (
-    CONFIG,
-    JsonOption,
-    StoreOption,
-    configuration,
-    print_json,
-    records,
-)
+from poolwise.cli.common import CONFIG, JsonOption, StoreOption, configuration, print_json, records, say
 from poolwise.errors import InputError, PoolwiseError
 
 if TYPE_CHECKING:
@@ -61,7 +54,7 @@ def init(
     if as_json:
         print_json({"written": str(file)})
     else:
-        typer.echo(f"{file} written: name your own families and parameters in [space], then `poolwise decide`")
+        say(f"{file} written: name your own families and parameters in [space], then `poolwise decide`")
 
 
 def run(

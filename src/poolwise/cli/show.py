@@ -11,11 +11,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from poolwise.names import escaped
 from poolwise.report.shown import shown
 
 WIDTH = 150
 """Columns of a table that goes to a file."""
-console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
+"""Names may look like markup: text is printed as it is."""
 
 
 def print_table(table: pd.DataFrame, title: str) -> None:
@@ -31,7 +33,7 @@ def as_table(table: pd.DataFrame) -> Table:
     for column in body.columns:
         made.add_column(column, justify="left" if column in ("project", "context", "arm") else "right", overflow="fold")
     for row in body.itertuples(index=False):
-        made.add_row(*row)
+        made.add_row(*(Text(escaped(str(cell))) for cell in row))
     return made
 
 
@@ -66,7 +68,7 @@ def print_overview(places: Mapping[str, Any]) -> None:
             console.print()
             print_table(pd.DataFrame(places[name]), title)
     for order in places.get("orders", ()):
-        console.print(f"order in force: {order}")
+        console.print(escaped(f"order in force: {order}"))
 
 
 def progress(done: int, total: int, table: pd.DataFrame, favourites: pd.DataFrame) -> RenderableType:

@@ -8,6 +8,7 @@ from poolwise.engine import profile
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.live import Live
 from poolwise.engine.similar import Similar, positions, similar
+from poolwise.names import checked
 from poolwise.store.base import Store
 
 
@@ -29,6 +30,7 @@ class Across:
 
     def similar(self, project: str) -> Similar:
         """The projects most like one, and what they would recommend to it. Raises InputError for an unknown one."""
+        project = checked("project", project)
         with self._lock:
             return similar(self._live, self._catalogue, project)
 

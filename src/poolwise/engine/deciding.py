@@ -13,7 +13,6 @@ from poolwise.engine.live import Live
 from poolwise.engine.randomness import uniform, uniforms
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Suite
-from poolwise.errors import InputError
 from poolwise.policy.base import View
 from poolwise.policy.limits import Limits, to_arrays
 from poolwise.policy.uses import Uses
@@ -94,11 +93,8 @@ class Deciding:
 
     def _look(self, project: str, context: str, available: Iterable[str] | None) -> Cell:
         """Compute and log the view of one cell, and the probabilities that follow from it."""
-        for kind, name in (("project", project), ("context", context)):
-            if not isinstance(name, str) or not name:
-                raise InputError(f"{kind} must be a non-empty string, got {type(name).__name__} {name!r}")
-        p, c = self._catalogue.project(project), self._catalogue.context(context)
         allowed = self._catalogue.allowed(available, self._guarding.trusted)
+        p, c = self._catalogue.project(project), self._catalogue.context(context)
         view = overview.view_of_cell(self._live, self._catalogue, self._uses, p, c, allowed)
         found = self._guarding.choice((project, context), (p, c), view)
         return Cell(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import explain, overview, tables
+from poolwise.engine import door, explain, overview, tables
 from poolwise.engine.across import Across
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.deciding import Deciding
@@ -75,6 +75,7 @@ class Engine:
         `seed` is that of a new store (drawn when None); an existing store keeps its own. Raises StoreError,
         ConfigError, SpaceError.
         """
+        seed = door.opening(url, space, policy, seed)
         settings = settings or Settings()
         store = open_store(url, seed=seed, lock_wait=settings.lock_wait, durability=settings.durability)
         return cls(store, space, policy or policies.default(), settings)
@@ -87,8 +88,9 @@ class Engine:
         `available`: arms or families that can be used this time (None: all); the baseline must be among them.
         Raises InputError for names that are no strings or that the space does not hold.
         """
+        asked = door.asked(project, context, job, available)
         with self._lock:
-            return self._deciding.one(project, context, job, available)
+            return self._deciding.one(*asked)
 
     def observe(
         self,
@@ -105,6 +107,7 @@ class Engine:
         True when it was new, False when the same outcome was reported before. Raises OutcomeError, UnknownDecision,
         ConflictingOutcome; then nothing has changed.
         """
+        id = door.decision(id)
         alone = cost is not None and baseline_cost is None and utility is None and status == "ok"
         job = self.store.decision(id).job if alone else None
         outcome = checked_outcome(
@@ -121,9 +124,10 @@ class Engine:
 
         One of the two may be a single name. All decisions are durable when it returns.
         """
-        count = max(1 if isinstance(names, str) else len(names) for names in (project, context))
+        columns = door.column("project", project), door.column("context", context)
+        count = max(1 if isinstance(names, str) else len(names) for names in columns)
         with self._lock:
-            keys, which = tables.distinct_cells(project, context, count)
+            keys, which = tables.distinct_cells(*columns, count)
             return self._deciding.many(keys, which)
 
     def observe_many(
@@ -152,6 +156,7 @@ class Engine:
         Raises ConfigError for an order that means nothing or contradicts another, and for a promotion while the
         lower 95 % bound of the estimated gain is not above zero.
         """
+        order, arm, project, context = door.order(order, arm, project, context)
         with self._lock:
             record = self._guarding.checked(order, arm, project, context)
             if order == "promote":
@@ -206,6 +211,7 @@ class Engine:
 
     def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
+        id = door.decision(id)
         with self._lock:
             return explain.explain(self.store, id, self.settings, self._live.ground, replay=replay)
 

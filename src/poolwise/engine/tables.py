@@ -19,7 +19,7 @@ _CHUNK = 1 << 19
 
 
 def distinct_cells(
-    project: str | Sequence[str], context: str | Sequence[str], count: int
+    project: str | np.ndarray, context: str | np.ndarray, count: int
 ) -> tuple[list[tuple[str, str]], np.ndarray]:
     """The distinct (project, context) pairs of `count` jobs, and which pair each job has. Raises InputError."""
     codes, names = zip(
@@ -30,14 +30,12 @@ def distinct_cells(
     return [(names[0][one // len(names[1])], names[1][one % len(names[1])]) for one in pairs], which
 
 
-def _coded(kind: str, names: str | Sequence[str], count: int) -> tuple[np.ndarray, list[str]]:
+def _coded(kind: str, names: str | np.ndarray, count: int) -> tuple[np.ndarray, list[str]]:
     if isinstance(names, str):
         return np.zeros(count, dtype=np.int64), [names]
     if len(names) != count:
         raise InputError(f"{kind} has {len(names)} names for {count} jobs: give one name, or one per job")
-    codes, distinct = pd.factorize(np.asarray(names, dtype=object))
-    if (codes < 0).any():
-        raise InputError(f"{kind} has no name in row {int(np.argmax(codes < 0))}: give a non-empty string")
+    codes, distinct = pd.factorize(names)
     return codes, list(distinct)
 
 

@@ -46,15 +46,13 @@ def evaluate(logged: Log, confidence: float = 0.95, method: Method = "studentise
     Raises InputError as `interval` does.
     """
     diagnosis = diagnose(logged)
-    on_policy = Terms(float(logged.reward.mean()), logged.reward - logged.reward.mean())
-    found = {} if diagnosis.veto else {name: ESTIMATORS[name](logged) for name in usable(logged)}
-    return Evaluation(
-        diagnosis=diagnosis,
-        logged_value=estimate(on_policy, confidence, method, seed),
-        estimates={name: estimate(terms, confidence, method, seed) for name, terms in found.items()},
-        confidence=confidence,
-        method=method,
-    )
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        on_policy = Terms(float(logged.reward.mean()), logged.reward - logged.reward.mean())
+        logged_value = estimate(on_policy, confidence, method, seed)
+        found = {} if diagnosis.veto else {name: ESTIMATORS[name](logged) for name in usable(logged)}
+        estimates = {name: estimate(terms, confidence, method, seed) for name, terms in found.items()}
+    diagnosis, estimates = finite(diagnosis, estimates)
+    return Evaluation(diagnosis, logged_value, estimates, confidence, method)
 
 
 def compare(
@@ -69,11 +67,19 @@ def compare(
     vetoed = [one for one in diagnoses if one.veto]
     if vetoed:
         return Comparison(vetoed[0], {})
-    pairs = {name: (ESTIMATORS[name](logged), ESTIMATORS[name](second)) for name in usable(logged)}
-    return Comparison(
-        min(diagnoses, key=lambda one: one.effective),
-        {name: estimate(difference(*pair), confidence, method, seed) for name, pair in pairs.items()},
-    )
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        pairs = {name: (ESTIMATORS[name](logged), ESTIMATORS[name](second)) for name in usable(logged)}
+        found = {name: estimate(difference(*pair), confidence, method, seed) for name, pair in pairs.items()}
+    return Comparison(*finite(min(diagnoses, key=lambda one: one.effective), found))
+
+
+def finite(diagnosis: Diagnosis, estimates: dict[str, Estimate]) -> tuple[Diagnosis, dict[str, Estimate]]:
+    """The same, or a veto and no estimates where one of them is no number."""
+    wrong = [name for name, one in estimates.items() if not np.isfinite(one).all()]
+    if not wrong:
+        return diagnosis, estimates
+    why = f"{', '.join(wrong)} came out as no finite number; look for rewards or weights of absurd size"
+    return diagnosis._replace(veto=why), {}
 
 
 def difference(first: Terms, second: Terms) -> Terms:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from poolwise.errors import DataError
+from poolwise.names import shown
 from poolwise.ope.logged import at_position
 from poolwise.schema import CHANCES
+from poolwise.table import is_file, read_rows
 
 LABELS = 64
 """Rows of `context` are kinds of jobs where at most so many differ; otherwise they are one kind."""
@@ -18,11 +20,10 @@ LABELS = 64
 def read_log(path: Path) -> pd.DataFrame:
     """A row per decision. Raises DataError where the file cannot be read, or a decision stands there twice."""
     frame = read_table(path)
-    if "decision" in frame and frame["decision"].duplicated().any():
-        again = frame["decision"].duplicated().to_numpy()
+    if "decision" in frame and (again := frame["decision"].astype(str).duplicated().to_numpy()).any():
         row = int(again.argmax())
         raise DataError(
-            f"{path}, row {row}, column decision: {frame['decision'].iloc[row]} stands there twice"
+            f"{path}, row {row}, column decision: {shown(frame['decision'].iloc[row])} stands there twice"
             f" ({int(again.sum())} such rows); keep one row per decision"
         )
     return frame
@@ -35,15 +36,8 @@ def behaviour(frame: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Parquet or CSV."""
-    if path.suffix not in (".parquet", ".csv"):
-        raise DataError(f"{path}: {path.suffix or 'no suffix'} is not known here; give a .parquet or a .csv file")
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
-    try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+    """Parquet or CSV with at least one row."""
+    frame = read_rows(path)
     if frame.empty:
         raise DataError(f"{path}: no rows, so there is nothing to evaluate")
     return frame
@@ -51,18 +45,22 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def read_obp(path: Path) -> dict[str, Any]:
     """The `bandit_feedback` dictionary that `np.savez(path, **feedback)` wrote; entries that are None left out."""
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(f"{path}: there is no such file")
     try:
         with np.load(path, allow_pickle=False) as found:
             feedback = {name: found[name] for name in found.files}
-    except (ValueError, OSError, BadZipFile) as error:
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile, MemoryError) as error:
         raise DataError(
             f"{path} cannot be read: {error}; save plain arrays with np.savez, leaving out entries that are None"
         ) from error
     for key in ("action", "reward", "pscore"):
         if key not in feedback:
             raise DataError(f"{path}: no array {key!r}; give action, reward and pscore, one value per decision")
+    rows = len(np.atleast_1d(feedback["action"]))
+    for key in ("action", "reward", "pscore", "position", "context", "action_dist", "pi_b"):
+        if key in feedback and (np.ndim(feedback[key]) == 0 or len(feedback[key]) != rows or not rows):
+            raise DataError(f"{path}: array {key!r} has shape {np.shape(feedback[key])}; give a row for each decision")
     return feedback
 
 

@@ -1,14 +1,18 @@
 """A table of decisions, one row each, as the engine's events or a Parquet file give it -> Log."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from poolwise.errors import DataError
+from poolwise.names import shown
 from poolwise.ope.logged import Log, log
 from poolwise.ope.outcome import cross_fitted
+from poolwise.table import as_names, names, numbers, replaced
 
+NAMES = ("project", "context", "arm")
 COLUMNS = ("project", "context", "arm", "probability", "utility")
 
 
@@ -29,9 +33,12 @@ def from_frame(
     of the logging policy, where it is known. `model`: predict utilities by the hierarchical belief, cross-fitted.
     Raises DataError with row and column.
     """
-    _check_columns(frame)
+    frame = tidy(frame)
+    evaluation, behaviour = (
+        chances(table) if isinstance(table, pd.DataFrame) else table for table in (evaluation, behaviour)
+    )
     tables = [table for table in (evaluation, behaviour) if isinstance(table, pd.DataFrame)]
-    names = sorted({*frame["arm"], *(name for table in tables for name in table.columns)}, key=str)
+    names = sorted({*frame["arm"], *(name for table in tables for name in table.columns)})
     arm = pd.Index(names).get_indexer(frame["arm"])
     project, context = (pd.factorize(frame[key])[0] for key in ("project", "context"))
     made = log(
@@ -44,14 +51,42 @@ def from_frame(
     )
     if model:
         made = made._replace(q_hat=cross_fitted(project, context, arm, made.reward, len(names), folds, seed))
-    return made, tuple(map(str, names))
+    return made, tuple(names)
 
 
-def _check_columns(frame: pd.DataFrame) -> None:
-    """Refuse a column that is missing, or null somewhere."""
-    for column in COLUMNS:
+def tidy(frame: pd.DataFrame, columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
+    """The log with names as text and numbers as float64. Raises DataError for a column that is missing, or null
+    somewhere, or holds what is no name or no number; for two columns of one name, and for no row."""
+    if not isinstance(frame, pd.DataFrame) or frame.empty:
+        raise DataError("the log is no table with rows; give a pandas DataFrame with one row per decision")
+    _check_columns(frame, columns)
+    also = [column for column in ("family", "executed") if column in frame]
+    made = as_names(frame.reset_index(drop=True), "the log", [*(c for c in columns if c in NAMES), *also])
+    for column in columns:
+        if column not in NAMES:
+            made = replaced(made, {column: numbers(made[column])})
+    return made
+
+
+def chances(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of probabilities with the names of arms as text; what is no number is NaN. Raises DataError."""
+    text, bad, why = names(pd.Series(list(table.columns), dtype=object))
+    if bad.any():
+        raise DataError(
+            f"column {shown(table.columns[int(bad.argmax())])} of probabilities is named after no arm: it {why}"
+        )
+    if len(set(text)) < len(text):
+        raise DataError("two columns of probabilities have the name of one arm; keep one of them")
+    return pd.DataFrame({name: numbers(table.iloc[:, k]) for k, name in enumerate(text)})
+
+
+def _check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a column that is missing, stands there twice, or is null somewhere."""
+    for column in columns:
         if column not in frame:
-            raise DataError(f"the log has no column {column!r}; give {', '.join(COLUMNS)}, one row per decision")
+            raise DataError(f"the log has no column {column!r}; give {', '.join(columns)}, one row per decision")
+        if not isinstance(frame[column], pd.Series):
+            raise DataError(f"the log has two columns {column!r}; keep one of them")
         holes = frame[column].isna().to_numpy()
         if holes.any():
             raise DataError(
@@ -66,6 +101,6 @@ def wanted(evaluation: Any, names: list[Any], rows: int) -> np.ndarray:
         return evaluation.reindex(columns=names, fill_value=0.0).to_numpy(float)
     if isinstance(evaluation, str) and evaluation == "uniform":
         return np.full((rows, len(names)), 1 / len(names))
-    if evaluation in names:
+    if isinstance(evaluation, str) and evaluation in names:
         return np.tile(np.eye(len(names))[names.index(evaluation)], (rows, 1))
-    raise DataError(f"no arm {evaluation!r} in the log; name one of {', '.join(map(str, names[:8]))}, or uniform")
+    raise DataError(f"no arm {shown(evaluation)} in the log; name one of {', '.join(names[:8])}, or uniform")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.errors import DataError
+from poolwise.names import escaped, shown
 
 TOLERANCE = 1e-6
 """Rounding that is forgiven in probabilities that should sum to 1 or agree with each other."""
@@ -42,17 +43,19 @@ def log(
     meaningless and is refused. Raises DataError with row and column.
     """
     made = Log(
-        np.asarray(reward, float),
+        floats("reward", reward),
         np.asarray(action),
-        np.asarray(propensity, float),
-        np.asarray(evaluation, float),
-        None if q_hat is None else np.asarray(q_hat, float),
-        None if behaviour is None else np.asarray(behaviour, float),
+        floats("propensity", propensity),
+        floats("evaluation", evaluation),
+        None if q_hat is None else floats("q_hat", q_hat),
+        None if behaviour is None else floats("behaviour", behaviour),
     )
     check_shapes(made)
     check_rows(made)
     check_behaviour(made)
     if executed is not None:
+        if np.shape(executed) != made.action.shape:
+            raise DataError(f"executed has shape {np.shape(executed)}; give one arm per decision ({len(made.action)})")
         other = np.asarray(executed) != made.action
         refuse(
             other, "executed", np.asarray(executed), "is not the arm decided; leave out overridden decisions' period"
@@ -60,14 +63,27 @@ def log(
     return made
 
 
+def floats(name: str, values: Any) -> np.ndarray:
+    """As float64. Raises DataError for what is no array of numbers."""
+    try:
+        with np.errstate(over="ignore"):
+            found = np.asarray(values)
+            if found.dtype.kind not in "OUSbiuf":
+                raise TypeError(f"they are {found.dtype}")
+            return found.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{name} holds something that is no number ({escaped(str(error))}); give numbers") from error
+
+
 def weights(logged: Log) -> np.ndarray:
     """(n,) w = evaluation(a) / propensity: how much more often the new policy would have chosen the logged arm."""
-    return logged.evaluation[np.arange(len(logged.action)), logged.action] / logged.propensity
+    with np.errstate(over="ignore"):
+        return logged.evaluation[np.arange(len(logged.action)), logged.action] / logged.propensity
 
 
 def check_shapes(made: Log) -> None:
     """Refuse arrays that do not fit together."""
-    rows = len(made.reward)
+    rows = len(np.atleast_1d(made.reward))
     if made.evaluation.ndim != 2 or rows == 0:
         raise DataError(
             f"evaluation has shape {made.evaluation.shape} for {rows} rewards;"
@@ -122,7 +138,7 @@ def refuse(bad: np.ndarray, column: str, values: np.ndarray, why: str) -> None:
     """Raise DataError at the first bad row, with the number of bad rows."""
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"row {row}, column {column}: {values[row]} {why} ({int(bad.sum())} of {len(bad)} rows)")
+        raise DataError(f"row {row}, column {column}: {shown(values[row])} {why} ({bad.sum()} of {len(bad)} rows)")
 
 
 def from_obp(feedback: dict[str, Any], evaluation: Any, q_hat: Any = None) -> Log:
@@ -164,8 +180,15 @@ def to_obp(logged: Log, context: Any = None) -> dict[str, Any]:
 
 def at_position(array: Any, position: Any) -> np.ndarray:
     """(n, arms) of an array that may have a last axis of positions."""
-    array = np.asarray(array, float)
+    array = floats("action_dist", array)
     if array.ndim == 2:
         return array
-    rows = np.arange(len(array))
-    return array[rows, :, np.zeros(len(array), int) if position is None else np.asarray(position)]
+    if array.ndim != 3:
+        raise DataError(
+            f"probabilities have shape {array.shape}; give (decisions, arms) or (decisions, arms, positions)"
+        )
+    place = np.zeros(len(array), int) if position is None else np.asarray(position)
+    fits = place.shape == (len(array),) and place.dtype.kind in "iu"
+    if not fits or ((place < 0) | (place >= array.shape[2])).any():
+        raise DataError(f"position does not fit probabilities of shape {array.shape}; give an index for each decision")
+    return array[np.arange(len(array)), :, place]

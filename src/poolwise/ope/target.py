@@ -8,6 +8,8 @@ import pandas as pd
 
 from poolwise import policy as policies
 from poolwise.errors import ConfigError, DataError, InputError
+from poolwise.names import checked, shown
+from poolwise.ope.frame import chances, tidy
 from poolwise.replay.learner import Learner
 from poolwise.replay.settings import Settings
 from poolwise.schema import family_of
@@ -25,11 +27,13 @@ def target(frame: pd.DataFrame, wanted: Any, baseline: str | None = None) -> pd.
     baseline: its arm, for policies that treat it apart; None: the arm whose utilities are all 0. Raises DataError and
     ConfigError.
     """
-    arms = sorted(frame["arm"].unique(), key=str)
+    frame = tidy(frame)
+    arms = sorted(frame["arm"].unique())
     if isinstance(wanted, pd.DataFrame):
         if len(wanted) != len(frame):
             raise DataError(f"{len(wanted)} rows of probabilities for {len(frame)} decisions; give one row for each")
-        return wanted
+        return chances(wanted)
+    wanted = checked("the policy", wanted)
     if wanted in arms:
         return pd.DataFrame(np.tile(np.eye(len(arms))[arms.index(wanted)], (len(frame), 1)), columns=arms)
     if wanted == "uniform":
@@ -38,7 +42,7 @@ def target(frame: pd.DataFrame, wanted: Any, baseline: str | None = None) -> pd.
         policy = policies.parse(wanted)
     except ConfigError as error:
         known = f"the log's arms ({', '.join(map(str, arms[:6]))}{', ..' if len(arms) > 6 else ''})"
-        raise InputError(f"{wanted!r} is neither one of {known} nor a policy: {error}") from error
+        raise InputError(f"{shown(wanted)} is neither one of {known} nor a policy: {error}") from error
     home = baseline_of(frame, arms, baseline, policy.spec)
     return pd.DataFrame(followed(frame, arms, policy, home), columns=arms)
 
@@ -64,16 +68,16 @@ def followed(frame: pd.DataFrame, arms: list[Any], policy: policies.Policy, base
     names = frame.groupby("arm")["family"].first().reindex(arms) if "family" in frame else map(family_of, arms)
     family = pd.factorize(pd.Series(list(names)))[0]
     known = baseline is not None and not frame["utility"].to_numpy()[arm == baseline].any()
-    present, chances = np.ones((1, len(arms)), bool), np.empty((len(frame), len(arms)))
+    present, found = np.ones((1, len(arms)), bool), np.empty((len(frame), len(arms)))
     for rows in runs(frame):
         project, context = (pd.factorize(frame[key].to_numpy()[rows])[0] for key in ("project", "context"))
         pairs, cell = np.unique(np.stack([project, context]), axis=1, return_inverse=True)
         learner = Learner(pairs[0], pairs[1], family, baseline or 0, Settings(), known=known)
         utility = frame["utility"].to_numpy(float)[rows]
         for row, k, a, value in zip(rows, cell.ravel()[:, None], arm[rows][:, None], utility[:, None], strict=True):
-            chances[row] = policy.probabilities(policy.params, learner.view(k, present))[0]
+            found[row] = policy.probabilities(policy.params, learner.view(k, present))[0]
             learner.learn(k, a, value)
-    return chances
+    return found
 
 
 def runs(frame: pd.DataFrame) -> list[np.ndarray]:

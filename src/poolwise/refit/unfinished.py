@@ -76,8 +76,7 @@ def kept(folder: Path | None, name: str, make: Callable[[], Values]) -> Values:
 
 def done(folder: Path | None) -> None:
     """Nothing is left to be resumed."""
-    plan = folder and _plan(folder)
-    if folder is None or plan is None:
+    if folder is None or (plan := _plan(folder)) is None:
         return
     _clear(folder)
     if plan.get("made"):

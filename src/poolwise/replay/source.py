@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from poolwise.errors import DataError
-from poolwise.table import Table, from_rows
+from poolwise.names import checked, shown
+from poolwise.table import Table, flags, from_rows, read_rows
 
 
 def read(path: str | Path, baseline: str | None = None, cutoff: float | None = None) -> Table:
@@ -14,28 +16,24 @@ def read(path: str | Path, baseline: str | None = None, cutoff: float | None = N
     The baseline is the arm of that name, or the one that a column `is_baseline` marks. Raises DataError for a file
     that cannot be read, and for what `from_rows` refuses, with row and column.
     """
+    if not isinstance(path, str | Path):
+        raise DataError(f"a table is read from a path, got {type(path).__name__} {shown(path)}")
     path = Path(path)
-    rows = rows_of(path)
-    return from_rows(rows, name=path.stem, source=str(path), baseline=baseline or marked(rows, path), cutoff=cutoff)
-
-
-def rows_of(path: Path) -> pd.DataFrame:
-    """The rows of a Parquet or CSV file."""
-    if path.suffix not in (".parquet", ".csv"):
-        raise DataError(f"{path}: {path.suffix or 'no suffix'} is not known here; give a .parquet or a .csv file")
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
-    try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+    rows = read_rows(path)
+    home = marked(rows, path) if baseline is None else checked("baseline", baseline)
+    return from_rows(rows, name=path.stem, source=str(path), baseline=home, cutoff=cutoff)
 
 
 def marked(rows: pd.DataFrame, path: Path) -> str:
     """The one arm that `is_baseline` marks."""
     if "is_baseline" not in rows or "arm" not in rows:
         raise DataError(f"{path}: no baseline: name the arm, or mark its rows in a column is_baseline")
-    arms = rows.loc[rows["is_baseline"].astype(bool), "arm"].unique()
+    yes, neither = flags(rows["is_baseline"])
+    if neither.any():
+        row = int(neither.argmax())
+        found = shown(rows["is_baseline"].iloc[row])
+        raise DataError(f"{path}, row {row}, column is_baseline: {found} is neither yes nor no; write true or false")
+    arms = np.unique(rows.loc[yes, "arm"].astype(str))
     if len(arms) != 1:
         raise DataError(f"{path}: is_baseline marks {len(arms)} arms; mark exactly one")
     return str(arms[0])

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from poolwise.names import shown
 from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot
 
 
@@ -75,7 +76,7 @@ def conflict(earlier: Outcome, later: Outcome) -> str:
 
 def missing(decision: int) -> str:
     """The message of an UnknownDecision."""
-    return f"decision {decision} is not in this store: pass the `id` that `decide` returned"
+    return f"decision {shown(decision)} is not in this store: pass the `id` that `decide` returned"
 
 
 def rows_of(outcomes: OutcomeColumns) -> Iterator[Outcome]:

@@ -4,8 +4,25 @@
 whole projects (a solver that does not read a logic), never from some units of a project.
 """
 
-from poolwise.table.checks import plain
+from poolwise.table.checks import as_names, plain, replaced
+from poolwise.table.columns import flags, names, numbers
+from poolwise.table.files import is_file, read_rows
 from poolwise.table.form import ABSENT, Table, available, take, utility
 from poolwise.table.rows import from_rows
 
-__all__ = ["ABSENT", "Table", "available", "from_rows", "plain", "take", "utility"]
+__all__ = [
+    "ABSENT",
+    "Table",
+    "as_names",
+    "available",
+    "flags",
+    "from_rows",
+    "is_file",
+    "names",
+    "numbers",
+    "plain",
+    "read_rows",
+    "replaced",
+    "take",
+    "utility",
+]

@@ -1,40 +1,74 @@
 """What a table must not be: every mistake is refused with file, row and column, and what to do instead."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from poolwise.errors import DataError
+from poolwise.names import shown
 from poolwise.schema import STATUSES
+from poolwise.table.columns import names, numbers
 from poolwise.table.form import ABSENT
 
 KEYS = ("unit", "project", "context", "family", "arm")
 
 
 def check_columns(rows: pd.DataFrame, source: str, value: str) -> None:
-    """Refuse a missing column, a null key and mixed units of cost."""
+    """Refuse a missing column, a column that stands there twice, and a null key."""
     for column in (*KEYS, value):
         if column not in rows:
             raise DataError(f"{source}: no column {column!r}; a tidy table has {', '.join(KEYS)} and cost or reward")
+    if rows.columns.has_duplicates:
+        again = rows.columns[rows.columns.duplicated()][0]
+        raise DataError(f"{source}: column {shown(again)} stands there twice; keep one of them")
     for column in (*KEYS, *(extra for extra in ("status", "repetition", "importance") if extra in rows)):
         refuse(rows[column].isna(), rows, source, column, "is null; fill it or leave the unit out")
-    if "cost_unit" in rows:
-        first = rows["cost_unit"].iloc[0]
-        refuse(rows["cost_unit"] != first, rows, source, "cost_unit", f"differs from {first!r}; convert to one unit")
 
 
-def check_values(rows: pd.DataFrame, source: str, value: str) -> None:
-    """Refuse costs that are not positive and finite, rewards that are not finite, and unknown statuses."""
-    number = pd.to_numeric(rows[value], errors="coerce").to_numpy(float)
-    refuse(~np.isfinite(number), rows, source, value, "is not a finite number")
+def as_names(rows: pd.DataFrame, source: str, columns: Iterable[str]) -> pd.DataFrame:
+    """These columns as text; refuse what is no name."""
+    made = {}
+    for column in columns:
+        found = names(rows[column])
+        refuse(found.bad, rows, source, column, found.why)
+        made[column] = found.text
+    return replaced(rows, made)
+
+
+def as_numbers(rows: pd.DataFrame, source: str, column: str, why: str = "is not a finite number") -> pd.DataFrame:
+    """The column as float64; refuse what is not finite."""
+    found = numbers(rows[column])
+    refuse(~np.isfinite(found), rows, source, column, why)
+    return replaced(rows, {column: found})
+
+
+def replaced(rows: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """With other values in some columns; what was said of the names of columns is kept."""
+    made = rows.assign(**columns)
+    made.attrs = rows.attrs
+    return made
+
+
+def check_values(rows: pd.DataFrame, source: str, value: str) -> pd.DataFrame:
+    """Names as text and numbers as float64. Refuse costs that are not positive and finite, rewards that are not finite,
+    unknown statuses and mixed units of cost."""
+    rows = as_names(rows, source, (*KEYS, *(extra for extra in ("repetition",) if extra in rows)))
+    rows = as_numbers(rows, source, value)
     if value == "cost":
-        refuse(number <= 0, rows, source, value, "is not positive, so it has no logarithm; give costs above 0")
+        refuse(rows["cost"] <= 0, rows, source, value, "is not positive, so it has no logarithm; give costs above 0")
     if "status" in rows:
         known = rows["status"].isin(STATUSES)
         refuse(~known, rows, source, "status", f"is unknown; write one of {', '.join(STATUSES)}")
     if "importance" in rows:
+        rows = as_numbers(rows, source, "importance")
         refuse(~(rows["importance"] > 0), rows, source, "importance", "is not positive; give weights above 0")
+    if "cost_unit" in rows:
+        first = rows["cost_unit"].iloc[0]
+        differs = rows["cost_unit"].astype(str) != str(first)
+        refuse(differs, rows, source, "cost_unit", f"differs from {shown(first)}; convert to one unit")
+    return rows
 
 
 def check_unique(rows: pd.DataFrame, codes: dict[str, np.ndarray], repetition: np.ndarray, source: str) -> None:
@@ -86,8 +120,8 @@ def refuse(bad: Any, rows: pd.DataFrame, source: str, column: str, why: str) -> 
     bad = np.asarray(bad, bool)
     if bad.any():
         row = int(bad.argmax())
-        found, named = plain(rows[column].iloc[row]), rows.attrs["columns"].get(column, column)
-        raise DataError(f"{source}, row {row}, column {named}: {found!r} {why} ({bad.sum()} such rows)")
+        found, named = shown(rows[column].iloc[row]), rows.attrs.get("columns", {}).get(column, column)
+        raise DataError(f"{source}, row {row}, column {named}: {found} {why} ({bad.sum()} such rows)")
 
 
 def plain(value: Any) -> Any:

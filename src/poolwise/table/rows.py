@@ -42,7 +42,7 @@ def from_rows(
     rows = _tidied(rows, source, columns or {})
     value = "cost" if "cost" in rows else "reward"
     check_columns(rows, source, value)
-    check_values(rows, source, value)
+    rows = check_values(rows, source, value)
     codes, names = encode(rows)
     repetition = pd.factorize(rows["repetition"])[0] if "repetition" in rows else np.zeros(len(rows), int)
     check_unique(rows, codes, repetition, source)
@@ -79,6 +79,8 @@ def from_rows(
 
 def _tidied(rows: pd.DataFrame, source: str, columns: dict[str, str]) -> pd.DataFrame:
     """Columns by their tidy names, which messages turn back into those of the file."""
+    if not isinstance(rows, pd.DataFrame):
+        raise DataError(f"{source}: rows are a pandas DataFrame, got {type(rows).__name__}")
     if not len(rows):
         raise DataError(f"{source}: no rows, so there is nothing to replay; give at least one unit with its arms")
     tidy = rows.reset_index(drop=True).rename(columns={given: tidy for tidy, given in columns.items()})

@@ -1,0 +1,85 @@
+"""Where calls come in: types are checked before anything is looked up, numbered or stored."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from poolwise.errors import InputError, UnknownDecision
+from poolwise.names import checked, every, identity, shown
+from poolwise.policy.base import Policy
+from poolwise.space import ArmSpace
+from poolwise.store.base import missing
+
+LARGEST = 2**63 - 1
+"""Of ids and seeds: what a store can hold."""
+
+
+class Asked(NamedTuple):
+    """A decision that is asked for, in plain strings."""
+
+    project: str
+    context: str
+    job: str | None
+    available: list[str] | None
+
+
+def asked(project: Any, context: Any, job: Any, available: Any) -> Asked:
+    """Raises InputError for names that are none."""
+    if isinstance(available, str):
+        raise InputError(f"available must be a list of arms or families, got the string {shown(available)}")
+    return Asked(
+        checked("project", project),
+        checked("context", context),
+        None if job is None else checked("job", job),
+        None if available is None else every("available", available),
+    )
+
+
+def column(kind: str, names: Any) -> str | np.ndarray:
+    """One name, or a name per job (n,). Raises InputError for what is no list of names; each is checked once."""
+    if isinstance(names, str):
+        return checked(kind, names)
+    if isinstance(names, bytes | dict | set | frozenset) or not isinstance(names, Iterable):
+        raise InputError(f"{kind} must be a name or a list of names, got {type(names).__name__} {shown(names)}")
+    found = np.array([*names, None], dtype=object)[:-1]  # Lists in a list stay what they are, and are refused.
+    if not len(found):
+        raise InputError(f"{kind} names no job: give one name at least")
+    try:
+        codes, distinct = pd.factorize(found)
+    except TypeError as error:
+        raise InputError(f"{kind} holds something that is no name ({error}): give a list of strings") from error
+    if (codes < 0).any():
+        raise InputError(f"{kind} has no name in row {int(np.argmax(codes < 0))}: give a non-empty string")
+    plain = [checked(f"row {int(np.argmax(codes == code))}: {kind}", name) for code, name in enumerate(distinct)]
+    return np.array(plain, dtype=object)[codes]
+
+
+def order(order: Any, arm: Any, project: Any, context: Any) -> tuple[str, str | None, str | None, str | None]:
+    """An operator's order in plain strings. Raises InputError."""
+    arm, project, context = (
+        None if value is None else checked(kind, value)
+        for kind, value in (("arm", arm), ("project", project), ("context", context))
+    )
+    return checked("order", order), arm, project, context
+
+
+def decision(id: Any) -> int:
+    """Raises InputError for what is no id, UnknownDecision for one that no store can hold."""
+    number = identity("decision", id)
+    if not 0 < number <= LARGEST:
+        raise UnknownDecision(missing(number))
+    return number
+
+
+def opening(url: Any, space: Any, policy: Any, seed: Any) -> int | None:
+    """The seed, after checking the types of what an engine is opened with. Raises InputError."""
+    for name, value, kind in (("url", url, str), ("space", space, ArmSpace), ("policy", policy, Policy)):
+        if not isinstance(value, kind) and not (name == "policy" and value is None):
+            raise InputError(f"{name} must be of type {kind.__name__}, got {type(value).__name__} {shown(value)}")
+    if seed is None:
+        return None
+    if not 0 <= (number := identity("seed", seed)) <= LARGEST:
+        raise InputError(f"seed {shown(number)} must lie within 0 and 2**63 - 1, or be left out")
+    return number
