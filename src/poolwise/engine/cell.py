@@ -13,6 +13,9 @@ from poolwise.policy.base import View
 from poolwise.policy.limits import HELD, Limits, Ruling
 from poolwise.space import Arm
 
+SHADOW = "shadow: "
+"""Begins the reason of a decision that answers the baseline, whatever was drawn."""
+
 
 class Cell(NamedTuple):
     """Probabilities computed from one view, and how long they hold."""
@@ -63,13 +66,13 @@ def reasons(view: View) -> list[str]:
 def limited_reasons(view: View, limits: Limits, ruling: Ruling, arms: Sequence[Arm]) -> list[str]:
     """What each arm would be, then the layers that acted: `explored; eligibility, quarantine`."""
     layers = "; " + ", ".join(ruling.acted) if ruling.acted else ""
-    words = _words(view, ruling)
+    words = choices(view, ruling)
     if limits.shadow:
-        return [f"shadow: {arm.id}, {word}{layers}" for arm, word in zip(arms, words, strict=True)]
+        return [f"{SHADOW}{arm.id}, {word}{layers}" for arm, word in zip(arms, words, strict=True)]
     return [word + layers for word in words]
 
 
-def _words(view: View, ruling: Ruling) -> list[str]:
+def choices(view: View, ruling: Ruling) -> list[str]:
     """What choosing each arm means: only choices that were free count as exploring or as the favourite's."""
     number, last = len(view.mean), ruling.acted[-1] if ruling.acted else ""
     if last in HELD or (ruling.allowed.sum() == 1 and ruling.allowed[view.baseline]):

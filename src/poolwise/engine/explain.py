@@ -2,14 +2,14 @@
 
 import math
 from bisect import bisect_right
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from poolwise import policy as policies
 from poolwise.engine import words
 from poolwise.engine.borrowed import lenders
-from poolwise.engine.cell import cumulative
+from poolwise.engine.cell import choices, cumulative, reasons
 from poolwise.engine.neighbours import neighbours
 from poolwise.engine.randomness import uniform
 from poolwise.engine.settings import Settings
@@ -79,19 +79,48 @@ def view_of(logged: LoggedView) -> View:
 
 def recompute(store: Store, decision: Decision, logged: LoggedView) -> dict[str, Any]:
     """The decision made again from its view, its policy and its id alone; `same` only if every bit agrees."""
-    view, policy = view_of(logged), policies.parse(*store.policy(logged.policy))
-    limits = from_arrays(logged.arrays)
-    if limits is None:
-        chances = np.asarray(policy.probabilities(policy.params, view), dtype=np.float64)
-    else:
-        chances = ruled(policy, view, limits).probabilities
-    number = uniform(store.seed, decision.id)
-    k = bisect_right(cumulative(chances.tolist()), number)
-    arm, chance = logged.arms[k], float(chances[k])
-    if limits is not None and limits.shadow:
-        arm, chance = logged.arms[view.baseline], 1.0
+    found = made_again(store, decision.id, logged)
+    if found is None:
+        raise InputError(f"decision {decision.id} was made by a policy of your own, which the store cannot make again")
+    arm, chance = logged.arms[found.answered], float(found.chances[found.answered])
     same = arm == decision.arm and chance == decision.probability
-    return {"arm": arm, "probability": chance, "number": number, "same": same}
+    return {"arm": arm, "probability": chance, "number": uniform(store.seed, decision.id), "same": same}
+
+
+class Again(NamedTuple):
+    """A decision made again from its view."""
+
+    chances: np.ndarray
+    """(arms,) of what is answered."""
+    answered: int
+    choice: str
+    """What the drawn arm was: explored, favourite .. as `cell.choices` has it."""
+
+
+def made_again(store: Store, id: int, logged: LoggedView) -> Again | None:
+    """The decision of that id; None where its policy was the user's own."""
+    spec, params = store.policy(logged.policy)
+    return None if spec == CUSTOM else again(policies.parse(spec, params), logged, uniform(store.seed, id))
+
+
+def again(policy: policies.Policy, logged: LoggedView, number: float) -> Again:
+    """What falls on a uniform number; in a shadow the baseline is answered, whatever was drawn."""
+    drawn, answered = chances(policy, logged)
+    k, limits, view = bisect_right(cumulative(drawn.tolist()), number), from_arrays(logged.arrays), view_of(logged)
+    choice = reasons(view)[k] if limits is None else choices(view, ruled(policy, view, limits))[k]
+    return Again(answered, k if answered is drawn else view.baseline, choice)
+
+
+def chances(policy: policies.Policy, logged: LoggedView) -> tuple[np.ndarray, np.ndarray]:
+    """(arms,) probabilities of what was drawn, and of what was answered: the policy's, under the limits in force. They
+    are one array but for a shadow, which answers the baseline."""
+    view, limits = view_of(logged), from_arrays(logged.arrays)
+    if limits is None:
+        drawn = np.asarray(policy.probabilities(policy.params, view), dtype=np.float64)
+    else:
+        drawn = ruled(policy, view, limits).probabilities
+    shadow = limits is not None and limits.shadow
+    return drawn, 1.0 * (np.arange(len(drawn)) == view.baseline) if shadow else drawn
 
 
 def _belief(logged: LoggedView, k: int) -> dict[str, float]:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine.explain import view_of
+from poolwise.engine import explain
+from poolwise.engine.explain import CUSTOM
 from poolwise.errors import DataError
 from poolwise.report.trials import trials
 from poolwise.schema import CHANCES
@@ -16,8 +17,9 @@ from poolwise.store.base import DecisionColumns, Store
 def logged(store: Store) -> tuple[pd.DataFrame, list[str]]:
     """A row per decision with an outcome, as `ope.from_frame` reads it, and notes with counts.
 
-    Where every decision has its view, columns `p:ARM` hold the probabilities that its policy gives for it. Raises
-    DataError where there is no outcome at all, or where a propensity is not what its policy gives.
+    Where every decision has its view, and no policy was the user's own, columns `p:ARM` hold the probabilities that its
+    policy gives for it under the orders and limits that were in force. Raises DataError where there is no outcome at
+    all, or where a propensity is not what its policy gives.
     """
     frame, counts = trials(store), store.counts()
     if frame.empty:
@@ -39,11 +41,14 @@ def recomputed(store: Store, made: DecisionColumns) -> pd.DataFrame:
     @cache
     def chances(key: int) -> dict[str, float]:
         view = store.view(key)
-        policy = policies.parse(*store.policy(view.policy))
-        values = np.asarray(policy.probabilities(policy.params, view_of(view)), dtype=float)
-        return {f"{CHANCES}{arm}": value for arm, value in zip(view.arms, values.tolist(), strict=True)}
+        spec, params = store.policy(view.policy)
+        if spec == CUSTOM:
+            return {}
+        _, answered = explain.chances(policies.parse(spec, params), view)
+        return {f"{CHANCES}{arm}": value for arm, value in zip(view.arms, answered.tolist(), strict=True)}
 
     kept = np.flatnonzero(made.view > 0)
+    kept = kept[[bool(chances(key)) for key in made.view[kept].tolist()]]
     rows = [chances(key) for key in made.view[kept].tolist()]
     stated = zip(rows, made.arm[kept].tolist(), made.probability[kept].tolist(), strict=True)
     wrong = np.array([abs(row.get(f"{CHANCES}{names[arm]}", 0.0) - share) > 1e-9 for row, arm, share in stated], bool)

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from poolwise.engine import explain
+from poolwise.engine.cell import SHADOW
 from poolwise.schema import STATUSES, family_of
-from poolwise.store.base import Store
+from poolwise.store.base import DecisionColumns, Store
 
 SAFE = math.log(0.95)
 """Utility of a job that ran 5 % slower than with the baseline."""
@@ -38,7 +40,7 @@ def trials(store: Store) -> pd.DataFrame:
             **{kind: names[kind][getattr(made, kind)] for kind in ("project", "context", "arm")},
             "time": made.time,
             "probability": made.probability,
-            "explored": [_choice(reason) in EXPLORED for reason in names["reason"][made.reason]],
+            "explored": _explored(store, made, names["reason"]),
         }
     )
     table = decisions.merge(outcomes, on="decision").merge(walls(store), on="decision", how="left")
@@ -48,9 +50,15 @@ def trials(store: Store) -> pd.DataFrame:
     return table
 
 
-def _choice(reason: str) -> str:
-    """`explored; quarantine` -> `explored`, `shadow: fast, favourite; ban` -> `favourite`."""
-    return reason.partition(";")[0].rpartition(", ")[2]
+def _explored(store: Store, made: DecisionColumns, reasons: np.ndarray) -> np.ndarray:
+    """(n,) bool. A reason begins with what was chosen; in a shadow, where it begins otherwise, that is made again from
+    the logged view (False where none was logged)."""
+    free = np.array([reason.partition(";")[0] in EXPLORED for reason in reasons.tolist()], dtype=bool)[made.reason]
+    hidden = np.array([reason.startswith(SHADOW) for reason in reasons.tolist()], dtype=bool)[made.reason]
+    for row in np.flatnonzero(hidden & (made.view > 0)).tolist():
+        found = explain.made_again(store, int(made.id[row]), store.view(int(made.view[row])))
+        free[row] = found is not None and found.choice in EXPLORED
+    return free
 
 
 def walls(store: Store) -> pd.DataFrame:
