@@ -1,16 +1,28 @@
 """Typed parameters of a strategy family: Choice, Integer, Real.
 
-Each knows its grid (the values its arms take), whether it holds a value, and its coordinates in [0, 1].
+Each knows its grid (the values its arms take), which values it holds, their texts, and where they stand in [0, 1].
 """
 
+import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from poolwise.errors import SpaceError
+from poolwise.values import Value, key, short_text, value_of, written
+
+MOST_LEVELS = 1_000_000
+"""Of one parameter."""
+WIDEST = 1e308
+FAR = 9.0
+"""Values outside of a range stand at most so many of its widths away from it."""
+_WHOLE = re.compile(r"-?[0-9]{1,301}")
 
 
 class Parameter(Protocol):
@@ -25,14 +37,16 @@ class Parameter(Protocol):
         """The values that arms take, smallest or first-named first."""
         ...
 
-    def contains(self, value: Any) -> bool: ...
-
-    def encode(self, value: Any) -> tuple[float, ...]:
-        """Coordinates in [0, 1]."""
+    def hold(self, given: Any) -> Any:
+        """The value of this parameter that is the same as the one given. Raises SpaceError where there is none."""
         ...
 
-    def decode(self, coordinates: Sequence[float]) -> Any:
-        """The value nearest to coordinates."""
+    def read(self, text: str) -> Any:
+        """The value that an arm's id wrote so. Raises SpaceError where there is none."""
+        ...
+
+    def encode(self, value: Value) -> tuple[float, ...] | None:
+        """Coordinates, in [0, 1] for values that it holds; None where the value means nothing here."""
         ...
 
     def to_dict(self) -> dict[str, Any]: ...
@@ -49,9 +63,24 @@ class Choice:
     values: Sequence[Any]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(self.values))
-        if not self.values or len({repr(value) for value in self.values}) < len(self.values):
-            raise SpaceError(f"Choice{self.values} needs at least one value, each once")
+        if isinstance(self.values, str | bytes | Mapping | set | frozenset) or not hasattr(self.values, "__iter__"):
+            raise SpaceError(
+                f"Choice needs its values in their order, got {type(self.values).__name__} {self.values!r}: give a list"
+            )
+        object.__setattr__(self, "values", tuple(value_of(value) for value in self.values))
+        if not self.values:
+            raise SpaceError("Choice([]) needs at least one value: name what can be chosen")
+        _check_distinct(self.values)
+
+    @cached_property
+    def _position(self) -> dict[tuple[str, Value], int]:
+        return {key(value): position for position, value in enumerate(self.values)}
+
+    @cached_property
+    def _by_text(self) -> dict[str, Value]:
+        """Texts of today, and those that earlier versions wrote."""
+        earlier = {short_text(value): value for value in self.values if isinstance(value, float)}
+        return earlier | {written(value): value for value in self.values}
 
     @property
     def dimensions(self) -> int:
@@ -60,14 +89,20 @@ class Choice:
     def grid(self) -> list[Any]:
         return list(self.values)
 
-    def contains(self, value: Any) -> bool:
-        return any(value == other and type(value) is type(other) for other in self.values)
+    def hold(self, given: Any) -> Any:
+        position = self._position.get(key(value_of(given)))
+        if position is None:
+            raise SpaceError(f"{given!r} is outside of {_listed(self.values)}")
+        return self.values[position]
 
-    def encode(self, value: Any) -> tuple[float, ...]:
-        return tuple(float(value == other) for other in self.values)
+    def read(self, text: str) -> Any:
+        if text not in self._by_text:
+            raise SpaceError(f"{text!r} is outside of {_listed(self.values)}")
+        return self._by_text[text]
 
-    def decode(self, coordinates: Sequence[float]) -> Any:
-        return self.values[int(np.argmax(coordinates))]
+    def encode(self, value: Value) -> tuple[float, ...] | None:
+        position = self._position.get(key(value))
+        return None if position is None else tuple(float(k == position) for k in range(len(self.values)))
 
     def to_dict(self) -> dict[str, Any]:
         return {"type": "choice", "values": list(self.values)}
@@ -87,25 +122,37 @@ class Integer:
     levels: int = 5
 
     def __post_init__(self) -> None:
-        _check_range(self, whole=True)
+        _check_range(self)
 
     @property
     def dimensions(self) -> int:
         return 1
 
     def grid(self) -> list[int]:
-        if self.high - self.low < self.levels:
+        span, steps = self.high - self.low, self.levels - 1
+        if span < self.levels:
             return list(range(self.low, self.high + 1))
-        return list(dict.fromkeys(round(value) for value in _spaced(self)))
+        if steps == 0:
+            return [self.low]
+        if self.log:
+            ratio = _log_ratio(self.high, self.low)
+            inner = [self.low + round(self.low * math.expm1(ratio * k / steps)) for k in range(1, steps)]
+        else:
+            inner = [self.low + round(Fraction(span * k, steps)) for k in range(1, steps)]
+        return list(dict.fromkeys([self.low, *(min(value, self.high) for value in inner), self.high]))
 
-    def contains(self, value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
+    def hold(self, given: Any) -> int:
+        value = value_of(given)
+        whole = type(value) is int or (type(value) is float and value.is_integer())
+        if not whole or not self.low <= value <= self.high:  # type: ignore[operator]
+            raise SpaceError(f"{given!r} is outside of the whole numbers {self.low} to {self.high}")
+        return int(value)  # type: ignore[arg-type]
 
-    def encode(self, value: Any) -> tuple[float, ...]:
-        return (_to_unit(self, value),)
+    def read(self, text: str) -> int:
+        return self.hold(int(text) if _WHOLE.fullmatch(text) else text)
 
-    def decode(self, coordinates: Sequence[float]) -> int:
-        return min(max(round(_from_unit(self, coordinates[0])), self.low), self.high)
+    def encode(self, value: Value) -> tuple[float, ...] | None:
+        return _place(self, value)
 
     def to_dict(self) -> dict[str, Any]:
         return {"type": "integer", "low": self.low, "high": self.high, "log": self.log, "levels": self.levels}
@@ -125,26 +172,38 @@ class Real:
     levels: int = 5
 
     def __post_init__(self) -> None:
-        _check_range(self, whole=False)
+        _check_range(self)
 
     @property
     def dimensions(self) -> int:
         return 1
 
     def grid(self) -> list[float]:
-        return list(dict.fromkeys(self._rounded(value) for value in _spaced(self)))
+        """Rounded to six digits, or as many as keep them apart evenly."""
+        space = np.geomspace if self.log else np.linspace
+        exact = [self.low] if self.levels == 1 else space(self.low, self.high, self.levels).tolist()
+        exact = sorted({min(max(value, self.low), self.high) for value in exact})
+        close = min((after - before for before, after in itertools.pairwise(exact)), default=math.inf) / 10
+        for digits in range(6, 18):
+            found = [min(max(float(f"{value:.{digits}g}"), self.low), self.high) for value in exact]
+            if all(abs(value - other) <= close for value, other in zip(found, exact, strict=True)):
+                break
+        return found
 
-    def contains(self, value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+    def hold(self, given: Any) -> float:
+        value = value_of(given)
+        if type(value) not in (int, float) or not self.low <= value <= self.high:  # type: ignore[operator]
+            raise SpaceError(f"{given!r} is outside of the numbers {self.low} to {self.high}")
+        return _as_float(value)
 
-    def encode(self, value: Any) -> tuple[float, ...]:
-        return (_to_unit(self, value),)
+    def read(self, text: str) -> float:
+        try:
+            return self.hold(float(text))
+        except ValueError:  # SpaceError is one.
+            raise SpaceError(f"{text!r} is outside of the numbers {self.low} to {self.high}") from None
 
-    def decode(self, coordinates: Sequence[float]) -> float:
-        return self._rounded(_from_unit(self, coordinates[0]))
-
-    def _rounded(self, value: float) -> float:
-        return min(max(float(f"{value:.6g}"), float(self.low)), float(self.high))
+    def encode(self, value: Value) -> tuple[float, ...] | None:
+        return _place(self, value)
 
     def to_dict(self) -> dict[str, Any]:
         return {"type": "real", "low": self.low, "high": self.high, "log": self.log, "levels": self.levels}
@@ -153,9 +212,13 @@ class Real:
 def parameter_from_dict(body: Mapping[str, Any]) -> Parameter:
     """The parameter that `to_dict` described. Raises SpaceError."""
     kinds: dict[str, Any] = {"choice": Choice, "integer": Integer, "real": Real}
+    if not isinstance(body, Mapping):
+        raise SpaceError(
+            f"a parameter is described by a table such as {{type = 'choice', values = [1, 2]}}, got {body!r}"
+        )
     fields = {name: value for name, value in body.items() if name != "type"}
     kind = body.get("type")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise SpaceError(f"parameter type {kind!r} is unknown: use one of {sorted(kinds)}")
     try:
         return kinds[kind](**fields)
@@ -163,37 +226,73 @@ def parameter_from_dict(body: Mapping[str, Any]) -> Parameter:
         raise SpaceError(f"parameter of type {kind!r} cannot be built from {sorted(fields)}: {error}") from error
 
 
-def _check_range(parameter: Integer | Real, *, whole: bool) -> None:
-    bounds = (parameter.low, parameter.high)
-    kind = type(parameter).__name__
-    numeric = (int,) if whole else (int, float)
-    if not all(isinstance(bound, numeric) and not isinstance(bound, bool) and math.isfinite(bound) for bound in bounds):
-        raise SpaceError(f"{kind}{bounds} needs finite {'whole ' if whole else ''}numbers as bounds")
+def _check_distinct(values: Sequence[Value]) -> None:
+    for reading, wrong in ((key, "are the same value"), (written, "are written alike in the ids of arms")):
+        seen: dict[Any, Value] = {}
+        for value in values:
+            code = reading(value)
+            if code in seen:
+                raise SpaceError(f"Choice has {seen[code]!r} and {value!r}, which {wrong}: rename or drop one")
+            seen[code] = value
+
+
+def _check_range(parameter: Integer | Real) -> None:
+    """Refuse what is no range; bounds become plain numbers."""
+    kind, whole = type(parameter).__name__, isinstance(parameter, Integer)
+    said = f"{kind}({parameter.low!r}, {parameter.high!r})"
+    for name in ("low", "high"):
+        bound = _bound(getattr(parameter, name), whole, said)
+        object.__setattr__(parameter, name, bound)
+    if not isinstance(parameter.log, bool | np.bool_):
+        raise SpaceError(f"{said} has log = {parameter.log!r}: give True or False")
+    levels = parameter.levels
+    if isinstance(levels, bool) or not isinstance(levels, int | np.integer) or not 1 <= levels <= MOST_LEVELS:
+        raise SpaceError(f"{said} needs levels from 1 to {MOST_LEVELS:,}, a whole number, got {levels!r}")
+    object.__setattr__(parameter, "log", bool(parameter.log))
+    object.__setattr__(parameter, "levels", int(levels))
     if parameter.low > parameter.high:
-        raise SpaceError(f"{kind}{bounds} has its bounds reversed: give the smaller one first")
+        raise SpaceError(f"{said} has its bounds reversed: give the smaller one first")
     if parameter.log and parameter.low <= 0:
-        raise SpaceError(f"{kind}{bounds} has a log scale, which needs a lower bound above 0")
-    if parameter.levels < 1:
-        raise SpaceError(f"{kind}{bounds} needs levels >= 1, got {parameter.levels}")
+        raise SpaceError(f"{said} has a log scale, which needs a lower bound above 0")
+    if parameter.high - parameter.low > WIDEST:
+        raise SpaceError(f"{said} is wider than numbers reach: give bounds at most {WIDEST:g} apart")
 
 
-def _spaced(parameter: Integer | Real) -> np.ndarray:
-    if parameter.levels == 1 or parameter.low == parameter.high:
-        return np.array([parameter.low])
-    space = np.geomspace if parameter.log else np.linspace
-    return space(parameter.low, parameter.high, parameter.levels)
+def _bound(given: Any, whole: bool, said: str) -> Any:
+    try:
+        value = value_of(given)
+    except SpaceError:
+        value = None
+    if type(value) not in ((int,) if whole else (int, float)):
+        raise SpaceError(f"{said} needs finite {'whole ' if whole else ''}numbers as bounds, got {given!r}")
+    return value if whole else _as_float(value)
 
 
-def _to_unit(parameter: Integer | Real, value: float) -> float:
-    if parameter.low == parameter.high:
-        return 0.5
-    if parameter.log:
-        return math.log(value / parameter.low) / math.log(parameter.high / parameter.low)
-    return (value - parameter.low) / (parameter.high - parameter.low)
+def _as_float(value: Any) -> float:
+    """Raises SpaceError for a whole number that lies between two floating-point numbers."""
+    if float(value) != value:
+        raise SpaceError(f"{value!r} has more digits than a real number keeps: use an Integer")
+    return float(value)
 
 
-def _from_unit(parameter: Integer | Real, unit: float) -> float:
-    unit = min(max(unit, 0.0), 1.0)
-    if parameter.log:
-        return parameter.low * (parameter.high / parameter.low) ** unit
-    return parameter.low + unit * (parameter.high - parameter.low)
+def _place(parameter: Integer | Real, value: Value) -> tuple[float] | None:
+    """Where a number stands between the bounds; outside of [0, 1], but not far, if it lies outside of them."""
+    if type(value) not in (int, float) or (parameter.log and value <= 0):  # type: ignore[operator]
+        return None
+    number, low, high = cast(float, value), parameter.low, parameter.high
+    if low == high:
+        return (0.5 if number == low else -0.5 if number < low else 1.5,)
+    share = _log_ratio(number, low) / _log_ratio(high, low) if parameter.log else (number - low) / (high - low)
+    return (min(max(share, -FAR), 1 + FAR),)
+
+
+def _log_ratio(high: Any, low: Any) -> float:
+    """log(high / low), to full precision where they are close."""
+    if low / 2 < high < 2 * low:
+        return math.log1p((high - low) / low)
+    return math.log(high) - math.log(low)
+
+
+def _listed(values: Sequence[Value]) -> str:
+    shown = ", ".join(repr(value) for value in values[:8])
+    return f"{shown}, ... ({len(values)} in all)" if len(values) > 8 else shown

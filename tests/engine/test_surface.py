@@ -52,7 +52,7 @@ def lost(chosen: list) -> float:
 def test_the_rule_is_as_stated():
     """More than 48 arms that differ in a number, or in two parameters."""
     of = lambda family, rule="auto": terrain(
-        family.arms(), np.zeros(len(family.arms()), int), [ArmSpace([family], family.arms()[0].id)], rule
+        family.arms(), np.zeros(len(family.arms()), int), ArmSpace([family], family.arms()[0].id), rule
     )
     numbers, names = list(range(MANY + 1)), [str(n) for n in range(MANY + 1)]
     assert of(Family("f", {"n": Integer(0, MANY, levels=MANY + 1)})) is not None
@@ -66,13 +66,12 @@ def test_the_rule_is_as_stated():
 
 def test_places_of_a_conditional_and_of_a_scaled_parameter():
     arms = KERNEL.arms()
-    depth, tile = coordinates(KERNEL, "depth", arms), coordinates(KERNEL, "tile", arms)
+    depth, tile, kinds = (coordinates(KERNEL.parameters[name], name, arms) for name in ("depth", "tile", "cached"))
     without = ["depth" not in arm.params for arm in arms]
     apart = np.linalg.norm(depth[without][0] - depth, axis=1)
     assert apart[without].max() == 0
     assert apart[~np.array(without)].min() >= 1
     np.testing.assert_allclose(np.unique(tile[:, 0].round(6)), np.linspace(0, 1, 7), atol=1e-6)
-    kinds = coordinates(KERNEL, "cached", arms)
     np.testing.assert_allclose(np.unique(np.linalg.norm(kinds[0] - kinds, axis=1)), [0, 1])
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from poolwise.errors import InputError, SpaceError
 from poolwise.schema import Decision
-from poolwise.space import Arm, ArmSpace, micro_features
+from poolwise.space import ArmSpace
+from poolwise.space.memory import remembered
 from poolwise.store.base import Store
 
 
@@ -14,34 +15,37 @@ class Catalogue:
     """Indices of names. Arms that a store has seen stay known when the space no longer offers them."""
 
     def __init__(self, store: Store, space: ArmSpace) -> None:
-        self._store, self._space = store, space
-        spaces = store.records("space")
-        if not spaces or spaces[-1] != space.to_dict():
-            store.append_record("space", space.to_dict())
+        """Reads only; see `commit`."""
+        self._store, self.space = store, space
         self._index = {kind: _indexed(store.names(kind)) for kind in ("project", "context", "reason", "job")}
         self.arms = space.arms
         self.ids = tuple(arm.id for arm in space.arms)
-        store.intern("arm", self.ids)
-        self.known = store.names("arm")
+        stored = store.names("arm")
+        self.known = list(dict.fromkeys((*stored, *self.ids)))
+        """Every arm that the store has seen, and those that it will have once this is committed."""
         self.arm = _indexed(self.known)
         self.columns = np.array([self.arm[key] for key in self.ids])
         """(active arms,): index of every offered arm among the known ones."""
         whole = np.array_equal(self.columns, np.arange(len(self.known)))
         self.offered: slice | np.ndarray = slice(None) if whole else self.columns
         """The same, to index with at least cost."""
-        self.spaces = [*map(ArmSpace.from_dict, spaces), space]
-        """All that the store has seen, the newest last."""
-        described = _described(self.known, self.spaces)
-        self.known_arms = [arm for arm, _ in described]
+        self._spaces = store.records("space")
+        past = iter(remembered([id for id in stored if id not in space.index], self._spaces))
+        self.known_arms = [space.arm(id) if id in space.index else next(past) for id in self.known]
         families = self.known_names = [arm.family for arm in self.known_arms]
         self.families = list(dict.fromkeys(families))
         self.known_family = np.array([self.families.index(name) for name in families])
         """(known arms,): index of the family."""
-        self.known_features = micro_features(families, [coordinates for _, coordinates in described])
-        """(known arms, J): see `space.micro_features`."""
         self.family = self.known_family[self.columns]
         self.baseline = self.ids.index(space.baseline)
         self._all = np.ones(len(self.ids), dtype=bool)
+
+    def commit(self) -> bool:
+        """Let the store know the space and its arms. False where another process has changed the order of the known
+        arms meanwhile: then this catalogue is out of date, and a new one is right."""
+        if not self._spaces or self._spaces[-1] != self.space.to_dict():
+            self._store.append_record("space", self.space.to_dict())
+        return np.array_equal(self._store.intern("arm", self.ids), self.columns)
 
     def project(self, name: str) -> int:
         return self._code("project", name)
@@ -69,10 +73,10 @@ class Catalogue:
             return self._all
         if isinstance(available, str):
             raise InputError(f"available must be a list of arms or families, got the string {available!r}")
-        ids = set(self._space.matching(available))
-        if self._space.baseline not in ids and not any(self.ids[arm] in ids for arm in trusted):
+        ids = set(self.space.matching(available))
+        if self.space.baseline not in ids and not any(self.ids[arm] in ids for arm in trusted):
             raise SpaceError(
-                f"the baseline {self._space.baseline!r} is not among the available arms: "
+                f"the baseline {self.space.baseline!r} is not among the available arms: "
                 "add it, name a baseline that is always there, or fallbacks in [safety]"
             )
         return np.array([key in ids for key in self.ids])
@@ -91,9 +95,3 @@ class Catalogue:
 
 def _indexed(names: Iterable[str]) -> dict[str, int]:
     return {name: position for position, name in enumerate(names)}
-
-
-def _described(known: Iterable[str], spaces: list[ArmSpace]) -> list[tuple[Arm, np.ndarray]]:
-    """Every known arm with the coordinates of its parameters, by the newest space that describes it."""
-    found = {arm.id: (arm, space.family(arm.family).encode(arm.params)) for space in spaces for arm in space.arms}
-    return [found[key] for key in known]

@@ -49,11 +49,13 @@ class Engine:
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
         self.store, self.space, self.settings = store, space, settings.meant_for(space)
         self._lock = threading.RLock()
-        self._catalogue = Catalogue(store, space)
-        self._guarding = Guarding(store, self._catalogue, space, policy, self.settings)
+        self._uses, committed = Uses(settings.horizon), False
+        while not committed:  # Another process may give the store new arms in between.
+            self._catalogue = Catalogue(store, space)
+            self._guarding = Guarding(store, self._catalogue, space, policy, self.settings)
+            self._live = Live(store, self._catalogue, self.settings)
+            committed = self._catalogue.commit()
         self.policy = self._guarding.policy
-        self._uses = Uses(settings.horizon)
-        self._live = Live(store, self._catalogue, self.settings)
         self.across = Across(self._lock, store, self._catalogue, self._live)
         self.priors = Priors(self._lock, store, self._catalogue, self._live, self.settings)
         self._deciding = Deciding(store, self._catalogue, self.settings, self._live, self._uses, self._guarding)

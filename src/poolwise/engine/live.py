@@ -39,7 +39,7 @@ class Live:
         said = settings.success_prior(catalogue.known_names)
         usual = settings.usual_success if settings.domain_priors else None
         expected = settings.expected(catalogue.known_names, catalogue.known_family)
-        self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.spaces, settings.surface)
+        self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.space, settings.surface)
         """Where arms stand among each other by their parameters; None: none resembles another."""
         scales = prior_scales(catalogue.known_family, said, usual=usual, said=expected, ground=self.ground)
         if served:

@@ -13,38 +13,48 @@ from poolwise.parameters import Choice, Parameter
 from poolwise.posterior.kernel import places
 from poolwise.posterior.micro import Ground, ground
 from poolwise.space import Arm, ArmSpace, Family
+from poolwise.values import key
 
 MANY = 48
 """`auto`: families of more arms than this, which differ in a number or in two parameters or more."""
 
 
 def terrain(
-    arms: Sequence[Arm], family: np.ndarray, spaces: Sequence[ArmSpace], rule: Literal["auto", "always", "never"]
+    arms: Sequence[Arm], family: np.ndarray, space: ArmSpace, rule: Literal["auto", "always", "never"]
 ) -> Ground | None:
-    """Of these arms, whose families have these indices, as the newest of the spaces describes them; None where every
-    arm stands alone. rule: `Settings.surface`; `always`: every family whose arms differ in a parameter."""
-    found, families = {}, {one.name: one for space in spaces for one in space.families}
+    """Of all known arms, whose families have these indices; None where every arm stands alone. rule:
+    `Settings.surface`; `always`: every family whose arms differ in a parameter.
+
+    Only arms that are offered count, so that a space which was changed and changed back is judged as before.
+    """
+    found, families = {}, {one.name: one for one in space.families}
     for index in np.unique(family).tolist() if rule != "never" else ():
         members = [arms[k] for k in np.flatnonzero(family == index).tolist()]
-        own = families[members[0].family]
-        varied = [name for name in own.parameters if len({repr(arm.params.get(name)) for arm in members}) > 1]
-        numbers = any(not isinstance(own.parameters[name], Choice) for name in varied)
-        if varied and (rule == "always" or (len(members) > MANY and (numbers or len(varied) > 1))):
-            found[index] = places([coordinates(own, name, members) for name in varied])
+        own = families.get(members[0].family)
+        if own is not None and _smooth(own, [arm for arm in members if arm.id in space.index], rule):
+            found[index] = places([coordinates(own.parameters[name], name, members) for name in _varied(own, members)])
     return ground(family, found) if found else None
 
 
-def coordinates(family: Family, name: str, arms: Sequence[Arm]) -> np.ndarray:
-    """(arms, k) of one parameter."""
-    parameter = family.parameters[name]
-    rows = [_at(parameter, arm.params[name]) if name in arm.params else None for arm in arms]
-    width = parameter.dimensions
-    away = np.append(np.full(width, 0.5 if width == 1 else 0.0), 1.0 if width == 1 else np.sqrt(0.5))
-    return np.array([away if row is None else np.append(row, 0.0) for row in rows])
+def coordinates(parameter: Parameter, name: str, arms: Sequence[Arm]) -> np.ndarray:
+    """(arms, k) of one parameter, the last of them apart: 1 where the parameter does not apply, or once had a value
+    that it no longer knows."""
+    rows = [parameter.encode(arm.params[name]) if name in arm.params else None for arm in arms]
+    unit = np.sqrt(0.5) if isinstance(parameter, Choice) else 1.0
+    away = [0.0 if isinstance(parameter, Choice) else 0.5] * parameter.dimensions + [unit]
+    return np.array([away if row is None else [unit * x for x in row] + [0.0] for row in rows])
 
 
-def _at(parameter: Parameter, value: Any) -> np.ndarray | None:
-    """None for a value that the parameter no longer knows."""
-    if isinstance(parameter, Choice):
-        return np.array(parameter.encode(value)) * np.sqrt(0.5)
-    return np.array(parameter.encode(value)) if isinstance(value, int | float) else None
+def _smooth(family: Family, offered: Sequence[Arm], rule: str) -> bool:
+    varied = _varied(family, offered)
+    numbers = any(not isinstance(family.parameters[name], Choice) for name in varied)
+    return bool(varied) and (rule == "always" or (len(offered) > MANY and (numbers or len(varied) > 1)))
+
+
+def _varied(family: Family, arms: Sequence[Arm]) -> list[str]:
+    """The parameters in which these arms differ."""
+    return [name for name in family.parameters if len({_value(arm, name) for arm in arms}) > 1]
+
+
+def _value(arm: Arm, name: str) -> Any:
+    return key(arm.params[name]) if name in arm.params else None
