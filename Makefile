@@ -1,18 +1,22 @@
 # make demo and make test are the two commands; both set up .venv first.
-PYTHON ?= python3
-BIN := .venv/bin
+# PYTHON: the newest that runs and can make an environment; what lies on the path may be a shim of one that is not there.
+USABLE := import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(shell for python in $$(which -a python3.14 python3.13 python3.12 python3.11 python3 2>/dev/null); \
+	do $$python -c '$(USABLE)' 2>/dev/null && echo $$python; done))
+VENV ?= .venv
+BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: install demo test test-slow lint bench clean
+.PHONY: install demo test test-slow lint bench lock clean
 
-install: .venv/installed
+install: $(VENV)/installed
 
-.venv/installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Poolwise needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+$(VENV)/installed: requirements.lock pyproject.toml setup.py
+	@$(BIN)/python -c '' 2>/dev/null || { python="$(PYTHON)"; test "$$python" && $$python -c '$(USABLE)' && \
+		$$python -m venv --clear $(VENV); } || { echo "Poolwise needs Python 3.11 or newer with its venv module" \
+		"(Debian: apt install python3-venv), or name one: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 2; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: install
@@ -35,6 +39,11 @@ lint: install
 bench: install
 	@for name in posterior policy store engine scaling safety; do \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
+
+# One lock for every Python; needs uv. Markers give each Python the newest versions that support it.
+lock:
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
+		--no-annotate --quiet --output-file requirements.lock
 
 clean:
 	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,6 +8,7 @@
         UnknownDecision          an outcome for a decision that the store does not hold
         ConflictingOutcome       a second outcome for a decision that differs from the first
         DataError                a table or log that is malformed; says row and column
+        MissingLibrary           a library of an extra that is not installed
       StoreError                 the store cannot be used as it is
         StoreLocked              another process holds it: a later try may succeed
         StoreFull                the disk is full: a later try may succeed
@@ -58,6 +59,10 @@ class ConflictingOutcome(InputError):
 
 class DataError(InputError):
     """A table or log that is malformed; the message says row and column."""
+
+
+class MissingLibrary(InputError):
+    """A library of an extra that is not installed; the message names the extra."""
 
 
 class StoreError(PoolwiseError):

@@ -34,9 +34,9 @@ def with_chains(file, *, apart=0.0, stuck=0.0, diverging=0.0, heavy=1.0):
     energy = xr.DataArray(random.standard_normal(shape).cumsum(axis=1) if heavy > 1 else random.standard_normal(shape),
                           dims=("chain", "draw"))  # fmt: skip
     wild = xr.DataArray(random.uniform(size=shape) < diverging, dims=("chain", "draw"))
-    data.posterior = data.posterior.assign(tau_cell=tau)
-    data.prior = xr.Dataset({"tau_cell": prior})
-    data.sample_stats = data.sample_stats.assign(energy=energy, diverging=wild)
+    data["posterior"] = data.posterior.assign(tau_cell=tau)
+    data["prior"] = xr.DataTree(xr.Dataset({"tau_cell": prior}))
+    data["sample_stats"] = data.sample_stats.assign(energy=energy, diverging=wild)
     return {one.name: one for one in sections(data)}
 
 

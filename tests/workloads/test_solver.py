@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from poolwise.errors import WorkloadError
+from poolwise.errors import MissingLibrary, WorkloadError
 from poolwise.workloads.z3.arms import Recipe, recipe
 from poolwise.workloads.z3.shapes.bitvector import calendar, factoring
 from poolwise.workloads.z3.solver import Solver
@@ -92,8 +92,8 @@ def test_unknown_names_are_refused(solver, broken):
 
 
 def test_missing_z3_is_one_clear_line(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(WorkloadError, match=r"pip install 'poolwise\[z3\]'"):
+    monkeypatch.setattr("poolwise.extras.find_spec", lambda name: None)
+    with pytest.raises(MissingLibrary, match=r"pip install 'poolwise\[z3\]'"):
         Solver()
 
 

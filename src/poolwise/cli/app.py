@@ -3,19 +3,21 @@
 import io
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
+import poolwise
 from poolwise.cli import control, evaluations, events, learning, look, prior, projects, refits, replays, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
+from poolwise.extras import explained
 from poolwise.names import escaped
 
 INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
 app = typer.Typer(
     name="poolwise",
-    help="Choose strategies and parameters for the jobs of a running system, and learn which ones are best.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,6 +45,19 @@ for command in (
 app.add_typer(prior.app, name="prior")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"poolwise {poolwise.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def every(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Choose strategies and parameters for the jobs of a running system, and learn which ones are best."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors are one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
@@ -55,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _said(error.format_message() or "give a command: `poolwise --help` lists them", 2)
     except (InputError, StoreError) as error:
         return _said(str(error), 2)
+    except ModuleNotFoundError as error:
+        return _said(str(explained(error)), 2)
     except PoolwiseError as error:
         return _said(str(error), 1)
     except BrokenPipeError:

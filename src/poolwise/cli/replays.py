@@ -7,6 +7,7 @@ import typer
 
 from poolwise.cli.common import JsonOption, print_json, say
 from poolwise.errors import InputError
+from poolwise.extras import require
 
 if TYPE_CHECKING:
     from poolwise.replay import Interval, Replay
@@ -32,6 +33,8 @@ def replay(
 
     for path, suffixes in ((log, (".parquet",)), (plot, (".png", ".svg", ".pdf"))):
         check_target(path, suffixes)
+    if plot is not None:
+        require("matplotlib")
     found = replays.replay(
         replays.read(table, baseline), policy, order=order, seeds=seeds, delay=delay, horizon=horizon
     )

@@ -10,6 +10,7 @@ import typer
 
 from poolwise.cli.common import CONFIG, JsonOption, StoreOption, configuration, print_json, records, say
 from poolwise.errors import InputError, PoolwiseError
+from poolwise.extras import require
 
 if TYPE_CHECKING:
     from poolwise.engine import Engine
@@ -161,7 +162,7 @@ def _write(report: Path, table: Any, beliefs: Any, tables: dict[str, Any], every
     from poolwise.report.page import write_page
 
     shared = every[0] if len(every) == 1 else None
-    trusted = _trust(shared) if shared and find_spec("arviz") else ""
+    trusted = _trust(shared) if shared and find_spec("arviz_stats") else ""
     write_page(report, table, beliefs, tables, trusted, across(table, shared) if shared else "")
 
 
@@ -176,5 +177,6 @@ def _writable(report: Path | None) -> None:
     """Say before the run, not after it, that the report cannot be written."""
     if report is None:
         return
+    require("matplotlib")
     if report.is_dir() or not report.parent.is_dir():
         raise InputError(f"cannot write the report {report}: name a file in a folder that exists")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from poolwise.engine.catalogue import Catalogue
-from poolwise.errors import RefitError
+from poolwise.extras import explained
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.hyper import Prior
@@ -69,11 +69,11 @@ class Proposer(Protocol):
 
 
 def proposer() -> Proposer:
-    """Raises RefitError where the libraries of refits are not installed."""
+    """Raises MissingLibrary where the libraries of refits are not installed."""
     try:
         return importlib.import_module(PROPOSER).propose
     except ModuleNotFoundError as error:
-        raise RefitError(f"refits need {error.name}, which is not installed: pip install 'poolwise[refit]'") from error
+        raise explained(error) from error
 
 
 def problem_of(catalogue: Catalogue, joint: Joint, limit: float) -> Problem:

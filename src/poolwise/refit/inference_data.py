@@ -15,6 +15,7 @@ import xarray as xr
 
 from poolwise.engine.refitting import Problem
 from poolwise.errors import InputError
+from poolwise.extras import require
 from poolwise.refit.found import Draws, Found, Values
 
 CELL = ("project", "context", "arm")
@@ -35,7 +36,8 @@ DIMS: dict[str, tuple[str, ...]] = {
 
 def prepare(path: str | Path) -> None:
     """Make the folder of a file that is to be written, so that hours of sampling do not end where it cannot be. Raises
-    InputError."""
+    InputError, and MissingLibrary."""
+    require("h5netcdf", "h5py")
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

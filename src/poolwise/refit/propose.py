@@ -11,6 +11,7 @@ import numpy as np
 
 from poolwise.engine.refitting import NOBODY, Problem
 from poolwise.errors import InputError, RefitError
+from poolwise.extras import explained
 from poolwise.posterior.joint import Scales, to_dict
 from poolwise.refit import gate, options
 from poolwise.refit.found import Found
@@ -96,8 +97,8 @@ def _finite(found: Found) -> bool:
 
 
 def loaded(name: str) -> Any:
-    """A module of this package whose libraries need not be there. Raises RefitError where they are not."""
+    """A module of this package whose libraries need not be there. Raises MissingLibrary where they are not."""
     try:
         return importlib.import_module(f"poolwise.refit.{name}")
     except ModuleNotFoundError as error:
-        raise RefitError(f"this needs {error.name}, which is not installed: pip install 'poolwise[refit]'") from error
+        raise explained(error) from error

@@ -2,10 +2,11 @@
 
 import html
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.figure import Figure
 
 from poolwise.refit.convergence import e_bfmi, mixing
@@ -31,12 +32,12 @@ class Section(NamedTuple):
     good: bool
 
 
-def sections(data: Any) -> list[Section]:
+def sections(data: xr.DataTree) -> list[Section]:
     """Everything that can be shown of a refit's draws, in the order of the page."""
     return [*chains(data), *beliefs(data), *predictions(data)]
 
 
-def chains(data: Any) -> Iterator[Section]:
+def chains(data: xr.DataTree) -> Iterator[Section]:
     """Rank, trace and energy plots, where there are chains, and the scales before and after."""
     found = inference.scales(data.posterior)
     if not found:
@@ -65,7 +66,7 @@ def chains(data: Any) -> Iterator[Section]:
         text = f"the smallest E-BFMI is {lowest:.2f}, where {LIMITS.e_bfmi:g} is the least"
         says = _said("two hills of nearly the same width", good, text)
         yield Section("energy", "Does the energy mix?", plots.energy(values), says, good)
-    before = inference.scales(data.prior) if "prior" in data.groups() else {}
+    before = inference.scales(data.prior) if "prior" in data else {}
     yield _scales(found, before)
 
 
@@ -84,7 +85,7 @@ def _scales(found: dict[str, np.ndarray], before: dict[str, np.ndarray]) -> Sect
     return Section("scales", "What was learned about the scales?", plots.scales(before, found), says, good)
 
 
-def beliefs(data: Any) -> Iterator[Section]:
+def beliefs(data: xr.DataTree) -> Iterator[Section]:
     """Forest and shrinkage plots of the utility given success, as speed-ups."""
     table = inference.cells(data)
     if not (table["count"] > 0).any():
@@ -136,7 +137,7 @@ def _moved(table: pd.DataFrame, each: int = 8, few: int = 2) -> pd.DataFrame:
     return chosen.assign(raw=np.exp(chosen["observed"]), pooled=np.exp(chosen["mean"]), trials=trials)
 
 
-def predictions(data: Any) -> Iterator[Section]:
+def predictions(data: xr.DataTree) -> Iterator[Section]:
     """Predictive, calibration and leave-one-out plots, and that of success."""
     if "mean" in data.log_likelihood and data.log_likelihood["mean"].shape[-1] > 1:
         table, left = inference.predicted(data), inference.left_out(data)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 from poolwise.errors import InputError
 from poolwise.report import inference
@@ -29,7 +30,7 @@ def write_diagnostics(path: str | Path, source: str | Path) -> dict[str, Any]:
     return {"report": str(path), "status": about["status"], "reason": about["reason"], "plots": plots}
 
 
-def page(data: Any, made: list[Section], source: str) -> str:
+def page(data: xr.DataTree, made: list[Section], source: str) -> str:
     """The page as HTML."""
     about = inference.about(data)
     serves = about["status"] == "serving"

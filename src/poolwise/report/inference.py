@@ -7,13 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from arviz_stats.base import array_stats
 
 from poolwise.errors import InputError
-
-with warnings.catch_warnings():
-    # At import ArviZ announces its next major version, which the requirements rule out.
-    warnings.simplefilter("ignore", FutureWarning)
-    import arviz
 
 GROUPS = ("posterior", "posterior_predictive", "log_likelihood", "observed_data", "constant_data")
 CELL = ("project", "context", "arm")
@@ -35,13 +32,13 @@ class LeftOut(NamedTuple):
     """(cells,) in each."""
 
 
-def opened(path: str | Path) -> Any:
-    """An `arviz.InferenceData`. Raises InputError for a file that no refit wrote."""
+def opened(path: str | Path) -> xr.DataTree:
+    """Every group of the file. Raises InputError for a file that no refit wrote."""
     if not Path(path).is_file():
         raise InputError(f"there is no file {path}: `poolwise refit` writes one")
     try:
-        data = arviz.from_netcdf(str(path))
-        missing = [name for name in GROUPS if name not in data.groups()]
+        data = xr.open_datatree(path, engine="h5netcdf")
+        missing = [name for name in GROUPS if name not in data]
         about(data)
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is no file of a refit ({_first_line(error)}): `poolwise refit` writes one") from error
@@ -50,17 +47,17 @@ def opened(path: str | Path) -> Any:
     return data
 
 
-def of_groups(groups: dict[str, Any]) -> Any:
-    """An `arviz.InferenceData` of datasets that were not written anywhere."""
-    return arviz.InferenceData(**groups)
+def of_groups(groups: dict[str, xr.Dataset]) -> xr.DataTree:
+    """The same of datasets that were not written anywhere."""
+    return xr.DataTree.from_dict(groups)
 
 
-def about(data: Any) -> dict[str, Any]:
+def about(data: xr.DataTree) -> dict[str, Any]:
     """What the file says of its snapshot."""
     return dict(json.loads(data.posterior.attrs["about"]))
 
 
-def cells(data: Any) -> pd.DataFrame:
+def cells(data: xr.DataTree) -> pd.DataFrame:
     """A row per cell: project, context, arm, count, observed, mean, sd, low, high (90 % interval of theta)."""
     theta = data.posterior["theta"].stack(sample=("chain", "draw"))
     low, high = (theta.quantile(q, dim="sample") for q in (0.05, 0.95))
@@ -76,7 +73,7 @@ def cells(data: Any) -> pd.DataFrame:
     return pd.DataFrame({name: np.asarray(value).ravel() for name, value in columns.items()}, index=index).reset_index()
 
 
-def predicted(data: Any) -> pd.DataFrame:
+def predicted(data: xr.DataTree) -> pd.DataFrame:
     """A row per seen cell: count, observed, low, middle, high: 5, 50 and 95 % of the replicated mean outcomes."""
     drawn = np.asarray(data.posterior_predictive["mean"], dtype=np.float64)
     seen = _seen(data)
@@ -85,7 +82,7 @@ def predicted(data: Any) -> pd.DataFrame:
     return pd.DataFrame({"count": count, "observed": observed, "low": low, "middle": middle, "high": high})
 
 
-def success(data: Any) -> pd.DataFrame:
+def success(data: xr.DataTree) -> pd.DataFrame:
     """Chance of success as believed, in ten groups of tried cells from the lowest up: believed, observed, outcomes."""
     chance = np.asarray(data.posterior["chance"].mean(("chain", "draw"))).ravel()
     tried, won = (np.asarray(part).ravel() for part in (data.constant_data["tried"], data.observed_data["successes"]))
@@ -96,14 +93,14 @@ def success(data: Any) -> pd.DataFrame:
     return sums.assign(believed=sums["believed"] / sums["outcomes"], observed=sums["observed"] / sums["outcomes"])
 
 
-def left_out(data: Any) -> LeftOut:
+def left_out(data: xr.DataTree) -> LeftOut:
     """PSIS-LOO over cells, and where each observed mean falls among the predictions without it."""
     likelihood = np.asarray(data.log_likelihood["mean"], dtype=np.float64)
     likelihood = likelihood.reshape(-1, likelihood.shape[-1]).T
     chosen = np.arange(0, len(likelihood), max(1, -(-len(likelihood) // MOST)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # High Pareto k: the page shows them.
-        weights, k = arviz.psislw(-likelihood[chosen])
+        weights, k = array_stats.psislw(likelihood[chosen])
     weights = np.asarray(weights)
     pointwise = np.logaddexp.reduce(weights + likelihood[chosen], axis=1)
     seen = _seen(data)
@@ -137,7 +134,7 @@ def _labelled(variable: Any) -> bool:
     return len(variable.dims) == 3 and variable.dims[2] in variable.coords
 
 
-def _seen(data: Any) -> np.ndarray:
+def _seen(data: xr.DataTree) -> np.ndarray:
     return np.asarray(data.constant_data["count"]) > 0
 
 

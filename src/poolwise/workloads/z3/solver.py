@@ -3,7 +3,6 @@
 A worker that hangs, crashes or eats its memory is ended and replaced; its request gets an answer that says so.
 """
 
-import importlib.util
 import json
 import selectors
 import subprocess
@@ -12,6 +11,7 @@ import time
 from typing import Any, NamedTuple
 
 from poolwise.errors import WorkloadError
+from poolwise.extras import require
 from poolwise.workloads.z3.arms import Recipe
 
 START_SECONDS = 120.0
@@ -38,8 +38,8 @@ class Solver:
     """One worker at a time, replaced when it is lost; `lost` counts how often that happened."""
 
     def __init__(self, memory_mb: int = 1024, command: list[str] | None = None) -> None:
-        if command is None and importlib.util.find_spec("z3") is None:
-            raise WorkloadError("the Z3 workload needs the package z3-solver: pip install 'poolwise[z3]'")
+        if command is None:
+            require("z3")
         self._command = command or [sys.executable, "-m", "poolwise.workloads.z3.worker", str(memory_mb)]
         self._process: subprocess.Popen[bytes] | None = None
         self.lost = 0

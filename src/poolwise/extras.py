@@ -1,0 +1,32 @@
+"""Libraries that only some functions need: which extra installs each, and one line where it is missing."""
+
+from importlib.util import find_spec
+
+from poolwise.errors import MissingLibrary
+
+EXTRAS = {
+    "refit": ("duckdb", "h5netcdf", "h5py", "jax", "numpyro", "optax", "xarray"),
+    "report": ("arviz_stats", "matplotlib"),
+    "z3": ("z3",),
+}
+"""Modules by extra; one that two extras install stands under the first. All others come with Poolwise itself."""
+
+
+def require(*modules: str) -> None:
+    """Raise MissingLibrary before long work, not after it, where one of the modules is not installed."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise _missing(module)
+
+
+def explained(error: ModuleNotFoundError) -> MissingLibrary:
+    """What to install. Raises the error itself where no extra installs the module."""
+    module = (error.name or "").partition(".")[0]
+    if not any(module in modules for modules in EXTRAS.values()):
+        raise error
+    return _missing(module)
+
+
+def _missing(module: str) -> MissingLibrary:
+    extra = next(name for name, modules in EXTRAS.items() if module in modules)
+    return MissingLibrary(f"this needs {module}, which is not installed: pip install 'poolwise[{extra}]'")
