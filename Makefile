@@ -46,4 +46,4 @@ lock:
 		--no-annotate --quiet --output-file requirements.lock
 
 clean:
-	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
