@@ -31,6 +31,10 @@ from poolwise.store.ids import Ids
 from poolwise.store.names import Names
 
 
+_PENDING = 1024
+"""Views that wait for a decision: those that no decision followed must not add up."""
+
+
 class SqliteStore:
     """See `Store`. Safe to share between threads; other processes may write the same file."""
 
@@ -69,7 +73,9 @@ class SqliteStore:
         return spec, json.loads(params)
 
     def append_view(self, view: LoggedView) -> int:
-        """Durable together with the first decision that rests on it."""
+        """Durable together with the first decision that is stored after it, or with so many other views."""
+        if len(self._pending) >= _PENDING:
+            self._append([])
         key = self._ids["view"].take(1)
         self._pending[key] = view
         return key
