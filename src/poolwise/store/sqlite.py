@@ -30,7 +30,6 @@ from poolwise.store.database import Database, counted
 from poolwise.store.ids import Ids
 from poolwise.store.names import Names
 
-
 _PENDING = 1024
 """Views that wait for a decision: those that no decision followed must not add up."""
 
