@@ -130,7 +130,7 @@ def _evidence(seen: privacy.Noisy, others: list[np.ndarray], mine: tuple[np.ndar
 
 def _plain(source: Engine, p: int) -> list[bool]:
     """The pack with and without a project, told apart by which of the two it equals."""
-    joint = source._live.joint
+    joint = source.serving.live.joint
     stats, tally = joint.statistics(), joint.tally()
     keep = np.arange(len(stats.count)) != p
     without = Statistics(*(part[keep] for part in stats))

@@ -18,12 +18,13 @@ GAIN = {"default": 0.0, "fast": 0.7, "slow": -0.1, "odd": 0.1}
 
 
 FULL = Settings(
+    estimate="inline",
     safety=Safety(conservative=Conservative(), fallbacks=("slow",)),
     exploration=Exploration(context_budget=0.5, overall_budget=0.4, coverage=Guarantee(0.1, 4, 40), memory=50.0),
 )
 
 
-OPEN = Settings(safety=Safety(delta=None), exploration=Exploration())
+OPEN = Settings(estimate="inline", safety=Safety(delta=None), exploration=Exploration())
 
 
 def live(engine, rounds, gain=GAIN, seed=0, contexts=("a", "b"), project="p", noise=0.1):
@@ -37,4 +38,5 @@ def live(engine, rounds, gain=GAIN, seed=0, contexts=("a", "b"), project="p", no
 
 
 def thompson(settings=OPEN, seed=1, spec="thompson", url="memory://"):
+    settings = settings or Settings(estimate="inline")
     return Engine.open(url, SPACE, seed=seed, policy=policy.parse(spec), settings=settings)

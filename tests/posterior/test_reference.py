@@ -5,7 +5,7 @@ import pytest
 
 from poolwise.posterior import reference
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.level import Levels
+from poolwise.posterior.level import Change, contrasts
 from poolwise.posterior.options import Options
 
 SURE = np.tile((1e6, 1e-3), (3, 1))
@@ -94,10 +94,9 @@ def test_what_is_faded_is_forgotten():
 
 
 def test_levelled_jobs_say_nothing_of_it():
-    joint, levels = belief(), Levels()
-    for arm, y in ((0, -12.0), (1, -11.5)):
-        levels.add(7, (0, 0, arm), y)
-    joint.amend(levels.change([7], lambda project, context: np.zeros(3)))
+    joint, sums = belief(), {(0, 0, arm): np.array([1.0, y, y * y]) for arm, y in ((0, -12.0), (1, -11.5))}
+    said = contrasts(sums, lambda project, context: np.zeros(3))
+    joint.amend(Change(*np.array(list(said)).T, *np.array(list(said.values())).T))
     assert joint.speed(0, 0)[0] == 0
     assert joint.speed(0, 0)[1] > 0.05
 

@@ -75,6 +75,8 @@ class EngineTable(Table):
     log_views: bool | None = None
     durability: Literal["process", "power"] | None = None
     lock_wait: float | None = None
+    on_store_fault: Literal["decide", "baseline", "raise"] | None = None
+    estimate: Literal["beside", "inline"] | None = None
 
     def given(self) -> dict[str, Any]:
         """Keyword arguments of `engine.Settings`: what was set, lists as tuples."""

@@ -17,7 +17,7 @@ class Catalogue:
     def __init__(self, store: Store, space: ArmSpace) -> None:
         """Reads only; see `commit`."""
         self._store, self.space = store, space
-        self._index = {kind: _indexed(store.names(kind)) for kind in ("project", "context", "reason", "job")}
+        self._index = {kind: _indexed(store.names(kind)) for kind in ("project", "context", "reason")}
         self.arms = space.arms
         self.ids = tuple(arm.id for arm in space.arms)
         stored = store.names("arm")
@@ -52,6 +52,18 @@ class Catalogue:
 
     def context(self, name: str) -> int:
         return self._code("context", name)
+
+    def place(self, project: str, context: str) -> tuple[int, int]:
+        """Their indices, or the next free one of a name that is new, which stays new."""
+        projects, contexts = self._index["project"], self._index["context"]
+        return projects.get(project, len(projects)), contexts.get(context, len(contexts))
+
+    def follow(self, kind: str, codes: np.ndarray) -> None:
+        """Take up names that other processes have given, up to these indices."""
+        index = self._index[kind]
+        if codes.max(initial=-1) >= len(index):
+            for name in self._store.names(kind)[len(index) :]:
+                index[name] = len(index)
 
     def codes(self, kind: str, names: Iterable[str]) -> np.ndarray:
         """Indices of many names, new ones included."""

@@ -1,37 +1,36 @@
-"""decide, observe, refit: one lock around the store, what decides (`deciding`) and what learns (`observing`).
+"""decide, observe, refit: one lock around the store and what serves.
 
-    decide:  belief -> view -> policy -> probabilities -> pick -> store.append(decision) -> answer
-    observe: outcome -> store.append(outcome) -> update of its cell and of what others borrow from it
+    decide:  [fold what waits] -> view -> policy -> probabilities -> pick -> store.append(decision) -> answer
+    observe: check -> store.append(outcome) -> answer; it waits to be folded
+    beside:  statistics -> search for the scales -> adopted between two calls
 
-A call that raises leaves store and belief as they were.
+A call that raises leaves store and belief as they were, or what is in the store is folded by the next one (`upkeep`).
 """
 
+import os
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import door, explain, overview, tables
+from poolwise.engine import deciding, door, explain, overview, tables
 from poolwise.engine.across import Across
-from poolwise.engine.catalogue import Catalogue
-from poolwise.engine.deciding import Deciding
-from poolwise.engine.guarding import Guarding
-from poolwise.engine.live import Live
-from poolwise.engine.observing import Observing
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
 from poolwise.engine.priors import Priors
 from poolwise.engine.refitting import Problem, proposer
+from poolwise.engine.serving import Serving
 from poolwise.engine.settings import Settings
+from poolwise.engine.upkeep import Upkeep
+from poolwise.errors import InputError, StoreClosed, StoreError, StoreForked
 from poolwise.policy.base import Policy
-from poolwise.policy.uses import Uses
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store import open_store
-from poolwise.store.base import NEW, DecisionColumns, OutcomeColumns, Store
+from poolwise.store.base import NEW, DecisionColumns, Store
 
 
 class Engine:
@@ -48,19 +47,13 @@ class Engine:
 
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
         self.store, self.space, self.settings = store, space, settings.meant_for(space)
-        self._lock = threading.RLock()
-        self._uses, committed = Uses(settings.horizon), False
-        while not committed:  # Another process may give the store new arms in between.
-            self._catalogue = Catalogue(store, space)
-            self._guarding = Guarding(store, self._catalogue, space, policy, self.settings)
-            self._live = Live(store, self._catalogue, self.settings)
-            committed = self._catalogue.commit()
-        self.policy = self._guarding.policy
-        self.across = Across(self._lock, store, self._catalogue, self._live)
-        self.priors = Priors(self._lock, store, self._catalogue, self._live, self.settings)
-        self._deciding = Deciding(store, self._catalogue, self.settings, self._live, self._uses, self._guarding)
-        self._observing = Observing(store, self._live, self._uses, self._guarding)
-        self._observing.catch_up()
+        self._lock, self._process, self._closed = threading.RLock(), os.getpid(), False
+        self._upkeep = Upkeep(store, space, policy, self.settings)
+        self.policy = self._upkeep.current().guarding.policy
+        self.across = Across(self._held, self._upkeep.current)
+        """Tables that compare projects."""
+        self.priors = Priors(self._held, self._upkeep)
+        """Export and import of what projects share."""
 
     @classmethod
     def open(
@@ -88,11 +81,22 @@ class Engine:
         """Choose an arm for one job. The decision is durable when it is returned.
 
         `available`: arms or families that can be used this time (None: all); the baseline must be among them.
-        Raises InputError for names that are no strings or that the space does not hold.
+        Raises InputError for names that are no strings or that the space does not hold. Where the store cannot be
+        written, `Settings.on_store_fault` says what happens: an unlogged decision has a negative id.
         """
         asked = door.asked(project, context, job, available)
-        with self._lock:
-            return self._deciding.one(*asked)
+        with self._held():
+            faults = self._upkeep.faults
+            try:
+                if not faults.waiting:
+                    self._upkeep.current()
+                if not faults.waiting:
+                    return self._upkeep.change(lambda now: deciding.one(now, *asked))
+            except StoreError as error:
+                faults.meet(error)
+                if self.settings.on_store_fault == "raise":
+                    raise
+            return self._unlogged(*asked)
 
     def observe(
         self,
@@ -106,20 +110,22 @@ class Engine:
         """Report what happened after a decision: a utility, a cost with the baseline's cost in the same unit, or the
         cost alone of a job that recurs (`decide(job=)`), which is compared with the other costs of that job.
 
-        True when it was new, False when the same outcome was reported before. Raises OutcomeError, UnknownDecision,
-        ConflictingOutcome; then nothing has changed.
+        True when it was new, False when the same outcome was reported before. It is durable then, and learned before
+        the next decision. Raises OutcomeError, UnknownDecision, ConflictingOutcome, and StoreError where it could not
+        be stored; then nothing has changed, and it may be reported again.
         """
         id = door.decision(id)
-        alone = cost is not None and baseline_cost is None and utility is None and status == "ok"
-        job = self.store.decision(id).job if alone else None
-        outcome = checked_outcome(
-            id, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status, job=job
-        )
-        with self._lock:
-            if not self.store.append_outcome(outcome):
-                return False
-            self._observing.one(outcome, self._deciding.answered(id), baseline_cost, job)
-            return True
+        with self._held():
+            alone = cost is not None and baseline_cost is None and utility is None and status == "ok"
+            job = self.store.decision(id).job if alone else None
+            outcome = checked_outcome(
+                id, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status, job=job
+            )
+            serving = self._upkeep.expect()
+            new = self.store.append_outcome(outcome)
+            if new and serving is not None:
+                serving.told(outcome)
+            return new
 
     def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> DecisionColumns:
         """Decide for many jobs from one belief: columns of length n, names as indices (`store.names(kind)`).
@@ -127,10 +133,9 @@ class Engine:
         One of the two may be a single name. All decisions are durable when it returns.
         """
         columns = door.column("project", project), door.column("context", context)
-        count = max(1 if isinstance(names, str) else len(names) for names in columns)
-        with self._lock:
-            keys, which = tables.distinct_cells(*columns, count)
-            return self._deciding.many(keys, which)
+        keys, which = tables.distinct_cells(*columns, max(1 if isinstance(one, str) else len(one) for one in columns))
+        with self._held():
+            return self._upkeep.change(lambda now: deciding.many(now, keys, which))
 
     def observe_many(
         self, ids: Any, *, utility: Any = None, cost: Any = None, baseline_cost: Any = None, status: Any = "ok"
@@ -142,9 +147,11 @@ class Engine:
         columns = checked_outcomes(
             ids, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status
         )
-        with self._lock:
+        with self._held():
+            serving = self._upkeep.expect()
             verdict = self.store.append_outcomes(columns)
-            self._observing.many(OutcomeColumns(*(column[verdict == NEW] for column in columns)))
+            if serving is not None:
+                serving.others -= int((verdict == NEW).sum())
             return verdict
 
     def control(
@@ -159,13 +166,12 @@ class Engine:
         lower 95 % bound of the estimated gain is not above zero.
         """
         order, arm, project, context = door.order(order, arm, project, context)
-        with self._lock:
-            record = self._guarding.checked(order, arm, project, context)
+        with self._held():
+            record = self._upkeep.current().guarding.checked(order, arm, project, context)
             if order == "promote":
                 overview.check_promotion(self.overview()["shadow"], project, context)
             self.store.append_record("control", record)
-            self._guarding.follow_orders()
-            self._deciding.forget()
+            self._upkeep.follow_orders()
             return record
 
     def refit(self, method: str = "fast", **options: Any) -> Snapshot:
@@ -179,33 +185,38 @@ class Engine:
 
     def problem(self) -> Problem:
         """What a refit starts from: statistics of all that the belief rests on."""
-        with self._lock:
-            return self._live.problem()
+        with self._held():
+            return self._upkeep.current().live.problem()
 
     def propose(self, snapshot: Snapshot) -> Snapshot:
         """Store a snapshot that a refit came to; it serves from now on if its status says so.
 
         Raises RefitError, with nothing changed, for one that is to serve and cannot.
         """
-        with self._lock:
-            return self._live.propose(snapshot)
+        with self._held():
+            return self._upkeep.change(lambda now: now.live.propose(snapshot))
 
     def refresh(self) -> int:
-        """Learn what other processes have written to the same store since, orders and prior packs included, and count
-        overdue decisions as failures.
+        """Learn what other processes have written to the same store since, orders, snapshots and prior packs included,
+        and count overdue decisions as failures.
 
-        Returns the number of new outcomes. To be called from time to time where either matters.
+        Returns how many outcomes of other processes were learned since the last time. To be called from time to time
+        where either matters.
         """
-        with self._lock:
-            new = self._observing.refresh()
-            if self._guarding.follow_orders():
-                self._deciding.forget()
-            return new
+        with self._held():
+            return self._upkeep.refresh()
+
+    @property
+    def serving(self) -> Serving:
+        """What is believed and counted now; to be read, and not kept."""
+        with self._held():
+            return self._upkeep.current()
 
     def beliefs(self) -> pd.DataFrame:
         """project, context, family, arm, mean, sd, low, high (90 % interval), n: a row for every known cell."""
-        with self._lock:
-            return tables.beliefs(self._live, self._catalogue)
+        with self._held():
+            now = self._upkeep.current()
+            return tables.beliefs(now.live, now.catalogue)
 
     def projects(self) -> pd.DataFrame:
         """What every project is like, what it gave the others and took from them; see `engine.profile.projects`."""
@@ -214,18 +225,61 @@ class Engine:
     def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
         id = door.decision(id)
-        with self._lock:
-            return explain.explain(self.store, id, self.settings, self._live.ground, replay=replay)
+        with self._held():
+            return explain.explain(self.store, id, self.settings, self._upkeep.current().live.ground, replay=replay)
 
     def status(self) -> dict[str, Any]:
-        """Counts of events, what serves now, and the size of the problem."""
-        with self._lock:
-            return {**self.store.counts(), **self._live.status(), **self._catalogue.sizes()}
+        """Counts of events, what serves now, the size of the problem, and what became of decisions while the store
+        could not be written; where it cannot be read now, `store_fault` says why."""
+        with self._held():
+            body: dict[str, Any] = self._upkeep.faults.status()
+            try:
+                now = self._upkeep.current()
+                return {**self.store.counts(), **now.live.status(), **now.catalogue.sizes(), **body}
+            except StoreError as error:
+                return {**body, "store_fault": str(error)}
 
     def overview(self) -> dict[str, Any]:
         """How far learning has come in every context, what is limited and why; see `engine.overview`."""
-        with self._lock:
-            return overview.overview(self._live, self._catalogue, self._uses, self._guarding, self.store)
+        with self._held():
+            now = self._upkeep.current()
+            return overview.overview(now.live, now.catalogue, now.uses, now.guarding, self.store)
 
     def close(self) -> None:
-        self.store.close()
+        """Let the store go; a second time does nothing. Waits for a search for scales that is under way."""
+        if self._closed or os.getpid() != self._process:
+            return
+        with self._lock:
+            self._upkeep.close()
+            self._closed = True
+            self.store.close()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise InputError(
+            "an Engine holds an open store and cannot be copied or pickled: pass the store's URL and the space "
+            "instead, and call Engine.open(url, space) in the other process"
+        )
+
+    def _held(self) -> threading.RLock:
+        """The lock. Raises StoreClosed after `close`, StoreForked in a process that was forked with the engine open."""
+        if os.getpid() != self._process:
+            raise StoreForked(
+                "this engine was opened before a fork: its connection and its ids belong to the parent process; "
+                "call Engine.open in every process, after the fork"
+            )
+        if self._closed:
+            raise StoreClosed("this engine is closed: call Engine.open for another one")
+        return self._lock
+
+    def _unlogged(self, project: str, context: str, job: str | None, available: Iterable[str] | None) -> Decision:
+        free = self.settings.on_store_fault == "decide" and not self.settings.budgeted
+        return self._upkeep.unlogged(
+            lambda now: deciding.unlogged(now, project, context, job, available, free=free),
+            deciding.baseline_alone(self.space, project, context, job),
+        )

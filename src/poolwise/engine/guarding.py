@@ -8,14 +8,14 @@ import numpy as np
 from poolwise.engine import orders
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.cell import limited_reasons, reasons
-from poolwise.engine.protection import NO_EXPLORATION, NO_SAFETY, protected
+from poolwise.engine.protection import NO_EXPLORATION, NO_SAFETY, controls, protected
 from poolwise.engine.settings import Settings
-from poolwise.engine.suite import Fade, Key, Suite, count, learn
+from poolwise.engine.suite import Key, Suite
 from poolwise.errors import ConfigError
 from poolwise.policy.base import Policy, View
 from poolwise.policy.limits import Limits, ruled
 from poolwise.space import Arm, ArmSpace
-from poolwise.store.base import OutcomeColumns, Store
+from poolwise.store.base import Store
 
 
 class Choice(NamedTuple):
@@ -39,6 +39,11 @@ class Guarding:
         self._store, self._catalogue, self._space, self._settings = store, catalogue, space, settings
         self.policy = protected(policy, settings.safety)
         self.suite: Suite | None = None
+        """None: nothing was ever asked for, and nothing is counted."""
+        if settings.safety or settings.exploration or store.records("control"):
+            safety, exploration = settings.safety or NO_SAFETY, settings.exploration or NO_EXPLORATION
+            self.suite = Suite(catalogue, space, safety, exploration)
+            self.follow_orders()
 
     @property
     def trusted(self) -> tuple[int, ...]:
@@ -66,29 +71,15 @@ class Guarding:
         """Whether what a choice was allowed is no longer what it would be."""
         return self.suite is not None and self.suite.gate(project, context) != gate
 
-    def fades(self, new: OutcomeColumns) -> dict[int, Fade]:
-        """Learn new outcomes; what is to be forgotten. Of decisions made elsewhere, everything is read again."""
-        wanted = self._settings.safety or self._settings.exploration or self._store.records("control")
-        if self.suite is None and not wanted:
-            return {}
-        if self.suite is not None and self.suite.knows(new.decision.tolist()):
-            return learn(self.suite, new)
-        self.suite, fades = self._folded()
-        return fades
-
     def follow_orders(self) -> bool:
-        """Let orders take effect that other processes have logged; whether there were any."""
+        """Let orders take effect that any process has logged; whether there were any. Where nothing was counted yet,
+        whoever asks must fold the log again, with a suite."""
         records = self._store.records("control")
-        if self.suite is None and not records:
-            return False
-        self.suite = self.suite or self._folded()[0]
+        if self.suite is None:
+            return bool(records)
         before = self.suite.orders
         self.suite.orders = orders.folded(before._replace(standing={}), records)
         return self.suite.orders != before
-
-    def refold(self) -> None:
-        """Take everything from the log again, after a write that failed half-way."""
-        self.suite, _ = self._folded()
 
     def checked(self, order: str, arm: str | None, project: str | None, context: str | None) -> dict[str, Any]:
         """An order as it is to be logged. Raises ConfigError, also for a project or context that was never heard of:
@@ -97,15 +88,7 @@ class Guarding:
             known = self._catalogue.names(kind)
             if name is not None and name not in known:
                 raise ConfigError(f"no {kind} {name!r} in this store: it has {', '.join(known) or 'none'}")
-        self.follow_orders()
-        suite = self.suite or self._folded()[0]
+        safety = self._settings.safety or NO_SAFETY
+        base = orders.Orders(controls(safety, self._space), safety.shadow)
         record = {"order": order, "arm": arm, "project": project, "context": context, "time": time.time()}
-        return orders.checked(suite.orders, self._space, record)
-
-    def _folded(self) -> tuple[Suite, dict[int, Fade]]:
-        settings = self._settings
-        safety, exploration = settings.safety or NO_SAFETY, settings.exploration or NO_EXPLORATION
-        suite = Suite(self._catalogue, self._space, safety, exploration)
-        suite.orders = orders.folded(suite.orders, self._store.records("control"))
-        count(suite, self._store.decisions(), self._store.names("reason"))
-        return suite, learn(suite, self._store.outcomes())
+        return orders.checked(orders.folded(base, self._store.records("control")), self._space, record)

@@ -1,16 +1,27 @@
-"""Costs without a baseline's cost: turned into what they say of the arm, by the level of the job that recurs."""
+"""Costs without a baseline's cost: turned into what they say of the arm, by the level of the job that recurs.
+
+Contrasts within a job (`posterior.level`) rest on what is believed of the job's other arms. That is taken from a
+reference which stands still between two settlings, where it is solved for: the belief under which all contrasts, made
+with it, give that belief. So what is believed follows from the sums of the jobs and the place of the last settling in
+the order of outcomes, and a store opened again comes to the same. Settlings come at fixed numbers of such outcomes.
+
+The solution is that of a linear system, but for clipped contrasts, found by Anderson's mixing. Source: Walker and Ni
+(2011).
+"""
 
 import numpy as np
 
 from poolwise.engine.suite import Fade
 from poolwise.posterior.joint import Joint
-from poolwise.posterior.level import Levels
+from poolwise.posterior.level import Change, Key, contrasts, level_of
 from poolwise.schema import STATUSES
 from poolwise.store.base import OutcomeColumns
 
 _OK = STATUSES.index("ok")
-_ROUNDS, _AGREE = 30, 1e-3
-"""Contrasts are made again at most so often, and until no sum of them changes by more than this."""
+_ROUNDS, _AGREE, _MEMORY = 60, 1e-11, 12
+"""Most steps to the solution, the change of a belief that ends them, and how many earlier steps each mixes."""
+JOBS = 20_000
+"""Jobs whose sums are kept, the last heard of; what earlier ones were taken to say stays."""
 
 
 def costs_alone(rows: OutcomeColumns) -> np.ndarray:
@@ -20,53 +31,128 @@ def costs_alone(rows: OutcomeColumns) -> np.ndarray:
 
 
 class Levelling:
-    """Around a `Joint`, whose belief it reads and whose statistics it keeps in step with all contrasts.
+    """Around a `Joint`, whose statistics it keeps in step with all contrasts.
 
     Contrasts leave open what all arms have in common. It is set by the baseline being worth 0, as everywhere.
     """
 
     def __init__(self, joint: Joint, limit: float) -> None:
-        self._joint, self._limit, self._levels = joint, limit, Levels()
-        self._own: set[int] = set()
-        """Decisions whose outcomes are compared within their job."""
+        self._joint, self._limit = joint, limit
+        self._sums: dict[int, dict[Key, np.ndarray]] = {}
+        """Of every job, by arm: number, sum and sum of squares of its outcomes."""
+        self._told: dict[Key, np.ndarray] = {}
+        """What all jobs were last taken to say: number, sum and sum of squares."""
+        self._reference: dict[tuple[int, int], np.ndarray] = {}
+        self._heard = 0
 
-    def learn(self, job: int, project: int, context: int, arm: int, utility: float) -> float:
-        """One success, -log cost; returns the utility that it is worth."""
-        worth = self._levels.worth(job, (project, context, arm), utility, self._joint.speed)
-        self._levels.add(job, (project, context, arm), utility)
-        self._joint.succeeded(project, context, arm)
-        self._joint.amend(self._levels.change([job], self._joint.speed, self._limit))
-        return worth
+    def until_settling(self) -> int:
+        """How many more outcomes of jobs there are up to the next settling."""
+        return _next(self._heard) - self._heard
 
-    def levelled(self, new: OutcomeColumns) -> OutcomeColumns:
-        """Outcomes of a store, those that are -log cost of a job turned into utilities; others as they are."""
-        raw = costs_alone(new)
-        utility = new.utility.copy()
-        for row in np.flatnonzero(raw).tolist():
-            job, project, context, arm = (int(part[row]) for part in (new.job, new.project, new.context, new.arm))
-            utility[row] = self._levels.worth(job, (project, context, arm), float(new.utility[row]), self._joint.speed)
-            self._levels.add(job, (project, context, arm), float(new.utility[row]))
-        self._own |= set(new.decision[raw].tolist())
-        return new._replace(utility=utility)
+    def worth(self, rows: OutcomeColumns) -> np.ndarray:
+        """(n,) utilities: those that are -log cost of a job are what they say of the arm, others as they are."""
+        utility = rows.utility.copy()
+        for row in np.flatnonzero(costs_alone(rows)).tolist():
+            job, key = _at(rows, row)
+            level = level_of(self._sums.get(job, {}), key, self._theta)
+            utility[row] = self._theta(*key[:2])[key[2]] if level is None else utility[row] - level
+        return utility
 
-    def taken(self, new: OutcomeColumns) -> OutcomeColumns:
-        """Learn those of `levelled` that are compared within their job; the others."""
-        own = np.isin(new.decision, np.fromiter(self._own, np.int64, len(self._own)))
-        self._own -= set(new.decision[own].tolist())
-        if own.any():
-            for at in zip(*(part[own].tolist() for part in (new.project, new.context, new.arm)), strict=True):
-                self._joint.succeeded(*at)
+    def learn(self, rows: OutcomeColumns) -> None:
+        """Outcomes of jobs whose utilities are -log cost."""
+        change: dict[Key, np.ndarray] = {}
+        for row, y in enumerate(rows.utility.tolist()):
+            job, key = _at(rows, row)
+            sums = self._sums.pop(job, {})  # and last again: what was not heard of for longest stands first
+            _add(change, self._contrasts(sums), -1.0)
+            sums[key] = sums.get(key, 0.0) + np.array([1.0, y, y * y])
+            self._sums[job] = sums
+            _add(change, self._contrasts(sums), 1.0)
+            self._joint.succeeded(*key)
+        _add(self._told, change, 1.0)
+        self._amend(change)
+        due, self._heard = _next(self._heard), self._heard + len(rows.decision)
+        while len(self._sums) > JOBS:
+            _add(self._told, self._contrasts(self._sums.pop(next(iter(self._sums)))), -1.0)
+        if self._heard >= due:
             self.settle()
-        return OutcomeColumns(*(column[~own] for column in new))
 
     def settle(self) -> None:
-        """Make all contrasts again with what is believed, until that and they agree."""
-        for _ in range(_ROUNDS if self._levels.jobs else 0):
-            change = self._levels.change(self._levels.jobs, self._joint.speed, self._limit)
-            if np.abs(change.total).max(initial=0.0) < _AGREE:
+        """Let reference and belief agree."""
+        cells = sorted({key[:2] for sums in self._sums.values() for key in sums})
+        if not cells:
+            return
+        points: list[np.ndarray] = []
+        steps: list[np.ndarray] = []
+        here = self._believed(cells)
+        for _ in range(_ROUNDS):
+            self._refer(cells, here)
+            step = self._believed(cells) - here
+            if np.abs(step).max() < _AGREE:
                 return
-            self._joint.amend(change)
+            points, steps = [*points, here][-_MEMORY:], [*steps, step][-_MEMORY:]
+            here = _mixed(points, steps)
 
     def fade(self, fade: Fade) -> None:
         """Forget what is set aside: it is no longer compared with anything."""
-        self._levels.forget(fade.project, fade.context, set(np.flatnonzero(fade.keep < 1).tolist()))
+        gone = {(fade.project, fade.context, arm) for arm in np.flatnonzero(fade.keep < 1).tolist()}
+        for sums in (self._told, *self._sums.values()):
+            for key in gone & sums.keys():
+                del sums[key]
+
+    def _theta(self, project: int, context: int) -> np.ndarray:
+        found = self._reference.get((project, context))
+        return np.zeros(len(self._joint.scales.gaussian.family)) if found is None else found
+
+    def _contrasts(self, sums: dict[Key, np.ndarray]) -> dict[Key, np.ndarray]:
+        return contrasts(sums, self._theta, self._limit)
+
+    def _believed(self, cells: list[tuple[int, int]]) -> np.ndarray:
+        return np.array([self._joint.speed(*cell) for cell in cells])
+
+    def _refer(self, cells: list[tuple[int, int]], belief: np.ndarray) -> None:
+        """Make all contrasts again with another reference."""
+        self._reference = dict(zip(cells, belief, strict=True))
+        now: dict[Key, np.ndarray] = {}
+        for sums in self._sums.values():
+            _add(now, self._contrasts(sums), 1.0)
+        change = {key: value.copy() for key, value in now.items()}
+        _add(change, self._told, -1.0)
+        self._told = now
+        self._amend(change)
+
+    def _amend(self, change: dict[Key, np.ndarray]) -> None:
+        if change:
+            keys = sorted(change)
+            rows, values = np.array(keys, dtype=np.int64), np.array([change[key] for key in keys])
+            self._joint.amend(Change(*rows.T, *values.T))
+
+
+def _next(heard: int) -> int:
+    """At how many outcomes of jobs it is settled again: at all up to 32, and 16 times before each doubling.
+
+    >>> [_next(heard) for heard in (0, 31, 32, 33, 46, 47, 48, 95)]
+    [1, 32, 34, 34, 48, 48, 51, 96]
+    """
+    step = max(heard // 16, 1)
+    return min((heard // step + 1) * step, 16 * (heard // 16 + 1))
+
+
+def _at(rows: OutcomeColumns, row: int) -> tuple[int, Key]:
+    return int(rows.job[row]), (int(rows.project[row]), int(rows.context[row]), int(rows.arm[row]))
+
+
+def _add(total: dict[Key, np.ndarray], more: dict[Key, np.ndarray], sign: float) -> None:
+    for key, value in more.items():
+        total[key] = total.get(key, 0.0) + sign * value
+
+
+def _mixed(points: list[np.ndarray], steps: list[np.ndarray]) -> np.ndarray:
+    """The next point: the mixture of the last ones whose steps, mixed alike, are shortest, and then that step."""
+    point, step = points[-1], steps[-1]
+    if len(steps) == 1:
+        return point + step
+    by = np.array([(step - other).ravel() for other in steps[:-1]]).T
+    share = np.linalg.lstsq(by, step.ravel(), rcond=1e-12)[0]
+    moved = sum(s * (point + step - p - q) for s, p, q in zip(share, points[:-1], steps[:-1], strict=True))
+    return point + step - moved

@@ -1,23 +1,26 @@
 """The belief that serves: fed from the store and from this process, its scales estimated again on a schedule."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
-from poolwise.engine.levelling import Levelling
-from poolwise.engine.outcomes import upper_bound, upper_bounds
+from poolwise.engine.estimating import Answer, Asked, answer
+from poolwise.engine.levelling import Levelling, costs_alone
+from poolwise.engine.outcomes import upper_bounds
 from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
+from poolwise.engine.tables import chosen
 from poolwise.engine.terrain import terrain
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
-from poolwise.schema import STATUSES, Outcome, Snapshot
+from poolwise.schema import STATUSES, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 
 _OK = STATUSES.index("ok")
@@ -28,14 +31,19 @@ class Live:
 
     def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
-        self.version, self.read = 0, 0
-        self._ahead: set[int] = set()
-        self._assumed: dict[int, tuple[int, int, int]] = {}
+        self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
+        self._assumed: dict[tuple[int, int], int] = {}
+        self.assumed_until = -np.inf
+        """Decisions made before this time that had no outcome then count as failed."""
+        self._set_aside: dict[tuple[int, int], float] = {}
+        """Where evidence was set aside, what had been assumed with it: of decisions made before these times."""
         self.borrowed = Borrowed(store, catalogue, settings)
         stored = store.snapshots()
         served = [snapshot for snapshot in stored if snapshot.status == "serving"]
         self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
+        self.leads = True
+        """Whether this process estimates for all: it did last, or nobody did since it opened the store."""
         said = settings.success_prior(catalogue.known_names)
         usual = settings.usual_success if settings.domain_priors else None
         expected = settings.expected(catalogue.known_names, catalogue.known_family)
@@ -78,101 +86,126 @@ class Live:
         """Of the offered arms; see `posterior.contrast`. look: what is believed of them now."""
         return self._joint.contrast(project, context, look, self._catalogue.columns)
 
-    def add(self, project: int, context: int, arm: int, outcome: Outcome, job: str | None = None) -> float:
-        """Learn one outcome that this process has just stored, and estimate the scales again when that is due.
+    def parts(self, rows: OutcomeColumns) -> Iterator[tuple[int, int]]:
+        """Stretches of rows, in their order, between which the levels of jobs are settled."""
+        alone, start = np.flatnonzero(costs_alone(rows)), 0
+        until = self._levelling.until_settling()
+        while until <= len(alone):
+            end = int(alone[until - 1]) + 1
+            yield start, end
+            start, until = end, until + self._levelling.until_settling()
+        if start < len(rows.decision):
+            yield start, len(rows.decision)
 
-        job: of an outcome whose utility is -log cost. Returns the utility that it is worth.
-        """
-        self._ahead.add(outcome.decision)
-        self._withdraw([outcome.decision])
-        bound, utility = upper_bound(outcome, self._settings), outcome.utility
-        if job is not None:
-            code = int(self._catalogue.codes("job", [job])[0])
-            utility = self._levelling.learn(code, project, context, arm, utility)
-        elif bound is None:
-            self._joint.learn(project, context, arm, self._clipped(utility), outcome.status == "ok")
-        else:
-            self._joint.learn(project, context, arm, self._clipped(bound), True, True)
-        self.version += 1
-        self._reestimate_when_due()
-        return utility
+    def worth(self, rows: OutcomeColumns) -> np.ndarray:
+        """(n,) utilities: of those that are -log cost of a job what that says of the arm, others as they are."""
+        return self._levelling.worth(rows)
 
-    def fresh(self, stored: OutcomeColumns) -> OutcomeColumns:
-        """Of outcomes read from the store, those that `add` has not learned already. Each is to be passed but once."""
-        self.read += len(stored.decision)
-        known = np.isin(stored.decision, np.fromiter(self._ahead, np.int64, len(self._ahead)))
-        self._ahead -= set(stored.decision[known].tolist())
-        return self._levelling.levelled(OutcomeColumns(*(column[~known] for column in stored)))
-
-    def stored(self, own: OutcomeColumns) -> OutcomeColumns:
-        """What is to be learned after this process has stored many outcomes: these, unless others have written too."""
-        known = self.read + len(self._ahead) + len(own.decision)
-        if self._store.answered() != known:
-            return self.fresh(self._store.outcomes(after=self.read))
-        self.read, self._ahead = known, set()
-        return self._levelling.levelled(self._store.chosen(own))
-
-    def add_many(self, new: OutcomeColumns) -> None:
+    def learn(self, rows: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store."""
-        self._withdraw(new.decision.tolist())
-        new = self._levelling.taken(new)
-        bound = upper_bounds(new, self._settings)
+        own = costs_alone(rows)
+        if own.any():
+            self._levelling.learn(chosen(rows, own))
+            rows = chosen(rows, ~own)
+        bound = upper_bounds(rows, self._settings)
         cut = ~np.isnan(bound)
-        utility = self._clipped(np.where(cut, bound, new.utility))
-        self._joint.learn_many(new.project, new.context, new.arm, utility, (new.status == _OK) | cut, cut)
+        said = np.where(cut, bound, rows.utility)
+        limit = self._settings.utility_limit
+        self.clipped += int((np.abs(said) > limit).sum())
+        utility = np.clip(said, -limit, limit)
+        self._joint.learn_many(rows.project, rows.context, rows.arm, utility, (rows.status == _OK) | cut, cut)
         self.version += 1
-        self._reestimate_when_due()
 
-    def assume_overdue(self, now: float) -> None:
-        """Decisions older than `Settings.outcome_timeout` count as failed, in the belief alone, until heard of."""
-        timeout = self._settings.outcome_timeout
-        if timeout is None:
-            return
-        for id in self._store.open_decisions(now - timeout).tolist():
-            if id not in self._assumed:
-                self._assumed[id] = self._catalogue.cell_of(self._store.decision(id))
-                self._joint.learn(*self._assumed[id], self._settings.failure_utility, False)
-                self.version += 1
+    def assume(self, cells: list[tuple[int, int, int]], until: float) -> None:
+        """Decisions that have had no outcome for too long count as failed, in the belief alone, until heard of. They
+        were made before `until`, and later than what was assumed before."""
+        for cell in cells:
+            self._joint.learn(*cell, self._settings.failure_utility, False)
+            self._assumed[cell[:2]] = self._assumed.get(cell[:2], 0) + 1
+            self.version += 1
+        self.assumed_until = until
 
-    def _withdraw(self, decisions: list[int]) -> None:
-        for id in self._assumed.keys() & set(decisions) if self._assumed else ():
-            self._joint.forget(*self._assumed.pop(id), self._settings.failure_utility)
+    def withdraw(self, cell: tuple[int, int, int], made: float) -> None:
+        """Take such a failure back, if there was one: of a decision, made at this time, that was heard of now."""
+        place = cell[:2]
+        if self._set_aside.get(place, -np.inf) <= made < self.assumed_until and self._assumed.get(place):
+            self._joint.forget(*cell, self._settings.failure_utility)
+            self._assumed[place] -= 1
 
-    def fade(self, fade: Fade | None) -> None:
+    def fade(self, fade: Fade) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
-        if fade is None:
-            return
-        for id in [id for id, cell in self._assumed.items() if cell[:2] == (fade.project, fade.context)]:
-            del self._assumed[id]
+        place = fade.project, fade.context
+        self._set_aside[place] = self.assumed_until
+        self._assumed.pop(place, None)
         self._joint.fade(*fade)
         self._levelling.fade(fade)
         self.version += 1
 
-    def reestimate(self, reason: str) -> Snapshot:
-        """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""
-        began = time.perf_counter()
+    @property
+    def due(self) -> bool:
+        """Whether this process is to estimate the scales again: others only where the one that leads is late."""
+        new = self.outcomes - self.estimated
+        return self._settings.due(self.estimated + (new if self.leads else new // 2), self.estimated)
+
+    def failed(self, error: Exception) -> None:
+        """A search for scales broke down; the next one comes on schedule."""
+        self.estimated, self.trouble = self.outcomes, f"the search for scales failed ({error!r})"
+
+    def asked(self) -> Asked:
+        """What the scales are to be estimated from; nothing that comes later changes it."""
         self.borrowed.lend(self._joint)
         self._levelling.settle()
-        fit = self._joint.reestimate()
-        found = np.isfinite(fit.log_evidence)
+        return Asked(self.outcomes, self._joint.asked(), self.borrowed.weights.tolist())
+
+    def reestimate(self, reason: str) -> Snapshot:
+        """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""
+        return self.answered(answer(self.asked()), reason)
+
+    def answered(self, found: Answer, reason: str) -> Snapshot:
+        """Serve from scales that were estimated, whatever was learned since, and store them."""
+        fit = found.scales.gaussian
+        serves = bool(np.isfinite(fit.log_evidence))
+        if serves:
+            self._joint.adopt(found.scales)
+            self.version += 1
         diagnostics = {
-            "log_evidence": fit.log_evidence if found else None,
+            "log_evidence": fit.log_evidence if serves else None,
             "iterations": fit.iterations,
             "converged": bool(fit.converged),
-            "seconds": time.perf_counter() - began,
+            "seconds": found.seconds,
         }
         snapshot = Snapshot(
             id=0,
             time=time.time(),
             parent=self.snapshot or None,
             method="fast",
-            status="serving" if found else "rejected",
-            reason=reason if found else f"{reason}: the marginal likelihood was not finite",
-            outcomes=self.outcomes,
-            hyper=to_dict(self._joint.scales),
+            status="serving" if serves else "rejected",
+            reason=reason if serves else f"{reason}: the marginal likelihood was not finite",
+            outcomes=found.outcomes,
+            hyper={**to_dict(self._joint.scales), "packs": found.packs},
             diagnostics=diagnostics,
         )
         return self._stored(snapshot)
+
+    def follow_snapshots(self, *, at_once: bool = False) -> bool:
+        """Serve from what another process has estimated since; whether there was anything. Looked up where it is due,
+        and not at every outcome, or at once."""
+        soon = self._looked + max((self.outcomes - self.estimated) // 8, 1)
+        due = self._settings.due(self.outcomes, self.estimated) and not self._looked <= self.outcomes < soon
+        if not (due or at_once):
+            return False
+        self._looked = self.outcomes
+        served = [one for one in self._store.snapshots() if one.status == "serving" and one.id > self.snapshot]
+        if not served:
+            return False
+        self._serve(served[-1])
+        return True
+
+    def _serve(self, snapshot: Snapshot) -> None:
+        with suppress(RefitError):  # another process finds it usable: its space is larger
+            self._joint.adopt(self._usable(snapshot))
+        self.snapshot, self.estimated, self.leads = snapshot.id, max(self.estimated, snapshot.outcomes), False
+        self.version += 1
 
     def problem(self) -> Problem:
         """What a refit starts from: all that the belief rests on."""
@@ -183,7 +216,8 @@ class Live:
         if snapshot.status == "serving":
             self._joint.adopt(self._usable(snapshot))
             snapshot = snapshot._replace(hyper=to_dict(self._joint.scales))
-        return self._stored(snapshot._replace(parent=self.snapshot or None))
+        hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
+        return self._stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
     def _usable(self, snapshot: Snapshot) -> Scales:
         """The scales of a proposed snapshot. Numbers that are no scales are refused before anything changes."""
@@ -201,11 +235,10 @@ class Live:
         return scales
 
     def _stored(self, snapshot: Snapshot) -> Snapshot:
-        snapshot = snapshot._replace(hyper={**snapshot.hyper, "packs": self.borrowed.weights.tolist()})
         number = self._store.append_snapshot(snapshot)
         serves = snapshot.status == "serving"
         self.snapshot, self._rejected = (number, None) if serves else (self.snapshot, snapshot._replace(id=number))
-        self.estimated = max(self.estimated, snapshot.outcomes)
+        self.estimated, self.leads = max(self.estimated, snapshot.outcomes), True
         self.version += 1
         return snapshot._replace(id=number)
 
@@ -231,17 +264,11 @@ class Live:
             "snapshot": self.snapshot,
             "learned": self.outcomes,
             "estimated_from": self.estimated,
-            "overdue": len(self._assumed),
+            "overdue": sum(self._assumed.values()),
+            "clipped": self.clipped,
             **({"rejected": _refused(self._rejected)} if self._rejected else {}),
+            **({"trouble": self.trouble} if self.trouble else {}),
         }
-
-    def _reestimate_when_due(self) -> None:
-        if self._settings.due(self.outcomes, self.estimated):
-            self.reestimate("on schedule")
-
-    def _clipped(self, utility: Any) -> Any:
-        limit = self._settings.utility_limit
-        return min(max(utility, -limit), limit) if isinstance(utility, float) else np.clip(utility, -limit, limit)
 
 
 def _refused(snapshot: Snapshot) -> str:

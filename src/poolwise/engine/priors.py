@@ -1,7 +1,7 @@
 """Prior packs of an engine: what its projects share goes out, what other stores know comes in (`Engine.priors`)."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.levelling import costs_alone
 from poolwise.engine.live import Live
 from poolwise.engine.settings import Settings
+from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError
 from poolwise.meta import privacy
 from poolwise.meta.packs import Pack
@@ -25,10 +26,8 @@ SPENT = "export"
 class Priors:
     """Export and import; safe to call from several threads."""
 
-    def __init__(
-        self, lock: threading.RLock, store: Store, catalogue: Catalogue, live: Live, settings: Settings
-    ) -> None:
-        self._lock, self._store, self._catalogue, self._live, self._settings = lock, store, catalogue, live, settings
+    def __init__(self, held: Callable[[], threading.RLock], upkeep: Upkeep) -> None:
+        self._held, self._upkeep = held, upkeep
 
     def exported(
         self, name: str, *, minimum: int = 3, clip: float | None = None, card: dict[str, Any] | None = None
@@ -40,23 +39,24 @@ class Priors:
         """
         if clip is not None and not clip > 0:
             raise InputError(f"clip {clip} must be a positive utility, for instance 1, or left out for none")
-        with self._lock:
-            return plain(self._live, self._catalogue, name, minimum, clip)._replace(card=card)
+        with self._held():
+            now = self._upkeep.current()
+            return plain(now.live, now.catalogue, name, minimum, clip)._replace(card=card)
 
     def exported_privately(
         self, name: str, *, minimum: int = 3, mu: float = privacy.MU, bound: float = 1.0, seed: int | None = None
     ) -> Pack:
         """The same with noise that protects every single project: see `meta.privacy`, also for mu and bound. What it
         spends is logged first. seed: for tests; whoever knows it can take the noise off."""
-        with self._lock:
-            rng = np.random.default_rng(seed)
-            return private(self._store, self._catalogue, self._settings, name, minimum, mu, bound, rng)
+        with self._held():
+            now, rng = self._upkeep.current(), np.random.default_rng(seed)
+            return private(now.store, now.catalogue, now.settings, name, minimum, mu, bound, rng)
 
     def adopt(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
         """Start from packs of other stores: what is used of each, what cannot be, and its weight. Logged, so that
         whoever opens this store starts from them too. Raises InputError where a pack has nothing in common with it."""
-        with self._lock:
-            return self._live.import_priors(packs)
+        with self._held():
+            return self._upkeep.change(lambda now: now.live.import_priors(packs))
 
 
 def plain(live: Live, catalogue: Catalogue, name: str, minimum: int, clip: float | None) -> Pack:

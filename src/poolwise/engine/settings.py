@@ -53,6 +53,13 @@ class Settings(NamedTuple):
     """What every acknowledged event survives: the end of the `process`, however it ends, or the loss of `power` too."""
     lock_wait: float = 1.0
     """Seconds for which a call waits while another process writes to the store."""
+    on_store_fault: Literal["decide", "baseline", "raise"] = "decide"
+    """What a decision is while the store cannot be written: one from the last belief, or the baseline, neither of them
+    logged, so that its outcome cannot be reported; or an error. Where a budget is in force, which counts what is
+    logged, `decide` is as `baseline`."""
+    estimate: Literal["beside", "inline"] = "beside"
+    """Where the scales are estimated again: in a thread, while decisions go on, or within the call in which they are
+    due, so that the same calls always give the same beliefs."""
     safety: Safety | None = None
     """Layers that keep users from harm; None: the policy alone."""
     exploration: Exploration | None = None
@@ -106,6 +113,10 @@ class Settings(NamedTuple):
             raise ConfigError(f"surface {self.surface!r} must be 'auto', 'always' or 'never'")
         if self.durability not in ("process", "power"):
             raise ConfigError(f"durability {self.durability!r} must be 'process' or 'power'")
+        if self.on_store_fault not in ("decide", "baseline", "raise"):
+            raise ConfigError(f"on_store_fault {self.on_store_fault!r} must be 'decide', 'baseline' or 'raise'")
+        if self.estimate not in ("beside", "inline"):
+            raise ConfigError(f"estimate {self.estimate!r} must be 'beside' or 'inline'")
         if not (isinstance(self.lock_wait, int | float) and 0 <= self.lock_wait < math.inf):
             raise ConfigError(f"lock_wait {self.lock_wait!r} must be a number of seconds, 0 or more")
         if self.timeouts not in ("censored", "failed"):
@@ -124,6 +135,14 @@ class Settings(NamedTuple):
     def options(self) -> Options:
         """What the belief is told."""
         return Options(self.outliers, self.half_life, self.project_trust)
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether a budget counts decisions: what is not logged would escape it."""
+        conservative = self.safety is not None and self.safety.conservative is not None
+        most = self.exploration
+        explored = most is not None and not (most.context_budget is None and most.overall_budget is None)
+        return conservative or explored
 
     def success_prior(self, families: Sequence[str]) -> np.ndarray:
         """(arms, 2) pseudo-counts of success and failure, for the family of every arm."""

@@ -1,12 +1,11 @@
 """The state of safety and exploration: a fold over decisions and outcomes, asked before each choice.
 
-Decisions and outcomes may come in any order relative to each other, outcomes in that of the store: opening a store
-again gives the same state. Times of quarantine and change are outcomes of the project, so nothing rests on a clock.
+Outcomes come in the order of the store. Times of quarantine and change are outcomes of the project. Of a decision
+nothing is remembered but what it adds to a count, however long its outcome takes.
 """
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,6 @@ from poolwise.policy.base import Context
 from poolwise.policy.ledger import drive
 from poolwise.policy.limits import Limits
 from poolwise.space import ArmSpace
-from poolwise.store.base import DecisionColumns, OutcomeColumns
 
 Key = tuple[int, int]
 """(project, context)."""
@@ -51,7 +49,7 @@ class Place:
         self.changed: int | None = None
         """Outcomes seen here when a change was last found."""
         self.trials: deque[int] = deque(maxlen=trials)
-        """Project's decisions at the last informative trials."""
+        """Project's decisions when the last informative trials came back."""
 
 
 class Suite:
@@ -71,17 +69,10 @@ class Suite:
         self.ledgers: dict[int, conservative.Ledger] = {}
         self.places: dict[Key, Place] = {}
         self.explored, self.total = 0, 0
-        self._teaching: dict[int, int] = {}
-        self._open: set[int] = set()
 
-    def knows(self, ids: Iterable[int]) -> bool:
-        """Whether these are decisions that were counted and have had no outcome."""
-        return self._open.issuperset(ids)
-
-    def decided(self, id: int, project: int, context: int, arm: int, reason: str) -> None:
+    def decided(self, project: int, context: int, arm: int, reason: str) -> None:
         """Count one decision. `reason` is as `Cell` words it."""
-        self._open.add(id)
-        made = self.made[project] = self.made.get(project, 0) + 1
+        self.made[project] = self.made.get(project, 0) + 1
         place = self._place(project, context)
         place.made += 1
         self.total += 1
@@ -93,23 +84,21 @@ class Suite:
                 place.found = place.made
             place.favourite = arm
         place.shadowed += reason.startswith("shadow")
-        if arm != self._home and reason.startswith(_TEACHING):
-            self._teaching[id] = made
         if self.safety.conservative is not None:
             ledger = self.ledgers.get(project) or conservative.start(np)
             self.ledgers[project] = conservative.decided(ledger, arm != self._home)
 
-    def observed(self, id: int, project: int, context: int, arm: int, utility: float) -> Fade | None:
-        """Learn one outcome; what has changed or was quarantined is to be forgotten."""
-        self._open.discard(id)
+    def observed(self, project: int, context: int, arm: int, utility: float, reason: str) -> Fade | None:
+        """Learn the outcome of a decision made for this reason; what has changed or was quarantined is to be
+        forgotten."""
         place = self._place(project, context)
         place.seen += 1
         time = self.clock[project] = self.clock.get(project, 0) + 1
-        if id in self._teaching:
-            place.trials.append(self._teaching.pop(id))
+        if arm != self._home and reason.startswith(_TEACHING):
+            place.trials.append(self.made.get(project, 0))
         if self.safety.conservative is not None:
             speed = np.float64(math.exp(min(utility, 50.0)))
-            ledger = self.ledgers[project]
+            ledger = self.ledgers.get(project) or conservative.start(np)
             self.ledgers[project] = conservative.observed(self.safety.conservative, ledger, arm != self._home, speed)
         drift = self.exploration.drift or watch.Settings()
         key = (project, context, arm)
@@ -219,17 +208,3 @@ class Suite:
 
 def _within(share: float | None, grant: float, explored: int, made: int) -> bool:
     return share is None or explored + 1 <= grant + share * (made + 1)
-
-
-def count(suite: Suite, made: DecisionColumns, reasons: Sequence[str]) -> None:
-    """Count decisions read from a store, whose reasons have these names."""
-    columns = (made.id, made.project, made.context, made.arm, made.reason)
-    for id, project, context, arm, reason in zip(*(column.tolist() for column in columns), strict=True):
-        suite.decided(id, project, context, arm, reasons[reason])
-
-
-def learn(suite: Suite, outcomes: OutcomeColumns) -> dict[int, Fade]:
-    """Learn outcomes in their order; what is to be forgotten, by the decision whose outcome told."""
-    columns = (outcomes.decision, outcomes.project, outcomes.context, outcomes.arm, outcomes.utility)
-    found = {row[0]: suite.observed(*row) for row in zip(*(column.tolist() for column in columns), strict=True)}
-    return {id: fade for id, fade in found.items() if fade is not None}

@@ -80,15 +80,19 @@ def decision_columns(rows: Sequence[tuple[Any, ...]], catalogue: Catalogue) -> D
     return DecisionColumns(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
+def chosen(outcomes: OutcomeColumns, which: np.ndarray | slice) -> OutcomeColumns:
+    """Some rows."""
+    return OutcomeColumns(*(column[which] for column in outcomes))
+
+
 def parted(outcomes: OutcomeColumns, fades: Mapping[int, Fade]) -> Iterator[tuple[OutcomeColumns, Fade | None]]:
     """Outcomes in parts, each but the last ending with one after which evidence fades."""
     start = 0
     for end in np.flatnonzero(np.isin(outcomes.decision, list(fades))).tolist() if fades else ():
-        part = OutcomeColumns(*(column[start : end + 1] for column in outcomes))
-        yield part, fades[int(outcomes.decision[end])]
+        yield chosen(outcomes, slice(start, end + 1)), fades[int(outcomes.decision[end])]
         start = end + 1
     if start < len(outcomes.decision):
-        yield OutcomeColumns(*(column[start:] for column in outcomes)), None
+        yield chosen(outcomes, slice(start, None)), None
 
 
 def counted(project: np.ndarray, context: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
@@ -104,12 +108,14 @@ def _pairs(project: np.ndarray, context: np.ndarray) -> tuple[list[tuple[int, in
     return [divmod(one, width) for one in found.tolist()], which
 
 
-def informed(made: DecisionColumns, answered: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
-    """Per (project, context): which of its project's decisions, from 1, was the last one that has an outcome."""
-    rows = pd.DataFrame({"project": made.project, "context": made.context})
-    rows["number"] = rows.groupby("project").cumcount() + 1
-    last = rows[np.isin(made.id, answered)].groupby(["project", "context"])["number"].max()
-    yield from zip(last.index.to_list(), last.to_list(), strict=True)
+def informed(made: DecisionColumns, outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int]]:
+    """Per (project, context): how many decisions its project had made when the last outcome here came."""
+    last = {at: k for k, at in enumerate(zip(outcomes.project.tolist(), outcomes.context.tolist(), strict=True))}
+    for project in {project for project, _ in last}:
+        times = np.sort(made.time[made.project == project])
+        for at, k in last.items():
+            if at[0] == project:
+                yield at, int(np.searchsorted(times, outcomes.time[k], side="right"))
 
 
 def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, float]]:

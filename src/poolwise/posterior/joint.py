@@ -193,10 +193,15 @@ class Joint:
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
-        found = estimated(self.scales, self._speed.lasting(), *self.tally(), self.hyperprior)
+        found = estimated(*self.asked())
         if np.isfinite(found.gaussian.log_evidence):
             self.adopt(found)
         return found.gaussian
+
+    def asked(self) -> tuple[Scales, Statistics, np.ndarray, np.ndarray, hyper.Prior]:
+        """What `estimated` takes, copied: nothing that is learned later changes it."""
+        lasting = Statistics(*(part.copy() for part in self._speed.lasting()))
+        return self.scales, lasting, *self.tally(), self.hyperprior
 
     @property
     def hyperprior(self) -> hyper.Prior:

@@ -70,7 +70,7 @@ def policy_of(config: Config) -> Policy:
 
 def settings_of(config: Config) -> Settings:
     """The settings of a configuration. Raises ConfigError for values that cannot be meant."""
-    given = config.engine.given()
+    given = {"estimate": "inline", **config.engine.given()}  # one command, one answer
     if config.run.workload is not None:
         # A run knows how long it lasts, and measures what followed a run that was stopped.
         given = {"horizon": float(config.run.decisions), "timeouts": "failed", **given}

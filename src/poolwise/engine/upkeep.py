@@ -1,0 +1,136 @@
+"""Keeps what serves level with the store, whatever is raised, and the scales up to date beside the calls.
+
+Log and belief never part: `Serving` is taken out of reach before it is changed and put back when the change is whole,
+so an exception from anywhere, a signal's handler included, leaves either the old value or none; where there is none,
+the next call folds the store again. Not safe between threads: `Engine` holds the lock.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from poolwise.engine import observing
+from poolwise.engine.estimating import Beside
+from poolwise.engine.faults import Faults
+from poolwise.engine.serving import Serving
+from poolwise.engine.settings import Settings
+from poolwise.errors import PoolwiseError, StoreError
+from poolwise.policy.base import Policy
+from poolwise.schema import Decision
+from poolwise.space import ArmSpace
+from poolwise.store.base import Store
+
+T = TypeVar("T")
+
+
+class Upkeep:
+    """Of one engine."""
+
+    def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
+        self.store, self.space, self.settings = store, space, settings
+        self.faults = Faults(0.0 if settings.on_store_fault == "raise" else settings.lock_wait)
+        self._policy, self._beside = policy, Beside()
+        self._serving: Serving | None = None
+        self._serving = self._opened(commit=True)
+        self.change(self._estimate)
+
+    def current(self) -> Serving:
+        """What serves, with all folded in that this process has stored, and what others stored before that. Raises
+        StoreError where that cannot be read; then what served before is left."""
+        serving = self._serving
+        if serving is None:
+            serving = self._serving = self._opened()
+        if serving.behind:
+            new = observing.waiting(serving)
+            self._serving = None
+            if observing.outgrown(serving, new.outcomes) or observing.outgrown(serving, new.decisions):
+                serving = self._reopened(serving)
+            else:
+                observing.fold(serving, new)
+            self._serving = serving
+            self._change(serving, self._estimate)
+        elif self._beside.answered:
+            self._change(serving, self._estimate)
+        return serving
+
+    def change(self, change: Callable[[Serving], T]) -> T:
+        """Let what serves be changed. Errors of ours are raised where nothing has changed yet; after any other, all is
+        folded again."""
+        return self._change(self.current(), change)
+
+    def expect(self) -> Serving | None:
+        """What serves, about to fall behind the store."""
+        if self._serving is not None:
+            self._serving.behind = True
+        return self._serving
+
+    def refresh(self) -> int:
+        """Follow all that others have written; how many outcomes of theirs were learned since the last time."""
+        self.expect()
+        self.follow_orders()
+        return self.change(self._follow)
+
+    def follow_orders(self) -> None:
+        """Let orders take effect that any process has logged."""
+        serving = self.current()
+        if serving.guarding.follow_orders():
+            serving.cells.clear()
+            if serving.guarding.suite is None:
+                self._serving = None
+                self._serving = self._reopened(serving)
+
+    def unlogged(self, change: Callable[[Serving], Decision], otherwise: Decision) -> Decision:
+        """Decide without the store, from what served last, if anything did."""
+        self.faults.unlogged += 1
+        return otherwise if self._serving is None else self._change(self._serving, change)
+
+    def close(self) -> None:
+        """Wait for the search for scales that is under way."""
+        self._beside.close()
+
+    def _opened(self, *, commit: bool = False) -> Serving:
+        serving = Serving(self.store, self.space, self._policy, self.settings)
+        while commit and not serving.catalogue.commit():  # another process has given the store new arms meanwhile
+            serving = Serving(self.store, self.space, self._policy, self.settings)
+        observing.opened(serving)
+        return serving
+
+    def _reopened(self, before: Serving) -> Serving:
+        serving = self._opened()
+        serving.others = before.others + serving.outcomes - before.outcomes
+        return serving
+
+    def _change(self, serving: Serving, change: Callable[[Serving], T]) -> T:
+        self._serving = None
+        try:
+            answer = change(serving)
+        except PoolwiseError:
+            self._serving = None if serving.torn else serving
+            raise
+        self._serving = serving
+        return answer
+
+    def _follow(self, serving: Serving) -> int:
+        serving.live.follow_priors()
+        serving.live.follow_snapshots(at_once=True)
+        observing.assume_overdue(serving, time.time())
+        others, serving.others = serving.others, 0
+        return others
+
+    def _estimate(self, serving: Serving) -> None:
+        """Serve from scales that were found, and look for others where that is due."""
+        live = serving.live
+        try:
+            found = self._beside.taken()
+            if isinstance(found, Exception):
+                live.failed(found)
+            elif found is not None and found.arms == len(serving.catalogue.known):
+                live.answered(found, "on schedule")
+            if self._beside.busy or live.follow_snapshots() or not live.due:
+                return
+            if self.settings.estimate == "inline":
+                live.reestimate("on schedule")
+            else:
+                self._beside.ask(live.asked())
+        except StoreError as error:
+            self.faults.meet(error)
