@@ -33,6 +33,7 @@ class MemoryStore:
         self._policies: list[tuple[str, dict[str, Any]]] = []
         self._views: list[LoggedView] = []
         self._made: list[Decision | DecisionColumns] = []
+        self._count = 0
         self._single: dict[int, Decision] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._records: dict[str, list[dict[str, Any]]] = {}
@@ -69,10 +70,12 @@ class MemoryStore:
 
     def append_decision(self, decision: Decision) -> None:
         self._made.append(decision)
+        self._count += 1
         self._single[decision.id] = decision
 
     def append_decisions(self, columns: DecisionColumns) -> None:
         self._made.append(columns)
+        self._count += len(columns.id)
 
     def decision(self, id: int) -> Decision:
         if id in self._single:
@@ -95,7 +98,7 @@ class MemoryStore:
         return DecisionColumns(*(np.concatenate(columns)[after:] for columns in zip(*parts, strict=True)))
 
     def made(self) -> int:
-        return len(self._single) + sum(len(block.id) for block in self._blocks())
+        return self._count
 
     def open_decisions(self, before: float) -> np.ndarray:
         made = self.decisions()
