@@ -35,11 +35,11 @@ def _stored(config: "Config", store: str | None) -> "Config":
 
 
 @contextmanager
-def engine(path: str, store: str | None, *, create: bool = False) -> Iterator["Engine"]:
+def engine(path: str, store: str | None, *, create: bool = False, look: bool = False) -> Iterator["Engine"]:
     """The engine of a configuration, closed at the end. A store that does not exist is made only with `create`."""
     from poolwise.run.setup import open_engine
 
-    with closing(open_engine(configuration(path, store), create=create)) as opened:
+    with closing(open_engine(configuration(path, store), create=create, look=look)) as opened:
         yield opened
 
 
@@ -51,11 +51,11 @@ def looking(path: str, store: str | None) -> Iterator["Engine"]:
     from poolwise.run.setup import open_engine
 
     if store is None or path != CONFIG or Path(path).exists():
-        with engine(path, store) as opened:
+        with engine(path, store, look=True) as opened:
             yield opened
         return
     say(f"no {CONFIG} here: the store's own arms, and default settings", err=True)
-    with closing(open_engine(_stored(Config(), store), create=False)) as opened:
+    with closing(open_engine(_stored(Config(), store), look=True)) as opened:
         yield opened
 
 

@@ -77,8 +77,11 @@ def settings_of(config: Config) -> Settings:
     return Settings(**given, safety=safety_of(config), exploration=exploration_of(config)).checked()
 
 
-def open_engine(config: Config, *, create: bool = True) -> Engine:
-    """The engine of a configuration outside of a run: its arms are those of [space], or those that its store knows."""
+def open_engine(config: Config, *, create: bool = True, look: bool = False) -> Engine:
+    """The engine of a configuration outside of a run: its arms are those of [space], or those that its store knows.
+
+    look: to change nothing.
+    """
     policy, settings = policy_of(config), settings_of(config)
     space = config.space.build() if config.space else None
     if space:
@@ -87,6 +90,7 @@ def open_engine(config: Config, *, create: bool = True) -> Engine:
         config.run.store,
         seed=config.run.seed,
         create=create,
+        look=look,
         lock_wait=settings.lock_wait,
         durability=settings.durability,
     )

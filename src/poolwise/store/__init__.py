@@ -4,6 +4,7 @@ from importlib import import_module
 
 from poolwise.errors import InputError
 from poolwise.store.base import Checkpoint, DecisionColumns, OutcomeColumns, Store
+from poolwise.store.looking import looking
 from poolwise.store.memory import MemoryStore
 from poolwise.store.place import exists, path_of
 
@@ -11,11 +12,18 @@ __all__ = ["Checkpoint", "DecisionColumns", "MemoryStore", "OutcomeColumns", "St
 
 
 def open_store(
-    url: str, *, seed: int | None = None, create: bool = True, lock_wait: float = 1.0, durability: str = "process"
+    url: str,
+    *,
+    seed: int | None = None,
+    create: bool = True,
+    look: bool = False,
+    lock_wait: float = 1.0,
+    durability: str = "process",
 ) -> Store:
     """`sqlite:///file.db` (a path after three slashes; four for an absolute one), `sqlite://` or `memory://`.
 
-    seed: of a store that is created here (drawn when None); one that exists keeps its own. lock_wait: seconds for which
+    seed: of a store that is created here (drawn when None); one that exists keeps its own. look: change nothing, which
+    works where nothing may be written, too. lock_wait: seconds for which
     a call waits for another process that writes, before it raises StoreLocked. durability: what was acknowledged
     survives the end of the `process`, however it ends, or the loss of `power` too, for which every call waits for the
     disk. Raises StoreError, and InputError for a URL of no known kind, or of no file where `create` is false. The
@@ -28,8 +36,8 @@ def open_store(
     if durability not in ("process", "power"):
         raise InputError(f"durability {durability!r} must be 'process' or 'power'")
     path = path_of(url)
-    if path is not None and not create and not exists(path):
+    if path is not None and (look or not create) and not exists(path):
         raise InputError(f"there is no store {path}: check the path; `poolwise decide` and `run` create one")
     sqlite = import_module("poolwise.store.sqlite")
-    store: Store = sqlite.SqliteStore(path, seed=seed, wait=lock_wait, durability=durability)
-    return store
+    store: Store = sqlite.SqliteStore(path, seed=seed, wait=lock_wait, durability=durability, look=look)
+    return looking(store) if look else store

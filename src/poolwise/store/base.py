@@ -103,7 +103,7 @@ class Store(Protocol):
     seed: int
     """Drawn (or given) when the store was created; every decision's random number derives from it and its id."""
     read_only: bool
-    """Whether events cannot be added: the store was opened to look."""
+    """Whether the store was opened to look: events cannot be added, and what is noted besides stays in memory."""
 
     def reserve(self, count: int) -> int:
         """First of `count` decision ids that nobody else will ever get, even after a crash."""
@@ -163,8 +163,9 @@ class Store(Protocol):
         """All outcomes from the `after`-th on, or the first `limit` of them, in the order in which they came."""
         ...
 
-    def decisions(self, after: int = 0) -> DecisionColumns:
-        """All decisions from the `after`-th on, in the order in which they came, which is not that of their ids."""
+    def decisions(self, after: int = 0, limit: int | None = None) -> DecisionColumns:
+        """All decisions from the `after`-th on, or the first `limit` of them, in the order in which they came, which is
+        not that of their ids."""
         ...
 
     def open_decisions(self, before: float) -> np.ndarray:

@@ -25,7 +25,7 @@ write the same few pages over and over, so a longer log saves most of that copyi
 def connect(
     path: Path | None, *, seed: int | None = None, wait: float, durability: Durability = "process", look: bool = False
 ) -> sqlite3.Connection:
-    """A connection that any thread may use, one at a time; None: in memory. look: only to read, nothing is written.
+    """A connection that any thread may use, one at a time; None: in memory. look: only to read, wherever that is.
 
     Raises StoreError and its kinds; a file that is refused is left as it was.
     """
@@ -34,7 +34,7 @@ def connect(
         build(db, seed)
         return db
     try:
-        return _read_only(path, wait) if look else _writable(path, seed, wait, durability)
+        return _looking(path, wait) if look else _writable(path, seed, wait, durability)
     except (sqlite3.Error, DBAPIError) as error:
         raise translated(error, str(path)) from error
     except OSError as error:
@@ -54,6 +54,15 @@ def _writable(path: Path, seed: int | None, wait: float, durability: Durability)
     except BaseException:
         db.close()
         raise
+    return db
+
+
+def _looking(path: Path, wait: float) -> sqlite3.Connection:
+    try:
+        db = _writable(path, None, wait, "process")
+    except StoreReadOnly:
+        return _read_only(path, wait)
+    db.execute("PRAGMA query_only=ON")
     return db
 
 

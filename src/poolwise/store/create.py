@@ -48,21 +48,33 @@ def sweep(path: Path, wait: float) -> None:
 def _put(path: Path, data: bytes) -> None:
     for stale in _drafts(path):
         stale.unlink(missing_ok=True)
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(_TOKEN)}.new")
+    draft = draft_of(path)
     try:
-        with draft.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        draft.write_bytes(data)
         with suppress(FileExistsError):  # Somebody without our lock was first: what that is will be seen.
-            os.link(draft, path)
+            publish(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+
+
+def draft_of(path: Path) -> Path:
+    """A name beside the file, for what is not whole yet."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(_TOKEN)}.new")
+
+
+def publish(draft: Path, path: Path) -> None:
+    """Give a whole file its name, on disk when this returns. Raises FileExistsError."""
+    _synchronise(draft)
+    os.link(draft, path)
+    _synchronise(path.parent)
+
+
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _drafts(path: Path) -> Iterator[Path]:

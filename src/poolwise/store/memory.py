@@ -86,7 +86,8 @@ class MemoryStore:
                 return self._row(block, row)
         raise UnknownDecision(missing(id))
 
-    def decisions(self, after: int = 0) -> DecisionColumns:
+    def decisions(self, after: int = 0, limit: int | None = None) -> DecisionColumns:
+        end = None if limit is None else after + limit
         parts, singles = [self._columns([])], []
         for part in self._made:
             if isinstance(part, Decision):
@@ -95,7 +96,7 @@ class MemoryStore:
                 parts += [self._columns(singles), part]
                 singles = []
         parts.append(self._columns(singles))
-        return DecisionColumns(*(np.concatenate(columns)[after:] for columns in zip(*parts, strict=True)))
+        return DecisionColumns(*(np.concatenate(columns)[after:end] for columns in zip(*parts, strict=True)))
 
     def made(self) -> int:
         return self._count

@@ -44,14 +44,15 @@ class SqliteStore:
         seed: int | None = None,
         wait: float = 1.0,
         durability: Durability = "process",
+        look: bool = False,
     ) -> None:
-        self._file = Database(Path(path) if path else None, seed, wait=wait, durability=durability)
+        self._file = Database(Path(path) if path else None, seed, wait=wait, durability=durability, look=look)
         self._names = Names(self._file)
         self._arm_lists: dict[tuple[str, ...], int] = {}
         self._layouts: dict[str, int] = {}
         self._pending: dict[int, LoggedView] = {}
         self._ids = {kind: Ids(self._file, kind) for kind in ("decision", "view")}
-        self.read_only = False
+        self.read_only = look
         self.seed = self.records("store")[0]["seed"]
 
     def reserve(self, count: int) -> int:
@@ -128,9 +129,9 @@ class SqliteStore:
         task = self._names.text("job", job) if job >= 0 else None
         return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, time, task, view)
 
-    def decisions(self, after: int = 0) -> DecisionColumns:
-        statement = f"SELECT {sql.MADE} FROM decision WHERE sequence > ? ORDER BY sequence"
-        return DecisionColumns(*self._file.columns(statement, "iiiififii", after))
+    def decisions(self, after: int = 0, limit: int | None = None) -> DecisionColumns:
+        statement = f"SELECT {sql.MADE} FROM decision WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        return DecisionColumns(*self._file.columns(statement, "iiiififii", after, -1 if limit is None else limit))
 
     def made(self) -> int:
         return self._file.one("SELECT coalesce(max(sequence), 0) FROM decision")[0]
