@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 import poolwise
-from poolwise.cli import control, evaluations, events, learning, look, prior, projects, refits, replays, runs
+from poolwise.cli import backups, control, evaluations, events, learning, look, prior, projects, refits, replays, runs
 from poolwise.errors import InputError, PoolwiseError, StoreError
 from poolwise.extras import explained
 from poolwise.names import escaped
@@ -32,6 +32,8 @@ for command in (
     refits.report,
     learning.learn,
     control.control,
+    backups.backup,
+    backups.restore,
     look.status,
     look.beliefs,
     projects.projects,

@@ -64,6 +64,11 @@ def say(text: str, *, err: bool = False) -> None:
     typer.echo("\n".join(map(escaped, text.split("\n"))), err=err)
 
 
+def store_url(path: str, store: str | None) -> str:
+    """Of the store that is named, or of the configuration's."""
+    return store or configuration(path, None).run.store
+
+
 def print_json(body: Any) -> None:
     """One JSON document on stdout; numbers that JSON lacks become null."""
     typer.echo(json.dumps(plain(body), indent=2))

@@ -8,7 +8,7 @@ from poolwise.store.looking import looking
 from poolwise.store.memory import MemoryStore
 from poolwise.store.place import exists, path_of
 
-__all__ = ["Checkpoint", "DecisionColumns", "MemoryStore", "OutcomeColumns", "Store", "open_store"]
+__all__ = ["Checkpoint", "DecisionColumns", "MemoryStore", "OutcomeColumns", "Store", "open_store", "path_of"]
 
 
 def open_store(

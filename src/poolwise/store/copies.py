@@ -10,12 +10,14 @@ from poolwise.store import place
 from poolwise.store.create import draft_of, publish, sweep
 from poolwise.store.faults import translated
 
+_DRAFT = "copy"
+"""Ends the name of a copy that is not whole yet; the next copy to the same place removes what a killed one left."""
 _PAGES = -1
 """All at once: what is read is one state of the store, whatever is written meanwhile."""
 
 
-def copy(source: Path, target: Path, wait: float = 1.0) -> int:
-    """Copy a store to where nothing is; the bytes of the copy. Both may be in use by others.
+def copy(source: Path, target: Path, wait: float = 1.0) -> None:
+    """Copy a store to where nothing is. Others may use it meanwhile.
 
     Raises StoreError and its kinds where one is no store, the other exists, or the copy is not sound; then nothing is
     at `target`.
@@ -24,8 +26,8 @@ def copy(source: Path, target: Path, wait: float = 1.0) -> int:
     if place.exists(target):
         raise StoreError(f"{target} exists: give another name, or move it away first")
     place.check_new(target)
-    sweep(target, wait)
-    draft = draft_of(target)
+    sweep(target, wait, _DRAFT)
+    draft = draft_of(target, _DRAFT)
     try:
         _copied(source, draft)
         _check(draft, target)
@@ -34,13 +36,13 @@ def copy(source: Path, target: Path, wait: float = 1.0) -> int:
         raise StoreError(f"{target} could not be written ({error.strerror}): give another place") from error
     finally:
         draft.unlink(missing_ok=True)
-    return target.stat().st_size
 
 
 def _copied(source: Path, draft: Path) -> None:
     """Page by page, the events included that are only in the log yet."""
     try:
         with closing(sqlite3.connect(_readable(source), uri=True)) as db, closing(sqlite3.connect(draft)) as copy:
+            copy.execute("PRAGMA journal_mode=OFF")
             copy.execute("PRAGMA synchronous=OFF")
             db.backup(copy, pages=_PAGES)
     except sqlite3.Error as error:
@@ -48,9 +50,10 @@ def _copied(source: Path, draft: Path) -> None:
 
 
 def _readable(source: Path) -> str:
-    """Beside a file that nothing may be written to, SQLite has no place for its index."""
-    fixed = not os.access(source.parent, os.W_OK) and not place.size(f"{source}-wal")
-    return place.address(source, "ro&immutable=1" if fixed else "ro")
+    """As any reader where that is possible: one that may not write leaves its log and index behind."""
+    if os.access(source.parent, os.W_OK) and os.access(source, os.W_OK):
+        return place.address(source, "rw")
+    return place.address(source, "ro" if place.size(f"{source}-wal") else "ro&immutable=1")
 
 
 def _check(draft: Path, target: Path) -> None:

@@ -36,9 +36,9 @@ def create(path: Path, seed: int | None, wait: float) -> None:
         raise StoreError(f"{path} could not be created ({error.strerror}): put the store on a local disk") from error
 
 
-def sweep(path: Path, wait: float) -> None:
+def sweep(path: Path, wait: float, end: str = "new") -> None:
     """Remove drafts that killed processes have left beside a store."""
-    drafts = list(_drafts(path))
+    drafts = list(_drafts(path, end))
     if drafts:
         with suppress(OSError, StoreLocked), _turn(path.parent, wait):
             for draft in drafts:
@@ -46,7 +46,7 @@ def sweep(path: Path, wait: float) -> None:
 
 
 def _put(path: Path, data: bytes) -> None:
-    for stale in _drafts(path):
+    for stale in _drafts(path, "new"):
         stale.unlink(missing_ok=True)
     draft = draft_of(path)
     try:
@@ -57,9 +57,9 @@ def _put(path: Path, data: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
-def draft_of(path: Path) -> Path:
+def draft_of(path: Path, end: str = "new") -> Path:
     """A name beside the file, for what is not whole yet."""
-    return path.with_name(f"{path.name}.{secrets.token_hex(_TOKEN)}.new")
+    return path.with_name(f"{path.name}.{secrets.token_hex(_TOKEN)}.{end}")
 
 
 def publish(draft: Path, path: Path) -> None:
@@ -77,9 +77,9 @@ def _synchronise(path: Path) -> None:
         os.close(descriptor)
 
 
-def _drafts(path: Path) -> Iterator[Path]:
-    """Only names that `_put` gives."""
-    ours = re.compile(re.escape(path.name) + rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.new")
+def _drafts(path: Path, end: str) -> Iterator[Path]:
+    """Only names that `draft_of` gives."""
+    ours = re.compile(re.escape(path.name) + rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.{end}")
     with os.scandir(path.parent) as entries:
         yield from [path.with_name(entry.name) for entry in entries if ours.fullmatch(entry.name)]
 

@@ -83,7 +83,10 @@ class SqliteStore:
     def view(self, id: int) -> LoggedView:
         if id in self._pending:
             return self._pending[id]._replace(id=id)
-        project, context, policy, snapshot, outcomes, body, arms, line = self._file.one(sql.LOGGED, id)
+        row = self._file.row(sql.LOGGED, id)
+        if row is None:
+            raise UnknownDecision(f"view {id} is not in this store: `poolwise retention` has archived it")
+        project, context, policy, snapshot, outcomes, body, arms, line = row
         project, context = self._names.text("project", project), self._names.text("context", context)
         arrays = unpack_first(body) if line is None else unpack(line, body)
         return LoggedView(id, project, context, policy, snapshot, outcomes, tuple(json.loads(arms)), arrays)
