@@ -32,11 +32,18 @@ def fault(name: str) -> str | None:
         return None
     if not name:
         return "is empty: give a name"
-    if len(name) > LONGEST:
-        return f"has {len(name):,} characters: shorten it to {LONGEST:,} at most"
-    if unsafe := _UNSAFE.search(name):
-        return f"holds the character U+{ord(unsafe[0]):04X} at place {unsafe.start() + 1}, which cannot be shown safely"
+    if (wrong := text_fault(name)) is not None:
+        return wrong
     return None if any(_visible(one) for one in name) else "holds nothing that is visible: give a name"
+
+
+def text_fault(text: str) -> str | None:
+    """As `fault`, of a text that may be empty or blank, as the value of a parameter may."""
+    if len(text) > LONGEST:
+        return f"has {len(text):,} characters: shorten it to {LONGEST:,} at most"
+    if unsafe := _UNSAFE.search(text):
+        return f"holds the character U+{ord(unsafe[0]):04X} at place {unsafe.start() + 1}, which cannot be shown safely"
+    return None
 
 
 def checked(kind: str, name: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from poolwise.errors import SpaceError
+from poolwise.names import shown
 from poolwise.values import Value, key, short_text, value_of, written
 
 MOST_LEVELS = 1_000_000
@@ -65,7 +66,7 @@ class Choice:
     def __post_init__(self) -> None:
         if isinstance(self.values, str | bytes | Mapping | set | frozenset) or not hasattr(self.values, "__iter__"):
             raise SpaceError(
-                f"Choice needs its values in their order, got {type(self.values).__name__} {self.values!r}: give a list"
+                f"Choice needs a list of values, in their order, got {type(self.values).__name__} {shown(self.values)}"
             )
         object.__setattr__(self, "values", tuple(value_of(value) for value in self.values))
         if not self.values:
@@ -92,12 +93,12 @@ class Choice:
     def hold(self, given: Any) -> Any:
         position = self._position.get(key(value_of(given)))
         if position is None:
-            raise SpaceError(f"{given!r} is outside of {_listed(self.values)}")
+            raise SpaceError(f"{shown(given)} is outside of {_listed(self.values)}")
         return self.values[position]
 
     def read(self, text: str) -> Any:
         if text not in self._by_text:
-            raise SpaceError(f"{text!r} is outside of {_listed(self.values)}")
+            raise SpaceError(f"{shown(text)} is outside of {_listed(self.values)}")
         return self._by_text[text]
 
     def encode(self, value: Value) -> tuple[float, ...] | None:
@@ -145,7 +146,7 @@ class Integer:
         value = value_of(given)
         whole = type(value) is int or (type(value) is float and value.is_integer())
         if not whole or not self.low <= value <= self.high:  # type: ignore[operator]
-            raise SpaceError(f"{given!r} is outside of the whole numbers {self.low} to {self.high}")
+            raise SpaceError(f"{shown(given)} is outside of the whole numbers {self.low} to {self.high}")
         return int(value)  # type: ignore[arg-type]
 
     def read(self, text: str) -> int:
@@ -193,14 +194,14 @@ class Real:
     def hold(self, given: Any) -> float:
         value = value_of(given)
         if type(value) not in (int, float) or not self.low <= value <= self.high:  # type: ignore[operator]
-            raise SpaceError(f"{given!r} is outside of the numbers {self.low} to {self.high}")
+            raise SpaceError(f"{shown(given)} is outside of the numbers {self.low} to {self.high}")
         return _as_float(value)
 
     def read(self, text: str) -> float:
         try:
             return self.hold(float(text))
         except ValueError:  # SpaceError is one.
-            raise SpaceError(f"{text!r} is outside of the numbers {self.low} to {self.high}") from None
+            raise SpaceError(f"{shown(text)} is outside of the numbers {self.low} to {self.high}") from None
 
     def encode(self, value: Value) -> tuple[float, ...] | None:
         return _place(self, value)
@@ -214,16 +215,16 @@ def parameter_from_dict(body: Mapping[str, Any]) -> Parameter:
     kinds: dict[str, Any] = {"choice": Choice, "integer": Integer, "real": Real}
     if not isinstance(body, Mapping):
         raise SpaceError(
-            f"a parameter is described by a table such as {{type = 'choice', values = [1, 2]}}, got {body!r}"
+            f"a parameter is described by a table such as {{type = 'choice', values = [1, 2]}}, got {shown(body)}"
         )
     fields = {name: value for name, value in body.items() if name != "type"}
     kind = body.get("type")
     if not isinstance(kind, str) or kind not in kinds:
-        raise SpaceError(f"parameter type {kind!r} is unknown: use one of {sorted(kinds)}")
+        raise SpaceError(f"parameter type {shown(kind)} is unknown: use one of {sorted(kinds)}")
     try:
         return kinds[kind](**fields)
     except TypeError as error:
-        raise SpaceError(f"parameter of type {kind!r} cannot be built from {sorted(fields)}: {error}") from error
+        raise SpaceError(f"parameter of type {shown(kind)} cannot be built from {sorted(fields)}: {error}") from error
 
 
 def _check_distinct(values: Sequence[Value]) -> None:
@@ -239,15 +240,15 @@ def _check_distinct(values: Sequence[Value]) -> None:
 def _check_range(parameter: Integer | Real) -> None:
     """Refuse what is no range; bounds become plain numbers."""
     kind, whole = type(parameter).__name__, isinstance(parameter, Integer)
-    said = f"{kind}({parameter.low!r}, {parameter.high!r})"
+    said = f"{kind}({shown(parameter.low)}, {shown(parameter.high)})"
     for name in ("low", "high"):
         bound = _bound(getattr(parameter, name), whole, said)
         object.__setattr__(parameter, name, bound)
     if not isinstance(parameter.log, bool | np.bool_):
-        raise SpaceError(f"{said} has log = {parameter.log!r}: give True or False")
+        raise SpaceError(f"{said} has log = {shown(parameter.log)}: give True or False")
     levels = parameter.levels
     if isinstance(levels, bool) or not isinstance(levels, int | np.integer) or not 1 <= levels <= MOST_LEVELS:
-        raise SpaceError(f"{said} needs levels from 1 to {MOST_LEVELS:,}, a whole number, got {levels!r}")
+        raise SpaceError(f"{said} needs levels from 1 to {MOST_LEVELS:,}, a whole number, got {shown(levels)}")
     object.__setattr__(parameter, "log", bool(parameter.log))
     object.__setattr__(parameter, "levels", int(levels))
     if parameter.low > parameter.high:
@@ -264,7 +265,7 @@ def _bound(given: Any, whole: bool, said: str) -> Any:
     except SpaceError:
         value = None
     if type(value) not in ((int,) if whole else (int, float)):
-        raise SpaceError(f"{said} needs finite {'whole ' if whole else ''}numbers as bounds, got {given!r}")
+        raise SpaceError(f"{said} needs finite {'whole ' if whole else ''}numbers as bounds, got {shown(given)}")
     return value if whole else _as_float(value)
 
 

@@ -6,18 +6,16 @@ from text or JSON as the same value is refused.
 """
 
 import math
-import unicodedata
 from typing import Any
 
 import numpy as np
 
 from poolwise.errors import SpaceError
+from poolwise.names import shown, text_fault
 
 Value = bool | int | float | str | None
 LARGEST = 10**300
 """Whole numbers beyond it have no place among floating-point numbers."""
-_UNSAFE = frozenset(("Cc", "Cs", "Zl", "Zp"))
-"""Control characters, halves of surrogate pairs, line and paragraph separators."""
 
 
 def value_of(given: Any) -> Value:
@@ -37,23 +35,15 @@ def value_of(given: Any) -> Value:
     if kind is str and (fault := text_fault(value)) is None:
         return value
     if kind is str:
-        raise SpaceError(f"the value {value!r} {fault}: write it in plain characters")
+        raise SpaceError(f"the value {shown(value)} {fault}")
     if kind is float:
         raise SpaceError(f"the value {value} is no finite number, which JSON cannot hold: use a text, such as 'none'")
     if kind is int:
-        raise SpaceError(f"the value {_short(value)} is no number of up to 300 digits: use a text")
+        raise SpaceError(f"the value {shown(value)} is no number of up to 300 digits: use a text")
     raise SpaceError(
-        f"a value of type {type(given).__name__} ({_short(given)}) does not come back from JSON as itself: "
+        f"a value of type {type(given).__name__} ({shown(given)}) does not come back from JSON as itself: "
         "use a text, a number, True, False or None"
     )
-
-
-def text_fault(text: str) -> str | None:
-    """What keeps a text from being stored and shown; None where nothing does."""
-    if text.isprintable():
-        return None
-    unsafe = [character for character in text if unicodedata.category(character) in _UNSAFE]
-    return f"has the character {unsafe[0]!a}, which cannot be stored or shown safely" if unsafe else None
 
 
 def key(value: Value) -> tuple[str, Value]:
@@ -85,11 +75,3 @@ def written(value: Value) -> str:
 def short_text(value: float) -> str:
     """Ten digits of a number: how ids of earlier versions wrote it."""
     return format(value, ".10g")
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # More digits than Python writes out.
-        text = "of thousands of digits"
-    return text if len(text) <= 60 else f"{text[:40]}...{text[-12:]}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from poolwise.errors import SpaceError, nearest
+from poolwise.names import shown
 from poolwise.space.family import Arm, Family, family_from_dict
 
 
@@ -46,11 +47,11 @@ class ArmSpace:
         for family in self.families:
             if family.name == name:
                 return family
-        raise SpaceError(f"unknown family {name!r}: this space has {[family.name for family in self.families]}")
+        raise SpaceError(f"unknown family {shown(name)}: this space has {[family.name for family in self.families]}")
 
     def arm(self, key: str) -> Arm:
         if key not in self.index:
-            raise SpaceError(f"unknown arm {key!r}: `space.arms` lists the {len(self.arms)} arms of this space")
+            raise SpaceError(f"unknown arm {shown(key)}: `space.arms` lists the {len(self.arms)} arms of this space")
         return self.arms[self.index[key]]
 
     def add(self, family: str, params: Mapping[str, Any]) -> "ArmSpace":
@@ -61,7 +62,7 @@ class ArmSpace:
     def retire(self, key: str) -> "ArmSpace":
         """Without an arm. The baseline cannot be retired."""
         if self.arm(key).id == self.baseline:
-            raise SpaceError(f"{key!r} is the baseline, which is always offered: name another baseline first")
+            raise SpaceError(f"{shown(key)} is the baseline, which is always offered: name another baseline first")
         return replace(self, retired=self.retired | {key})
 
     def matching(self, names: Iterable[str]) -> list[str]:
@@ -69,7 +70,7 @@ class ArmSpace:
         names = list(names)
         known = set(self.index) | {arm.family for arm in self.arms}
         if unknown := [name for name in names if not isinstance(name, str) or name not in known]:
-            raise SpaceError(f"unknown arm or family {unknown[0]!r}: `space.arms` lists what is offered")
+            raise SpaceError(f"unknown arm or family {shown(unknown[0])}: `space.arms` lists what is offered")
         wanted = set(names)
         return [arm.id for arm in self.arms if arm.id in wanted or arm.family in wanted]
 
@@ -102,9 +103,9 @@ class ArmSpace:
         if len(set(names)) != len(names):
             raise SpaceError(f"family names must differ, got {sorted(names)}")
         if not isinstance(self.baseline, str):
-            raise SpaceError(f"the baseline is the id of an arm or a family, got {self.baseline!r}")
+            raise SpaceError(f"the baseline is the id of an arm or a family, got {shown(self.baseline)}")
         if isinstance(self.retired, str):
-            raise SpaceError(f"retired is a set of ids of arms, got the text {self.retired!r}")
+            raise SpaceError(f"retired is a set of ids of arms, got the text {shown(self.retired)}")
         object.__setattr__(self, "retired", frozenset(self.retired))
 
     def _baseline(self, arms: Mapping[str, Arm]) -> Arm:
@@ -122,12 +123,12 @@ class ArmSpace:
         family = self.baseline.partition("(")[0]
         if family not in names:
             raise SpaceError(
-                f"baseline {self.baseline!r} is neither an arm nor a family of this space{nearest(family, names)}"
+                f"baseline {shown(self.baseline)} is neither an arm nor a family of this space{nearest(family, names)}"
             )
         try:
             found = self.family(family).read(self.baseline)
         except SpaceError as error:
-            raise SpaceError(f"baseline {self.baseline!r} cannot be offered: {error}") from None
+            raise SpaceError(f"baseline {shown(self.baseline)} cannot be offered: {error}") from None
         if found.id in self.retired:
             raise SpaceError(f"baseline {found.id!r} is retired: name another baseline, or bring it back with `add`")
         return found

@@ -11,11 +11,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from poolwise.errors import SpaceError
+from poolwise.names import fault, shown
 from poolwise.parameters import Choice, Parameter, parameter_from_dict
 from poolwise.space import rules
 from poolwise.space.diagram import ABSENT, Diagram, Grid, diagram
 from poolwise.space.thinning import thinned
-from poolwise.values import Value, key, text_fault, value_of, written
+from poolwise.values import Value, key, value_of, written
 
 MOST_ARMS = 1_000_000
 """Of one family: something is believed of every arm."""
@@ -54,7 +55,7 @@ def texts_of(id: str, names: Iterable[str]) -> dict[str, str]:
     name = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True)) or "(?!)"
     parts = re.split(rf"(?:^|,)({name})=", inside.removesuffix(")"))
     if parts[0] or not inside.endswith(")"):
-        raise SpaceError(f"{id!r} is no id of an arm: write it as family(name=value,...)")
+        raise SpaceError(f"{shown(id)} is no id of an arm: write it as family(name=value,...)")
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -81,7 +82,7 @@ class Family:
     def __post_init__(self) -> None:
         check_name("family name", self.name, more=" ")
         if type(self.limit) is not int or not 1 <= self.limit <= MOST_ARMS:
-            raise SpaceError(f"family {self.name!r} needs a limit from 1 to {MOST_ARMS:,}, got {self.limit!r}")
+            raise SpaceError(f"family {self.name!r} needs a limit from 1 to {MOST_ARMS:,}, got {shown(self.limit)}")
         try:
             parameters = parameters_of(self.parameters)
             conditions = rules.conditions_of(parameters, self.conditions)
@@ -103,16 +104,20 @@ class Family:
     def arm(self, params: Mapping[str, Any]) -> Arm:
         """The arm with these parameters, on or off the grid. Raises SpaceError where they are not allowed."""
         if not isinstance(params, Mapping):
-            raise SpaceError(f"the parameters of an arm are a dict of their values, got {params!r}")
+            raise SpaceError(f"the parameters of an arm are a dict of their values, got {shown(params)}")
         if unknown := [name for name in params if name not in self.parameters]:
-            raise SpaceError(f"family {self.name!r} has no parameter {unknown[0]!r}: it has {list(self.parameters)}")
+            raise SpaceError(
+                f"family {self.name!r} has no parameter {shown(unknown[0])}: it has {list(self.parameters)}"
+            )
         active: dict[str, Value] = {}
         for name in self._order:
             if not rules.applies(self.conditions, name, active):
                 if name in params:
                     raise SpaceError(f"{self.name}.{name} does not apply here, only where {self._when(name)}: drop it")
             elif name not in params:
-                raise SpaceError(f"{self.name} needs {name} with {dict(params)}: give every parameter that applies")
+                raise SpaceError(
+                    f"{self.name} needs {name} with {shown(dict(params))}: give every parameter that applies"
+                )
             else:
                 active[name] = self._held(name, params[name])
         if (rule := rules.broken(self.forbidden, active)) is not None:
@@ -122,7 +127,7 @@ class Family:
     def read(self, id: str) -> Arm:
         """The arm that has this id. Raises SpaceError where it is none of this family."""
         if id.partition("(")[0] != self.name:
-            raise SpaceError(f"{id!r} is no arm of family {self.name!r}")
+            raise SpaceError(f"{shown(id)} is no arm of family {self.name!r}")
         texts = texts_of(id, self.parameters)
         return self.arm({name: self.parameters[name].read(text) for name, text in texts.items()})
 
@@ -183,7 +188,7 @@ class Family:
 def family_from_dict(body: Mapping[str, Any]) -> Family:
     """The family that `Family.to_dict` described. Raises SpaceError."""
     if not isinstance(body, Mapping) or not isinstance(body.get("parameters", {}), Mapping):
-        raise SpaceError(f"{body!r} describes no family: it needs a name and a table of parameters")
+        raise SpaceError(f"{shown(body)} describes no family: it needs a name and a table of parameters")
     parameters = {name: parameter_from_dict(one) for name, one in body.get("parameters", {}).items()}
     rest = {name: body[name] for name in ("conditions", "forbidden", "limit") if name in body}
     return Family(body.get("name"), parameters, **rest)  # type: ignore[arg-type]
@@ -192,21 +197,20 @@ def family_from_dict(body: Mapping[str, Any]) -> Family:
 def check_name(kind: str, name: Any, more: str = "") -> None:
     """Raises SpaceError for a name that ids could not be told apart with."""
     if not isinstance(name, str) or not name or _MARKS.search(name) or any(mark in name for mark in more):
-        raise SpaceError(
-            f"{kind} {name!r} must be non-empty text, free of '(', ')', ',', '='{' and spaces' if more else ''}"
-        )
-    if fault := text_fault(name):
-        raise SpaceError(f"{kind} {name!r} {fault}: rename it")
+        marks = f"'(', ')', ',', '='{' and spaces' if more else ''}"
+        raise SpaceError(f"{kind} {shown(name)} must be non-empty text, free of {marks}")
+    if wrong := fault(name):
+        raise SpaceError(f"{kind} {shown(name)} {wrong}")
 
 
 def parameters_of(given: Any) -> dict[str, Parameter]:
     """Parameters by name. Raises SpaceError for names and texts that would make ids ambiguous."""
     if not isinstance(given, Mapping):
-        raise SpaceError(f"parameters must be a dict of names, got {type(given).__name__} {given!r}")
+        raise SpaceError(f"parameters must be a dict of names, got {type(given).__name__} {shown(given)}")
     for name, parameter in given.items():
         check_name("parameter name", name)
         if not hasattr(parameter, "grid"):
-            raise SpaceError(f"parameter {name!r} is {parameter!r}: make it a Choice, an Integer or a Real")
+            raise SpaceError(f"parameter {name!r} is {shown(parameter)}: make it a Choice, an Integer or a Real")
     marks = [f",{name}=" for name in given]
     for name, parameter in given.items():
         for value in parameter.values if isinstance(parameter, Choice) else ():

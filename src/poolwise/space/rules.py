@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from poolwise.errors import SpaceError
+from poolwise.names import shown
 from poolwise.parameters import Parameter
 from poolwise.values import Value, key
 
@@ -34,7 +35,7 @@ def conditions_of(parameters: Parameters, given: Any) -> Conditions:
 def forbidden_of(parameters: Parameters, conditions: Conditions, given: Any) -> tuple[Rule, ...]:
     """Rules with values as their parameters hold them. Raises SpaceError for those that can never hold."""
     if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise SpaceError(f"forbidden must be a list of combinations, [{{'a': 1, 'b': 2}}], got {given!r}")
+        raise SpaceError(f"forbidden must be a list of combinations, [{{'a': 1, 'b': 2}}], got {shown(given)}")
     return tuple(_rule(parameters, conditions, one) for one in given)
 
 
@@ -70,7 +71,7 @@ def _rule(parameters: Parameters, conditions: Conditions, given: Any) -> Rule:
     rule = {}
     for name, value in _items(given, "a forbidden combination"):
         _known(parameters, name, "a forbidden combination")
-        rule[name] = _held(parameters[name], value, f"the forbidden combination {given!r} can never hold")
+        rule[name] = _held(parameters[name], value, f"the forbidden combination {shown(given)} can never hold")
     if not rule:
         raise SpaceError("an empty combination in forbidden forbids everything: name parameters in it, or drop it")
     if stuck := _contradiction(conditions, {name: (value,) for name, value in rule.items()}):
@@ -97,7 +98,7 @@ def _contradiction(conditions: Conditions, wanted: Mapping[str, Sequence[Value] 
 
 def _values(parameter: Parameter, name: str, other: str, given: Any) -> tuple[Value, ...]:
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise SpaceError(f"the condition of {name!r} names {other!r} with {given!r}: give a list of its values")
+        raise SpaceError(f"the condition of {name!r} names {other!r} with {shown(given)}: give a list of its values")
     values = tuple(_held(parameter, value, f"the condition of {name!r} can never hold as it stands") for value in given)
     if not values:
         raise SpaceError(f"the condition of {name!r} can never hold: it gives no value of {other!r}; name some")
@@ -113,10 +114,12 @@ def _held(parameter: Parameter, value: Any, why: str) -> Value:
 
 def _items(given: Any, what: str) -> Sequence[tuple[str, Any]]:
     if not isinstance(given, Mapping):
-        raise SpaceError(f"{what} must be a table of parameter names, got {type(given).__name__} {given!r}")
+        raise SpaceError(f"{what} must be a table of parameter names, got {type(given).__name__} {shown(given)}")
     return list(given.items())
 
 
 def _known(parameters: Parameters, name: Any, where: str) -> None:
     if name not in parameters:
-        raise SpaceError(f"{where} names an unknown parameter {name!r}: there are {list(parameters)}, declare it first")
+        raise SpaceError(
+            f"{where} names an unknown parameter {shown(name)}: there are {list(parameters)}, declare it first"
+        )
