@@ -122,7 +122,8 @@ class Family:
                 active[name] = self._held(name, params[name])
         if (rule := rules.broken(self.forbidden, active)) is not None:
             raise SpaceError(f"{arm_id(self.name, active)} is forbidden in family {self.name!r} by {rule}")
-        return self._arm({name: active[name] for name in self.parameters if name in active})
+        params = {name: active[name] for name in self.parameters if name in active}
+        return Arm(arm_id(self.name, params), self.name, params)
 
     def read(self, id: str) -> Arm:
         """The arm that has this id. Raises SpaceError where it is none of this family."""
@@ -166,14 +167,14 @@ class Family:
 
     @cached_property
     def _arms(self) -> tuple[Arm, ...]:
-        names = list(self.parameters)
-        return tuple(
-            self._arm({name: grid[k] for name, grid, k in zip(names, self._levels, one, strict=True) if k != ABSENT})
-            for one in thinned(self._diagram, self.limit)
-        )
-
-    def _arm(self, params: dict[str, Any]) -> Arm:
-        return Arm(arm_id(self.name, params), self.name, params)
+        names, found = list(self.parameters), list[Arm]()
+        texts = [[f"{name}={written(value)}" for value in grid] for name, grid in zip(names, self._levels, strict=True)]
+        by_name = sorted(range(len(names)), key=names.__getitem__)
+        for levels in thinned(self._diagram, self.limit):
+            inside = ",".join([texts[k][levels[k]] for k in by_name if levels[k] != ABSENT])
+            params = {name: grid[k] for name, grid, k in zip(names, self._levels, levels, strict=True) if k != ABSENT}
+            found.append(Arm(f"{self.name}({inside})" if inside else self.name, self.name, params))
+        return tuple(found)
 
     def _held(self, name: str, given: Any) -> Value:
         try:

@@ -10,16 +10,16 @@ there where `count` has room for it.
 """
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable
 
 import numpy as np
 
 from poolwise.space.diagram import ABSENT, Diagram, Node, at
 
 _FINE = 2**53
-Level = tuple[int, int]
-"""A parameter and one of its levels, by index."""
+Levels = dict[int, set[int]]
+"""Of parameters, some of their levels, by index."""
+Above = list[list[list[tuple[int, int]]]]
+"""Of every node in every layer, the nodes of the layer before that lead to it, and by which of their ways."""
 
 
 def thinned(found: Diagram, count: int) -> list[tuple[int, ...]]:
@@ -28,13 +28,11 @@ def thinned(found: Diagram, count: int) -> list[tuple[int, ...]]:
         return sorted(at(found, number) for number in range(found.size))
     chosen = _spread(found, count, [])
     levels = {
-        (parameter, level)
+        parameter: {level for node in layer for level in node.levels} - {ABSENT}
         for parameter, layer in zip(found.order, found.layers, strict=True)
-        for node in layer
-        for level in node.levels
-        if level != ABSENT
     }
-    if not levels <= _met(found, chosen):
+    met = list(zip(*(at(found, number) for number in chosen), strict=True))
+    if any(not some <= set(met[parameter]) for parameter, some in levels.items()):
         chosen = _spread(found, count, _covering(found, levels, count))
     return sorted(at(found, number) for number in chosen)
 
@@ -79,22 +77,24 @@ def _by_weight(node: Node, share: float) -> int:
     return bisect_right(node.totals, int(share * _FINE) * node.totals[-1] // _FINE)
 
 
-def _covering(found: Diagram, levels: set[Level], count: int) -> list[int]:
+def _covering(found: Diagram, missing: Levels, count: int) -> list[int]:
     """Numbers of at most `count` combinations which between them have these levels, as far as that goes."""
-    above, missing, chosen = _above(found), set(levels), list[int]()
-    points = iter(low_discrepancy(min(count, len(levels)), len(found.order)).tolist())
-    few = Counter(parameter for parameter, _ in levels)
-    for parameter, level in sorted(levels, key=lambda one: (few[one[0]], *one)):
-        if (parameter, level) in missing and len(chosen) < count:
-            ways = _through(found, above, missing, (found.order.index(parameter), level), next(points))
-            chosen.append(_number(found, ways))
-            missing -= _met(found, chosen[-1:])
+    above, chosen = _above(found), list[int]()
+    points = iter(low_discrepancy(count, len(found.order)).tolist())
+    for depth in sorted(range(len(found.order)), key=lambda depth: (len(missing[found.order[depth]]), depth)):
+        for level in sorted(missing[found.order[depth]]):
+            if len(chosen) == count:
+                return chosen
+            if level in missing[found.order[depth]]:
+                ways = _through(found, above, missing, (depth, level), next(points))
+                chosen.append(_number(found, ways))
+                for parameter, met in enumerate(at(found, chosen[-1])):
+                    missing[parameter].discard(met)
     return chosen
 
 
-def _above(found: Diagram) -> list[list[list[tuple[int, int]]]]:
-    """Of every node in every layer, the nodes of the layer before that lead to it, and by which of their ways."""
-    above: list[list[list[tuple[int, int]]]] = [[[] for _ in layer] for layer in found.layers]
+def _above(found: Diagram) -> Above:
+    above: Above = [[[] for _ in layer] for layer in found.layers]
     for layer, following in zip(found.layers, above[1:], strict=False):
         for position, node in enumerate(layer):
             for way, after in enumerate(node.nodes):
@@ -103,7 +103,11 @@ def _above(found: Diagram) -> list[list[list[tuple[int, int]]]]:
 
 
 def _through(
-    found: Diagram, above: list[list[list[tuple[int, int]]]], missing: set[Level], at_level: Level, point: list[float]
+    found: Diagram,
+    above: list[list[list[tuple[int, int]]]],
+    missing: Levels,
+    at_level: tuple[int, int],
+    point: list[float],
 ) -> list[int]:
     """The ways of a combination that has a level at a depth, and elsewhere levels that are missing where it can."""
     depth, level = at_level
@@ -113,13 +117,13 @@ def _through(
     ways, position = [way], start
     for up in range(depth - 1, -1, -1):
         parameter, layer, options = found.order[up], found.layers[up], above[up + 1][position]
-        fresh = [one for one in options if (parameter, layer[one[0]].levels[one[1]]) in missing] or options
+        fresh = [one for one in options if layer[one[0]].levels[one[1]] in missing[parameter]] or options
         position, way = fresh[int(point[up] * len(fresh))]
         ways.insert(0, way)
     position = found.layers[depth][start].nodes[ways[depth]]
     for down in range(depth + 1, len(found.order)):
         node = found.layers[down][position]
-        new = [way for way, level in enumerate(node.levels) if (found.order[down], level) in missing]
+        new = [way for way, level in enumerate(node.levels) if level in missing[found.order[down]]]
         ways.append(new[int(point[down] * len(new))] if new else _by_weight(node, point[down]))
         position = node.nodes[ways[-1]]
     return ways
@@ -132,8 +136,3 @@ def _number(found: Diagram, ways: list[int]) -> int:
         number += node.totals[way - 1] if way else 0
         position = node.nodes[way]
     return number
-
-
-def _met(found: Diagram, numbers: Iterable[int]) -> set[Level]:
-    """All levels that these combinations have."""
-    return {level for number in numbers for level in enumerate(at(found, number)) if level[1] != ABSENT}
