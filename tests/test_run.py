@@ -1,5 +1,6 @@
 """The run loop: which job comes when, and that nothing is lost wherever it stops."""
 
+from contextlib import ExitStack
 from itertools import islice
 
 import numpy as np
@@ -26,9 +27,19 @@ def config(tmp_path):
     return parse(CONFIG.format(store=f"sqlite:///{tmp_path}/run.db"))
 
 
-def started(config, **changes):
-    made = plan(config)._replace(**changes)
-    return made, open_engines(made)
+@pytest.fixture
+def started():
+    """Plan a configuration and open its engines; they are closed in the end."""
+    with ExitStack() as opened:
+
+        def start(config, *, sharing=True):
+            made = plan(config)
+            engines = open_engines(made, sharing=sharing)
+            for engine in distinct(engines):
+                opened.callback(engine.close)
+            return made, engines
+
+        yield start
 
 
 def jobs_done(engine):
@@ -50,7 +61,7 @@ def test_a_projects_own_jobs_do_not_depend_on_the_others():
     assert together == alone
 
 
-def test_a_run_ends_when_all_decisions_have_an_outcome(config):
+def test_a_run_ends_when_all_decisions_have_an_outcome(config, started):
     made, engines = started(config)
     steps = list(run(made, engines))
     assert [step.done for step in steps] == list(range(1, 61))
@@ -59,7 +70,7 @@ def test_a_run_ends_when_all_decisions_have_an_outcome(config):
     assert list(run(made, engines)) == []
 
 
-def test_every_job_but_the_first_is_prepared_before_its_turn(config):
+def test_every_job_but_the_first_is_prepared_before_its_turn(config, started):
     made, engines = started(config)
     for step in run(made, engines):
         assert len(made.workload.prepared) == min(step.done, 59)
@@ -67,7 +78,7 @@ def test_every_job_but_the_first_is_prepared_before_its_turn(config):
 
 
 @pytest.mark.parametrize("broken_at", [0, 1, 30, 59])
-def test_an_interrupted_run_goes_on_with_the_decision_that_was_open(config, monkeypatch, broken_at):
+def test_an_interrupted_run_goes_on_with_the_decision_that_was_open(config, monkeypatch, broken_at, started):
     made, engines = started(config)
     measure = Toy.measure
 
@@ -89,22 +100,21 @@ def test_an_interrupted_run_goes_on_with_the_decision_that_was_open(config, monk
     assert jobs_done(engines["early"]) == [tuple(job) for job in islice(stream(Toy(), 3, ARRIVALS), 60)]
 
 
-def test_a_finished_run_can_be_made_longer(config):
+def test_a_finished_run_can_be_made_longer(config, started):
     made, engines = started(config)
     list(run(made, engines))
     assert len(list(run(made._replace(decisions=75), engines))) == 15
 
 
-def test_failures_are_learned_as_such(config):
+def test_failures_are_learned_as_such(config, started):
     made, engines = started(config)
     failed = [step for step in run(made, engines) if step.measurement.status == "failed"]
     assert failed
     assert engines["early"].store.outcome(failed[0].decision.id).status == "failed"
 
 
-def test_without_sharing_every_project_has_its_own_store(config, tmp_path):
-    made = plan(config)
-    engines = open_engines(made, sharing=False)
+def test_without_sharing_every_project_has_its_own_store(config, tmp_path, started):
+    made, engines = started(config, sharing=False)
     assert len(list(run(made, engines))) == 60
     assert len(distinct(engines)) == 2
     for project, engine in engines.items():
@@ -119,7 +129,7 @@ def test_own_stores_lie_beside_the_shared_one(url):
     assert all(store.startswith(url.rpartition("/")[0]) for store in stores.values())
 
 
-def test_a_store_of_another_run_is_refused(config):
+def test_a_store_of_another_run_is_refused(config, started):
     started(config)[1]["early"].close()
     other = config.model_copy(update={"run": config.run.model_copy(update={"seed": 4})})
     with pytest.raises(ConfigError, match="seed = 3, not 4: name another store"):
@@ -147,7 +157,7 @@ def test_what_cannot_run_is_said_before_the_first_job(text, message):
         plan(parse(text))
 
 
-def test_outside_of_a_run_the_arms_are_those_of_the_store(config):
+def test_outside_of_a_run_the_arms_are_those_of_the_store(config, started):
     with pytest.raises(ConfigError, match="knows no arms"):
         open_engine(config)
     started(config)[1]["early"].close()
@@ -191,14 +201,14 @@ def test_bad_safety_is_refused_before_the_first_job(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
-def test_an_interrupted_run_under_all_layers_goes_on_under_the_same_limits(tmp_path):
+def test_an_interrupted_run_under_all_layers_goes_on_under_the_same_limits(tmp_path, started):
     text = "[safety]\nfallbacks = ['slow']\n[safety.conservative]\n[exploration]\noverall_budget = 0.5\nmemory = 50.0\n"
-    made = plan(parse(CONFIG.format(store=f"sqlite:///{tmp_path}/run.db") + text))
-    first = open_engines(made)
+    config = parse(CONFIG.format(store=f"sqlite:///{tmp_path}/run.db") + text)
+    made, first = started(config)
     list(islice(run(made, first), 25))
     before = first["early"].overview()
     first["early"].close()
-    engine = open_engines(made)["early"]
+    engine = started(config)[1]["early"]
     assert engine.overview()["budgets"] == before["budgets"]
     steps = list(run(made, {"early": engine, "late": engine}))
     assert steps[-1].done == 60

@@ -86,6 +86,7 @@ def test_a_lock_held_too_long(path):
     other.close()
     store.append_decision(made(store))
     assert store.counts()["decisions"] == 301
+    store.close()
 
 
 def test_events_cannot_be_changed(path):
@@ -143,3 +144,4 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path):
     assert set(acknowledged["o"]) <= set(outcomes)
     assert len(set(outcomes)) == len(outcomes)
     assert len(acknowledged["o"]) >= len(outcomes) - 3
+    store.close()

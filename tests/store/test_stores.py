@@ -154,6 +154,8 @@ def test_ids_are_never_given_twice(tmp_path):
     spans = sorted(zip(taken, [1, 10_000, 3] * 3, strict=True))
     assert all(a + size <= b for (a, size), (b, _) in pairwise(spans))
     assert len({store.seed for store in stores}) == 1
+    for store in stores:
+        store.close()
 
 
 def test_outcomes_are_joined_with_what_was_chosen_in_the_order_in_which_they_are_asked_for(store):

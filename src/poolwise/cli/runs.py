@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,17 +76,19 @@ def run(
     changes = {name: value for name, value in (("decisions", decisions), ("seed", seed)) if value is not None}
     settings = settings.model_copy(update={"run": settings.run.model_copy(update=changes)})
     _writable(report)
-    from poolwise.run import open_engines, plan
+    from poolwise.run import distinct, open_engines, plan
 
     began, made = time.perf_counter(), plan(settings)
-    try:
+    with ExitStack() as opened:
+        opened.callback(made.workload.close)
         engines = open_engines(made, sharing=sharing)
-        _go(made, engines, quiet=as_json)
-        body = _finish(made, engines, report, quiet=as_json)
-    except KeyboardInterrupt:
-        raise PoolwiseError("interrupted: the same command goes on where this run stopped") from None
-    finally:
-        made.workload.close()
+        for engine in distinct(engines):
+            opened.callback(engine.close)
+        try:
+            _go(made, engines, quiet=as_json)
+            body = _finish(made, engines, report, quiet=as_json)
+        except KeyboardInterrupt:
+            raise PoolwiseError("interrupted: the same command goes on where this run stopped") from None
     if as_json:
         print_json(body | {"seconds": time.perf_counter() - began})
     return 1 if body["contradictions"] else 0

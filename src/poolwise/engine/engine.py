@@ -73,7 +73,11 @@ class Engine:
         seed = door.opening(url, space, policy, seed)
         settings = settings or Settings()
         store = open_store(url, seed=seed, lock_wait=settings.lock_wait, durability=settings.durability)
-        return cls(store, space, policy or policies.default(), settings)
+        try:
+            return cls(store, space, policy or policies.default(), settings)
+        except BaseException:
+            store.close()
+            raise
 
     def decide(
         self, project: str, context: str, *, job: str | None = None, available: Iterable[str] | None = None

@@ -4,6 +4,7 @@ A decision without an outcome is measured again under that same decision; nothin
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
@@ -37,7 +38,13 @@ def open_engines(plan: Plan, *, sharing: bool = True) -> Engines:
     holds a run of another kind."""
     if sharing:
         return dict.fromkeys(plan.arrivals, _open(plan, plan.store))
-    return {project: _open(plan, url) for project, url in own_store(plan.store, plan.arrivals).items()}
+    engines: dict[str, Engine] = {}
+    with ExitStack() as opened:
+        for project, url in own_store(plan.store, plan.arrivals).items():
+            engines[project] = _open(plan, url)
+            opened.callback(engines[project].close)
+        opened.pop_all()
+    return engines
 
 
 def distinct(engines: Engines) -> list[Engine]:
