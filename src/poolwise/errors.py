@@ -17,6 +17,7 @@
         StoreDamaged             truncated, overwritten, or no store at all
         StoreForeign             a database of another program
         StoreNewer               written by a newer version of Poolwise
+        StorePruned              events are asked for that were archived
         StoreForked              opened before a fork, used in the child: open it there
         StoreClosed              used after `close`
       RefitError                 a refit that could not be carried out; the old snapshot keeps serving
@@ -95,6 +96,10 @@ class StoreForeign(StoreError):
 
 class StoreNewer(StoreError):
     """The store was written by a newer version of Poolwise."""
+
+
+class StorePruned(StoreError):
+    """Events are asked for that were archived and have left the store."""
 
 
 class StoreForked(StoreError):

@@ -9,7 +9,20 @@ import typer
 from typer.exceptions import TyperException
 
 import poolwise
-from poolwise.cli import backups, control, evaluations, events, learning, look, prior, projects, refits, replays, runs
+from poolwise.cli import (
+    backups,
+    control,
+    evaluations,
+    events,
+    learning,
+    look,
+    prior,
+    projects,
+    refits,
+    replays,
+    retentions,
+    runs,
+)
 from poolwise.errors import InputError, PoolwiseError, StoreError
 from poolwise.extras import explained
 from poolwise.names import escaped
@@ -34,6 +47,7 @@ for command in (
     control.control,
     backups.backup,
     backups.restore,
+    retentions.retention,
     look.status,
     look.beliefs,
     projects.projects,

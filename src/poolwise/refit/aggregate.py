@@ -94,7 +94,7 @@ def stored(url: str, limit: float) -> dict[str, np.ndarray]:
     try:
         sums: dict[tuple[int, ...], np.ndarray] = {}
         names = [np.array(store.names(kind), dtype=object) for kind in NAMES]
-        for read in count(0, BLOCK):
+        for read in count(store.pruned()[0], BLOCK):
             block = store.outcomes(after=read, limit=BLOCK)
             if not len(block.decision):
                 break

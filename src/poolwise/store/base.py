@@ -159,13 +159,15 @@ class Store(Protocol):
 
     def view(self, id: int) -> LoggedView: ...
 
-    def outcomes(self, after: int = 0, limit: int | None = None) -> OutcomeColumns:
-        """All outcomes from the `after`-th on, or the first `limit` of them, in the order in which they came."""
+    def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
+        """All outcomes from the `after`-th on, or the first `limit` of them, in the order in which they came.
+
+        None: from the first that is there. Raises StorePruned where some after `after` were archived."""
         ...
 
-    def decisions(self, after: int = 0, limit: int | None = None) -> DecisionColumns:
+    def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
         """All decisions from the `after`-th on, or the first `limit` of them, in the order in which they came, which is
-        not that of their ids."""
+        not that of their ids. None, and what is raised: as of `outcomes`."""
         ...
 
     def open_decisions(self, before: float) -> np.ndarray:
@@ -181,6 +183,10 @@ class Store(Protocol):
     def append_snapshot(self, snapshot: Snapshot) -> int: ...
 
     def snapshots(self) -> list[Snapshot]: ...
+
+    def pruned(self) -> tuple[int, int]:
+        """How many of the first outcomes and decisions `poolwise retention` has archived: cursors of what is left."""
+        ...
 
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         """Replace what is kept under a name. Nothing is lost with it that events do not hold."""

@@ -86,8 +86,8 @@ class MemoryStore:
                 return self._row(block, row)
         raise UnknownDecision(missing(id))
 
-    def decisions(self, after: int = 0, limit: int | None = None) -> DecisionColumns:
-        end = None if limit is None else after + limit
+    def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
+        end = None if limit is None else (after or 0) + limit
         parts, singles = [self._columns([])], []
         for part in self._made:
             if isinstance(part, Decision):
@@ -143,8 +143,8 @@ class MemoryStore:
     def outcome(self, decision: int) -> Outcome | None:
         return self._outcomes.get(decision)
 
-    def outcomes(self, after: int = 0, limit: int | None = None) -> OutcomeColumns:
-        rows = list(self._outcomes.values())[after : None if limit is None else after + limit]
+    def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
+        rows = list(self._outcomes.values())[after : None if limit is None else (after or 0) + limit]
         made = self._columns([self.decision(row.decision) for row in rows])
         own = zip(*((STATUSES.index(r.status), r.utility, r.cost, r.baseline_cost, r.time) for r in rows), strict=True)
         status, utility, cost, baseline, time = list(own) or [()] * 5
@@ -171,6 +171,9 @@ class MemoryStore:
 
     def snapshots(self) -> list[Snapshot]:
         return list(self._snapshots)
+
+    def pruned(self) -> tuple[int, int]:
+        return 0, 0
 
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         self._checkpoints[name] = checkpoint

@@ -33,6 +33,8 @@ KNOWN_OUTCOME = (
     OUTCOME.partition(" VALUES")[0] + " SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM decision WHERE id = ?)"
     " ON CONFLICT DO NOTHING"
 )
+PRUNED = "pruned"
+"""Kind of the record that says up to which events a store was pruned, and which checkpoint holds them."""
 MADE = "id, project, context, arm, probability, view, time, reason, job"
 OUTCOMES = (
     "SELECT d.id, d.project, d.context, d.arm, d.job, o.status, o.utility, o.cost, o.baseline_cost, o.time"

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from poolwise.errors import ConflictingOutcome, StoreError, UnknownDecision
+from poolwise.errors import ConflictingOutcome, StoreError, StorePruned, UnknownDecision
 from poolwise.schema import Decision, LoggedView, Outcome, Snapshot, family_of
 from poolwise.store import rows, sql
 from poolwise.store.base import (
@@ -132,9 +132,10 @@ class SqliteStore:
         task = self._names.text("job", job) if job >= 0 else None
         return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, time, task, view)
 
-    def decisions(self, after: int = 0, limit: int | None = None) -> DecisionColumns:
+    def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
         statement = f"SELECT {sql.MADE} FROM decision WHERE sequence > ? ORDER BY sequence LIMIT ?"
-        return DecisionColumns(*self._file.columns(statement, "iiiififii", after, -1 if limit is None else limit))
+        first = self._first(after, self.pruned()[1])
+        return DecisionColumns(*self._file.columns(statement, "iiiififii", first, -1 if limit is None else limit))
 
     def made(self) -> int:
         return self._file.one("SELECT coalesce(max(sequence), 0) FROM decision")[0]
@@ -192,8 +193,22 @@ class SqliteStore:
         row = self._file.row(f"{sql.OUTCOME_ROWS} WHERE decision = ?", decision)
         return None if row is None else rows.outcome_of(row)
 
-    def outcomes(self, after: int = 0, limit: int | None = None) -> OutcomeColumns:
-        return OutcomeColumns(*self._file.columns(sql.OUTCOMES, "iiiiisffff", after, -1 if limit is None else limit))
+    def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
+        first = self._first(after, self.pruned()[0])
+        return OutcomeColumns(*self._file.columns(sql.OUTCOMES, "iiiiisffff", first, -1 if limit is None else limit))
+
+    def pruned(self) -> tuple[int, int]:
+        row = self._file.row("SELECT body FROM record WHERE kind = ? ORDER BY id DESC LIMIT 1", sql.PRUNED)
+        body = json.loads(row[0]) if row else {"outcomes": 0, "decisions": 0}
+        return body["outcomes"], body["decisions"]
+
+    def _first(self, after: int | None, pruned: int) -> int:
+        if after is not None and after < pruned:
+            raise StorePruned(
+                f"the first {pruned} events were archived by `poolwise retention`, and what they taught is in a "
+                "checkpoint of other settings: use those, or restore a backup from before"
+            )
+        return after or 0
 
     def append_record(self, kind: str, body: dict[str, Any]) -> int:
         self._file.write(sql.RECORD, (kind, json.dumps(body)))
@@ -210,13 +225,13 @@ class SqliteStore:
         return [Snapshot(**body)._replace(id=i) for i, body in enumerate(self.records("snapshot"), start=1)]
 
     def counts(self) -> dict[str, int]:
-        made, answered = (self._file.one(f"SELECT count(*) FROM {table}")[0] for table in ("decision", "outcome"))
+        open_ = "SELECT (SELECT count(*) FROM decision) - (SELECT count(*) FROM outcome)"
         kinds = [problem["kind"] for problem in self.records("problem")]
         repeated = self._file.row("SELECT value FROM counter WHERE name = 'repeated'")
         return {
-            "decisions": made,
-            "outcomes": answered,
-            "open": made - answered,
+            "decisions": self.made(),
+            "outcomes": self.answered(),
+            "open": self._file.one(open_)[0],
             "repeated": repeated[0] if repeated else 0,
             "conflicting": kinds.count(CONFLICTING),
             "unknown": kinds.count(UNKNOWN),
