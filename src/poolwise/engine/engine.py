@@ -25,7 +25,7 @@ from poolwise.engine.refitting import Problem, proposer
 from poolwise.engine.serving import Serving
 from poolwise.engine.settings import Settings
 from poolwise.engine.upkeep import Upkeep
-from poolwise.errors import InputError, StoreClosed, StoreError, StoreForked
+from poolwise.errors import InputError, RefitError, StoreClosed, StoreError, StoreForked
 from poolwise.policy.base import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
@@ -173,7 +173,7 @@ class Engine:
         with self._held():
             record = self._upkeep.current().guarding.checked(order, arm, project, context)
             if order == "promote":
-                overview.check_promotion(self.overview()["shadow"], project, context)
+                overview.check_promotion(self.overview().get("shadow", []), project, context)
             self.store.append_record("control", record)
             self._upkeep.follow_orders()
             return record
@@ -197,6 +197,8 @@ class Engine:
 
         Raises RefitError, with nothing changed, for one that is to serve and cannot.
         """
+        if not isinstance(snapshot, Snapshot):
+            raise RefitError(f"a refit proposes a Snapshot, got {type(snapshot).__name__}: the old one keeps serving")
         with self._held():
             return self._upkeep.change(lambda now: now.live.propose(snapshot))
 

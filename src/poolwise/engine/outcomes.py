@@ -2,14 +2,15 @@
 
 import math
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from poolwise.engine.settings import Settings
 from poolwise.errors import OutcomeError
-from poolwise.schema import STATUSES, Outcome
+from poolwise.names import identity, shown
+from poolwise.schema import STATUSES, Outcome, Status
 from poolwise.store.base import OutcomeColumns
 
 _LARGEST = 1e6
@@ -32,8 +33,11 @@ def outcome(
 
     Raises OutcomeError for anything but finite positive costs, a finite utility and a known status.
     """
-    if status not in STATUSES:
-        raise OutcomeError(f"status {status!r} of decision {decision} is unknown: use one of {', '.join(STATUSES)}")
+    if not isinstance(status, str) or status not in STATUSES:
+        raise OutcomeError(
+            f"status {shown(status)} of decision {decision} is unknown: use one of {', '.join(STATUSES)}"
+        )
+    status = cast(Status, str(status))
     cost = _positive("cost", cost, decision)
     baseline_cost = _positive("baseline_cost", baseline_cost, decision)
     value = _utility(decision, utility, cost, baseline_cost, status)
@@ -59,7 +63,7 @@ def outcomes(
     status: Any = "ok",
 ) -> OutcomeColumns:
     """Many checked outcomes as columns; scalars are repeated. Raises OutcomeError naming the first bad row."""
-    ids = np.asarray(decisions, dtype=np.int64)
+    ids = _ids(decisions)
     n = len(ids)
     codes = _status_codes(status, n)
     costs, baselines = _costs("cost", cost, n), _costs("baseline_cost", baseline_cost, n)
@@ -68,7 +72,7 @@ def outcomes(
     bad = codes != 0
     values = np.where(bad, np.fmin(ratio, settings.failure_utility), ratio)
     if utility is not None:
-        given = np.broadcast_to(np.asarray(utility, dtype=np.float64), (n,))
+        given = _column("utility", utility, n)
         values = np.where(np.isnan(given) & bad, values, given)
     wrong = ~(np.abs(values) <= _LARGEST)
     if wrong.any():
@@ -114,8 +118,11 @@ def _utility(
 
 def _number(name: str, value: Any, decision: int) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-        raise OutcomeError(f"{name} of decision {decision} must be a number, got {type(value).__name__} {value!r}")
-    return float(value)
+        raise OutcomeError(f"{name} of decision {decision} must be a number, got {type(value).__name__} {shown(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _positive(name: str, value: Any, decision: int) -> float | None:
@@ -134,25 +141,62 @@ def _given(cost: float | None, baseline_cost: float | None) -> str:
     return f"only {given[0]}" if given else "neither"
 
 
+def _ids(decisions: Any) -> np.ndarray:
+    """(n,) int64; 0, which no decision has, for what no store can hold. Raises OutcomeError for what is no id."""
+    try:
+        found = np.asarray(decisions)
+    except (TypeError, ValueError) as error:
+        raise OutcomeError(
+            f"ids must be a list of whole numbers ({error}): pass those that decide_many gave"
+        ) from error
+    if found.ndim != 1:
+        raise OutcomeError(f"ids must be a list of whole numbers, got {type(decisions).__name__} {shown(decisions)}")
+    if found.dtype.kind == "O" or not len(found):
+        plain = [identity(f"decision in row {row}", one) for row, one in enumerate(found.tolist())]
+        return np.array([one if abs(one) < 2**63 else 0 for one in plain], dtype=np.int64)
+    if found.dtype.kind not in "iu":
+        raise OutcomeError(f"ids must be whole numbers, got {found.dtype}: pass those that decide_many gave")
+    return np.where(found > np.iinfo(np.int64).max, 0, found).astype(np.int64)
+
+
 def _status_codes(status: Any, n: int) -> np.ndarray:
     if isinstance(status, str):
         status = [status] * n
     codes = {name: code for code, name in enumerate(STATUSES)}
-    try:
-        found = np.fromiter((codes[one] for one in status), dtype=np.int8, count=n)
-    except KeyError as error:
-        raise OutcomeError(f"status {error} is unknown: use one of {', '.join(STATUSES)}") from error
-    except ValueError as error:
-        raise OutcomeError(f"status must be one name or one per decision ({n}): {error}") from error
-    return found
+    if isinstance(status, bytes | dict | set) or not isinstance(status, Iterable):
+        raise OutcomeError(f"status must be one name or one per decision, got {type(status).__name__} {shown(status)}")
+    given = list(status)
+    if len(given) != n:
+        raise OutcomeError(f"status must be one name or one per decision ({n}), got {len(given)}")
+    for row, one in enumerate(given):
+        if not isinstance(one, str) or one not in codes:
+            raise OutcomeError(f"status {shown(one)} in row {row} is unknown: use one of {', '.join(STATUSES)}")
+    return np.array([codes[one] for one in given], dtype=np.int8)
 
 
 def _costs(name: str, values: Any, n: int) -> np.ndarray:
     if values is None:
         return np.full(n, np.nan)
-    column = np.broadcast_to(np.asarray(values, dtype=np.float64), (n,))
+    column = _column(name, values, n)
     wrong = ~np.isnan(column) & ~((column > 0) & (column < np.inf))
     if wrong.any():
         row = int(np.argmax(wrong))
         raise OutcomeError(f"{name} {column[row]} in row {row} must be positive and finite, or NaN where none is known")
     return column
+
+
+def _column(name: str, values: Any, n: int) -> np.ndarray:
+    """(n,) float64; one number is repeated, None is NaN. Raises OutcomeError for anything else."""
+    try:
+        found = np.asarray(values)
+        if found.dtype.kind not in "iufO" or (found.dtype.kind == "O" and not all(map(_numeric, found.ravel()))):
+            raise TypeError("some are none")
+        if found.shape not in ((), (n,)):
+            raise ValueError(f"{found.shape} of them for {n} decisions")
+        return np.broadcast_to(found.astype(np.float64), (n,))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise OutcomeError(f"{name} must be one number or one per decision ({error}), got {shown(values)}") from error
+
+
+def _numeric(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))

@@ -12,13 +12,16 @@ from poolwise.engine.live import Live
 from poolwise.engine.settings import Settings
 from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError
+from poolwise.inputs import real, whole
 from poolwise.meta import privacy
-from poolwise.meta.packs import Pack
+from poolwise.meta.packs import Pack, checked_card, usable
 from poolwise.meta.pooling import Shared, pooled, scale_table
+from poolwise.names import checked
 from poolwise.posterior.joint import prior_scales
 from poolwise.schema import STATUSES
 from poolwise.store.base import Store
 
+_MOST = 10**9
 SPENT = "export"
 """Records of private packs: what they have spent of the store's privacy."""
 
@@ -37,8 +40,10 @@ class Priors:
         minimum: no number rests on fewer projects. clip: no project's mean counts as further from 0. card: of an
         exploration policy that was learned here, passed on as it is. Raises InputError where projects are too few.
         """
-        if clip is not None and not clip > 0:
+        name, minimum = checked("pack", name), whole("minimum", minimum, 1, _MOST)
+        if clip is not None and not real("clip", clip) > 0:
             raise InputError(f"clip {clip} must be a positive utility, for instance 1, or left out for none")
+        card = None if card is None else checked_card(card)
         with self._held():
             now = self._upkeep.current()
             return plain(now.live, now.catalogue, name, minimum, clip)._replace(card=card)
@@ -48,6 +53,9 @@ class Priors:
     ) -> Pack:
         """The same with noise that protects every single project: see `meta.privacy`, also for mu and bound. What it
         spends is logged first. seed: for tests; whoever knows it can take the noise off."""
+        name, minimum = checked("pack", name), whole("minimum", minimum, 1, _MOST)
+        mu, bound = real("mu", mu), real("bound", bound)
+        seed = None if seed is None else whole("seed", seed, 0, 2**63 - 1)
         with self._held():
             now, rng = self._upkeep.current(), np.random.default_rng(seed)
             return private(now.store, now.catalogue, now.settings, name, minimum, mu, bound, rng)
@@ -55,6 +63,7 @@ class Priors:
     def adopt(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
         """Start from packs of other stores: what is used of each, what cannot be, and its weight. Logged, so that
         whoever opens this store starts from them too. Raises InputError where a pack has nothing in common with it."""
+        packs = usable(packs)
         with self._held():
             return self._upkeep.change(lambda now: now.live.import_priors(packs))
 
@@ -135,8 +144,6 @@ def _pack(name: str, catalogue: Catalogue, found: Shared, keep: np.ndarray, mini
 
 
 def _enough(projects: int, minimum: int) -> None:
-    if minimum < 1:
-        raise InputError(f"a pack must rest on at least 1 project, not {minimum}: give --minimum 1 or more")
     if projects < minimum:
         number = f"{projects} projects with outcomes are" if projects != 1 else "1 project with outcomes is"
         raise InputError(

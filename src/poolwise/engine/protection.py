@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from poolwise.errors import ConfigError
+from poolwise.inputs import conforming
 from poolwise.policy.base import Policy
 from poolwise.policy.budget import paid
 from poolwise.policy.build import within
@@ -43,15 +44,14 @@ class Safety(NamedTuple):
 
     def checked(self) -> "Safety":
         """Itself, or a ConfigError that names what is wrong."""
+        conforming(self, ConfigError, "[safety] ")
         if self.delta is not None:
             within("[safety] delta", self.delta, 0.0, 1.0)
             within("[safety] spend", self.spend, 0.0, 1.0)
-        if not math.isfinite(self.margin):
-            raise ConfigError(f"[safety] margin is {self.margin!r} but must be a finite utility, for instance -0.05")
         for layer in (self.quarantine, self.conservative):
             if layer is not None:
                 layer.checked()
-        return self
+        return conforming(self, ConfigError)
 
 
 class Exploration(NamedTuple):
@@ -71,6 +71,7 @@ class Exploration(NamedTuple):
 
     def checked(self) -> "Exploration":
         """Itself, or a ConfigError that names what is wrong."""
+        conforming(self, ConfigError, "[exploration] ")
         for name, budget in (("context_budget", self.context_budget), ("overall_budget", self.overall_budget)):
             if budget is not None:
                 within(f"[exploration] {name}", budget, 0.0, 1.0)

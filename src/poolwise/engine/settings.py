@@ -8,6 +8,7 @@ import numpy as np
 
 from poolwise.engine.protection import Exploration, Safety, check_arms
 from poolwise.errors import ConfigError, nearest
+from poolwise.inputs import conforming
 from poolwise.posterior.expert import Expert, said
 from poolwise.posterior.options import Options
 from poolwise.posterior.schedule import EVERY, due
@@ -67,6 +68,9 @@ class Settings(NamedTuple):
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
+        return conforming(self, ConfigError)._checked()
+
+    def _checked(self) -> "Settings":
         if not (math.isfinite(self.failure_utility) and abs(self.failure_utility) <= self.utility_limit):
             raise ConfigError(f"failure_utility {self.failure_utility} must lie within +-{self.utility_limit}")
         if not 0 < self.utility_limit < math.inf:
@@ -91,22 +95,21 @@ class Settings(NamedTuple):
                 )
         if any(limit <= 0 or every <= 0 for limit, every in self.reestimate_every):
             raise ConfigError(f"reestimate_every {self.reestimate_every} must hold pairs of positive counts")
-        for part in (self.safety, self.exploration):
-            if part is not None:
-                part.checked()
-        return self
+        safety, exploration = self.safety, self.exploration
+        return self._replace(safety=safety and safety.checked(), exploration=exploration and exploration.checked())
 
     def meant_for(self, space: ArmSpace) -> "Settings":
         """Itself, checked. Raises ConfigError for priors or rules of safety that name what the space does not have:
         they would be ignored."""
-        if self.safety is not None:
-            check_arms(self.safety, space)
+        found = self.checked()
+        if found.safety is not None:
+            check_arms(found.safety, space)
         known = [family.name for family in space.families]
         for table in ("domain_priors", "utility_priors"):
-            for family, _, _ in getattr(self, table):
+            for family, _, _ in getattr(found, table):
                 if family not in known:
                     raise ConfigError(f"[engine.{table}] names an unknown family {family!r}{nearest(family, known)}")
-        return self.checked()
+        return found
 
     def _check_options(self) -> None:
         if self.surface not in ("auto", "always", "never"):

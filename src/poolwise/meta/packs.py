@@ -8,18 +8,23 @@ whenever a reader of today would misread a pack; packs of a higher number are re
 
 import hashlib
 import json
-import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.errors import DataError
+from poolwise.errors import DataError, InputError
+from poolwise.names import escaped, fault, shown
 
 FORMAT, SCHEMA = "poolwise prior pack", 1
 BLOCKS = ("level", "context", "project", "cell")
 TIERS = ("arm", "family", "globe")
-_TABLES = ("mean", "precision", "projects", "amount", "successes")
+LARGEST = 1e12
+"""Of counts and scales."""
+_TABLES = {"mean": 50.0, "precision": LARGEST, "projects": LARGEST, "amount": LARGEST, "successes": LARGEST}
+"""The largest magnitude of each: a utility of 50 is a factor of 5e21, which no system runs faster."""
+SCALES = {*(f"{tier}.{block}" for tier in TIERS for block in BLOCKS), "noise"}
 
 
 class Pack(NamedTuple):
@@ -91,37 +96,87 @@ def from_dict(body: Any, source: str = "this pack") -> Pack:
         raise DataError(f"{source} was changed since it was exported: its checksum does not fit; fetch it again")
     try:
         return _checked(_built(body), source)
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{source} lacks or garbles {error}: export it again") from error
+    except DataError:
+        raise
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise DataError(f"{source} lacks or garbles {escaped(str(error))}: export it again") from error
+
+
+def usable(packs: Any) -> list[Pack]:
+    """Packs that were read or made, checked as if they came from a file. Raises InputError for what is none."""
+    if isinstance(packs, Pack | str | bytes | dict) or not isinstance(packs, Iterable):
+        raise InputError(f"give a list of packs, as poolwise.meta.packs.read makes them, got {type(packs).__name__}")
+    try:
+        found = list(packs)
+    except TypeError as error:
+        raise InputError(f"give a list of packs ({error})") from error
+    if not found:
+        raise InputError("no pack was given: give at least one")
+    for pack in found:
+        if not isinstance(pack, Pack):
+            raise InputError(f"{shown(pack)} is no pack: read one with poolwise.meta.packs.read")
+    return [from_dict(_body(pack), f"the pack {shown(pack.name)}") for pack in found]
+
+
+def _body(pack: Pack) -> dict[str, Any]:
+    try:
+        return to_dict(pack)
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise DataError(f"a pack holds what is no JSON ({error}): use one that export or read has made") from error
 
 
 def _built(body: dict[str, Any]) -> Pack:
     fields = {name: body[name] for name in Pack._fields}
+    for name in ("contexts", "arms", "families", "concentrations", "size"):
+        if not isinstance(fields[name], list):
+            raise TypeError(name)
+        fields[name] = tuple(fields[name])
     shape = (len(fields["contexts"]), len(fields["arms"]))
     for name in _TABLES:
         fields[name] = np.array(fields[name], dtype=np.float64).reshape(shape)
-    for name in ("contexts", "arms", "families", "concentrations", "size"):
-        fields[name] = tuple(fields[name])
     fields["scales"] = {str(name): (float(value), float(sd)) for name, (value, sd) in fields["scales"].items()}
+    fields["concentrations"] = tuple(map(float, fields["concentrations"]))
     return Pack(**fields)
 
 
 def _checked(pack: Pack, source: str) -> Pack:
-    for name in _TABLES:
+    _check_names(pack, source)
+    for name, most in _TABLES.items():
         table = getattr(pack, name)
-        if not np.isfinite(table).all() or (name != "mean" and (table < 0).any()):
-            raise DataError(f"{source} holds a {name} that is no number or negative: export it again")
+        if not (np.abs(table) <= most).all() or (name != "mean" and (table < 0).any()):
+            raise DataError(f"{source} holds a {name} that is no number within 0 and {most:g}: export it again")
     numbers = [*(value for pair in pack.scales.values() for value in pair), *pack.concentrations]
-    if not all(math.isfinite(value) and value >= 0 for value in numbers):
-        raise DataError(f"{source} holds a scale that is no number or negative: export it again")
+    if not all(0 <= value <= LARGEST for value in numbers):
+        raise DataError(f"{source} holds a scale that is no number within 0 and {LARGEST:g}: export it again")
+    strange = pack.scales.keys() ^ SCALES if pack.scales else set()
+    if strange or len(pack.concentrations) not in (0, 2) or not isinstance(pack.whole, bool):
+        raise DataError(
+            f"{source} holds scales that mean nothing here, or lacks some ({shown(sorted(strange))}): export it again"
+        )
     if (pack.successes > pack.amount + 1e-9).any() or len(pack.families) != len(pack.arms):
         raise DataError(f"{source} contradicts itself (more successes than outcomes, or arms without family)")
-    for names in (pack.contexts, pack.arms):
-        if len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
-            raise DataError(f"{source} names a context or an arm twice, or not at all: export it again")
+    for name, parts in (("size", pack.size), ("minimum", (pack.minimum,))):
+        if len(parts) != (2 if name == "size" else 1) or not all(_count(part) for part in parts):
+            raise DataError(f"{source}: its {name} is no count: export it again")
+    for name, part in (("promise", pack.promise), ("card", pack.card)):
+        if not isinstance(part, dict | None):
+            raise DataError(f"{source}: its {name} is no table: export it again")
     return pack
+
+
+def _check_names(pack: Pack, source: str) -> None:
+    kinds = {"context": pack.contexts, "arm": pack.arms, "family": pack.families, "baseline": (pack.baseline,)}
+    for kind, names in {**kinds, "name": (pack.name,)}.items():
+        for name in names:
+            if not isinstance(name, str) or (wrong := fault(name)):
+                why = wrong if isinstance(name, str) else "is no text"
+                raise DataError(f"{source}: the {kind} {shown(name)} {why}")
+        if kind in ("context", "arm") and len(set(names)) < len(names):
+            raise DataError(f"{source} names a {kind} twice: export it again")
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
 
 
 def write(path: str | Path, pack: Pack) -> None:
@@ -134,24 +189,33 @@ def write(path: str | Path, pack: Pack) -> None:
 
 def read(path: str | Path) -> Pack:
     """Raises DataError for what `from_dict` refuses, and for files that cannot be read or are no JSON."""
-    try:
-        body = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
-    except OSError as error:
-        raise DataError(f"cannot read the pack {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path} is no prior pack, it cannot be read as JSON ({error}): export it again") from error
-    return from_dict(body, str(path))
+    return from_dict(_json(path, "pack"), str(path))
 
 
 def read_card(path: str | Path) -> dict[str, Any]:
     """A JSON object that goes along with a pack. Raises DataError for anything else."""
+    return checked_card(_json(path, "card"), str(path))
+
+
+def checked_card(body: Any, source: str = "the card") -> dict[str, Any]:
+    """Raises DataError for what is no JSON object."""
     try:
-        body = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the card {path}: {error}") from error
-    if not isinstance(body, dict):
-        raise DataError(f"{path} is no card: it must hold one JSON object")
-    return body
+        if not isinstance(body, dict):
+            raise TypeError("no table")
+        found: dict[str, Any] = json.loads(json.dumps(body, allow_nan=False))
+        return found
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise DataError(f"{source} is no card: it must hold one JSON object ({error})") from error
+
+
+def _json(path: str | Path, kind: str) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+    except OSError as error:
+        raise DataError(f"cannot read the {kind} {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        hint = f"{path} is no prior pack, it" if kind == "pack" else f"cannot read the card {path}: it"
+        raise DataError(f"{hint} cannot be read as JSON ({error}): export it again") from error
 
 
 def _refuse(constant: str) -> Any:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from poolwise.errors import ConfigError
+from poolwise.inputs import real
+from poolwise.names import shown
 from poolwise.policy.base import Array, Params, Policy, View
 
 Wrapped = Callable[[Params, View, Policy], Array]
@@ -31,10 +33,10 @@ def wrapper(name: str, inner: Policy, probabilities: Wrapped, **constants: float
 
 def within(name: str, value: float, low: float, high: float, *, ends: bool = False) -> float:
     """`value`, or ConfigError unless it lies between `low` and `high` (a finite end counts if `ends`)."""
-    inside = low <= value <= high if ends else low < value < high
-    if not (inside and math.isfinite(value)):
-        raise ConfigError(f"{name} is {value!r} but must be {_range(low, high, ends)}")
-    return value
+    number = real(name, value, ConfigError)
+    if not (low <= number <= high if ends else low < number < high):
+        raise ConfigError(f"{name} is {shown(value)} but must be {_range(low, high, ends)}")
+    return number
 
 
 def _range(low: float, high: float, ends: bool) -> str:
@@ -44,7 +46,4 @@ def _range(low: float, high: float, ends: bool) -> str:
 
 
 def _numbers(name: str, constants: dict[str, Any]) -> Params:
-    for key, value in constants.items():
-        if not (isinstance(value, int | float) and math.isfinite(value)):
-            raise ConfigError(f"{name}: {key} is {value!r} but must be a finite number")
-    return {key: float(value) for key, value in constants.items()}
+    return {key: real(f"{name}: {key}", value, ConfigError) for key, value in constants.items()}

@@ -17,6 +17,7 @@ import math
 from typing import Any, NamedTuple
 
 from poolwise.errors import ConfigError
+from poolwise.inputs import conforming
 from poolwise.policy import wager
 from poolwise.policy.base import Array, namespace
 from poolwise.policy.wager import Account
@@ -42,6 +43,7 @@ class Settings(NamedTuple):
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
+        conforming(self, ConfigError, "conservative: ")
         for name, value in {"alpha": self.alpha, "delta": self.delta}.items():
             if not 0 < value < 1:
                 raise ConfigError(f"conservative: {name} is {value!r} but must lie between 0 and 1, both excluded")

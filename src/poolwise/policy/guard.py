@@ -15,6 +15,7 @@ import math
 from typing import Any, NamedTuple
 
 from poolwise.errors import ConfigError
+from poolwise.inputs import conforming
 from poolwise.policy.base import Array, namespace
 
 OPEN, PROBATION, QUARANTINED, QUARANTINED_PROJECT = range(4)
@@ -40,6 +41,7 @@ class Settings(NamedTuple):
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
+        conforming(self, ConfigError, "guard: ")
         for name, value in self._asdict().items():
             if not math.isfinite(value) or (value <= 0 and name not in ("margin", "slack")):
                 raise ConfigError(f"guard: {name} is {value!r} but must be a positive number")

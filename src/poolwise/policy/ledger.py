@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.errors import ConfigError
+from poolwise.inputs import conforming
 
 
 class Guarantee(NamedTuple):
@@ -21,6 +22,7 @@ class Guarantee(NamedTuple):
 
     def checked(self) -> "Guarantee":
         """Itself, or a ConfigError that names what is wrong."""
+        conforming(self, ConfigError, "coverage: ")
         if not 0 < self.share < 1:
             raise ConfigError(f"coverage: share is {self.share!r} but must lie between 0 and 1, both excluded")
         if not 0 < self.trials <= self.window:

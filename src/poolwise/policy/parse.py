@@ -2,10 +2,11 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from poolwise.errors import ConfigError
+from poolwise.names import shown
 from poolwise.policy import budget, coverage, curiosity, directed, floor, gradient, hierarchy, regime, rules, safety
 from poolwise.policy.base import Params, Policy
 
@@ -42,11 +43,15 @@ def parse(spec: str, params: Params | None = None) -> Policy:
     >>> parse("floored(thompson)", {"minimum": 0.02}).params
     {'temperature': 1.0, 'minimum': 0.02}
     """
+    if not isinstance(params, Mapping | None) or not all(isinstance(key, str) for key in params or ()):
+        raise ConfigError(f"constants of a policy are numbers by name, got {shown(params)}")
+    if not isinstance(spec, str):
+        raise ConfigError(f"a policy is written as text, as in safe(thompson), got {type(spec).__name__} {shown(spec)}")
     given = dict(params or {})
     policy = layers(spec, given)[-1]
     if unknown := sorted(set(given) - set(policy.params)):
         raise ConfigError(
-            f"policy {spec!r} has no constant {unknown[0]!r}; it has {', '.join(policy.params) or 'none'}"
+            f"policy {shown(spec)} has no constant {unknown[0]!r}; it has {', '.join(policy.params) or 'none'}"
         )
     return policy
 
@@ -63,12 +68,12 @@ def layers(spec: str, params: Params) -> list[Policy]:
 def _names(spec: str) -> list[str]:
     parts = re.fullmatch(r"((?:\w+\()*)(\w+)(\)*)", spec.replace(" ", ""))
     if parts is None or parts[1].count("(") != len(parts[3]):
-        raise ConfigError(f"policy {spec!r} cannot be read: write wrappers around one rule, as in safe(thompson)")
+        raise ConfigError(f"policy {shown(spec)} cannot be read: write wrappers around one rule, as in safe(thompson)")
     names = [*parts[1].split("(")[:-1], parts[2]]
     for name, known in [*((name, WRAPPERS) for name in names[:-1]), (names[-1], RULES)]:
         if name not in known:
             kind = "wrapper" if known is WRAPPERS else "rule"
-            raise ConfigError(f"policy {spec!r}: {name!r} is no {kind}; there are {', '.join(known)}")
+            raise ConfigError(f"policy {shown(spec)}: {name!r} is no {kind}; there are {', '.join(known)}")
     return names
 
 

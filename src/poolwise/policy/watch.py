@@ -12,6 +12,7 @@ import math
 from typing import NamedTuple
 
 from poolwise.errors import ConfigError
+from poolwise.inputs import conforming
 
 
 class Settings(NamedTuple):
@@ -29,6 +30,7 @@ class Settings(NamedTuple):
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
+        conforming(self, ConfigError, "drift: ")
         for name, value in self._asdict().items():
             if not (math.isfinite(value) and (value > 0 or (name in ("slack", "keep") and value == 0))):
                 raise ConfigError(f"drift: {name} is {value!r} but must be a positive number")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolwise.errors import InputError
+from poolwise.inputs import conforming, whole
 from poolwise.refit.limits import LIMITS, Limits
 
 Progress = Callable[[str, int, int], None]
@@ -46,7 +47,8 @@ class Options(NamedTuple):
     progress: Progress = _quiet
 
 
-_COUNTS = {"chains": 1, "draws": 4, "warmup": 1, "steps": 1, "workers": 1}
+_COUNTS = {"chains": 1, "draws": 4, "warmup": 1, "steps": 1, "workers": 1, "seed": 0}
+_MOST = 2**31 - 1
 
 
 def checked(given: Mapping[str, Any]) -> Options:
@@ -56,11 +58,9 @@ def checked(given: Mapping[str, Any]) -> Options:
             close = difflib.get_close_matches(name, Options._fields, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(Options._fields)}"
             raise InputError(f"a refit has no option {name!r}: {hint}")
-    options = Options(**given)
+    options = conforming(Options(**given), InputError, "of a refit, ")
     for name, least in _COUNTS.items():
-        value = getattr(options, name)
-        if not isinstance(value, int) or value < least:
-            raise InputError(f"{name} = {value!r} of a refit must be a whole number of at least {least}")
+        whole(f"{name} of a refit", getattr(options, name), least, _MOST)
     if options.device not in ("cpu", "gpu"):
         raise InputError(f"device {options.device!r} is unknown: use 'cpu' or 'gpu'")
-    return options
+    return options._replace(limits=conforming(options.limits, InputError, "of a refit's limits, "))

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from poolwise.errors import ConfigError
+from poolwise.inputs import conforming
 
 
 class Settings(NamedTuple):
@@ -24,6 +25,7 @@ class Settings(NamedTuple):
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
+        conforming(self, ConfigError)
         if self.delay < 0:
             raise ConfigError(f"delay {self.delay} must be 0 or more decisions")
         if self.horizon is not None and not self.horizon >= 1:
