@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from poolwise.engine.settings import Settings
 from poolwise.errors import InputError, UnknownDecision
 from poolwise.names import checked, every, identity, shown
 from poolwise.policy.base import Policy
@@ -73,10 +74,16 @@ def decision(id: Any) -> int:
     return number
 
 
-def opening(url: Any, space: Any, policy: Any, seed: Any) -> int | None:
+def opening(url: Any, space: Any, policy: Any, settings: Any, seed: Any) -> int | None:
     """The seed, after checking the types of what an engine is opened with. Raises InputError."""
-    for name, value, kind in (("url", url, str), ("space", space, ArmSpace), ("policy", policy, Policy)):
-        if not isinstance(value, kind) and not (name == "policy" and value is None):
+    kinds = {
+        "url": (url, str),
+        "space": (space, ArmSpace),
+        "policy": (policy, Policy),
+        "settings": (settings, Settings),
+    }
+    for name, (value, kind) in kinds.items():
+        if not isinstance(value, kind) and not (name in ("policy", "settings") and value is None):
             raise InputError(f"{name} must be of type {kind.__name__}, got {type(value).__name__} {shown(value)}")
     if seed is None:
         return None

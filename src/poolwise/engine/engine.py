@@ -70,8 +70,8 @@ class Engine:
         `seed` is that of a new store (drawn when None); an existing store keeps its own. Raises StoreError,
         ConfigError, SpaceError.
         """
-        seed = door.opening(url, space, policy, seed)
-        settings = settings or Settings()
+        seed = door.opening(url, space, policy, settings, seed)
+        settings = (Settings() if settings is None else settings).meant_for(space)
         store = open_store(url, seed=seed, lock_wait=settings.lock_wait, durability=settings.durability)
         try:
             return cls(store, space, policy or policies.default(), settings)
