@@ -15,6 +15,9 @@ import numpy as np
 
 from poolwise.errors import StoreDamaged
 
+_FLOATING = "efd"
+"""NumPy's letters."""
+
 
 def pack(arrays: Mapping[str, np.ndarray]) -> tuple[str, bytes]:
     """Line and body of arrays of bool, int64 and float64.
@@ -23,9 +26,13 @@ def pack(arrays: Mapping[str, np.ndarray]) -> tuple[str, bytes]:
     array([1., 2.])
     """
     values = list(arrays.values())
-    line = _line(tuple(arrays), tuple([(value.dtype, value.shape) for value in values]))
-    floating = _floating([value for value in values if value.dtype.kind == "f"])
-    parts = [next(floating) if value.dtype.kind == "f" else _whole(value) for value in values]
+    kinds = [value.dtype.char for value in values]
+    line = _line(tuple(arrays), tuple(kinds), tuple([value.shape for value in values]))
+    floating = _floating([value for value, kind in zip(values, kinds, strict=True) if kind in _FLOATING])
+    parts = [
+        next(floating) if kind in _FLOATING else _whole(kind, value.tobytes())
+        for value, kind in zip(values, kinds, strict=True)
+    ]
     return line, bytes([width for width, _ in parts]) + b"".join([data for _, data in parts])
 
 
@@ -68,23 +75,26 @@ def unpack_first(blob: bytes) -> dict[str, np.ndarray]:
 
 
 def _floating(values: list[np.ndarray]) -> Iterator[tuple[int, bytes]]:
-    """Width and bytes of each, looked at together: most of the time is that of a call."""
+    """Width and bytes of each, looked at together: most of the time is that of a call. Bits are compared, for 0 and -0
+    are equal and NaN is not."""
     if not values:
         return
-    every = np.concatenate([value.ravel() for value in values])
+    every = np.concatenate(values, axis=None, dtype=np.float64)
     with np.errstate(over="ignore"):
         narrow = every.astype(np.float32)
-    same = narrow.astype(np.float64).view(np.int64) == every.view(np.int64)
-    whole, start = bool(same.all()), 0
+    back, start = narrow.astype(np.float64), 0
+    whole = back.tobytes() == every.tobytes()
     for value in values:
         end = start + value.size
-        exact = whole or bool(same[start:end].all())
+        exact = whole or back[start:end].tobytes() == every[start:end].tobytes()
         yield (4, narrow[start:end].tobytes()) if exact else (8, value.tobytes())
         start = end
 
 
-def _whole(value: np.ndarray) -> tuple[int, bytes]:
-    """Of truth values, eight a byte, and of integers."""
+@lru_cache(maxsize=1024)
+def _whole(kind: str, data: bytes) -> tuple[int, bytes]:
+    """Of truth values, eight a byte, and of integers: the same in most views of an engine."""
+    value = np.frombuffer(data, kind)
     if value.dtype.kind == "b":
         return 1, np.packbits(value).tobytes()
     low, high = (int(value.min()), int(value.max())) if value.size else (0, 0)
@@ -93,9 +103,10 @@ def _whole(value: np.ndarray) -> tuple[int, bytes]:
 
 
 @lru_cache(maxsize=256)
-def _line(names: tuple[str, ...], forms: tuple[tuple[np.dtype, tuple[int, ...]], ...]) -> str:
+def _line(names: tuple[str, ...], kinds: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]) -> str:
     return " ".join(
-        f"{name}:{kind.str}:{','.join(map(str, shape))}" for name, (kind, shape) in zip(names, forms, strict=True)
+        f"{name}:{np.dtype(kind).str}:{','.join(map(str, shape))}"
+        for name, kind, shape in zip(names, kinds, shapes, strict=True)
     )
 
 

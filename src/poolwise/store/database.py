@@ -42,7 +42,7 @@ class Database:
         _OPEN.add(self)
         if path is not None:
             self.one("SELECT count(*) FROM record")  # From its first read on, the log is there to be watched.
-            self._watch([str(path)] if look else [f"{path}{end}" for end in ("", "-wal", "-shm")])
+            self._watch([str(path)] if look else [str(path), f"{path}-wal"])
 
     def whole(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """All that `work` writes is on file when this returns, or none of it; `work` must use nothing but what it is
@@ -121,7 +121,6 @@ class Database:
             return answer
 
     def _transaction(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-        self._check_files()
         try:
             retried(lambda: db.execute("BEGIN IMMEDIATE"), self._wait)
             answer = work(db)

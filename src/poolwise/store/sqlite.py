@@ -110,7 +110,10 @@ class SqliteStore:
 
     def _append(self, made: list[tuple]) -> None:
         """Decisions and the views that they rest on."""
-        views = self._view_rows()
+        views = self._view_rows() if self._pending else []
+        if not views and len(made) == 1:
+            self._file.write(sql.DECISION, made[0])
+            return
 
         def stored(db: sqlite3.Connection) -> None:
             db.executemany(sql.VIEW, views)
