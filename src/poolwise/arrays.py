@@ -1,12 +1,17 @@
-"""One source for two array libraries: NumPy when serving (no dispatch cost), JAX when traced."""
+"""One source for two array libraries: NumPy where a process is too short to compile, JAX where a function is traced.
 
+The few operations that the two spell differently stand here. On NumPy arrays `put` writes in place; under JAX it
+returns a new value, whose buffer is the old one where the caller has donated it.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 Array = Any
 """A NumPy or a JAX array."""
-_NUMPY = (np.ndarray, np.generic)
+_NUMPY = (np.ndarray, np.generic, float, int)
 
 
 def namespace(array: Array) -> Any:
@@ -18,3 +23,53 @@ def namespace(array: Array) -> Any:
     if isinstance(array, _NUMPY):
         return np
     return array.__array_namespace__()
+
+
+def window(array: Array, start: tuple[Array, ...], size: tuple[int, ...]) -> Array:
+    """The block of `array` of this size from `start` on; every index must lie inside."""
+    if isinstance(array, np.ndarray):
+        return array[tuple(slice(int(first), int(first) + width) for first, width in zip(start, size, strict=True))]
+    from jax import lax
+
+    return lax.dynamic_slice(array, _indices(start), size)
+
+
+def at(array: Array, *index: Array) -> Array:
+    """`array[index]`, for leading indices that may be traced."""
+    if isinstance(array, np.ndarray):
+        return array[tuple(int(one) for one in index)]
+    lead = len(index)
+    rest = array.shape[lead:]
+    return window(array, (*index, *(0 for _ in rest)), (1,) * lead + rest).reshape(rest)
+
+
+def put(array: Array, value: Array, *index: Array) -> Array:
+    """`array` with `value` at leading indices: NumPy arrays are written to, JAX arrays are not."""
+    if isinstance(array, np.ndarray):
+        array[tuple(int(one) for one in index)] = value
+        return array
+    from jax import lax
+
+    lead = len(index)
+    rest = array.shape[lead:]
+    return lax.dynamic_update_slice(array, value.reshape((1,) * lead + rest), _indices((*index, *(0 for _ in rest))))
+
+
+def choose(condition: Array, yes: Callable[..., Any], no: Callable[..., Any], *operands: Any) -> Any:
+    """`yes(*operands)` or `no(*operands)`; only one of the two is computed."""
+    if isinstance(condition, bool | np.bool_):
+        return (yes if condition else no)(*operands)
+    from jax import lax
+
+    return lax.cond(condition, yes, no, *operands)
+
+
+def whole(number: Array) -> Array:
+    """A float that holds an index, as an index."""
+    return int(number) if isinstance(number, _NUMPY) else number.astype("int32")
+
+
+def _indices(start: tuple[Array, ...]) -> tuple[Array, ...]:
+    from jax import numpy
+
+    return tuple(numpy.asarray(index, "int32") for index in start)

@@ -5,6 +5,7 @@ import pytest
 
 from poolwise.errors import InputError
 from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.level import Change
 from poolwise.posterior.options import Options
 
 SHAPE = (2, 3, 3)
@@ -60,10 +61,8 @@ def test_beliefs_stay_finite_and_honest(name, half_life):
 def test_a_billion_outcomes_in_one_cell_do_not_hide_that_others_are_unknown():
     belief = Joint(prior_scales(np.array([0, 0, 1]), np.full((3, 2), 2.0)), -1.0)
     belief.learn_many(*CASES["all equal"][0])
-    stats = belief.statistics()
-    for part, value in zip(stats, (1e9, 0.2e9, 0.05e9), strict=True):
-        part[0, 0, 0] += value
-    belief._speed.restart(stats)
+    at = [np.zeros(1, dtype=np.int64)] * 3
+    belief.amend(Change(*at, np.array([1e9]), np.array([0.2e9]), np.array([0.05e9])))
     assert np.isfinite(belief.reestimate().log_evidence)
     here, far = belief.look(0, 0), belief.look(2, 3)
     assert np.isfinite([*here.mean, *here.scale, *far.mean, *far.scale]).all()

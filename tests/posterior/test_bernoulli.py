@@ -44,36 +44,41 @@ def quadrature(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray, arm: i
 def test_close_to_the_full_posterior(seed, kappas):
     outcomes, successes = counts(seed)
     hyper = Hyper(PRIOR, *kappas)
-    belief = bernoulli.query(hyper, bernoulli.gather(hyper, outcomes, successes), 0, 0)
+    belief = bernoulli.beliefs(hyper, bernoulli.gather(hyper, outcomes, successes))
     for arm in range(2):
         mean, scale = quadrature(hyper, outcomes, successes, arm)
-        assert belief.mean[arm] == pytest.approx(mean, abs=0.25 * scale)
-        assert belief.scale[arm] == pytest.approx(scale, rel=0.15)
+        assert belief.mean[0, 0, arm] == pytest.approx(mean, abs=0.25 * scale)
+        assert belief.scale[0, 0, arm] == pytest.approx(scale, rel=0.15)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1), st.booleans()), max_size=30))
 def test_one_by_one_equals_all_at_once(events):
     hyper = Hyper(PRIOR, 6.0, 20.0)
     outcomes, successes = np.zeros((2, 2, 2)), np.zeros((2, 2, 2))
-    online = bernoulli.gather(hyper, outcomes, successes)
+    kappa = bernoulli.Concentrations(hyper.kappa_context, hyper.kappa_cell, hyper.kappa_near)
+    cell, context, arm, _ = bernoulli.gather(hyper, outcomes, successes)
     for p, c, a, success in events:
-        bernoulli.absorb(hyper, online, p, c, a, success)
+        one = np.array([1.0, success])
+        at = (slice(None), c, a)
+        cell[:, p, c, a], context[at], gained = bernoulli.update(cell[:, p, c, a], context[at], one, kappa)
+        arm[:, a] += gained
         outcomes[p, c, a] += 1
         successes[p, c, a] += success
     everything = bernoulli.beliefs(hyper, bernoulli.gather(hyper, outcomes, successes))
-    one = bernoulli.query(hyper, online, 1, 0)
+    prior = np.array([PRIOR.sum(1), PRIOR[:, 0]])
+    one = bernoulli.predict(prior, cell[:, 1, 0], context[:, 0], arm, np.zeros((2, 2)), kappa)
     np.testing.assert_allclose(one.mean, everything.mean[1, 0], rtol=1e-10)
     np.testing.assert_allclose(one.scale, everything.scale[1, 0], rtol=1e-10)
 
 
 def test_unseen_projects_and_contexts_borrow_and_stay_wider():
-    outcomes, successes = np.full((2, 2, 2), 50.0), np.full((2, 2, 2), 45.0)
+    outcomes, successes = np.zeros((2, 3, 3, 2))
+    outcomes[:2, :2], successes[:2, :2] = 50.0, 45.0
     hyper = Hyper(PRIOR)
-    evidence = bernoulli.gather(hyper, outcomes, successes)
-    seen, new_project, new = (bernoulli.query(hyper, evidence, p, c) for p, c in ((0, 0), (9, 0), (9, 9)))
-    assert (seen.scale < new_project.scale).all()
-    assert (new_project.scale < new.scale).all()
-    assert (np.abs(new.mean - 0.9) < 0.05).all()
+    belief = bernoulli.beliefs(hyper, bernoulli.gather(hyper, outcomes, successes))
+    assert (belief.scale[0, 0] < belief.scale[2, 0]).all()
+    assert (belief.scale[2, 0] < belief.scale[2, 2]).all()
+    assert (np.abs(belief.mean[2, 2] - 0.9) < 0.05).all()
 
 
 def test_concentrations_follow_the_data():
@@ -102,6 +107,6 @@ def test_arms_have_in_common_what_usually_comes_of_them():
         scales = joint.prior_scales(np.arange(10), np.tile((3.0, 0.6), (10, 1)))
         found = nearby.fitted(scales.gaussian, scales.success, outcomes, successes)
         evidence = nearby.gathered(scales.gaussian, found, outcomes, successes)
-        chances.append(float(bernoulli.query(found, evidence, 0, 0).mean[9]))
+        chances.append(float(bernoulli.beliefs(found, evidence).mean[0, 0, 9]))
     assert chances[0] > 0.75  # by itself it would stand at 3 / 4.6
     assert chances[1] < 0.6

@@ -78,7 +78,7 @@ def test_a_cell_is_believed_as_its_exact_posterior_says(seen, bounds, many):
     else:
         for y, cut in rows:
             belief.learn(0, 0, 0, y, True, cut)
-        belief._speed.settle()
+        belief.adopt(belief.scales)
     after = belief.look(0, 0)
     exact = posterior(before.mean[0], before.scale[0], 0.25, seen, bounds)
     # Many factors at once are not exact: where they are all there is, the posterior is skewed, and comes out narrow.
@@ -105,6 +105,6 @@ def test_factors_of_a_cell_fade_with_it():
         belief.learn(0, 0, 0, -1.0, True, True)
     belief.fade(0, 0, np.array([0.0, 1.0, 1.0]))
     after = belief.look(0, 0)
-    assert not belief._speed._sites
+    assert not belief._memory.sites
     np.testing.assert_allclose(after.mean, prior.mean, atol=1e-9)
     np.testing.assert_allclose(after.scale, prior.scale, rtol=1e-9)

@@ -26,12 +26,12 @@ def one_by_one(rows, y):
     state, found = empty(), []
     tracks = influence.arms(state)
     for at, value in zip(zip(*(row.tolist() for row in rows), strict=True), y.tolist(), strict=True):
-        own = Cells(*(float(part[at]) for part in state))
-        weight = influence.weight(own, influence.of_arm(tracks, at[2]), value, LIMIT)
-        influence.learned(tracks, at[2], own, value, weight)
-        count = own.count + weight
-        state.count[at], state.mean[at] = count, own.mean + (value - own.mean) * weight / count
-        state.deviation[at] += (value - own.mean) ** 2 * weight * own.count / count
+        own, every = (np.array([part[place] for part in parts]) for parts, place in ((state, at), (tracks, at[2])))
+        weight = influence.weight(own, every, value, LIMIT)
+        for part, after in zip(tracks, influence.arm_after(every, own, value, weight), strict=True):
+            part[at[2]] = after
+        for part, after in zip(state, influence.cell_after(own, value, weight), strict=True):
+            part[at] = after
         found.append(weight)
     return np.array(found), state, tracks
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from poolwise.posterior import bernoulli, gaussian, online, wide
+from poolwise.posterior import bernoulli, gaussian, wide
 from poolwise.posterior.coordinates import length
 from poolwise.posterior.crossed import solve, solve_reduced
 from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import PRIOR, Pooled
+from poolwise.posterior.hyper import PRIOR, Pooled, layout
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
 from poolwise.posterior.optimise import objective
+from poolwise.posterior.recursive import effects
 from tests.posterior import oracle
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data, fit_of, hyper
 
@@ -104,12 +105,14 @@ def test_large_systems_know_it_too(shape):
     pooled = Pooled(random.uniform(0, 30, (3, 5)), random.normal(0, 9, (3, 5)))
     fit = fit_of(truth._replace(pooled=pooled), 0)
     stats = Statistics.of(*(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape)
-    exact, state, small = gaussian.beliefs(fit, stats), wide.start(fit, stats), online.start(fit, stats)
+    exact, state = gaussian.beliefs(fit, stats), wide.start(fit, stats)
+    tiers, form = effects.init(gaussian.cells(stats), fit.hyper, fit.family, 0), layout(shape, 0)
     for p, c in np.ndindex(*shape[:2]):
         found = wide.look(state, p, c)
         np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-7, atol=1e-8)
-        np.testing.assert_allclose(found.scale[0], exact.scale[p, c], rtol=1e-7)
-        np.testing.assert_allclose(found.mean, online.look(small, p, c).mean, rtol=1e-7, atol=1e-8)
+        np.testing.assert_allclose(found.variance[0] ** 0.5, exact.scale[p, c], rtol=1e-7)
+        mean, _, _ = effects.predict(tiers, form, None, shape[2], 0, form.at(p, c))
+        np.testing.assert_allclose(found.mean[1:], mean[1:], rtol=1e-7, atol=1e-8)
     searched = [
         wide.fit(stats, prior=PRIOR._replace(median=PRIOR.median._replace(pooled=told))) for told in (None, pooled)
     ]
@@ -128,10 +131,11 @@ def test_success_borrowed_counts_as_that_of_other_projects():
     found = bernoulli.gather(told, outcomes[:1], won[:1])
     np.testing.assert_allclose(found.context, both.context)
     np.testing.assert_allclose(found.arm, both.arm)
-    bernoulli.absorb(told, found, 0, 1, 2, 1.0)
+    one, kappa = np.ones(2), bernoulli.Concentrations(told.kappa_context, told.kappa_cell, told.kappa_near)
+    _, above, _ = bernoulli.update(found.cell[:, 0, 1, 2], found.context[:, 1, 2], one, kappa)
     outcomes[0, 1, 2] += 1
     won[0, 1, 2] += 1
-    np.testing.assert_allclose(found.context, bernoulli.gather(told, outcomes[:1], won[:1]).context)
+    np.testing.assert_allclose(above, bernoulli.gather(told, outcomes[:1], won[:1]).context[:, 1, 2])
 
 
 def test_a_belief_that_borrows_keeps_it_through_growth_estimates_and_restarts():

@@ -12,6 +12,7 @@ from poolwise.posterior.hyper import PRIOR, Pooled, Stated
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
 from poolwise.posterior.kernel import places
 from poolwise.posterior.micro import ground, nugget
+from poolwise.posterior.recursive import posterior
 from poolwise.posterior.scales import estimated
 
 RNG = np.random.default_rng(3)
@@ -64,8 +65,10 @@ def conditioned(whole: np.ndarray, at: np.ndarray, y: np.ndarray, noise: np.ndar
 
 def served(state: smooth.State) -> tuple[np.ndarray, np.ndarray]:
     looks = [[smooth.look(state, p, c) for c in range(SHAPE[1])] for p in range(SHAPE[0])]
-    mean, scale = (np.array([[getattr(one, name)[0] for one in row] for row in looks]) for name in ("mean", "scale"))
-    return mean, scale**2
+    mean, variance = (
+        np.array([[getattr(one, name)[0] for one in row] for row in looks]) for name in ("mean", "variance")
+    )
+    return mean, variance
 
 
 @pytest.mark.parametrize("at_once", [0, 20, 60])
@@ -90,7 +93,7 @@ def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
     unseen, along = smooth.look(state, 1, 2), smooth.look(state, 1, 0)
     np.testing.assert_allclose(unseen.mean[0], along.mean[1], atol=1e-9)
     own = sum(tier.context**2 + tier.cell**2 for tier in tiers)
-    np.testing.assert_allclose(unseen.scale[0] ** 2, along.scale[1] ** 2 + own, atol=1e-9)
+    np.testing.assert_allclose(unseen.variance[0], along.variance[1] + own, atol=1e-9)
 
 
 def test_what_is_shared_changes_with_what_is_believed_here():
@@ -101,7 +104,7 @@ def test_what_is_shared_changes_with_what_is_believed_here():
     smooth.absorb(state, 1, 1, 7, 0.9)
     after = smooth.look(state, 1, 1)
     moved = (after.mean - before.mean)[:, 7]
-    np.testing.assert_allclose(moved[1:] / moved[0], before.share[:, 7], atol=1e-9)
+    np.testing.assert_allclose(moved[1:] / moved[0], before.along[:, 7] / before.variance[0, 7], atol=1e-9)
 
 
 STATED = Stated(
@@ -164,8 +167,8 @@ def test_what_other_stores_know_counts_as_outcomes_without_project():
     fit = FIT._replace(hyper=HYPER._replace(pooled=known))
     found = smooth.look(smooth.start(fit, Statistics(*(np.zeros(SHAPE) for _ in range(3)))), 0, 1)
     assert found.mean[2, 5] == pytest.approx(0.7, abs=1e-3)
-    assert found.scale[2, 5] < 2e-3
-    assert found.scale[0, 5] > 0.1
+    assert found.variance[2, 5] ** 0.5 < 2e-3
+    assert found.variance[0, 5] ** 0.5 > 0.1
 
 
 def belief() -> Joint:
@@ -204,7 +207,8 @@ def test_neighbours_evidence_kept_up_equals_that_made_anew():
     counts = made.tally()
     fit, success = made.scales.gaussian, made.scales.success
     anew = bernoulli.beliefs(success, nearby.gathered(fit, success, *counts))
-    np.testing.assert_allclose(made._chance.query(1, 1).mean, anew.mean[1, 1], atol=1e-12)
+    kept = posterior.chance(made._constants, made._state, 1, 1, made._form.near())
+    np.testing.assert_allclose(kept.mean, anew.mean[1, 1], atol=1e-12)
 
 
 def test_outcomes_without_end_keep_the_state_small(monkeypatch):
@@ -212,7 +216,7 @@ def test_outcomes_without_end_keep_the_state_small(monkeypatch):
     made = belief()
     for k in range(400):
         made.learn(k % 3, k % 2, k * 7 % 34, float(np.sin(k)), True)
-    assert len(made._speed._state.base) <= 30
+    assert len(made._form.state.base) <= 30
     assert np.isfinite(made.look(2, 1).mean).all()
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from poolwise.posterior import trust
+from poolwise.posterior.crossed import Cells, solve
 from poolwise.posterior.hyper import Pooled
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.online import Seen
 from poolwise.posterior.options import DEFAULT, Options
+from poolwise.posterior.recursive import exchangeability
+from poolwise.posterior.recursive.exchangeability import Effects
 
 ARMS, CONTEXTS = 4, 2
 TABLE = np.array([[0.0, 0.8, -0.6, 0.3], [0.0, -0.7, 0.9, 0.2]])
@@ -37,18 +38,35 @@ def after(last, outcomes, options=DEFAULT) -> Joint:
 
 
 def weight(made, project=6) -> float:
-    made.look(project, 0)
-    return float(expit(logit(DEFAULT.trust) + made._speed._apart[project].odds[0]))
+    return float(expit(logit(DEFAULT.trust) + made._state.log_odds[project]))
+
+
+def log_density(made, cells: Cells) -> float:
+    fit = made.scales.gaussian
+    return float(solve(cells, fit.hyper, fit.family, fit.families).evidence)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_predictions_one_by_one_come_to_the_ratio_of_marginal_likelihoods(family):
+    """Of the last project, after all others."""
     rng, made = np.random.default_rng(3), belief(family)
     for project in range(3):
         taught(made, project, rng.normal(size=TABLE.shape), 25, rng)
-    at_once = trust.begun(made.scales.gaussian, made.cells(), 2)
-    assert made._speed._apart[2].odds[0] == pytest.approx(at_once.odds[0], abs=1e-8)
-    assert abs(at_once.odds[0]) > 0.1
+    every = made.cells()
+    others = every._replace(count=every.count * (np.arange(len(every.count)) != 2)[:, None, None])
+    alone = Cells(*(part[2:3] for part in every))
+    others = Cells(others.count, *(part * (others.count > 0) for part in others[1:]))
+    at_once = log_density(made, every) - log_density(made, others) - log_density(made, alone)
+    assert made._state.log_odds[2] == pytest.approx(at_once, abs=1e-8)
+    assert abs(at_once) > 0.1
+
+
+def test_odds_are_carried_on_when_scales_are_estimated_again():
+    made = after(-TABLE, 10)
+    before = weight(made)
+    made.reestimate()
+    made.look(30, 30)
+    assert weight(made) == before
 
 
 def test_an_ordinary_project_keeps_its_trust():
@@ -73,8 +91,9 @@ def test_the_only_project_has_nothing_to_distrust():
         taught(one, 0, TABLE, 20, np.random.default_rng(1))
     for part, other in zip(made.look(0, 0), certain.look(0, 0), strict=True):
         np.testing.assert_array_equal(part, other)
+    assert made._slot(0) == -1
     taught(made, 1, TABLE, 5, rng)
-    assert made._speed._alone(0) is not None  # Now there are others.
+    assert made._slot(0) >= 0  # Now there are others.
 
 
 def test_a_prior_pack_can_be_distrusted_too():
@@ -89,23 +108,22 @@ def test_a_prior_pack_can_be_distrusted_too():
 def test_the_mixture_has_the_moments_of_one():
     rng, part = np.random.default_rng(1), 0.3
     pooled, alone = (_drawn(rng) for _ in range(2))
-    found = trust.mixed(pooled, alone, part)
+    found = exchangeability.mixed(pooled, alone, logit(part))
     which = rng.random(400_000) < part
     sides = [_samples(one, rng, 400_000) for one in (pooled, alone)]
     here, rest = (np.where(which, *(side[row] for side in sides)) for row in range(2))
     assert found.mean[:2, 0] == pytest.approx([here.mean(), rest.mean()], abs=0.01)
-    assert found.scale[:2, 0] == pytest.approx([here.std(), rest.std()], rel=0.01)
-    assert found.share[0, 0] * found.scale[0, 0] ** 2 == pytest.approx(np.cov(here, rest)[0, 1], abs=0.02)
+    assert found.variance[:2, 0] ** 0.5 == pytest.approx([here.std(), rest.std()], rel=0.01)
+    assert found.along[0, 0] == pytest.approx(np.cov(here, rest)[0, 1], abs=0.02)
     np.testing.assert_array_equal(found.mean[2], pooled.mean[2])
 
 
-def _drawn(rng) -> Seen:
+def _drawn(rng) -> Effects:
     scale = rng.uniform(0.5, 1.0, (3, 1))
-    return Seen(rng.normal(size=(3, 1)), scale, 0.5 * scale[1:] / scale[0])
+    return Effects(rng.normal(size=(3, 1)), scale**2, 0.5 * scale[1:] * scale[0])
 
 
-def _samples(seen, rng, number):
-    """Here, and the rest of the project, with the covariance that `share` says."""
-    along = seen.share[0, 0] * seen.scale[0, 0] ** 2
-    covariance = np.array([[seen.scale[0, 0] ** 2, along], [along, seen.scale[1, 0] ** 2]])
-    return rng.multivariate_normal(seen.mean[:2, 0], covariance, number).T
+def _samples(one, rng, number):
+    """Here, and the rest of the project, with their covariance."""
+    variance, along = one.variance[:2, 0], one.along[0, 0]
+    return rng.multivariate_normal(one.mean[:2, 0], [[variance[0], along], [along, variance[1]]], number).T

@@ -41,31 +41,24 @@ class Hyper(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Amount of evidence and the successes in it, at each level of the tree; float64."""
+    """Number of outcomes and of the successes in them, at each level of the tree; float64."""
 
-    cells: Array
-    """(4, projects, contexts, arms): `cell`, then the same discounted, which is what it tells its context."""
-    contexts: Array
-    """(4, contexts, arms): `context`, then the same discounted, which is what it tells its arm."""
-    arms: Array
-    """(4, arms): `arm`, then the same with the domain prior."""
+    cell: Array
+    """(2, projects, contexts, arms)."""
+    context: Array
+    """(2, contexts, arms): discounted evidence of the cells below."""
+    arm: Array
+    """(2, arms): discounted evidence of the contexts below."""
     near: Array | None = None
     """(2, arms): discounted evidence of the other arms."""
 
-    @property
-    def cell(self) -> Array:
-        """(2, projects, contexts, arms): outcomes, successes."""
-        return self.cells[:2]
 
-    @property
-    def context(self) -> Array:
-        """(2, contexts, arms): discounted evidence of the cells below."""
-        return self.contexts[:2]
+class Concentrations(NamedTuple):
+    """Pseudo-counts that a level is worth to its children."""
 
-    @property
-    def arm(self) -> Array:
-        """(2, arms): discounted evidence of the contexts below."""
-        return self.arms[:2]
+    context: Array
+    cell: Array
+    near: Array
 
 
 class Beta(NamedTuple):
@@ -83,53 +76,31 @@ class Beta(NamedTuple):
 def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
     """Evidence of all cells at once, from counts [project, context, arm]."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
-    told = discount(cell, hyper.kappa_cell)
-    context = told.sum(axis=1)
+    context = discount(cell, hyper.kappa_cell).sum(axis=1)
     if hyper.pooled is not None:
         known = min(hyper.pooled.shape[1], context.shape[1])
         context[:, :known] += hyper.pooled[:, :known]
-    told_arm = discount(context, hyper.kappa_context)
-    arm = told_arm.sum(axis=1)
-    pairs = ((cell, told), (context, told_arm), (arm, _family(hyper) + arm))
-    return Evidence(*(np.concatenate(pair) for pair in pairs))
+    return Evidence(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
 
 
-def absorb(hyper: Hyper, evidence: Evidence, project: int, context: int, arm: int, success: float) -> None:
-    """One more outcome, in place and in O(1); `success` in [0, 1]."""
-    cell, shared = evidence.cells[:, project, context, arm], evidence.contexts[:, context, arm]
-    n, k, *before = cell.tolist()
-    cell[:] = _, _, *after = _with_told(n + 1.0, k + success, hyper.kappa_cell)
-    n, k, *above = shared.tolist()
-    n, k = n + after[0] - before[0], k + after[1] - before[1]
-    shared[:] = _, _, *after = _with_told(n, k, hyper.kappa_context)
-    evidence.arms[:, arm] += 2 * [after[0] - above[0], after[1] - above[1]]
+def update(cell: Array, context: Array, outcome: Array, kappa: Concentrations) -> tuple[Array, Array, Array]:
+    """Evidence (2,) of the cell, of its context, and what the arm gains, after one outcome, which is (1, success)."""
+    after = cell + outcome
+    above = context + discount(after, kappa.cell) - discount(cell, kappa.cell)
+    return after, above, discount(above, kappa.context) - discount(context, kappa.context)
 
 
-def _with_told(n: float, k: float, kappa: float) -> tuple[float, float, float, float]:
-    """n outcomes, k of them successes, and the same discounted."""
-    share = kappa / (n + kappa)
-    return n, k, share * n, share * k
+def predict(prior: Array, cell: Array, context: Array, arm: Array, others: Array, kappa: Concentrations) -> Beta:
+    """Of every arm in one cell, from evidence (2, arms): the domain prior's, the cell's, the context's, the arms' and,
+    of every arm, that of those it is like, discounted (`nearby`)."""
+    above = prior + arm + others - discount(context, kappa.context)
+    beside = discount(above, kappa.context) + context - discount(cell, kappa.cell)
+    return _beta(discount(beside, kappa.cell) + cell)
 
 
 def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
     """Posterior of the probability of success of every cell, [project, context, arm], seen or not."""
     return _combined(cell_prior(hyper, evidence.cell, evidence.context[:, None], above(evidence)), evidence.cell)
-
-
-def query(hyper: Hyper, evidence: Evidence, project: int, context: int) -> Beta:
-    """`beliefs` of one (project, context), over arms. An index past the end is one that was never seen."""
-    known = context < evidence.contexts.shape[1]
-    seen = known and project < evidence.cells.shape[1]
-    here = evidence.arms[2:] if evidence.near is None else evidence.arms[2:] + evidence.near
-    if known:
-        own = evidence.contexts[:, context]
-        here = discount(here - own[2:], hyper.kappa_context) + own[:2]
-    else:
-        here = discount(here, hyper.kappa_context)
-    if not seen:
-        return _beta(discount(here, hyper.kappa_cell))
-    own = evidence.cells[:, project, context]
-    return _beta(discount(here - own[2:], hyper.kappa_cell) + own[:2])
 
 
 def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_ndtr
 
-from poolwise.arrays import Array
+from poolwise.arrays import Array, namespace
 from poolwise.posterior.gaussian import Statistics
 
 _TAIL, _DEPTH = -4.0, 40
@@ -45,12 +45,12 @@ class Site(NamedTuple):
 Sites = dict[Place, Site]
 
 
-def rounded(bound: float) -> int:
+def rounded(bound: Array) -> Array:
     """The bound on the grid: an outcome was at most a little more."""
-    return int(np.ceil(bound * _GRID))
+    return namespace(bound).ceil(bound * _GRID)
 
 
-def bound_at(place: int) -> float:
+def bound_at(place: Array) -> Array:
     """Where on the grid a bound is."""
     return place / _GRID
 
@@ -62,21 +62,31 @@ def factor(mean: Array, variance: Array, noise: Array, bound: Array) -> tuple[Ar
     [0.637, -1.253]
     """
     total = noise**2 + variance
-    z = (bound - mean) / np.sqrt(total)
-    excess = _excess(np.asarray(z, dtype=np.float64))
+    xp = namespace(total)
+    z = (bound - mean) / xp.sqrt(total)
+    excess = _excess(xp.asarray(z))
     share = (excess - z) * excess
     # Rounding may leave (0, 1) by a little at both ends.
-    share = np.clip(share, 0.0, 1.0)
-    return noise**2 * share / (noise**2 + variance * (1 - share)), mean - np.sqrt(total) / excess
+    share = xp.clip(share, 0.0, 1.0)
+    return noise**2 * share / (noise**2 + variance * (1 - share)), mean - xp.sqrt(total) / excess
 
 
-def _excess(z: np.ndarray) -> np.ndarray:
+def _excess(z: Array) -> Array:
     """z + phi(z) / Phi(z), positive."""
-    away, fraction = -np.minimum(z, _TAIL), np.zeros_like(z)
+    xp = namespace(z)
+    away, fraction = -xp.minimum(z, _TAIL), xp.zeros_like(z)
     for term in range(_DEPTH, 0, -1):
         fraction = term / (away + fraction)
-    plain = np.maximum(z, _TAIL)
-    return np.where(z < _TAIL, fraction, plain + np.exp(-0.5 * plain**2 - _HALF_LOG_2PI - log_ndtr(plain)))
+    plain = xp.maximum(z, _TAIL)
+    return xp.where(z < _TAIL, fraction, plain + xp.exp(-0.5 * plain**2 - _HALF_LOG_2PI - _log_ndtr(plain)))
+
+
+def _log_ndtr(z: Array) -> Array:
+    if namespace(z) is np:
+        return log_ndtr(z)
+    from jax.scipy.special import log_ndtr as traced
+
+    return traced(z)
 
 
 def joined(sites: Sites, place: Place, number: float, weight: float, value: float) -> None:
@@ -89,7 +99,7 @@ def joined(sites: Sites, place: Place, number: float, weight: float, value: floa
 
 def counted(at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> list[tuple[Place, float]]:
     """Distinct places of outcomes that were cut off, and how many there were at each."""
-    places = np.stack([*at, np.array([rounded(one) for one in bound.tolist()], dtype=np.int64)])
+    places = np.stack([*at, rounded(bound).astype(np.int64)])
     distinct, which = np.unique(places, axis=1, return_inverse=True)
     numbers = np.bincount(which.reshape(-1), worth, distinct.shape[1]).tolist()
     return [((p, c, a, b), number) for (p, c, a, b), number in zip(distinct.T.tolist(), numbers, strict=True)]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import Array
+from poolwise.arrays import Array, namespace
 from poolwise.posterior.crossed import Cells
 
 _TRUST = 4.0
@@ -33,7 +33,7 @@ _CHUNK = 4096
 
 
 class Arms(NamedTuple):
-    """What the outcomes of each arm look like, (arms,) each and changed in place, or one number each."""
+    """What the outcomes of each arm look like, (arms,) each, or one number each."""
 
     count: Array
     mean: Array
@@ -54,40 +54,42 @@ def arms(cells: Cells) -> Arms:
     return Arms(count, mean, within + between, within, np.maximum(cells.count - 1, 0).sum((0, 1)))
 
 
-def of_arm(tracks: Arms, arm: int) -> Arms:
-    """Of one arm, as numbers."""
-    return Arms(*[part.item(arm) for part in tracks])
+def weight(cell: Array, arm: Array, y: Array, limit: Array) -> Array:
+    """In (0, 1]: what an outcome y counts as. cell: (3, ..) moments; arm: (5, ..), see `Arms`; limit: k."""
+    xp = namespace(cell)
+    own, every = Cells(*cell), Arms(*arm)
+    squared = xp.where(own.count >= _OWN, _here(own, every, y), _anywhere(every, y))
+    bound = limit * limit
+    return xp.where(squared <= bound, 1.0, bound / xp.maximum(squared, 1e-300))
 
 
-def weight(own: Cells, arm: Arms, y: float, limit: float) -> float:
-    """In (0, 1], of an outcome y in a cell with these statistics; all numbers. limit: k."""
-    squared = _here(own, arm, y) if own.count >= _OWN else _anywhere(arm, y)
-    return 1.0 if squared <= limit**2 else limit**2 / squared
+def cell_after(cell: Array, y: Array, weight: Array) -> Array:
+    """(3, ..) moments with one more outcome that counts as `weight` > 0."""
+    count, mean, deviation = cell
+    after = mean + (y - mean) * weight / (count + weight)
+    return namespace(cell).stack([count + weight, after, deviation + (y - mean) * (y - after) * weight])
 
 
-def learned(tracks: Arms, arm: int, own: Cells, y: float, weight: float) -> None:
-    """One more outcome of an arm, in place; `own`: its cell before."""
-    before, mean = tracks.count.item(arm), tracks.mean.item(arm)
-    count, here = before + weight, own.count + weight
-    tracks.count[arm] = count
-    tracks.mean[arm] = mean + (y - mean) * weight / count
-    tracks.deviation[arm] += (y - mean) ** 2 * weight * before / count
-    tracks.within[arm] += (y - own.mean) ** 2 * weight * own.count / here
-    tracks.freedom[arm] += max(here - 1, 0.0) - max(own.count - 1, 0.0)
-
-
-def taken(cells: Cells, tracks: Arms, place: tuple[int, int, int], y: float, limit: float | None) -> float:
-    """What an outcome at (project, context, arm) counts as; takes note of it. limit None: it counts fully."""
-    if limit is None:
-        return 1.0
-    own, arm = Cells(*[part.item(place) for part in cells]), place[2]
-    found = weight(own, of_arm(tracks, arm), y, limit)
-    learned(tracks, arm, own, y, found)
-    return found
+def arm_after(arm: Array, cell: Array, y: Array, weight: Array) -> Array:
+    """(5, ..): the same of the arm; cell: before."""
+    xp = namespace(arm)
+    count, mean, deviation, within, freedom = arm
+    own, centre, _ = cell
+    more, here = count + weight, own + weight
+    gained = xp.maximum(here - 1.0, 0.0) - xp.maximum(own - 1.0, 0.0)
+    return xp.stack(
+        [
+            more,
+            mean + (y - mean) * weight / more,
+            deviation + (y - mean) ** 2 * weight * count / more,
+            within + (y - centre) ** 2 * weight * own / here,
+            freedom + gained,
+        ]
+    )
 
 
 def weights(cells: Cells, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: float | None) -> np.ndarray:
-    """Weights of many outcomes in their order, as `taken` would give them one by one.
+    """Weights of many outcomes in their order, as `weight` gives them one by one.
 
     rows: (project, context, arm), (n,) each. Passes over as many rows as have weight 1, which most have.
     """
@@ -182,8 +184,8 @@ def _stored(state: Cells, tracks: Arms, flat: np.ndarray, arm: np.ndarray, after
 
 
 def _learned_alone(state: Cells, tracks: Arms, flat: int, arm: int, y: float, weight: float) -> None:
-    own = Cells(*(float(part[flat]) for part in state))
-    learned(tracks, arm, own, y, weight)
-    count = own.count + weight
-    state.count[flat], state.mean[flat] = count, own.mean + (y - own.mean) * weight / count
-    state.deviation[flat] += (y - own.mean) ** 2 * weight * own.count / count
+    own, every = (np.array([part[at] for part in parts]) for parts, at in ((state, flat), (tracks, arm)))
+    moments = arm_after(every, own, y, weight), cell_after(own, y, weight)
+    for parts, at, values in zip((tracks, state), (arm, flat), moments, strict=True):
+        for part, value in zip(parts, values.tolist(), strict=True):
+            part[at] = value

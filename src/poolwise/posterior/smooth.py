@@ -23,7 +23,7 @@ from poolwise.posterior.gaussian import Fit, Statistics, cells
 from poolwise.posterior.hyper import noise_at, pooled_at
 from poolwise.posterior.inducing import model_of
 from poolwise.posterior.micro import Model, Points, across, alike, covariance, prior_variance
-from poolwise.posterior.online import Seen
+from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.threads import single_blas
 
 ROOM = 64
@@ -116,13 +116,12 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
 
 
 @single_blas()
-def look(state: State, project: int, context: int) -> Seen:
-    """As `online.look`."""
+def look(state: State, project: int, context: int) -> Effects:
+    """Utility of a success of every arm in one cell, and what it shares with the project and with the context."""
     here = at_cell(state, project, context)
     shared = [panel(state, *at) for at in ((project, -1), (-1, context))]
-    scales = [np.sqrt(part.variance) for part in shared]
-    along = _along(state, project, context) / (here.scale * here.scale)
-    return Seen(np.stack([here.mean, *(part.mean for part in shared)]), np.stack([here.scale, *scales]), along)
+    variance = np.stack([np.square(here.scale), *(part.variance for part in shared)])
+    return Effects(np.stack([here.mean, *(part.mean for part in shared)]), variance, _along(state, project, context))
 
 
 def _along(state: State, project: int, context: int) -> np.ndarray:

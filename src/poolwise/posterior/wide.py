@@ -19,7 +19,7 @@ from poolwise.posterior.blocks import potential, stacked
 from poolwise.posterior.crossed import Cells, tiers
 from poolwise.posterior.gaussian import Fit, Statistics
 from poolwise.posterior.hyper import PRIOR, Hyper, Layout, Prior, Tier, noise_at
-from poolwise.posterior.online import Seen
+from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.threads import single_blas
 
 _LARGEST = 1.5e7
@@ -101,12 +101,12 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     state.since[0] += 1
 
 
-def look(state: State, project: int, context: int) -> Seen:
-    """Belief about every arm in one cell, and about what it shares, as `online.look`; no covariance of them is kept."""
+def look(state: State, project: int, context: int) -> Effects:
+    """Utility of a success of every arm in one cell, and what it shares; no covariance of them is kept."""
     mean, variance = state.mean[project, context], state.variance[project, context]
     (along, wide), (across, spread) = state.project, state.context
     means = np.stack([mean, along[project], across[context]])
-    return Seen(means, np.stack([np.sqrt(variance), wide[project], spread[context]]), None)
+    return Effects(means, np.stack([variance, wide[project] ** 2, spread[context] ** 2]), np.zeros_like(means[1:]))
 
 
 def _turned(stats: Any) -> bool:

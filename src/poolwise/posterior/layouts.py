@@ -1,0 +1,60 @@
+"""Effects kept by another form than exact covariances, behind one interface; everything else is `recursive`.
+
+`smooth` where arms resemble each other by their parameters, `wide` where exact covariances would be too large. Each is
+a module with start(fit, stats) -> state, absorb(state, project, context, arm, y, weight) in place, look(state, project,
+context) -> Effects, stale(state) -> whether to `start` again.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from poolwise.posterior import bernoulli, nearby, smooth, wide
+from poolwise.posterior.gaussian import Fit
+from poolwise.posterior.recursive.exchangeability import Effects
+from poolwise.posterior.recursive.initial import Tally
+from poolwise.posterior.recursive.types import State
+from poolwise.posterior.scales import sizes
+
+
+class Form:
+    """Mutable, as the states of its modules are."""
+
+    def __init__(self, module: ModuleType, fit: Fit, success: bernoulli.Hyper, tally: Tally) -> None:
+        self._module, self._fit, self._success = module, fit, success
+        self.state: Any = module.start(fit, tally.utility)
+        self.shares = module is smooth
+        """Whether it tells by how much of a change here what is shared changes."""
+        self._arm = bernoulli.gather(success, tally.outcomes, tally.successes).arm
+        self._near = None if fit.ground is None else nearby.around(fit, self._arm, success.power_near)
+
+    @property
+    def stale(self) -> bool:
+        return bool(self._module.stale(self.state))
+
+    def look(self, project: int, context: int) -> Effects:
+        """Of the utility of a success; `along` is 0 where it is not kept."""
+        found: Effects = self._module.look(self.state, project, context)
+        return found
+
+    def near(self) -> np.ndarray | None:
+        """(2, arms): evidence of success of every arm's neighbours; None: of all other arms alike."""
+        return None if self._near is None else bernoulli.discount(self._near, self._success.kappa_near)
+
+    def update(self, state: State, at: tuple[int, int, int], y: float, weight: float) -> None:
+        """After an outcome; weight: what it counts as, 0 for none of the utility. state: after it, too."""
+        project, context, arm = at
+        change = state.arms[5:7, arm] - self._arm[:, arm]
+        self._arm[:, arm] += change
+        if self._near is not None:
+            self._near += change[:, None] * nearby.weights(self._fit, np.array([arm]), self._success.power_near)[0]
+        if weight > 0:
+            self._module.absorb(self.state, project, context, arm, y, weight)
+
+
+def form(fit: Fit, success: bernoulli.Hyper, tally: Tally) -> Form | None:
+    """None: exact covariances of all effects."""
+    if fit.ground is not None:
+        return Form(smooth, fit, success, tally)
+    return Form(wide, fit, success, tally) if wide.too_large(*sizes(tally.utility)) else None

@@ -1,0 +1,94 @@
+"""What is remembered of outcomes beside the statistics that serve: bounds, half-lives, and what came before they faded.
+
+An outcome that was cut off is a factor that is refined later (`censored`). Where the system drifts (`drift`), outcomes
+fade, while scales are estimated from what they came to before: those of cells at a time, however few still count.
+"""
+
+import numpy as np
+
+from poolwise.posterior import censored, drift
+from poolwise.posterior.gaussian import Statistics
+from poolwise.posterior.level import Change, amended
+from poolwise.posterior.options import Options
+
+Place = tuple[int, int, int]
+
+
+class Memory:
+    """Mutable; outcomes are numbered by whoever counts them all."""
+
+    def __init__(self, shape: tuple[int, int, int], options: Options) -> None:
+        self.sites: censored.Sites = {}
+        self._candidates = drift.candidates() if options.half_life == "learned" else None
+        self.half_life = options.half_life if isinstance(options.half_life, int | float) else np.inf
+        """In force; infinite: nothing fades."""
+        empty = Statistics(*(np.zeros(shape) for _ in range(3)))
+        self._lasting = empty if options.half_life is not None else None
+
+    @property
+    def learns(self) -> bool:
+        """A half-life is learned: outcomes are taken one by one."""
+        return self._candidates is not None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing fades, so that no outcome need be remembered but those that were cut off."""
+        return self._lasting is None
+
+    def success(self, place: Place, y: float, weight: float, number: int) -> None:
+        """The `number`-th outcome of all, which counts as `weight`."""
+        if self._lasting is not None:
+            for power, part in enumerate(self._lasting):
+                part[place] += weight * y**power
+        if self._candidates is not None:
+            drift.observe(self._candidates, place, y, weight, number)
+
+    def successes(self, stats: Statistics) -> None:
+        """Many, with weights that are not for their age."""
+        self._lasting = self._lasting and self._lasting.plus(stats)
+
+    def cut(self, place: Place, bound: float, weight: float, value: float) -> None:
+        """One that was cut off, and what it counts as."""
+        censored.joined(self.sites, (*place, int(censored.rounded(bound))), 1.0, weight, value)
+
+    def chosen(self, number: int, shape: tuple[int, int, int]) -> Statistics | None:
+        """The statistics that count, where after the `number`-th outcome a half-life is chosen again."""
+        if self._candidates is None or not drift.due(self._candidates, number):
+            return None
+        index = drift.chosen(self._candidates)
+        self.half_life = drift.GRID[index]
+        return censored.added(drift.statistics(self._candidates, index, shape), self.sites)
+
+    def share(self, number: int) -> float:
+        """Of everything, what counts from the `number`-th outcome on."""
+        due = np.isfinite(self.half_life) and number % drift.step(self.half_life) == 0
+        return drift.kept(self.half_life) if due else 1.0
+
+    def discount(self, share: float) -> None:
+        """Let a share of everything count."""
+        censored.faded(self.sites, share)
+
+    def discount_cell(self, project: int, context: int, keep: np.ndarray) -> None:
+        """Let a share of a cell's evidence count, (arms,)."""
+        for part in self._lasting or ():
+            part[project, context] *= keep
+        for place in [place for place in self.sites if place[:2] == (project, context)]:
+            share, site = float(keep[place[2]]), self.sites.pop(place)
+            if share > 0:
+                self.sites[place] = censored.Site(site.number * share, site.weight * share, site.value)
+        if self._candidates is not None:
+            drift.fade(self._candidates, project, context, keep)
+
+    def amend(self, change: Change) -> None:
+        """Add what levelled jobs say."""
+        self._lasting = self._lasting and amended(self._lasting, change)
+
+    def make_room(self, pad: tuple[tuple[int, int], ...]) -> None:
+        """For projects and contexts to come."""
+        self._lasting = self._lasting and Statistics(*(np.pad(part, pad) for part in self._lasting))
+
+    def lasting(self, now: Statistics) -> Statistics:
+        """What scales are estimated from, as arrays of its own. now: what counts."""
+        lasting = self._lasting and Statistics(*(part.copy() for part in self._lasting))
+        kept = lasting and drift.still(lasting, self._candidates)
+        return censored.added(kept, self.sites) if kept else now

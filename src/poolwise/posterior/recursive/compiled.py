@@ -1,0 +1,159 @@
+"""The serving posterior as one compiled call: an outcome, if any, the belief about one cell, and what is made of it.
+
+Compiled beside, by one worker thread, for a structure at a time, and kept for the whole process; JAX keeps the result
+on disk for the next one. Until it is there, and where there is no working JAX, NumPy runs the same source. JAX is
+imported by that thread, never by `import poolwise`.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.arrays import Array, namespace, whole
+from poolwise.posterior.recursive import posterior
+from poolwise.posterior.recursive.types import Constants, Outcome, Predictive, State, Structure
+
+LOG = logging.getLogger("poolwise")
+ROW = 9
+"""Numbers before those of the tail: the six of an outcome, then project, context and slot that are asked about."""
+Tail = Callable[[Predictive, Array], Array]
+"""From the belief about a cell, and numbers known only when it is asked for, to a vector: a policy, for instance."""
+
+
+class Answer(NamedTuple):
+    """What one call returns beside the state."""
+
+    counted: np.ndarray
+    """(2,): weight and value with which the outcome counted."""
+    belief: Predictive
+    tail: np.ndarray
+
+
+def turn(structure: Structure, tail: Tail, state: State, constants: Constants, row: Array) -> tuple[State, Array]:
+    """row: (ROW + tail's,). The state after the outcome, and counted, belief and tail as one vector."""
+    at = [whole(row[i]) for i in (0, 1, 2, 4, 5, 6, 7, 8)]
+    outcome = Outcome(at[0], at[1], at[2], row[3], at[3], at[4])
+    state, counted = posterior.update(structure, constants, state, outcome)
+    seen = posterior.predict(structure, constants, state, *at[5:])
+    parts = (counted, *(part.reshape(-1) for part in seen), tail(seen, row[ROW:]))
+    return state, namespace(row).concatenate(parts)
+
+
+def unpacked(packed: np.ndarray, arms: int) -> Answer:
+    """The vector of `turn`, as views."""
+    ends = np.cumsum([2, 3 * arms, 3 * arms, arms, arms, 2 * arms])
+    counted, mean, scale, noise, count, share, rest = np.split(packed, ends)
+    return Answer(
+        counted, Predictive(mean.reshape(3, -1), scale.reshape(3, -1), noise, count, share.reshape(2, -1)), rest
+    )
+
+
+class Program:
+    """A compiled `turn`; `state` and `constants` must be of JAX (`placed`)."""
+
+    def __init__(self, call: Any, structure: Structure) -> None:
+        self._call, self._arms = call, structure.arms
+
+    @property
+    def text(self) -> str:
+        """The compiled instructions."""
+        return str(self._call.as_text())
+
+    def __call__(self, state: State, constants: Constants, row: np.ndarray) -> tuple[State, Answer]:
+        """Consumes `state`, row by row in double precision."""
+        import jax
+
+        with jax.enable_x64():
+            state, packed = self._call(state, constants, row)
+        return state, unpacked(np.asarray(packed), self._arms)
+
+
+_PROGRAMS: dict[Hashable, "Future[Program | None]"] = {}
+_LOCK = threading.Lock()
+_WORKER = ThreadPoolExecutor(1, "poolwise-compile")
+_PID = os.getpid()
+
+
+def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: bool = False) -> Program | None:
+    """The compiled `turn`, or None while it is being compiled or where that cannot be done. key: names the tail, which
+    takes `extra` numbers. wait: until it is compiled."""
+    if os.getpid() != _PID:
+        return None  # threads do not survive a fork, nor does a JAX that was started before it
+    with _LOCK:
+        found = _PROGRAMS.get((structure, key, extra))
+        if found is None:
+            found = _PROGRAMS[structure, key, extra] = _WORKER.submit(_compiled, structure, tail, extra)
+    return found.result() if wait or found.done() else None
+
+
+def placed(part: Any) -> Any:
+    """A pytree of NumPy arrays as one of JAX, copied, in double precision."""
+    import jax
+
+    with jax.enable_x64():
+        return jax.tree.map(jax.numpy.array, part)
+
+
+def fetched(part: Any) -> Any:
+    """A pytree of JAX arrays as one of NumPy, copied: a buffer that is looked at cannot be donated."""
+    import jax
+
+    return jax.tree.map(lambda leaf: np.array(leaf), part)
+
+
+def lost(state: State) -> bool:
+    """Whether a call consumed the state and was interrupted before its result was kept."""
+    leaf = state.arms
+    return not isinstance(leaf, np.ndarray) and leaf.is_deleted()
+
+
+def _compiled(structure: Structure, tail: Tail, extra: int) -> Program | None:
+    try:
+        import jax
+
+        _keep_on_disk(jax)
+        with jax.enable_x64():
+            double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64")
+            state, constants = shapes(structure, double)
+            function = jax.jit(lambda *known: turn(structure, tail, *known), donate_argnums=0)
+            return Program(function.lower(state, constants, double(ROW + extra)).compile(), structure)
+    except Exception:
+        LOG.warning("JAX cannot compile the posterior here: NumPy serves, some times slower", exc_info=True)
+        return None
+
+
+def shapes(structure: Structure, of: Callable[..., Any]) -> tuple[State, Constants]:
+    """`of(*shape)` for every array of a state and its constants."""
+    projects, contexts, arms = structure[:3]
+    q, own = structure.layout.size, structure.own_layout.size
+    rows = (arms, max(structure.family) + 1, 1) if structure.family else (arms, 1)
+    state = State(
+        effects=tuple(of(n, q, q + 1) for n in rows),
+        cells=of(projects, contexts, 5, arms),
+        contexts=of(contexts, 2, arms),
+        arms=of(9, arms),
+        baseline=of(projects, contexts, 6),
+        baseline_sums=of(10),
+        own_effects=tuple(of(structure.slots * n, own, own + 1) for n in rows) if structure.slots else (),
+        log_odds=of(projects),
+    )
+    return state, Constants(of(contexts, arms), of(2, arms), of(8))
+
+
+def _keep_on_disk(jax: Any) -> None:
+    """Compiled functions of this process, in the user's cache folder, unless the user has said where."""
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "poolwise" / "jax"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if os.access(folder, os.W_OK):
+        jax.config.update("jax_compilation_cache_dir", str(folder))

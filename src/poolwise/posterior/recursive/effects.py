@@ -1,0 +1,157 @@
+"""Crossed Gaussian effects, exact after every outcome, at the cost of one rank-one update per tier.
+
+An arm has an effect vector v of q coordinates: level, contexts, projects and, where cells are coordinates, cells. It is
+drawn around its family's vector, which is drawn around the global one (`hyper`). A tier is kept as the covariance S of
+its vectors given the tier above, and their mean where the tier above is 0, side by side: (rows, q, q + 1), in units in
+which a direction S e of one tier is the direction in the tier above.
+
+One more outcome in a cell changes that cell's precision by k e e' and its information by h e, with ones in e at its
+coordinates. With u = S e and d = 1 + k e'u the tier becomes
+
+    S - (k / d) u u',   mean + u (h - k e'mean) / d
+
+and the tier above sees the same with e <- u, k <- k / d, h <- (h - k e'mean) / d: O(q^2) in all. The predictive of the
+cell's coordinates before the outcome falls out on the way: its mean is the sum of e'mean, its variance that of e'u.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.arrays import Array, at, namespace, put, window
+from poolwise.posterior.crossed import Cells, solve
+from poolwise.posterior.hyper import Hyper, Layout, layout
+from poolwise.posterior.tree import Conditional
+
+
+class Passage(NamedTuple):
+    """One cell of one arm, followed up the tiers."""
+
+    moved: tuple[Array, ...]
+    """(q + 1,) each: u and e'mean of every tier."""
+    along: tuple[Array, ...]
+    """e'u of every tier."""
+
+    @property
+    def mean(self) -> Array:
+        """Of the sum of the cell's coordinates."""
+        return sum(moved[-1] for moved in self.moved) * 1.0
+
+    @property
+    def variance(self) -> Array:
+        return sum(self.along) * 1.0
+
+
+def init(cells: Cells, hyper: Hyper, family: np.ndarray, families: int) -> tuple[np.ndarray, ...]:
+    """The tiers that all outcomes so far lead to; statistics [project, context, arm]."""
+    form = layout(cells.count.shape, families)
+    tree = solve(cells, hyper, family, families)
+    globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
+    middle = (tree.family,) if families else ()
+    below = (hyper.arm, hyper.family)[: 1 + len(middle)]
+    units = _units([form.variances(tier, np) for tier in below])
+    return tuple(_side_by_side(one, unit) for one, unit in zip((tree.arm, *middle, globe), units, strict=True))
+
+
+def _units(variances: list[np.ndarray]) -> list[np.ndarray]:
+    """(q,) factor on every tier's effects: D^-1 S e is the direction in the tier above, in these units S e itself."""
+    units = [np.ones_like(variances[0])]
+    for variance in variances:
+        units.append(1 / (units[-1] * variance))
+    return units
+
+
+def _side_by_side(one: Conditional, unit: np.ndarray) -> np.ndarray:
+    return np.concatenate([unit[:, None] * one.covariance * unit, (unit * one.mean)[..., None]], 2)
+
+
+def passage(tiers: tuple[Array, ...], rows: tuple[Array, ...], coordinates: list[Array]) -> Passage:
+    """rows: of the arm in the first tier, of its family in the next, .. ; coordinates: of the cell."""
+    if not tiers:
+        return Passage((), ())
+    width = tiers[0].shape[2]
+    moved = [sum(window(tiers[0], (rows[0], i, 0), (1, 1, width)).reshape(width) for i in coordinates)]
+    along = [sum(at(moved[0], i) for i in coordinates)]
+    for tier, row in zip(tiers[1:], rows[1:], strict=True):
+        direction = moved[-1][:-1]
+        moved.append(direction @ at(tier, row))
+        along.append(direction @ moved[-1][:-1])
+    return Passage(tuple(moved), tuple(along))
+
+
+def changes(found: Passage, precision: Array, information: Array) -> tuple[Array, ...]:
+    """(q + 1,) for every tier: with u of the passage, u change' is what is added to its row."""
+    out: list[Array] = []
+    for moved, along in zip(found.moved, found.along, strict=True):
+        scale = 1 + precision * along
+        information = (information - precision * moved[-1]) / scale
+        precision = precision / scale
+        xp = namespace(moved)
+        out.append(xp.concatenate([-precision * moved[:-1], xp.reshape(information, (1,))]))
+    return tuple(out)
+
+
+def update(
+    tiers: tuple[Array, ...], rows: tuple[Array, ...], along: tuple[Array, ...], change: tuple[Array, ...]
+) -> tuple[Array, ...]:
+    """The tiers after an outcome. along: (q,) of every tier, u of the passage."""
+    return tuple(map(_with_outer_product, tiers, rows, along, change))
+
+
+def _with_outer_product(tier: Array, row: Array, one: Array, other: Array) -> Array:
+    added = one[:, None] * other
+    if len(tier) == 1 and namespace(tier) is not np:
+        return tier + added  # XLA would copy the one row that it slices out
+    return put(tier, at(tier, row) + added, row)
+
+
+def predict(
+    tiers: tuple[Array, ...],
+    form: Layout,
+    family: tuple[int, ...] | None,
+    arms: int,
+    slot: Array,
+    coordinates: list[Array],
+) -> tuple[Array, Array, Array]:
+    """Of the sums of coordinates here, shared by the project and shared by the context: mean (3, A), variance (3, A),
+    and covariance of the first with the other two, (2, A). slot: which of several systems one below the other."""
+    xp, width = namespace(tiers[0]), form.size + 1
+    level, context, project, *own = (window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates)
+    moved = _three_sums(xp, level, context, project, own)
+    level, context, project, *own = (window(moved, (0, 0, i), (arms, 3, 1))[:, :, 0] for i in coordinates)
+    product = _three_sums(xp, level, context, project, own)
+    mean = moved[..., -1]
+    for number, tier in enumerate(tiers[1:]):
+        direction = moved[..., :-1]
+        if family is not None and number == 0:
+            moved = _by_family(tier, moved, family, slot)
+        else:
+            moved = _whole(tier, moved, slot)
+        product = product + moved[..., :-1] @ xp.swapaxes(direction, 1, 2)
+        mean = mean + moved[..., -1]
+    variance = xp.stack([product[:, 0, 0], product[:, 1, 1], product[:, 2, 2]])
+    return mean.T, variance, xp.stack([product[:, 1, 0], product[:, 2, 0]])
+
+
+def _three_sums(xp: Array, level: Array, context: Array, project: Array, own: list[Array]) -> Array:
+    return xp.stack([sum(own, level + context + project), level + project, level + context], 1)
+
+
+def _whole(tier: Array, below: Array, slot: Array) -> Array:
+    """(A, 3, q + 1): covariance of a tier's one row along the directions that the tier below gives, and its mean."""
+    width = below.shape[2]
+    return (below.reshape(-1, width)[:, :-1] @ at(tier, slot)).reshape(below.shape)
+
+
+def _by_family(tier: Array, below: Array, family: tuple[int, ...], slot: Array) -> Array:
+    """The same where every family has a row: one product each, over its arms."""
+    xp, families = namespace(tier), max(family) + 1
+    members = [np.flatnonzero(np.asarray(family) == one) for one in range(families)]
+    parts = [_whole(tier, below[_together(rows)], slot * families + one) for one, rows in enumerate(members)]
+    back = np.argsort(np.concatenate(members), kind="stable")
+    return xp.concatenate(parts)[_together(back)]
+
+
+def _together(rows: np.ndarray) -> slice | np.ndarray:
+    """As a slice, where rows stand together in order: no copy is made."""
+    return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) and (np.diff(rows) == 1).all() else rows

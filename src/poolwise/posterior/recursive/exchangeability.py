@@ -1,0 +1,54 @@
+"""Whether a project is like the others is learned from its own outcomes: a guard against negative transfer.
+
+With probability `trust` its effects are what the hierarchy makes of them given the other projects, otherwise a draw of
+their own from the same scales, of which no other project tells anything. The odds of the two grow with every outcome by
+the difference of the log predictive densities, and are carried on when hyperparameters are estimated again:
+
+    log odds = log trust / (1 - trust) + sum over i of log p(y_i | all before) - log p(y_i | the project's own before)
+
+The belief is the mixture of both, by its mean and covariance. By the mixture's own log score, trusting wrongly costs at
+most log(1 / (1 - trust)) in all. Effects given success alone: chances of success stay pooled. Source: Schmidli et al.,
+robust mixture priors (2014); Dawid, prequential analysis (1984).
+"""
+
+from typing import NamedTuple
+
+from poolwise.arrays import Array, namespace
+
+CERTAIN = 9.0
+"""Log odds from which on the others are believed without a doubt."""
+
+
+class Effects(NamedTuple):
+    """Of the sums of effects here, shared by the project, shared by the context."""
+
+    mean: Array
+    """(3, A)."""
+    variance: Array
+    """(3, A)."""
+    along: Array
+    """(2, A): covariance of the first with the other two."""
+
+
+def gain(pooled: tuple[Array, Array], own: tuple[Array, Array], noise: Array, y: Array) -> Array:
+    """Difference of the log predictive densities of y; each belief as mean and variance of the arm's utility."""
+    return _log_density(*pooled, noise, y) - _log_density(*own, noise, y)
+
+
+def _log_density(mean: Array, variance: Array, noise: Array, y: Array) -> Array:
+    total = variance + noise * noise
+    return -0.5 * (namespace(total).log(total) + (y - mean) ** 2 / total)
+
+
+def mixed(pooled: Effects, own: Effects, log_odds: Array) -> Effects:
+    """The mixture. What a context shares with other projects is theirs, and changes only as far as this one is like
+    them."""
+    xp = namespace(pooled.mean)
+    weight = xp.where(log_odds > CERTAIN, 1.0, 1 / (1 + xp.exp(-log_odds)))
+    rest = 1 - weight
+    gap = (pooled.mean - own.mean)[:2]
+    mean = xp.concatenate([pooled.mean[:2] - rest * gap, pooled.mean[2:]])
+    within = weight * pooled.variance[:2] + rest * own.variance[:2] + weight * rest * gap**2
+    variance = xp.concatenate([within, pooled.variance[2:]])
+    first = weight * pooled.along[:1] + rest * (own.along[:1] + weight * gap[:1] * gap[1:])
+    return Effects(mean, variance, xp.concatenate([first, weight * pooled.along[1:]]))

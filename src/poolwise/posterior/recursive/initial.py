@@ -1,0 +1,264 @@
+"""From everything counted, and everything estimated, to the state that serves; and back."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.posterior import bernoulli, influence, reference
+from poolwise.posterior.crossed import Cells
+from poolwise.posterior.gaussian import Fit, Statistics, cells
+from poolwise.posterior.hyper import layout, leaf_cell, noise_at
+from poolwise.posterior.options import Options
+from poolwise.posterior.recursive import effects
+from poolwise.posterior.recursive.types import Constants, Numbers, State, Structure
+from poolwise.posterior.scales import Scales
+from poolwise.posterior.threads import single_blas
+
+FAILURES = 2.0
+"""Pseudo-count of the stated utility of a failure in the mean over an arm's failures."""
+
+
+class Tally(NamedTuple):
+    """Sufficient statistics of the whole posterior: what a checkpoint holds. [project, context, arm]."""
+
+    utility: Statistics
+    """Of successes as they count, none of the baseline."""
+    outcomes: np.ndarray
+    successes: np.ndarray
+    failures: np.ndarray
+    """(2, arms): number and sum of utilities of failures, the stated one included."""
+    baseline: Statistics
+    """[project, context] of the baseline's successes, as they count."""
+    baseline_failures: Statistics
+    log_odds: np.ndarray
+    """(projects,): see `State.log_odds`."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        projects, contexts, arms = self.outcomes.shape
+        return projects, contexts, arms
+
+
+def empty(shape: tuple[int, int, int], failed: float) -> Tally:
+    """Before any outcome. failed: stated utility of a failure."""
+    cell, pair = np.zeros(shape), np.zeros(shape[:2])
+    failures = np.stack([np.full(shape[2], FAILURES), np.full(shape[2], FAILURES * failed)])
+    none = Statistics(pair, pair, pair)
+    return Tally(Statistics(cell, cell, cell), cell, cell, failures, none, none, np.zeros(shape[0]))
+
+
+def discounted(tally: Tally, share: float, failed: float, *, utility: bool = True) -> Tally:
+    """A share of everything counts, what was stated of failures apart. utility: of the utilities too."""
+    start = np.array([[FAILURES], [FAILURES * failed]])
+    keep = lambda stats: Statistics(*(share * part for part in stats))
+    return tally._replace(
+        utility=keep(tally.utility) if utility else tally.utility,
+        outcomes=share * tally.outcomes,
+        successes=share * tally.successes,
+        failures=start + share * (tally.failures - start),
+        baseline=keep(tally.baseline),
+        baseline_failures=keep(tally.baseline_failures),
+    )
+
+
+def cell_discounted(tally: Tally, project: int, context: int, keep: np.ndarray, baseline: int | None) -> Tally:
+    """A share of one cell's evidence counts, (arms,)."""
+    share = np.ones(tally.shape)
+    share[project, context] = keep
+    alone = np.ones(tally.shape[:2])
+    alone[project, context] = 1.0 if baseline is None else keep[baseline]
+    return tally._replace(
+        utility=Statistics(*(share * part for part in tally.utility)),
+        outcomes=share * tally.outcomes,
+        successes=share * tally.successes,
+        baseline=Statistics(*(alone * part for part in tally.baseline)),
+        baseline_failures=Statistics(*(alone * part for part in tally.baseline_failures)),
+    )
+
+
+def padded(tally: Tally, shape: tuple[int, int]) -> Tally:
+    """With room for so many projects and contexts."""
+    rows = tuple((0, size - known) for size, known in zip(shape, tally.shape, strict=False))
+    wide = lambda part: np.pad(part, (*rows, *((0, 0),) * (part.ndim - 2)))
+    every = lambda stats: Statistics(*map(wide, stats))
+    return tally._replace(
+        utility=every(tally.utility),
+        outcomes=wide(tally.outcomes),
+        successes=wide(tally.successes),
+        baseline=every(tally.baseline),
+        baseline_failures=every(tally.baseline_failures),
+        log_odds=np.pad(tally.log_odds, rows[:1]),
+    )
+
+
+class Rows(NamedTuple):
+    """Many outcomes in their order, a column each; `worth`: what each counts as by its age."""
+
+    project: np.ndarray
+    context: np.ndarray
+    arm: np.ndarray
+    utility: np.ndarray
+    ok: np.ndarray
+    cut: np.ndarray
+    worth: np.ndarray
+
+    def where(self, chosen: np.ndarray) -> "Rows":
+        return Rows(*(column[chosen] for column in self))
+
+    @property
+    def place(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.project, self.context, self.arm
+
+
+def extended(tally: Tally, rows: Rows, baseline: int | None, limit: float | None) -> tuple[Tally, Statistics]:
+    """With many outcomes, those that were cut off counted as successes of no known utility; and the statistics of the
+    new ones apart from their age."""
+    outcomes, successes, failures = (part.copy() for part in (tally.outcomes, tally.successes, tally.failures))
+    np.add.at(outcomes, rows.place, rows.worth)
+    np.add.at(successes, rows.place, rows.worth * rows.ok)
+    lost = rows.where(~rows.ok)
+    for row, values in zip(failures, (lost.worth, lost.worth * lost.utility), strict=True):
+        np.add.at(row, lost.arm, values)
+    own = np.zeros(len(rows.arm), bool) if baseline is None else rows.arm == baseline
+    told = rows.where(rows.ok & ~rows.cut & ~own)
+    weight = influence.weights(cells(tally.utility), told.place, told.utility, limit)
+    new = _statistics(told, tally.shape, weight)
+    known = tally._replace(
+        utility=tally.utility.plus(_statistics(told, tally.shape, told.worth * weight)),
+        outcomes=outcomes,
+        successes=successes,
+        failures=failures,
+    )
+    return _with_baseline(known, rows.where(own), limit), new
+
+
+def without_failure(tally: Tally, place: tuple[int, int, int], utility: float, baseline: int | None) -> Tally:
+    """With a failure taken back that was assumed."""
+    project, context, arm = place
+    outcomes, failures = tally.outcomes.copy(), tally.failures.copy()
+    outcomes[place] -= 1.0
+    failures[:, arm] -= 1.0, utility
+    known = tally._replace(outcomes=outcomes, failures=failures)
+    if arm != baseline:
+        return known
+    stats = [part.copy() for part in tally.baseline_failures]
+    for power, part in enumerate(stats):
+        part[project, context] -= utility**power
+    return known._replace(baseline_failures=Statistics(*stats))
+
+
+def _statistics(rows: Rows, shape: tuple[int, ...], weight: np.ndarray) -> Statistics:
+    return Statistics.of(*rows.place, rows.utility, shape=shape, weight=weight)
+
+
+def _with_baseline(tally: Tally, rows: Rows, limit: float | None) -> Tally:
+    """Its own outcomes; those that were cut off above 0, where it is by definition, tell nothing."""
+    shape = (*tally.shape[:2], 1)
+    alone = rows._replace(arm=np.zeros_like(rows.arm))
+    fine, lost = alone.where(rows.ok & (~rows.cut | (rows.utility < 0))), alone.where(~rows.ok)
+    judged = cells(Statistics(*(part[..., None] for part in tally.baseline)))
+    weight = influence.weights(judged, fine.place, fine.utility, limit)
+    more, worse = _statistics(fine, shape, fine.worth * weight), _statistics(lost, shape, lost.worth)
+    flat = lambda stats: Statistics(*(part[..., 0] for part in stats))
+    return tally._replace(
+        baseline=tally.baseline.plus(flat(more)), baseline_failures=tally.baseline_failures.plus(flat(worse))
+    )
+
+
+@single_blas()
+def init(
+    scales: Scales,
+    tally: Tally,
+    options: Options,
+    baseline: int | None,
+    alone: tuple[int, ...] = (),
+    *,
+    exact: bool = True,
+) -> tuple[Structure, Constants, State]:
+    """The state that all outcomes so far lead to; unseen projects and contexts in the tally are room to grow.
+
+    alone: projects whose exchangeability is asked, one for every slot; a number past the end is a slot to come. exact:
+    whether the state keeps the effects, which some other form does where there are too many (`layouts`).
+    """
+    fit, shape = scales.gaussian, tally.shape
+    structure = _structure(fit, shape, baseline, len(alone))
+    utility = cells(tally.utility)
+    judged = cells(tally.baseline)
+    every = cells(tally.baseline.plus(tally.baseline_failures))
+    evidence = bernoulli.gather(scales.success, tally.outcomes, tally.successes)
+    state = State(
+        effects=effects.init(utility, fit.hyper, np.asarray(fit.family), fit.families) if exact else (),
+        cells=np.stack([*utility, tally.outcomes, tally.successes], 2),
+        contexts=np.moveaxis(evidence.context, 0, 1).copy(),
+        arms=np.concatenate([np.stack(influence.arms(utility)), evidence.arm, tally.failures]),
+        baseline=np.stack([*judged, *every], 2),
+        baseline_sums=reference.totals(judged, every),
+        own_effects=_own_effects(fit, utility, structure, alone),
+        log_odds=tally.log_odds.copy(),
+    )
+    return structure, _constants(scales, structure, options), state
+
+
+def tally_of(state: State) -> Tally:
+    """The statistics in a state, as arrays of their own."""
+    cell, home = np.moveaxis(np.asarray(state.cells), 2, 0), np.moveaxis(np.asarray(state.baseline), 2, 0)
+    judged, every = _sums(home[:3]), _sums(home[3:])
+    rest = Statistics(*(a - b for a, b in zip(every, judged, strict=True)))
+    return Tally(
+        utility=_sums(cell[:3]),
+        outcomes=cell[3].copy(),
+        successes=cell[4].copy(),
+        failures=np.array(state.arms[7:]),
+        baseline=judged,
+        baseline_failures=Statistics(*(np.where(rest.count > 1e-9, part, 0.0) for part in rest)),
+        log_odds=np.array(state.log_odds),
+    )
+
+
+def _structure(fit: Fit, shape: tuple[int, int, int], baseline: int | None, slots: int) -> Structure:
+    families = fit.families
+    return Structure(
+        *shape,
+        family=tuple(np.asarray(fit.family).tolist()) if families else None,
+        cells=layout(shape, families).cells,
+        own_cells=layout((1, *shape[1:]), families).cells,
+        baseline=baseline,
+        slots=slots,
+    )
+
+
+def _constants(scales: Scales, structure: Structure, options: Options) -> Constants:
+    known, success = scales.gaussian.hyper, scales.success
+    noise = np.broadcast_to(noise_at(known, structure.contexts), (structure.contexts, structure.arms))
+    trust = options.trust
+    numbers = Numbers(
+        cell=float(leaf_cell(known, structure.cells)) ** 2,
+        own_cell=float(leaf_cell(known, structure.own_cells)) ** 2,
+        kappa_context=float(success.kappa_context),
+        kappa_cell=float(success.kappa_cell),
+        kappa_near=float(success.kappa_near),
+        limit=np.inf if options.outliers is None else options.outliers,
+        trust=np.inf if trust == 1 else float(np.log(trust / (1 - trust))),
+    )
+    prior = np.stack([success.prior.sum(1), success.prior[:, 0]])
+    return Constants(np.array(noise), prior, np.array(numbers))
+
+
+def _own_effects(fit: Fit, utility: Cells, structure: Structure, alone: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Every slot's tiers one below the other; those of a project without outcomes are all the same."""
+    if not alone:
+        return ()
+    hyper, family = fit.hyper._replace(pooled=None), np.asarray(fit.family)
+    nothing = Cells(*np.zeros((3, 1, structure.contexts, structure.arms)))
+    fresh = effects.init(nothing, hyper, family, fit.families)
+    found = [fresh] * len(alone)
+    for slot, project in enumerate(alone):
+        own = Cells(*(part[project : project + 1] for part in utility))
+        if own.count.size and own.count.any():
+            found[slot] = effects.init(own, hyper, family, fit.families)
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+
+
+def _sums(moments: np.ndarray) -> Statistics:
+    count, mean, deviation = moments
+    return Statistics(count.copy(), count * mean, deviation + count * mean**2)

@@ -1,0 +1,346 @@
+"""The posterior that serves: pure functions over one pytree, on NumPy and under `jax.jit`.
+
+    update(constants, state, outcome) -> State, what it counted as        predict(constants, state, cell) -> Predictive
+
+`update` reads everything before it writes anything, and takes the state's buffers: under `jax.jit` with the state
+donated nothing of it is copied, and on NumPy it is changed in place. Gaussian effects are conditioned exactly;
+`influence` says what an outcome counts as before it is learned, `censored` what one is worth that was cut off.
+"""
+
+from typing import NamedTuple
+
+from poolwise.arrays import Array, at, choose, namespace, put, window
+from poolwise.posterior import bernoulli, censored, influence, reference
+from poolwise.posterior.bernoulli import Beta
+from poolwise.posterior.recursive import effects, exchangeability
+from poolwise.posterior.recursive.exchangeability import Effects
+from poolwise.posterior.recursive.types import (
+    CUT,
+    FAILURE,
+    NONE,
+    Constants,
+    Numbers,
+    Outcome,
+    Predictive,
+    State,
+    Structure,
+)
+from poolwise.posterior.utility import join
+
+Theta = tuple[Array, Array]
+"""Mean and variance of the utility of a success."""
+
+
+class Change(NamedTuple):
+    """What one outcome changes: vectors, each of which replaces a part of the state, but for the tiers'."""
+
+    along: tuple[Array, ...]
+    change: tuple[Array, ...]
+    """(q,) and (q + 1,) of every tier: their outer product is added to its row."""
+    own_along: tuple[Array, ...]
+    own_change: tuple[Array, ...]
+    moments: Array
+    """(3,) of the cell."""
+    tracks: Array
+    """(5,): moments of the arm."""
+    baseline: Array
+    baseline_sums: Array
+    log_odds: Array
+    counted: Array
+    """(2,): the weight with which it entered the moments of its cell, and its value there."""
+
+
+class Here(NamedTuple):
+    """What the state says of the cell and the arm of an outcome, before it."""
+
+    cell: Array
+    """(5,): see `State.cells`."""
+    context: Array
+    """(2,)."""
+    arm: Array
+    """(9,)."""
+    baseline: Array
+    sums: Array
+    log_odds: Array
+    noise: Array
+
+
+def update(
+    structure: Structure, constants: Constants, state: State, outcome: Outcome, pooled: Theta | None = None
+) -> tuple[State, Array]:
+    """The state after an outcome, if there is one, and (2,) what it counted as: weight and value.
+
+    pooled: what is believed of the arm's utility in the cell, where that is not what `State.effects` say.
+    """
+    rows, own_rows = _rows(structure, outcome)
+    new, cells, contexts, arms = choose(
+        outcome.kind != NONE,
+        lambda *known: _learned(structure, pooled, *known),
+        lambda *known: _unchanged(structure, *known),
+        constants,
+        state,
+        outcome,
+    )
+    own = state.own_effects
+    after = State(
+        effects=effects.update(state.effects, rows, new.along, new.change),
+        cells=put(state.cells, cells, outcome.project, outcome.context),
+        contexts=put(state.contexts, contexts, outcome.context),
+        arms=arms,
+        baseline=put(state.baseline, new.baseline, outcome.project, outcome.context),
+        baseline_sums=new.baseline_sums,
+        own_effects=effects.update(own, own_rows, new.own_along, new.own_change),
+        log_odds=put(state.log_odds, new.log_odds, outcome.project),
+    )
+    return after, new.counted
+
+
+def predict(
+    structure: Structure, constants: Constants, state: State, project: Array, context: Array, slot: Array
+) -> Predictive:
+    """The belief about every arm in one cell; slot: of the project in `State.own_effects`, -1 for none."""
+    pooled = given_success(structure, constants, state, project, context)
+    mixed = with_own(structure, constants, state, pooled, project, context, slot)
+    return assemble(structure, constants, state, mixed, project, context)
+
+
+def given_success(structure: Structure, constants: Constants, state: State, project: Array, context: Array) -> Effects:
+    """What the hierarchy says of the utility of a success."""
+    form = structure.layout
+    found = effects.predict(state.effects, form, structure.family, structure.arms, 0, form.at(project, context))
+    cell, noise = at(state.cells, project, context), at(constants.noise, context)
+    return _in_cell(found, cell, noise, Numbers(*constants.numbers).cell)
+
+
+def with_own(
+    structure: Structure,
+    constants: Constants,
+    state: State,
+    pooled: Effects,
+    project: Array,
+    context: Array,
+    slot: Array,
+) -> Effects:
+    """The mixture of that and of what the project says by itself."""
+    if not structure.slots:
+        return pooled
+    numbers, form = Numbers(*constants.numbers), structure.own_layout
+    cell, noise = at(state.cells, project, context), at(constants.noise, context)
+
+    def mixed(pooled: Effects, tiers: tuple[Array, ...], cell: Array, noise: Array, log_odds: Array) -> Effects:
+        alone = effects.predict(tiers, form, structure.family, structure.arms, slot, form.at(0, context))
+        return exchangeability.mixed(pooled, _in_cell(alone, cell, noise, numbers.own_cell), log_odds)
+
+    log_odds = numbers.trust + at(state.log_odds, project)
+    return choose(slot >= 0, mixed, lambda pooled, *_: pooled, pooled, state.own_effects, cell, noise, log_odds)
+
+
+def assemble(
+    structure: Structure,
+    constants: Constants,
+    state: State,
+    given_success: Effects,
+    project: Array,
+    context: Array,
+    near: Array | None = None,
+) -> Predictive:
+    """Utility from the utility of a success, the chance of one and what a failure is worth; the baseline by itself.
+
+    near: (2, A), discounted evidence of every arm's neighbours, where that is not what all other arms say.
+    """
+    xp = namespace(state.arms)
+    cell, noise = at(state.cells, project, context), at(constants.noise, context)
+    beta = chance(constants, state, project, context, near)
+    every = join(beta, given_success.mean, xp.sqrt(given_success.variance), noise, state.arms[8] / state.arms[7])
+    share = given_success.along / given_success.variance[0]
+    seen = Predictive(every.mean, every.scale, every.noise[0], cell[3], share)
+    return seen if structure.baseline is None else _with_baseline(structure, state, seen, project, context)
+
+
+def chance(constants: Constants, state: State, project: Array, context: Array, near: Array | None = None) -> Beta:
+    """Of success, of every arm in one cell."""
+    kappa = _kappa(Numbers(*constants.numbers))
+    cell, arm = at(state.cells, project, context)[3:], state.arms[5:7]
+    others = bernoulli.discount(arm.sum(1, keepdims=True) - arm, kappa.near) if near is None else near
+    return bernoulli.predict(constants.success_prior, cell, at(state.contexts, context), arm, others, kappa)
+
+
+def _rows(structure: Structure, outcome: Outcome) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Rows of the outcome's arm, family and globe in `State.effects`, and in `State.own_effects`."""
+    arm, arms, slot = outcome.arm, structure.arms, outcome.slot * (outcome.slot >= 0)
+    if structure.family is None:
+        return (arm, 0), (slot * arms + arm, slot)
+    family = _lookup(structure.family, arm)
+    families = max(structure.family) + 1
+    return (arm, family, 0), (slot * arms + arm, slot * families + family, slot)
+
+
+def _lookup(table: tuple[int, ...], index: Array) -> Array:
+    return table[index] if isinstance(index, int) else namespace(index).asarray(table)[index]
+
+
+def _learned(
+    structure: Structure, pooled: Theta | None, constants: Constants, state: State, outcome: Outcome
+) -> tuple[Change, Array, Array, Array]:
+    """What an outcome changes; with the cell, the context and the arms after it."""
+    xp, numbers = namespace(state.arms), Numbers(*constants.numbers)
+    p, c, a = outcome.project, outcome.context, outcome.arm
+    cells, contexts = at(state.cells, p, c), at(state.contexts, c)
+    cell, context, arm = (window(part, (0, a), (len(part), 1))[:, 0] for part in (cells, contexts, state.arms))
+    noise = window(constants.noise, (c, a), (1, 1))[0, 0]
+    here = Here(cell, context, arm, at(state.baseline, p, c), state.baseline_sums, at(state.log_odds, p), noise)
+    ok = (outcome.kind != FAILURE) * 1.0
+    one = xp.stack([ok * 0.0 + 1.0, ok])
+    evidence, above, gained = bernoulli.update(cell[3:], context, one, _kappa(numbers))
+    new = _of_baseline_or_arm(structure, pooled, numbers, state, outcome, here)
+    failures = arm[7:] + (1.0 - ok) * xp.stack([ok * 0.0 + 1.0, outcome.utility])
+    column = xp.concatenate([new.tracks, arm[5:7] + gained, failures])
+    chosen = xp.arange(structure.arms) == a
+    return (
+        new,
+        xp.where(chosen, xp.concatenate([new.moments, evidence])[:, None], cells),
+        xp.where(chosen, above[:, None], contexts),
+        xp.where(chosen, column[:, None], state.arms),
+    )
+
+
+def _of_baseline_or_arm(
+    structure: Structure, pooled: Theta | None, numbers: Numbers, state: State, outcome: Outcome, here: Here
+) -> Change:
+    if structure.baseline is None:
+        return _of_arm(structure, pooled, numbers, state, outcome, here)
+    return choose(
+        outcome.arm == structure.baseline,
+        lambda *known: _of_baseline(structure, Numbers(*known[0]), *known[1:]),
+        lambda *known: _of_arm(structure, pooled, Numbers(*known[0]), *known[1:]),
+        tuple(numbers),
+        state,
+        outcome,
+        here,
+    )
+
+
+def _of_baseline(structure: Structure, numbers: Numbers, state: State, outcome: Outcome, here: Here) -> Change:
+    """It teaches itself alone: what was cut off above 0, where it is by definition, not even that."""
+    xp, nothing = namespace(state.arms), _no_change(structure, state, here)
+    told = (outcome.kind != CUT) | (outcome.utility < 0)
+    ok = outcome.kind != FAILURE
+    cell, sums = reference.update(here.baseline, here.sums, outcome.utility, ok, numbers.limit)
+    return nothing._replace(baseline=xp.where(told, cell, here.baseline), baseline_sums=xp.where(told, sums, here.sums))
+
+
+def _of_arm(
+    structure: Structure, pooled: Theta | None, numbers: Numbers, state: State, outcome: Outcome, here: Here
+) -> Change:
+    """A success teaches the effects; a failure leaves what is known of the utility of successes."""
+    xp, (rows, own_rows) = namespace(state.arms), _rows(structure, outcome)
+    found = effects.passage(state.effects, rows, structure.layout.at(outcome.project, outcome.context))
+    pooled = pooled or _theta(found.mean, found.variance, here, numbers.cell)
+    weight, value = _counted(outcome, here, pooled, numbers)
+    moments = xp.where(weight > 0, influence.cell_after(here.cell[:3], value, weight + (weight == 0)), here.cell[:3])
+    counted = (weight > 0) & (outcome.kind != CUT)
+    tracks = influence.arm_after(here.arm[:5], here.cell[:3], value, weight + (weight == 0))
+    own_along: tuple[Array, ...] = ()
+    own_change: tuple[Array, ...] = ()
+    log_odds = here.log_odds
+    if structure.slots:
+        asked = (outcome.slot >= 0) * 1.0
+        own = effects.passage(state.own_effects, own_rows, structure.own_layout.at(0, outcome.context))
+        alone = _theta(own.mean, own.variance, here, numbers.own_cell)
+        told = asked * weight * counted
+        log_odds = log_odds + told * exchangeability.gain(pooled, alone, here.noise, value)
+        own_along = tuple(part[:-1] for part in own.moved)
+        k, h = _told(here, moments, numbers.own_cell)
+        own_change = effects.changes(own, asked * k, asked * h)
+    return Change(
+        along=tuple(part[:-1] for part in found.moved),
+        change=effects.changes(found, *_told(here, moments, numbers.cell)),
+        own_along=own_along,
+        own_change=own_change,
+        moments=moments,
+        tracks=xp.where(counted, tracks, here.arm[:5]),
+        baseline=here.baseline,
+        baseline_sums=here.sums,
+        log_odds=log_odds,
+        counted=xp.stack([weight, value]),
+    )
+
+
+def _counted(outcome: Outcome, here: Here, pooled: Theta, numbers: Numbers) -> Theta:
+    """Weight and value of an outcome: 0 of a failure."""
+    xp, y = namespace(here.cell), outcome.utility * 1.0
+
+    def cut(y: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
+        return censored.factor(mean, variance, here.noise, censored.bound_at(censored.rounded(y)))
+
+    def full(y: Array, *_: Array) -> tuple[Array, Array]:
+        return influence.weight(here.cell[:3], here.arm[:5], y, numbers.limit), y
+
+    weight, value = choose(outcome.kind == CUT, cut, full, y, *pooled)
+    return xp.where(outcome.kind == FAILURE, 0.0, weight), value * 1.0
+
+
+def _unchanged(
+    structure: Structure, constants: Constants, state: State, outcome: Outcome
+) -> tuple[Change, Array, Array, Array]:
+    p, c = outcome.project, outcome.context
+    cells = at(state.cells, p, c)
+    zero = cells[:, 0] * 0.0
+    here = Here(zero, zero[:2], zero, at(state.baseline, p, c), state.baseline_sums, at(state.log_odds, p), zero[0])
+    return _no_change(structure, state, here), cells, at(state.contexts, c), state.arms
+
+
+def _no_change(structure: Structure, state: State, here: Here) -> Change:
+    """Nothing learned of the effects."""
+    along, change = _nothing(state.effects)
+    own_along, own_change = _nothing(state.own_effects)
+    tracks = here.arm[:5]
+    counted = namespace(here.cell).stack([here.log_odds * 0.0, here.log_odds * 0.0])
+    return Change(along, change, own_along, own_change, here.cell[:3], tracks, here.baseline, here.sums, here.log_odds,
+                  counted)  # fmt: skip
+
+
+def _nothing(tiers: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    return tuple(tier[0, :, 0] * 0.0 for tier in tiers), tuple(tier[0, 0] * 0.0 for tier in tiers)
+
+
+def _theta(mean: Array, variance: Array, here: Here, cell: Array) -> tuple[Array, Array]:
+    """Mean and variance of the arm's utility, given success: its coordinates joined with the cell's own data."""
+    square = here.noise * here.noise
+    rest = square / (here.cell[0] * cell + square)
+    return here.cell[1] + rest * (mean - here.cell[1]), rest * (rest * variance + cell)
+
+
+def _told(here: Here, after: Array, cell: Array) -> tuple[Array, Array]:
+    """Change of the precision that a cell gives its coordinates, and of its precision times mean."""
+    square = here.noise * here.noise
+    before, now = (count / (count * cell + square) for count in (here.cell[0], after[0]))
+    return now - before, now * after[1] - before * here.cell[1]
+
+
+def _in_cell(found: tuple[Array, Array, Array], cell: Array, noise: Array, between: Array) -> Effects:
+    """Effects with the cell's own data; cell (5, A); found: mean (3, A), variance (3, A), covariance (2, A)."""
+    xp, (mean, variance, along) = namespace(cell), found
+    square = noise * noise
+    rest = square / (cell[0] * between + square)
+    first, own = cell[1] + rest * (mean[0] - cell[1]), rest * (rest * variance[0] + between)
+    return Effects(xp.concatenate([first[None], mean[1:]]), xp.concatenate([own[None], variance[1:]]), rest * along)
+
+
+def _with_baseline(structure: Structure, state: State, seen: Predictive, project: Array, context: Array) -> Predictive:
+    """Every arm's belief, the baseline's by its own outcomes."""
+    xp = namespace(seen.mean)
+    mean, scales, noise = reference.predict(at(state.baseline, project, context), state.baseline_sums)
+    own = xp.arange(structure.arms) == structure.baseline
+    first = xp.stack([mean, mean * 0.0, mean * 0.0])[:, None]
+    wide = xp.stack([scales[0], scales[1], scales[1]])[:, None]
+    return seen._replace(
+        mean=xp.where(own, first, seen.mean),
+        scale=xp.where(own, wide, seen.scale),
+        noise=xp.where(own, noise, seen.noise),
+        share=xp.where(own, 0.0, seen.share),
+    )
+
+
+def _kappa(numbers: Numbers) -> bernoulli.Concentrations:
+    return bernoulli.Concentrations(numbers.kappa_context, numbers.kappa_cell, numbers.kappa_near)

@@ -1,0 +1,118 @@
+"""What the serving posterior is made of: a state that changes, constants that estimation sets, a structure that stays.
+
+Shapes: P projects, C contexts, A arms, F families, K slots, with room for projects and contexts to come; q effects of
+an arm (`hyper.Layout`). Everything is float64.
+"""
+
+from typing import NamedTuple
+
+from poolwise.arrays import Array
+from poolwise.posterior.hyper import Layout
+
+
+class Structure(NamedTuple):
+    """Known when a function is compiled; hashable."""
+
+    projects: int
+    contexts: int
+    arms: int
+    family: tuple[int, ...] | None
+    """Index of every arm's family; None: every arm is its own, and there is no tier of families."""
+    cells: bool
+    """Whether effects of every (project, context) are coordinates (`hyper.Layout`)."""
+    own_cells: bool
+    """The same of a project by itself."""
+    baseline: int | None
+    """The arm whose utility is 0 by definition."""
+    slots: int
+    """K: projects whose exchangeability is asked at a time."""
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.contexts, self.projects, self.cells)
+
+    @property
+    def own_layout(self) -> Layout:
+        """Of a project by itself, which is number 0 there."""
+        return Layout(self.contexts, 1, self.own_cells)
+
+
+class Constants(NamedTuple):
+    """What estimation sets: constant from one estimation of the hyperparameters to the next."""
+
+    noise: Array
+    """(C, A): standard deviation of one outcome."""
+    success_prior: Array
+    """(2, A): pseudo-counts of the domain prior, and the successes in them."""
+    numbers: Array
+    """(8,): see `Numbers`."""
+
+
+class Numbers(NamedTuple):
+    """Scalars, packed into `Constants.numbers`."""
+
+    cell: float
+    """Variance of a cell around its coordinates."""
+    own_cell: float
+    """The same of a project by itself."""
+    kappa_context: float
+    kappa_cell: float
+    kappa_near: float
+    """Concentrations of the success hierarchy (`bernoulli`)."""
+    limit: float
+    """Standard deviations beyond which an outcome counts less (`influence`); infinite: none does."""
+    trust: float
+    """Prior log odds that a project is exchangeable with the others."""
+    spare: float = 0.0
+
+
+class State(NamedTuple):
+    """Everything that outcomes change. JAX: donated to `update`, whose result takes its buffers."""
+
+    effects: tuple[Array, ...]
+    """Arms (A, q, q + 1), families (F, q, q + 1) if any, globe (1, q, q + 1): see `effects`."""
+    cells: Array
+    """(P, C, 5, A): weighted count, mean and sum of squared deviations of successes; outcomes; successes."""
+    contexts: Array
+    """(C, 2, A): discounted evidence of success, number and successes."""
+    arms: Array
+    """(9, A): moments of the arm's successes (5, `influence.Arms`), evidence of success (2), failures (2)."""
+    baseline: Array
+    """(P, C, 6): count, mean, sum of squared deviations of the baseline's successes, then of all its outcomes."""
+    baseline_sums: Array
+    """(10,): sums over its cells (5, `reference.sums`), moments of its successes (5)."""
+    own_effects: tuple[Array, ...]
+    """As `effects`, of K projects by themselves one below the other: (K A, q', q' + 1), .."""
+    log_odds: Array
+    """(P,): log p(outcomes of the project | others) - log p(outcomes), outcome by outcome."""
+
+
+class Outcome(NamedTuple):
+    """One outcome; numbers, or traced numbers."""
+
+    project: Array
+    context: Array
+    arm: Array
+    utility: Array
+    kind: Array
+    """0: there is none, 1: a success, 2: a failure, 3: a success that was cut off, so worth at most `utility`."""
+    slot: Array
+    """Of the project in `State.own_effects`; -1: its exchangeability is not asked."""
+
+
+NONE, SUCCESS, FAILURE, CUT = range(4)
+
+
+class Predictive(NamedTuple):
+    """The belief about every arm in one (project, context)."""
+
+    mean: Array
+    """(3, A): the utility here, what the rest of this project shares, what this context elsewhere shares."""
+    scale: Array
+    """(3, A): standard deviations of the same."""
+    noise: Array
+    """(A,): standard deviation of one outcome."""
+    count: Array
+    """(A,): outcomes in this cell."""
+    share: Array
+    """(2, A): by how much of a change of the first row the other two change."""
