@@ -242,11 +242,6 @@ class Joint:
         tally = self._tally()
         return self.scales, self._memory.lasting(tally.utility), tally.outcomes, tally.successes, self.hyperprior
 
-    def asked(self) -> tuple[Scales, Statistics, np.ndarray, np.ndarray, hyper.Prior]:
-        """What `estimated` takes, copied: nothing that is learned later changes it."""
-        lasting = Statistics(*(part.copy() for part in self._speed.lasting()))
-        return self.scales, lasting, *self.tally(), self.hyperprior
-
     @property
     def hyperprior(self) -> hyper.Prior:
         """Of the scales: what other stores know, or the usual one in the unit of what was seen."""
