@@ -190,8 +190,8 @@ def test_a_padded_shape_is_compiled_once_and_no_part_of_the_state_is_copied():
         belief.learn(*at, 0, 0.1, True)
         belief.look(*at)
     assert len(compiled._PROGRAMS) == before
-    program = compiled.program(belief._structure, *belief._tail)
-    tiers = compiled.shapes(belief._structure, lambda *shape: f"f64[{','.join(map(str, shape))}]")[0].effects
+    program = compiled.program(belief._serving.structure, *belief._tail)
+    tiers = compiled.shapes(belief._serving.structure, lambda *shape: f"f64[{','.join(map(str, shape))}]")[0].effects
     lines = program.text.splitlines()
     assert all(any(tier in line for line in lines) for tier in tiers)
     assert not [line for line in lines if " copy(" in line and any(tier in line for tier in tiers)]
@@ -248,7 +248,7 @@ def test_a_pass_through_families_is_one_through_every_arm():
 def test_a_tally_is_what_the_state_holds():
     form = Form(2, (4, 3), "numpy")
     belief = taught(made(form, hyper(3)), outcomes(form))
-    tally = initial.tally_of(belief._state)
+    tally = initial.tally_of(belief._serving.state)
     rows = outcomes(form)
     right = Statistics.of(*rows, shape=tally.shape)
     for part, wanted in zip(tally.utility, right, strict=True):

@@ -207,7 +207,7 @@ def test_neighbours_evidence_kept_up_equals_that_made_anew():
     counts = made.tally()
     fit, success = made.scales.gaussian, made.scales.success
     anew = bernoulli.beliefs(success, nearby.gathered(fit, success, *counts))
-    kept = posterior.chance(made._constants, made._state, 1, 1, made._form.near())
+    kept = posterior.chance(made._serving.constants, made._serving.state, 1, 1, made._serving.form.near())
     np.testing.assert_allclose(kept.mean, anew.mean[1, 1], atol=1e-12)
 
 
@@ -216,7 +216,7 @@ def test_outcomes_without_end_keep_the_state_small(monkeypatch):
     made = belief()
     for k in range(400):
         made.learn(k % 3, k % 2, k * 7 % 34, float(np.sin(k)), True)
-    assert len(made._form.state.base) <= 30
+    assert len(made._serving.form.state.base) <= 30
     assert np.isfinite(made.look(2, 1).mean).all()
 
 

@@ -38,7 +38,7 @@ def after(last, outcomes, options=DEFAULT) -> Joint:
 
 
 def weight(made, project=6) -> float:
-    return float(expit(logit(DEFAULT.trust) + made._state.log_odds[project]))
+    return float(expit(logit(DEFAULT.trust) + made._serving.state.log_odds[project]))
 
 
 def log_density(made, cells: Cells) -> float:
@@ -57,7 +57,7 @@ def test_predictions_one_by_one_come_to_the_ratio_of_marginal_likelihoods(family
     alone = Cells(*(part[2:3] for part in every))
     others = Cells(others.count, *(part * (others.count > 0) for part in others[1:]))
     at_once = log_density(made, every) - log_density(made, others) - log_density(made, alone)
-    assert made._state.log_odds[2] == pytest.approx(at_once, abs=1e-8)
+    assert made._serving.state.log_odds[2] == pytest.approx(at_once, abs=1e-8)
     assert abs(at_once) > 0.1
 
 
@@ -91,9 +91,9 @@ def test_the_only_project_has_nothing_to_distrust():
         taught(one, 0, TABLE, 20, np.random.default_rng(1))
     for part, other in zip(made.look(0, 0), certain.look(0, 0), strict=True):
         np.testing.assert_array_equal(part, other)
-    assert made._slot(0) == -1
+    assert made._serving.slot(0) == -1
     taught(made, 1, TABLE, 5, rng)
-    assert made._slot(0) >= 0  # Now there are others.
+    assert made._serving.slot(0) >= 0  # Now there are others.
 
 
 def test_a_prior_pack_can_be_distrusted_too():

@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_written(tmp_path):
 
 def test_a_belief_that_drifted_from_its_own_outcomes_is_said():
     made = engine()
-    made.serving.live.joint._state.effects[0][..., -1] += 0.5
+    made.serving.live.joint._serving.state.effects[0][..., -1] += 0.5
     rejected = made.refit()
     assert rejected.status == "rejected"
     assert "drifted from its own outcomes" in rejected.reason

@@ -1,0 +1,176 @@
+"""One state that serves, under one set of scales and in one shape: what it believes, and one outcome more.
+
+NumPy holds it until a compiled call is there (`compile`), then JAX does. Where effects are kept by another form
+(`layouts`), or projects inform each other by factors, NumPy serves.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from scipy.special import logit
+
+from poolwise.posterior import factors, hyper, layouts
+from poolwise.posterior.belief import Belief
+from poolwise.posterior.crossed import Cells
+from poolwise.posterior.factors import Factors
+from poolwise.posterior.options import Options
+from poolwise.posterior.recursive import compiled, initial, posterior
+from poolwise.posterior.recursive.compiled import Answer, Program, Tail
+from poolwise.posterior.recursive.exchangeability import CERTAIN, Effects
+from poolwise.posterior.recursive.initial import Tally
+from poolwise.posterior.recursive.types import NONE, Constants, Outcome, Predictive, State, Structure
+from poolwise.posterior.scales import Scales
+
+Backend = Literal["auto", "numpy", "jax"]
+"""`auto`: compiled beside once a process has learned some outcomes; `jax`: at once, while the caller waits."""
+Row = tuple[int, int, int, float, int]
+"""An outcome: project, context, arm, utility, kind (`recursive.types`)."""
+NO_ROW: Row = (0, 0, 0, 0.0, NONE)
+_SLOTS = 4e6
+"""Numbers that the effects of projects by themselves may take."""
+
+
+class Look(NamedTuple):
+    """The belief about every arm in one (project, context): (arms,); the wider ones (2, arms), see `Predictive`."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    noise: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]
+    wider_mean: np.ndarray
+    wider_scale: np.ndarray
+    wider_share: np.ndarray | None
+
+
+def look_of(seen: Predictive, shares: bool = True) -> Look:
+    """shares: whether it is known by how much of a change here what is shared changes."""
+    share = seen.share if shares else None
+    return Look(seen.mean[0], seen.scale[0], seen.noise, seen.count, seen.mean[1:], seen.scale[1:], share)
+
+
+class Serving:
+    """Mutable: an outcome changes the state, in NumPy in place."""
+
+    def __init__(self, scales: Scales, tally: Tally, options: Options, baseline: int | None) -> None:
+        self.scales, self._trust = scales, options.trust
+        self.form = layouts.form(scales.gaussian, scales.success, tally)
+        self._alone = {} if self.form or options.trust == 1 else self._asked(tally)
+        self.structure, self.constants, self.state = initial.init(
+            scales, tally, options, baseline, tuple(self._alone), exact=self.form is None
+        )
+        self.heard = set(np.flatnonzero(tally.utility.count.any(axis=(1, 2))).tolist())
+        self.program: Program | None = None
+        self._copy: tuple[State, Constants, State] | None = None
+
+    def _asked(self, tally: Tally) -> dict[int, int]:
+        """Slots of the projects of which it is not certain yet that they are like the others, as many as there is room
+        for: those with outcomes first, and of these those with fewest."""
+        projects, contexts, arms = tally.shape
+        slots = min(projects, int(_SLOTS // (arms * (2 + contexts) ** 2)))
+        number = tally.utility.count.sum(axis=(1, 2))
+        odds = tally.log_odds + logit(self._trust)
+        order = sorted(np.flatnonzero(odds <= CERTAIN).tolist(), key=lambda p: number[p] or np.inf)[:slots]
+        spare = range(projects, projects + slots - len(order))
+        return {project: slot for slot, project in enumerate((*order, *spare))}
+
+    def slot(self, project: int) -> int:
+        """-1: whether the project is like the others is not asked, since it is certain or there are no others."""
+        alone = self.heard <= {project} and self.scales.gaussian.hyper.pooled is None
+        return -1 if alone else self._alone.get(project, -1)
+
+    def tally(self) -> Tally:
+        """All that was counted; the arrays are the caller's."""
+        return initial.tally_of(self.state)
+
+    def cells(self) -> Cells:
+        """Moments of the successes of every cell, none of the baseline; to be read."""
+        return Cells(*(np.asarray(self.state.cells)[:, :, part] for part in range(3)))
+
+    @property
+    def _factored(self) -> bool:
+        return self.scales.factors is not None and self.scales.factors.rank > 0
+
+    def compile(self, tail: Tail, key: Any, extra: int, *, wait: bool) -> Program | None:
+        """What answers in one call, once it is there; None for now or for good."""
+        if self.program is None and self.form is None and not self._factored:
+            self.program = compiled.program(self.structure, tail, key, extra, wait)
+            if self.program is not None:
+                self.state, self.constants = compiled.placed((self.state, self.constants))
+        return self.program
+
+    def turn(self, program: Program, row: Row, project: int, context: int, extra: np.ndarray) -> Answer:
+        """One compiled call: an outcome, if any, then a cell."""
+        asked = (*row, self.slot(int(row[0])), project, context, self.slot(project))
+        self.state, found = program(self.state, self.constants, np.concatenate([asked, extra]))
+        return found
+
+    def update(self, row: Row) -> tuple[float, float]:
+        """One outcome in NumPy; weight and value with which it counts."""
+        project, context, arm, utility, kind = row
+        outcome = Outcome(project, context, arm, utility, kind, self.slot(project))
+        pooled = None
+        if self.form is not None or self._factored:
+            found = self.with_factors(project, context)
+            pooled = (found.mean[0, arm], found.variance[0, arm])
+        self.state, counted = posterior.update(self.structure, self.constants, self.state, outcome, pooled)
+        weight, value = counted.tolist()
+        if self.form is not None:
+            self.form.update(self.state, row[:3], value, 0.0 if arm == self.structure.baseline else weight)
+        return weight, value
+
+    def _known(self) -> tuple[Structure, Constants, State]:
+        """In NumPy, to be read."""
+        if self.program is None:
+            return self.structure, self.constants, self.state
+        if self._copy is None or self._copy[0] is not self.state:
+            self._copy = self.state, *compiled.fetched((self.constants, self.state))
+        return self.structure, *self._copy[1:]
+
+    def look(self, project: int, context: int) -> Look:
+        """In NumPy."""
+        near = None if self.form is None else self.form.near()
+        seen = posterior.assemble(*self._known(), self.given_success(project, context), project, context, near)
+        return look_of(seen, self.form is None or self.form.shares)
+
+    def given_success(self, project: int, context: int) -> Effects:
+        """Utility of a success, as far as the project is like the others."""
+        pooled = self.with_factors(project, context)
+        return posterior.with_own(*self._known(), pooled, project, context, self.slot(project))
+
+    def chance(self, project: int, context: int) -> np.ndarray:
+        """(arms,): mean chance of success."""
+        _, constants, state = self._known()
+        near = None if self.form is None else self.form.near()
+        return np.array(posterior.chance(constants, state, project, context, near).mean)
+
+    def effects(self, project: int, context: int) -> Effects:
+        """Utility of a success as the hierarchy has it."""
+        if self.form is not None:
+            return self.form.look(project, context)
+        return posterior.given_success(*self._known(), project, context)
+
+    def with_factors(self, project: int, context: int) -> Effects:
+        """The same, with what projects that resemble this one say of the cell."""
+        every, found, fit = self.effects(project, context), self.scales.factors, self.scales.gaussian
+        if found is None or not found.rank:
+            return every
+        cells = self.cells()
+        scales = hyper.effective(fit.hyper, fit.families, cells.count.shape)
+        told = factors.at_project(found, cells, project, context, scales, np.asarray(fit.family))
+        if told is None:
+            return every
+        mean, variance = np.array(every.mean), np.array(every.variance)
+        mean[0], variance[0] = told.mean, np.square(told.scale)
+        return Effects(mean, variance, every.along * (variance[0] / every.variance[0]))
+
+    def refreshed(self, rank: int) -> Factors | None:
+        """Factors of all statistics, at most so many, around what the hierarchy knows of every context with outcomes; None where
+        projects inform each other by their surfaces."""
+        fit, cells = self.scales.gaussian, self.cells()
+        contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
+        if not contexts or not rank or fit.ground is not None or len(self.heard) < factors.FEW:
+            return None
+        looks = [self.effects(0, context) for context in range(contexts)]
+        level = Belief(np.array([one.mean[2] for one in looks]), np.sqrt([one.variance[2] for one in looks]))
+        scales = hyper.effective(fit.hyper, fit.families, cells.count.shape)
+        return factors.refreshed(self.scales.factors, cells, scales, np.asarray(fit.family), level, rank)
