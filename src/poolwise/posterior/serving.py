@@ -164,8 +164,9 @@ class Serving:
         return Effects(mean, variance, every.along * (variance[0] / every.variance[0]))
 
     def refreshed(self, rank: int) -> Factors | None:
-        """Factors of all statistics, at most so many, around what the hierarchy knows of every context with outcomes; None where
-        projects inform each other by their surfaces."""
+        """At most so many factors of all statistics, around what the hierarchy knows of every context with outcomes.
+
+        None where projects inform each other by their surfaces, or are too few."""
         fit, cells = self.scales.gaussian, self.cells()
         contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
         if not contexts or not rank or fit.ground is not None or len(self.heard) < factors.FEW:
