@@ -29,13 +29,13 @@ import pyarrow.parquet as pq
 from machine import Figure, described, rows, table
 from poolwise import ArmSpace, Engine, Family
 from poolwise.errors import PoolwiseError
-from poolwise.meta.packs import Pack
+from poolwise.meta.packs import read, write
 from poolwise.schema import Decision, LoggedView, Outcome
 from poolwise.store import Checkpoint, open_store
 from poolwise.store.copies import copy
 from poolwise.store.retention import retain
 
-SEED, LONGEST = 29, 0.3
+SEED, LONGEST = 29, 0.6
 SPACE = ArmSpace([Family(f"arm-{i}") for i in range(4)], "arm-0")
 NUMBER = struct.Struct("<q")
 EVENTS = 3_000
@@ -70,7 +70,7 @@ def created(folder: Path, acknowledged: list[int]) -> list[str]:
 
 def import_packs(folder: Path) -> Iterator[int]:
     with closing(Engine.open(f"sqlite:///{folder / 'a.db'}", SPACE, seed=SEED)) as engine:
-        pack = Pack.model_validate_json((folder / "pack.json").read_text())
+        pack = read(folder / "pack.json")
         for number in range(1_000_000):
             engine.priors.adopt([pack])
             yield number
@@ -78,7 +78,7 @@ def import_packs(folder: Path) -> Iterator[int]:
 
 def imported(folder: Path, acknowledged: list[int]) -> list[str]:
     with closing(Engine.open(f"sqlite:///{folder / 'a.db'}", SPACE)) as engine:
-        there = len(engine.store.records("pack"))
+        there = len(engine.store.records("prior"))
         engine.beliefs()
     late = there - len(acknowledged)
     return [f"{there} packs for {len(acknowledged)} acknowledged"] * (late not in (0, 1))
@@ -137,7 +137,7 @@ def packed(folder: Path) -> None:
         for number in range(300):
             made = engine.decide(f"p{number % 4}", f"c{number % 3}")
             engine.observe(made.id, utility=float(random.normal()))
-        (folder / "pack.json").write_text(engine.priors.export().model_dump_json())
+        write(folder / "pack.json", engine.priors.exported("four projects"))
 
 
 OPERATIONS: dict[str, tuple[Callable, Callable, Callable]] = {
