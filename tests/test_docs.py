@@ -45,3 +45,11 @@ def test_configurations_of_docs(block):
     """Each opens an engine that decides."""
     engine = open_engine(parse('[run]\nstore = "memory://"\n' + block))
     assert engine.decide("project", "context").arm in engine.space.index
+
+
+PROMISES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "operations.md").read_text())
+
+
+@pytest.mark.parametrize(("file", "name"), PROMISES, ids=[name for _, name in PROMISES])
+def test_every_promise_to_operators_has_its_test(file, name):
+    assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.M)

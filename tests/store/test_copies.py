@@ -87,3 +87,33 @@ def test_a_foreign_database_is_not_copied(tmp_path):
     with pytest.raises(errors.StoreForeign):
         copy(tmp_path / "x.db", tmp_path / "b.db")
     assert [path.name for path in tmp_path.iterdir()] == ["x.db"]
+
+
+def test_a_plain_copy_of_a_store_in_use_is_completed_from_the_original(store, tmp_path):
+    shutil.copy(tmp_path / "a.db", tmp_path / "plain.db")
+    with closing(open_store(f"sqlite:///{tmp_path / 'plain.db'}")) as found:
+        assert found.answered() == 200
+        pair(found)
+    pair(store)
+    for name in ("a", "plain"):
+        with closing(open_store(f"sqlite:///{tmp_path / name}.db")) as found:
+            assert found.answered() == 201
+
+
+def test_a_copy_that_was_whole_when_it_was_made_stays_what_it_was(store, tmp_path):
+    store.close()
+    shutil.copy(tmp_path / "a.db", tmp_path / "plain.db")
+    copy(tmp_path / "a.db", tmp_path / "backup.db")
+    with closing(open_store(f"sqlite:///{tmp_path / 'a.db'}")) as again:
+        pair(again)
+        for name in ("plain", "backup"):
+            with closing(open_store(f"sqlite:///{tmp_path / name}.db")) as found:
+                assert found.answered() == 200
+
+
+def test_a_store_that_was_moved_goes_on(store, tmp_path):
+    store.close()
+    (tmp_path / "a.db").rename(tmp_path / "b.db")
+    with closing(open_store(f"sqlite:///{tmp_path / 'b.db'}")) as found:
+        pair(found)
+        assert found.answered() == 201

@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy.exc import DBAPIError
 
 from poolwise.errors import StoreDamaged, StoreError, StoreNewer, StoreReadOnly
-from poolwise.store import place
+from poolwise.store import home, place
 from poolwise.store.create import create, sweep
 from poolwise.store.faults import translated
 from poolwise.store.image import build, upgrade
@@ -41,7 +41,9 @@ def connect(
         raise StoreError(f"{path} cannot be reached ({error.strerror}): check the path, or give another one") from error
 
 
-def _writable(path: Path, seed: int | None, wait: float, durability: Durability) -> sqlite3.Connection:
+def _writable(
+    path: Path, seed: int | None, wait: float, durability: Durability, look: bool = False
+) -> sqlite3.Connection:
     if not place.exists(path):
         create(path, seed, wait)
     place.inspect(path)
@@ -51,6 +53,8 @@ def _writable(path: Path, seed: int | None, wait: float, durability: Durability)
     try:
         retried(lambda: _prepare(db, path, durability), wait)
         retried(lambda: _migrate(db, path), wait)
+        if not look:
+            home.settle(db, path)
     except BaseException:
         db.close()
         raise
@@ -59,7 +63,7 @@ def _writable(path: Path, seed: int | None, wait: float, durability: Durability)
 
 def _looking(path: Path, wait: float) -> sqlite3.Connection:
     try:
-        db = _writable(path, None, wait, "process")
+        db = _writable(path, None, wait, "process", look=True)
     except StoreReadOnly:
         return _read_only(path, wait)
     db.execute("PRAGMA query_only=ON")

@@ -9,6 +9,7 @@ from poolwise.errors import StoreDamaged, StoreError
 from poolwise.store import place
 from poolwise.store.create import draft_of, publish, sweep
 from poolwise.store.faults import translated
+from poolwise.store.home import move
 
 _DRAFT = "copy"
 """Ends the name of a copy that is not whole yet; the next copy to the same place removes what a killed one left."""
@@ -29,7 +30,7 @@ def copy(source: Path, target: Path, wait: float = 1.0) -> None:
     sweep(target, wait, _DRAFT)
     draft = draft_of(target, _DRAFT)
     try:
-        _copied(source, draft)
+        _copied(source, draft, target)
         _check(draft, target)
         publish(draft, target)
     except OSError as error:
@@ -38,13 +39,15 @@ def copy(source: Path, target: Path, wait: float = 1.0) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _copied(source: Path, draft: Path) -> None:
+def _copied(source: Path, draft: Path, target: Path) -> None:
     """Page by page, the events included that are only in the log yet."""
     try:
         with closing(sqlite3.connect(_readable(source), uri=True)) as db, closing(sqlite3.connect(draft)) as copy:
             copy.execute("PRAGMA journal_mode=OFF")
             copy.execute("PRAGMA synchronous=OFF")
             db.backup(copy, pages=_PAGES)
+            move(copy, target)
+            copy.commit()
     except sqlite3.Error as error:
         raise translated(error, str(draft if draft.exists() else source)) from error
 
