@@ -2,11 +2,12 @@
 
     asked (statistics, copied) -> search -> answer, waiting -> taken by the next call
 
-The thread touches neither store nor belief and takes no lock of the engine's, so nothing waits for it but `close`.
+The thread never touches what serves and takes no lock of the engine's, so nothing waits for it but `close`.
 """
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from poolwise.posterior.joint import Scales, estimated
@@ -44,44 +45,44 @@ def answer(asked: Asked) -> Answer:
 
 
 class Beside:
-    """At most one search at a time."""
+    """At most one piece of work at a time: a search for scales, or something that gives no answer."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
-        self._found: list[Answer | Exception] = []
+        self._found: list[Answer | Exception | None] = []
 
     @property
     def busy(self) -> bool:
-        """Whether there is a search under way, or an answer that nobody took."""
+        """Whether there is work under way, or done and not yet taken."""
         return self._thread is not None
 
     @property
-    def answered(self) -> bool:
-        """Whether there is an answer that nobody took."""
+    def done(self) -> bool:
+        """Whether there is work done and not yet taken."""
         return bool(self._found)
 
-    def ask(self, asked: Asked) -> None:
-        """Start a search."""
-        found: list[Answer | Exception] = []
-        self._found, self._thread = found, threading.Thread(target=_search, args=(asked, found), name="poolwise")
+    def start(self, work: Callable[[], Answer | None]) -> None:
+        """In a thread of its own."""
+        found: list[Answer | Exception | None] = []
+        self._found, self._thread = found, threading.Thread(target=_worked, args=(work, found), name="poolwise")
         self._thread.start()
 
     def taken(self) -> Answer | Exception | None:
-        """The answer, or what the search broke down of, once; None: there is none yet."""
+        """The answer, or what the work broke down of, once; None: there is none."""
         if not self._found:
             return None
         found, self._found, self._thread = self._found[0], [], None
         return found
 
     def close(self) -> None:
-        """Wait for the search under way, and drop its answer."""
+        """Wait for the work under way, and drop its answer."""
         if self._thread is not None:
             self._thread.join()
         self._thread, self._found = None, []
 
 
-def _search(asked: Asked, found: list[Answer | Exception]) -> None:
+def _worked(work: Callable[[], Answer | None], found: list[Answer | Exception | None]) -> None:
     try:
-        found.append(answer(asked))
+        found.append(work())
     except Exception as error:
         found.append(error)

@@ -9,6 +9,8 @@ The solution is that of a linear system, but for clipped contrasts, found by And
 (2011).
 """
 
+from typing import Any
+
 import numpy as np
 
 from poolwise.engine.suite import Fade
@@ -99,6 +101,24 @@ class Levelling:
         for sums in (self._told, *self._sums.values()):
             for key in gone & sums.keys():
                 del sums[key]
+
+    def saved(self) -> dict[str, list[list[Any]]]:
+        """All sums as JSON, for `resume`."""
+        return {
+            "sums": [[job, *key, *part.tolist()] for job, sums in self._sums.items() for key, part in sums.items()],
+            "told": [[*key, *part.tolist()] for key, part in self._told.items()],
+            "reference": [[*cell, part.tolist()] for cell, part in self._reference.items()],
+            "heard": [[self._heard]],
+        }
+
+    def resume(self, saved: dict[str, list[list[Any]]]) -> None:
+        """Go on from what was saved; arms that came since are worth 0."""
+        arms = len(self._joint.scales.gaussian.family)
+        for job, project, context, arm, *part in saved["sums"]:
+            self._sums.setdefault(job, {})[project, context, arm] = np.array(part)
+        self._told = {(p, c, a): np.array(part) for p, c, a, *part in saved["told"]}
+        self._reference = {(p, c): np.append(part, np.zeros(arms - len(part))) for p, c, part in saved["reference"]}
+        self._heard = saved["heard"][0][0]
 
     def _theta(self, project: int, context: int) -> np.ndarray:
         found = self._reference.get((project, context))

@@ -259,6 +259,26 @@ class Live:
             self.borrowed.lend(self._joint)
             self.version += 1
 
+    def saved(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """What `resume` needs, as arrays and as JSON; None where only events give it back."""
+        arrays = self._joint.saved()
+        if arrays is None:
+            return None
+        assumed = [[*place, number] for place, number in self._assumed.items()]
+        aside = [[*place, _finite(until)] for place, until in self._set_aside.items()]
+        until = _finite(self.assumed_until)
+        body = {"jobs": self._levelling.saved(), "assumed": assumed, "aside": aside, "until": until}
+        return arrays, {**body, "clipped": self.clipped}
+
+    def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
+        """Go on from what was saved, under the scales that serve now."""
+        self._joint.resume(arrays)
+        self._levelling.resume(body["jobs"])
+        self._assumed = {(p, c): number for p, c, number in body["assumed"]}
+        self._set_aside = {(p, c): -np.inf if until is None else until for p, c, until in body["aside"]}
+        self.assumed_until = -np.inf if body["until"] is None else body["until"]
+        self.clipped = body["clipped"]
+
     def status(self) -> dict[str, Any]:
         return {
             "snapshot": self.snapshot,
@@ -269,6 +289,10 @@ class Live:
             **({"rejected": _refused(self._rejected)} if self._rejected else {}),
             **({"trouble": self.trouble} if self.trouble else {}),
         }
+
+
+def _finite(time: float) -> float | None:
+    return time if np.isfinite(time) else None
 
 
 def _refused(snapshot: Snapshot) -> str:

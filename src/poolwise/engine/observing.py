@@ -37,11 +37,12 @@ def opened(serving: Serving) -> None:
     made, rows = store.decisions(serving.decisions), readable(outcomes)  # in this order: every outcome has its decision
     serving.outcomes += len(outcomes.decision)
     serving.decisions += len(made.id)
+    earlier = {p: serving.uses.of_project(p) for p in np.unique(rows.project).tolist()}
     for (p, c), count in tables.counted(made.project, made.context):
         serving.uses.decided(p, c, count)
     _used(serving, rows)
-    for (p, c), before in tables.informed(made, rows):
-        serving.uses.informed(p, c, before)
+    for (p, c), since in tables.informed(made, rows):
+        serving.uses.informed(p, c, earlier[p] + since)
     if (suite := serving.guarding.suite) is None:
         _learn(serving, rows)
         return

@@ -45,6 +45,8 @@ class Serving:
         self.live = Live(store, self.catalogue, settings)
         self.outcomes, self.decisions = 0, 0
         """The cursor: so many outcomes and decisions of the store are folded."""
+        self.saved = 0
+        """Outcomes that the store's checkpoint covers."""
         self.own: set[int] = set()
         """Decisions after the cursor that are counted already: this process has made them."""
         self.stored: list[Outcome] = []

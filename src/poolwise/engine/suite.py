@@ -6,7 +6,7 @@ nothing is remembered but what it adds to a count, however long its outcome take
 
 import math
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from poolwise.policy import conservative, guard, watch
 from poolwise.policy.base import Context
 from poolwise.policy.ledger import drive
 from poolwise.policy.limits import Limits
+from poolwise.policy.wager import Account
 from poolwise.space import ArmSpace
 
 Key = tuple[int, int]
@@ -26,6 +27,8 @@ EXPLORED, FAVOURITE, SETTLED, HOME = "explored", "favourite", "settled favourite
 MOST = 1.0
 """Largest share of the mass that coverage takes where trials are lacking."""
 _TEACHING = (EXPLORED, FAVOURITE)
+_COUNTS = ("made", "seen", "explored", "shadowed", "favourite", "found", "changed")
+"""Of a `Place`, but for its trials."""
 
 
 class Fade(NamedTuple):
@@ -162,6 +165,38 @@ class Suite:
         state = self._held.get(project, {}).get((context, arm))
         return 0 if state is None else max(0, math.ceil(state.until) - self.clock[project])
 
+    def saved(self) -> dict[str, Any]:
+        """All counts as JSON, for `resume`."""
+        places = [
+            [*at, *(getattr(place, name) for name in _COUNTS), list(place.trials)] for at, place in self.places.items()
+        ]
+        ledgers = [
+            [project, [np.asarray(part).tolist() for part in _flat(one)]] for project, one in self.ledgers.items()
+        ]
+        return {
+            "tracks": [[*at, *track] for at, track in self._tracks.items()],
+            "held": [[project, *at, *one] for project, held in self._held.items() for at, one in held.items()],
+            "projects": [[project, made, self.clock.get(project, 0)] for project, made in self.made.items()],
+            "ledgers": ledgers,
+            "places": places,
+            "explored": [self.explored, self.total],
+        }
+
+    def resume(self, saved: dict[str, Any]) -> None:
+        """Go on from what was saved."""
+        self._tracks = {(p, c, a): watch.Track(*track) for p, c, a, *track in saved["tracks"]}
+        for project, context, arm, *one in saved["held"]:
+            self._held.setdefault(project, {})[context, arm] = guard.State(*one)
+        self.made = {project: made for project, made, _ in saved["projects"]}
+        self.clock = {project: clock for project, _, clock in saved["projects"]}
+        self.ledgers = {project: _ledger(parts) for project, parts in saved["ledgers"]}
+        for project, context, *counts, trials in saved["places"]:
+            place = self._place(project, context)
+            for name, value in zip(_COUNTS, counts, strict=True):
+                setattr(place, name, value)
+            place.trials.extend(trials)
+        self.explored, self.total = saved["explored"]
+
     def _caught(self, project: int, context: int, arm: int, utility: float, noise: float, time: int) -> bool:
         """Whether this outcome sends the arm into quarantine. Arms that nothing is held against are not stored."""
         rules = self.safety.quarantine
@@ -204,6 +239,22 @@ class Suite:
             rules = self.exploration.coverage
             self.places[key] = Place(rules.trials if rules else 0)
         return self.places[key]
+
+
+def _flat(ledger: conservative.Ledger) -> list[Any]:
+    """Its numbers as JSON."""
+    every = [part for field in ledger for part in (field if isinstance(field, Account) else [field])]
+    return [np.asarray(part).tolist() for part in every]
+
+
+def _ledger(parts: list[Any]) -> conservative.Ledger:
+    """From `_flat`."""
+    rest: Any = iter([np.array(part)[()] for part in parts])
+    taken: Any = [
+        Account(*(next(rest) for _ in field)) if isinstance(field, Account) else next(rest)
+        for field in conservative.start(np)
+    ]
+    return conservative.Ledger(*taken)
 
 
 def _within(share: float | None, grant: float, explored: int, made: int) -> bool:

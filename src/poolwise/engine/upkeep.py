@@ -7,10 +7,11 @@ the next call folds the store again. Not safe between threads: `Engine` holds th
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
-from poolwise.engine import observing
-from poolwise.engine.estimating import Beside
+from poolwise.engine import checkpoint, observing
+from poolwise.engine.estimating import Beside, answer
 from poolwise.engine.faults import Faults
 from poolwise.engine.serving import Serving
 from poolwise.engine.settings import Settings
@@ -29,10 +30,10 @@ class Upkeep:
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
         self.store, self.space, self.settings = store, space, settings
         self.faults = Faults(0.0 if settings.on_store_fault == "raise" else settings.lock_wait)
-        self._policy, self._beside = policy, Beside()
+        self._policy, self._beside, self._closing = policy, Beside(), False
         self._serving: Serving | None = None
         self._serving = self._opened(commit=True)
-        self.change(self._estimate)
+        self.change(self._go_on)
 
     def current(self) -> Serving:
         """What serves, with all folded in that this process has stored, and what others stored before that. Raises
@@ -48,9 +49,9 @@ class Upkeep:
             else:
                 observing.fold(serving, new)
             self._serving = serving
-            self._change(serving, self._estimate)
-        elif self._beside.answered:
-            self._change(serving, self._estimate)
+            self._change(serving, self._go_on)
+        elif self._beside.done:
+            self._change(serving, self._go_on)
         return serving
 
     def change(self, change: Callable[[Serving], T]) -> T:
@@ -85,15 +86,29 @@ class Upkeep:
         return otherwise if self._serving is None else self._change(self._serving, change)
 
     def close(self) -> None:
-        """Wait for the search for scales that is under way."""
+        """Wait for the work beside, and save where the next one can start from."""
         self._beside.close()
+        self._closing = True
+        with suppress(StoreError):
+            self.expect()
+            serving = self.current()
+            taken = checkpoint.taken(serving)
+            if taken is not None and serving.outcomes - serving.saved >= checkpoint.AT_CLOSE:
+                checkpoint.write(self.store, taken)
 
     def _opened(self, *, commit: bool = False) -> Serving:
-        serving = Serving(self.store, self.space, self._policy, self.settings)
+        serving = self._begun()
         while commit and not serving.catalogue.commit():  # another process has given the store new arms meanwhile
-            serving = Serving(self.store, self.space, self._policy, self.settings)
+            serving = self._begun()
+        try:
+            checkpoint.restore(serving)
+        except checkpoint.Unusable:
+            serving = self._begun()
         observing.opened(serving)
         return serving
+
+    def _begun(self) -> Serving:
+        return Serving(self.store, self.space, self._policy, self.settings)
 
     def _reopened(self, before: Serving) -> Serving:
         serving = self._opened()
@@ -117,20 +132,38 @@ class Upkeep:
         others, serving.others = serving.others, 0
         return others
 
-    def _estimate(self, serving: Serving) -> None:
-        """Serve from scales that were found, and look for others where that is due."""
+    def _go_on(self, serving: Serving) -> None:
+        """Serve from scales that were found; look for others, or save a checkpoint, where that is due."""
         live = serving.live
         try:
             found = self._beside.taken()
-            if isinstance(found, Exception):
+            if isinstance(found, StoreError):
+                self.faults.meet(found)
+            elif isinstance(found, Exception):
                 live.failed(found)
             elif found is not None and found.arms == len(serving.catalogue.known):
                 live.answered(found, "on schedule")
-            if self._beside.busy or live.follow_snapshots() or not live.due:
+            if self._beside.busy or self._closing:
                 return
-            if self.settings.estimate == "inline":
-                live.reestimate("on schedule")
-            else:
-                self._beside.ask(live.asked())
+            if not live.follow_snapshots() and live.due:
+                self._estimate(serving)
+            elif serving.outcomes - serving.saved >= checkpoint.EVERY and not serving.own:
+                self._save(serving)
         except StoreError as error:
             self.faults.meet(error)
+
+    def _estimate(self, serving: Serving) -> None:
+        if self.settings.estimate == "inline":
+            serving.live.reestimate("on schedule")
+        else:
+            asked = serving.live.asked()
+            self._beside.start(lambda: answer(asked))
+
+    def _save(self, serving: Serving) -> None:
+        serving.saved, taken = serving.outcomes, checkpoint.taken(serving)
+        if taken is None or self.store.read_only:
+            return
+        if self.settings.estimate == "inline":
+            checkpoint.write(self.store, taken)
+        else:
+            self._beside.start(lambda: checkpoint.write(self.store, taken))

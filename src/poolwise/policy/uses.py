@@ -42,6 +42,28 @@ class Uses:
         """The last decision here that has an outcome was the `made`-th of its project: as a log tells it."""
         self._last[project, context] = made
 
+    def saved(self) -> dict[str, list[list[float]]]:
+        """All counts, for `resume`: [project, context, ...] rows."""
+        cells = [
+            [*at, made, self._outcomes.get(at, 0), self._cost.get(at, 0.0), self._last.get(at, -1)]
+            for at, made in self._decisions.items()
+        ]
+        return {"cells": cells, "projects": [[at, cost] for at, cost in self._project_cost.items()]}
+
+    def resume(self, saved: dict[str, list[list[float]]]) -> None:
+        """Go on from what was saved."""
+        for project, context, made, outcomes, cost, last in saved["cells"]:
+            at = int(project), int(context)
+            self.decided(*at, int(made))
+            self._outcomes[at], self._cost[at] = int(outcomes), cost
+            if last >= 0:
+                self._last[at] = int(last)
+        self._project_cost = {int(project): cost for project, cost in saved["projects"]}
+
+    def of_project(self, project: int) -> int:
+        """Decisions made in a project."""
+        return self._project.get(project, 0)
+
     def decisions(self, project: int, context: int) -> int:
         return self._decisions.get((project, context), 0)
 

@@ -252,6 +252,29 @@ class Joint:
         """Of the successful outcomes, none of the baseline, with room for projects and contexts to come."""
         return self._tally().utility
 
+    def renew(self) -> None:
+        """Compute everything again from what was counted, so that rounding does not pile up."""
+        self._restart(self._tally())
+
+    def saved(self) -> dict[str, np.ndarray] | None:
+        """All that `resume` needs to go on from here under any scales, copied; None where a half-life is learned, whose
+        candidates only events give back."""
+        if self._memory.learns:
+            return None
+        parts = {name: np.array(part) for name, part in self._tally()._asdict().items()}
+        return {**parts, **self._memory.saved(), "learned": np.array(self.outcomes)}
+
+    def resume(self, saved: dict[str, np.ndarray]) -> None:
+        """Go on from `saved`. Arms that came since have no outcomes. Raises ValueError or KeyError for other arrays."""
+        arms, before = len(self.scales.gaussian.family), saved["outcomes"]
+        start = initial.empty((*before.shape[:2], arms), self._failed)
+        tally = {name: _within(np.array(part), saved[name]) for name, part in start._asdict().items()}
+        for name in ("utility", "baseline", "baseline_failures"):
+            tally[name] = Statistics(*tally[name])
+        self.outcomes, self._memory = int(saved["learned"]), Memory(before.shape[:2] + (arms,), self.options)
+        self._memory.resume(saved)
+        self._restart(Tally(**tally))
+
     def make_room(self, project: int, context: int) -> None:
         """Let these indices exist; nothing that is believed changes."""
         projects, contexts = self._serving.structure[:2]
@@ -337,3 +360,9 @@ class Joint:
             stats = censored.added(censored.added(tally.utility, sites, -1.0), found)
             self._memory.sites = sites = found
             self._restart(tally._replace(utility=stats))
+
+
+def _within(whole: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """With the part in its corner."""
+    whole[tuple(slice(size) for size in part.shape)] = part
+    return whole

@@ -87,6 +87,19 @@ class Memory:
         """For projects and contexts to come."""
         self._lasting = self._lasting and Statistics(*(np.pad(part, pad) for part in self._lasting))
 
+    def saved(self) -> dict[str, np.ndarray]:
+        """What `resume` needs, copied, where no half-life is learned."""
+        sites = np.array([(*place, *site) for place, site in self.sites.items()]).reshape(-1, 7)
+        return {"sites": sites, **({} if self._lasting is None else {"lasting": np.array(self._lasting)})}
+
+    def resume(self, saved: dict[str, np.ndarray]) -> None:
+        """Go on from what was saved; arms that came since have no outcomes."""
+        rows = saved["sites"].tolist()
+        self.sites = {(int(p), int(c), int(a), int(b)): censored.Site(*site) for p, c, a, b, *site in rows}
+        if self._lasting is not None:
+            for whole, part in zip(self._lasting, saved["lasting"], strict=True):
+                whole[..., : part.shape[-1]] = part
+
     def lasting(self, now: Statistics) -> Statistics:
         """What scales are estimated from, as arrays of its own. now: what counts."""
         lasting = self._lasting and Statistics(*(part.copy() for part in self._lasting))
