@@ -24,6 +24,8 @@ from poolwise.schema import STATUSES, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 
 _OK = STATUSES.index("ok")
+BLOCK, FEW = 512, 64
+"""Outcomes after which the belief is computed again, and that are learned at once between."""
 
 
 class Live:
@@ -32,6 +34,8 @@ class Live:
     def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
         self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
+        self.learned = 0
+        """Outcomes that were folded, so many of the store's first ones."""
         self._assumed: dict[tuple[int, int], int] = {}
         self.assumed_until = -np.inf
         """Decisions made before this time that had no outcome then count as failed."""
@@ -87,26 +91,36 @@ class Live:
         return self._joint.contrast(project, context, look, self._catalogue.columns)
 
     def parts(self, rows: OutcomeColumns) -> Iterator[tuple[int, int]]:
-        """Stretches of rows, in their order, between which the levels of jobs are settled."""
-        alone, start = np.flatnonzero(costs_alone(rows)), 0
-        until = self._levelling.until_settling()
-        while until <= len(alone):
-            end = int(alone[until - 1]) + 1
-            yield start, end
-            start, until = end, until + self._levelling.until_settling()
-        if start < len(rows.decision):
-            yield start, len(rows.decision)
+        """Stretches of rows that are to be learned together, in their order.
+
+        At every `BLOCK`-th outcome the belief is computed again from its statistics. Up to the last such place it does
+        not matter how many are learned at once; from there on a few are, and the outcomes of jobs one by one, as they
+        are when they come one by one.
+        """
+        number, start = len(rows.decision), 0
+        alone = np.flatnonzero(costs_alone(rows)) + 1
+        while start < number:
+            jobs = alone[alone > start]
+            whole = (self.learned + number - start) // BLOCK * BLOCK - self.learned
+            end = start + whole if whole > 0 else min(start + FEW, number, *jobs[:1].tolist())
+            settled = jobs[self._levelling.until_settling() - 1 :]
+            yield start, (end := min(end, *settled[:1].tolist(), number))
+            start = end
 
     def worth(self, rows: OutcomeColumns) -> np.ndarray:
         """(n,) utilities: of those that are -log cost of a job what that says of the arm, others as they are."""
         return self._levelling.worth(rows)
 
     def learn(self, rows: OutcomeColumns) -> None:
-        """Learn outcomes in the order of the store."""
-        own = costs_alone(rows)
+        """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
+        whole blocks, after the others."""
+        own, self.learned = costs_alone(rows), self.learned + len(rows.decision)
+        self._learn(chosen(rows, ~own) if own.any() else rows)
         if own.any():
             self._levelling.learn(chosen(rows, own))
-            rows = chosen(rows, ~own)
+        self.version += 1
+
+    def _learn(self, rows: OutcomeColumns) -> None:
         bound = upper_bounds(rows, self._settings)
         cut = ~np.isnan(bound)
         said = np.where(cut, bound, rows.utility)
@@ -114,6 +128,10 @@ class Live:
         self.clipped += int((np.abs(said) > limit).sum())
         utility = np.clip(said, -limit, limit)
         self._joint.learn_many(rows.project, rows.context, rows.arm, utility, (rows.status == _OK) | cut, cut)
+
+    def renew(self) -> None:
+        """Compute the belief again from its statistics."""
+        self._joint.renew()
         self.version += 1
 
     def assume(self, cells: list[tuple[int, int, int]], until: float) -> None:
@@ -268,7 +286,7 @@ class Live:
         aside = [[*place, _finite(until)] for place, until in self._set_aside.items()]
         until = _finite(self.assumed_until)
         body = {"jobs": self._levelling.saved(), "assumed": assumed, "aside": aside, "until": until}
-        return arrays, {**body, "clipped": self.clipped}
+        return arrays, {**body, "clipped": self.clipped, "learned": self.learned}
 
     def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
         """Go on from what was saved, under the scales that serve now."""
@@ -277,7 +295,7 @@ class Live:
         self._assumed = {(p, c): number for p, c, number in body["assumed"]}
         self._set_aside = {(p, c): -np.inf if until is None else until for p, c, until in body["aside"]}
         self.assumed_until = -np.inf if body["until"] is None else body["until"]
-        self.clipped = body["clipped"]
+        self.clipped, self.learned = body["clipped"], body["learned"]
 
     def status(self) -> dict[str, Any]:
         return {

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.engine import tables
+from poolwise.engine.live import BLOCK
 from poolwise.engine.serving import Recent, Serving, shorten
 from poolwise.engine.suite import Fade, Suite
 from poolwise.schema import STATUSES
@@ -181,6 +182,8 @@ def _learn(
             live.learn(piece)
             if fade is not None:
                 live.fade(fade)
+        if live.learned % BLOCK == 0:
+            live.renew()
 
 
 def _watched(

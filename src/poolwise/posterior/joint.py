@@ -256,6 +256,11 @@ class Joint:
         """Compute everything again from what was counted, so that rounding does not pile up."""
         self._restart(self._tally())
 
+    def renew(self) -> None:
+        """Compute everything again from what was counted, so that rounding does not pile up, nor depend on the way."""
+        self._chance.restart(self.scales)
+        self._speed.restart(self.statistics())
+
     def saved(self) -> dict[str, np.ndarray] | None:
         """All that `resume` needs to go on from here under any scales, copied; None where a half-life is learned, whose
         candidates only events give back."""

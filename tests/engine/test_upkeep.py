@@ -1,0 +1,264 @@
+"""Log and belief never part: whatever is raised, whoever writes, and however often the store is opened again."""
+
+import contextlib
+import copy
+import math
+import pickle
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from poolwise import errors, policy
+from poolwise.engine import Engine, Exploration, Safety, Settings, checkpoint
+from poolwise.policy.conservative import Settings as Conservative
+from poolwise.space import ArmSpace, Family
+
+NAMES = ("default", "fast", "slow")
+SPACE = ArmSpace([Family(name) for name in NAMES], "default")
+LARGER = ArmSpace([Family(name) for name in (*NAMES, "brandnew")], "default")
+INLINE = Settings(estimate="inline")
+NEVER = INLINE._replace(reestimate_every=((10**9, 10**9),))
+LIMITED = NEVER._replace(safety=Safety(conservative=Conservative()), exploration=Exploration(context_budget=0.5))
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'events.db'}"
+
+
+def opened(url, settings=NEVER, space=SPACE):
+    return Engine.open(url, space, seed=1, settings=settings, policy=policy.thompson())
+
+
+def usual(engine, random):
+    made = engine.decide(f"p{random.integers(3)}", f"c{random.integers(4)}")
+    engine.observe(made.id, utility=float(random.normal(0.1, 0.3)))
+
+
+def alone(engine, random):
+    """A cost without the baseline's."""
+    made = engine.decide("p0", "c0", job=f"job {random.integers(5)}")
+    engine.observe(made.id, cost=math.exp(random.normal(0, 1)))
+
+
+def late(engine, random):
+    """Outcomes come when two more decisions have been made, and some never."""
+    made = [engine.decide("p0", f"c{k}") for k in range(3)]
+    engine.observe(made[0].id, utility=float(random.normal()))
+
+
+def bulk(engine, random):
+    made = engine.decide_many("p0", [f"c{k}" for k in range(30)])
+    engine.observe_many(made.id, utility=random.normal(0, 0.3, 30))
+
+
+LIVES = {"usual": [usual], "alone": [alone], "mixed": [usual, alone], "late": [late], "bulk": [bulk, usual]}
+
+
+def live(engine, kinds, rounds, seed=0):
+    random = np.random.default_rng(seed)
+    for number in range(rounds):
+        kinds[number % len(kinds)](engine, random)
+    return engine
+
+
+def same(one, other, tolerance=1e-9):
+    for column in ("mean", "sd", "n"):
+        np.testing.assert_allclose(one.beliefs()[column], other.beliefs()[column], rtol=0, atol=tolerance)
+    for part in ("quarantined", "budgets"):
+        assert one.overview().get(part) == other.overview().get(part)
+
+
+@pytest.mark.parametrize("settings", [NEVER, LIMITED], ids=["plain", "limited"])
+@pytest.mark.parametrize("kinds", LIVES.values(), ids=LIVES)
+@pytest.mark.parametrize("saved", [False, True], ids=["from events", "from a checkpoint"])
+def test_a_store_lived_with_and_one_opened_again_believe_the_same(url, settings, kinds, saved, monkeypatch):
+    monkeypatch.setattr(checkpoint, "AT_CLOSE", 20 if saved else 10**9)
+    live(opened(url, settings), kinds, 40).close()
+    engine = live(opened(url, settings), kinds, 23, seed=2)
+    again = opened(url, settings)
+    assert (again.serving.saved > 0) == saved
+    same(engine, again)
+    # And what comes then is decided alike.
+    views = [one.store.view(one.decide("p0", "c0").view).arrays for one in (engine, again)]
+    for name, array in views[0].items():
+        np.testing.assert_allclose(views[1][name], array, rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign", "ahead", "older"])
+def test_a_checkpoint_that_is_none_costs_time_and_nothing_else(url, damage, monkeypatch):
+    monkeypatch.setattr(checkpoint, "AT_CLOSE", 1)
+    engine = live(opened(url), [usual], 30)
+    before = engine.beliefs()
+    engine.close()
+    engine = opened(url)
+    name = checkpoint._name(engine.serving)
+    kept = engine.store.checkpoint(name)
+    spoiled = {
+        "cut": kept._replace(body=kept.body[:300]),
+        "foreign": kept._replace(body=b"not an archive"),
+        "ahead": kept._replace(outcomes=10**9),
+        "older": kept,
+    }
+    engine.store.save_checkpoint(name, spoiled[damage])
+    engine.close()
+    if damage == "older":
+        monkeypatch.setattr(checkpoint, "VERSION", 0)
+    again = opened(url)
+    assert again.serving.saved == 0
+    np.testing.assert_allclose(again.beliefs()["mean"], before["mean"], atol=1e-9)
+
+
+class Interrupt(BaseException):
+    """What a signal's handler raises."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("settings", [INLINE, Settings(), LIMITED], ids=["inline", "beside", "limited"])
+def test_what_is_acknowledged_is_learned_once_whatever_is_raised(url, settings):
+    """A timer raises at random moments of 400 calls; nothing is lost, doubled or wedged."""
+
+    def handler(*_):
+        raise Interrupt
+
+    def attempt(after):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, after)
+            made = engine.decide("p", f"c{random.integers(3)}")
+            utility = float(random.normal())
+            if engine.observe(made.id, utility=utility):
+                kept[made.id] = utility
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    before, random, kept = signal.signal(signal.SIGALRM, handler), np.random.default_rng(3), {}
+    engine = opened(url, settings._replace(reestimate_every=((10**9, 25),)))
+    for after in random.uniform(1e-5, 4e-3, 400):
+        with contextlib.suppress(Interrupt):
+            attempt(after)
+    signal.signal(signal.SIGALRM, before)
+    made = engine.decide("p", "c0")
+    assert engine.observe(made.id, utility=0.5)
+    stored = engine.store.outcomes()
+    assert kept.items() <= dict(zip(stored.decision.tolist(), stored.utility.tolist(), strict=True)).items()
+    status = engine.status()
+    assert status["learned"] == status["outcomes"] == len(stored.decision)
+    engine.close()
+    assert opened(url).status()["learned"] == len(stored.decision)
+
+
+def test_another_process_may_have_a_larger_space(url):
+    old, new = opened(url), opened(url, space=LARGER)
+    live(new, [usual], 25)
+    assert old.refresh() == 25
+    assert old.refresh() == 0
+    assert old.status()["learned"] == 25
+    live(old, [usual], 5)
+    assert new.refresh() == 5
+    live(new, [usual, bulk], 4)
+    new.control("ban", "brandnew")
+    live(old, [usual], 3)
+    old.refresh()
+    assert old.status()["learned"] == new.store.counts()["outcomes"]
+    assert set(old.beliefs()["arm"]) == set(NAMES)
+    np.testing.assert_allclose(opened(url).beliefs()["mean"], old.beliefs()["mean"], atol=1e-9)
+
+
+def test_a_damaged_outcome_keeps_no_store_from_being_opened(url):
+    engine = live(opened(url), [usual], 8)
+    engine.close()
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f'DROP TRIGGER "{trigger}"')
+        db.execute("UPDATE outcome SET utility = 9e999 WHERE sequence = 3")
+    again = opened(url)
+    assert again.status()["learned"] == 7
+    assert again.decide("p0", "c0").id > 0
+
+
+@pytest.mark.parametrize("call", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_engine_is_not_copied(call):
+    with pytest.raises(errors.InputError, match=r"Engine\.open"):
+        call(opened("memory://"))
+
+
+def test_an_engine_ends_with_its_block(url):
+    with opened(url) as engine:
+        usual(engine, np.random.default_rng(0))
+    engine.close()
+    for call in (
+        lambda: engine.decide("p", "c"),
+        lambda: engine.observe(1, utility=0.1),
+        engine.status,
+        engine.beliefs,
+        engine.across.projects,
+        engine.refresh,
+    ):
+        with pytest.raises(errors.StoreClosed, match=r"Engine\.open"):
+            call()
+
+
+FORK = """
+import os, sys
+from poolwise import ArmSpace, Engine, Family
+from poolwise.errors import StoreForked
+engine = Engine.open(sys.argv[1], ArmSpace([Family("default"), Family("fast")], "default"))
+before = engine.decide("p", "c").id
+child = os.fork()
+if not child:
+    try:
+        engine.decide("p", "c")
+    except StoreForked as error:
+        os._exit(0 if "fork" in str(error) else 2)
+    os._exit(1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert engine.decide("p", "c").id == before + 1
+"""
+
+
+def test_a_fork_is_told_to_open_its_own(url):
+    subprocess.run([sys.executable, "-c", FORK, url], check=True)
+
+
+def test_scales_are_found_beside_the_calls_and_no_thread_outlives_the_engine(url):
+    engine = opened(url, Settings(reestimate_every=((10**9, 20),)))
+    live(engine, [usual], 50)
+    for _ in range(100):
+        if engine.status()["snapshot"]:
+            break
+        time.sleep(0.05)
+    assert engine.status()["estimated_from"] >= 20
+    assert all(engine.explain(id, replay=True)["replay"]["same"] for id in engine.store.decisions().id.tolist())
+    live(engine, [usual], 25)
+    engine.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "poolwise"]
+
+
+def test_one_process_of_many_estimates(url):
+    settings = INLINE._replace(reestimate_every=((10**9, 10),))
+    first, second = opened(url, settings), opened(url, settings)
+    for turn in range(12):
+        live(first, [usual], 5, seed=turn)
+        live(second, [usual], 5, seed=100 + turn)
+    snapshots = first.store.snapshots()
+    assert 8 <= len(snapshots) <= 14
+    first.refresh()
+    second.refresh()
+    assert first.status()["snapshot"] == second.status()["snapshot"] == len(first.store.snapshots())
+
+
+def test_nothing_grows_with_decisions_that_are_not_answered():
+    engine = opened("memory://", LIMITED)
+    for _ in range(3):
+        engine.decide_many("p", ["c"] * 5000)
+        engine.decide("p", "c")
+        engine.decide("p", "c")
+    now = engine.serving
+    assert len(now.own) < 5001
+    assert now.uses.total == now.guarding.suite.total == 15_006
