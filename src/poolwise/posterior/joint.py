@@ -253,13 +253,8 @@ class Joint:
         return self._tally().utility
 
     def renew(self) -> None:
-        """Compute everything again from what was counted, so that rounding does not pile up."""
+        """Compute everything again from what was counted: rounding does not pile up, and the way does not matter."""
         self._restart(self._tally())
-
-    def renew(self) -> None:
-        """Compute everything again from what was counted, so that rounding does not pile up, nor depend on the way."""
-        self._chance.restart(self.scales)
-        self._speed.restart(self.statistics())
 
     def saved(self) -> dict[str, np.ndarray] | None:
         """All that `resume` needs to go on from here under any scales, copied; None where a half-life is learned, whose
@@ -271,14 +266,14 @@ class Joint:
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
         """Go on from `saved`. Arms that came since have no outcomes. Raises ValueError or KeyError for other arrays."""
-        arms, before = len(self.scales.gaussian.family), saved["outcomes"]
-        start = initial.empty((*before.shape[:2], arms), self._failed)
-        tally = {name: _within(np.array(part), saved[name]) for name, part in start._asdict().items()}
+        shape = (*saved["outcomes"].shape[:2], len(self.scales.gaussian.family))
+        start = initial.empty(shape, self._failed)._asdict().items()
+        parts: dict[str, Any] = {name: _within(np.array(part), saved[name]) for name, part in start}
         for name in ("utility", "baseline", "baseline_failures"):
-            tally[name] = Statistics(*tally[name])
-        self.outcomes, self._memory = int(saved["learned"]), Memory(before.shape[:2] + (arms,), self.options)
+            parts[name] = Statistics(*parts[name])
+        self.outcomes, self._memory = int(saved["learned"]), Memory(shape, self.options)
         self._memory.resume(saved)
-        self._restart(Tally(**tally))
+        self._restart(Tally(**parts))
 
     def make_room(self, project: int, context: int) -> None:
         """Let these indices exist; nothing that is believed changes."""
