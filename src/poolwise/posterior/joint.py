@@ -266,14 +266,10 @@ class Joint:
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
         """Go on from `saved`. Arms that came since have no outcomes. Raises ValueError or KeyError for other arrays."""
-        shape = (*saved["outcomes"].shape[:2], len(self.scales.gaussian.family))
-        start = initial.empty(shape, self._failed)._asdict().items()
-        parts: dict[str, Any] = {name: _within(np.array(part), saved[name]) for name, part in start}
-        for name in ("utility", "baseline", "baseline_failures"):
-            parts[name] = Statistics(*parts[name])
-        self.outcomes, self._memory = int(saved["learned"]), Memory(shape, self.options)
+        tally = initial.resumed(saved, len(self.scales.gaussian.family), self._failed)
+        self.outcomes, self._memory = int(saved["learned"]), Memory(tally.shape, self.options)
         self._memory.resume(saved)
-        self._restart(Tally(**parts))
+        self._restart(tally)
 
     def make_room(self, project: int, context: int) -> None:
         """Let these indices exist; nothing that is believed changes."""
@@ -360,9 +356,3 @@ class Joint:
             stats = censored.added(censored.added(tally.utility, sites, -1.0), found)
             self._memory.sites = sites = found
             self._restart(tally._replace(utility=stats))
-
-
-def _within(whole: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """With the part in its corner."""
-    whole[tuple(slice(size) for size in part.shape)] = part
-    return whole

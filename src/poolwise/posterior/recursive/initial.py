@@ -1,6 +1,7 @@
 """From everything counted, and everything estimated, to the state that serves; and back."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,17 @@ def empty(shape: tuple[int, int, int], failed: float) -> Tally:
     failures = np.stack([np.full(shape[2], FAILURES), np.full(shape[2], FAILURES * failed)])
     none = Statistics(pair, pair, pair)
     return Tally(Statistics(cell, cell, cell), cell, cell, failures, none, none, np.zeros(shape[0]))
+
+
+def resumed(saved: Mapping[str, np.ndarray], arms: int, failed: float) -> Tally:
+    """From the arrays of a tally; arms that came since have no outcomes. Raises ValueError or KeyError for others."""
+    parts: dict[str, Any] = {}
+    for name, part in empty((*saved["outcomes"].shape[:2], arms), failed)._asdict().items():
+        parts[name] = np.array(part)
+        parts[name][tuple(slice(size) for size in saved[name].shape)] = saved[name]
+    for name in ("utility", "baseline", "baseline_failures"):
+        parts[name] = Statistics(*parts[name])
+    return Tally(**parts)
 
 
 def discounted(tally: Tally, share: float, failed: float, *, utility: bool = True) -> Tally:
