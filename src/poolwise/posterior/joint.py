@@ -39,11 +39,7 @@ _SWEEPS, _SETTLED = 5, 0.05
 deviations."""
 
 
-def _nothing(seen: Any, _: Any) -> Any:
-    return seen.count[:0]
-
-
-_NO_TAIL: tuple[Tail, Any, int] = (_nothing, None, 0)
+_NO_TAIL: tuple[Tail, Any, int] = (lambda seen, _: seen.count[:0], None, 0)
 
 
 class Joint:
@@ -257,15 +253,12 @@ class Joint:
         self._restart(self._tally())
 
     def saved(self) -> dict[str, np.ndarray] | None:
-        """All that `resume` needs to go on from here under any scales, copied; None where a half-life is learned, whose
-        candidates only events give back."""
-        if self._memory.learns:
-            return None
+        """All that `resume` needs, copied; None where a half-life is learned, whose candidates only events give back."""
         parts = {name: np.array(part) for name, part in self._tally()._asdict().items()}
-        return {**parts, **self._memory.saved(), "learned": np.array(self.outcomes)}
+        return None if self._memory.learns else {**parts, **self._memory.saved(), "learned": np.array(self.outcomes)}
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
-        """Go on from `saved`. Arms that came since have no outcomes. Raises ValueError or KeyError for other arrays."""
+        """Go on from `saved`, under the scales that serve. Raises ValueError or KeyError for other arrays."""
         tally = initial.resumed(saved, len(self.scales.gaussian.family), self._failed)
         self.outcomes, self._memory = int(saved["learned"]), Memory(tally.shape, self.options)
         self._memory.resume(saved)
