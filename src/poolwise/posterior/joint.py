@@ -202,8 +202,7 @@ class Joint:
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
-        found = estimated(*self.asked())
-        if np.isfinite(found.gaussian.log_evidence):
+        if np.isfinite((found := estimated(*self.asked())).gaussian.log_evidence):
             self.adopt(found)
         return found.gaussian
 
@@ -253,7 +252,7 @@ class Joint:
         self._restart(self._tally())
 
     def saved(self) -> dict[str, np.ndarray] | None:
-        """All that `resume` needs, copied; None where a half-life is learned, whose candidates only events give back."""
+        """All that `resume` needs, copied; None where a half-life is learned: only events give that back."""
         parts = {name: np.array(part) for name, part in self._tally()._asdict().items()}
         return None if self._memory.learns else {**parts, **self._memory.saved(), "learned": np.array(self.outcomes)}
 
