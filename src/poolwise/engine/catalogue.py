@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from poolwise.engine.arms import Rows, arm_index, indexed
 from poolwise.errors import InputError, SpaceError
 from poolwise.schema import Decision
 from poolwise.space import ArmSpace
@@ -21,8 +22,10 @@ class Catalogue:
         self.arms = space.arms
         self.ids = tuple(arm.id for arm in space.arms)
         stored = store.names("arm")
-        self.known = list(dict.fromkeys((*stored, *self.ids)))
-        """Every arm that the store has seen, and those that it will have once this is committed."""
+        edited = any(id not in space.index for id in stored)
+        self.index = arm_index(stored, self.ids, store.chosen_arms().tolist() if edited else ())
+        self.known = self.index.known
+        """Every arm that is offered, or was chosen once."""
         self.arm = _indexed(self.known)
         self.columns = np.array([self.arm[key] for key in self.ids])
         """(active arms,): index of every offered arm among the known ones."""
@@ -30,7 +33,7 @@ class Catalogue:
         self.offered: slice | np.ndarray = slice(None) if whole else self.columns
         """The same, to index with at least cost."""
         self._spaces = store.records("space")
-        past = iter(remembered([id for id in stored if id not in space.index], self._spaces))
+        past = iter(remembered([id for id in self.known if id not in space.index], self._spaces))
         self.known_arms = [space.arm(id) if id in space.index else next(past) for id in self.known]
         families = self.known_names = [arm.family for arm in self.known_arms]
         self.families = list(dict.fromkeys(families))
@@ -45,7 +48,11 @@ class Catalogue:
         arms meanwhile: then this catalogue is out of date, and a new one is right."""
         if not self._spaces or self._spaces[-1] != self.space.to_dict():
             self._store.append_record("space", self.space.to_dict())
-        return np.array_equal(self._store.intern("arm", self.ids), self.columns)
+        return np.array_equal(self._store.intern("arm", self.ids), self.index.codes[self.columns])
+
+    def indexed(self, rows: Rows) -> Rows:
+        """Rows of the store with arms by index; those of arms that are not known have an index beyond the last one."""
+        return indexed(self.index, rows)
 
     def project(self, name: str) -> int:
         return self._code("project", name)

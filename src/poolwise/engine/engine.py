@@ -232,7 +232,7 @@ class Engine:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
         id = door.decision(id)
         with self._held():
-            return explain.explain(self.store, id, self.settings, self._upkeep.current().live.ground, replay=replay)
+            return explain.explain(self.store, id, self.settings, self._upkeep.current().live, replay=replay)
 
     def status(self) -> dict[str, Any]:
         """Counts of events, what serves now, the size of the problem, and what became of decisions while the store

@@ -10,6 +10,7 @@ from poolwise import policy as policies
 from poolwise.engine import words
 from poolwise.engine.borrowed import lenders
 from poolwise.engine.cell import choices, cumulative, reasons
+from poolwise.engine.live import Live
 from poolwise.engine.neighbours import neighbours
 from poolwise.engine.randomness import uniform
 from poolwise.engine.settings import Settings
@@ -20,7 +21,6 @@ from poolwise.policy.gradient import bonus
 from poolwise.policy.limits import PREFIX, from_arrays, ruled
 from poolwise.policy.phase import phase
 from poolwise.policy.share import moved
-from poolwise.posterior.micro import Ground
 from poolwise.schema import Decision, LoggedView
 from poolwise.store.base import Store
 
@@ -28,8 +28,8 @@ CUSTOM = "custom"
 """Spec of a policy that was not built from the rules and wrappers there are."""
 
 
-def explain(store: Store, id: int, settings: Settings, ground: Ground | None, *, replay: bool) -> dict[str, Any]:
-    """What `Engine.explain` returns; settings: of priors that no snapshot has weighed yet; ground: where arms stand.
+def explain(store: Store, id: int, settings: Settings, live: Live, *, replay: bool) -> dict[str, Any]:
+    """What `Engine.explain` returns; settings: of priors that no snapshot has weighed yet; live: what serves now.
 
     Raises UnknownDecision, or InputError where no view was logged.
     """
@@ -46,7 +46,7 @@ def explain(store: Store, id: int, settings: Settings, ground: Ground | None, *,
         "belief": _belief(logged, k),
         "best": float(best_probability(view.mean, view.scale, view.allowed)[k]),
         "phase": phase(view),
-        "borrowed": {**_borrowed(logged, k), "neighbours": neighbours(store, ground, logged, k)},
+        "borrowed": {**_borrowed(logged, k), "neighbours": neighbours(store, live, logged, k)},
         "alternatives": _alternatives(logged, k),
         "favourite": _favourite(store, logged, view, k),
         "layers": _layers(store, logged, view),
@@ -61,10 +61,12 @@ def explain(store: Store, id: int, settings: Settings, ground: Ground | None, *,
 
 def _stated(store: Store, decision: Decision, snapshot: int, settings: Settings) -> dict[str, float] | None:
     """What was said of the utility of the arm's family before any outcome, and how far the snapshot believed it."""
-    arm = store.names("arm").index(decision.arm)
+    code = store.names("arm").index(decision.arm)
     for known in store.snapshots():
         if known.id == snapshot and known.hyper.get("expert"):
-            mean, sd, weight = (column[arm] for column in known.hyper["expert"])
+            arms = known.hyper.get("arms", range(code + 1))
+            rows = dict(zip(arms, zip(*known.hyper["expert"], strict=True), strict=False))
+            mean, sd, weight = rows.get(code, (None, None, None))
             return None if sd is None else {"mean": mean, "sd": sd, "weight": weight}
     told = settings.expected([decision.family], np.zeros(1, int))
     return None if told is None else {"mean": told.mean[0], "sd": told.scale[0], "weight": told.weight[0]}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine.arms import Axes, aligned
 from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.estimating import Answer, Asked, answer
@@ -16,7 +17,7 @@ from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
 from poolwise.engine.tables import chosen
-from poolwise.engine.terrain import terrain
+from poolwise.engine.terrain import surfaces, terrain
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
@@ -51,11 +52,13 @@ class Live:
         said = settings.success_prior(catalogue.known_names)
         usual = settings.usual_success if settings.domain_priors else None
         expected = settings.expected(catalogue.known_names, catalogue.known_family)
-        self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.space, settings.surface)
+        smooth = surfaces(catalogue.known_arms, catalogue.space, settings.surface)
+        self._axes = Axes(tuple(catalogue.index.codes.tolist()), tuple(catalogue.known_names), smooth)
+        self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
         """Where arms stand among each other by their parameters; None: none resembles another."""
         scales = prior_scales(catalogue.known_family, said, usual=usual, said=expected, ground=self.ground)
         if served:
-            scales = restored(served[-1].hyper, scales)
+            scales = restored(self.aligned(served[-1]), scales)
         self._joint = Joint(
             scales,
             settings.failure_utility,
@@ -200,7 +203,7 @@ class Live:
             status="serving" if serves else "rejected",
             reason=reason if serves else f"{reason}: the marginal likelihood was not finite",
             outcomes=found.outcomes,
-            hyper={**to_dict(self._joint.scales), "packs": found.packs},
+            hyper={**to_dict(self._joint.scales), **self._axes.labels(), "packs": found.packs},
             diagnostics=diagnostics,
         )
         return self._stored(snapshot)
@@ -227,20 +230,28 @@ class Live:
 
     def problem(self) -> Problem:
         """What a refit starts from: all that the belief rests on."""
-        return problem_of(self._catalogue, self._joint, self._settings.utility_limit)
+        return problem_of(self._catalogue, self._joint, self._settings.utility_limit, self._axes.labels())
+
+    def aligned(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Hyperparameters of a snapshot as they apply to the arms that are known now."""
+        return aligned(snapshot.hyper, self._axes)
+
+    def place(self, arm: str) -> int | None:
+        """Index of a known arm."""
+        return self._catalogue.arm.get(arm)
 
     def propose(self, snapshot: Snapshot) -> Snapshot:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
         if snapshot.status == "serving":
             self._joint.adopt(self._usable(snapshot))
-            snapshot = snapshot._replace(hyper=to_dict(self._joint.scales))
+            snapshot = snapshot._replace(hyper={**to_dict(self._joint.scales), **self._axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
         return self._stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
     def _usable(self, snapshot: Snapshot) -> Scales:
         """The scales of a proposed snapshot. Numbers that are no scales are refused before anything changes."""
         try:
-            scales = restored(snapshot.hyper, self._joint.scales)
+            scales = restored(self.aligned(snapshot), self._joint.scales)
         except (KeyError, TypeError, ValueError) as error:
             raise RefitError(f"the proposed snapshot cannot be read ({error!r}): the old one keeps serving") from error
         arms, found = len(self._joint.scales.gaussian.family), scales.gaussian.hyper

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine.live import Live
 from poolwise.posterior.hyper import PRIOR
-from poolwise.posterior.micro import Ground, alike, from_dict, model_at
+from poolwise.posterior.micro import alike, from_dict, model_at
 from poolwise.posterior.micro_scales import starting
 from poolwise.schema import LoggedView
 from poolwise.store.base import Store
@@ -15,18 +16,19 @@ ALIKE = 0.5
 SHOWN = 3
 
 
-def neighbours(store: Store, ground: Ground | None, logged: LoggedView, k: int) -> dict[str, Any] | None:
+def neighbours(store: Store, live: Live, logged: LoggedView, k: int) -> dict[str, Any] | None:
     """Of the k-th arm of a view: how many tried neighbours it had here, their outcomes, the average of what was
     believed of them, by likeness, and the nearest; None where arms stand alone. Likeness is that of the snapshot which
     served then."""
-    if ground is None or ground.patch[known := store.names("arm").index(logged.arms[k])] < 0:
+    ground, known = live.ground, live.place(logged.arms[k])
+    if ground is None or known is None or ground.patch[known] < 0:
         return None
     served = [one for one in store.snapshots() if one.id == logged.snapshot]
     hyper, start = starting(PRIOR, ground.family, ground)
-    smooth = from_dict(served[0].hyper.get("smooth") if served else None, start) or start
-    columns = {name: position for position, name in enumerate(store.names("arm"))}
-    offered = np.array([columns[name] for name in logged.arms])
-    likeness = alike(model_at(hyper, smooth, ground), np.array([known]))[0, offered]
+    smooth = from_dict(live.aligned(served[0]).get("smooth") if served else None, start) or start
+    offered = [live.place(name) for name in logged.arms]
+    every = alike(model_at(hyper, smooth, ground), np.array([known]))[0]
+    likeness = np.array([0.0 if place is None else every[place] for place in offered])
     likeness[k] = 0.0
     count, mean = logged.arrays["count"], logged.arrays["mean"]
     near = np.flatnonzero((likeness >= ALIKE) & (count > 0))

@@ -34,8 +34,9 @@ class Waiting(NamedTuple):
 def opened(serving: Serving) -> None:
     """Fold all events after the cursor. Decisions and outcomes follow each other by their times."""
     store = serving.store
-    outcomes = store.outcomes(serving.outcomes)
+    outcomes = serving.catalogue.indexed(store.outcomes(serving.outcomes))
     made, rows = store.decisions(serving.decisions), readable(outcomes)  # in this order: every outcome has its decision
+    made = serving.catalogue.indexed(made)
     serving.outcomes += len(outcomes.decision)
     serving.decisions += len(made.id)
     earlier = {p: serving.uses.of_project(p) for p in np.unique(rows.project).tolist()}
@@ -67,11 +68,12 @@ def waiting(serving: Serving) -> Waiting:
     if known and store.answered() == serving.outcomes + len(serving.stored):
         outcomes = _remembered(serving)
     else:
-        outcomes = store.outcomes(serving.outcomes)
+        outcomes = serving.catalogue.indexed(store.outcomes(serving.outcomes))
     cursor, outcomes = serving.outcomes + len(outcomes.decision), readable(outcomes)
     decisions, reasons = None, []
     if store.made() != made:
         decisions, reasons = store.decisions(serving.decisions), store.names("reason")
+        decisions = serving.catalogue.indexed(decisions)
         made = serving.decisions + len(decisions.id)
     if outgrown(serving, outcomes) or outgrown(serving, decisions):
         return Waiting(outcomes, decisions, reasons, (cursor, made), [])

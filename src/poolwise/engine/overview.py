@@ -181,7 +181,7 @@ def _coverage(live: Live, suite: Suite, catalogue: Catalogue, uses: Uses, store:
     rules = suite.exploration.coverage
     if rules is None:
         return
-    made, contexts = store.decisions(), catalogue.names("context")
+    made, contexts = catalogue.indexed(store.decisions()), catalogue.names("context")
     answered = np.isin(made.id, store.outcomes().decision)
     teaches = np.array([name.startswith((EXPLORED, FAVOURITE)) for name in store.names("reason")], dtype=bool)
     elsewhere = made.arm != int(catalogue.columns[catalogue.baseline])

@@ -112,7 +112,7 @@ def private(
 
 def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) -> privacy.Given:
     """What the projects of a store give to a private pack, before any noise."""
-    rows = store.outcomes()
+    rows = catalogue.indexed(store.outcomes())
     # Costs alone mean something only beside the costs of other projects: no project's own belief may rest on those.
     rows = type(rows)(*(column[~costs_alone(rows)] for column in rows))
     utility = np.clip(rows.utility, -settings.utility_limit, settings.utility_limit)

@@ -4,6 +4,7 @@ problem (statistics and names) -> proposer -> snapshot, serving or rejected -> E
 """
 
 import importlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -47,6 +48,8 @@ class Problem(NamedTuple):
     baseline: str
     limit: float
     """Utilities were clipped to +- this."""
+    labels: Mapping[str, Any] = {}
+    """What is kept with the hyperparameters that are found, see `engine.arms`."""
     online: Belief | None = None
     """What the belief that serves had come to, outcome by outcome, [place, arm] of every few `places`."""
     places: tuple[np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int))
@@ -76,7 +79,7 @@ def proposer() -> Proposer:
         raise explained(error) from error
 
 
-def problem_of(catalogue: Catalogue, joint: Joint, limit: float) -> Problem:
+def problem_of(catalogue: Catalogue, joint: Joint, limit: float, labels: Mapping[str, Any]) -> Problem:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
     projects, contexts = (tuple(catalogue.names(kind)) or (NOBODY,) for kind in ("project", "context"))
     stats, tally = joint.statistics(), joint.tally()
@@ -95,6 +98,7 @@ def problem_of(catalogue: Catalogue, joint: Joint, limit: float) -> Problem:
         outcomes=joint.outcomes,
         baseline=catalogue.ids[catalogue.baseline],
         limit=limit,
+        labels=labels,
         **_online(joint, len(projects), len(contexts)),
     )
 

@@ -63,7 +63,7 @@ def _columns(
         id=ids,
         project=per_cell[:, 0][which],
         context=per_cell[:, 1][which],
-        arm=catalogue.columns[position],
+        arm=catalogue.index.codes[catalogue.columns[position]],
         probability=chances.ravel()[flat],
         view=per_cell[:, 2][which],
         time=np.full(len(ids), now),
@@ -73,8 +73,9 @@ def _columns(
 
 
 def decision_columns(rows: Sequence[tuple[Any, ...]], catalogue: Catalogue) -> DecisionColumns:
-    """Rows in the order of the fields, reasons by name, as columns."""
+    """Rows in the order of the fields, arms by index, reasons by name, as columns."""
     columns: list[Any] = list(zip(*rows, strict=True)) or [()] * len(DecisionColumns._fields)
+    columns[3] = catalogue.index.codes[list(columns[3])]
     columns[7] = catalogue.codes("reason", columns[7])
     kinds = (int, int, int, int, float, int, float, int, int)
     return DecisionColumns(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))

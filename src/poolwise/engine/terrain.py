@@ -4,7 +4,7 @@ A number stands at its place between the bounds of its parameter, on a log scale
 stand at distance 1 from each other; an arm to which a parameter does not apply stands at distance 1 from all others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -19,20 +19,29 @@ MANY = 48
 """`auto`: families of more arms than this, which differ in a number or in two parameters or more."""
 
 
-def terrain(
-    arms: Sequence[Arm], family: np.ndarray, space: ArmSpace, rule: Literal["auto", "always", "never"]
-) -> Ground | None:
-    """Of all known arms, whose families have these indices; None where every arm stands alone. rule:
+def surfaces(arms: Sequence[Arm], space: ArmSpace, rule: Literal["auto", "always", "never"]) -> dict[str, list[str]]:
+    """Families whose arms resemble each other, and by which parameters: those in which its known arms differ. rule:
     `Settings.surface`; `always`: every family whose arms differ in a parameter.
 
-    Only arms that are offered count, so that a space which was changed and changed back is judged as before.
+    Only arms that are offered decide, so that a space which was changed and changed back is judged as before.
     """
-    found, families = {}, {one.name: one for one in space.families}
-    for index in np.unique(family).tolist() if rule != "never" else ():
-        members = [arms[k] for k in np.flatnonzero(family == index).tolist()]
-        own = families.get(members[0].family)
-        if own is not None and _smooth(own, [arm for arm in members if arm.id in space.index], rule):
-            found[index] = places([coordinates(own.parameters[name], name, members) for name in _varied(own, members)])
+    found: dict[str, list[str]] = {}
+    for family in space.families if rule != "never" else ():
+        members = [arm for arm in arms if arm.family == family.name]
+        if _smooth(family, [arm for arm in members if arm.id in space.index], rule):
+            found[family.name] = _varied(family, members)
+    return found
+
+
+def terrain(
+    arms: Sequence[Arm], family: np.ndarray, space: ArmSpace, smooth: Mapping[str, Sequence[str]]
+) -> Ground | None:
+    """Of all known arms, whose families have these indices; None where every arm stands alone. smooth: `surfaces`."""
+    found = {}
+    for name, parameters in smooth.items():
+        own, members = space.family(name), [k for k, arm in enumerate(arms) if arm.family == name]
+        places_of = [coordinates(own.parameters[one], one, [arms[k] for k in members]) for one in parameters]
+        found[int(family[members[0]])] = places(places_of)
     return ground(family, found) if found else None
 
 

@@ -174,10 +174,13 @@ def within(smooth: Smooth | None, hyper: Hyper) -> Smooth | None:
 
 
 def from_dict(body: dict[str, Any] | None, start: Smooth | None) -> Smooth | None:
-    """On the families of `start`, which stays where their parameters are no longer the same."""
+    """On the families of `start`, which stays where their parameters are no longer the same, and where there is NaN."""
     if body is None or start is None:
         return start
-    length, rho = (tuple(np.array(part) for part in body[name]) for name in ("length", "rho"))
-    if [len(part) for part in length] != [len(part) for part in start.length]:
+    if [len(part) for part in body["length"]] != [len(part) for part in start.length]:
         return start
+    length, rho = (
+        tuple(np.where(np.isnan(part), usual, part) for part, usual in zip(found, usually, strict=True))
+        for found, usually in ((body["length"], start.length), (body["rho"], start.rho))
+    )
     return Smooth(Tier(*body["tier"]), length, rho)

@@ -143,11 +143,14 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
     kappa, power = body.get("near", (success.kappa_near, success.power_near))
     success = success._replace(kappa_near=kappa, power_near=power)
     said, left = body.get("success_prior") or ((), ())
-    if success.stated is not None and np.array_equal(success.stated.prior, said):
-        success = success._replace(prior=np.array(left))
+    if success.stated is not None and np.shape(said) == success.stated.prior.shape:
+        same = (success.stated.prior == said).all(axis=1, keepdims=True)
+        success = success._replace(prior=np.where(same, left, success.prior))
     told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
     known = Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)
     expected, before = start.expert, body.get("expert")
-    if expected is not None and before is not None and _said(expected)[:2] == before[:2]:
-        expected = expected._replace(weight=np.array(before[2]))
+    if expected is not None and before is not None and len(before[2]) == len(expected.weight):
+        pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)
+        kept = np.array([one == other for one, other in pairs])
+        expected = expected._replace(weight=np.where(kept, np.array(before[2], dtype=float), expected.weight))
     return _expecting(known, expected)

@@ -53,7 +53,7 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
         status="rejected" if wrong else "serving",
         reason=wrong or chosen.reason,
         outcomes=problem.outcomes,
-        hyper=to_dict(of_known(found.scales, problem)),
+        hyper={**to_dict(of_known(found.scales, problem)), **problem.labels},
         diagnostics=diagnostics,
     )
     if chosen.save is not None and found.draws.posterior:

@@ -101,6 +101,9 @@ class MemoryStore:
     def made(self) -> int:
         return self._count
 
+    def chosen_arms(self) -> np.ndarray:
+        return np.unique(self.decisions().arm)
+
     def open_decisions(self, before: float) -> np.ndarray:
         made = self.decisions()
         answered = np.fromiter(self._outcomes, np.int64, len(self._outcomes))

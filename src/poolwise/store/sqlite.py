@@ -143,6 +143,9 @@ class SqliteStore:
     def made(self) -> int:
         return self._file.one("SELECT coalesce(max(sequence), 0) FROM decision")[0]
 
+    def chosen_arms(self) -> np.ndarray:
+        return self._file.columns("SELECT DISTINCT arm FROM decision ORDER BY arm", "i")[0]
+
     def open_decisions(self, before: float) -> np.ndarray:
         statement = (
             "SELECT d.id FROM decision d LEFT JOIN outcome o ON o.decision = d.id"
