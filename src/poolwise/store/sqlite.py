@@ -144,6 +144,8 @@ class SqliteStore:
         return self._file.one("SELECT coalesce(max(sequence), 0) FROM decision")[0]
 
     def chosen_arms(self) -> np.ndarray:
+        if self.pruned()[1]:
+            return np.arange(len(self.names("arm")))
         return self._file.columns("SELECT DISTINCT arm FROM decision ORDER BY arm", "i")[0]
 
     def open_decisions(self, before: float) -> np.ndarray:
