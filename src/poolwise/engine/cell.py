@@ -32,6 +32,8 @@ class Cell(NamedTuple):
     """Of the belief that they rest on."""
     refresh: int
     """Look again once so many decisions were made here, since frequencies have changed by then."""
+    compiled: bool = False
+    """Whether JAX made the probabilities, so that NumPy makes them again to rounding, not to the bit."""
     gate: tuple[bool, bool] | None = None
     """Whether it was allowed to leave the baseline and to explore; None where nothing limits it."""
 

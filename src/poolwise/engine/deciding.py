@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from poolwise.engine import overview, tables
+from poolwise.engine import tables
 from poolwise.engine.cell import Cell, cumulative
 from poolwise.engine.randomness import uniform, uniforms
 from poolwise.engine.serving import MOST, Recent, Serving, shorten
 from poolwise.engine.suite import Suite
+from poolwise.engine.view import COMPILED
 from poolwise.policy.base import View
 from poolwise.policy.limits import Limits, to_arrays
 from poolwise.schema import Decision, LoggedView
@@ -47,8 +48,7 @@ def unlogged(
     allowed = catalogue.allowed(available, serving.guarding.trusted)
     if not free and allowed[catalogue.baseline]:
         allowed = np.arange(len(allowed)) == catalogue.baseline
-    view = overview.view_of_cell(serving.live, catalogue, serving.uses, *at, allowed)
-    cell, _ = _made_ready(serving, (project, context), at, view)
+    cell, _, _ = _made_ready(serving, (project, context), at, allowed)
     decision = _drawn(cell, -1 - secrets.randbits(62), serving.store.seed, (project, context, job))
     return decision._replace(reason=decision.reason + UNLOGGED)
 
@@ -124,15 +124,17 @@ def _look(serving: Serving, project: str, context: str, available: Iterable[str]
     catalogue = serving.catalogue
     at = catalogue.project(project), catalogue.context(context)
     allowed = catalogue.allowed(available, serving.guarding.trusted)
-    view = overview.view_of_cell(serving.live, catalogue, serving.uses, *at, allowed)
-    cell, limits = _made_ready(serving, (project, context), at, view)
-    return cell._replace(view=_log(serving, project, context, view, limits)) if serving.settings.log_views else cell
+    cell, view, limits = _made_ready(serving, (project, context), at, allowed)
+    if not serving.settings.log_views:
+        return cell
+    return cell._replace(view=_log(serving, project, context, view, limits, cell.compiled))
 
 
 def _made_ready(
-    serving: Serving, names: tuple[str, str], at: tuple[int, int], view: View
-) -> tuple[Cell, Limits | None]:
-    found = serving.guarding.choice(names, at, view)
+    serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray
+) -> tuple[Cell, View, Limits | None]:
+    view, chances = serving.live.view(*at, allowed, np.array(serving.uses.context(*at)))
+    found = serving.guarding.choice(names, at, view, chances)
     cell = Cell(
         project=at[0],
         context=at[1],
@@ -144,15 +146,18 @@ def _made_ready(
         version=serving.live.version,
         refresh=max(4 * serving.uses.decisions(*at), 16),
         gate=found.gate,
+        compiled=chances is not None,
     )
-    return cell, found.limits
+    return cell, view, found.limits
 
 
-def _log(serving: Serving, project: str, context: str, view: View, limits: Limits | None) -> int:
+def _log(serving: Serving, project: str, context: str, view: View, limits: Limits | None, compiled: bool) -> int:
     arrays = {name: value for name, value in zip(View._fields, view, strict=True) if value is not None}
     arrays["baseline"], arrays["context"] = np.asarray(view.baseline), np.array(view.context, dtype=np.float64)
     if limits is not None:
         arrays.update(to_arrays(limits))
+    if compiled:
+        arrays[COMPILED] = np.asarray(1)
     live, policy = serving.live, serving.guarding.policy
     key = serving.store.add_policy(policy.spec, policy.params) if serving.policy is None else serving.policy
     serving.policy = key

@@ -14,8 +14,9 @@ from poolwise.engine.live import Live
 from poolwise.engine.neighbours import neighbours
 from poolwise.engine.randomness import uniform
 from poolwise.engine.settings import Settings
+from poolwise.engine.view import COMPILED
 from poolwise.errors import InputError
-from poolwise.policy.base import Context, View
+from poolwise.policy.base import CUSTOM, Context, View
 from poolwise.policy.best import best_probability
 from poolwise.policy.gradient import bonus
 from poolwise.policy.limits import PREFIX, from_arrays, ruled
@@ -24,8 +25,8 @@ from poolwise.policy.share import moved
 from poolwise.schema import Decision, LoggedView
 from poolwise.store.base import Store
 
-CUSTOM = "custom"
-"""Spec of a policy that was not built from the rules and wrappers there are."""
+_ROUNDING = 1e-9
+"""Difference of probabilities between array libraries: the same source, other orders of summation."""
 
 
 def explain(store: Store, id: int, settings: Settings, live: Live, *, replay: bool) -> dict[str, Any]:
@@ -74,19 +75,30 @@ def _stated(store: Store, decision: Decision, snapshot: int, settings: Settings)
 
 def view_of(logged: LoggedView) -> View:
     """The policy's view as it was logged, bit for bit."""
-    arrays: dict[str, Any] = {name: value for name, value in logged.arrays.items() if not name.startswith(PREFIX)}
+    own = {name: value for name, value in logged.arrays.items() if not name.startswith(PREFIX)}
+    arrays: dict[str, Any] = {name: value for name, value in own.items() if name in View._fields}
     context = Context(*arrays["context"].tolist())
     return View(**{**arrays, "baseline": int(arrays["baseline"]), "context": context})
 
 
 def recompute(store: Store, decision: Decision, logged: LoggedView) -> dict[str, Any]:
-    """The decision made again from its view, its policy and its id alone; `same` only if every bit agrees."""
+    """The decision made again from its view, its policy and its id alone; `same` only if every bit agrees, or, of a
+    decision that JAX made, 9 digits. `backend`: what made it."""
     found = made_again(store, decision.id, logged)
     if found is None:
         raise InputError(f"decision {decision.id} was made by a policy of your own, which the store cannot make again")
     arm, chance = logged.arms[found.answered], float(found.chances[found.answered])
-    same = arm == decision.arm and chance == decision.probability
-    return {"arm": arm, "probability": chance, "number": uniform(store.seed, decision.id), "same": same}
+    compiled = COMPILED in logged.arrays
+    near = abs(chance - decision.probability) <= (_ROUNDING if compiled else 0.0)
+    number = uniform(store.seed, decision.id)
+    backend = "jax" if compiled else "numpy"
+    return {
+        "arm": arm,
+        "probability": chance,
+        "number": number,
+        "same": arm == decision.arm and near,
+        "backend": backend,
+    }
 
 
 class Again(NamedTuple):

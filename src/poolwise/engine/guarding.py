@@ -50,11 +50,12 @@ class Guarding:
         """Arms that may stand in where the baseline is not available."""
         return self.suite.orders.base.fallbacks if self.suite else ()
 
-    def choice(self, names: tuple[str, str], at: Key, view: View) -> Choice:
-        """What the policy makes of a view under the limits in force in a cell."""
+    def choice(self, names: tuple[str, str], at: Key, view: View, chances: np.ndarray | None = None) -> Choice:
+        """What the policy makes of a view under the limits in force in a cell; chances: what it made of it already."""
         arms, suite = self._catalogue.arms, self.suite
         if suite is None:
-            chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
+            if chances is None:
+                chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
             drawn = chances.tolist()
             return Choice(drawn, arms, drawn, reasons(view), None, None)
         gate = suite.gate(*at)

@@ -18,8 +18,10 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
 from poolwise.engine.tables import chosen
 from poolwise.engine.terrain import surfaces, terrain
+from poolwise.engine.view import SCALARS, extra, probabilities_of, view
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
+from poolwise.policy.base import Policy, View
 from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
 from poolwise.schema import STATUSES, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
@@ -66,6 +68,7 @@ class Live:
             contexts=catalogue.size("context"),
             options=settings.options,
             baseline=int(catalogue.columns[catalogue.baseline]),
+            backend=settings.backend,
         )
         self._joint.limit_factors(settings.project_factors)
         self._levelling = Levelling(self._joint, settings.utility_limit)
@@ -83,15 +86,29 @@ class Live:
 
     def look(self, project: int, context: int) -> Look:
         """What is believed now about the offered arms."""
-        arms = self._catalogue.offered
-        seen = self._joint.look(project, context)
-        if isinstance(arms, slice):  # all of them
-            return seen
-        return Look._make(None if part is None else part[..., arms] for part in seen)
+        return self._offered(self._joint.look(project, context))
 
-    def contrast(self, project: int, context: int, look: Look) -> np.ndarray | None:
-        """Of the offered arms; see `posterior.contrast`. look: what is believed of them now."""
-        return self._joint.contrast(project, context, look, self._catalogue.columns)
+    def _offered(self, found: Look) -> Look:
+        arms = self._catalogue.offered
+        if isinstance(arms, slice):  # all of them
+            return found
+        return Look._make(None if part is None else part[..., arms] for part in found)
+
+    def serve(self, policy: Policy) -> None:
+        """Let the compiled call that finds a belief apply this policy to it, too."""
+        arms = self._catalogue
+        key = (policy.spec, tuple(sorted(policy.params.items())), tuple(arms.columns.tolist()), arms.baseline)
+        self._joint.serve(probabilities_of(policy, arms), key, SCALARS + len(arms.ids))
+
+    def view(
+        self, project: int, context: int, allowed: np.ndarray, scalars: np.ndarray
+    ) -> tuple[View, np.ndarray | None]:
+        """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
+        call made both; scalars: of the cell's use."""
+        arms = self._catalogue
+        found, chances = self._joint.answer(project, context, extra(scalars, allowed))
+        contrast = self._joint.contrast(project, context, self._offered(found), arms.columns)
+        return view(found, arms, allowed, scalars, contrast), chances
 
     def parts(self, rows: OutcomeColumns) -> Iterator[tuple[int, int]]:
         """Stretches of rows that are to be learned together, in their order.

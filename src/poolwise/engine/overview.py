@@ -12,7 +12,7 @@ from poolwise.engine.live import Live
 from poolwise.engine.suite import EXPLORED, FAVOURITE, Suite
 from poolwise.errors import ConfigError
 from poolwise.policy import conservative, guard
-from poolwise.policy.base import Context, Policy, View
+from poolwise.policy.base import Policy, View
 from poolwise.policy.control import promotes
 from poolwise.policy.curiosity import WEIGHTS, score
 from poolwise.policy.ledger import lacking
@@ -54,29 +54,8 @@ def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: 
 
 
 def view_of_cell(live: Live, catalogue: Catalogue, uses: Uses, project: int, context: int, allowed: np.ndarray) -> View:
-    """What a policy sees of one cell, in the precision in which it is logged: half the bytes, and nothing that a
-    decision rests on is lost."""
-    now = live.look(project, context)
-    contrast = live.contrast(project, context, now)
-    return View(
-        mean=_single(now.mean),
-        scale=_single(now.scale),
-        noise=_single(now.noise),
-        allowed=allowed,
-        count=_single(now.count),
-        family=catalogue.family,
-        baseline=catalogue.baseline,
-        wider_mean=_single(now.wider_mean),
-        wider_scale=_single(now.wider_scale),
-        context=Context._make(_single(np.array(uses.context(project, context))).tolist()),
-        wider_share=None if now.wider_share is None else _single(now.wider_share),
-        contrast=None if contrast is None else _single(contrast),
-    )
-
-
-def _single(numbers: np.ndarray) -> np.ndarray:
-    """Rounded to 24 binary digits."""
-    return numbers.astype(np.float32).astype(np.float64)
+    """What a policy sees of one cell."""
+    return live.view(project, context, allowed, np.array(uses.context(project, context)))[0]
 
 
 def _places(catalogue: Catalogue, uses: Uses) -> Iterator[tuple[str, str, int, int]]:

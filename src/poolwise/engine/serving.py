@@ -12,7 +12,7 @@ from poolwise.engine.cell import Cell
 from poolwise.engine.guarding import Guarding
 from poolwise.engine.live import Live
 from poolwise.engine.settings import Settings
-from poolwise.policy.base import Policy
+from poolwise.policy.base import CUSTOM, Policy
 from poolwise.policy.uses import Uses
 from poolwise.schema import Outcome
 from poolwise.space import ArmSpace
@@ -43,6 +43,8 @@ class Serving:
         self.guarding = Guarding(store, self.catalogue, space, policy, settings)
         self.uses = Uses(settings.horizon)
         self.live = Live(store, self.catalogue, settings)
+        if self.guarding.suite is None and self.guarding.policy.spec != CUSTOM:
+            self.live.serve(self.guarding.policy)
         self.outcomes, self.decisions = 0, 0
         """The cursor: so many outcomes and decisions of the store are folded."""
         self.saved = 0

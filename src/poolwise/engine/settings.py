@@ -61,6 +61,9 @@ class Settings(NamedTuple):
     estimate: Literal["beside", "inline"] = "beside"
     """Where the scales are estimated again: in a thread, while decisions go on, or within the call in which they are
     due, so that the same calls always give the same beliefs."""
+    backend: Literal["auto", "numpy", "jax"] = "auto"
+    """What computes beliefs and probabilities: `auto`, JAX once a process has learned some outcomes and the compiled
+    call is there, NumPy until then; `jax`, from the first call, which waits for it; `numpy`, always."""
     safety: Safety | None = None
     """Layers that keep users from harm; None: the policy alone."""
     exploration: Exploration | None = None
@@ -120,6 +123,8 @@ class Settings(NamedTuple):
             raise ConfigError(f"on_store_fault {self.on_store_fault!r} must be 'decide', 'baseline' or 'raise'")
         if self.estimate not in ("beside", "inline"):
             raise ConfigError(f"estimate {self.estimate!r} must be 'beside' or 'inline'")
+        if self.backend not in ("auto", "numpy", "jax"):
+            raise ConfigError(f"backend {self.backend!r} must be 'auto', 'numpy' or 'jax'")
         if not (isinstance(self.lock_wait, int | float) and 0 <= self.lock_wait < math.inf):
             raise ConfigError(f"lock_wait {self.lock_wait!r} must be a number of seconds, 0 or more")
         if self.timeouts not in ("censored", "failed"):

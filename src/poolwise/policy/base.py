@@ -73,12 +73,16 @@ class View(NamedTuple):
     [0, 1]: little for one that is like the best. None: by all of it, since arms are taken as independent."""
 
 
+CUSTOM = "custom"
+"""Spec of a policy that was not built from the rules and wrappers there are."""
+
+
 class Policy(NamedTuple):
     """A policy as a value: `probabilities(params, view) -> (arms,)`, its constants, and how it is written down."""
 
     probabilities: Callable[[Params, View], Array]
     params: Params
-    spec: str = "custom"
+    spec: str = CUSTOM
     """How it was composed, for instance `safe(thompson)`: enough to build it again (`policy.parse`)."""
 
 

@@ -17,8 +17,8 @@ import numpy as np
 from poolwise.policy.base import Array, constant, namespace
 from poolwise.policy.special import normal_cdf
 
-NODES, FEWER_NODES, NEAR = 64, 32, 3.5
-"""NumPy takes fewer nodes where they reach no further than t = NEAR: scales of one decision rarely differ by more."""
+NODES = 64
+"""The same for both array libraries, so that a decision made by one can be made again by the other."""
 LOW, HIGH, NEVER = 4.5, 5.5, 7.5
 """Standard scores: nodes begin at LOW below and end at HIGH above; beyond NEVER an arm cannot matter (4e-14)."""
 NARROWEST = 1e-5
@@ -26,7 +26,7 @@ NARROWEST = 1e-5
 FEW = 24
 """Up to so many arms of one decision, NumPy is called for the integral alone: calls for short arrays cost more than
 numbers in Python."""
-_NODES, _FEWER_NODES = ((np.arange(number) + 0.5) / number for number in (NODES, FEWER_NODES))
+_NODES = (np.arange(NODES) + 0.5) / NODES
 
 
 def best_probability(mean: Array, scale: Array, allowed: Array | None = None) -> Array:
@@ -125,8 +125,7 @@ def _few(mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     reach = [HIGH * s - h for h, s in zip(heights, widths, strict=True)]
     stretch = 50.0 / max([r / (s * s) for r, s in zip(reach, widths, strict=True)])
     step = math.asinh(max(reach) / stretch)
-    nodes = _FEWER_NODES if step < NEAR else _NODES
-    at = step * nodes
+    at = step * _NODES
     height, width = np.array([heights, widths])[:, :, None]
     score = (stretch * np.sinh(at) + height) / width
     below = normal_cdf(score)
@@ -157,12 +156,10 @@ def _nodes(xp: Array, height: Array, scale: Array) -> tuple[Array, Array, Array]
     reach = HIGH * scale - height
     stretch = 50.0 / (reach / (scale * scale)).max(axis=-1, keepdims=True)
     step = xp.arcsinh(reach.max(axis=-1, keepdims=True) / stretch)
-    near = xp is np and (step[0] if step.size == 1 else step.max()) < NEAR
-    nodes = _FEWER_NODES if near else _NODES
-    rise = xp.exp(step * constant(nodes, step))
+    rise = xp.exp(step * constant(_NODES, step))
     fall = 1.0 / rise
     distance = (0.5 * stretch) * (rise - fall)
-    return distance, rise + fall, (0.5 / len(nodes)) * stretch * step
+    return distance, rise + fall, (0.5 / NODES) * stretch * step
 
 
 def _scores(distance: Array, height: Array, scale: Array) -> Array:

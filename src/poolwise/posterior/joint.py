@@ -94,10 +94,11 @@ class Joint:
         if (program := self._compiled()) is None:
             self._fold()
             return self._serving.look(project, context), None
+        extra = extra[: self._tail[2]]
         while len(self._waiting) > 1:
             self._turn(program, project, context, extra)
         found = self._turn(program, project, context, extra)
-        return look_of(found.belief), found.tail
+        return look_of(found.belief), found.tail if self._tail[2] else None
 
     def contrast(self, project: int, context: int, look: Look, offered: np.ndarray) -> np.ndarray | None:
         """See `posterior.contrast`; look: of these arms. None where arms are taken to stand alone."""
@@ -156,8 +157,6 @@ class Joint:
         if len(arm) <= _FEW or self._memory.learns:
             for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok, cut)), strict=True):
                 self.learn(*row)
-            if cut.any():
-                self._settle()
             return
         self.make_room(int(project.max()), int(context.max()))
         worth = drift.ages(self.half_life, self.outcomes, len(arm))
@@ -315,6 +314,8 @@ class Joint:
             serving.heard.add(project)
             if kind == CUT:
                 self._memory.cut((project, context, arm), utility, weight, value)
+                if self._memory.settling:
+                    self._settle()
             else:
                 self._memory.success((project, context, arm), value, weight, number)
         if serving.form is not None and serving.form.stale:

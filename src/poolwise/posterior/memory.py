@@ -19,6 +19,7 @@ class Memory:
 
     def __init__(self, shape: tuple[int, int, int], options: Options) -> None:
         self.sites: censored.Sites = {}
+        self._cuts, self._settle_at = 0, 1
         self._candidates = drift.candidates() if options.half_life == "learned" else None
         self.half_life = options.half_life if isinstance(options.half_life, int | float) else np.inf
         """In force; infinite: nothing fades."""
@@ -49,7 +50,15 @@ class Memory:
 
     def cut(self, place: Place, bound: float, weight: float, value: float) -> None:
         """One that was cut off, and what it counts as."""
+        self._cuts += 1
         censored.joined(self.sites, (*place, int(censored.rounded(bound))), 1.0, weight, value)
+
+    @property
+    def settling(self) -> bool:
+        """Whether all that were cut off are due to be judged anew: each time there are a sixteenth more."""
+        due = self._cuts >= self._settle_at
+        self._settle_at = self._cuts + self._cuts // 16 + 1 if due else self._settle_at
+        return due
 
     def chosen(self, number: int, shape: tuple[int, int, int]) -> Statistics | None:
         """The statistics that count, where after the `number`-th outcome a half-life is chosen again."""

@@ -1,0 +1,93 @@
+"""From a belief to what a policy sees: one function, for a call in NumPy and for the compiled one.
+
+A view has the precision in which it is logged, 24 binary digits: half the bytes, and nothing that a decision rests on
+is lost.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from poolwise.arrays import Array, namespace
+from poolwise.policy.base import Context, Policy, View
+from poolwise.posterior.recursive.compiled import Tail
+from poolwise.posterior.recursive.types import Predictive
+from poolwise.posterior.serving import look_of
+
+SCALARS = len(Context._fields)
+COMPILED = "compiled"
+"""Logged beside a view of which JAX made the probabilities."""
+
+
+class Belief(Protocol):
+    """Of every known arm in one cell: `posterior.joint.Look`."""
+
+    @property
+    def mean(self) -> Array: ...
+    @property
+    def scale(self) -> Array: ...
+    @property
+    def noise(self) -> Array: ...
+    @property
+    def count(self) -> Array: ...
+    @property
+    def wider_mean(self) -> Array: ...
+    @property
+    def wider_scale(self) -> Array: ...
+    @property
+    def wider_share(self) -> Array | None: ...
+
+
+class Offered(Protocol):
+    """Which of the known arms are offered: `engine.catalogue.Catalogue`."""
+
+    @property
+    def offered(self) -> slice | np.ndarray: ...
+    @property
+    def family(self) -> np.ndarray: ...
+    @property
+    def baseline(self) -> int: ...
+
+
+def view(found: Belief, arms: Offered, allowed: Array, scalars: Array, contrast: Array | None = None) -> View:
+    """What a policy sees. scalars: (SCALARS,), the fields of `Context`; contrast: of the offered arms."""
+    chosen = lambda part: None if part is None else _single(part[..., arms.offered])
+    return View(
+        mean=chosen(found.mean),
+        scale=chosen(found.scale),
+        noise=chosen(found.noise),
+        allowed=allowed,
+        count=chosen(found.count),
+        family=arms.family,
+        baseline=arms.baseline,
+        wider_mean=chosen(found.wider_mean),
+        wider_scale=chosen(found.wider_scale),
+        context=_context(_single(scalars)),
+        wider_share=chosen(found.wider_share),
+        contrast=None if contrast is None else _single(contrast),
+    )
+
+
+def probabilities_of(policy: Policy, arms: Offered) -> Tail:
+    """What ends a compiled call: from the belief, and scalars followed by whether each arm is allowed, to probabilities
+    of the offered arms."""
+
+    def tail(seen: Predictive, extra: Array) -> Any:
+        made = view(look_of(seen), arms, extra[SCALARS:] > 0, extra[:SCALARS])
+        return policy.probabilities(policy.params, made)
+
+    return tail
+
+
+def extra(scalars: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """What such a call is told beside."""
+    return np.concatenate([scalars, allowed])
+
+
+def _context(scalars: Array) -> Context:
+    return Context._make(scalars.tolist() if namespace(scalars) is np else scalars)
+
+
+def _single(numbers: Array) -> Array:
+    """Rounded to 24 binary digits."""
+    return numbers.astype("float32").astype("float64")

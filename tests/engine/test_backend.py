@@ -1,0 +1,57 @@
+"""The compiled call behind an engine: the decisions of NumPy, made again from their logs, and never waited for."""
+
+import numpy as np
+import pytest
+
+from poolwise.engine import Engine, Settings
+from poolwise.posterior.recursive import compiled
+from poolwise.space import ArmSpace, Family
+
+SPACE = ArmSpace([Family("default"), Family("fast"), Family("slow")], "default")
+
+
+def run(backend, number=40, **settings):
+    engine = Engine.open("memory://", SPACE, seed=5, settings=Settings(backend=backend, estimate="inline", **settings))
+    random = np.random.default_rng(1)
+    made = []
+    for _ in range(number):
+        decision = engine.decide(f"p{random.integers(3)}", f"c{random.integers(2)}")
+        made.append(decision)
+        speed = {"default": 0.0, "fast": 0.4, "slow": -0.6}[decision.arm] + 0.2 * random.normal()
+        if random.random() < 0.1:
+            engine.observe(decision.id, status="failed")
+        else:
+            engine.observe(decision.id, utility=0.0 if decision.arm == "default" else speed)
+    return engine, made
+
+
+def test_both_backends_make_the_same_decisions():
+    (_, here), (_, there) = run("numpy"), run("jax")
+    assert [one.arm for one in here] == [one.arm for one in there]
+    # Views are rounded to 24 binary digits: two that differ in the 16th decimal may be rounded apart.
+    np.testing.assert_allclose([one.probability for one in here], [one.probability for one in there], rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_a_decision_is_made_again_from_its_log(backend):
+    engine, made = run(backend, 12)
+    for decision in made:
+        again = engine.explain(decision.id, replay=True)["replay"]
+        assert again["same"]
+        assert again["backend"] == backend
+
+
+def test_without_a_working_jax_numpy_serves(monkeypatch, caplog):
+    monkeypatch.setattr(compiled, "_PROGRAMS", {})
+    monkeypatch.setattr(compiled, "shapes", lambda *_: 1 / 0)
+    _, made = run("jax", 12)
+    assert len(made) == 12
+    assert "NumPy serves" in caplog.text
+
+
+def test_nobody_waits_for_a_compile(monkeypatch):
+    asked = []
+    monkeypatch.setattr(compiled, "program", lambda *args: asked.append(args[-1]))
+    run("auto", 150)
+    assert asked
+    assert not any(asked)
