@@ -311,7 +311,6 @@ class Joint:
         project, context, arm, utility, kind = row
         number, serving = self.outcomes - len(self._waiting), self._serving
         if kind in (SUCCESS, CUT) and arm != self._baseline:
-            serving.heard.add(project)
             if kind == CUT:
                 self._memory.cut((project, context, arm), utility, weight, value)
                 if self._memory.settling:

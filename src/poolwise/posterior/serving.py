@@ -18,7 +18,7 @@ from poolwise.posterior.recursive import compiled, initial, posterior
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.exchangeability import CERTAIN, Effects
 from poolwise.posterior.recursive.initial import Tally
-from poolwise.posterior.recursive.types import NONE, Constants, Outcome, Predictive, State, Structure
+from poolwise.posterior.recursive.types import CUT, NONE, SUCCESS, Constants, Outcome, Predictive, State, Structure
 from poolwise.posterior.scales import Scales
 
 Backend = Literal["auto", "numpy", "jax"]
@@ -78,6 +78,13 @@ class Serving:
         alone = self.heard <= {project} and self.scales.gaussian.hyper.pooled is None
         return -1 if alone else self._alone.get(project, -1)
 
+    def _heard_of(self, row: Row) -> int:
+        """Slot with which an outcome is learned; from then on its project tells the others."""
+        slot = self.slot(row[0])
+        if row[4] in (SUCCESS, CUT) and row[2] != self.structure.baseline:
+            self.heard.add(row[0])
+        return slot
+
     def tally(self) -> Tally:
         """All that was counted; the arrays are the caller's."""
         return initial.tally_of(self.state)
@@ -100,14 +107,15 @@ class Serving:
 
     def turn(self, program: Program, row: Row, project: int, context: int, extra: np.ndarray) -> Answer:
         """One compiled call: an outcome, if any, then a cell."""
-        asked = (*row, self.slot(int(row[0])), project, context, self.slot(project))
+        own = self._heard_of(row)
+        asked = (*row, own, project, context, self.slot(project))
         self.state, found = program(self.state, self.constants, np.concatenate([asked, extra]))
         return found
 
     def update(self, row: Row) -> tuple[float, float]:
         """One outcome in NumPy; weight and value with which it counts."""
         project, context, arm, utility, kind = row
-        outcome = Outcome(project, context, arm, utility, kind, self.slot(project))
+        outcome = Outcome(project, context, arm, utility, kind, self._heard_of(row))
         pooled = None
         if self.form is not None or self._factored:
             found = self.with_factors(project, context)
