@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poolwise import policy
-from poolwise.engine import Engine, Safety, Settings
+from poolwise.engine import Engine, Safety, Settings, checkpoint
 from poolwise.engine.arms import Axes, aligned, arm_index, indexed
 from poolwise.errors import PoolwiseError
 from poolwise.parameters import Choice, Integer, Real
@@ -169,6 +169,24 @@ def test_old_records_that_would_be_refused_today_do_not_keep_a_store_closed(tmp_
     assert [arm.family for arm in found] == ["f", "f", "x"]
 
 
+def test_a_checkpoint_serves_a_space_that_has_an_arm_more_in_between(tmp_path, monkeypatch):
+    """k = 3 was dropped before the checkpoint was written and came back afterwards: only new events are folded."""
+    monkeypatch.setattr(checkpoint, "AT_CLOSE", 1)
+    url, said = f"sqlite:///{tmp_path / 'events.db'}", Settings(estimate="inline", log_views=False)
+    whole, fewer = (space({"k": Choice(values), "n": Choice(["x"])}) for values in ([3, 1, 2], [1, 2]))
+    Engine.open(url, whole, seed=1).close()
+    with Engine.open(url, fewer, settings=said) as engine:
+        for k in range(30):
+            engine.observe(engine.decide("p", "c").id, utility=0.01 * k)
+        expected = engine.beliefs().set_index("arm")
+    with Engine.open(url, whole, settings=said) as engine:
+        assert engine._upkeep.current().saved == 30
+        found = engine.beliefs().set_index("arm")
+    np.testing.assert_array_equal(found["n"][expected.index], expected["n"])
+    assert found["n"]["f(k=3,n=x)"] == 0
+    np.testing.assert_allclose(found["mean"][expected.index], expected["mean"], atol=0.02)
+
+
 def test_rows_of_a_store_by_index():
     index = arm_index(["d", "gone", "old", "f"], ["f", "d", "new"], chosen=[2])
     assert index.known == ["d", "old", "f", "new"]
@@ -204,3 +222,10 @@ def test_hyperparameters_go_with_their_arms_families_and_parameters():
     assert (more["smooth"]["length"][0][0], more["smooth"]["rho"][0][0]) == (0.5, 0.2)
     assert np.isnan(more["smooth"]["length"][0][1])
     assert aligned({name: one for name, one in body.items() if name not in before.labels()}, before) == body
+
+
+def test_status_says_how_many_allowed_arms_the_limit_leaves_out():
+    with Engine.open("memory://", EDITS["thinned"]) as engine:
+        assert engine.status()["left_out"] == 70 - 30
+    with Engine.open("memory://", space()) as engine:
+        assert "left_out" not in engine.status()

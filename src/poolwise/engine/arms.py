@@ -16,7 +16,7 @@ Rows = TypeVar("Rows", DecisionColumns, OutcomeColumns)
 
 
 class ArmIndex(NamedTuple):
-    """Which arms take part, in the order of the store's codes."""
+    """Which arms take part."""
 
     known: list[str]
     codes: np.ndarray
@@ -25,15 +25,21 @@ class ArmIndex(NamedTuple):
     """(codes,): index of every code among the known arms; of those that take no part, the number of known arms."""
 
 
-def arm_index(stored: Sequence[str], offered: Sequence[str], chosen: Iterable[int]) -> ArmIndex:
-    """stored: names by code; chosen: codes.
+def arm_index(
+    stored: Sequence[str], offered: Sequence[str], chosen: Iterable[int], first: Sequence[str] = ()
+) -> ArmIndex:
+    """stored: names by code; chosen: codes; first: stored names whose order is to be kept, as something is kept in it.
+    The others follow in the order of their codes.
 
     >>> arm_index(["a", "b", "c"], ["c", "new"], chosen=[0]).known
     ['a', 'c', 'new']
+    >>> arm_index(["a", "b", "c"], ["a"], chosen=[1], first=["c"]).known
+    ['c', 'a', 'b']
     """
     names = list(dict.fromkeys((*stored, *offered)))
-    wanted, taken = set(offered), set(chosen)
-    codes = [code for code, name in enumerate(names) if name in wanted or code in taken]
+    code_of, wanted, taken = {name: code for code, name in enumerate(names)}, set(offered), set(chosen)
+    kept = [code_of[name] for name in first]
+    codes = list(dict.fromkeys((*kept, *(k for k, name in enumerate(names) if name in wanted or k in taken))))
     place = np.full(len(names), len(codes))
     place[codes] = np.arange(len(codes))
     return ArmIndex([names[code] for code in codes], np.array(codes), place)

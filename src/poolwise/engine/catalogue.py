@@ -15,15 +15,15 @@ from poolwise.store.base import Store
 class Catalogue:
     """Indices of names. Arms that a store has seen stay known when the space no longer offers them."""
 
-    def __init__(self, store: Store, space: ArmSpace) -> None:
-        """Reads only; see `commit`."""
+    def __init__(self, store: Store, space: ArmSpace, first: Sequence[str] = ()) -> None:
+        """first: arms whose order is to be kept, see `arm_index`. Reads only; see `commit`."""
         self._store, self.space = store, space
         self._index = {kind: _indexed(store.names(kind)) for kind in ("project", "context", "reason")}
         self.arms = space.arms
         self.ids = tuple(arm.id for arm in space.arms)
         stored = store.names("arm")
         edited = any(id not in space.index for id in stored)
-        self.index = arm_index(stored, self.ids, store.chosen_arms().tolist() if edited else ())
+        self.index = arm_index(stored, self.ids, store.chosen_arms().tolist() if edited else (), first)
         self.known = self.index.known
         """Every arm that is offered, or was chosen once."""
         self.arm = _indexed(self.known)
@@ -101,7 +101,10 @@ class Catalogue:
         return np.array([key in ids for key in self.ids])
 
     def sizes(self) -> dict[str, int]:
-        return {"projects": self.size("project"), "contexts": self.size("context"), "arms": len(self.ids)}
+        """left_out: allowed arms beyond the limits of their families, where there are any."""
+        left = sum(number for number, _ in self.space.left_out.values())
+        sizes = {"projects": self.size("project"), "contexts": self.size("context"), "arms": len(self.ids)}
+        return {**sizes, "left_out": left} if left else sizes
 
     def _code(self, kind: str, name: str) -> int:
         index = self._index[kind]

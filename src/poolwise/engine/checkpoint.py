@@ -69,6 +69,8 @@ def restore(serving: Serving) -> None:
         return
     try:
         _resume(serving, *_unpacked(found.body))
+    except Unusable:
+        raise
     except (ValueError, KeyError, TypeError, IndexError, OSError, zipfile.BadZipFile) as error:
         raise Unusable(f"{error!r}") from error
     serving.outcomes, serving.decisions, serving.saved = found.outcomes, found.decisions, found.outcomes
@@ -78,10 +80,22 @@ class Unusable(Exception):
     """A checkpoint that cannot be read; events can."""
 
 
+class OtherOrder(Unusable):
+    """It can be read with its arms first, in its own order: the space has changed since."""
+
+    def __init__(self, arms: list[str]) -> None:
+        super().__init__("its arms stand in another order")
+        self.arms = arms
+
+
 def _resume(serving: Serving, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
     known, suite = body["arms"], serving.guarding.suite
-    if list(serving.catalogue.known[: len(known)]) != known or (suite is None) != (body["suite"] is None):
-        raise ValueError("it was folded with other arms or layers")
+    if (suite is None) != (body["suite"] is None):
+        raise ValueError("it was folded with other layers")
+    if list(serving.catalogue.known[: len(known)]) != known:
+        if set(known) <= set(serving.catalogue.known):
+            raise OtherOrder(known)
+        raise ValueError("it was folded with arms that nobody chose and nobody offers any more")
     serving.live.resume(arrays, body["live"])
     serving.uses.resume(body["uses"])
     if suite is not None:

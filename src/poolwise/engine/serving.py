@@ -4,6 +4,7 @@ It is a fold over events, so nothing is lost with it: `Upkeep` takes it away bef
 the change is whole; where that was cut short, it is folded from the store again.
 """
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -37,9 +38,11 @@ class Recent(NamedTuple):
 class Serving:
     """One value for all that changes; only `deciding` and `observing` change it."""
 
-    def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, space: ArmSpace, policy: Policy, settings: Settings, first: Sequence[str] = ()
+    ) -> None:
         self.store, self.settings = store, settings
-        self.catalogue = Catalogue(store, space)
+        self.catalogue = Catalogue(store, space, first)
         self.guarding = Guarding(store, self.catalogue, space, policy, settings)
         self.uses = Uses(settings.horizon)
         self.live = Live(store, self.catalogue, settings)

@@ -6,7 +6,7 @@ the next call folds the store again. Not safe between threads: `Engine` holds th
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -102,13 +102,17 @@ class Upkeep:
             serving = self._begun()
         try:
             checkpoint.restore(serving)
+        except checkpoint.OtherOrder as other:
+            serving = self._begun(other.arms)
+            checkpoint.restore(serving)
         except checkpoint.Unusable:
             serving = self._begun()
         observing.opened(serving)
         return serving
 
-    def _begun(self) -> Serving:
-        return Serving(self.store, self.space, self._policy, self.settings)
+    def _begun(self, first: Sequence[str] = ()) -> Serving:
+        """first: arms whose order is to be kept."""
+        return Serving(self.store, self.space, self._policy, self.settings, first)
 
     def _reopened(self, before: Serving) -> Serving:
         serving = self._opened()
