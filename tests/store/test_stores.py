@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from poolwise.errors import ConflictingOutcome, UnknownDecision
 from poolwise.schema import Decision, LoggedView, Outcome, Snapshot
-from poolwise.store import DecisionColumns, MemoryStore, OutcomeColumns, open_store
+from poolwise.store import Checkpoint, DecisionColumns, MemoryStore, OutcomeColumns, open_store
 from poolwise.store.sqlite import SqliteStore
 
 
@@ -145,6 +145,37 @@ def test_records_and_snapshots(store):
     snapshot = Snapshot(0, 1.0, None, "fast", "serving", "asked", 3, {"cell": 0.1}, {"converged": True})
     assert store.append_snapshot(snapshot) == 1
     assert store.snapshots() == [snapshot._replace(id=1)]
+    store.append_snapshot(snapshot)
+    assert store.snapshots(after=1) == [snapshot._replace(id=2)]
+    assert store.records("control", after=1) == []
+
+
+def test_decisions_come_in_the_order_in_which_they_were_stored(store):
+    ids = [store.reserve(1) for _ in range(4)]
+    for id in (ids[2], ids[0], ids[3]):
+        store.append_decision(decision(store, id=id))
+    assert store.made() == 3
+    assert store.decisions().id.tolist() == [ids[2], ids[0], ids[3]]
+    assert store.decisions(after=1, limit=1).id.tolist() == [ids[0]]
+    assert store.decisions(after=3).id.tolist() == []
+    assert store.open_decisions(99.0).tolist() == sorted([ids[2], ids[0], ids[3]])
+    assert store.pruned() == (0, 0)
+
+
+def test_the_last_whole_checkpoint_is_kept(store):
+    assert store.checkpoint("statistics") is None
+    for body in (b"first", b"second" * 5000):
+        store.save_checkpoint("statistics", Checkpoint(3, 4, body))
+        assert store.checkpoint("statistics") == Checkpoint(3, 4, body)
+    assert store.checkpoint("other") is None
+
+
+def test_a_checkpoint_that_is_damaged_is_none():
+    store = SqliteStore(None)
+    store.save_checkpoint("statistics", Checkpoint(3, 4, b"learned"))
+    store._file.write("UPDATE checkpoint SET body = ?", (b"leaned",))
+    assert store.checkpoint("statistics") is None
+    store.close()
 
 
 def test_ids_are_never_given_twice(tmp_path):

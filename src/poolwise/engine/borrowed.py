@@ -37,7 +37,7 @@ class Borrowed:
 
     def follow(self) -> bool:
         """Read what was imported since; True if anything was."""
-        bodies = self._store.records(RECORD)[len(self.packs) :]
+        bodies = self._store.records(RECORD, after=len(self.packs))
         new = [from_dict(body["pack"], "a pack in the store") for body in bodies]
         self.packs += new
         for pack in new:

@@ -233,7 +233,7 @@ class Live:
         if not (due or at_once):
             return False
         self._looked = self.outcomes
-        served = [one for one in self._store.snapshots() if one.status == "serving" and one.id > self.snapshot]
+        served = [one for one in self._store.snapshots(self.snapshot) if one.status == "serving"]
         if not served:
             return False
         self._serve(served[-1])

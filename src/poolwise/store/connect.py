@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy.exc import DBAPIError
 
 from poolwise.errors import StoreDamaged, StoreError, StoreNewer, StoreReadOnly
-from poolwise.store import home, place
+from poolwise.store import home, place, sql
 from poolwise.store.create import create, sweep
 from poolwise.store.faults import translated
 from poolwise.store.image import build, upgrade
@@ -32,6 +32,7 @@ def connect(
     if path is None:
         db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         build(db, seed)
+        db.executescript(sql.TOGETHER)
         return db
     try:
         return _looking(path, wait) if look else _writable(path, seed, wait, durability)
@@ -53,6 +54,7 @@ def _writable(
     try:
         retried(lambda: _prepare(db, path, durability), wait)
         retried(lambda: _migrate(db, path), wait)
+        retried(lambda: db.executescript(sql.TOGETHER), wait)
         if not look:
             home.settle(db, path)
     except BaseException:

@@ -51,14 +51,15 @@ class _Looking:
         self._records.setdefault(kind, []).append(body)
         return len(self.records(kind))
 
-    def records(self, kind: str) -> list[dict[str, Any]]:
-        return self._store.records(kind) + self._records.get(kind, [])
+    def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
+        return (self._store.records(kind) + self._records.get(kind, []))[after:]
 
     def append_snapshot(self, snapshot: Snapshot) -> int:
         return self.append_record("snapshot", snapshot._asdict())
 
-    def snapshots(self) -> list[Snapshot]:
-        return [Snapshot(**body)._replace(id=i) for i, body in enumerate(self.records("snapshot"), start=1)]
+    def snapshots(self, after: int = 0) -> list[Snapshot]:
+        found = enumerate(self.records("snapshot", after), start=after + 1)
+        return [Snapshot(**body)._replace(id=i) for i, body in found]
 
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         """Can be computed again."""

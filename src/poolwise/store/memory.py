@@ -165,15 +165,15 @@ class MemoryStore:
         self._records.setdefault(kind, []).append(body)
         return len(self._records[kind])
 
-    def records(self, kind: str) -> list[dict[str, Any]]:
-        return list(self._records.get(kind, []))
+    def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
+        return self._records.get(kind, [])[after:]
 
     def append_snapshot(self, snapshot: Snapshot) -> int:
         self._snapshots.append(snapshot._replace(id=len(self._snapshots) + 1))
         return len(self._snapshots)
 
-    def snapshots(self) -> list[Snapshot]:
-        return list(self._snapshots)
+    def snapshots(self, after: int = 0) -> list[Snapshot]:
+        return self._snapshots[after:]
 
     def pruned(self) -> tuple[int, int]:
         return 0, 0

@@ -69,3 +69,21 @@ def among(ids: np.ndarray) -> tuple[str, tuple[Any, ...]]:
     if high - low < 2 * len(ids):
         return "BETWEEN ? AND ?", (low, high)
     return "IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)
+
+
+def _columns(table: Table, *, skip: Sequence[str] = ()) -> list[str]:
+    return [column.name for column in table.columns if column.name not in skip]
+
+
+_VIEWED = [f"view_{name}" for name in _columns(tables.view)]
+_MADE = _columns(tables.decision, skip=["sequence"])
+TOGETHER = (
+    f"CREATE TEMP VIEW IF NOT EXISTS viewed_decision AS SELECT {', '.join(f'0 AS {name}' for name in _VIEWED + _MADE)};"
+    "CREATE TEMP TRIGGER IF NOT EXISTS viewed_decision_insert INSTEAD OF INSERT ON viewed_decision BEGIN"
+    f" INSERT INTO view ({', '.join(_columns(tables.view))}) SELECT {', '.join(f'new.{name}' for name in _VIEWED)}"
+    " WHERE NOT EXISTS (SELECT 1 FROM view WHERE id = new.view_id);"
+    f" INSERT INTO decision ({', '.join(_MADE)}) VALUES ({', '.join(f'new.{name}' for name in _MADE)}); END;"
+)
+"""Lets one statement store a decision with its view. In a transaction of several, other threads of the process take
+their turn in between, each for as long as Python lets them, while every other process waits for the file."""
+VIEWED_DECISION = f"INSERT INTO viewed_decision VALUES ({', '.join('?' * len(_VIEWED + _MADE))})"

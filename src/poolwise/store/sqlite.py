@@ -111,8 +111,9 @@ class SqliteStore:
     def _append(self, made: list[tuple]) -> None:
         """Decisions and the views that they rest on."""
         views = self._view_rows() if self._pending else []
-        if not views and len(made) == 1:
-            self._file.write(sql.DECISION, made[0])
+        if len(made) == 1 and len(views) < 2:
+            self._file.write(*((sql.VIEWED_DECISION, views[0] + made[0]) if views else (sql.DECISION, made[0])))
+            self._written(views)
             return
 
         def stored(db: sqlite3.Connection) -> None:
@@ -120,6 +121,9 @@ class SqliteStore:
             sql.insert_many(db, sql.DECISION, made)
 
         self._file.whole(stored)
+        self._written(views)
+
+    def _written(self, views: list[tuple]) -> None:
         for key, *_ in views:
             self._pending.pop(key, None)
 
@@ -222,15 +226,16 @@ class SqliteStore:
         self._file.write(sql.RECORD, (kind, json.dumps(body)))
         return self._file.one("SELECT count(*) FROM record WHERE kind = ?", kind)[0]
 
-    def records(self, kind: str) -> list[dict[str, Any]]:
-        found = self._file.all("SELECT body FROM record WHERE kind = ? ORDER BY id", kind)
+    def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
+        found = self._file.all("SELECT body FROM record WHERE kind = ? ORDER BY id LIMIT -1 OFFSET ?", kind, after)
         return [json.loads(body) for (body,) in found]
 
     def append_snapshot(self, snapshot: Snapshot) -> int:
         return self.append_record("snapshot", snapshot._asdict())
 
-    def snapshots(self) -> list[Snapshot]:
-        return [Snapshot(**body)._replace(id=i) for i, body in enumerate(self.records("snapshot"), start=1)]
+    def snapshots(self, after: int = 0) -> list[Snapshot]:
+        found = enumerate(self.records("snapshot", after), start=after + 1)
+        return [Snapshot(**body)._replace(id=i) for i, body in found]
 
     def counts(self) -> dict[str, int]:
         open_ = "SELECT (SELECT count(*) FROM decision) - (SELECT count(*) FROM outcome)"
