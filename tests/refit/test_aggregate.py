@@ -6,6 +6,7 @@ import pytest
 
 from poolwise.errors import DataError, InputError
 from poolwise.refit import aggregate
+from poolwise.report.trials import trials
 from tests.refit.problems import SPACE, engine
 
 ARMS = [arm.id for arm in SPACE.arms]
@@ -146,3 +147,57 @@ def test_stores_without_outcomes_or_that_are_not_there(tmp_path, problem):
         aggregate.read(f"sqlite:///{tmp_path}/empty.db", problem)
     with pytest.raises(InputError, match="there is no store"):
         aggregate.read(f"sqlite:///{tmp_path}/none.db", problem)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """A store with costs alone of jobs, runs that were stopped, failures, and utilities beyond the limit."""
+    folder = tmp_path_factory.mktemp("lived")
+    url, random = f"sqlite:///{folder}/lived.db", np.random.default_rng(5)
+    made = engine(0, url=url)
+    for k in range(400):
+        decision = made.decide(f"project-{k % 2}", f"context-{k % 3 % 2}", job=f"job-{k % 12}" if k % 4 else None)
+        cost = (
+            1e-3 * (1 + k % 12) * {"default": 1.0, "fast": 0.5}.get(decision.arm, 2.0) * np.exp(random.normal(0, 0.1))
+        )
+        if k % 11 == 0:
+            made.observe(decision.id, cost=2.0, baseline_cost=1.0, status="timeout")
+        elif k % 13 == 0:
+            made.observe(decision.id, status="failed")
+        elif k % 4 == 0:
+            made.observe(decision.id, utility=float(random.normal(0, 0.3)) + 9.0 * (k % 40 == 0))
+        else:
+            made.observe(decision.id, cost=cost)
+    made.refit()
+    own = made.problem()
+    trials(made.store).to_parquet(folder / "trials.parquet", index=False)
+    made.beliefs().to_parquet(folder / "beliefs.parquet", index=False)
+    made.close()
+    return own, url, str(folder)
+
+
+@pytest.mark.parametrize("source", [1, 2], ids=["the store", "its export"])
+def test_every_kind_of_outcome_is_translated_as_the_engine_does(lived, source):
+    """Jobs, time-outs and limits; the engine counts outcomes that stand apart less, which statistics do not."""
+    own = lived[0]
+    found = aggregate.read(lived[source], own)
+    assert (found.projects, found.contexts, found.outcomes) == (own.projects, own.contexts, own.outcomes)
+    np.testing.assert_allclose(found.tried, own.tried)
+    np.testing.assert_allclose(found.succeeded, own.succeeded)
+    np.testing.assert_allclose(found.stats.count, own.stats.count, atol=4)
+    seen = own.stats.count > 20
+    assert seen.sum() > 5
+    mean, wanted = (part.total[seen] / part.count[seen] for part in (found.stats, own.stats))
+    np.testing.assert_allclose(mean, wanted, atol=0.1)
+
+
+def test_an_export_says_what_its_store_says(lived):
+    by_store, by_file = (aggregate.read(source, lived[0]) for source in lived[1:])
+    for a, b in zip((*by_store.stats, by_store.tried), (*by_file.stats, by_file.tried), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_stopped_runs_are_failures_where_the_settings_say_so(lived):
+    own = lived[0]
+    failed = aggregate.read(lived[2], own._replace(settings=own.settings._replace(timeouts="failed")))
+    assert failed.succeeded.sum() == own.succeeded.sum() - 37

@@ -7,26 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine import learning
 from poolwise.engine.arms import Axes, aligned
 from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.estimating import Answer, Asked, answer
-from poolwise.engine.levelling import Levelling, costs_alone
-from poolwise.engine.outcomes import upper_bounds
+from poolwise.engine.levelling import Levelling
 from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
-from poolwise.engine.tables import chosen
 from poolwise.engine.terrain import surfaces, terrain
 from poolwise.engine.view import SCALARS, extra, probabilities_of, view
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.policy.base import Policy, View
 from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
-from poolwise.schema import STATUSES, Snapshot
+from poolwise.schema import Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 
-_OK = STATUSES.index("ok")
 BLOCK, FEW = 512, 64
 """Outcomes after which the belief is computed again, and that are learned at once between."""
 
@@ -134,20 +132,9 @@ class Live:
     def learn(self, rows: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
         whole blocks, after the others."""
-        own, self.learned = costs_alone(rows), self.learned + len(rows.decision)
-        self._learn(chosen(rows, ~own) if own.any() else rows)
-        if own.any():
-            self._levelling.learn(chosen(rows, own))
+        self.learned += len(rows.decision)
+        self.clipped += learning.learn(self._joint, self._levelling, rows, self._settings)
         self.version += 1
-
-    def _learn(self, rows: OutcomeColumns) -> None:
-        bound = upper_bounds(rows, self._settings)
-        cut = ~np.isnan(bound)
-        said = np.where(cut, bound, rows.utility)
-        limit = self._settings.utility_limit
-        self.clipped += int((np.abs(said) > limit).sum())
-        utility = np.clip(said, -limit, limit)
-        self._joint.learn_many(rows.project, rows.context, rows.arm, utility, (rows.status == _OK) | cut, cut)
 
     def renew(self) -> None:
         """Compute the belief again from its statistics."""
@@ -247,7 +234,7 @@ class Live:
 
     def problem(self) -> Problem:
         """What a refit starts from: all that the belief rests on."""
-        return problem_of(self._catalogue, self._joint, self._settings.utility_limit, self._axes.labels())
+        return problem_of(self._catalogue, self._joint, self._settings, self._axes.labels())
 
     def aligned(self, snapshot: Snapshot) -> dict[str, Any]:
         """Hyperparameters of a snapshot as they apply to the arms that are known now."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from poolwise.engine.catalogue import Catalogue
+from poolwise.engine.settings import Settings
 from poolwise.extras import explained
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.gaussian import Statistics
@@ -50,6 +51,8 @@ class Problem(NamedTuple):
     """Utilities were clipped to +- this."""
     labels: Mapping[str, Any] = {}
     """What is kept with the hyperparameters that are found, see `engine.arms`."""
+    settings: Settings = Settings()
+    """What else says how outcomes are learned."""
     online: Belief | None = None
     """What the belief that serves had come to, outcome by outcome, [place, arm] of every few `places`."""
     places: tuple[np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int))
@@ -79,7 +82,7 @@ def proposer() -> Proposer:
         raise explained(error) from error
 
 
-def problem_of(catalogue: Catalogue, joint: Joint, limit: float, labels: Mapping[str, Any]) -> Problem:
+def problem_of(catalogue: Catalogue, joint: Joint, settings: Settings, labels: Mapping[str, Any]) -> Problem:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
     projects, contexts = (tuple(catalogue.names(kind)) or (NOBODY,) for kind in ("project", "context"))
     stats, tally = joint.statistics(), joint.tally()
@@ -99,6 +102,8 @@ def problem_of(catalogue: Catalogue, joint: Joint, limit: float, labels: Mapping
         baseline=catalogue.ids[catalogue.baseline],
         limit=limit,
         labels=labels,
+        limit=settings.utility_limit,
+        settings=settings,
         **_online(joint, len(projects), len(contexts)),
     )
 

@@ -5,28 +5,42 @@ A store (`sqlite:///file.db`) is read in blocks. Parquet goes through DuckDB, an
     project, context, arm    names
     status                   ok, failed or timeout; without the column all are ok
     utility                  or cost and baseline_cost: utility = log(baseline_cost / cost)
+    job, cost                or the cost alone of a success of a job that recurs
 
-Other columns are ignored; `poolwise export` writes such a file. One pass groups and counts what is malformed; nothing
-is dropped: a file with one bad row is refused, and a second pass, made only then, says which row and column.
+Other columns are ignored. `poolwise export` writes such a file, trials.parquet, which its folder stands for. One pass
+groups and counts what is malformed; nothing is dropped: a file with one bad row is refused, and a second pass, made
+only then, says which row and column.
+
+Outcomes that say something only beside others, costs alone and runs that were stopped, are learned one after another
+by the very function that serves, `engine.learning`, on top of the statistics of all others.
 """
 
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
 
+from poolwise.engine import learning
+from poolwise.engine.levelling import Levelling
 from poolwise.engine.refitting import NOBODY, Problem
+from poolwise.engine.settings import Settings
+from poolwise.engine.tables import chosen
 from poolwise.errors import DataError, nearest
+from poolwise.names import fault, shown
 from poolwise.posterior.gaussian import LARGEST, Statistics
+from poolwise.posterior.joint import Joint
+from poolwise.posterior.level import Change
+from poolwise.refit.events import NAMES, Expressions, bad, expressions, faults
 from poolwise.schema import STATUSES
 from poolwise.store import OutcomeColumns, open_store
 
-NAMES = ("project", "context", "arm")
 BLOCK = 1 << 19
 """Outcomes of a store that are read at a time."""
+EXPORTED = "trials.parquet"
+"""What `poolwise export` calls its file of events."""
 MEMORY = "2GB"
 """What DuckDB may use before it spills to disk."""
 
@@ -37,41 +51,85 @@ def read(source: str, problem: Problem) -> Problem:
     Arms are those of the problem; projects and contexts that it does not know come after those that it does. Raises
     DataError, with row and column, for malformed events, and for arms that are unknown.
     """
-    groups = stored(source, problem.limit) if "://" in source else grouped(source, problem.limit)
+    found = stored(source, problem) if "://" in source else grouped(source, problem.settings, problem.limit)
+    groups = found.groups
     projects, contexts = (
         _extended(known, groups[name]) for name, known in (("project", problem.projects), ("context", problem.contexts))
     )
     axes = (projects, contexts, problem.arms)
+    _check_names(groups, source)
     _known_arms(groups["arm"], groups["rows"], problem.arms, source)
     at = tuple(_codes(axis, groups[name]) for axis, name in zip(axes, NAMES, strict=True))
     shape = tuple(map(len, axes))
     ok = groups["status"] == "ok"
     taught = ok & (groups["arm"] != problem.baseline)  # the baseline teaches nothing of the others, see `reference`
     sums = [_summed(at, groups[name] * taught, shape) for name in ("rows", "total", "squares")]
-    return problem._replace(
+    whole = problem._replace(
         projects=tuple(projects),
         contexts=tuple(contexts),
         stats=Statistics(*sums),
         tried=_summed(at, groups["rows"], shape),
         succeeded=_summed(at, groups["rows"] * ok, shape),
-        outcomes=int(groups["rows"].sum()),
+        outcomes=int(groups["rows"].sum()) + len(found.special.decision),
         online=None,
+    )
+    places = (_codes(axis, names) for axis, names in zip(axes, found.names, strict=True))
+    return learned(whole, found.special._replace(**dict(zip(NAMES, places, strict=True))))
+
+
+class Events(NamedTuple):
+    """What was read."""
+
+    groups: dict[str, np.ndarray]
+    """Columns project, context, arm, status, rows, total, squares, a row per group; utilities clipped."""
+    special: OutcomeColumns
+    """Outcomes that are learned one after another, see `learning.special`; not counted in `rows`."""
+    names: tuple[np.ndarray, np.ndarray, np.ndarray]
+    """Of their projects, contexts and arms."""
+
+
+def learned(problem: Problem, rows: OutcomeColumns) -> Problem:
+    """The problem with outcomes that are learned one after another, beside its statistics."""
+    if not len(rows.decision):
+        return problem
+    settings, shape = problem.settings, problem.shape
+    joint = Joint(
+        problem.scales,
+        settings.failure_utility,
+        projects=shape[0],
+        contexts=shape[1],
+        options=settings.options._replace(half_life=None),
+        baseline=problem.arms.index(problem.baseline),
+    )
+    at = np.nonzero(problem.stats.count)
+    joint.amend(Change(*at, *(part[at] for part in problem.stats)))
+    levelling = Levelling(joint, problem.limit)
+    for start, end in learning.stretches(rows, levelling):
+        learning.learn(joint, levelling, chosen(rows, slice(start, end)), settings)
+    levelling.settle()
+    cut = np.s_[: shape[0], : shape[1]]
+    tried, succeeded = (part[cut] for part in joint.tally())
+    return problem._replace(
+        stats=Statistics(*(part[cut] for part in joint.statistics())),
+        tried=problem.tried + tried,
+        succeeded=problem.succeeded + succeeded,
     )
 
 
-def grouped(source: str, limit: float) -> dict[str, np.ndarray]:
-    """Columns project, context, arm, status, rows, total, squares, a row per group; utilities clipped to +- limit."""
+def grouped(source: str, settings: Settings, limit: float) -> Events:
+    """The events of Parquet files."""
     files = pattern(source)
     with duckdb.connect() as base:
         base.execute(f"SET memory_limit = '{MEMORY}'; SET preserve_insertion_order = false")
         base.execute("SET enable_progress_bar = false")
-        columns = _columns(base, files, source)
-        status, utility = expressions(columns, source)
+        sql = expressions(_columns(base, files, source), source, settings)
         query = f"""
-            SELECT project, context, arm, status, count(*) AS rows, count(*) FILTER (bad) AS bad,
-                   coalesce(sum(u), 0) AS total, coalesce(sum(u * u), 0) AS squares
-            FROM (SELECT project, context, arm, {status} AS status, {bad(status, utility)} AS bad,
-                         greatest(least({utility}, {limit}), -{limit}) AS u
+            SELECT project, context, arm, status, count(*) FILTER (NOT special) AS rows,
+                   count(*) FILTER (bad) AS bad, count(*) FILTER (special) AS special,
+                   coalesce(sum(u) FILTER (NOT special), 0) AS total,
+                   coalesce(sum(u * u) FILTER (NOT special), 0) AS squares
+            FROM (SELECT project, context, arm, {sql.status} AS status, {bad(sql)} AS bad, {sql.special} AS special,
+                         greatest(least({sql.utility}, {limit}), -{limit}) AS u
                   FROM read_parquet(?, union_by_name = true))
             GROUP BY ALL ORDER BY ALL
         """
@@ -81,24 +139,53 @@ def grouped(source: str, limit: float) -> dict[str, np.ndarray]:
             raise DataError(f"{source} cannot be read as events: {_first_line(error)}") from error
         wrong = int(sum(found["bad"]))
         if wrong:
-            raise DataError(_where(base, files, status, utility, wrong, source))
-    if not len(found["rows"]):
-        raise DataError(f"{source} holds no event: name files with at least one row")
-    return {name: np.asarray(values, dtype=object if name in (*NAMES, "status") else np.float64)
-            for name, values in found.items()}  # fmt: skip
+            raise DataError(_where(base, files, sql, wrong, source))
+        if not len(found["rows"]):
+            raise DataError(f"{source} holds no event: name files with at least one row")
+        rows = _one_by_one(base, files, sql) if sum(found["special"]) else {}
+    groups = {name: np.asarray(values, dtype=object if name in (*NAMES, "status") else np.float64)
+              for name, values in found.items()}  # fmt: skip
+    return Events(groups, *_special(rows))
 
 
-def stored(url: str, limit: float) -> dict[str, np.ndarray]:
-    """As `grouped`, of the outcomes of a store."""
+def _one_by_one(base: Any, files: str, sql: "Expressions") -> dict[str, np.ndarray]:
+    """The rows that are learned one after another, in the order of the files."""
+    found = base.execute(
+        f"""SELECT project, context, arm, {sql.status} AS status, {sql.job} AS job, {sql.cost} AS cost,
+            {sql.baseline_cost} AS baseline_cost FROM read_parquet(?, union_by_name = true, filename = true,
+            file_row_number = true) WHERE {sql.special} ORDER BY filename, file_row_number""",
+        [files],
+    ).fetchnumpy()
+    return {name: np.ma.filled(values, np.nan if name.endswith("cost") else None) for name, values in found.items()}
+
+
+def _special(rows: dict[str, np.ndarray]) -> tuple[OutcomeColumns, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """As outcomes; projects, contexts and arms by name."""
+    n = len(rows.get("cost", ()))
+    cost, baseline = (np.asarray(rows.get(name, np.zeros(0)), dtype=np.float64) for name in ("cost", "baseline_cost"))
+    status = np.array([STATUSES.index(one) for one in rows.get("status", ())], dtype=np.int8)
+    jobs = {name: number for number, name in enumerate(dict.fromkeys(rows.get("job", ())))}
+    job = np.array([-1 if name is None else jobs[name] for name in rows.get("job", ())], dtype=np.int64)
+    none = np.zeros(n, dtype=np.int64)
+    columns = OutcomeColumns(none, none, none, none, job, status, -np.log(cost), cost, baseline, np.zeros(n))
+    project, context, arm = (np.asarray(rows.get(name, ()), dtype=object) for name in NAMES)
+    return columns, (project, context, arm)
+
+
+def stored(url: str, problem: Problem) -> Events:
+    """The outcomes of a store."""
     store = open_store(url, create=False)
     try:
         sums: dict[tuple[int, ...], np.ndarray] = {}
+        special = []
         names = [np.array(store.names(kind), dtype=object) for kind in NAMES]
-        for read in count(store.pruned()[0], BLOCK):
+        for read in count(0, BLOCK):
             block = store.outcomes(after=read, limit=BLOCK)
             if not len(block.decision):
                 break
-            _add(sums, block, limit)
+            apart = learning.special(block, problem.settings)
+            special.append(chosen(block, apart))
+            _add(sums, block, ~apart, problem.limit)
     finally:
         store.close()
     if not sums:
@@ -107,62 +194,32 @@ def stored(url: str, limit: float) -> dict[str, np.ndarray]:
     columns = {kind: known[keys[:, k]] for k, (kind, known) in enumerate(zip(NAMES, names, strict=True))}
     rows, total, squares = np.array(list(sums.values())).T
     status = np.array(STATUSES, dtype=object)[keys[:, 3]]
-    return {**columns, "status": status, "rows": rows, "total": total, "squares": squares}
+    groups = {**columns, "status": status, "rows": rows, "total": total, "squares": squares}
+    rest = OutcomeColumns(*map(np.concatenate, zip(*special, strict=True)))
+    project, context, arm = (known[getattr(rest, kind)] for kind, known in zip(NAMES, names, strict=True))
+    return Events(groups, rest, (project, context, arm))
 
 
-def _add(sums: dict[tuple[int, ...], np.ndarray], block: OutcomeColumns, limit: float) -> None:
-    """Count, sum and sum of squares of a block's utilities, by project, context, arm and status."""
+def _add(sums: dict[tuple[int, ...], np.ndarray], block: OutcomeColumns, counts: np.ndarray, limit: float) -> None:
+    """Count, sum and sum of squares of a block's utilities that count, by project, context, arm and status."""
     keys, which = np.unique(
         np.stack([block.project, block.context, block.arm, block.status]), axis=1, return_inverse=True
     )
     utility = np.clip(block.utility, -limit, limit)
-    found = np.stack(
-        [np.bincount(which.ravel(), part) for part in (np.ones_like(utility), utility, utility**2)], axis=1
-    )
+    found = np.stack([np.bincount(which.ravel(), counts * part) for part in (1.0, utility, utility**2)], axis=1)
     for key, part in zip(map(tuple, keys.T.tolist()), found, strict=True):
         sums[key] = sums.get(key, 0.0) + part
 
 
 def pattern(source: str) -> str:
-    """A folder stands for all Parquet files below it.
+    """A folder stands for all Parquet files below it, one that `poolwise export` wrote for its events.
 
     >>> pattern("events/*.parquet")
     'events/*.parquet'
     """
-    return f"{source.rstrip('/')}/**/*.parquet" if Path(source).is_dir() else source
-
-
-def expressions(columns: dict[str, str], source: str) -> tuple[str, str]:
-    """SQL of status and utility from the columns that there are. Raises DataError for columns that lack or mismatch."""
-    for name in NAMES:
-        if name not in columns:
-            raise DataError(f"{source} has no column {name!r}{nearest(name, columns)}")
-        if columns[name] != "VARCHAR":
-            raise DataError(f"column {name!r} of {source} is {columns[name]}: it must hold names")
-    status = "status" if "status" in columns else "'ok'"
-    if status == "status" and columns["status"] != "VARCHAR":
-        raise DataError(f"column 'status' of {source} is {columns['status']}: it must hold {', '.join(STATUSES)}")
-    for needed in (["utility"], ["cost", "baseline_cost"]):
-        if all(name in columns for name in needed):
-            numbers = [_number(name, columns[name], source) for name in needed]
-            if len(needed) == 1:
-                return status, numbers[0]
-            positive = " AND ".join(f"{one} > 0 AND {one} < 'inf'" for one in numbers)
-            return status, f"CASE WHEN {positive} THEN ln({numbers[1]}) - ln({numbers[0]}) END"
-    raise DataError(f"{source} has no column 'utility', nor 'cost' with 'baseline_cost'{nearest('utility', columns)}")
-
-
-def bad(status: str, utility: str) -> str:
-    """SQL: whether a row is malformed. Failures need no utility."""
-    return "(" + " OR ".join(condition for _, condition in faults(status, utility)) + ")"
-
-
-def faults(status: str, utility: str) -> list[tuple[str, str]]:
-    """Column and SQL condition of everything that can be wrong with a row."""
-    known = ", ".join(f"'{one}'" for one in STATUSES)
-    names = [(name, f"({name} IS NULL OR {name} = '')") for name in NAMES]
-    number = f"({status} = 'ok' AND NOT coalesce(abs({utility}) <= {LARGEST}, false))"
-    return [*names, ("status", f"NOT coalesce({status} IN ({known}), false)"), ("utility", number)]
+    if not Path(source).is_dir():
+        return source
+    return f"{source.rstrip('/')}/" + (EXPORTED if (Path(source) / EXPORTED).is_file() else "**/*.parquet")
 
 
 def _columns(base: Any, files: str, source: str) -> dict[str, str]:
@@ -173,22 +230,15 @@ def _columns(base: Any, files: str, source: str) -> dict[str, str]:
     return {row[0]: row[1].partition("(")[0] for row in rows}
 
 
-def _number(name: str, kind: str, source: str) -> str:
-    if kind not in ("DOUBLE", "FLOAT", "DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UINTEGER", "UBIGINT"):
-        raise DataError(f"column {name!r} of {source} is {kind}: it must hold numbers")
-    return f"CAST({name} AS DOUBLE)"
-
-
-def _where(base: Any, files: str, status: str, utility: str, wrong: int, source: str) -> str:
+def _where(base: Any, files: str, sql: Expressions, wrong: int, source: str) -> str:
     """The message about the first malformed row."""
     reading = "FROM read_parquet(?, union_by_name = true, file_row_number = true, filename = true)"
-    broken = bad(status, utility)
     row = base.execute(
-        f"SELECT filename, file_row_number, {', '.join(one for _, one in faults(status, utility))} {reading}"
-        f" WHERE {broken} ORDER BY ALL LIMIT 1",
+        f"SELECT filename, file_row_number, {', '.join(one for _, one in faults(sql))} {reading}"
+        f" WHERE {bad(sql)} ORDER BY ALL LIMIT 1",
         [files],
     ).fetchone()
-    column = next(name for (name, _), fault in zip(faults(status, utility), row[2:], strict=True) if fault)
+    column = next(name for (name, _), wrong_here in zip(faults(sql), row[2:], strict=True) if wrong_here)
     says = {"status": f"must be one of {', '.join(STATUSES)}", "utility": f"must be a number within +-{LARGEST:g}"}
     return (
         f"{wrong} malformed row{'s' if wrong > 1 else ''} in {source}; the first is row {row[1]} of {row[0]}: "
@@ -203,6 +253,13 @@ def _first_line(error: Exception) -> str:
 def _extended(known: Sequence[str], seen: np.ndarray) -> list[str]:
     names = list(dict.fromkeys(seen.tolist()))
     return [*known, *(name for name in names if name not in set(known))] if tuple(known) != (NOBODY,) else names
+
+
+def _check_names(groups: dict[str, np.ndarray], source: str) -> None:
+    for kind in NAMES:
+        for name in dict.fromkeys(groups[kind].tolist()):
+            if wrong := fault(name):
+                raise DataError(f"{source}: the {kind} {shown(name)} {wrong}")
 
 
 def _known_arms(arms: np.ndarray, rows: np.ndarray, known: Sequence[str], source: str) -> None:

@@ -20,7 +20,8 @@ EXPLORED = ("explored", "baseline")
 def trials(store: Store) -> pd.DataFrame:
     """A row per decision with an outcome, in the order in which they were decided.
 
-    Columns: decision, project, context, arm, family, time, probability, explored, status, utility; `effort` and
+    Columns: decision, project, context, arm, job (None where none), family, time, probability, explored, status,
+    utility, cost and baseline_cost (NaN where not given); `effort` and
     `wall`, the logarithms of the speed-up over the baseline by cost and by wall time (NaN where not measured); `safe`,
     whether it ran at least at 0.95 of the baseline's speed; `turn`, its place among its project's, from 0.
     """
@@ -31,6 +32,8 @@ def trials(store: Store) -> pd.DataFrame:
             "decision": seen.decision,
             "status": np.array(STATUSES, dtype=object)[seen.status],
             "utility": seen.utility,
+            "cost": seen.cost,
+            "baseline_cost": seen.baseline_cost,
             "effort": np.log(seen.baseline_cost) - np.log(seen.cost),
         }
     )
@@ -38,6 +41,7 @@ def trials(store: Store) -> pd.DataFrame:
         {
             "decision": made.id,
             **{kind: names[kind][getattr(made, kind)] for kind in ("project", "context", "arm")},
+            "job": np.array([None, *store.names("job")], dtype=object)[made.job + 1],
             "time": made.time,
             "probability": made.probability,
             "explored": _explored(store, made, names["reason"]),
