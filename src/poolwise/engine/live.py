@@ -12,7 +12,7 @@ from poolwise.engine.arms import Axes, aligned
 from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.estimating import Answer, Asked, answer
-from poolwise.engine.levelling import Levelling
+from poolwise.engine.levelling import Levelling, costs_alone
 from poolwise.engine.refitting import Problem, problem_of
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade

@@ -100,9 +100,8 @@ def problem_of(catalogue: Catalogue, joint: Joint, settings: Settings, labels: M
         room=stats.count.shape[:2],
         outcomes=joint.outcomes,
         baseline=catalogue.ids[catalogue.baseline],
-        limit=limit,
-        labels=labels,
         limit=settings.utility_limit,
+        labels=labels,
         settings=settings,
         **_online(joint, len(projects), len(contexts)),
     )
