@@ -24,7 +24,7 @@ demo: install
 	@$(BIN)/poolwise run configs/z3.toml --store sqlite:///runs/demo.db --report runs/demo.html
 
 test: lint
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-slow: install
 	@$(BIN)/python -m pytest -n $(WORKERS) -m slow
