@@ -179,6 +179,7 @@ BARE = {
     "prior export pack.json --minimum 1": None,
     "prior import pack.json": None,
     "prior inspect pack.json": None,
+    "retention --views 30d": None,
 }
 
 

@@ -117,3 +117,12 @@ def test_a_run_shows_whether_its_belief_can_be_trusted():
 
 def test_without_outcomes_there_is_nothing_to_trust():
     assert trust(engine(0).problem()) == ""
+
+
+@pytest.mark.parametrize("draws", [4, 24])
+def test_draws_too_few_for_a_pareto_tail_are_said(draws, tmp_path):
+    engine(60).refit(save=tmp_path / "few.nc", chains=1, draws=draws)
+    found = inference.left_out(inference.opened(tmp_path / "few.nc"))
+    assert np.isinf(found.k).all()
+    assert np.isfinite(found.elpd)
+    assert not {one.name: one for one in sections(inference.opened(tmp_path / "few.nc"))}["loo"].good

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,10 +99,7 @@ def left_out(data: xr.DataTree) -> LeftOut:
     likelihood = np.asarray(data.log_likelihood["mean"], dtype=np.float64)
     likelihood = likelihood.reshape(-1, likelihood.shape[-1]).T
     chosen = np.arange(0, len(likelihood), max(1, -(-len(likelihood) // MOST)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # High Pareto k: the page shows them.
-        weights, k = array_stats.psislw(likelihood[chosen])
-    weights = np.asarray(weights)
+    weights, k = _smoothed(likelihood[chosen])
     pointwise = np.logaddexp.reduce(weights + likelihood[chosen], axis=1)
     seen = _seen(data)
     drawn = np.asarray(data.posterior_predictive["mean"])[..., seen].reshape(-1, len(likelihood)).T[chosen]
@@ -109,7 +107,20 @@ def left_out(data: xr.DataTree) -> LeftOut:
     pit = (np.exp(weights) * (drawn <= observed[:, None])).sum(axis=1)
     share = len(likelihood) / len(chosen)
     elpd, error = float(pointwise.sum() * share), float(np.sqrt(len(likelihood) * pointwise.var()))
-    return LeftOut(elpd, error, np.asarray(k), pit, np.asarray(data.constant_data["count"])[seen][chosen])
+    return LeftOut(elpd, error, k, pit, np.asarray(data.constant_data["count"])[seen][chosen])
+
+
+def _smoothed(likelihood: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log weights (cells, draws) that leave each cell out, and the Pareto shape of their tail: infinite, and the
+    weights as they are, where the draws are too few or too much alike to fit one."""
+    weights = -likelihood - np.logaddexp.reduce(-likelihood, axis=1, keepdims=True)
+    k = np.full(len(weights), np.inf)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # High Pareto k: the page shows them.
+        for cell, one in enumerate(likelihood):
+            with suppress(IndexError, ValueError):
+                weights[cell], k[cell] = array_stats.psislw(one)
+    return weights, k
 
 
 def scales(group: Any) -> dict[str, np.ndarray]:
