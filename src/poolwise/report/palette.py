@@ -29,6 +29,7 @@ SETTINGS: Any = {
     "ytick.major.size": 0,
     "axes.axisbelow": True,
     "text.color": INK,
+    "text.parse_math": False,
 }
 
 
