@@ -6,7 +6,9 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from poolwise import errors
@@ -145,3 +147,32 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path):
     assert len(set(outcomes)) == len(outcomes)
     assert len(acknowledged["o"]) >= len(outcomes) - 3
     store.close()
+
+
+READS = [
+    lambda store: store.decisions(),
+    lambda store: store.outcomes(),
+    lambda store: store.snapshots(),
+    lambda store: store.counts(),
+    lambda store: [store.decision(id) for id in range(1, 300, 7)],
+    lambda store: store.open_decisions(9.0),
+    lambda store: store.append_decision(made(store)),
+]
+
+
+def test_damage_anywhere_is_an_error_of_ours(path):
+    """Bytes overwritten at random places of 60 copies."""
+    random, whole = np.random.default_rng(4), path.read_bytes()
+    for number in range(60):
+        damaged, place = bytearray(whole), path.with_name(f"{number}.db")
+        for at in random.integers(100, len(whole) - 40, random.choice([1, 5, 40])):
+            damaged[at : at + 20] = random.bytes(20)
+        place.write_bytes(damaged)
+        try:
+            store = open_store(f"sqlite:///{place}")
+        except errors.StoreError:
+            continue
+        for read in READS:
+            with suppress(errors.PoolwiseError):
+                read(store)
+        store.close()

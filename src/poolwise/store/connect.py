@@ -36,7 +36,7 @@ def connect(
         return db
     try:
         return _looking(path, wait) if look else _writable(path, seed, wait, durability)
-    except (sqlite3.Error, DBAPIError) as error:
+    except (sqlite3.Error, DBAPIError, UnicodeDecodeError) as error:
         raise translated(error, str(path)) from error
     except OSError as error:
         raise StoreError(f"{path} cannot be reached ({error.strerror}): check the path, or give another one") from error

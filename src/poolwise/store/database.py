@@ -17,7 +17,7 @@ import numpy as np
 
 from poolwise.errors import StoreForked, UnknownDecision
 from poolwise.store.connect import Durability, connect
-from poolwise.store.faults import closed, gone, translated
+from poolwise.store.faults import Reading, closed, gone, translated
 from poolwise.store.retry import retried
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Database:
     ) -> None:
         self._path, self._wait, self._lock = str(path) if path else None, wait, threading.RLock()
         self._db: sqlite3.Connection | None = connect(path, seed=seed, wait=wait, durability=durability, look=look)
-        self._process = os.getpid()
+        self._process, self.reading = os.getpid(), Reading(self._path)
         self._files: list[tuple[str, tuple[int, int] | None]] = []
         _OPEN.add(self)
         if path is not None:
@@ -72,7 +72,8 @@ class Database:
         """Every row, column by column; kinds: a letter for each, i 64 bits, f float, s 8 bits."""
         found = self.all(statement, *values)
         columns: Iterable[Any] = zip(*found, strict=True) if found else ([] for _ in kinds)
-        return [np.array(column, dtype=_TYPES[kind]) for column, kind in zip(columns, kinds, strict=True)]
+        with self.reading:
+            return [np.array(column, dtype=_TYPES[kind]) for column, kind in zip(columns, kinds, strict=True)]
 
     def key(self, select: str, insert: str, row: tuple) -> int:
         """The id of a row that is stored once."""
@@ -114,7 +115,7 @@ class Database:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 answer = work(self._db)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise translated(error, self._path) from error
             if check:
                 self._check_files()

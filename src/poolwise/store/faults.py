@@ -4,6 +4,7 @@ import os
 import sqlite3
 
 from poolwise.errors import (
+    PoolwiseError,
     StoreClosed,
     StoreDamaged,
     StoreError,
@@ -40,6 +41,23 @@ def translated(error: Exception, path: str | None) -> StoreError:
     if path is not None and not os.path.exists(path):
         return gone(path)
     return StoreError(f"{path} cannot be used ({text}): check the path and the disk, or give another one")
+
+
+class Reading:
+    """What is no text, number or JSON where one was stored is damage: StoreDamaged."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError | TypeError | LookupError | OverflowError) and not isinstance(
+            error, PoolwiseError
+        ):
+            text = " ".join(str(error).split())[:200]
+            raise StoreDamaged(f"{self._path} is damaged ({text}): restore it from a backup") from error
 
 
 def gone(path: str) -> StoreGone:

@@ -70,7 +70,8 @@ class SqliteStore:
 
     def policy(self, key: int) -> tuple[str, dict[str, Any]]:
         spec, params = self._file.one("SELECT spec, params FROM policy WHERE id = ?", key)
-        return spec, json.loads(params)
+        with self._file.reading:
+            return spec, json.loads(params)
 
     def append_view(self, view: LoggedView) -> int:
         """Durable together with the first decision that is stored after it, or with so many other views."""
@@ -88,8 +89,9 @@ class SqliteStore:
             raise UnknownDecision(f"view {id} is not in this store: `poolwise retention` has archived it")
         project, context, policy, snapshot, outcomes, body, arms, line = row
         project, context = self._names.text("project", project), self._names.text("context", context)
-        arrays = unpack_first(body) if line is None else unpack(line, body)
-        return LoggedView(id, project, context, policy, snapshot, outcomes, tuple(json.loads(arms)), arrays)
+        with self._file.reading:
+            arrays = unpack_first(body) if line is None else unpack(line, body)
+            return LoggedView(id, project, context, policy, snapshot, outcomes, tuple(json.loads(arms)), arrays)
 
     def append_decision(self, decision: Decision) -> None:
         row = (
@@ -203,7 +205,8 @@ class SqliteStore:
 
     def outcome(self, decision: int) -> Outcome | None:
         row = self._file.row(f"{sql.OUTCOME_ROWS} WHERE decision = ?", decision)
-        return None if row is None else rows.outcome_of(row)
+        with self._file.reading:
+            return None if row is None else rows.outcome_of(row)
 
     def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
         first = self._first(after, self.pruned()[0])
@@ -228,18 +231,21 @@ class SqliteStore:
 
     def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
         found = self._file.all("SELECT body FROM record WHERE kind = ? ORDER BY id LIMIT -1 OFFSET ?", kind, after)
-        return [json.loads(body) for (body,) in found]
+        with self._file.reading:
+            return [json.loads(body) for (body,) in found]
 
     def append_snapshot(self, snapshot: Snapshot) -> int:
         return self.append_record("snapshot", snapshot._asdict())
 
     def snapshots(self, after: int = 0) -> list[Snapshot]:
         found = enumerate(self.records("snapshot", after), start=after + 1)
-        return [Snapshot(**body)._replace(id=i) for i, body in found]
+        with self._file.reading:
+            return [Snapshot(**body)._replace(id=i) for i, body in found]
 
     def counts(self) -> dict[str, int]:
         open_ = "SELECT (SELECT count(*) FROM decision) - (SELECT count(*) FROM outcome)"
-        kinds = [problem["kind"] for problem in self.records("problem")]
+        with self._file.reading:
+            kinds = [problem["kind"] for problem in self.records("problem")]
         repeated = self._file.row("SELECT value FROM counter WHERE name = 'repeated'")
         return {
             "decisions": self.made(),
