@@ -55,6 +55,8 @@ def refit(
             "workers": workers,
             **settings.model.given(Path(config).parent),
         }
+        if "model" in options:
+            say(f"the model file {options['model']} is executed", err=True)
         with _bar(quiet=as_json) as progress:
             snapshot = opened.refit(method, progress=progress, **options)
     if as_json:

@@ -122,8 +122,8 @@ def _cell(serving: Serving, project: str, context: str) -> Cell:
 def _look(serving: Serving, project: str, context: str, available: Iterable[str] | None) -> Cell:
     """Compute and log the view of one cell, and the probabilities that follow from it."""
     catalogue = serving.catalogue
+    allowed = catalogue.allowed(available, serving.guarding.trusted)  # Before names are numbered: it may refuse.
     at = catalogue.project(project), catalogue.context(context)
-    allowed = catalogue.allowed(available, serving.guarding.trusted)
     cell, view, limits = _made_ready(serving, (project, context), at, allowed)
     if not serving.settings.log_views:
         return cell
