@@ -76,7 +76,7 @@ def run(
     changes = {name: value for name, value in (("decisions", decisions), ("seed", seed)) if value is not None}
     settings = settings.model_copy(update={"run": settings.run.model_copy(update=changes)})
     _writable(report)
-    from poolwise.run import distinct, open_engines, plan
+    from poolwise.run import distinct, interruptible, open_engines, plan
 
     began, made = time.perf_counter(), plan(settings)
     with ExitStack() as opened:
@@ -85,8 +85,9 @@ def run(
         for engine in distinct(engines):
             opened.callback(engine.close)
         try:
-            _go(made, engines, quiet=as_json)
-            body = _finish(made, engines, report, quiet=as_json)
+            with interruptible():
+                _go(made, engines, quiet=as_json)
+                body = _finish(made, engines, report, quiet=as_json)
         except KeyboardInterrupt:
             raise PoolwiseError("interrupted: the same command goes on where this run stopped") from None
     if as_json:
