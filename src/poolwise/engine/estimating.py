@@ -7,10 +7,13 @@ The thread never touches what serves and takes no lock of the engine's, so nothi
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from poolwise.posterior.joint import Scales, estimated
+import numpy as np
+
+from poolwise.posterior.joint import Joint, Scales, estimated
+from poolwise.schema import Snapshot
 
 
 class Asked(NamedTuple):
@@ -21,6 +24,8 @@ class Asked(NamedTuple):
     """As `estimated` takes them."""
     packs: list[float]
     """Weights of prior packs in force."""
+    made: Callable[[Scales], Joint] | None = None
+    """A posterior that serves from them; None: whoever takes the answer sees to it."""
 
 
 class Answer(NamedTuple):
@@ -31,6 +36,7 @@ class Answer(NamedTuple):
     packs: list[float]
     scales: Scales
     seconds: float
+    joint: Joint | None = None
 
     @property
     def arms(self) -> int:
@@ -41,7 +47,38 @@ def answer(asked: Asked) -> Answer:
     """Search for the scales."""
     began = time.perf_counter()
     scales = estimated(*asked.statistics)
-    return Answer(asked.outcomes, asked.packs, scales, time.perf_counter() - began)
+    joint = asked.made(scales) if asked.made and np.isfinite(scales.gaussian.log_evidence) else None
+    return Answer(asked.outcomes, asked.packs, scales, time.perf_counter() - began, joint)
+
+
+def caught_up(found: Answer, rest: Sequence[tuple[str, tuple[Any, ...]]]) -> Answer:
+    """With what was learned meanwhile."""
+    for name, arguments in rest:
+        getattr(found.joint, name)(*arguments)
+    return found
+
+
+def as_snapshot(found: Answer, hyper: dict[str, Any], reason: str, parent: int | None) -> Snapshot:
+    """To be stored; it serves unless the search failed."""
+    fit = found.scales.gaussian
+    serves = bool(np.isfinite(fit.log_evidence))
+    diagnostics = {
+        "log_evidence": fit.log_evidence if serves else None,
+        "iterations": fit.iterations,
+        "converged": bool(fit.converged),
+        "seconds": found.seconds,
+    }
+    return Snapshot(
+        id=0,
+        time=time.time(),
+        parent=parent,
+        method="fast",
+        status="serving" if serves else "rejected",
+        reason=reason if serves else f"{reason}: the marginal likelihood was not finite",
+        outcomes=found.outcomes,
+        hyper=hyper,
+        diagnostics=diagnostics,
+    )
 
 
 class Beside:

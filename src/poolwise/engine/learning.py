@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from poolwise.engine.exchange import Exchange
 from poolwise.engine.levelling import Levelling, costs_alone
 from poolwise.engine.outcomes import upper_bounds
 from poolwise.engine.settings import Settings
 from poolwise.engine.tables import chosen
-from poolwise.posterior.joint import Joint
 from poolwise.schema import STATUSES
 from poolwise.store.base import OutcomeColumns
 
@@ -27,7 +27,7 @@ def stretches(rows: OutcomeColumns, levelling: Levelling) -> Iterator[tuple[int,
         yield start, len(rows.decision)
 
 
-def learn(joint: Joint, levelling: Levelling, rows: OutcomeColumns, settings: Settings) -> int:
+def learn(belief: Exchange, levelling: Levelling, rows: OutcomeColumns, settings: Settings) -> int:
     """Learn outcomes: runs that were stopped as bounds, others by their utility within the limit, in their order, and
     then costs alone within their job. Returns how many were clipped to it."""
     own = costs_alone(rows)
@@ -36,7 +36,7 @@ def learn(joint: Joint, levelling: Levelling, rows: OutcomeColumns, settings: Se
     cut = ~np.isnan(bound)
     said = np.where(cut, bound, single.utility)
     ok = (single.status == _OK) | cut
-    joint.learn_many(single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
+    belief.do("learn_many", single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
     if own.any():
         levelling.learn(chosen(rows, own))
     return int((np.abs(said) > limit).sum())

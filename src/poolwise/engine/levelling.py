@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine.exchange import Exchange
 from poolwise.engine.suite import Fade
-from poolwise.posterior.joint import Joint
 from poolwise.posterior.level import Change, Key, contrasts, level_of
 from poolwise.schema import STATUSES
 from poolwise.store.base import OutcomeColumns
@@ -33,13 +33,13 @@ def costs_alone(rows: OutcomeColumns) -> np.ndarray:
 
 
 class Levelling:
-    """Around a `Joint`, whose statistics it keeps in step with all contrasts.
+    """Around a posterior, whose statistics it keeps in step with all contrasts.
 
     Contrasts leave open what all arms have in common. It is set by the baseline being worth 0, as everywhere.
     """
 
-    def __init__(self, joint: Joint, limit: float) -> None:
-        self._joint, self._limit = joint, limit
+    def __init__(self, belief: Exchange, limit: float) -> None:
+        self._belief, self._limit = belief, limit
         self._sums: dict[int, dict[Key, np.ndarray]] = {}
         """Of every job, by arm: number, sum and sum of squares of its outcomes."""
         self._told: dict[Key, np.ndarray] = {}
@@ -70,7 +70,7 @@ class Levelling:
             sums[key] = sums.get(key, 0.0) + np.array([1.0, y, y * y])
             self._sums[job] = sums
             _add(change, self._contrasts(sums), 1.0)
-            self._joint.succeeded(*key)
+            self._belief.do("succeeded", *key)
         _add(self._told, change, 1.0)
         self._amend(change)
         due, self._heard = _next(self._heard), self._heard + len(rows.decision)
@@ -113,7 +113,7 @@ class Levelling:
 
     def resume(self, saved: dict[str, list[list[Any]]]) -> None:
         """Go on from what was saved; arms that came since are worth 0."""
-        arms = len(self._joint.scales.gaussian.family)
+        arms = len(self._belief.joint.scales.gaussian.family)
         for job, project, context, arm, *part in saved["sums"]:
             self._sums.setdefault(job, {})[project, context, arm] = np.array(part)
         self._told = {(p, c, a): np.array(part) for p, c, a, *part in saved["told"]}
@@ -122,13 +122,13 @@ class Levelling:
 
     def _theta(self, project: int, context: int) -> np.ndarray:
         found = self._reference.get((project, context))
-        return np.zeros(len(self._joint.scales.gaussian.family)) if found is None else found
+        return np.zeros(len(self._belief.joint.scales.gaussian.family)) if found is None else found
 
     def _contrasts(self, sums: dict[Key, np.ndarray]) -> dict[Key, np.ndarray]:
         return contrasts(sums, self._theta, self._limit)
 
     def _believed(self, cells: list[tuple[int, int]]) -> np.ndarray:
-        return np.array([self._joint.speed(*cell) for cell in cells])
+        return np.array([self._belief.joint.speed(*cell) for cell in cells])
 
     def _refer(self, cells: list[tuple[int, int]], belief: np.ndarray) -> None:
         """Make all contrasts again with another reference."""
@@ -145,7 +145,7 @@ class Levelling:
         if change:
             keys = sorted(change)
             rows, values = np.array(keys, dtype=np.int64), np.array([change[key] for key in keys])
-            self._joint.amend(Change(*rows.T, *values.T))
+            self._belief.do("amend", Change(*rows.T, *values.T))
 
 
 def _next(heard: int) -> int:

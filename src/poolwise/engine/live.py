@@ -1,8 +1,8 @@
 """The belief that serves: fed from the store and from this process, its scales estimated again on a schedule."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from poolwise.engine import learning
 from poolwise.engine.arms import Axes, aligned
 from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
-from poolwise.engine.estimating import Answer, Asked, answer
+from poolwise.engine.estimating import Answer, Asked, answer, as_snapshot, caught_up
+from poolwise.engine.exchange import Exchange
 from poolwise.engine.levelling import Levelling, costs_alone
-from poolwise.engine.refitting import Problem, problem_of
+from poolwise.engine.refitting import Problem, problem_of, usable
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
 from poolwise.engine.terrain import surfaces, terrain
@@ -35,7 +36,7 @@ class Live:
     def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
         self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
-        self.learned = 0
+        self.learned, self._began = 0, 0
         """Outcomes that were folded, so many of the store's first ones."""
         self._assumed: dict[tuple[int, int], int] = {}
         self.assumed_until = -np.inf
@@ -59,32 +60,40 @@ class Live:
         scales = prior_scales(catalogue.known_family, said, usual=usual, said=expected, ground=self.ground)
         if served:
             scales = restored(self.aligned(served[-1]), scales)
-        self._joint = Joint(
+        self._tail: tuple[Any, Any, int] | None = None
+        self._belief = Exchange(self._posterior(scales))
+        self._levelling = Levelling(self._belief, settings.utility_limit)
+        self.borrowed.lend(self.joint, served[-1].hyper.get("packs", ()) if served else None)
+
+    def _posterior(self, scales: Scales) -> Joint:
+        catalogue = self._catalogue
+        joint = Joint(
             scales,
-            settings.failure_utility,
+            self._settings.failure_utility,
             projects=catalogue.size("project"),
             contexts=catalogue.size("context"),
-            options=settings.options,
+            options=self._settings.options,
             baseline=int(catalogue.columns[catalogue.baseline]),
-            backend=settings.backend,
+            backend=self._settings.backend,
         )
-        self._joint.limit_factors(settings.project_factors)
-        self._levelling = Levelling(self._joint, settings.utility_limit)
-        self.borrowed.lend(self._joint, served[-1].hyper.get("packs", ()) if served else None)
+        joint.limit_factors(self._settings.project_factors)
+        if self._tail is not None:
+            joint.serve(*self._tail)
+        return joint
 
     @property
     def joint(self) -> Joint:
         """The belief itself, to be read."""
-        return self._joint
+        return self._belief.joint
 
     @property
     def outcomes(self) -> int:
         """How many outcomes the belief rests on."""
-        return self._joint.outcomes
+        return self.joint.outcomes
 
     def look(self, project: int, context: int) -> Look:
         """What is believed now about the offered arms."""
-        return self._offered(self._joint.look(project, context))
+        return self._offered(self.joint.look(project, context))
 
     def _offered(self, found: Look) -> Look:
         arms = self._catalogue.offered
@@ -96,7 +105,8 @@ class Live:
         """Let the compiled call that finds a belief apply this policy to it, too."""
         arms = self._catalogue
         key = (policy.spec, tuple(sorted(policy.params.items())), tuple(arms.columns.tolist()), arms.baseline)
-        self._joint.serve(probabilities_of(policy, arms), key, SCALARS + len(arms.ids))
+        self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids)
+        self.joint.serve(*self._tail)
 
     def view(
         self, project: int, context: int, allowed: np.ndarray, scalars: np.ndarray
@@ -104,8 +114,8 @@ class Live:
         """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
         call made both; scalars: of the cell's use."""
         arms = self._catalogue
-        found, chances = self._joint.answer(project, context, extra(scalars, allowed))
-        contrast = self._joint.contrast(project, context, self._offered(found), arms.columns)
+        found, chances = self.joint.answer(project, context, extra(scalars, allowed))
+        contrast = self.joint.contrast(project, context, self._offered(found), arms.columns)
         return view(found, arms, allowed, scalars, contrast), chances
 
     def parts(self, rows: OutcomeColumns) -> Iterator[tuple[int, int]]:
@@ -133,19 +143,19 @@ class Live:
         """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
         whole blocks, after the others."""
         self.learned += len(rows.decision)
-        self.clipped += learning.learn(self._joint, self._levelling, rows, self._settings)
+        self.clipped += learning.learn(self._belief, self._levelling, rows, self._settings)
         self.version += 1
 
     def renew(self) -> None:
         """Compute the belief again from its statistics."""
-        self._joint.renew()
+        self.joint.renew()
         self.version += 1
 
     def assume(self, cells: list[tuple[int, int, int]], until: float) -> None:
         """Decisions that have had no outcome for too long count as failed, in the belief alone, until heard of. They
         were made before `until`, and later than what was assumed before."""
         for cell in cells:
-            self._joint.learn(*cell, self._settings.failure_utility, False)
+            self._belief.do("learn", *cell, self._settings.failure_utility, False)
             self._assumed[cell[:2]] = self._assumed.get(cell[:2], 0) + 1
             self.version += 1
         self.assumed_until = until
@@ -154,7 +164,7 @@ class Live:
         """Take such a failure back, if there was one: of a decision, made at this time, that was heard of now."""
         place = cell[:2]
         if self._set_aside.get(place, -np.inf) <= made < self.assumed_until and self._assumed.get(place):
-            self._joint.forget(*cell, self._settings.failure_utility)
+            self._belief.do("forget", *cell, self._settings.failure_utility)
             self._assumed[place] -= 1
 
     def fade(self, fade: Fade) -> None:
@@ -162,7 +172,7 @@ class Live:
         place = fade.project, fade.context
         self._set_aside[place] = self.assumed_until
         self._assumed.pop(place, None)
-        self._joint.fade(*fade)
+        self._belief.do("fade", *fade)
         self._levelling.fade(fade)
         self.version += 1
 
@@ -178,39 +188,54 @@ class Live:
 
     def asked(self) -> Asked:
         """What the scales are to be estimated from; nothing that comes later changes it."""
-        self.borrowed.lend(self._joint)
+        self.borrowed.lend(self.joint)
         self._levelling.settle()
-        return Asked(self.outcomes, self._joint.asked(), self.borrowed.weights.tolist())
+        return Asked(self.outcomes, self.joint.asked(), self.borrowed.weights.tolist())
+
+    def asked_beside(self) -> Asked:
+        """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
+        asked, saved = self.asked(), self.joint.saved()
+        if saved is None:
+            return asked
+        self._belief.follow()
+        fresh, prior, learned = self._posterior(self.joint.scales), self.joint.prior, self.learned - self._began
+
+        def made(scales: Scales) -> Joint:
+            fresh.prior = prior
+            fresh.resume(saved, learned)
+            fresh.adopt(scales)
+            return fresh
+
+        return asked._replace(made=made)
+
+    def rest(self, found: Answer) -> Callable[[], Answer] | None:
+        """What is to be done beside before an answer serves, or the next call would wait for it."""
+        joint = found.joint
+        if joint is None or (self._belief.behind or 0) <= FEW // 2:
+            return None
+        return partial(caught_up, found, self._belief.rest())
 
     def reestimate(self, reason: str) -> Snapshot:
         """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""
-        return self.answered(answer(self.asked()), reason)
+        self._belief.forget()
+        found = self.answered(answer(self.asked()), reason)
+        assert found is not None
+        return found
 
-    def answered(self, found: Answer, reason: str) -> Snapshot:
-        """Serve from scales that were estimated, whatever was learned since, and store them."""
+    def answered(self, found: Answer, reason: str) -> Snapshot | None:
+        """Serve from scales that were estimated, with all that was learned since, and store them; None where others
+        were taken meanwhile."""
         fit = found.scales.gaussian
         serves = bool(np.isfinite(fit.log_evidence))
-        if serves:
-            self._joint.adopt(found.scales)
-            self.version += 1
-        diagnostics = {
-            "log_evidence": fit.log_evidence if serves else None,
-            "iterations": fit.iterations,
-            "converged": bool(fit.converged),
-            "seconds": found.seconds,
-        }
-        snapshot = Snapshot(
-            id=0,
-            time=time.time(),
-            parent=self.snapshot or None,
-            method="fast",
-            status="serving" if serves else "rejected",
-            reason=reason if serves else f"{reason}: the marginal likelihood was not finite",
-            outcomes=found.outcomes,
-            hyper={**to_dict(self._joint.scales), **self._axes.labels(), "packs": found.packs},
-            diagnostics=diagnostics,
-        )
-        return self._stored(snapshot)
+        if serves and found.joint is not None:
+            if self._belief.behind is None:
+                return None  # other scales were taken meanwhile
+            self._belief.exchange(found.joint)
+        elif serves:
+            self.joint.adopt(found.scales)
+        self.version += 1
+        hyper = {**to_dict(self.joint.scales), **self._axes.labels(), "packs": found.packs}
+        return self._stored(as_snapshot(found, hyper, reason, self.snapshot or None))
 
     def follow_snapshots(self, *, at_once: bool = False) -> bool:
         """Serve from what another process has estimated since; whether there was anything. Looked up where it is due,
@@ -227,14 +252,15 @@ class Live:
         return True
 
     def _serve(self, snapshot: Snapshot) -> None:
+        self._belief.forget()
         with suppress(RefitError):  # another process finds it usable: its space is larger
-            self._joint.adopt(self._usable(snapshot))
+            self.joint.adopt(self._usable(snapshot))
         self.snapshot, self.estimated, self.leads = snapshot.id, max(self.estimated, snapshot.outcomes), False
         self.version += 1
 
     def problem(self) -> Problem:
         """What a refit starts from: all that the belief rests on."""
-        return problem_of(self._catalogue, self._joint, self._settings, self._axes.labels())
+        return problem_of(self._catalogue, self.joint, self._settings, self._axes.labels())
 
     def aligned(self, snapshot: Snapshot) -> dict[str, Any]:
         """Hyperparameters of a snapshot as they apply to the arms that are known now."""
@@ -247,25 +273,14 @@ class Live:
     def propose(self, snapshot: Snapshot) -> Snapshot:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
         if snapshot.status == "serving":
-            self._joint.adopt(self._usable(snapshot))
-            snapshot = snapshot._replace(hyper={**to_dict(self._joint.scales), **self._axes.labels()})
+            self._belief.forget()
+            self.joint.adopt(self._usable(snapshot))
+            snapshot = snapshot._replace(hyper={**to_dict(self.joint.scales), **self._axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
         return self._stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
     def _usable(self, snapshot: Snapshot) -> Scales:
-        """The scales of a proposed snapshot. Numbers that are no scales are refused before anything changes."""
-        try:
-            scales = restored(self.aligned(snapshot), self._joint.scales)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RefitError(f"the proposed snapshot cannot be read ({error!r}): the old one keeps serving") from error
-        arms, found = len(self._joint.scales.gaussian.family), scales.gaussian.hyper
-        parts = [np.atleast_1d(part) for part in (*found.arm, *found.family, *found.globe, found.noise, found.spread)]
-        flat = np.concatenate([*parts, [scales.success.kappa_context, scales.success.kappa_cell]])
-        if len(found.noise) != arms or not (np.isfinite(flat).all() and (flat >= 0).all() and (found.noise > 0).all()):
-            raise RefitError(
-                "the proposed snapshot has scales that are not positive numbers: the old one keeps serving"
-            )
-        return scales
+        return usable(lambda: restored(self.aligned(snapshot), self.joint.scales), len(self._axes.codes))
 
     def _stored(self, snapshot: Snapshot) -> Snapshot:
         number = self._store.append_snapshot(snapshot)
@@ -289,12 +304,13 @@ class Live:
     def follow_priors(self) -> None:
         """Start from packs that other processes have imported."""
         if self.borrowed.follow():
-            self.borrowed.lend(self._joint)
+            self._belief.forget()
+            self.borrowed.lend(self.joint)
             self.version += 1
 
     def saved(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """What `resume` needs, as arrays and as JSON; None where only events give it back."""
-        arrays = self._joint.saved()
+        arrays = self.joint.saved()
         if arrays is None:
             return None
         assumed = [[*place, number] for place, number in self._assumed.items()]
@@ -305,12 +321,13 @@ class Live:
 
     def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
         """Go on from what was saved, under the scales that serve now."""
-        self._joint.resume(arrays)
+        self.joint.resume(arrays)
         self._levelling.resume(body["jobs"])
         self._assumed = {(p, c): number for p, c, number in body["assumed"]}
         self._set_aside = {(p, c): -np.inf if until is None else until for p, c, until in body["aside"]}
         self.assumed_until = -np.inf if body["until"] is None else body["until"]
         self.clipped, self.learned = body["clipped"], body["learned"]
+        self._began = self.learned
 
     def status(self) -> dict[str, Any]:
         return {
@@ -329,5 +346,5 @@ def _finite(time: float) -> float | None:
 
 
 def _refused(snapshot: Snapshot) -> str:
-    """Why the newest proposal does not serve."""
+    """Why a proposal does not serve."""
     return f"snapshot {snapshot.id} ({snapshot.method}) does not serve: {snapshot.reason}"

@@ -4,13 +4,14 @@ problem (statistics and names) -> proposer -> snapshot, serving or rejected -> E
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.settings import Settings
+from poolwise.errors import RefitError
 from poolwise.extras import explained
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.gaussian import Statistics
@@ -80,6 +81,21 @@ def proposer() -> Proposer:
         return importlib.import_module(PROPOSER).propose
     except ModuleNotFoundError as error:
         raise explained(error) from error
+
+
+def usable(read: Callable[[], Scales], arms: int) -> Scales:
+    """The scales that are read from a proposed snapshot, of so many arms. Raises RefitError for numbers that are none,
+    before anything changes."""
+    try:
+        scales = read()
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefitError(f"the proposed snapshot cannot be read ({error!r}): the old one keeps serving") from error
+    found = scales.gaussian.hyper
+    parts = [np.atleast_1d(part) for part in (*found.arm, *found.family, *found.globe, found.noise, found.spread)]
+    flat = np.concatenate([*parts, [scales.success.kappa_context, scales.success.kappa_cell]])
+    if len(found.noise) != arms or not (np.isfinite(flat).all() and (flat >= 0).all() and (found.noise > 0).all()):
+        raise RefitError("the proposed snapshot has scales that are not positive numbers: the old one keeps serving")
+    return scales
 
 
 def problem_of(catalogue: Catalogue, joint: Joint, settings: Settings, labels: Mapping[str, Any]) -> Problem:

@@ -146,7 +146,10 @@ class Upkeep:
             elif isinstance(found, Exception):
                 live.failed(found)
             elif found is not None and found.arms == len(serving.catalogue.known):
-                live.answered(found, "on schedule")
+                if (rest := live.rest(found)) is not None:
+                    self._beside.start(rest)
+                else:
+                    live.answered(found, "on schedule")
             if self._beside.busy or self._closing:
                 return
             if not live.follow_snapshots() and live.due:
@@ -160,7 +163,7 @@ class Upkeep:
         if self.settings.estimate == "inline":
             serving.live.reestimate("on schedule")
         else:
-            asked = serving.live.asked()
+            asked = serving.live.asked_beside()
             self._beside.start(lambda: answer(asked))
 
     def _save(self, serving: Serving) -> None:

@@ -255,10 +255,10 @@ class Joint:
         parts = {name: np.array(part) for name, part in self._tally()._asdict().items()}
         return None if self._memory.learns else {**parts, **self._memory.saved(), "learned": np.array(self.outcomes)}
 
-    def resume(self, saved: dict[str, np.ndarray]) -> None:
-        """Go on from `saved`, under the scales that serve. Raises ValueError or KeyError for other arrays."""
+    def resume(self, saved: dict[str, np.ndarray], learned: int = 0) -> None:
+        """Go on from `saved`; learned: see `_WARM`. Raises ValueError or KeyError for other arrays."""
         tally = initial.resumed(saved, len(self.scales.gaussian.family), self._failed)
-        self.outcomes, self._memory = int(saved["learned"]), Memory(tally.shape, self.options)
+        self.outcomes, self._learned, self._memory = int(saved["learned"]), learned, Memory(tally.shape, self.options)
         self._memory.resume(saved)
         self._restart(tally)
 

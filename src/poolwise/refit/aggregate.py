@@ -24,6 +24,7 @@ import duckdb
 import numpy as np
 
 from poolwise.engine import learning
+from poolwise.engine.exchange import Exchange
 from poolwise.engine.levelling import Levelling
 from poolwise.engine.refitting import NOBODY, Problem
 from poolwise.engine.settings import Settings
@@ -103,9 +104,10 @@ def learned(problem: Problem, rows: OutcomeColumns) -> Problem:
     )
     at = np.nonzero(problem.stats.count)
     joint.amend(Change(*at, *(part[at] for part in problem.stats)))
-    levelling = Levelling(joint, problem.limit)
+    belief = Exchange(joint)
+    levelling = Levelling(belief, problem.limit)
     for start, end in learning.stretches(rows, levelling):
-        learning.learn(joint, levelling, chosen(rows, slice(start, end)), settings)
+        learning.learn(belief, levelling, chosen(rows, slice(start, end)), settings)
     levelling.settle()
     cut = np.s_[: shape[0], : shape[1]]
     tried, succeeded = (part[cut] for part in joint.tally())

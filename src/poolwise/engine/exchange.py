@@ -1,0 +1,46 @@
+"""A posterior that can be exchanged for one made beside: what was done to the one meanwhile is done to the other.
+
+So scales are adopted where nobody waits for it, and nothing that was learned while they were searched for is lost.
+"""
+
+from typing import Any
+
+from poolwise.posterior.joint import Joint
+
+
+class Exchange:
+    """Holds a `Joint`. All that changes what it knows goes through `do`."""
+
+    def __init__(self, joint: Joint) -> None:
+        self.joint = joint
+        self._since: list[tuple[str, tuple[Any, ...]]] | None = None
+
+    def do(self, name: str, *arguments: Any) -> None:
+        """Call a method of the posterior."""
+        getattr(self.joint, name)(*arguments)
+        if self._since is not None:
+            self._since.append((name, arguments))
+
+    def follow(self) -> None:
+        """Remember from now on what is done, for a posterior that is made from a copy of this one."""
+        self._since = []
+
+    def forget(self) -> None:
+        """Whatever is being made beside is out of date."""
+        self._since = None
+
+    @property
+    def behind(self) -> int | None:
+        """How much there is to be done to the other one; None: it is out of date."""
+        return None if self._since is None else len(self._since)
+
+    def rest(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """What is to be done to the other one, handed over."""
+        found, self._since = self._since or [], []
+        return found
+
+    def exchange(self, joint: Joint) -> None:
+        """Serve from the other one from now on."""
+        for name, arguments in self.rest():
+            getattr(joint, name)(*arguments)
+        self.joint, self._since = joint, None
