@@ -142,6 +142,9 @@ def _single(store, row):
 def test_records_and_snapshots(store):
     assert store.append_record("control", {"ban": "f"}) == 1
     assert store.records("control") == [{"ban": "f"}]
+    long = {"numbers": [0.1 * number for number in range(999)]}
+    store.append_record("space", long)
+    assert store.records("space") == [long]
     snapshot = Snapshot(0, 1.0, None, "fast", "serving", "asked", 3, {"cell": 0.1}, {"converged": True})
     assert store.append_snapshot(snapshot) == 1
     assert store.snapshots() == [snapshot._replace(id=1)]

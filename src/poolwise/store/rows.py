@@ -1,11 +1,33 @@
 """Outcomes as rows of a table, and the verdict on each of many."""
 
 import json
+import zlib
+from typing import Any
 
 import numpy as np
 
 from poolwise.schema import STATUSES, Outcome
 from poolwise.store.base import CONFLICTING, NEW, REPEATED, UNKNOWN, OutcomeColumns, rows_of, same_outcome
+
+_LONG = 1024
+"""Characters beyond which a record is compressed: numbers in text take half the bytes then."""
+
+
+def record_body(body: dict[str, Any]) -> str | bytes:
+    """A record as it is stored."""
+    text = json.dumps(body)
+    return text if len(text) <= _LONG else zlib.compress(text.encode())
+
+
+def record_of(body: str | bytes) -> dict[str, Any]:
+    """A record as it was given. Raises ValueError for anything else."""
+    try:
+        found = json.loads(zlib.decompress(body) if isinstance(body, bytes) else body)
+    except zlib.error as error:
+        raise ValueError(f"a record cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError("a record is no table")
+    return found
 
 
 def outcome_row(outcome: Outcome) -> tuple:

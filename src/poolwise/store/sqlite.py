@@ -226,13 +226,13 @@ class SqliteStore:
         return after or 0
 
     def append_record(self, kind: str, body: dict[str, Any]) -> int:
-        self._file.write(sql.RECORD, (kind, json.dumps(body)))
+        self._file.write(sql.RECORD, (kind, rows.record_body(body)))
         return self._file.one("SELECT count(*) FROM record WHERE kind = ?", kind)[0]
 
     def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
         found = self._file.all("SELECT body FROM record WHERE kind = ? ORDER BY id LIMIT -1 OFFSET ?", kind, after)
         with self._file.reading:
-            return [json.loads(body) for (body,) in found]
+            return [rows.record_of(body) for (body,) in found]
 
     def append_snapshot(self, snapshot: Snapshot) -> int:
         return self.append_record("snapshot", snapshot._asdict())
