@@ -61,21 +61,35 @@ def effects(shape: tuple[int, int, int], family: Any = None, prior: Prior = PRIO
     projects, contexts, arms = shape
     size = 1 + contexts + projects
     wide = size + projects * contexts * shared
-    scales = _spread("global", prior.globe, prior.global_cell, shape, prior, shared)
+    scales = tier_scales(family is not None, prior, shared=shared)
     origin = prior.mean * (jnp.arange(wide) == 0)
-    above = numpyro.sample("global_effects", dist.Normal(origin, scales).to_event(1))
+    above = numpyro.sample("global_effects", dist.Normal(origin, _along(scales.globe, shape)).to_event(1))
     if family is not None:
         families = int(np.max(family)) + 1
-        scales = _spread("family", prior.family, prior.family_cell, shape, prior, shared)
-        middle = dist.Normal(above, scales).expand([families, wide])
+        middle = dist.Normal(above, _along(scales.family, shape)).expand([families, wide])
         above = numpyro.sample("family_effects", middle.to_event(2))[np.asarray(family)]
-    scales = _spread("arm", prior.arm, None, shape, prior, False)
-    v = numpyro.sample("arm_effects", dist.Normal(above[..., :size], scales).expand([arms, size]).to_event(2))
+    own = dist.Normal(above[..., :size], _along(scales.arm, shape)).expand([arms, size])
+    v = numpyro.sample("arm_effects", own.to_event(2))
     effect = v[:, 0] + v[:, 1 + contexts :].T[:, None] + v[:, 1 : 1 + contexts].T[None]
     if not shared:
         return effect
     cells = jnp.broadcast_to(above[..., size:], (arms, projects * contexts))
     return effect + cells.T.reshape(shape)
+
+
+class TierScales(NamedTuple):
+    """Standard deviations of the effects of each tier: level, context, project, and cell where these are shared."""
+
+    arm: tuple[Any, ...]
+    family: tuple[Any, ...] | None
+    globe: tuple[Any, ...]
+
+
+def tier_scales(families: bool, prior: Prior = PRIOR, *, shared: bool = False) -> TierScales:
+    """Sample the scales of the effects, without the effects."""
+    globe = _scales("global", prior.globe, prior.global_cell if shared else None, prior)
+    family = _scales("family", prior.family, prior.family_cell if shared else None, prior) if families else None
+    return TierScales(_scales("arm", prior.arm, None, prior), family, globe)
 
 
 def noise(arms: int, family: Any = None, prior: Prior = PRIOR) -> Any:
@@ -104,16 +118,17 @@ def deviate(effect: Any, prior: Prior = PRIOR) -> Any:
     return numpyro.sample("theta", dist.Normal(effect, cell_scale(prior)).to_event(3))
 
 
-def _spread(
-    tier: str, medians: tuple[float, float, float], cell: Any, shape: tuple[int, int, int], prior: Prior, shared: bool
-) -> Any:
-    """Standard deviations of a tier's vector, those of its cells at the end where they are `shared`."""
-    names = [*zip(BLOCKS, medians, strict=True), *([("cell", cell)] if shared else [])]
-    scales = [
+def _scales(tier: str, medians: tuple[float, float, float], cell: float | None, prior: Prior) -> tuple[Any, ...]:
+    named = [*zip(BLOCKS, medians, strict=True), *([] if cell is None else [("cell", cell)])]
+    return tuple(
         jnp.asarray(median)
         if (tier, block) == ("global", "level")
         else numpyro.sample(f"tau_{tier}_{block}", dist.LogNormal(jnp.log(median), prior.width))
-        for block, median in names
-    ]
-    blocks = np.array([1, shape[1], shape[0], shape[0] * shape[1]])[: len(names)]
+        for block, median in named
+    )
+
+
+def _along(scales: Any, shape: tuple[int, int, int]) -> Any:
+    """The standard deviation of every effect of a tier's vector."""
+    blocks = np.array([1, shape[1], shape[0], shape[0] * shape[1]])[: len(scales)]
     return jnp.repeat(jnp.stack(scales), blocks, total_repeat_length=int(blocks.sum()))

@@ -1,5 +1,7 @@
 """refit and report: everything estimated again behind a gate, and a page that shows whether to trust it."""
 
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +16,6 @@ from poolwise.extras import require
 if TYPE_CHECKING:
     from poolwise.schema import Snapshot
 
-Count = Annotated[int | None, typer.Option(min=1)]
-
 
 def refit(
     method: Annotated[str, typer.Option(help="fast (closed form), nuts or svi (full Bayes).")] = "fast",
@@ -26,7 +26,7 @@ def refit(
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the draws go (netCDF, for ArviZ).")] = None,
     chains: Annotated[int, typer.Option(min=1, help="Chains of nuts.")] = 4,
     draws: Annotated[int, typer.Option(min=4, help="Draws of every chain.")] = 500,
-    warmup: Annotated[int, typer.Option(min=1, help="Steps of every chain before its draws.")] = 500,
+    warmup: Annotated[int | None, typer.Option(min=1, help="Steps of every chain before its draws.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
     workers: Annotated[int, typer.Option(min=1, help="Processes that work on chains at the same time.")] = 1,
@@ -117,13 +117,18 @@ def beside(url: str) -> Path:
 
 @contextmanager
 def _bar(*, quiet: bool) -> Iterator[Any]:
-    """A progress bar on a terminal; elsewhere nothing."""
+    """A progress bar on a terminal; elsewhere a line every ten seconds, on standard error."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from poolwise.cli import show
+    from poolwise.refit.options import Logged
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f} %"))
-    quiet = quiet or not show.console.is_terminal
+    if not show.console.is_terminal:
+        logging.basicConfig(format="%(message)s", stream=sys.stderr)
+        logging.getLogger("poolwise.refit").setLevel(logging.WARNING if quiet else logging.INFO)
+        yield Logged()
+        return
     with Progress(*columns, TimeRemainingColumn(), console=show.console, transient=True, disable=quiet) as bar:
         tasks: dict[str, Any] = {}
 

@@ -27,9 +27,9 @@ class Tree(NamedTuple):
     evidence: Array
 
 
-def solve(cells: Cells, hyper: Hyper, family: Array, families: int) -> Tree:
+def solve(cells: Cells, hyper: Hyper, family: Array, families: int, form: Layout | None = None) -> Tree:
     """Messages up the tree. `family`: (arms,) index; families = 0: arms hang at the globe directly."""
-    form = layout(cells.count.shape, families)
+    form = form or layout(cells.count.shape, families)
     noise = noise_at(hyper, form.contexts)
     leaves = leaf.potential(*cells, leaf_cell(hyper, form.cells), noise, cells=form.cells)
     leaves = leaf.informed(leaves, pooled_at(hyper, form.contexts))

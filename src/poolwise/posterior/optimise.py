@@ -10,7 +10,7 @@ from poolwise.posterior.blocks import Stack, stacked
 from poolwise.posterior.coordinates import box, floored, hyper_at, length, penalty, widths
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.hyper import Hyper, Prior
-from poolwise.posterior.score import score, score_reduced
+from poolwise.posterior.marginal_likelihood import log_marginal_likelihood, log_marginal_likelihood_reduced
 from poolwise.posterior.start import curvature, moment_start
 from poolwise.posterior.threads import single_blas
 
@@ -38,7 +38,10 @@ def objective(
     """Minus log posterior of the scales, and its gradient. cells: `crossed.Cells`, or a `Stack` where `reduced`."""
     groups = families or len(family)
     hyper = hyper_at(coordinates, family, prior, groups=groups)
-    evidence, found = score_reduced(stacked(cells), hyper) if reduced else score(cells, hyper, family, families)
+    if reduced:
+        evidence, found = log_marginal_likelihood_reduced(hyper, stacked(cells))
+    else:
+        evidence, found = log_marginal_likelihood(hyper, cells, family, families)
     globe = found.globe._replace(level=0.0)
     # The floor of the noise takes its part of the derivative.
     noise = found.noise * (1 - (prior.median.noise * prior.noise_floor / hyper.noise) ** 2)
@@ -63,8 +66,7 @@ def search(
 ) -> Search:
     """Minimise minus log posterior from `start` (None: from moments) until a step gains less than `tolerance` nats.
 
-    SciPy's L-BFGS-B over a gradient in closed form (`score`): nothing is compiled. The same in JAX took 4 s to compile,
-    and its LAPACK calls inside XLA's threads were measured to take 300 times as long, or for ever, on two cores.
+    SciPy's L-BFGS-B over the score (`marginal_likelihood`) in NumPy: nothing is compiled.
     """
     groups = families or cells.count.shape[2]
     prior = floored(prior, cells)

@@ -11,6 +11,7 @@ from numpyro.handlers import reparam
 from numpyro.infer import NUTS, init_to_value
 from numpyro.infer.util import initialize_model
 
+from poolwise.refit.collapsed import Whitened
 from poolwise.refit.parts import Part
 from poolwise.refit.unfinished import load, whole
 
@@ -18,50 +19,67 @@ BLOCK = 50
 """Steps between two looks."""
 FIELDS = ("diverging", "energy", "num_steps", "accept_prob", "potential_energy")
 """Of the sampler's state, kept for every draw."""
-_CAREFUL = 0.9
-"""Acceptance that the step size is adapted to."""
+_APART = 1.5
+"""Standard deviations of the posterior by which round chains start around its mode."""
+_CAREFUL, _BOLD = 0.9, 0.7
+"""Acceptance that the step size is adapted to: with all effects, and in round coordinates."""
 
 
 class Sampler(NamedTuple):
     """Compiled once per part, for all its chains."""
 
-    start: Callable[[Any, dict[str, Any]], Any]
-    """(key, values to start near) -> state of the kernel."""
+    start: Callable[[Any], Any]
+    """Key -> state of the kernel."""
     advance: Callable[[Any], Any]
     """State -> state and draws after `BLOCK` steps."""
     constrained: Callable[[Any], Any]
     """Draws of a block -> sites of the model."""
 
 
-def sampler(part: Part, warmup: int) -> Sampler:
-    """NUTS on a part (Hoffman and Gelman 2014), multinomial, diagonal metric, as NumPyro has it."""
+def sampler(part: Part, warmup: int, near: Callable[[Any], dict[str, Any]]) -> Sampler:
+    """NUTS on a part (Hoffman and Gelman 2014), multinomial, diagonal metric, as NumPyro has it. near: key -> values to
+    start from."""
     model = reparam(part.model, config=part.centring)
     kernel = NUTS(model, target_accept_prob=_CAREFUL)
     arguments = {"data": part.data}
 
-    def start(key: Any, near: dict[str, Any]) -> Any:
+    def start(key: Any) -> Any:
         placing, walking = jax.random.split(key)
-        strategy = init_to_value(values=near)
+        strategy = init_to_value(values=near(key))
         begin = initialize_model(placing, model, init_strategy=strategy, model_kwargs=arguments).param_info.z
         return kernel.init(walking, warmup, begin, (), arguments)
 
+    return _compiled(kernel, start, kernel.postprocess_fn((), arguments), arguments)
+
+
+def round_sampler(density: Whitened, warmup: int) -> Sampler:
+    """NUTS in round coordinates: only its step size is adapted. Chains start apart, so that R-hat can tell whether they
+    met."""
+    kernel = NUTS(potential_fn=density.potential, adapt_mass_matrix=False, target_accept_prob=_BOLD)
+
+    def start(key: Any) -> Any:
+        placing, walking = jax.random.split(key)
+        begin = _APART * jax.random.normal(placing, (density.size,))
+        return kernel.init(walking, warmup, begin, (), {})
+
+    return _compiled(kernel, jax.jit(start), density.constrained, {})
+
+
+def _compiled(kernel: NUTS, start: Callable[[Any], Any], constrained: Callable[[Any], Any], given: Any) -> Sampler:
     def step(state: Any, _: None) -> tuple[Any, Any]:
-        state = kernel.sample(state, (), arguments)
+        state = kernel.sample(state, (), given)
         return state, (state.z, {name: getattr(state, name) for name in FIELDS})
 
     advance = jax.jit(lambda state: lax.scan(step, state, None, length=BLOCK))
-    constrained = jax.jit(lambda z: lax.map(kernel.postprocess_fn((), arguments), z))
-    return Sampler(start, advance, constrained)
+    return Sampler(start, advance, jax.jit(lambda z: lax.map(constrained, z)))
 
 
-def blocks(
-    made: Sampler, key: Any, near: dict[str, Any], warmup: int, draws: int, folder: Path | None
-) -> Iterator[tuple[int, Any | None]]:
+def blocks(made: Sampler, key: Any, warmup: int, draws: int, folder: Path | None) -> Iterator[tuple[int, Any | None]]:
     """(steps done, draws of the block or None in the warm-up), the finished blocks of an earlier process included.
 
     The warm-up is rounded up to whole blocks, and so are the draws.
     """
-    state = made.start(key, near)
+    state = made.start(key)
     before, total = (-(-count // BLOCK) for count in (warmup, warmup + draws))
     known = _known(folder, state)
     number = 0
@@ -82,7 +100,8 @@ def _write(folder: Path, block: int, state: Any, drawn: Any | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if drawn is not None:
         z, fields = drawn
-        arrays = {**{f"z/{name}": v for name, v in z.items()}, **{f"s/{name}": v for name, v in fields.items()}}
+        named = z if isinstance(z, dict) else {"": z}
+        arrays = {**{f"z/{name}": v for name, v in named.items()}, **{f"s/{name}": v for name, v in fields.items()}}
         whole(folder / f"{block:06}.npz", arrays)
     leaves = jax.tree.leaves(state)
     whole(folder / "state.npz", {"block": np.array(block + 1), **{str(i): np.asarray(v) for i, v in enumerate(leaves)}})
@@ -91,7 +110,8 @@ def _write(folder: Path, block: int, state: Any, drawn: Any | None) -> None:
 def _read(folder: Path | None, block: int) -> Any:
     assert folder is not None
     named = load(folder / f"{block:06}.npz")
-    return tuple({name[2:]: v for name, v in named.items() if name.startswith(kind)} for kind in ("z/", "s/"))
+    z, fields = ({name[2:]: v for name, v in named.items() if name.startswith(kind)} for kind in ("z/", "s/"))
+    return z.get("", z), fields
 
 
 def _known(folder: Path | None, like: Any) -> tuple[int, Any] | None:

@@ -1,6 +1,6 @@
 """From draws of a model's parameters to everything that follows: cells, predictions, pointwise log likelihoods."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -15,9 +15,15 @@ CHUNK = 50
 """Draws completed in one compiled call."""
 
 
-def completed(part: Part, drawn: Mapping[str, np.ndarray], key: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Groups by name, each (draws, ...), for draws (draws, ...) of a part's sites: `cells`, what the model says of
-    every cell given the data; `predicted`, new data of the same design; `likelihood`, of every cell apart."""
+Groups = dict[str, dict[str, np.ndarray]]
+
+
+def completed(part: Part, drawn: Mapping[str, np.ndarray], key: Any) -> Iterator[Groups]:
+    """Groups by name, each (up to `CHUNK` draws, ...), for draws (draws, ...) of a part's sites.
+
+    `cells`: what the model says of every cell given the data; `predicted`: new data of the same design; `likelihood`:
+    of every cell apart.
+    """
 
     def one(draw: tuple[dict[str, Any], Any]) -> Any:
         sites, own = draw
@@ -29,14 +35,14 @@ def completed(part: Part, drawn: Mapping[str, np.ndarray], key: Any) -> dict[str
         predicted = {name: simulated[name]["value"] for name in likelihood}
         return {"cells": cells, "predicted": predicted, "likelihood": likelihood}
 
-    run = jax.jit(lambda sites, keys: lax.map(one, (sites, keys)))
+    run = jax.jit(lambda draws: lax.map(one, draws))
     count = len(next(iter(drawn.values())))
-    keys = jax.random.split(key, count)
-    pieces = [
-        jax.tree.map(np.asarray, run({n: v[at : at + CHUNK] for n, v in drawn.items()}, keys[at : at + CHUNK]))
-        for at in range(0, count, CHUNK)
-    ]
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *pieces)
+    whole = (dict(drawn), np.asarray(jax.random.split(key, count)))
+    for at in range(0, count, CHUNK):
+        # The last chunk is filled up with its first draw, so that nothing is compiled for its size.
+        rows = np.minimum(np.arange(at, at + CHUNK), count - 1)
+        found = run(jax.tree.map(lambda values, rows=rows: values[rows], whole))
+        yield jax.tree.map(lambda values, left=count - at: np.asarray(values)[:left], found)
 
 
 def simulated(part: Part, count: int, key: Any) -> dict[str, np.ndarray]:

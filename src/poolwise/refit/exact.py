@@ -7,10 +7,11 @@ cell has of its own, as in the NumPyro models.
 
 import numpy as np
 
+from poolwise.arrays import Array, namespace
 from poolwise.engine.refitting import Problem
 from poolwise.posterior.crossed import Tree, solve
 from poolwise.posterior.gaussian import cells
-from poolwise.posterior.hyper import Layout, layout, leaf_cell, noise_at
+from poolwise.posterior.hyper import Hyper, Layout, layout, leaf_cell, noise_at
 from poolwise.posterior.inducing import along, model_of
 from poolwise.posterior.joint import Scales
 from poolwise.posterior.micro import nugget
@@ -27,9 +28,11 @@ def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: 
     fit, statistics = scales.gaussian, cells(roomy(problem))
     form = layout(statistics.count.shape, fit.families)
     tree = solve(statistics, fit.hyper, fit.family, fit.families)
-    v, above = _vectors(tree, scales, form, random, count)
+    normal = random.standard_normal((count, 1 + fit.families + len(fit.family), form.size))
+    globe, middle, v = vectors(tree, fit.hyper, fit.family, form, normal)
+    above = globe if middle is None else middle[:, fit.family]
     cut = np.s_[:, : problem.shape[0], : problem.shape[1]]
-    effect = _at_cells(v, above, form)[cut]
+    effect = _at_cells(v, np.broadcast_to(above, v.shape), form)[cut]
     if form.cells:
         return {"effect": effect, "theta": _at_cells(v, v, form)[cut]}
     return {"effect": effect, "theta": _around(effect, problem, scales, form, random)}
@@ -75,31 +78,25 @@ def own(problem: Problem, scales: Scales) -> float:
     return float(np.asarray(hyper.arm.cell if shares_cells(problem) else leaf_cell(hyper, False)))
 
 
-def _vectors(
-    tree: Tree, scales: Scales, form: Layout, random: np.random.Generator, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Effect vectors of all arms, and of what stands above each, (count, arms, q)."""
-    hyper, fit = scales.gaussian.hyper, scales.gaussian
-    top = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
-    z = _drawn(top, np.zeros((count, 1, form.size)), None, random)
-    if fit.families:
-        z = _drawn(tree.family, z, form.variances(hyper.family, np), random)[:, fit.family]
-    return _drawn(tree.arm, z, form.variances(hyper.arm, np), random), z
+def vectors(
+    tree: Tree, hyper: Hyper, family: np.ndarray, form: Layout, normal: Array
+) -> tuple[Array, Array | None, Array]:
+    """Effect vectors of globe (count, 1, q), families (None: there are none) and arms, from standard normals (count,
+    1 + families + arms, q)."""
+    xp, families = namespace(tree.arm.mean), normal.shape[1] - 1 - len(family)
+    globe = tree.globe.mean + normal[:, :1] @ xp.swapaxes(tree.globe.root, 0, 1)
+    middle = None
+    if families:
+        middle = _drawn(tree.family, globe, form.variances(hyper.family, xp), normal[:, 1 : 1 + families])
+    above = globe if middle is None else middle[:, family]
+    return globe, middle, _drawn(tree.arm, above, form.variances(hyper.arm, xp), normal[:, 1 + families :])
 
 
-def _drawn(
-    conditional: Conditional, above: np.ndarray, variance: np.ndarray | None, random: np.random.Generator
-) -> np.ndarray:
-    """(count, batch, q) given the tier above, (count, batch or 1, q); `variance` None: there is none."""
-    size = conditional.mean.shape[1]
-    # Eigenvalues, since coordinates that never vary make the covariance singular.
-    values, axes = np.linalg.eigh(conditional.covariance)
-    root = axes * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    noise = random.standard_normal((len(above), len(conditional.mean), size))
-    moved = np.einsum("bij,nbj->nbi", root, noise) + conditional.mean
-    if variance is None:
-        return moved
-    return moved + np.einsum("bij,nbj->nbi", conditional.covariance / variance, np.broadcast_to(above, noise.shape))
+def _drawn(conditional: Conditional, above: Array, variance: Array, normal: Array) -> Array:
+    """(count, batch, q) given the tier above, (count, batch or 1, q)."""
+    xp = namespace(conditional.mean)
+    moved = xp.einsum("bij,nbj->nbi", conditional.root, normal) + conditional.mean
+    return moved + xp.einsum("bij,nbj->nbi", conditional.covariance / variance, xp.broadcast_to(above, normal.shape))
 
 
 def _at_cells(v: np.ndarray, cells: np.ndarray, form: Layout) -> np.ndarray:

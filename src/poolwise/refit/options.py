@@ -1,6 +1,8 @@
 """What can be asked of a refit; every value has a default that is meant to be right."""
 
 import difflib
+import logging
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,12 +11,22 @@ from poolwise.errors import InputError
 from poolwise.inputs import conforming, whole
 from poolwise.refit.limits import LIMITS, Limits
 
+log = logging.getLogger("poolwise.refit")
+
 Progress = Callable[[str, int, int], None]
 """Told what is being worked on, how many steps of it are done, and of how many."""
 
 
-def _quiet(part: str, done: int, total: int) -> None:
-    """Nobody watches."""
+class Logged:
+    """Progress as a line of the log at most every so many seconds: for who watches no terminal."""
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        self.seconds, self.last = seconds, time.monotonic()
+
+    def __call__(self, part: str, done: int, total: int) -> None:
+        if time.monotonic() - self.last >= self.seconds:
+            self.last = time.monotonic()
+            log.info("%s: %d of %d", part, done, total)
 
 
 class Options(NamedTuple):
@@ -24,9 +36,10 @@ class Options(NamedTuple):
     seed: int = 0
     chains: int = 4
     draws: int = 500
-    warmup: int = 500
-    steps: int = 4_000
-    """Of the optimiser, for `svi`."""
+    warmup: int | None = None
+    """Steps before the draws; None: as many as the sampler needs."""
+    steps: int | None = None
+    """Of the optimiser, for `svi`; None: as many as it needs."""
     device: str = "cpu"
     """`cpu` or `gpu`."""
     workers: int = 1
@@ -44,7 +57,7 @@ class Options(NamedTuple):
     function: str = "model"
     """Its name in that file."""
     limits: Limits = LIMITS
-    progress: Progress = _quiet
+    progress: Progress = Logged()
 
 
 _COUNTS = {"chains": 1, "draws": 4, "warmup": 1, "steps": 1, "workers": 1, "seed": 0}
@@ -60,7 +73,8 @@ def checked(given: Mapping[str, Any]) -> Options:
             raise InputError(f"a refit has no option {name!r}: {hint}")
     options = conforming(Options(**given), InputError, "of a refit, ")
     for name, least in _COUNTS.items():
-        whole(f"{name} of a refit", getattr(options, name), least, _MOST)
+        if (value := getattr(options, name)) is not None:
+            whole(f"{name} of a refit", value, least, _MOST)
     if options.device not in ("cpu", "gpu"):
         raise InputError(f"device {options.device!r} is unknown: use 'cpu' or 'gpu'")
     return options._replace(limits=conforming(options.limits, InputError, "of a refit's limits, "))

@@ -1,6 +1,7 @@
 """From draws of parameters, however they were made, to what the gate judges and the file holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,10 +9,11 @@ import numpy as np
 
 from poolwise.engine.refitting import Problem
 from poolwise.posterior.belief import Belief
-from poolwise.refit import draws
+from poolwise.refit import draws, known
+from poolwise.refit.draws import Groups
 from poolwise.refit.found import Draws, Found, Values, thinning
 from poolwise.refit.options import Options
-from poolwise.refit.parts import Part, parts
+from poolwise.refit.parts import parts
 from poolwise.refit.scales import serving
 
 PRIOR_DRAWS = 200
@@ -25,9 +27,23 @@ def found(
     scales = serving(problem, sites)
     made = [part for part in parts(problem, options, scales) if part.name in by_part]
     key = jax.random.fold_in(jax.random.PRNGKey(options.seed), 99)
-    pieces = [_completed(problem, part, by_part[part.name][0], key) for part in made]
+    ours = lambda part: options.model is None or part.name == "success"
+    random = np.random.default_rng([options.seed, 3])
+    pieces = [
+        _completed(problem, by_part[part.name][0], partial(known.completed, problem, part.name, random=random))
+        if ours(part)
+        else _completed(problem, by_part[part.name][0], partial(draws.completed, part, key=key))
+        for part in made
+    ]
     moments = {name: value for _, beliefs in pieces for name, value in beliefs.items()}
-    simulated = _merged([draws.simulated(part, PRIOR_DRAWS, key) for part in made])
+    simulated = _merged(
+        [
+            known.simulated(problem, part.name, PRIOR_DRAWS, random)
+            if ours(part)
+            else draws.simulated(part, PRIOR_DRAWS, key)
+            for part in made
+        ]
+    )
     thin = _thinning(problem, sites)
     posterior = {name: value[:, ::thin] for name, value in sites.items()}
     groups = {name: _merged([groups[name] for groups, _ in pieces]) for name in ("cells", "predicted", "likelihood")}
@@ -51,24 +67,28 @@ def found(
     )
 
 
-def _completed(problem: Problem, part: Part, sites: Values, key: Any) -> tuple[dict[str, Values], dict[str, Belief]]:
+def _completed(
+    problem: Problem, sites: Values, complete: Callable[[Values], Iterable[Groups]]
+) -> tuple[Groups, dict[str, Belief]]:
     """Groups of a part, thinned, and the moments of its cells from all draws."""
-    thin, kept = _thinning(problem, sites), []
-    sums: dict[str, Any] = {}
     chains, count = next(iter(sites.values())).shape[:2]
-    for chain in range(chains):
-        drawn = {name: value[chain] for name, value in sites.items() if name != "effect"}
-        whole = draws.completed(part, drawn, jax.random.fold_in(key, chain))
-        for name, value in whole["cells"].items():
+    flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in sites.items() if name != "effect"}
+    wanted, at, kept = np.arange(count) % _thinning(problem, sites) == 0, 0, []
+    sums: dict[str, Any] = {}
+    for chunk in complete(flat):
+        for name, value in chunk["cells"].items():
             if value.shape[1:] == problem.shape:
                 old = sums.get(name, (0.0, 0.0))
                 sums[name] = (old[0] + value.sum(0), old[1] + (value**2).sum(0))
-        kept.append(jax.tree.map(lambda value: value[::thin], whole))
+        size = len(jax.tree.leaves(chunk)[0])
+        here, at = wanted[np.arange(at, at + size) % count], at + size
+        kept.append(jax.tree.map(lambda value, here=here: value[here], chunk))
     moments = {}
     for name, (total, squares) in sums.items():
         mean = total / (chains * count)
         moments[name] = Belief(mean, np.sqrt(np.maximum(squares / (chains * count) - mean**2, 0.0)))
-    return jax.tree.map(lambda *values: np.stack(values), *kept), moments
+    joined = lambda *parts: (whole := np.concatenate(parts)).reshape(chains, -1, *whole.shape[1:])
+    return jax.tree.map(joined, *kept), moments
 
 
 def _thinning(problem: Problem, sites: Values) -> int:

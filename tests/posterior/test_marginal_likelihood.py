@@ -22,7 +22,7 @@ def test_gradient_is_that_of_the_evidence(form, cells, monkeypatch):
     families, reduced = FORMS[form]
     if not cells:
         keep = lambda shape, families: Layout(shape[1], shape[0])
-        for module in ("crossed", "score", "gaussian"):
+        for module in ("crossed", "marginal_likelihood", "gaussian"):
             monkeypatch.setattr(f"poolwise.posterior.{module}.layout", keep)
     groups, index = families or SHAPE[2], FAMILY if families else np.arange(SHAPE[2])
     rows, y = data(3)
