@@ -49,7 +49,8 @@ def sampler(part: Part, warmup: int, near: Callable[[Any], dict[str, Any]]) -> S
         begin = initialize_model(placing, model, init_strategy=strategy, model_kwargs=arguments).param_info.z
         return kernel.init(walking, warmup, begin, (), arguments)
 
-    return _compiled(kernel, start, kernel.postprocess_fn((), arguments), arguments)
+    # The kernel knows how to constrain once it has started.
+    return _compiled(kernel, start, lambda z: kernel.postprocess_fn((), arguments)(z), arguments)
 
 
 def round_sampler(density: Whitened, warmup: int) -> Sampler:

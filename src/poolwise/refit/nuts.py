@@ -148,9 +148,10 @@ def usual(fastest: Any) -> dict[str, float]:
 
 
 def apart(scales: dict[str, float], key: Any) -> dict[str, float]:
-    """Where a chain starts."""
+    """Where a chain starts; noise by family and context is the model's own matter, which may have other shapes."""
     random = np.random.default_rng(np.asarray(key).tolist())
-    return {name: value * float(np.exp(random.normal(0, JITTER))) for name, value in scales.items()}
+    own = {name: value for name, value in scales.items() if name not in ("sigma", "spread")}
+    return {name: value * float(np.exp(random.normal(0, JITTER))) for name, value in own.items()}
 
 
 def _stacked(chains: list[Drawn]) -> Drawn:
