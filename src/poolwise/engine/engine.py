@@ -72,7 +72,7 @@ class Engine:
         """
         seed = door.opening(url, space, policy, settings, seed)
         settings = (Settings() if settings is None else settings).meant_for(space)
-        store = open_store(url, seed=seed, lock_wait=settings.lock_wait, durability=settings.durability)
+        store = open_store(url, seed=seed, lock_wait=settings.store_wait, durability=settings.durability)
         try:
             return cls(store, space, policy or policies.default(), settings)
         except BaseException:

@@ -145,6 +145,11 @@ class Settings(NamedTuple):
         return Options(self.outliers, self.half_life, self.project_trust)
 
     @property
+    def store_wait(self) -> float:
+        """Seconds for which one call of the store waits: what is left of `lock_wait` is for deciding without it."""
+        return 0.9 * self.lock_wait
+
+    @property
     def budgeted(self) -> bool:
         """Whether a budget counts decisions: what is not logged would escape it."""
         conservative = self.safety is not None and self.safety.conservative is not None

@@ -97,7 +97,7 @@ def _ahead(jobs: Iterator[Job], prepare: Callable[[Job], None]) -> Iterator[Job]
 
 
 def _open(plan: Plan, url: str) -> Engine:
-    store = open_store(url, seed=plan.seed, lock_wait=plan.settings.lock_wait, durability=plan.settings.durability)
+    store = open_store(url, seed=plan.seed, lock_wait=plan.settings.store_wait, durability=plan.settings.durability)
     try:
         earlier = store.records("run")
         if earlier and earlier[0] != plan.identity:

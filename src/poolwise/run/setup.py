@@ -91,7 +91,7 @@ def open_engine(config: Config, *, create: bool = True, look: bool = False) -> E
         seed=config.run.seed,
         create=create,
         look=look,
-        lock_wait=settings.lock_wait,
+        lock_wait=settings.store_wait,
         durability=settings.durability,
     )
     try:
