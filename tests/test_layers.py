@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "poolwise"
 ORDER = [
     "errors", "extras", "names", "inputs", "models", "arrays", "values", "parameters", "space", "schema", "table",
-    "config", "posterior", "policy", "simulate", "replay", "ope", "meta", "store", "engine", "refit", "workloads",
-    "run", "report", "service", "cli",
+    "config", "randomness", "posterior", "policy", "views", "simulate", "replay", "ope", "meta", "store", "engine",
+    "refit", "workloads", "run", "report", "service", "cli",
 ]  # fmt: skip
 STRANGERS = {("posterior", "policy"), ("policy", "posterior"), ("store", "posterior"), ("store", "policy")}
 DOORS = {

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 import poolwise as pw
-from poolwise import policy
+from poolwise import ArmSpace, Engine, Family, policy
+from poolwise import Settings as EngineSettings
 from poolwise.errors import ConfigError, DataError
-from poolwise.replay import ORDERS, Settings, drive, orders, read, replay, run_poolwise
+from poolwise.replay import ORDERS, Settings, loop, orders, read, replay, run, run_poolwise
 from poolwise.table import available, from_rows, utility
 from tests.replay.tables import repeated, rows, table
 
@@ -51,20 +52,22 @@ def test_absent_arms_are_never_chosen() -> None:
 
 def test_outcomes_that_come_after_the_end_teach_nothing() -> None:
     """Thompson's probabilities depend on the belief alone, so they stay as they were."""
-    run = drive(table(20), np.arange(20), policy.thompson(), 0, Settings(delay=20))
-    np.testing.assert_array_equal(run.chances, np.tile(run.chances[0], (20, 1)))
-    assert not np.array_equal(*drive(table(20), np.arange(20), policy.thompson(), 0, Settings(delay=2)).chances[[2, 9]])
+    found = run(table(20), np.arange(20), policy.thompson(), 0, Settings(delay=20))
+    np.testing.assert_array_equal(found.chances, np.tile(found.chances[0], (20, 1)))
+    assert not np.array_equal(*run(table(20), np.arange(20), policy.thompson(), 0, Settings(delay=2)).chances[[2, 9]])
 
 
 def test_single_repetitions_are_learned_where_there_are_some() -> None:
     made = repeated()
     order = np.arange(30)
-    run = drive(made, order, policy.uniform(), 0)
-    single = made.repeats[order[:, None], run.arm[:, None], :, None] - made.repeats[:, made.baseline, None, :][:, None]
-    other = run.arm != made.baseline
-    assert np.isclose(single.reshape(30, -1), run.observed[:, None]).any(axis=1)[other].all()
-    assert (run.observed[~other] == 0).all()
-    means = drive(made, order, policy.uniform(), 0, Settings(repeats=False))
+    found = run(made, order, policy.uniform(), 0)
+    single = (
+        made.repeats[order[:, None], found.arm[:, None], :, None] - made.repeats[:, made.baseline, None, :][:, None]
+    )
+    other = found.arm != made.baseline
+    assert np.isclose(single.reshape(30, -1), found.observed[:, None]).any(axis=1)[other].all()
+    assert (found.observed[~other] == 0).all()
+    means = run(made, order, policy.uniform(), 0, Settings(repeats=False))
     np.testing.assert_allclose(means.observed, utility(made)[order, means.arm])
 
 
@@ -142,3 +145,41 @@ def test_unreadable_files_are_refused(name: str, content: str | None, message: s
         (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         read(tmp_path / name)
+
+
+def told_to_an_engine(made, order, seed, backend):
+    """The same units, one after another; arms are named as the table's."""
+    families = [Family(made.arms[a]) for a in range(len(made.arms))]
+    settings = EngineSettings(estimate="inline", backend=backend)
+    engine = Engine.open("memory://", ArmSpace(families, made.arms[made.baseline]), seed=seed, settings=settings)
+    gain, decisions = utility(made), []
+    for unit in order.tolist():
+        decision = engine.decide(f"p{made.project[unit]}", f"c{made.context[unit]}")
+        decisions.append(decision)
+        engine.observe(decision.id, utility=float(gain[unit, made.arms.index(decision.arm)]))
+    engine.close()
+    return [made.arms.index(one.arm) for one in decisions], [one.probability for one in decisions]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_a_replay_decides_as_an_engine_that_is_fed_the_same_table(backend) -> None:
+    made = table(90, noise=0.3)
+    made = made._replace(family=np.arange(len(made.arms)), families=made.arms)
+    order = orders(made, "shuffled", [3])[0]
+    found = run(made, order, policy.default(), 3)
+    arms, chances = told_to_an_engine(made, order, 3, backend)
+    np.testing.assert_array_equal(found.arm, arms)
+    # Views are rounded to 24 binary digits: two that differ in the 16th decimal may be rounded apart.
+    np.testing.assert_allclose(found.chances[np.arange(90), found.arm], chances, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("delay", [0, 3])
+def test_a_compiled_run_is_one_step_by_step(delay, monkeypatch) -> None:
+    made = table(90, noise=0.3)
+    order, settings = orders(made, "shuffled", [1])[0], Settings(delay=delay, horizon=90)
+    fast = run(made, order, policy.default(), 1, settings)
+    monkeypatch.setattr(loop, "find_spec", lambda _: None)
+    slow = run(made, order, policy.default(), 1, settings)
+    np.testing.assert_array_equal(fast.arm, slow.arm)
+    np.testing.assert_array_equal(fast.explored, slow.explored)
+    np.testing.assert_allclose(fast.chances, slow.chances, rtol=1e-4, atol=1e-7)

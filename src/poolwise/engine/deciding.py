@@ -12,15 +12,15 @@ import numpy as np
 
 from poolwise.engine import tables
 from poolwise.engine.cell import Cell, cumulative
-from poolwise.engine.randomness import uniform, uniforms
 from poolwise.engine.serving import MOST, Recent, Serving, shorten
 from poolwise.engine.suite import Suite
-from poolwise.engine.view import COMPILED
 from poolwise.policy.base import View
 from poolwise.policy.limits import Limits, to_arrays
+from poolwise.randomness import uniform, uniforms
 from poolwise.schema import Decision, LoggedView
 from poolwise.space import ArmSpace
 from poolwise.store.base import DecisionColumns
+from poolwise.views import COMPILED
 
 UNLOGGED = "; unlogged"
 """At the end of a decision's reason: the store could not be written."""

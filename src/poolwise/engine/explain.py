@@ -12,9 +12,7 @@ from poolwise.engine.borrowed import lenders
 from poolwise.engine.cell import choices, cumulative, reasons
 from poolwise.engine.live import Live
 from poolwise.engine.neighbours import neighbours
-from poolwise.engine.randomness import uniform
 from poolwise.engine.settings import Settings
-from poolwise.engine.view import COMPILED
 from poolwise.errors import InputError
 from poolwise.policy.base import CUSTOM, Context, View
 from poolwise.policy.best import best_probability
@@ -22,8 +20,10 @@ from poolwise.policy.gradient import bonus
 from poolwise.policy.limits import PREFIX, from_arrays, ruled
 from poolwise.policy.phase import phase
 from poolwise.policy.share import moved
+from poolwise.randomness import uniform
 from poolwise.schema import Decision, LoggedView
 from poolwise.store.base import Store
+from poolwise.views import COMPILED
 
 _ROUNDING = 1e-9
 """Difference of probabilities between array libraries: the same source, other orders of summation."""

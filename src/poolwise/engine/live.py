@@ -18,13 +18,13 @@ from poolwise.engine.refitting import Problem, problem_of, usable
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
 from poolwise.engine.terrain import surfaces, terrain
-from poolwise.engine.view import SCALARS, extra, probabilities_of, view
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.policy.base import Policy, View
 from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
 from poolwise.schema import Snapshot
 from poolwise.store.base import OutcomeColumns, Store
+from poolwise.views import SCALARS, extra, probabilities_of, view
 
 BLOCK, FEW = 512, 64
 """Outcomes after which the belief is computed again, and that are learned at once between."""

@@ -10,8 +10,7 @@ from poolwise import policy as policies
 from poolwise.errors import ConfigError, DataError, InputError
 from poolwise.names import checked, shown
 from poolwise.ope.frame import chances, tidy
-from poolwise.replay.learner import Learner
-from poolwise.replay.settings import Settings
+from poolwise.replay.believer import Believer, chances_of
 from poolwise.schema import family_of
 
 NEED_BASELINE = {"safe", "gated", "paid", "budgeted"}
@@ -67,16 +66,15 @@ def followed(frame: pd.DataFrame, arms: list[Any], policy: policies.Policy, base
     arm = pd.Index(arms).get_indexer(frame["arm"])
     names = frame.groupby("arm")["family"].first().reindex(arms) if "family" in frame else map(family_of, arms)
     family = pd.factorize(pd.Series(list(names)))[0]
-    known = baseline is not None and not frame["utility"].to_numpy()[arm == baseline].any()
-    present, found = np.ones((1, len(arms)), bool), np.empty((len(frame), len(arms)))
+    present, found = np.ones(len(arms), bool), np.empty((len(frame), len(arms)))
     for rows in runs(frame):
         project, context = (pd.factorize(frame[key].to_numpy()[rows])[0] for key in ("project", "context"))
-        pairs, cell = np.unique(np.stack([project, context]), axis=1, return_inverse=True)
-        learner = Learner(pairs[0], pairs[1], family, baseline or 0, Settings(), known=known)
+        believer = Believer(family, baseline, int(project.max()) + 1, int(context.max()) + 1, None)
         utility = frame["utility"].to_numpy(float)[rows]
-        for row, k, a, value in zip(rows, cell.ravel()[:, None], arm[rows][:, None], utility[:, None], strict=True):
-            found[row] = policy.probabilities(policy.params, learner.view(k, present))[0]
-            learner.learn(k, a, value)
+        for row, p, c, a, value in zip(rows, project, context, arm[rows], utility, strict=True):
+            found[row] = chances_of(policy, believer.view(int(p), int(c), present))
+            believer.learn(int(p), int(c), int(a), float(value))
+            believer.estimate_when_due()
     return found
 
 

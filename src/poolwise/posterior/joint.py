@@ -21,7 +21,7 @@ from poolwise.posterior.options import DEFAULT, Options
 from poolwise.posterior.recursive import initial
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.initial import Tally
-from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS
+from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS, State
 from poolwise.posterior.room import rounded
 from poolwise.posterior.scales import Scales, estimated, prior_scales, restored, to_dict
 from poolwise.posterior.serving import NO_ROW, Backend, Look, Row, Serving, look_of
@@ -273,6 +273,16 @@ class Joint:
         self._restart(initial.padded(tally, wider))
 
     # The state
+
+    def lend(self) -> Serving:
+        """The state, for a loop that learns by itself: to be read, and given back by `take`."""
+        self._fold()
+        return self._serving
+
+    def take(self, state: State, heard: set[int], outcomes: int) -> None:
+        """The state after so many more outcomes, none of them cut off, where nothing fades."""
+        self._serving.state, self._serving.heard = state, heard
+        self.outcomes += outcomes
 
     def _tally(self) -> Tally:
         """All that was counted, outcomes that wait included; the arrays are the caller's."""

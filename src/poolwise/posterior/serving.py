@@ -94,12 +94,17 @@ class Serving:
         return Cells(*(np.asarray(self.state.cells)[:, :, part] for part in range(3)))
 
     @property
-    def _factored(self) -> bool:
+    def slots(self) -> np.ndarray:
+        """(projects,): of every project, -1 where it has none."""
+        return np.array([self._alone.get(p, -1) for p in range(self.structure.projects)], dtype=np.int32)
+
+    @property
+    def factored(self) -> bool:
         return self.scales.factors is not None and self.scales.factors.rank > 0
 
     def compile(self, tail: Tail, key: Any, extra: int, *, wait: bool) -> Program | None:
         """What answers in one call, once it is there; None for now or for good."""
-        if self.program is None and self.form is None and not self._factored:
+        if self.program is None and self.form is None and not self.factored:
             self.program = compiled.program(self.structure, tail, key, extra, wait)
             if self.program is not None:
                 self.state, self.constants = compiled.placed((self.state, self.constants))
@@ -117,7 +122,7 @@ class Serving:
         project, context, arm, utility, kind = row
         outcome = Outcome(project, context, arm, utility, kind, self._heard_of(row))
         pooled = None
-        if self.form is not None or self._factored:
+        if self.form is not None or self.factored:
             found = self.with_factors(project, context)
             pooled = (found.mean[0, arm], found.variance[0, arm])
         self.state, counted = posterior.update(self.structure, self.constants, self.state, outcome, pooled)

@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Any
 
 from poolwise.replay.api import Replay, replay, run_poolwise, run_poolwise_many
-from poolwise.replay.drive import Run, drive, drive_many
 from poolwise.replay.hindsight import references
+from poolwise.replay.loop import Run, run, run_many
 from poolwise.replay.orders import ORDERS, orders
 from poolwise.replay.others import NOTHING, Known
 from poolwise.replay.settings import Settings
@@ -26,12 +26,12 @@ __all__ = [
     "Replay",
     "Run",
     "Settings",
-    "drive",
-    "drive_many",
     "orders",
     "read",
     "references",
     "replay",
+    "run",
+    "run_many",
     "run_poolwise",
     "run_poolwise_many",
     "run_space",

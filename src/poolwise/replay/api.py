@@ -10,8 +10,8 @@ import pandas as pd
 from poolwise import policy as policies
 from poolwise.errors import ConfigError
 from poolwise.policy.base import Policy
-from poolwise.replay.drive import Run, drive_many
 from poolwise.replay.hindsight import PER_CELL, references
+from poolwise.replay.loop import Run, run_many
 from poolwise.replay.orders import orders
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
@@ -64,7 +64,7 @@ def replay(
         raise ConfigError("no seeds: give 1 or more, or a list of them")
     settings = Settings(delay=delay, horizon=horizon, repeats=repeats).checked()
     rows = orders(table, order, chosen)
-    runs = drive_many(table, rows, policy, chosen, settings)
+    runs = run_many(table, rows, policy, chosen, settings)
     log = pd.concat([frame(table, run, seed) for run, seed in zip(runs, chosen, strict=True)], ignore_index=True)
     log.insert(2, "decision", np.arange(len(log)))
     return Replay(table, log, summary(table, log))
@@ -77,7 +77,7 @@ def run_poolwise(table: Table, order: np.ndarray, seed: int) -> np.ndarray:
 
 def run_poolwise_many(table: Table, orders: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
     """(seeds, units): `run_poolwise` for all orders and seeds side by side, the same as one by one."""
-    runs = drive_many(table, orders, policies.default(), seeds, Settings(repeats=False))
+    runs = run_many(table, orders, policies.default(), seeds, Settings(repeats=False))
     return np.stack([run.arm for run in runs])
 
 

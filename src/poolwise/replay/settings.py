@@ -15,13 +15,6 @@ class Settings(NamedTuple):
     """Learn from single repetitions where the table has them; otherwise from their means."""
     horizon: float | None = None
     """Expected number of decisions in all; None: twice as many again as have been made."""
-    reestimate_least: int = 4
-    reestimate_part: float = 0.04
-    """The scales are estimated again after so many new outcomes, or after such a part more, whichever is more."""
-
-    def due(self, outcomes: int, last: int) -> bool:
-        """Whether scales estimated from `last` outcomes are to be estimated again now."""
-        return outcomes - last >= max(self.reestimate_least, int(outcomes * self.reestimate_part))
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""

@@ -117,7 +117,7 @@ def _compiled(structure: Structure, tail: Tail, extra: int) -> Program | None:
     try:
         import jax
 
-        _keep_on_disk(jax)
+        keep_on_disk(jax)
         with jax.enable_x64():
             double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64")
             state, constants = shapes(structure, double)
@@ -146,7 +146,7 @@ def shapes(structure: Structure, of: Callable[..., Any]) -> tuple[State, Constan
     return state, Constants(of(contexts, arms), of(2, arms), of(8))
 
 
-def _keep_on_disk(jax: Any) -> None:
+def keep_on_disk(jax: Any) -> None:
     """Compiled functions of this process, in the user's cache folder, unless the user has said where."""
     if jax.config.jax_compilation_cache_dir is not None:
         return

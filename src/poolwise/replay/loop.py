@@ -1,0 +1,154 @@
+"""The one run loop: look, decide, learn what the table holds, and estimate the scales again when that is due.
+
+Between two estimations a run is one compiled loop (`course`). Where effects are kept by another form than exact
+covariances, projects inform each other by factors, or the policy is the user's own, it goes step by step in NumPy
+(`believer`): the same decisions.
+"""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.policy.base import CUSTOM, Policy
+from poolwise.posterior.recursive import compiled
+from poolwise.posterior.schedule import EVERY, due
+from poolwise.randomness import uniforms
+from poolwise.replay.believer import LIMIT, Believer, chances_of
+from poolwise.replay.course import Course, Frame, Jobs, Known, nothing, stretch
+from poolwise.replay.settings import Settings
+from poolwise.table import Table, available, utility
+
+
+class Run(NamedTuple):
+    """What was decided, in the order of the decisions; (decisions,) each."""
+
+    unit: np.ndarray
+    """Row of the table."""
+    arm: np.ndarray
+    chances: np.ndarray
+    """(decisions, arms) the policy's probabilities."""
+    explored: np.ndarray
+    """bool: another arm than the one believed to be best."""
+    observed: np.ndarray
+    """Utility that was learned: of one repetition where the table has several; `table.utility` is their mean."""
+
+
+def run_many(
+    table: Table, orders: np.ndarray, policy: Policy, seeds: Sequence[int], settings: Settings | None = None
+) -> list[Run]:
+    """`run` for every seed and row of `orders`, (seeds, decisions)."""
+    return [run(table, order, policy, seed, settings) for order, seed in zip(orders, seeds, strict=True)]
+
+
+def run(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Settings | None = None) -> Run:
+    """Decide for the units of `order` (rows of the table), one after another, from nothing.
+
+    Every outcome is learned `settings.delay` decisions later. A failure or time-out is learned at what the table says
+    it costs. The decisions are those of an `Engine` of this seed that is fed the same units (`estimate = "inline"`).
+    """
+    settings = settings or Settings()
+    jobs = _jobs(table, order, seed, settings)
+    projects, contexts = (int(part.max()) + 1 for part in (table.project, table.context))
+    believer = Believer(table.family, table.baseline, projects, contexts, settings.horizon)
+    arms, favourite = np.empty(len(order), int), np.empty(len(order), int)
+    chances = np.empty(jobs.utility.shape)
+    compile = policy.spec != CUSTOM and find_spec("jax") is not None
+    stretches = _Stretches(believer, policy, settings, jobs) if compile else None
+    start = 0
+    while start < len(order):
+        stop = min(_until_due(believer, settings.delay, start), len(order))
+        if stretches is not None and stretches.possible:
+            made = stretches.run(start, stop)
+        else:
+            made = _step_by_step(believer, policy, settings.delay, jobs, arms, start, stop)
+        for part, found in zip((arms, chances, favourite), made, strict=True):
+            part[start:stop] = found
+        believer.estimate_when_due()
+        start = stop
+    observed = jobs.utility[np.arange(len(order)), arms]
+    return Run(order, arms, chances, arms != favourite, observed)
+
+
+def _until_due(believer: Believer, delay: int, start: int) -> int:
+    """The decision after whose outcome scales are due again."""
+    step, learned = start, believer.joint.outcomes
+    while True:
+        learned += step >= delay
+        step += 1
+        if due(EVERY, learned, believer.estimated) and learned:
+            return step
+
+
+def _step_by_step(
+    believer: Believer, policy: Policy, delay: int, jobs: Jobs, arms: np.ndarray, start: int, stop: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    chances, favourite = np.empty((stop - start, jobs.utility.shape[1])), np.empty(stop - start, int)
+    for step in range(start, stop):
+        seen = believer.view(int(jobs.project[step]), int(jobs.context[step]), jobs.allowed[step])
+        chances[step - start] = found = chances_of(policy, seen)
+        favourite[step - start] = np.where(seen.allowed, seen.mean, -np.inf).argmax()
+        sums = np.cumsum(found)
+        arms[step] = (sums <= jobs.lottery[step] * sums[-1]).sum()
+        if (told := step - delay) >= 0:
+            place = int(jobs.project[told]), int(jobs.context[told]), int(arms[told])
+            believer.learn(*place, float(jobs.utility[told, arms[told]]))
+    return arms[start:stop], chances, favourite
+
+
+class _Stretches:
+    """A believer's run in compiled stretches; what the loop counts is kept from one to the next."""
+
+    def __init__(self, believer: Believer, policy: Policy, settings: Settings, jobs: Jobs) -> None:
+        self._believer, self._policy, self._settings = believer, policy, settings
+        self._size, arms = jobs.utility.shape
+        self._room = 2 ** (self._size - 1).bit_length()
+        pad = [(0, self._room - self._size)]
+        self._jobs = compiled.placed(
+            Jobs(*(np.pad(part, pad + [(0, 0)] * (part.ndim - 1), mode="edge") for part in jobs))
+        )
+        self._made = nothing(self._room, arms)
+
+    @property
+    def possible(self) -> bool:
+        """Whether the loop knows the form of the posterior."""
+        serving = self._believer.joint.lend()
+        return serving.form is None and not serving.factored
+
+    def run(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Arms, chances and favourites of these decisions."""
+        joint, delay = self._believer.joint, self._settings.delay
+        serving = joint.lend()
+        key = (self._policy.spec, tuple(sorted(self._policy.params.items())))
+        frame = Frame(serving.structure, key, self._settings.horizon, delay, self._room)
+        heard = np.zeros(serving.structure.projects)
+        heard[list(serving.heard)] = 1.0
+        course = compiled.placed(Course(serving.state, heard, self._believer.usage, self._made))
+        known = compiled.placed(Known(serving.constants, serving.slots))
+        course = stretch(frame, self._policy, self._believer, course, known, self._jobs, (start, stop))
+        state, heard, self._believer.usage, made = compiled.fetched(course)
+        self._made = made
+        joint.take(state, set(np.flatnonzero(heard).tolist()), max(stop - delay, 0) - max(start - delay, 0))
+        return made.arm[start:stop], made.chances[start:stop], made.favourite[start:stop]
+
+
+def _jobs(table: Table, order: np.ndarray, seed: int, settings: Settings) -> Jobs:
+    """What a run meets in this order."""
+    learned = np.clip(_measured(table, order, seed, settings.repeats), -LIMIT, LIMIT)
+    lottery = uniforms(seed, np.arange(1, len(order) + 1))
+    as_index = lambda part: part[order].astype(np.int32)
+    return Jobs(as_index(table.project), as_index(table.context), lottery, available(table)[order], learned)
+
+
+def _measured(table: Table, order: np.ndarray, seed: int, repeats: bool) -> np.ndarray:
+    """(decisions, arms) utilities: the means, or where the table has repetitions one drawn for the arms and one for
+    the baseline; 0 where an arm is absent."""
+    if not repeats or table.repeats is None:
+        return np.nan_to_num(utility(table)[order])
+    own, other = np.random.default_rng([seed, 29]).integers(table.repeats.shape[2], size=(2, len(order)))
+    single, base = table.repeats[order], table.baseline
+    steps = np.arange(len(order))
+    found = single[steps, :, own] - single[steps, base, other][:, None]
+    found[:, base] = 0.0
+    return np.nan_to_num(found)
