@@ -76,6 +76,7 @@ class EngineTable(Table):
     durability: Literal["process", "power"] | None = None
     lock_wait: float | None = None
     on_store_fault: Literal["decide", "baseline", "raise"] | None = None
+    backend: Literal["auto", "numpy", "jax"] | None = None
     estimate: Literal["beside", "inline"] | None = None
 
     def given(self) -> dict[str, Any]:

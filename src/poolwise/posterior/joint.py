@@ -295,7 +295,8 @@ class Joint:
 
     def _compiled(self) -> Program | None:
         """What answers, once it is there and may."""
-        if self._backend == "numpy" or not (self._backend == "jax" or self._learned >= _WARM) or not self._memory.idle:
+        warm = self._backend == "jax" or (self._backend == "auto" and self._learned >= _WARM)
+        if not (warm and self._memory.idle):
             return None
         return self._serving.compile(*self._tail, wait=self._backend == "jax")
 
@@ -344,17 +345,10 @@ class Joint:
 
     def _settle(self) -> None:
         """Sweep over all outcomes that were cut off, each against what is believed now, until little changes."""
-        sites, before = self._memory.sites, None
-        for _ in range(_SWEEPS if sites else 0):
-            looks = {cell: self._serving.effects(*cell) for cell in {place[:2] for place in sites}}
-            at = [(looks[p, c], a, self._serving.constants.noise[c, a]) for p, c, a, _ in sites]
-            mean = np.array([look.mean[0, a] for look, a, _ in at])
-            variance = np.array([look.variance[0, a] for look, a, _ in at])
-            if before is not None and (np.abs(mean - before) < _SETTLED * np.sqrt(variance)).all():
+        before = None
+        for _ in range(_SWEEPS if self._memory.sites else 0):
+            found, tally, mean, scale = self._serving.swept(self._memory.sites)
+            if before is not None and (np.abs(mean - before) < _SETTLED * scale).all():
                 return
-            before = mean
-            found = censored.refreshed(sites, mean, variance, np.array([noise for *_, noise in at]))
-            tally = self._serving.tally()
-            stats = censored.added(censored.added(tally.utility, sites, -1.0), found)
-            self._memory.sites = sites = found
-            self._restart(tally._replace(utility=stats))
+            before, self._memory.sites = mean, found
+            self._restart(tally)

@@ -4,12 +4,13 @@ NumPy holds it until a compiled call is there (`compile`), then JAX does. Where 
 (`layouts`), or projects inform each other by factors, NumPy serves.
 """
 
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.special import logit
 
-from poolwise.posterior import factors, hyper, layouts
+from poolwise.posterior import censored, factors, hyper, layouts
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import Cells
 from poolwise.posterior.factors import Factors
@@ -46,6 +47,9 @@ def look_of(seen: Predictive, shares: bool = True) -> Look:
     """shares: whether it is known by how much of a change here what is shared changes."""
     share = seen.share if shares else None
     return Look(seen.mean[0], seen.scale[0], seen.noise, seen.count, seen.mean[1:], seen.scale[1:], share)
+
+
+_mean, _variance = attrgetter("mean"), attrgetter("variance")
 
 
 class Serving:
@@ -175,6 +179,17 @@ class Serving:
         mean, variance = np.array(every.mean), np.array(every.variance)
         mean[0], variance[0] = told.mean, np.square(told.scale)
         return Effects(mean, variance, every.along * (variance[0] / every.variance[0]))
+
+    def swept(self, sites: censored.Sites) -> tuple[censored.Sites, Tally, np.ndarray, np.ndarray]:
+        """Every outcome that was cut off judged by what is believed now: factors, what was counted with them, and what
+        is believed of each, mean and standard deviation."""
+        looks = {cell: self.effects(*cell) for cell in {place[:2] for place in sites}}
+        found, noise = [(looks[place[:2]], place[2]) for place in sites], self._known()[1].noise
+        mean, variance = (np.array([part(look)[0, a] for look, a in found]) for part in (_mean, _variance))
+        anew = censored.refreshed(sites, mean, variance, np.array([noise[c, a] for _, c, a, _ in sites]))
+        tally = self.tally()
+        stats = censored.added(censored.added(tally.utility, sites, -1.0), anew)
+        return anew, tally._replace(utility=stats), mean, np.sqrt(variance)
 
     def refreshed(self, rank: int) -> Factors | None:
         """At most so many factors of all statistics, around what the hierarchy knows of every context with outcomes.

@@ -89,17 +89,8 @@ def stretch(
         return _LOOPS[frame](course, known, jobs, *ends)
 
 
-def _step(
-    frame: Frame,
-    policy: Policy,
-    arms: Offered,
-    now: Course,
-    constants: Constants,
-    slots: Array,
-    jobs: Jobs,
-    step: Array,
-) -> Course:
-    structure, made = frame.structure, now.made
+def _step(frame: Frame, policy: Policy, arms: Offered, now: Course, known: Known, jobs: Jobs, step: Array) -> Course:
+    (constants, slots), made = known, now.made
     p, c = jobs.project[step], jobs.context[step]
     scalars = counts.scalars(now.usage, p, c, frame.horizon)
     seen = posterior.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, slots, p))
