@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.posterior import censored, drift, factors, gaussian, hyper, unit
+from poolwise.posterior import drift, factors, gaussian, hyper, unit
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.contrast import contrast
 from poolwise.posterior.crossed import Cells
@@ -106,10 +106,7 @@ class Joint:
         form = self._serving.form
         if self.scales.gaussian.ground is None or form is None:
             return None
-        chance = self._serving.chance(project, context)
-        if self._baseline is not None:
-            chance[self._baseline] = 0.0  # nothing is shared with the baseline
-        return contrast(form.state, (project, context), look, chance, offered)
+        return contrast(form.state, (project, context), look, self._serving.chance(project, context), offered)
 
     def given_success(self, project: int, context: int) -> Belief:
         """What the hierarchy says now of the utility of success alone, before any project factors: (arms,)."""
@@ -166,8 +163,7 @@ class Joint:
         tally, weight = initial.extended(self._tally(), rows, self._baseline, self.options.outliers)
         self._memory.successes(weight)
         stopped = rows.where(cut if self._baseline is None else cut & (arm != self._baseline))
-        for place, number in censored.counted(list(stopped.place), stopped.utility, stopped.worth):
-            censored.joined(self._memory.sites, place, number, 0.0, 0.0)
+        self._memory.cut_many(list(stopped.place), stopped.utility, stopped.worth)
         self._restart(tally)
         if cut.any():
             self._settle()

@@ -53,6 +53,11 @@ class Memory:
         self._cuts += 1
         censored.joined(self.sites, (*place, int(censored.rounded(bound))), 1.0, weight, value)
 
+    def cut_many(self, at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> None:
+        """Many that were cut off, to be judged later."""
+        for place, number in censored.counted(at, bound, worth):
+            censored.joined(self.sites, place, number, 0.0, 0.0)
+
     @property
     def settling(self) -> bool:
         """Whether all that were cut off are due to be judged anew: each time there are a sixteenth more."""

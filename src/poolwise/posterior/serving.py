@@ -155,10 +155,13 @@ class Serving:
         return posterior.with_own(*self._known(), pooled, project, context, self.slot(project))
 
     def chance(self, project: int, context: int) -> np.ndarray:
-        """(arms,): mean chance of success."""
+        """(arms,): mean chance of success, 0 of the baseline, with which nothing is shared."""
         _, constants, state = self._known()
         near = None if self.form is None else self.form.near()
-        return np.array(posterior.chance(constants, state, project, context, near).mean)
+        found = np.array(posterior.chance(constants, state, project, context, near).mean)
+        if self.structure.baseline is not None:
+            found[self.structure.baseline] = 0.0
+        return found
 
     def effects(self, project: int, context: int) -> Effects:
         """Utility of a success as the hierarchy has it."""
