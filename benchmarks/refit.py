@@ -95,14 +95,14 @@ def sampled(problem: Problem, options: Options) -> tuple[Part, dict[str, np.ndar
     """Draws (chain, draw, ...) of the utility's part, and how long one chain took."""
     near = fast.estimate(problem)
     part = parts(problem, options, near)[0]
-    made = chain.sampler(part, options.warmup)
+    made = chain.sampler(part, options.warmup, lambda key: nuts.apart(nuts.usual(near), key))
     chains, times, steps = [], [], []
     for number in range(options.chains):
         key = jax.random.fold_in(jax.random.PRNGKey(options.seed), number)
         if not number:
-            jax.block_until_ready(made.advance(made.start(key, nuts.near(part, near, key))))
+            jax.block_until_ready(made.advance(made.start(key)))
         began, drawn = time.perf_counter(), []
-        for done, block in chain.blocks(made, key, nuts.near(part, near, key), options.warmup, options.draws, None):
+        for done, block in chain.blocks(made, key, options.warmup, options.draws, None):
             if block is not None:
                 drawn.append((jax.tree.map(np.asarray, made.constrained(block[0])), block[1]))
             if done == options.warmup + COMPARED:
