@@ -227,6 +227,7 @@ def test_a_fork_is_told_to_open_its_own(url):
 
 
 def test_scales_are_found_beside_the_calls_and_no_thread_outlives_the_engine(url):
+    interval = sys.getswitchinterval()
     engine = opened(url, Settings(reestimate_every=((10**9, 20),)))
     live(engine, [usual], 50)
     for _ in range(100):
@@ -237,6 +238,7 @@ def test_scales_are_found_beside_the_calls_and_no_thread_outlives_the_engine(url
     assert all(engine.explain(id, replay=True)["replay"]["same"] for id in engine.store.decisions().id.tolist())
     live(engine, [usual], 25)
     engine.close()
+    assert sys.getswitchinterval() == interval
     assert not [thread for thread in threading.enumerate() if thread.name == "poolwise"]
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.engine.nimble import nimble
 from poolwise.posterior.joint import Joint, Scales, estimated
 from poolwise.schema import Snapshot
 
@@ -120,6 +121,8 @@ class Beside:
 
 def _worked(work: Callable[[], Answer | None], found: list[Answer | Exception | None]) -> None:
     try:
-        found.append(work())
+        with nimble():
+            done = work()
+        found.append(done)
     except Exception as error:
         found.append(error)
