@@ -59,9 +59,9 @@ def problem(name: str) -> Problem:
     )
 
 
-def judged(case: str, method: str) -> tuple[list[Figure], dict[str, Any]]:
+def judged(case: str, method: str, workers: int) -> tuple[list[Figure], dict[str, Any]]:
     """One refit."""
-    asked, options = problem(case), Options()
+    asked, options = problem(case), Options(workers=workers)
     began, cpu = time.perf_counter(), time.process_time()
     found = METHODS[method](asked, options)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
@@ -81,12 +81,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", nargs="*", choices=list(CASES), default=list(CASES))
     parser.add_argument("--methods", nargs="*", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that work on chains; their time is not beside"
+    )
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     figures, about = [], {}
     for case in asked.cases:
         for method in asked.methods:
-            found, about[f"{case}, {method}"] = judged(case, method)
+            found, about[f"{case}, {method}"] = judged(case, method, asked.workers)
             print(table(found), about[f"{case}, {method}"]["gate"], sep="\n", flush=True)
             figures += found
     if asked.json:

@@ -17,7 +17,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jax import lax
-from numpyro.handlers import reparam
+from numpyro.handlers import block, reparam
 from numpyro.infer import SVI, Trace_ELBO, init_to_value
 from numpyro.infer.autoguide import AutoLowRankMultivariateNormal, AutoMultivariateNormal
 
@@ -81,7 +81,9 @@ def _of_scales(problem: Problem, options: Options, fastest: Any, key: Any) -> Va
 
     def model() -> None:
         u = numpyro.sample("u", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))
-        numpyro.factor("log_density", -density.potential(u))
+        with block():  # The density is a model too, whose sites are no sites of this one.
+            minus_log = density.potential(u)
+        numpyro.factor("log_density", -minus_log)
 
     guide = AutoMultivariateNormal(
         model, init_loc_fn=init_to_value(values={"u": np.zeros(density.size)}), init_scale=1.0
