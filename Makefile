@@ -28,8 +28,8 @@ test: lint
 
 test-slow: install
 	@$(BIN)/python -m pytest -n $(WORKERS) -m slow
-	@$(BIN)/python benchmarks/sbc.py --json benchmarks/results/sbc.json
-	@$(BIN)/python benchmarks/coverage.py --json benchmarks/results/coverage.json
+	@$(BIN)/python -m benchmarks.calibration.sbc --json benchmarks/results/sbc.json
+	@$(BIN)/python -m benchmarks.calibration.coverage --json benchmarks/results/coverage.json
 
 lint: install
 	@$(BIN)/ruff check .

@@ -1,9 +1,9 @@
-"""A short version of `benchmarks/bad_input.py`, whose full one is in its results."""
+"""A short version of `benchmarks/robustness/bad_input.py`, whose full one is in its results."""
 
 import pytest
 
-import bad_rooms
-from bad_input import tried
+from benchmarks.robustness import bad_rooms
+from benchmarks.robustness.bad_input import tried
 
 
 @pytest.mark.parametrize(("room", "count"), [("configurations", 1_000), ("tables", 300), ("prior_packs", 200)])

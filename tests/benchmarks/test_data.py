@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data import DEFAULT_ROOT, replay_sets, spaces
+from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets, spaces
 from poolwise.errors import DataError
 from poolwise.table import Table, available, utility
 

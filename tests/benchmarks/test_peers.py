@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import linear_peers
-import peers
-import replay_run
+from benchmarks.peers import linear as linear_peers
+from benchmarks.peers import tabular as peers
+from benchmarks.replay import learners
+from benchmarks.replay.report import geometric_mean, summary
 from poolwise.replay import orders
 from poolwise.table import Table, available, from_rows, utility
-from replay_report import geometric_mean, summary
 
 
 def made(units: int = 300, seed: int = 0, absent: bool = False) -> Table:
@@ -26,14 +26,14 @@ def made(units: int = 300, seed: int = 0, absent: bool = False) -> Table:
 
 
 @pytest.mark.parametrize("form", peers.FORMS)
-@pytest.mark.parametrize("peer", [name for name in replay_run.PEERS if name != "uniform"])
+@pytest.mark.parametrize("peer", [name for name in learners.PEERS if name != "uniform"])
 def test_every_peer_finds_an_arm_that_is_best_everywhere(peer: str, form: str) -> None:
     """The last 100 of 300 choices; uniform has a third."""
     if peer == "Vowpal Wabbit":
         pytest.importorskip("vowpalwabbit")
     table = made()
     order = orders(table, "shuffled", (0, 1, 2))
-    chosen = replay_run.PEERS[peer](table, peers.scaled_reward(table, form), order, [0, 1, 2], peer)
+    chosen = learners.PEERS[peer](table, peers.scaled_reward(table, form), order, [0, 1, 2], peer)
     assert (chosen[:, 200:] == 2).mean() > 0.6
 
 
@@ -41,9 +41,9 @@ def test_every_peer_finds_an_arm_that_is_best_everywhere(peer: str, form: str) -
 def test_absent_arms_are_never_chosen_and_seeds_do_not_meddle(peer: str) -> None:
     table = made(60, absent=True)
     order, reward = orders(table, "shuffled", (3, 4)), peers.scaled_reward(table, "raw")
-    both = replay_run.PEERS[peer](table, reward, order, [3, 4], peer)
+    both = learners.PEERS[peer](table, reward, order, [3, 4], peer)
     assert available(table)[order, both].all()
-    np.testing.assert_array_equal(replay_run.PEERS[peer](table, reward, order[1:], [4], peer)[0], both[1])
+    np.testing.assert_array_equal(learners.PEERS[peer](table, reward, order[1:], [4], peer)[0], both[1])
 
 
 def test_linucb_is_mabwisers() -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import projects_peers as peers
-from projects import DEVIATIONS, PUBLISHED, REFERENCES, SHIPPED, summed
-from projects_world import expected, outcome, world
-from simulated import read
+from benchmarks.peers import projects as peers
+from benchmarks.simulation.projects import DEVIATIONS, PUBLISHED, REFERENCES, SHIPPED, summed
+from benchmarks.simulation.projects_world import expected, outcome, world
+from benchmarks.simulation.world import read
 
 PROBLEM = read(SHIPPED)
 

@@ -1,9 +1,9 @@
-"""Every NumPyro model is calibrated: a short version of `benchmarks/sbc.py`, whose full one is in its results."""
+"""Every NumPyro model is calibrated: a short version of `benchmarks/calibration/sbc.py`."""
 
 import numpy as np
 import pytest
 
-from sbc import CASES, bins, calibrate, failed, threshold, uniformity
+from benchmarks.calibration.sbc import CASES, bins, calibrate, failed, threshold, uniformity
 
 SIMULATIONS = 12
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import prover_simulation
-import simulated
-import simulated_peers
+from benchmarks.peers import simulated as simulated_peers
+from benchmarks.simulation import prover as prover_simulation
+from benchmarks.simulation import world as simulated
 
 CONFIG = Path(__file__).parents[2] / "configs" / "prover_simulation.toml"
 PROBLEM = simulated.read(CONFIG)

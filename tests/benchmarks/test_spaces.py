@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import space_peers
-import space_run
-import spaces
+from benchmarks.peers import searchers as space_peers
+from benchmarks.replay import searches, spaces
 from poolwise.table import Table, from_rows
 
 
@@ -60,7 +59,7 @@ def test_a_trial_is_one_launch(table: Table) -> None:
 
 @pytest.mark.parametrize(("kind", "size"), [("nothing", 0), ("random trials", 60), ("complete", 60)])
 def test_knowledge_is_of_other_machines_only(table: Table, kind: str, size: int) -> None:
-    known = space_run.knowledge(table, 1, kind, seed=0)
+    known = searches.knowledge(table, 1, kind, seed=0)
     assert len(known.unit) == size
     assert (known.unit == 0).all()
     np.testing.assert_array_equal(known.reward, table.reward[known.unit, known.arm])

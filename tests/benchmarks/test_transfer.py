@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import factors
-import transfer_projects
-import transfer_seasons
+from benchmarks.replay.learners import Task
+from benchmarks.transfer import factors
+from benchmarks.transfer import projects as transfer_projects
+from benchmarks.transfer import seasons as transfer_seasons
 from poolwise.table import Table, available, from_rows, utility
-from replay_run import Task
 
 
 def season(arms: str, costs: list[list[float]], project: str) -> Table:

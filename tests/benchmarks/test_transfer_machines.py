@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import transfer_engine
-import transfer_machines
+from benchmarks.transfer import engine as transfer_engine
+from benchmarks.transfer import machines as transfer_machines
 from poolwise.replay import Known
 from poolwise.table import Table, from_rows
 

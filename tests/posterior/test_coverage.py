@@ -1,21 +1,9 @@
-"""Calibration as a contract: a short version of `benchmarks/coverage.py`, whose full one is in its results."""
-
-import sys
-from pathlib import Path
+"""Calibration as a contract: a short version of `benchmarks/calibration/coverage.py`."""
 
 import numpy as np
 import pytest
 
-BENCHMARKS = str(Path(__file__).parents[2] / "benchmarks")
-
-
-@pytest.fixture
-def entry(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    monkeypatch.delitem(sys.modules, "coverage", raising=False)  # a package of this name may be installed
-    from coverage import coverage
-
-    return lambda size, regime, sets: coverage(*size, regime, sets, 0.0, first=10_000)
+from benchmarks.calibration.coverage import coverage
 
 
 @pytest.mark.slow
@@ -33,9 +21,9 @@ def entry(monkeypatch):
         ((20, 10), "drift, learned", 8, 3.0),
     ],
 )
-def test_nine_of_ten_true_utilities_lie_inside_90_percent_intervals(entry, size, regime, sets, margin):
+def test_nine_of_ten_true_utilities_lie_inside_90_percent_intervals(size, regime, sets, margin):
     """margin: what is promised, in points; three standard errors more for so few data sets, a false alarm in 400."""
-    found = entry(size, regime, sets)
+    found = coverage(*size, regime, sets, 0.0, first=10_000)
     for kind, value in found["coverage"].items():
         error = found["standard error"][kind]
         assert abs(value - 90) < margin + 3 * error, (kind, found)

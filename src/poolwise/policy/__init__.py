@@ -50,5 +50,5 @@ __all__ = [
 
 def default() -> Policy:
     """What an engine uses unless told otherwise: see `knowledge_gradient`. Its constants did best, one setting for all,
-    on real outcomes of solvers, provers, compilers and encoders (`benchmarks/replay.py`)."""
+    on real outcomes of solvers, provers, compilers and encoders (`benchmarks/replay/tables.py`)."""
     return knowledge_gradient()

@@ -6,9 +6,9 @@ Laplace's approximation the logarithm of a scale is Normal(mode, s^2) given the 
     E[scale | y] = mode exp(s^2 / 2),    s^2 = diag(H^-1),  H the Hessian of minus the log posterior at the mode
 
 and beliefs are taken there. To second order the 90 % quantile of a Normal whose log scale has variance s^2 is wider by
-exp(0.85 s^2), that of a sum of effects with scales of their own by less; `benchmarks/coverage.py` measures what it
-gains. It costs nothing when serving, and 13 gradients in closed form when scales are estimated from half as many
-outcomes again. Source: Tierney and Kadane (1986); Kass and Steffey (1989).
+exp(0.85 s^2), that of a sum of effects with scales of their own by less; `benchmarks/calibration/coverage.py` measures
+what it gains. It costs nothing when serving, and 13 gradients in closed form when scales are estimated from half as
+many outcomes again. Source: Tierney and Kadane (1986); Kass and Steffey (1989).
 """
 
 import numpy as np

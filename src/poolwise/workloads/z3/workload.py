@@ -188,6 +188,6 @@ class Z3Workload:
 
 
 def calibrated_rates() -> Rates:
-    """As measured by `benchmarks/z3_truth.py --calibrate`."""
+    """As measured by `benchmarks/z3/truth.py --calibrate`."""
     text = resources.files("poolwise.workloads.z3").joinpath("rates.json").read_text(encoding="utf-8")
     return json.loads(text)["rates"]

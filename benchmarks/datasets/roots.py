@@ -1,0 +1,30 @@
+"""A data root -> tables of real outcomes in the tidy form of `poolwise.table`.
+
+Nothing is keyed to the name of a data set: what is replayed is what lies in the folders `aslib`, `provers`, `software`,
+`ml` and `gpu` of the root.
+"""
+
+from pathlib import Path
+
+from benchmarks.datasets.programs import kernel_sets, learning_sets, software_sets
+from benchmarks.datasets.reading import Source
+from benchmarks.datasets.solvers import aslib_sets, eprover_sets, smtcomp_sets
+from benchmarks.harness.machine import ROOT
+from poolwise.errors import DataError
+
+DEFAULT_ROOT = ROOT.parent / "shared" / "data"
+
+
+def replay_sets(root: Path) -> list[Source]:
+    """Every data set under `root` whose units are single jobs, in a fixed order; raises DataError if there is none."""
+    root = Path(root)
+    found = [*aslib_sets(root / "aslib"), *smtcomp_sets(root / "provers"), *eprover_sets(root / "provers")]
+    found += [*software_sets(root / "software"), *learning_sets(root / "ml")]
+    if not found:
+        raise DataError(f"{root}: no data set found; give a folder that holds aslib, provers, software or ml")
+    return found
+
+
+def spaces(root: Path) -> list[Source]:
+    """Every parameter space under `root`, one unit per machine; empty where there is none."""
+    return kernel_sets(Path(root) / "gpu")
