@@ -110,3 +110,16 @@ def test_arms_have_in_common_what_usually_comes_of_them():
         chances.append(float(bernoulli.beliefs(found, evidence).mean[0, 0, 9]))
     assert chances[0] > 0.75  # by itself it would stand at 3 / 4.6
     assert chances[1] < 0.6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_never_failed_needs_no_search(seed):
+    """As the search finds that leaves out no candidate: strictly, where there are outcomes in more than one cell."""
+    outcomes, _ = counts(seed)
+    scores = {
+        (context, cell): bernoulli.score(Hyper(PRIOR, context, cell), outcomes, outcomes)
+        for context in bernoulli._GRID
+        for cell in bernoulli._GRID
+    }
+    found = bernoulli.fit(outcomes, outcomes, PRIOR)
+    assert scores[found.kappa_context, found.kappa_cell] == max(scores.values())

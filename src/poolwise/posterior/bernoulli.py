@@ -127,6 +127,8 @@ def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray, pooled: 
     outcomes, successes: counts [project, context, arm]; prior: (arms, 2) domain priors, for instance (3, 1): three
     successes and one failure seen. Where the data say nothing, the strongest sharing wins.
     """
+    if (outcomes == successes).all():  # what never failed is foreseen best by the cells nearest to it
+        return Hyper(prior, _GRID[0], _GRID[-1], pooled)
     candidates = [Hyper(prior, context, cell, pooled) for context in _GRID for cell in _GRID]
     return max(candidates, key=lambda hyper: (round(score(hyper, outcomes, successes), 6), hyper.kappa_cell))
 
