@@ -34,8 +34,8 @@ def test_after_pooling_it_is_the_exact_belief(shape):
         np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-8, atol=1e-9)
         np.testing.assert_allclose(found.variance[0] ** 0.5, exact.scale[p, c], rtol=1e-8)
         mean, variance, _ = effects.predict(tiers, form, None, shape[2], 0, form.at(p, c))
-        np.testing.assert_allclose(found.mean[1:], mean[1:], rtol=1e-8, atol=1e-9)
-        np.testing.assert_allclose(found.variance[1:], variance[1:], rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(found.mean[1:], mean[1:3], rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(found.variance[1:], variance[1:3], rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", SIDES)

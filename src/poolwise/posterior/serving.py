@@ -32,7 +32,8 @@ _SLOTS = 4e6
 
 
 class Look(NamedTuple):
-    """The belief about every arm in one (project, context): (arms,); the wider ones (2, arms), see `Predictive`."""
+    """The belief about every arm in one (project, context): (arms,); the wider ones (3, arms), see `Predictive`, or
+    (2, arms) where what everything shares is not kept."""
 
     mean: np.ndarray
     scale: np.ndarray

@@ -17,6 +17,7 @@ import numpy as np
 
 from poolwise.arrays import Array, namespace, whole
 from poolwise.posterior.recursive import posterior
+from poolwise.posterior.recursive.effects import ROWS
 from poolwise.posterior.recursive.types import Constants, Outcome, Predictive, State, Structure
 
 LOG = logging.getLogger("poolwise")
@@ -47,11 +48,10 @@ def turn(structure: Structure, tail: Tail, state: State, constants: Constants, r
 
 def unpacked(packed: np.ndarray, arms: int) -> Answer:
     """The vector of `turn`, as views."""
-    ends = np.cumsum([2, 3 * arms, 3 * arms, arms, arms, 2 * arms])
+    ends = np.cumsum([2, ROWS * arms, ROWS * arms, arms, arms, (ROWS - 1) * arms])
     counted, mean, scale, noise, count, share, rest = np.split(packed, ends)
-    return Answer(
-        counted, Predictive(mean.reshape(3, -1), scale.reshape(3, -1), noise, count, share.reshape(2, -1)), rest
-    )
+    mean, scale, share = (part.reshape(-1, arms) for part in (mean, scale, share))
+    return Answer(counted, Predictive(mean, scale, noise, count, share), rest)
 
 
 class Program:

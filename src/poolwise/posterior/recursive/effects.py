@@ -23,6 +23,9 @@ from poolwise.posterior.crossed import Cells, solve
 from poolwise.posterior.hyper import Hyper, Layout, layout
 from poolwise.posterior.tree import Conditional
 
+ROWS = 4
+"""Sums of effects that are predicted: here, and what is shared by the project, by the context, by all."""
+
 
 class Passage(NamedTuple):
     """One cell of one arm, followed up the tiers."""
@@ -113,13 +116,12 @@ def predict(
     slot: Array,
     coordinates: list[Array],
 ) -> tuple[Array, Array, Array]:
-    """Of the sums of coordinates here, shared by the project and shared by the context: mean (3, A), variance (3, A),
-    and covariance of the first with the other two, (2, A). slot: which of several systems one below the other."""
+    """Of the sums of coordinates here, and of those shared by the project, by the context and by all: mean (4, A),
+    variance (4, A), and covariance of the first with the others, (3, A). slot: which of several systems one below the
+    other."""
     xp, width = namespace(tiers[0]), form.size + 1
-    level, context, project, *own = (window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates)
-    moved = _three_sums(xp, level, context, project, own)
-    level, context, project, *own = (window(moved, (0, 0, i), (arms, 3, 1))[:, :, 0] for i in coordinates)
-    product = _three_sums(xp, level, context, project, own)
+    moved = _sums(xp, [window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
+    product = _sums(xp, [window(moved, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
     mean = moved[..., -1]
     for number, tier in enumerate(tiers[1:]):
         direction = moved[..., :-1]
@@ -129,16 +131,17 @@ def predict(
             moved = _whole(tier, moved, slot)
         product = product + moved[..., :-1] @ xp.swapaxes(direction, 1, 2)
         mean = mean + moved[..., -1]
-    variance = xp.stack([product[:, 0, 0], product[:, 1, 1], product[:, 2, 2]])
-    return mean.T, variance, xp.stack([product[:, 1, 0], product[:, 2, 0]])
+    return mean.T, xp.stack([product[:, row, row] for row in range(ROWS)]), product[:, 1:, 0].T
 
 
-def _three_sums(xp: Array, level: Array, context: Array, project: Array, own: list[Array]) -> Array:
-    return xp.stack([sum(own, level + context + project), level + project, level + context], 1)
+def _sums(xp: Array, parts: list[Array], axis: int) -> Array:
+    """Of level, context, project and perhaps cell: all of them, level + project, level + context, and the level."""
+    level, context, project, *own = parts
+    return xp.stack([sum(own, level + context + project), level + project, level + context, level], axis)
 
 
 def _whole(tier: Array, below: Array, slot: Array) -> Array:
-    """(A, 3, q + 1): covariance of a tier's one row along the directions that the tier below gives, and its mean."""
+    """(A, 4, q + 1): covariance of a tier's one row along the directions that the tier below gives, and its mean."""
     width = below.shape[2]
     return (below.reshape(-1, width)[:, :-1] @ at(tier, slot)).reshape(below.shape)
 

@@ -20,14 +20,14 @@ CERTAIN = 9.0
 
 
 class Effects(NamedTuple):
-    """Of the sums of effects here, shared by the project, shared by the context."""
+    """Of the sums of effects here, and what is shared by the project, by the context and, in the exact form, by all."""
 
     mean: Array
-    """(3, A)."""
+    """(4, A)."""
     variance: Array
-    """(3, A)."""
+    """(4, A)."""
     along: Array
-    """(2, A): covariance of the first with the other two."""
+    """(3, A): covariance of the first with the others."""
 
 
 def gain(pooled: tuple[Array, Array], own: tuple[Array, Array], noise: Array, y: Array) -> Array:

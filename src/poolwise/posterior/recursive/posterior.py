@@ -319,7 +319,7 @@ def _told(here: Here, after: Array, cell: Array) -> tuple[Array, Array]:
 
 
 def _in_cell(found: tuple[Array, Array, Array], cell: Array, noise: Array, between: Array) -> Effects:
-    """Effects with the cell's own data; cell (5, A); found: mean (3, A), variance (3, A), covariance (2, A)."""
+    """Effects with the cell's own data; cell (5, A); found: see `effects.predict`."""
     xp, (mean, variance, along) = namespace(cell), found
     square = noise * noise
     rest = square / (cell[0] * between + square)
@@ -332,8 +332,9 @@ def _with_baseline(structure: Structure, state: State, seen: Predictive, project
     xp = namespace(seen.mean)
     mean, scales, noise = reference.predict(at(state.baseline, project, context), state.baseline_sums)
     own = xp.arange(structure.arms) == structure.baseline
-    first = xp.stack([mean, mean * 0.0, mean * 0.0])[:, None]
-    wide = xp.stack([scales[0], scales[1], scales[1]])[:, None]
+    rest = len(seen.mean) - 1
+    first = xp.stack([mean] + rest * [mean * 0.0])[:, None]
+    wide = xp.stack([scales[0]] + rest * [scales[1]])[:, None]
     return seen._replace(
         mean=xp.where(own, first, seen.mean),
         scale=xp.where(own, wide, seen.scale),

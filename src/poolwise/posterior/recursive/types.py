@@ -107,12 +107,13 @@ class Predictive(NamedTuple):
     """The belief about every arm in one (project, context)."""
 
     mean: Array
-    """(3, A): the utility here, what the rest of this project shares, what this context elsewhere shares."""
+    """(4, A): the utility here, what the rest of this project shares, what this context elsewhere shares, and what
+    everything shares."""
     scale: Array
-    """(3, A): standard deviations of the same."""
+    """(4, A): standard deviations of the same."""
     noise: Array
     """(A,): standard deviation of one outcome."""
     count: Array
     """(A,): outcomes in this cell."""
     share: Array
-    """(2, A): by how much of a change of the first row the other two change."""
+    """(3, A): by how much of a change of the first row the others change."""
