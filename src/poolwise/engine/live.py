@@ -57,7 +57,10 @@ class Live:
         self._axes = Axes(tuple(catalogue.index.codes.tolist()), tuple(catalogue.known_names), smooth)
         self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
         """Where arms stand among each other by their parameters; None: none resembles another."""
-        scales = prior_scales(catalogue.known_family, said, usual=usual, said=expected, ground=self.ground)
+        home = int(catalogue.columns[catalogue.baseline])
+        scales = prior_scales(
+            catalogue.known_family, said, usual=usual, said=expected, ground=self.ground, baseline=home
+        )
         if served:
             scales = restored(self.aligned(served[-1]), scales)
         self._tail: tuple[Any, Any, int] | None = None

@@ -41,15 +41,19 @@ def prior_scales(
     usual: Sequence[float] | None = None,
     said: Expert | None = None,
     ground: micro.Ground | None = None,
+    baseline: int | None = None,
 ) -> Scales:
     """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
     the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted); said:
-    of utilities; ground: where arms stand among each other, if their effects are smooth.
+    of utilities; ground: where arms stand among each other, if their effects are smooth; baseline: the arm that stands
+    apart.
 
-    Where every arm is a family of its own there is no tier of families.
+    Where every arm is a family of its own, or all but the baseline are of one, there is no tier of families.
     """
     arms = len(family)
-    families = int(family.max()) + 1 if len(set(family.tolist())) < arms else 0
+    among = len(set(np.delete(family, [] if baseline is None or ground is not None else baseline).tolist()))
+    apart = among == 1 and ground is None
+    families = 0 if len(set(family.tolist())) == arms or apart else int(family.max()) + 1
     median = prior.median._replace(noise=np.full(arms, prior.median.noise))
     index = np.asarray(family) if families else np.arange(arms)
     success = bernoulli.Hyper(success_prior)

@@ -22,7 +22,7 @@ class Believer:
         arms = len(family)
         self.family = np.unique(np.asarray(family), return_inverse=True)[1]
         self.offered, self.baseline = slice(None), 0 if baseline is None else baseline
-        scales = prior_scales(self.family, np.tile(USUAL_SUCCESS, (arms, 1)))
+        scales = prior_scales(self.family, np.tile(USUAL_SUCCESS, (arms, 1)), baseline=baseline)
         self.joint = Joint(
             scales, FAILURE_UTILITY, projects=projects, contexts=contexts, baseline=baseline, backend="numpy"
         )
