@@ -21,7 +21,7 @@ from poolwise.engine.terrain import surfaces, terrain
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.policy.base import Policy, View
-from poolwise.posterior.joint import Joint, Look, Scales, prior_scales, restored, to_dict
+from poolwise.posterior.joint import Joint, Look, Scales, restored, to_dict
 from poolwise.schema import Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 from poolwise.views import SCALARS, extra, probabilities_of, view
@@ -50,17 +50,12 @@ class Live:
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
         self.leads = True
         """Whether this process estimates for all: it did last, or nobody did since it opened the store."""
-        said = settings.success_prior(catalogue.known_names)
-        usual = settings.usual_success if settings.domain_priors else None
-        expected = settings.expected(catalogue.known_names, catalogue.known_family)
         smooth = surfaces(catalogue.known_arms, catalogue.space, settings.surface)
         self._axes = Axes(tuple(catalogue.index.codes.tolist()), tuple(catalogue.known_names), smooth)
         self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
         """Where arms stand among each other by their parameters; None: none resembles another."""
         home = int(catalogue.columns[catalogue.baseline])
-        scales = prior_scales(
-            catalogue.known_family, said, usual=usual, said=expected, ground=self.ground, baseline=home
-        )
+        scales = settings.scales(catalogue.known_names, catalogue.known_family, self.ground, home)
         if served:
             scales = restored(self.aligned(served[-1]), scales)
         self._tail: tuple[Any, Any, int] | None = None

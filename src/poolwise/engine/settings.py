@@ -10,7 +10,9 @@ from poolwise.engine.protection import Exploration, Safety, check_arms
 from poolwise.errors import ConfigError, nearest
 from poolwise.inputs import conforming
 from poolwise.posterior.expert import Expert, said
+from poolwise.posterior.micro import Ground
 from poolwise.posterior.options import Options
+from poolwise.posterior.scales import Scales, prior_scales
 from poolwise.posterior.schedule import EVERY, due
 from poolwise.space import ArmSpace
 
@@ -167,6 +169,12 @@ class Settings(NamedTuple):
         stated = {family: (mean, sd) for family, mean, sd in self.utility_priors}
         mean, sd = np.array([stated.get(family, (0.0, math.inf)) for family in families]).T
         return said(mean, sd, index)
+
+    def scales(self, families: Sequence[str], index: np.ndarray, ground: Ground | None, baseline: int) -> Scales:
+        """What is believed before any outcome, of arms whose families have these names and indices."""
+        usual = self.usual_success if self.domain_priors else None
+        said, expected = self.success_prior(families), self.expected(families, index)
+        return prior_scales(index, said, usual=usual, said=expected, ground=ground, baseline=baseline)
 
     def due(self, outcomes: int, last: int) -> bool:
         """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`."""
