@@ -36,9 +36,9 @@ lint: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+# make bench NAME=replay measures one benchmark anew into benchmarks/results; without NAME it lists them all.
 bench: install
-	@for name in posterior policy store engine scaling safety; do \
-		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
+	@$(BIN)/python -m benchmarks.registry $(NAME)
 
 # One lock for every Python; needs uv. Markers give each Python the newest versions that support it.
 lock:

@@ -40,12 +40,24 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
 def save(path: Path | None, body: dict[str, Any]) -> None:
     """Command, commit, machine, versions and `body`, which holds the seeds; nothing where no file is asked for.
 
-    A list of numbers stands on one line, so that differences between two results can be read.
+    Numbers have six digits.
     """
-    if path is None:
-        return
-    text = json.dumps({**about(), **body}, indent=1)
-    path.write_text(re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found.group()), text) + "\n")
+    if path is not None:
+        path.write_text(dumps({**about(), **body}))
+
+
+def dumps(body: dict[str, Any]) -> str:
+    """JSON whose innermost lists and objects stand on one line, so that differences between two results can be read."""
+    text = json.dumps(_short(body), indent=1)
+    return re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda found: re.sub(r"\n\s*", " ", found.group()), text) + "\n"
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _short(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def percentiles(times: list[float] | np.ndarray) -> dict[str, float]:

@@ -20,6 +20,7 @@ from benchmarks.harness.pieces import Work, results
 from benchmarks.harness.result import RESULTS, Figure, arguments, rows, save, table
 from benchmarks.replay.report import over
 from benchmarks.replay.searches import KNOWLEDGE, SpaceTask, run
+from benchmarks.replay.tables import kept
 
 POLICY = "poolwise.replay:run_space"
 TPE, NOTHING = "Optuna TPE", "Poolwise, nothing"
@@ -69,8 +70,8 @@ def main() -> None:
     made = figures(found)
     print(table(made))
     about = {"seeds": list(range(options.seeds))}
-    report = {**about, "seconds": round(perf_counter() - began, 1), "figures": rows(made), "spaces": found}
-    save(options.json, report)
+    means = {where: kept(one, by_seed=False) for where, one in found.items()}
+    save(options.json, {**about, "seconds": perf_counter() - began, "figures": rows(made), "spaces": means})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets, spaces
 from benchmarks.harness.pieces import Work, results
 from benchmarks.harness.result import arguments, save
@@ -85,6 +87,13 @@ def seeds_of(options: argparse.Namespace) -> tuple[int, ...]:
     return tuple(range(options.first, options.first + options.seeds))
 
 
+def kept(learners: dict[str, Any], by_seed: bool) -> dict[str, Any]:
+    """What is written of every learner: means over seeds; by seed, what `--recorded` compares later runs with."""
+    measures = ("utility", "safe share", "regret", "best", "seconds")
+    mean = (lambda values: values) if by_seed else (lambda values: float(np.mean(values)))
+    return {name: {key: mean(one[key]) for key in measures if key in one} for name, one in learners.items()}
+
+
 def stated() -> argparse.Namespace:
     """The command line."""
     parser = arguments(__doc__)
@@ -117,8 +126,8 @@ def main() -> None:
         "peers": f"recorded in {options.recorded.name}" if options.recorded else "run here",
         "summary": summary(jobs),
         "spaces summary": space_summary(searched),
-        "sets": jobs,
-        "spaces": searched,
+        "sets": {name: {**one, "learners": kept(one["learners"], options.peers)} for name, one in jobs.items()},
+        "spaces": {where: kept(one, options.peers) for where, one in searched.items()},
     }
     print_table(report)
     print_spaces(report)

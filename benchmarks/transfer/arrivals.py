@@ -68,7 +68,12 @@ def machines(options: argparse.Namespace) -> dict[str, Any]:
     made = figures(found, solvers)
     print(shown(made))
     about = {"seeds": list(range(options.seeds))}
-    return {**about, "figures": rows(made), "machines": found, "solvers": solvers}
+    return {**about, "figures": rows(made), "solvers": solvers}
+
+
+def ratio(parts: dict[str, Any]) -> dict[str, float]:
+    """Part of a table -> regret after earlier projects over alone."""
+    return {part: round(one["ratio"], 4) for part, one in parts.items()}
 
 
 def arriving(options: argparse.Namespace) -> dict[str, Any]:
@@ -92,7 +97,8 @@ def arriving(options: argparse.Namespace) -> dict[str, Any]:
     ]
     print(shown(made))
     about = {"seeds": list(range(options.seeds))}
-    return {**about, "figures": rows(made), **found}
+    ratios = {name: {who: ratio(one) for who, one in learners.items()} for name, learners in found["projects"].items()}
+    return {**about, "figures": rows(made), "projects": ratios}
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ def main() -> None:
     made = [one for horizon, spaces_ in found.items() for one in figures(horizon, spaces_)]
     print(table(made))
     about = {"seeds": list(seeds)}
-    save(options.json, {**about, "figures": rows(made), "machines": found})
+    save(options.json, {**about, "figures": rows(made)})
 
 
 if __name__ == "__main__":

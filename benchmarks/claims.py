@@ -1,0 +1,254 @@
+"""What README and docs say of a figure, made from the files in `benchmarks/results`.
+
+A row of a table is known by the beginning of its first cell; what the other cells must be follows from files. A phrase
+stands in the text as it is made here.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from benchmarks.harness.result import RESULTS
+
+
+class Row(NamedTuple):
+    """`| label... | cells |`, once in its document."""
+
+    label: str
+    cells: Callable[[], str]
+    """The cells after the first, with ` | ` between them."""
+
+
+@cache
+def result(file: str) -> dict[str, Any]:
+    return json.loads((RESULTS / f"{file}.json").read_text())
+
+
+def at(file: str, *path: str) -> Any:
+    """What stands at a path of keys."""
+    found = result(file)
+    for key in path:
+        found = found[key]
+    return found
+
+
+def figure(file: str, what: str) -> float:
+    """The figure whose name begins with `what`; the first of them."""
+    return next(float(one["value"]) for one in at(file, "figures") if one["what"].startswith(what))
+
+
+def joined(numbers: list[float], form: str) -> str:
+    return " / ".join(format(number, form) for number in numbers)
+
+
+def to_each_peer() -> list[float]:
+    """The better form of reward of every peer that README names."""
+    ratio = at("replay", "summary", "ratio to every single peer")
+    names = ("LinUCB", "epsilon-greedy", "Vowpal Wabbit", "LinTS", "Thompson per context")
+    return [max(value for peer, value in ratio.items() if peer.startswith(f"{name} (")) for name in names]
+
+
+def runs(key: str, *names: str) -> list[float]:
+    """Of the simulated prover."""
+    return [at("prover_simulation", "runs", name, key) for name in names]
+
+
+def prover(form: tuple[str, str], *names: str) -> str:
+    return " | ".join((joined(runs("speed_up", *names), form[0]), joined(runs("regret", *names), form[1])))
+
+
+def slower_than_ours() -> list[float]:
+    """NUTS of the refit; then NumPyro, BlackJAX and nutpie, over the closed form on the same cells."""
+    table = {one["peer"]: one.get("seconds") for one in at("samplers", "16,000 cells", "table")}
+    own = [table[name] / table["poolwise"] for name in ("NumPyro NUTS", "BlackJAX NUTS", "nutpie")]
+    return [round(times, -1) for times in (figure("refit", "NUTS, one chain of 500 draws, over"), *own)]
+
+
+def inside() -> list[float]:
+    """Per cent inside 90 % intervals where the model holds: all sizes, all kinds of cells."""
+    return [
+        value for one in at("coverage", "entries") if one["regime"] == "plain" for value in one["coverage"].values()
+    ]
+
+
+def simulated(name: str) -> str:
+    """A row of the simulated prover in docs/exploration.md."""
+    one = at("prover_simulation", "runs", name)
+    shares = " | ".join(f"{100 * one[key]:.1f} %" for key in ("success", "safe"))
+    return f"{one['speed_up']:.3f} | {shares} | {one['regret']:.1f} | {100 * one['found']:.1f} %"
+
+
+def guarantee(world: str) -> str:
+    found = at("safety", "guarantee", world).values()
+    return " | ".join(f"{100 * one['broken']:.1f} % / {one['regret']:.0f}" for one in found)
+
+
+EIGHT = "decide, 8 arms, 50 contexts"
+README = [
+    Row("regret over that of the best of 15 peers", lambda: f"{at('replay', 'summary', 'ratio to the best peer'):.2f}"),
+    Row("the same on sets of 500 jobs", lambda: f"{at('replay', 'summary', 'ratio on large sets'):.2f}"),
+    Row("worst set", lambda: f"{at('replay', 'summary', 'worst ratio'):.2f}"),
+    Row("against one peer everywhere: LinUCB / epsilon-greedy", lambda: joined(to_each_peer(), ".2f")),
+    Row(
+        "a project's first 20 decisions / all of them",
+        lambda: joined([figure("transfer_projects", f"Poolwise, {part}") for part in ("beginnings", "whole")], ".2f"),
+    ),
+    Row("cumulative regret from nothing, over", lambda: f"{figure('spaces', 'regret from nothing / Optuna TPE'):.2f}"),
+    Row(
+        "with 200 random trials of each other GPU",
+        lambda: joined([figure("spaces", "200 random trials"), figure("spaces", "other GPUs known")], ".2f"),
+    ),
+    Row("best configuration found, of the optimum", lambda: f"{figure('spaces', 'best configuration found'):.2f}"),
+    Row(
+        "the same kernels tuned through the engine",
+        lambda: joined([figure("surface_kernels", w) for w in ("regret / Optuna TPE", "best configuration")], ".2f"),
+    ),
+    Row(
+        "GPUs one after another: one engine for all",
+        lambda: joined([figure("transfer_engine", f"horizon {h}: GPUs after") for h in ("known", "unknown")], ".2f"),
+    ),
+    Row("Poolwise / told domain priors", lambda: prover((".3f", ".1f"), "Poolwise, no domain priors", "Poolwise")),
+    Row(
+        "flat Gaussian Thompson / epsilon-greedy",
+        lambda: prover((".3f", ".1f"), "flat Gaussian Thompson", "epsilon-greedy 0.1, every arm first", "UCB1"),
+    ),
+    Row("every best strategy known", lambda: prover((".3f", ".0f"), "oracle")),
+    Row(
+        "closed form against NUTS (NumPyro): largest gap",
+        lambda: (
+            f"{figure('refit', 'largest gap of a mean over'):.2f} sd / {figure('refit', 'smallest ratio'):.2f} to"
+            f" {figure('refit', 'largest ratio'):.2f}"
+        ),
+    ),
+    Row(
+        "time against NumPyro / BlackJAX / nutpie",
+        lambda: "1 : {:,.0f} to {:,.0f} / 1 : {:,.0f} / 1 : {:,.0f}".format(*slower_than_ours()),
+    ),
+    Row("90 % intervals of unseen / rare / well seen", lambda: f"{min(inside()):.1f} to {max(inside()):.1f} %"),
+    Row(
+        "last third, speed-up over Z3's default",
+        lambda: " | ".join(
+            joined([figure("z3_demo", f"{how}: speed-up by {by}") for by in ("effort", "wall")], ".2f")
+            for how in ("replayed", "live")
+        ),
+    ),
+    Row("the same against the best single arm", lambda: f"{figure('z3_demo', 'replayed: over the best single'):.2f} |"),
+    Row(
+        "the same against the best arm of every",
+        lambda: f"{figure('z3_demo', 'replayed: over the best arm per'):.2f} |",
+    ),
+    Row(
+        "jobs that ran more than 5 % slower",
+        lambda: " | ".join(f"{100 * figure('z3_demo', f'{how}: share below'):.1f} %" for how in ("replayed", "live")),
+    ),
+    Row(
+        "decisions of a later project until near",
+        lambda: ", ".join("{} / {}".format(*pair) for pair in at("z3_demo", "decisions to level").values()) + " |",
+    ),
+    Row("2,400 decisions, Xeon", lambda: f"| {figure('z3_demo', 'live: seconds'):.0f} s"),
+    Row(
+        "one decision, 8 arms x 50 contexts",
+        lambda: joined([figure("engine", f"{EIGHT}, undisturbed, {p}") for p in ("p50", "p99")], ".1f") + " us",
+    ),
+    Row("right after an outcome that changed", lambda: f"{figure('engine', f'{EIGHT}, after an outcome'):.0f} us"),
+    Row("decisions in bulk", lambda: f"{figure('engine', 'decide_many, 8 arms') / 1e6:.1f} million/s"),
+    Row(
+        "decide + observe pairs on SQLite",
+        lambda: (
+            f"{figure('store', 'decide + observe, one by one'):,.0f}/s /"
+            f" {round(figure('store', 'decide_many + observe_many'), -3):,.0f}/s"
+        ),
+    ),
+    Row(
+        "scales and all beliefs, 100 projects",
+        lambda: (
+            f"{figure('posterior', 'fit and all beliefs, warm'):.0f} ms;"
+            f" {figure('posterior', 'fit and all beliefs, new process'):.2f} s in a new process"
+        ),
+    ),
+    Row(
+        "the same, 800,000 cells / 8,000,000 cells",
+        lambda: " / ".join(f"{figure('scaling', cells):.1f} s" for cells in ("800,000 cells", "8,000,000 cells")),
+    ),
+    Row("largest error of a belief", lambda: f"{figure('posterior', 'largest error of mean, families'):.0e}"),
+    Row(
+        "100 million events to statistics",
+        lambda: f"{figure('aggregation', 'statistics of'):.0f} s, {figure('aggregation', 'peak memory'):.0f} GB",
+    ),
+    Row(
+        "events lost or counted twice in 200 runs",
+        lambda: (
+            f"{figure('crash', 'acknowledged events lost') + figure('crash', 'events there twice'):.0f} of"
+            f" {figure('crash', 'acknowledged events in all files'):,.0f}"
+        ),
+    ),
+]
+EXPLORATION = [
+    Row("Poolwise, without the file's domain priors", lambda: simulated("Poolwise, no domain priors")),
+    Row("Poolwise, with them", lambda: simulated("Poolwise")),
+    *(
+        Row(name, lambda name=name: simulated(name))
+        for name in (
+            "flat Gaussian Thompson",
+            "epsilon-greedy 0.1, every arm first",
+            "UCB1",
+            "Beta-Thompson",
+            "uniform",
+        )
+    ),
+    Row("every best strategy known", lambda: simulated("oracle")),
+    *(
+        Row(world, lambda world=world: guarantee(world))
+        for world in (
+            "the simulation",
+            "every other arm worse",
+            "arms that turn bad half-way",
+            "heavy-tailed noise",
+            "outcomes 30 decisions late",
+        )
+    ),
+]
+ROWS = {"README.md": README, "docs/exploration.md": EXPLORATION}
+PHRASES: dict[str, list[Callable[[], str]]] = {
+    "README.md": [
+        lambda: "they come to {:.2f}, {:.2f} and {:.2f}".format(
+            *(
+                at("replay_fresh", "summary", key)
+                for key in ("ratio to the best peer", "ratio on large sets", "worst ratio")
+            )
+        )
+    ],
+    "docs/exploration.md": [
+        lambda: (
+            f"the coverage guarantee finds it in {100 * at('safety', 'rare', 'found, with'):.0f} % of"
+            f" {at('safety', 'sizes', 'rare')}"
+        ),
+        lambda: "found in {:.0f} % of the runs, {:.0f} % without".format(
+            *(100 * x for x in runs("found in rare_but_critical", "Poolwise", "Poolwise, no domain priors"))
+        ),
+    ],
+    "docs/configurations.md": [
+        lambda: f"a GPU after the first has {figure('transfer', 'GPUs after the first'):.2f} of the regret",
+        lambda: f"at worst {figure('transfer', 'worst search'):.1f} times the regret",
+        lambda: f"keeping the best of these comes to {figure('transfer', 'earlier GPUs'):.2f}",
+        lambda: "{:.2f} if it is told the number of decisions (`horizon`), {:.2f} if not".format(
+            *(figure("transfer_engine", f"horizon {how}: GPUs after the first") for how in ("known", "unknown"))
+        ),
+        lambda: "at worst {:.1f} and {:.1f} times".format(
+            *(figure("transfer_engine", f"horizon {how}: worst") for how in ("known", "unknown"))
+        ),
+    ],
+}
+
+
+def rewritten(text: str, rows: list[Row]) -> str:
+    """A document with the cells that the files hold."""
+    lines = text.split("\n")
+    for row in rows:
+        places = [number for number, line in enumerate(lines) if line.startswith(f"| {row.label}")]
+        if len(places) != 1:
+            raise ValueError(f"{len(places)} rows begin with {row.label!r}: one must; change the document or the claim")
+        first = lines[places[0]].split(" | ")[0]
+        lines[places[0]] = f"{first} | {row.cells()} |"
+    return "\n".join(lines)

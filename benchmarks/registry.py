@@ -1,0 +1,123 @@
+"""Which command makes a figure of README or docs, how long it takes, and which file holds it.
+
+    python -m benchmarks.registry                   every benchmark
+    python -m benchmarks.registry replay            measure it anew (`make bench NAME=replay`)
+    python -m benchmarks.registry --write           put the figures of the files into the tables of README and docs
+
+A test compares the documents with the files, and fails when either changes alone (`tests/benchmarks/test_registry.py`).
+"""
+
+import argparse
+import subprocess
+import sys
+from typing import NamedTuple
+
+from benchmarks.claims import ROWS, rewritten
+from benchmarks.harness.machine import ROOT
+
+
+class Benchmark(NamedTuple):
+    """`python -m benchmarks.COMMAND`, run from the root of the repository."""
+
+    name: str
+    command: str
+    result: str
+    """In `benchmarks/results`, without `.json`: the file that `--json` writes."""
+    time: str
+    """On two cores."""
+    needs: str = ""
+    """Beside the extras `all`: `data` (the public tables, `--data DIR`), `bench` (the extra), a finished demo."""
+
+
+def _of(name: str, command: str, time: str, needs: str = "") -> Benchmark:
+    """One whose file has its name."""
+    return Benchmark(name, command, name, time, needs)
+
+
+BENCHMARKS = {
+    one.name: one
+    for one in (
+        _of("replay", "replay.tables --recorded benchmarks/results/peers.json --no-spaces", "10 min", "data"),
+        _of("peers", "replay.tables --peers --policy none --space-policy none", "30 min", "data, bench"),
+        Benchmark(
+            "replay_fresh", "replay.tables --peers --first 10 --no-spaces", "replay_fresh", "30 min", "data, bench"
+        ),
+        _of("replay_speed", "replay.speed", "1 min"),
+        _of("spaces", "replay.spaces --seeds 4", "30 min", "data"),
+        _of("surface_kernels", "replay.kernels", "5 min", "data"),
+        _of("ope", "replay.ope", "5 min", "data, bench"),
+        _of("transfer", "transfer.arrivals --machines --seeds 3", "30 min", "data"),
+        _of("transfer_projects", "transfer.arrivals", "60 min", "data"),
+        _of("transfer_engine", "transfer.engine", "30 min", "data"),
+        _of("factors", "transfer.factors", "20 min"),
+        _of("factors_alone", "transfer.factors --data ../shared/data --alone --seeds 6", "30 min", "data"),
+        Benchmark(
+            "factors_replay",
+            "transfer.factors --data ../shared/data --seeds 3 --learned benchmarks/results/learning.json",
+            "factors_replay",
+            "30 min",
+            "data",
+        ),
+        _of("packs", "transfer.packs", "10 min"),
+        _of("prover_simulation", "simulation.prover", "60 min"),
+        _of("projects", "simulation.projects --seeds 100 --outlier", "40 min"),
+        _of("learning", "simulation.learning --steps 200 --judged 384 --oracle", "15 min"),
+        _of("safety", "simulation.safety", "15 min"),
+        _of("refit", "calibration.refit", "5 min"),
+        _of("samplers", "calibration.samplers --draws 300", "15 min", "bench"),
+        _of("full_bayes", "calibration.full_bayes", "15 min"),
+        _of("coverage", "calibration.coverage", "40 min"),
+        _of("sbc", "calibration.sbc", "20 min"),
+        _of("aggregation", "calibration.aggregation", "5 min"),
+        _of("engine", "serving.engine", "2 min"),
+        _of("store", "serving.store", "3 min"),
+        _of("store_operations", "serving.store_operations", "5 min"),
+        _of("serving", "serving.load latency growth opening interrupts faults", "20 min"),
+        _of("posterior", "serving.posterior", "2 min"),
+        _of("policy", "serving.policy", "2 min"),
+        _of("scaling", "serving.scaling", "5 min"),
+        _of("surface", "serving.surface", "5 min"),
+        _of("crash", "robustness.crash", "5 min"),
+        _of("crash_operations", "robustness.crash_operations", "10 min"),
+        _of("bad_input", "robustness.bad_input", "10 min"),
+        _of("z3_truth", "z3.truth --raw runs/z3_truth", "10 min"),
+        _of("z3_demo", "z3.demo --raw runs/z3_truth --store runs/demo.db --seeds 8", "15 min", "z3_truth, make demo"),
+        _of("code_shape", "code_shape", "1 s"),
+    )
+}
+PICTURES = {
+    "benchmarks/results/replay.png": "replay.tables --recorded benchmarks/results/peers.json --plot",
+    "benchmarks/results/z3_demo.png": "z3.picture --raw runs/z3_truth --seeds 8 --out",
+    "docs/exploration_run.png": "simulation.pictures --out docs",
+    "docs/exploration_guarantee.png": "simulation.pictures --out docs",
+}
+"""The pictures that the documents show: file -> command."""
+
+
+def run(one: Benchmark) -> int:
+    """Measure it anew into its file; its exit status."""
+    result = f"benchmarks/results/{one.result}.json"
+    module, *options = one.command.split()
+    return subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}", *options, "--json", result], cwd=ROOT
+    ).returncode
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="?", choices=list(BENCHMARKS), metavar="NAME", help="run this one")
+    parser.add_argument("--write", action="store_true", help="put the files' figures into the documents' tables")
+    options = parser.parse_args()
+    if options.name:
+        sys.exit(run(BENCHMARKS[options.name]))
+    if options.write:
+        for document, rows in ROWS.items():
+            path = ROOT / document
+            path.write_text(rewritten(path.read_text(), rows))
+        return
+    for one in BENCHMARKS.values():
+        print(f"{one.name:18} {one.time:>7}  {one.command}" + (f"   (needs {one.needs})" if one.needs else ""))
+
+
+if __name__ == "__main__":
+    main()
