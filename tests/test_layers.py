@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "poolwise"
 ORDER = [
-    "errors", "extras", "names", "inputs", "models", "arrays", "values", "parameters", "space", "schema", "table",
-    "config", "randomness", "posterior", "policy", "views", "simulate", "replay", "ope", "meta", "store", "engine",
-    "refit", "workloads", "run", "report", "service", "cli",
+    "escaping", "errors", "extras", "names", "targets", "inputs", "models", "arrays", "values", "parameters", "space",
+    "schema", "table", "config", "randomness", "posterior", "policy", "views", "simulate", "replay", "ope", "meta",
+    "store", "engine", "refit", "workloads", "run", "report", "service", "cli",
 ]  # fmt: skip
 STRANGERS = {("posterior", "policy"), ("policy", "posterior"), ("store", "posterior"), ("store", "policy")}
 DOORS = {

@@ -44,12 +44,14 @@ SPACE = ArmSpace(
     [Family("default"), Family("fast"), Family("slow", {"level": Choice([1, 2]), "share": Real(0.1, 1.0, levels=2)})],
     "default",
 )
+INLINE = Settings(estimate="inline")
+"""What is believed changes within calls alone."""
 COUNTED = ("decisions", "outcomes", "open", "snapshot", "learned", "estimated_from", "projects", "contexts", "arms")
 
 
 def api(random: Random) -> Room:
     """An engine in memory, and the functions beside it."""
-    engine = Engine.open("memory://", SPACE, seed=random.randrange(1000))
+    engine = Engine.open("memory://", SPACE, settings=INLINE, seed=random.randrange(1000))
     ids = [engine.decide("p", "c", job="j").id for _ in range(20)]
     for id in ids[:5]:
         engine.observe(id, utility=0.1)

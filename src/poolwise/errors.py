@@ -29,9 +29,15 @@ Every message says what is wrong, why, and what to do instead, in one line.
 import difflib
 from collections.abc import Iterable
 
+from poolwise.escaping import escaped
+
 
 class PoolwiseError(Exception):
     """Base of all errors of this package."""
+
+    def __str__(self) -> str:
+        """One line, whatever names it tells of."""
+        return escaped(super().__str__())
 
 
 class InputError(PoolwiseError, ValueError):

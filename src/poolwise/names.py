@@ -9,15 +9,14 @@ An id is a whole number; one that no store can hold is unknown, not malformed.
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 from poolwise.errors import InputError
+from poolwise.escaping import UNSAFE as UNSAFE
+from poolwise.escaping import escaped as escaped
 
 LONGEST = 1_000
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, line and paragraph separators, directions of writing, halves of surrogate pairs."""
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,998}[!-~])?")
 """Most names: nothing else is asked of them."""
 
@@ -41,7 +40,7 @@ def text_fault(text: str) -> str | None:
     """As `fault`, of a text that may be empty or blank, as the value of a parameter may."""
     if len(text) > LONGEST:
         return f"has {len(text):,} characters: shorten it to {LONGEST:,} at most"
-    if unsafe := _UNSAFE.search(text):
+    if unsafe := UNSAFE.search(text):
         return f"holds the character U+{ord(unsafe[0]):04X} at place {unsafe.start() + 1}, which cannot be shown safely"
     return None
 
@@ -58,9 +57,23 @@ def checked(kind: str, name: Any) -> str:
 
 def every(kind: str, names: Any) -> list[str]:
     """Many names, from any sequence but a string. Raises InputError for the first that is none, with its row."""
-    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+    if isinstance(names, str | bytes) or not iterable(names):
         raise InputError(f"{kind} must be a list of names, got {type(names).__name__} {shown(names)}")
     return [checked(f"row {row}: {kind}", name) for row, name in enumerate(names)]
+
+
+def iterable(value: Any) -> bool:
+    """Whether it can be gone through; an array without dimensions only looks as if.
+
+    >>> import numpy as np
+    >>> iterable(np.array([3])), iterable(np.array(3))
+    (True, False)
+    """
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
 
 
 def identity(kind: str, value: Any) -> int:
@@ -86,15 +99,6 @@ def shown(value: Any, most: int = 80) -> str:
     except Exception:  # Whatever a stranger's repr does, a message must come about.
         text = f"an object of type {type(value).__name__}"
     return shortened(escaped(text), most)
-
-
-def escaped(text: str) -> str:
-    """The text with everything that a terminal might obey written out.
-
-    >>> print(escaped("red\\x1b[31m"))
-    red\\x1b[31m
-    """
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
 
 
 def shortened(text: str, most: int) -> str:

@@ -100,7 +100,7 @@ WRONG = {
     ("prior", "export", "x.json", "--private"): "2 projects with outcomes are too few",
     ("prior", "export", "x.json", "--minimum", "0"): "greater than or equal to 1",
     ("prior", "export", "x.json", "--minimum", "2", "--clip", "-1"): "must be a positive utility",
-    ("prior", "export", "x.json", "--minimum", "2", "--private", "--mu", "0"): "needs 0 < mu",
+    ("prior", "export", "x.json", "--minimum", "2", "--private", "--mu", "0"): "needs mu from 1e-6",
     ("prior", "export", "x.json", "--private", "--clip", "1"): "takes --bound",
     ("prior", "export", "x.json", "--minimum", "2", "--card", "none.json"): "cannot read the card",
     ("prior", "export", "no/folder/x.json"): "cannot write the pack",

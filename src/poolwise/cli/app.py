@@ -93,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = None  # its flush at exit would complain once more
         return 1
+    except OSError as error:  # a path that is too long, a folder that may not be entered
+        return _said(f"{error.filename or 'a file'} cannot be used ({error.strerror or error}): name another one", 2)
 
 
 def _said(message: str, status: int) -> int:

@@ -7,6 +7,7 @@ import typer
 
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, print_json, say, store_url
 from poolwise.errors import InputError, StoreDamaged
+from poolwise.targets import is_file
 
 if TYPE_CHECKING:
     from poolwise.engine.audit import Audit
@@ -22,7 +23,7 @@ def backup(
 
     Example: `poolwise backup /backups/monday.db`
     """
-    _copy(_place(store_url(config, store)), file.resolve(), as_json)
+    _copy(_place(store_url(config, store)), _place(f"sqlite:///{file}"), as_json)
 
 
 def restore(
@@ -35,13 +36,13 @@ def restore(
 
     Example: `poolwise restore /backups/monday.db`
     """
-    _copy(file.resolve(), _place(store_url(config, store)), as_json)
+    _copy(_place(f"sqlite:///{file}"), _place(store_url(config, store)), as_json)
 
 
 def _copy(source: Path, target: Path, as_json: bool) -> None:
     from poolwise.store.copies import copy
 
-    if not source.exists():
+    if not is_file(source):
         raise InputError(f"there is no store {source}: check the path")
     copy(source, target)
     try:

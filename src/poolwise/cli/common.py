@@ -2,9 +2,9 @@
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -50,7 +50,7 @@ def looking(path: str, store: str | None) -> Iterator["Engine"]:
     from poolwise.config import Config
     from poolwise.run.setup import open_engine
 
-    if store is None or path != CONFIG or Path(path).exists():
+    if store is None or path != CONFIG or os.path.exists(path):
         with engine(path, store, look=True) as opened:
             yield opened
         return

@@ -7,6 +7,7 @@ import typer
 
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, print_json, say
 from poolwise.errors import InputError
+from poolwise.targets import target
 
 
 def learn(
@@ -30,8 +31,7 @@ def learn(
     from poolwise.meta import card, judge, learning
     from poolwise.run import lessons
 
-    if not out.parent.is_dir():
-        raise InputError(f"{out}: there is no folder {out.parent}; make it first")
+    target(out, "JSON file")
     lessons.use(device)
     task = lessons.task(config, store, decisions=decisions, seed=seed, batch=batch)
     checkpoint, model = out.with_suffix(".checkpoint.json"), None

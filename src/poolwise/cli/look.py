@@ -1,5 +1,6 @@
 """status, beliefs, explain, export: looking at what was done and learned, changing nothing."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, looking, print_json, records, say
 from poolwise.errors import InputError
+from poolwise.targets import target
 
 
 def status(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: JsonOption = False) -> None:
@@ -90,8 +92,10 @@ def export(
     """
     from poolwise.report.trials import trials
 
-    if folder.exists() and not folder.is_dir():
+    if os.path.isfile(folder):
         raise InputError(f"{folder} is a file: name a folder to export to")
+    for name in ("trials", "beliefs"):
+        target(folder / f"{name}.parquet", "Parquet file", make=True)
     with looking(config, store) as opened:
         tables = {"trials": trials(opened.store), "beliefs": opened.beliefs()}
     try:

@@ -7,6 +7,7 @@ import typer
 
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, records, say
 from poolwise.errors import InputError
+from poolwise.targets import target
 
 if TYPE_CHECKING:
     from poolwise.meta.packs import Pack
@@ -38,8 +39,7 @@ def export(
     """
     from poolwise.meta.packs import read_card, write
 
-    if file.is_dir() or not file.parent.is_dir():
-        raise InputError(f"cannot write the pack {file}: name a file in a folder that exists")
+    target(file, "JSON file")
     if private and (clip is not None or card is not None):
         raise InputError("--clip and --card are for packs without noise: a private one takes --bound, and no card")
     named = name or file.stem

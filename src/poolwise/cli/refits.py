@@ -12,6 +12,7 @@ import typer
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json, say
 from poolwise.errors import InputError
 from poolwise.extras import require
+from poolwise.targets import target
 
 if TYPE_CHECKING:
     from poolwise.schema import Snapshot
@@ -87,8 +88,7 @@ def report(
 
     Example: `poolwise report --output refit.html`
     """
-    if output.is_dir() or not output.parent.is_dir():
-        raise InputError(f"cannot write the report {output}: name a file in a folder that exists")
+    target(output, "HTML page")
     require("arviz_stats", "matplotlib")
     source = file or _newest(beside(configuration(config, store).run.store))
     from poolwise.report.diagnostics import write_diagnostics

@@ -8,6 +8,7 @@ import typer
 from poolwise.cli.common import JsonOption, print_json, say
 from poolwise.errors import InputError
 from poolwise.extras import require
+from poolwise.targets import target
 
 if TYPE_CHECKING:
     from poolwise.replay import Interval, Replay
@@ -31,8 +32,8 @@ def replay(
     """
     from poolwise import replay as replays
 
-    for path, suffixes in ((log, (".parquet",)), (plot, (".png", ".svg", ".pdf"))):
-        check_target(path, suffixes)
+    check_target(log, "Parquet file", (".parquet",))
+    check_target(plot, "plot", (".png", ".svg", ".pdf"))
     if plot is not None:
         require("matplotlib")
     found = replays.replay(
@@ -45,12 +46,12 @@ def replay(
         say("\n".join(lines(found)))
 
 
-def check_target(path: Path | None, suffixes: tuple[str, ...]) -> None:
+def check_target(path: Path | None, kind: str, suffixes: tuple[str, ...]) -> None:
     """Refuse a file that could not be written before anything is computed."""
     if path is not None and path.suffix not in suffixes:
         raise InputError(f"{path}: name a file that ends in {' or '.join(suffixes)}")
-    if path is not None and not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+    if path is not None:
+        target(path, kind)
 
 
 def write(found: "Replay", log: Path | None, plot: Path | None) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, print_json, say, store_url
 from poolwise.errors import InputError
+from poolwise.targets import is_file
 
 _SECONDS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "y": 365.25 * 86400.0}
 
@@ -33,7 +34,7 @@ def retention(
         raise InputError("say what may leave: --views 30d, --events 2y, or both")
     now, url = time.time(), store_url(config, store)
     path = path_of(url)
-    if path is None or not path.exists():
+    if path is None or not is_file(path):
         raise InputError(f"there is no store {path or url}: check the path")
     old = [None if age is None else now - _seconds(age) for age in (views, events)]
     found = retain(path, (archive or path.with_name(f"{path.name}.archive")).resolve(), views=old[0], events=old[1])

@@ -12,6 +12,7 @@ import typer
 from poolwise.cli.common import CONFIG, JsonOption, StoreOption, configuration, print_json, records, say
 from poolwise.errors import InputError, PoolwiseError
 from poolwise.extras import require
+from poolwise.targets import target
 
 if TYPE_CHECKING:
     from poolwise.engine import Engine
@@ -182,5 +183,4 @@ def _writable(report: Path | None) -> None:
     if report is None:
         return
     require("matplotlib")
-    if report.is_dir() or not report.parent.is_dir():
-        raise InputError(f"cannot write the report {report}: name a file in a folder that exists")
+    target(report, "HTML page")

@@ -16,7 +16,7 @@ def load(path: str | Path) -> Config:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"no configuration file {path}: `poolwise init {path}` writes one to start from") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as a configuration: {error}") from error
     return parse(text, str(path))
 

@@ -7,14 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.engine.suite import EXPLORED, FAVOURITE, HOME, SETTLED
+from poolwise.engine.reasons import EXPLORED, FAVOURITE, HOME, SETTLED, Reason, written
 from poolwise.errors import PoolwiseError
 from poolwise.policy.base import View
 from poolwise.policy.limits import HELD, Limits, Ruling
 from poolwise.space import Arm
-
-SHADOW = "shadow: "
-"""Begins the reason of a decision that answers the baseline, whatever was drawn."""
 
 
 class Cell(NamedTuple):
@@ -67,11 +64,10 @@ def reasons(view: View) -> list[str]:
 
 def limited_reasons(view: View, limits: Limits, ruling: Ruling, arms: Sequence[Arm]) -> list[str]:
     """What each arm would be, then the layers that acted: `explored; eligibility, quarantine`."""
-    layers = "; " + ", ".join(ruling.acted) if ruling.acted else ""
-    words = choices(view, ruling)
-    if limits.shadow:
-        return [f"{SHADOW}{arm.id}, {word}{layers}" for arm, word in zip(arms, words, strict=True)]
-    return [word + layers for word in words]
+    acted, words = ", ".join(ruling.acted), choices(view, ruling)
+    return [
+        written(Reason(word, acted, arm.id if limits.shadow else None)) for arm, word in zip(arms, words, strict=True)
+    ]
 
 
 def choices(view: View, ruling: Ruling) -> list[str]:

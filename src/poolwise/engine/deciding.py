@@ -57,7 +57,7 @@ def baseline_alone(space: ArmSpace, project: str, context: str, job: str | None)
     """The baseline, where neither store nor belief is at hand."""
     arm, id = space.arm(space.baseline), -1 - secrets.randbits(62)
     reason = f"baseline only{UNLOGGED}"
-    return Decision(id, project, context, arm.family, arm.params, arm.id, 1.0, reason, time.time(), job, 0)
+    return Decision(id, project, context, arm.family, dict(arm.params), arm.id, 1.0, reason, time.time(), job, 0)
 
 
 def many(serving: Serving, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
@@ -102,7 +102,7 @@ def _counted(serving: Serving, columns: DecisionColumns) -> None:
 def _drawn(cell: Cell, id: int, seed: int, asked: tuple[str, str, str | None]) -> Decision:
     k = cell.pick(uniform(seed, id))
     arm, (project, context, job) = cell.arms[k], asked
-    chosen = (arm.family, arm.params, arm.id, cell.probabilities[k], cell.reasons[k])
+    chosen = (arm.family, dict(arm.params), arm.id, cell.probabilities[k], cell.reasons[k])
     return Decision(id, project, context, *chosen, time.time(), job, cell.view)
 
 

@@ -1,6 +1,5 @@
 """Where calls come in: types are checked before anything is looked up, numbered or stored."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError, UnknownDecision
-from poolwise.names import checked, every, identity, shown
+from poolwise.names import checked, every, identity, iterable, shown
 from poolwise.policy.base import Policy
 from poolwise.space import ArmSpace
 from poolwise.store.base import missing
@@ -42,7 +41,7 @@ def column(kind: str, names: Any) -> str | np.ndarray:
     """One name, or a name per job (n,). Raises InputError for what is no list of names; each is checked once."""
     if isinstance(names, str):
         return checked(kind, names)
-    if isinstance(names, bytes | dict | set | frozenset) or not isinstance(names, Iterable):
+    if isinstance(names, bytes | dict | set | frozenset) or not iterable(names):
         raise InputError(f"{kind} must be a name or a list of names, got {type(names).__name__} {shown(names)}")
     found = np.array([*names, None], dtype=object)[:-1]  # Lists in a list stay what they are, and are refused.
     if not len(found):

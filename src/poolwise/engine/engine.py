@@ -120,7 +120,8 @@ class Engine:
         """
         id = door.decision(id)
         with self._held():
-            alone = cost is not None and baseline_cost is None and utility is None and status == "ok"
+            alone = cost is not None and baseline_cost is None and utility is None
+            alone = alone and isinstance(status, str) and status == "ok"
             job = self.store.decision(id).job if alone else None
             outcome = checked_outcome(
                 id, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status, job=job

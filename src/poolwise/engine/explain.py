@@ -9,7 +9,7 @@ import numpy as np
 from poolwise import policy as policies
 from poolwise.engine import words
 from poolwise.engine.borrowed import lenders
-from poolwise.engine.cell import choices, cumulative, reasons
+from poolwise.engine.cell import cumulative
 from poolwise.engine.live import Live
 from poolwise.engine.neighbours import neighbours
 from poolwise.engine.settings import Settings
@@ -107,8 +107,6 @@ class Again(NamedTuple):
     chances: np.ndarray
     """(arms,) of what is answered."""
     answered: int
-    choice: str
-    """What the drawn arm was: explored, favourite .. as `cell.choices` has it."""
 
 
 def made_again(store: Store, id: int, logged: LoggedView) -> Again | None:
@@ -120,9 +118,8 @@ def made_again(store: Store, id: int, logged: LoggedView) -> Again | None:
 def again(policy: policies.Policy, logged: LoggedView, number: float) -> Again:
     """What falls on a uniform number; in a shadow the baseline is answered, whatever was drawn."""
     drawn, answered = chances(policy, logged)
-    k, limits, view = bisect_right(cumulative(drawn.tolist()), number), from_arrays(logged.arrays), view_of(logged)
-    choice = reasons(view)[k] if limits is None else choices(view, ruled(policy, view, limits))[k]
-    return Again(answered, k if answered is drawn else view.baseline, choice)
+    k = bisect_right(cumulative(drawn.tolist()), number)
+    return Again(answered, k if answered is drawn else view_of(logged).baseline)
 
 
 def chances(policy: policies.Policy, logged: LoggedView) -> tuple[np.ndarray, np.ndarray]:

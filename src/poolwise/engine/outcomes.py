@@ -2,14 +2,14 @@
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from poolwise.engine.settings import Settings
 from poolwise.errors import OutcomeError
-from poolwise.names import identity, shown
+from poolwise.names import identity, iterable, shown
 from poolwise.schema import STATUSES, Outcome, Status
 from poolwise.store.base import OutcomeColumns
 
@@ -163,7 +163,7 @@ def _status_codes(status: Any, n: int) -> np.ndarray:
     if isinstance(status, str):
         status = [status] * n
     codes = {name: code for code, name in enumerate(STATUSES)}
-    if isinstance(status, bytes | dict | set) or not isinstance(status, Iterable):
+    if isinstance(status, bytes | dict | set) or not iterable(status):
         raise OutcomeError(f"status must be one name or one per decision, got {type(status).__name__} {shown(status)}")
     given = list(status)
     if len(given) != n:

@@ -9,7 +9,8 @@ from poolwise.engine import orders
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.guarding import Guarding
 from poolwise.engine.live import Live
-from poolwise.engine.suite import EXPLORED, FAVOURITE, Suite
+from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
+from poolwise.engine.suite import Suite
 from poolwise.errors import ConfigError
 from poolwise.policy import conservative, guard
 from poolwise.policy.base import Policy, View
@@ -162,7 +163,7 @@ def _coverage(live: Live, suite: Suite, catalogue: Catalogue, uses: Uses, store:
         return
     made, contexts = catalogue.indexed(store.decisions()), catalogue.names("context")
     answered = np.isin(made.id, store.outcomes().decision)
-    teaches = np.array([name.startswith((EXPLORED, FAVOURITE)) for name in store.names("reason")], dtype=bool)
+    teaches = np.array([read(name).choice in (EXPLORED, FAVOURITE) for name in store.names("reason")], dtype=bool)
     elsewhere = made.arm != int(catalogue.columns[catalogue.baseline])
     for p, project in enumerate(catalogue.names("project")):
         own = made.project == p

@@ -97,8 +97,10 @@ def private(
     rng: np.random.Generator,
 ) -> Pack:
     """A pack that keeps `meta.privacy`'s promise; what it spends is logged before it is returned."""
-    if not (0 < mu < 10 and 0 < bound < np.inf):
-        raise InputError(f"a private pack needs 0 < mu < 10 and a positive bound, got mu {mu} and bound {bound}")
+    if not (1e-6 <= mu < 10 and 1e-6 <= bound <= 1e6):
+        raise InputError(
+            f"a private pack needs mu from 1e-6 to 10 and a bound from 1e-6 to 1e6, got mu {mu} and bound {bound}"
+        )
     told = given(store, catalogue, settings, bound)
     _enough(int(told.counts.any(axis=1).sum()), minimum)
     sums = privacy.noisy(told, mu, rng)

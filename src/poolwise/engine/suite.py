@@ -13,6 +13,7 @@ import numpy as np
 from poolwise.engine import orders as standing
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.protection import Exploration, Safety, controls
+from poolwise.engine.reasons import EXPLORED, FAVOURITE, SETTLED, read
 from poolwise.policy import conservative, guard, watch
 from poolwise.policy.base import Context
 from poolwise.policy.ledger import drive
@@ -22,8 +23,6 @@ from poolwise.space import ArmSpace
 
 Key = tuple[int, int]
 """(project, context)."""
-EXPLORED, FAVOURITE, SETTLED, HOME = "explored", "favourite", "settled favourite", "baseline"
-"""First word of a decision's reason: what the chosen arm was at the time."""
 MOST = 1.0
 """Largest share of the mass that coverage takes where trials are lacking."""
 _TEACHING = (EXPLORED, FAVOURITE)
@@ -74,19 +73,21 @@ class Suite:
         self.explored, self.total = 0, 0
 
     def decided(self, project: int, context: int, arm: int, reason: str) -> None:
-        """Count one decision. `reason` is as `Cell` words it."""
+        """Count one decision. `reason` is as `reasons.written` gives it."""
         self.made[project] = self.made.get(project, 0) + 1
         place = self._place(project, context)
         place.made += 1
         self.total += 1
-        if reason.startswith(EXPLORED):
+        choice, _, shadow = read(reason)
+        if shadow is not None:  # the baseline was answered, whatever was drawn
+            place.shadowed += 1
+        elif choice == EXPLORED:
             place.explored += 1
             self.explored += 1
-        elif reason.startswith((FAVOURITE, SETTLED)):
+        elif choice in (FAVOURITE, SETTLED):
             if place.favourite not in (None, arm):
                 place.found = place.made
             place.favourite = arm
-        place.shadowed += reason.startswith("shadow")
         if self.safety.conservative is not None:
             ledger = self.ledgers.get(project) or conservative.start(np)
             self.ledgers[project] = conservative.decided(ledger, arm != self._home)
@@ -97,7 +98,7 @@ class Suite:
         place = self._place(project, context)
         place.seen += 1
         time = self.clock[project] = self.clock.get(project, 0) + 1
-        if arm != self._home and reason.startswith(_TEACHING):
+        if arm != self._home and read(reason).choice in _TEACHING:
             place.trials.append(self.made.get(project, 0))
         if self.safety.conservative is not None:
             speed = np.float64(math.exp(min(utility, 50.0)))

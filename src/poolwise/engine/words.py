@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.suite import EXPLORED
+from poolwise.engine.reasons import EXPLORED, read
 from poolwise.policy import guard
 from poolwise.policy.limits import Limits, Ruling
 from poolwise.posterior.conflict import CONFLICT
@@ -34,9 +34,9 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
 
 def _why(decision: Decision, body: dict[str, Any]) -> str:
     """The reason; of an arm that is not the favourite, what it was preferred to and what for."""
-    word, _, layers = decision.reason.partition("; ")
+    choice, layers, shadow = read(decision.reason)
     first, own = body["favourite"], body["belief"]
-    if word != EXPLORED or first["arm"] == decision.arm:
+    if choice != EXPLORED or shadow or first["arm"] == decision.arm:
         return f": {decision.reason}"
     acted = f" ({layers} acted)" if layers else ""
     if own["mean"] >= first["mean"]:

@@ -17,6 +17,7 @@ from poolwise.meta.characteristics import Characteristics
 from poolwise.meta.exploration import Model
 from poolwise.policy.base import Policy
 from poolwise.policy.parse import parse
+from poolwise.targets import target
 
 FORMAT, SCHEMA = "poolwise exploration card", 1
 
@@ -44,15 +45,15 @@ def sentences(card: dict[str, Any]) -> list[str]:
 
 
 def write(card: dict[str, Any], path: Path) -> None:
-    """As JSON, with its sentences."""
-    path.write_text(json.dumps({**card, "text": sentences(card)}, indent=1) + "\n")
+    """As JSON, with its sentences. Raises InputError."""
+    target(path, "JSON file").write_text(json.dumps({**card, "text": sentences(card)}, indent=1) + "\n")
 
 
 def read(path: str | Path) -> dict[str, Any]:
     """A card that may serve. Raises DataError for anything else."""
     try:
         card = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise DataError(f"{path} cannot be read as an exploration card: {error}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise DataError(f"{path} is no exploration card: `poolwise learn --out FILE` writes one")

@@ -8,14 +8,14 @@ whenever a reader of today would misread a pack; packs of a higher number are re
 
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from poolwise.errors import DataError, InputError
-from poolwise.names import escaped, fault, shown
+from poolwise.names import escaped, fault, iterable, shown
+from poolwise.targets import target, told
 
 FORMAT, SCHEMA = "poolwise prior pack", 1
 BLOCKS = ("level", "context", "project", "cell")
@@ -104,12 +104,9 @@ def from_dict(body: Any, source: str = "this pack") -> Pack:
 
 def usable(packs: Any) -> list[Pack]:
     """Packs that were read or made, checked as if they came from a file. Raises InputError for what is none."""
-    if isinstance(packs, Pack | str | bytes | dict) or not isinstance(packs, Iterable):
+    if isinstance(packs, Pack | str | bytes | dict) or not iterable(packs):
         raise InputError(f"give a list of packs, as poolwise.meta.packs.read makes them, got {type(packs).__name__}")
-    try:
-        found = list(packs)
-    except TypeError as error:
-        raise InputError(f"give a list of packs ({error})") from error
+    found = list(packs)
     if not found:
         raise InputError("no pack was given: give at least one")
     for pack in found:
@@ -180,9 +177,10 @@ def _count(value: Any) -> bool:
 
 
 def write(path: str | Path, pack: Pack) -> None:
-    """Raises DataError where the file cannot be written."""
+    """Raises DataError where the file cannot be written, or is none of JSON."""
+    file = target(path, "JSON file", error=DataError)
     try:
-        Path(path).write_text(json.dumps(to_dict(pack), indent=1) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(to_dict(pack), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise DataError(f"cannot write the pack {path}: {error.strerror or error}") from error
 
@@ -211,10 +209,10 @@ def checked_card(body: Any, source: str = "the card") -> dict[str, Any]:
 def _json(path: str | Path, kind: str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
-    except OSError as error:
-        raise DataError(f"cannot read the {kind} {path}: {error.strerror or error}") from error
+    except (OSError, TypeError) as error:
+        raise DataError(f"cannot read the {kind} {told(path)}: {getattr(error, 'strerror', None) or error}") from error
     except (ValueError, RecursionError) as error:
-        hint = f"{path} is no prior pack, it" if kind == "pack" else f"cannot read the card {path}: it"
+        hint = f"{told(path)} is no prior pack, it" if kind == "pack" else f"cannot read the card {told(path)}: it"
         raise DataError(f"{hint} cannot be read as JSON ({error}): export it again") from error
 
 

@@ -11,7 +11,8 @@ from poolwise.errors import DataError
 from poolwise.names import shown
 from poolwise.ope.logged import at_position
 from poolwise.schema import CHANCES
-from poolwise.table import is_file, read_rows
+from poolwise.table import read_rows
+from poolwise.targets import is_file
 
 LABELS = 64
 """Rows of `context` are kinds of jobs where at most so many differ; otherwise they are one kind."""

@@ -15,6 +15,7 @@ Outcomes that say something only beside others, costs alone and runs that were s
 by the very function that serves, `engine.learning`, on top of the statistics of all others.
 """
 
+import os
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -219,9 +220,9 @@ def pattern(source: str) -> str:
     >>> pattern("events/*.parquet")
     'events/*.parquet'
     """
-    if not Path(source).is_dir():
+    if not os.path.isdir(source):
         return source
-    return f"{source.rstrip('/')}/" + (EXPORTED if (Path(source) / EXPORTED).is_file() else "**/*.parquet")
+    return f"{source.rstrip('/')}/" + (EXPORTED if os.path.isfile(Path(source) / EXPORTED) else "**/*.parquet")
 
 
 def _columns(base: Any, files: str, source: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from poolwise import targets
 from poolwise.engine.refitting import Problem
 from poolwise.errors import InputError
 from poolwise.extras import require
@@ -38,7 +39,7 @@ def prepare(path: str | Path) -> None:
     """Make the folder of a file that is to be written, so that hours of sampling do not end where it cannot be. Raises
     InputError, and MissingLibrary."""
     require("h5netcdf", "h5py")
-    target = Path(path)
+    target = targets.target(path, "netCDF file", make=True)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _draft(target).touch()

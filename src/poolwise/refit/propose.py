@@ -12,6 +12,7 @@ import numpy as np
 from poolwise.engine.refitting import NOBODY, Problem
 from poolwise.errors import InputError, RefitError
 from poolwise.extras import explained
+from poolwise.names import shown
 from poolwise.posterior.joint import Scales, to_dict
 from poolwise.refit import gate, options
 from poolwise.refit.found import Found
@@ -63,8 +64,8 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
 
 
 def _check_method(method: str, problem: Problem) -> None:
-    if method not in METHODS:
-        raise InputError(f"refit method {method!r} is unknown: use one of {', '.join(METHODS)}")
+    if not isinstance(method, str) or method not in METHODS:
+        raise InputError(f"refit method {shown(method)} is unknown: use one of {', '.join(METHODS)}")
     if method != "fast" and problem.scales.gaussian.ground is not None:
         raise RefitError(
             f"method {method} knows no arms that tell of arms with similar parameters, and this store has some: use "

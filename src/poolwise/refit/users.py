@@ -11,6 +11,7 @@ import numpy as np
 from numpyro.handlers import seed, trace
 
 from poolwise.errors import ConfigError, nearest
+from poolwise.targets import is_file
 
 _COUNT = np.array([[[2.0, 1.0], [0.0, 3.0], [1.0, 1.0]], [[1.0, 0.0], [4.0, 1.0], [2.0, 2.0]]])
 """Two projects, three contexts, two arms: no two axes are of the same length but the first and the last."""
@@ -30,7 +31,7 @@ def read_model(path: str | Path, function: str) -> Callable[..., Any]:
 
 
 def _module(path: Path) -> Any:
-    if not path.is_file():
+    if not is_file(path):
         raise ConfigError(f"there is no model file {path}: check `file` in [model]")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

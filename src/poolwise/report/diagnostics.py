@@ -12,6 +12,7 @@ from poolwise.report import inference
 from poolwise.report.diagnosis import Section, sections
 from poolwise.report.page import as_html, asset
 from poolwise.report.palette import svg
+from poolwise.targets import target
 
 
 def write_diagnostics(path: str | Path, source: str | Path) -> dict[str, Any]:
@@ -19,10 +20,11 @@ def write_diagnostics(path: str | Path, source: str | Path) -> dict[str, Any]:
 
     Raises InputError for a file that is none of a refit's, or that cannot be written.
     """
+    file = target(path, "HTML page")
     data = inference.opened(source)
     made = sections(data)
     try:
-        Path(path).write_text(page(data, made, str(source)), encoding="utf-8")
+        file.write_text(page(data, made, str(source)), encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write the report {path}: {error.strerror}") from error
     about = inference.about(data)

@@ -12,6 +12,7 @@ import xarray as xr
 from arviz_stats.base import array_stats
 
 from poolwise.errors import InputError
+from poolwise.targets import is_file, told
 
 GROUPS = ("posterior", "posterior_predictive", "log_likelihood", "observed_data", "constant_data")
 CELL = ("project", "context", "arm")
@@ -35,8 +36,8 @@ class LeftOut(NamedTuple):
 
 def opened(path: str | Path) -> xr.DataTree:
     """Every group of the file. Raises InputError for a file that no refit wrote."""
-    if not Path(path).is_file():
-        raise InputError(f"there is no file {path}: `poolwise refit` writes one")
+    if not is_file(path):
+        raise InputError(f"there is no file {told(path)}: `poolwise refit` writes one")
     try:
         data = xr.open_datatree(path, engine="h5netcdf")
         missing = [name for name in GROUPS if name not in data]

@@ -14,6 +14,7 @@ from poolwise.report.palette import svg
 from poolwise.report.sentences import headline, sentences
 from poolwise.report.shown import shown
 from poolwise.report.tables import shrunk
+from poolwise.targets import target
 
 TEXT = ("project", "context", "arm", "check")
 """Columns of words; the others are numbers."""
@@ -27,9 +28,10 @@ def write_page(
     path: str | Path, trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "", projects: str = ""
 ) -> None:
     """Write `page` to a file. Raises InputError where that cannot be done."""
+    file = target(path, "HTML page")
     text = page(trials, beliefs, tables, trust, projects)
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write the report {path}: {error.strerror}") from error
 

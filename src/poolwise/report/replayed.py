@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from poolwise.errors import InputError
+from poolwise.targets import target
 
 SUFFIXES = (".png", ".svg", ".pdf")
 POOLWISE, BEST, MUTED = "#4c78a8", "#59a14f", "#888888"
@@ -35,6 +36,7 @@ def running(log: pd.DataFrame, column: str) -> np.ndarray:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in the form that the suffix names. Raises InputError where that is not possible."""
+    target(path, "plot")
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: a plot is written as one of {', '.join(SUFFIXES)}; name such a file")
     try:

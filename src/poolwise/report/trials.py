@@ -6,15 +6,14 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from poolwise.engine import explain
-from poolwise.engine.cell import SHADOW
+from poolwise.engine.reasons import read
 from poolwise.schema import STATUSES, family_of
-from poolwise.store.base import DecisionColumns, Store
+from poolwise.store.base import Store
 
 SAFE = math.log(0.95)
 """Utility of a job that ran 5 % slower than with the baseline."""
 EXPLORED = ("explored", "baseline")
-"""What the chosen arm was, in the reason of a decision that was free and did not take its favourite."""
+"""What the drawn arm was, in a decision that was free and did not take its favourite."""
 
 
 def trials(store: Store) -> pd.DataFrame:
@@ -44,7 +43,7 @@ def trials(store: Store) -> pd.DataFrame:
             "job": np.array([None, *store.names("job")], dtype=object)[made.job + 1],
             "time": made.time,
             "probability": made.probability,
-            "explored": _explored(store, made, names["reason"]),
+            "explored": _explored(names["reason"])[made.reason],
         }
     )
     table = decisions.merge(outcomes, on="decision").merge(walls(store), on="decision", how="left")
@@ -54,15 +53,9 @@ def trials(store: Store) -> pd.DataFrame:
     return table
 
 
-def _explored(store: Store, made: DecisionColumns, reasons: np.ndarray) -> np.ndarray:
-    """(n,) bool. A reason begins with what was chosen; in a shadow, where it begins otherwise, that is made again from
-    the logged view (False where none was logged)."""
-    free = np.array([reason.partition(";")[0] in EXPLORED for reason in reasons.tolist()], dtype=bool)[made.reason]
-    hidden = np.array([reason.startswith(SHADOW) for reason in reasons.tolist()], dtype=bool)[made.reason]
-    for row in np.flatnonzero(hidden & (made.view > 0)).tolist():
-        found = explain.made_again(store, int(made.id[row]), store.view(int(made.view[row])))
-        free[row] = found is not None and found.choice in EXPLORED
-    return free
+def _explored(reasons: np.ndarray) -> np.ndarray:
+    """(reasons,) bool; in a shadow, of what was drawn."""
+    return np.array([read(reason).choice in EXPLORED for reason in reasons.tolist()], dtype=bool)
 
 
 def walls(store: Store) -> pd.DataFrame:

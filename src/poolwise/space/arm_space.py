@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from poolwise.errors import SpaceError, nearest
-from poolwise.names import shown
+from poolwise.names import iterable, shown
 from poolwise.space.family import Arm, Family, family_from_dict
 
 
@@ -67,6 +67,8 @@ class ArmSpace:
 
     def matching(self, names: Iterable[str]) -> list[str]:
         """Ids of the arms that are named, or whose family is: how availability is given per call."""
+        if isinstance(names, str) or not iterable(names):
+            raise SpaceError(f"give a list of arms or families, got {shown(names)}")
         names = list(names)
         known = set(self.index) | {arm.family for arm in self.arms}
         if unknown := [name for name in names if not isinstance(name, str) or name not in known]:
@@ -96,17 +98,22 @@ class ArmSpace:
         return ArmSpace([family_from_dict(one) for one in families], baseline, added, retired)
 
     def _check_types(self) -> None:
-        if isinstance(self.families, Family | str) or not all(isinstance(one, Family) for one in self.families):
+        families = tuple(self.families) if iterable(self.families) else ()
+        if isinstance(self.families, Family) or not all(isinstance(one, Family) for one in families) or not families:
             raise SpaceError("an arm space needs a list of families: ArmSpace([Family('default'), ...], 'default')")
-        object.__setattr__(self, "families", tuple(self.families))
-        names = [family.name for family in self.families]
+        object.__setattr__(self, "families", families)
+        names = [family.name for family in families]
         if len(set(names)) != len(names):
             raise SpaceError(f"family names must differ, got {sorted(names)}")
         if not isinstance(self.baseline, str):
             raise SpaceError(f"the baseline is the id of an arm or a family, got {shown(self.baseline)}")
-        if isinstance(self.retired, str):
-            raise SpaceError(f"retired is a set of ids of arms, got the text {shown(self.retired)}")
-        object.__setattr__(self, "retired", frozenset(self.retired))
+        retired, extra = (list(one) if iterable(one) else [None] for one in (self.retired, self.extra))
+        if isinstance(self.retired, str) or not all(isinstance(one, str) for one in retired):
+            raise SpaceError(f"retired is a set of ids of arms, got {shown(self.retired)}")
+        if not all(isinstance(one, Arm) for one in extra):
+            raise SpaceError(f"extra is a list of arms, got {shown(self.extra)}: use `add`")
+        object.__setattr__(self, "retired", frozenset(retired))
+        object.__setattr__(self, "extra", tuple(extra))
 
     def _baseline(self, arms: Mapping[str, Arm]) -> Arm:
         """The arm that is meant, be it among these or not."""

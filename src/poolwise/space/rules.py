@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from poolwise.errors import SpaceError
-from poolwise.names import shown
+from poolwise.names import iterable, shown
 from poolwise.parameters import Parameter
 from poolwise.values import Value, key
 
@@ -34,7 +34,7 @@ def conditions_of(parameters: Parameters, given: Any) -> Conditions:
 
 def forbidden_of(parameters: Parameters, conditions: Conditions, given: Any) -> tuple[Rule, ...]:
     """Rules with values as their parameters hold them. Raises SpaceError for those that can never hold."""
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+    if isinstance(given, str | Mapping) or not iterable(given):
         raise SpaceError(f"forbidden must be a list of combinations, [{{'a': 1, 'b': 2}}], got {shown(given)}")
     return tuple(_rule(parameters, conditions, one) for one in given)
 
@@ -97,7 +97,7 @@ def _contradiction(conditions: Conditions, wanted: Mapping[str, Sequence[Value] 
 
 
 def _values(parameter: Parameter, name: str, other: str, given: Any) -> tuple[Value, ...]:
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes | Mapping) or not iterable(given):
         raise SpaceError(f"the condition of {name!r} names {other!r} with {shown(given)}: give a list of its values")
     values = tuple(_held(parameter, value, f"the condition of {name!r} can never hold as it stands") for value in given)
     if not values:

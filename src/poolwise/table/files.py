@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from poolwise.errors import DataError
 from poolwise.names import fault, shown
+from poolwise.targets import is_file
 
 SUFFIXES = (".parquet", ".csv")
 _UNREADABLE = (pa.ArrowException, ValueError, OSError, TypeError, KeyError, IndexError, OverflowError, MemoryError)
@@ -38,14 +39,6 @@ def read_rows(path: str | Path) -> pd.DataFrame:
         utf = "; save it as UTF-8" if isinstance(error, UnicodeError) else ""
         raise DataError(f"{_told(path)} cannot be read as {path.suffix[1:]}: {_line(error)}{utf}") from error
     return _named(rows, path)
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; False for what can be no path at all."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _parquet(path: Path) -> pd.DataFrame:

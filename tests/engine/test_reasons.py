@@ -1,0 +1,41 @@
+"""What a decision was is read back as it was written, whatever the values of parameters hold."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poolwise import ArmSpace, Choice, Engine, Family, Settings
+from poolwise.engine.reasons import EXPLORED, FAVOURITE, HOME, SETTLED, Reason, read, written
+from poolwise.policy.limits import HELD
+from poolwise.report.trials import trials
+from poolwise.space import arm_id
+
+CHOICES = (EXPLORED, FAVOURITE, SETTLED, HOME, "baseline only", "only one available", "ordered")
+PLAIN = st.text("abc-_.;:/é", min_size=1)
+VALUES = st.one_of(st.text(max_size=20), st.sampled_from(["), explored; ban", "a); b", ", explored", "; shadow: x, ("]))
+ARMS = st.builds(lambda family, value: arm_id(family, {"x": value}), PLAIN, VALUES.filter(str.isprintable)) | PLAIN
+LAYERS = st.lists(st.sampled_from(["eligibility", "quarantine", "ban", *HELD]), max_size=3).map(", ".join)
+
+
+@given(st.builds(Reason, st.sampled_from(CHOICES), LAYERS, st.none() | ARMS))
+def test_what_was_written_is_read(reason):
+    assert read(written(reason)) == reason
+
+
+def test_a_shadow_tells_what_explored_without_its_views():
+    space = ArmSpace([Family("d"), Family("cc", {"flags": Choice(["-O2; -g", "), favourite", "-O3"])})], "d")
+    tables = []
+    for log_views in (True, False):
+        engine = Engine.open("memory://", space, settings=Settings(log_views=log_views), seed=2)
+        engine.control("shadow")
+        for _ in range(60):
+            engine.observe(engine.decide("p", "c").id, utility=0.0)
+        tables.append(trials(engine.store)["explored"])
+    assert tables[0].any() and not tables[0].all()
+    assert tables[0].equals(tables[1])
+
+
+def test_the_parameters_of_a_decision_are_the_callers_own():
+    engine = Engine.open("memory://", ArmSpace([Family("f", {"x": Choice([1, 2])})], "f(x=1)"), seed=1)
+    for _ in range(8):
+        engine.decide("p", "c").params["x"] = 7
+    assert [arm.params for arm in engine.space.arms] == [{"x": 1}, {"x": 2}]
