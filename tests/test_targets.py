@@ -6,10 +6,11 @@ from poolwise.errors import InputError
 from poolwise.targets import BEGINNINGS, is_file, target
 
 BODIES = {
-    "HTML page": b"<!doctype html><html>",
-    "netCDF file": b"\x89HDF\r\n\x1a\n",
+    "report": b"<!doctype html><html>",
+    "file of draws": b"\x89HDF\r\n\x1a\n",
     "Parquet file": b"PAR1....",
-    "JSON file": b'{"a": 1}',
+    "pack": b'{"a": 1}',
+    "card": b'{"a": 1}',
     "plot": b"\x89PNG",
 }
 OTHERS = (b"SQLite format 3\x00", b"[run]\nseed = 3", b"\x00\x00")
@@ -22,7 +23,7 @@ def test_only_a_file_of_the_same_kind_is_written_over(kind, tmp_path):
     for body in (b"", BODIES[kind]):
         path.write_bytes(body)
         assert target(str(path), kind) == path
-    for body in (*OTHERS, *(body for other, body in BODIES.items() if other != kind)):
+    for body in (*OTHERS, *(body for body in BODIES.values() if body != BODIES[kind])):
         path.write_bytes(body)
         with pytest.raises(InputError, match=f"is no {kind}: name another file"):
             target(path, kind)

@@ -9,10 +9,11 @@ from poolwise.errors import InputError
 from poolwise.names import shown
 
 BEGINNINGS = {
-    "HTML page": (b"<!doctype html", b"<html"),
-    "netCDF file": (b"\x89hdf",),
+    "report": (b"<!doctype html", b"<html"),
+    "file of draws": (b"\x89hdf",),
     "Parquet file": (b"par1",),
-    "JSON file": (b"{",),
+    "pack": (b"{",),
+    "card": (b"{",),
     "plot": (b"\x89png", b"<?xml", b"<svg", b"%pdf"),
 }
 """How files of a kind begin, in small letters."""

@@ -109,7 +109,7 @@ WRONG = {
     ("prior", "inspect", "none.json"): "cannot read the pack",
     ("learn", "--config", "none.toml"): "no configuration file",
     ("learn", "--steps", "0"): "greater than or equal to 1",
-    ("learn", "--out", "no/folder/card.json"): "there is no folder",
+    ("learn", "--out", "no/folder/card.json"): "cannot write the card",
     ("learn", "--store", "sqlite:///mistyped.db"): "there is no store",
     ("learn", "--device", "abacus"): "device 'abacus' cannot be used",
     ("frobnicate",): "No such command",

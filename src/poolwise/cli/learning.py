@@ -31,7 +31,7 @@ def learn(
     from poolwise.meta import card, judge, learning
     from poolwise.run import lessons
 
-    target(out, "JSON file")
+    target(out, "card")
     lessons.use(device)
     task = lessons.task(config, store, decisions=decisions, seed=seed, batch=batch)
     checkpoint, model = out.with_suffix(".checkpoint.json"), None

@@ -39,7 +39,7 @@ def export(
     """
     from poolwise.meta.packs import read_card, write
 
-    target(file, "JSON file")
+    target(file, "pack")
     if private and (clip is not None or card is not None):
         raise InputError("--clip and --card are for packs without noise: a private one takes --bound, and no card")
     named = name or file.stem

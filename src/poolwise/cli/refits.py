@@ -88,7 +88,7 @@ def report(
 
     Example: `poolwise report --output refit.html`
     """
-    target(output, "HTML page")
+    target(output, "report")
     require("arviz_stats", "matplotlib")
     source = file or _newest(beside(configuration(config, store).run.store))
     from poolwise.report.diagnostics import write_diagnostics

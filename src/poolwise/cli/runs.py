@@ -183,4 +183,4 @@ def _writable(report: Path | None) -> None:
     if report is None:
         return
     require("matplotlib")
-    target(report, "HTML page")
+    target(report, "report")

@@ -46,7 +46,7 @@ def sentences(card: dict[str, Any]) -> list[str]:
 
 def write(card: dict[str, Any], path: Path) -> None:
     """As JSON, with its sentences. Raises InputError."""
-    target(path, "JSON file").write_text(json.dumps({**card, "text": sentences(card)}, indent=1) + "\n")
+    target(path, "card").write_text(json.dumps({**card, "text": sentences(card)}, indent=1) + "\n")
 
 
 def read(path: str | Path) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def _count(value: Any) -> bool:
 
 def write(path: str | Path, pack: Pack) -> None:
     """Raises DataError where the file cannot be written, or is none of JSON."""
-    file = target(path, "JSON file", error=DataError)
+    file = target(path, "pack", error=DataError)
     try:
         file.write_text(json.dumps(to_dict(pack), indent=1) + "\n", encoding="utf-8")
     except OSError as error:

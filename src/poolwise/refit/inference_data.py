@@ -39,7 +39,7 @@ def prepare(path: str | Path) -> None:
     """Make the folder of a file that is to be written, so that hours of sampling do not end where it cannot be. Raises
     InputError, and MissingLibrary."""
     require("h5netcdf", "h5py")
-    target = targets.target(path, "netCDF file", make=True)
+    target = targets.target(path, "file of draws", make=True)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _draft(target).touch()

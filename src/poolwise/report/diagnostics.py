@@ -20,7 +20,7 @@ def write_diagnostics(path: str | Path, source: str | Path) -> dict[str, Any]:
 
     Raises InputError for a file that is none of a refit's, or that cannot be written.
     """
-    file = target(path, "HTML page")
+    file = target(path, "report")
     data = inference.opened(source)
     made = sections(data)
     try:

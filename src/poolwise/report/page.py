@@ -28,7 +28,7 @@ def write_page(
     path: str | Path, trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "", projects: str = ""
 ) -> None:
     """Write `page` to a file. Raises InputError where that cannot be done."""
-    file = target(path, "HTML page")
+    file = target(path, "report")
     text = page(trials, beliefs, tables, trust, projects)
     try:
         file.write_text(text, encoding="utf-8")
