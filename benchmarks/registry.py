@@ -83,6 +83,7 @@ BENCHMARKS = {
         _of("z3_truth", "z3.truth --raw runs/z3_truth", "10 min"),
         _of("z3_demo", "z3.demo --raw runs/z3_truth --store runs/demo.db --seeds 8", "15 min", "z3_truth, make demo"),
         _of("code_shape", "code_shape", "1 s"),
+        _of("crossings", "crossings", "5 s"),
     )
 }
 PICTURES = {

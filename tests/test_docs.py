@@ -53,3 +53,15 @@ PROMISES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "operatio
 @pytest.mark.parametrize(("file", "name"), PROMISES, ids=[name for _, name in PROMISES])
 def test_every_promise_to_operators_has_its_test(file, name):
     assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.M)
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_and_pages_that_are_named_exist(page):
+    text = page.read_text()
+    for name in re.findall(r"`([\w./-]+/[\w.-]+\.(?:py|toml|json|png))`", text):
+        assert any((base / name).exists() for base in (ROOT, SOURCE, SOURCE / "posterior")), name
+    for name in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (page.parent / name).exists(), name
