@@ -29,10 +29,11 @@ TPE, NOTHING = "Optuna TPE", "Poolwise, nothing"
 def measured(options: argparse.Namespace) -> dict[str, Any]:
     """`space, machine` -> result of Poolwise with every kind of knowledge, and of the peers."""
     found: dict[str, Any] = json.loads(options.peers.read_text())["spaces"]
-    found = {where: {TPE: entry[TPE]} for where, entry in found.items()}
+    found = {where: {TPE: entry[TPE]} for where, entry in found.items() if options.only in where}
     tasks = [
         SpaceTask(options.data, source.name, unit, machine, f"Poolwise, {kind}", tuple(range(options.seeds)), POLICY)
         for source in spaces(options.data)
+        if options.only in source.name
         for unit, machine in enumerate(source.load().units)
         for kind in KNOWLEDGE
     ]
@@ -63,6 +64,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
     parser.add_argument("--peers", type=Path, default=RESULTS / "peers.json")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default="", help="only kernels whose name contains this")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     began = perf_counter()

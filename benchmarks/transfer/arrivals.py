@@ -58,7 +58,10 @@ def solver_ratios(file: Path) -> dict[str, float]:
 def machines(options: argparse.Namespace) -> dict[str, Any]:
     """The report of machines that arrive one after another."""
     tasks = [
-        Arrivals(options.data, source.name, seed) for source in spaces(options.data) for seed in range(options.seeds)
+        Arrivals(options.data, source.name, seed)
+        for source in spaces(options.data)
+        for seed in range(options.seeds)
+        if not options.only or options.only in source.name
     ]
     found: dict[str, list[Any]] = {task.space: [None] * options.seeds for task in tasks}
     for piece, line in computed([Work(in_turn, task, None) for task in tasks], options.jobs):

@@ -80,9 +80,11 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default="", help="only kernels whose name contains this")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
-    names, seeds = [source.name for source in spaces(options.data)], range(options.seeds)
+    names = [source.name for source in spaces(options.data) if options.only in source.name]
+    seeds = range(options.seeds)
     tasks = [Task(options.data, name, seed, horizon) for horizon in HORIZONS for name in names for seed in seeds]
     found: dict[str, dict[str, list[Any]]] = {
         horizon: {name: [None] * options.seeds for name in names} for horizon in HORIZONS
