@@ -2,8 +2,8 @@
 
     python -m benchmarks.replay.speed --json benchmarks/results/replay_speed.json
 
-A made-up table of 10 arms in 3 families, 4 projects and 12 contexts, one seed after another; compilation, which the first
-run of a process waits for, apart.
+A made-up table of 10 arms in 3 families, 4 projects and 12 contexts, one seed after another; compilation, which the
+first run of a process waits for, apart.
 """
 
 from time import process_time
