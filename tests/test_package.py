@@ -180,6 +180,8 @@ BARE = {
     "prior import pack.json": None,
     "prior inspect pack.json": None,
     "retention --views 30d": None,
+    "withdraw --decisions 1..2": None,
+    "forget --project simulation": None,
 }
 
 

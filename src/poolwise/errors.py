@@ -18,6 +18,7 @@
         StoreForeign             a database of another program
         StoreNewer               written by a newer version of Poolwise
         StorePruned              events are asked for that were archived
+        StoreStale               a name was forgotten that this process still writes: refresh
         StoreForked              opened before a fork, used in the child: open it there
         StoreClosed              used after `close`
       RefitError                 a refit that could not be carried out; the old snapshot keeps serving
@@ -106,6 +107,10 @@ class StoreNewer(StoreError):
 
 class StorePruned(StoreError):
     """Events are asked for that were archived and have left the store."""
+
+
+class StoreStale(StoreError):
+    """A name was forgotten that this process still writes."""
 
 
 class StoreForked(StoreError):

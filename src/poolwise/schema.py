@@ -72,7 +72,7 @@ class Snapshot(NamedTuple):
     parent: int | None
     method: str
     """`fast`, `nuts` or `svi`."""
-    status: Literal["serving", "rejected", "superseded"]
+    status: Literal["serving", "rejected", "superseded", "damaged"]
     reason: str
     outcomes: int
     """Number of outcomes, in the store's order, that it was fitted to."""

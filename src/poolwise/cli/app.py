@@ -22,6 +22,7 @@ from poolwise.cli import (
     replays,
     retentions,
     runs,
+    undoing,
 )
 from poolwise.errors import InputError, PoolwiseError, StoreError
 from poolwise.extras import explained
@@ -48,6 +49,8 @@ for command in (
     backups.backup,
     backups.restore,
     retentions.retention,
+    undoing.forget,
+    undoing.withdraw,
     look.status,
     look.beliefs,
     projects.projects,

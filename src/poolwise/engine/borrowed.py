@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine import quarantine
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
 from poolwise.meta.combine import Matched, Names, joined, log_predictive, matched, stacked
-from poolwise.meta.packs import Pack, from_dict, to_dict
+from poolwise.meta.packs import Pack, to_dict
 from poolwise.posterior.gaussian import cells
 from poolwise.posterior.hyper import noise_at
 from poolwise.posterior.joint import Joint
@@ -30,6 +31,8 @@ class Borrowed:
     def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
         self.packs: list[Pack] = []
+        """That can be used, see `quarantine`."""
+        self._read = 0
         self.weights = np.zeros(1)
         """Of every pack, and of none."""
         self._matched: list[Matched] = []
@@ -37,8 +40,9 @@ class Borrowed:
 
     def follow(self) -> bool:
         """Read what was imported since; True if anything was."""
-        bodies = self._store.records(RECORD, after=len(self.packs))
-        new = [from_dict(body["pack"], "a pack in the store") for body in bodies]
+        bodies = self._store.records(RECORD, after=self._read)
+        self._read += len(bodies)
+        new = [pack for body in bodies if (pack := quarantine.pack_of(body)) is not None]
         self.packs += new
         for pack in new:
             self._catalogue.codes("context", pack.contexts)
@@ -108,12 +112,13 @@ def lenders(store: Store, decision: Decision, snapshot: int) -> list[dict[str, A
     """What each pack that had been imported says of the chosen arm in its context: pack, weight, mean, sd."""
     served = [one for one in store.snapshots() if one.id == snapshot]
     weights = served[0].hyper.get("packs", []) if served else []
-    bodies = store.records(RECORD)[: max(len(weights) - 1, 0)]
-    return [found for body, weight in zip(bodies, weights, strict=False) for found in _lent(body, weight, decision)]
+    if served and served[0].hyper.get("undone", 0) != store.undone():
+        return []  # Weights are those of packs that are there no more, perhaps.
+    packs = [pack for body in store.records(RECORD) if (pack := quarantine.pack_of(body)) is not None]
+    return [found for pack, weight in zip(packs, weights[:-1], strict=False) for found in _lent(pack, weight, decision)]
 
 
-def _lent(body: dict[str, Any], weight: float, decision: Decision) -> Iterator[dict[str, Any]]:
-    pack = from_dict(body["pack"], "a pack in the store")
+def _lent(pack: Pack, weight: float, decision: Decision) -> Iterator[dict[str, Any]]:
     if decision.context not in pack.contexts or decision.arm not in pack.arms:
         return
     at = pack.contexts.index(decision.context), pack.arms.index(decision.arm)

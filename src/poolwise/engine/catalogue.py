@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from poolwise.engine import quarantine
 from poolwise.engine.arms import Rows, arm_index, indexed
+from poolwise.engine.labels import Labels
 from poolwise.errors import InputError, SpaceError
 from poolwise.schema import Decision
 from poolwise.space import ArmSpace
 from poolwise.space.memory import remembered
-from poolwise.store.base import Store
+from poolwise.store.base import DecisionColumns, Store
 
 
 class Catalogue:
@@ -18,7 +20,7 @@ class Catalogue:
     def __init__(self, store: Store, space: ArmSpace, first: Sequence[str] = ()) -> None:
         """first: arms whose order is to be kept, see `arm_index`. Reads only; see `commit`."""
         self._store, self.space = store, space
-        self._index = {kind: _indexed(store.names(kind)) for kind in ("project", "context", "reason")}
+        self._labels = {kind: Labels(store.names(kind)) for kind in ("project", "context", "reason")}
         self.arms = space.arms
         self.ids = tuple(arm.id for arm in space.arms)
         stored = store.names("arm")
@@ -32,7 +34,7 @@ class Catalogue:
         whole = np.array_equal(self.columns, np.arange(len(self.known)))
         self.offered: slice | np.ndarray = slice(None) if whole else self.columns
         """The same, to index with at least cost."""
-        self._spaces = store.records("space")
+        self._spaces = quarantine.usable(store, "space")
         past = iter(remembered([id for id in self.known if id not in space.index], self._spaces))
         self.known_arms = [space.arm(id) if id in space.index else next(past) for id in self.known]
         families = self.known_names = [arm.family for arm in self.known_arms]
@@ -52,7 +54,13 @@ class Catalogue:
 
     def indexed(self, rows: Rows) -> Rows:
         """Rows of the store with arms by index; those of arms that are not known have an index beyond the last one."""
-        return indexed(self.index, rows)
+        project, context = (self._labels[kind].places(getattr(rows, kind)) for kind in ("project", "context"))
+        return indexed(self.index, rows._replace(project=project, context=context))
+
+    def coded(self, made: DecisionColumns) -> DecisionColumns:
+        """Decisions with projects and contexts as the store knows them, from those by index."""
+        project, context = (self._labels[kind].codes(getattr(made, kind)) for kind in ("project", "context"))
+        return made._replace(project=project, context=context)
 
     def project(self, name: str) -> int:
         return self._code("project", name)
@@ -62,25 +70,23 @@ class Catalogue:
 
     def place(self, project: str, context: str) -> tuple[int, int]:
         """Their indices, or the next free one of a name that is new, which stays new."""
-        projects, contexts = self._index["project"], self._index["context"]
+        projects, contexts = self._labels["project"].index, self._labels["context"].index
         return projects.get(project, len(projects)), contexts.get(context, len(contexts))
 
     def follow(self, kind: str, codes: np.ndarray) -> None:
         """Take up names that other processes have given, up to these indices."""
-        index = self._index[kind]
-        if codes.max(initial=-1) >= len(index):
-            for name in self._store.names(kind)[len(index) :]:
-                index[name] = len(index)
+        if codes.max(initial=-1) >= self.size(kind):
+            self._labels[kind].follow(self._store.names(kind))
 
     def codes(self, kind: str, names: Iterable[str]) -> np.ndarray:
         """Indices of many names, new ones included."""
         return np.array([self._code(kind, name) for name in names], dtype=np.int64)
 
     def names(self, kind: str) -> list[str]:
-        return list(self._index[kind])
+        return list(self._labels[kind].index)
 
     def size(self, kind: str) -> int:
-        return len(self._index[kind])
+        return len(self._labels[kind].index)
 
     def cell_of(self, decision: Decision) -> tuple[int, int, int]:
         return self.project(decision.project), self.context(decision.context), self.arm[decision.arm]
@@ -107,12 +113,11 @@ class Catalogue:
         return {**sizes, "left_out": left} if left else sizes
 
     def _code(self, kind: str, name: str) -> int:
-        index = self._index[kind]
-        if name not in index:
+        known = self._labels[kind]
+        if name not in known.index:
             code = int(self._store.intern(kind, [name])[0])
-            for other in self._store.names(kind)[len(index) : code + 1]:
-                index[other] = len(index)
-        return index[name]
+            known.follow(self._store.names(kind)[: code + 1])
+        return known.index[name]
 
 
 def _indexed(names: Iterable[str]) -> dict[str, int]:

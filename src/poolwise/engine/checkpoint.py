@@ -105,7 +105,8 @@ def _resume(serving: Serving, arrays: dict[str, np.ndarray], body: dict[str, Any
 def _name(serving: Serving) -> str:
     settings: Settings = serving.settings
     fold = [repr(getattr(settings, name)) for name in _FOLD]
-    text = repr((VERSION, serving.catalogue.ids[serving.catalogue.baseline], fold))
+    undone = [serving.live.undone] if serving.live.undone else []
+    text = repr((VERSION, serving.catalogue.ids[serving.catalogue.baseline], fold, *undone))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 

@@ -69,9 +69,10 @@ def many(serving: Serving, keys: list[tuple[str, str]], which: np.ndarray) -> De
     first = store.reserve(len(which))
     ids = np.arange(first, first + len(which), dtype=np.int64)
     columns = tables.draw(cells, which, ids, uniforms(store.seed, ids), serving.catalogue, time.time())
-    store.append_decisions(columns)
+    stored = serving.catalogue.coded(columns)
+    store.append_decisions(stored)
     _counted(serving, columns)
-    return columns
+    return stored
 
 
 def _one_by_one(serving: Serving, suite: Suite, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
@@ -86,10 +87,11 @@ def _one_by_one(serving: Serving, suite: Suite, keys: list[tuple[str, str]], whi
         rows.append((id, cell.project, cell.context, arm, cell.probabilities[k], cell.view, now, reason, -1))
         suite.decided(cell.project, cell.context, arm, reason)
     columns = tables.decision_columns(rows, serving.catalogue)
-    store.append_decisions(columns)
+    stored = serving.catalogue.coded(columns)
+    store.append_decisions(stored)
     _counted(serving, columns)
     serving.torn = False
-    return columns
+    return stored
 
 
 def _counted(serving: Serving, columns: DecisionColumns) -> None:

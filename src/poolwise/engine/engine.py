@@ -9,14 +9,15 @@ A call that raises leaves store and belief as they were, or what is in the store
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import deciding, door, explain, overview, tables
+from poolwise.engine import deciding, door, explain, overview, quarantine, tables, undo
 from poolwise.engine.across import Across
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
@@ -30,7 +31,7 @@ from poolwise.policy.base import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store import open_store
-from poolwise.store.base import NEW, DecisionColumns, Store
+from poolwise.store.base import NEW, DecisionColumns, Removal, Store
 
 
 class Engine:
@@ -186,7 +187,10 @@ class Engine:
         `refit.Options`. Decisions go on meanwhile. The snapshot is stored either way: `status` says serving or
         rejected, `reason` why. Raises RefitError where none could be proposed, InputError for a wrong option.
         """
-        return self.propose(proposer()(self.problem(), method=method, **options))
+        undone, found = self.store.undone(), proposer()(self.problem(), method=method, **options)
+        if self.store.undone() != undone:
+            raise RefitError("outcomes were taken back meanwhile, on which this refit rests: refit again")
+        return self.propose(found)
 
     def problem(self) -> Problem:
         """What a refit starts from: statistics of all that the belief rests on."""
@@ -202,6 +206,35 @@ class Engine:
             raise RefitError(f"a refit proposes a Snapshot, got {type(snapshot).__name__}: the old one keeps serving")
         with self._held():
             return self._upkeep.change(lambda now: now.live.propose(snapshot))
+
+    def forget(self, project: str) -> dict[str, Any]:
+        """Delete a project for good: its events, views, orders and names, down to the ids of its decisions.
+
+        Beliefs are then as if it had never been, and scales are estimated without it. The log keeps a digest of the
+        name. Other engines follow with the next outcome, or `refresh`. Backups and archives that hold it
+        are the operator's. Returns how many decisions, outcomes and views went. Raises InputError for a project that
+        is not there, StorePruned where events were archived.
+        """
+        return self._undo(lambda: undo.forgetting(self.store, project))
+
+    def withdraw(
+        self,
+        *,
+        pack: str | None = None,
+        decisions: tuple[int, int] | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        project: str | None = None,
+    ) -> dict[str, Any]:
+        """Take back an imported pack, by its name; or outcomes: of decisions from one id to another, reported since or
+        until a time (seconds since 1970), of a project, where all that is given holds.
+
+        Beliefs are then as if these had never been. What was withdrawn stays in the file, marked, and is learned no
+        more; its decisions do not wait for other outcomes. Other engines follow with the next outcome, or `refresh`.
+        Returns how many outcomes it were. Raises InputError where nothing is meant, StorePruned where events were
+        archived.
+        """
+        return self._undo(lambda: undo.withdrawing(self.store, pack, decisions, since, until, project))
 
     def refresh(self) -> int:
         """Learn what other processes have written to the same store since, orders, snapshots and prior packs included,
@@ -242,6 +275,8 @@ class Engine:
             body: dict[str, Any] = self._upkeep.faults.status()
             try:
                 now = self._upkeep.current()
+                damaged = quarantine.damaged(self.store)
+                body = {**body, **({"quarantined": damaged} if damaged else {})}
                 return {**self.store.counts(), **now.live.status(), **now.catalogue.sizes(), **body}
             except StoreError as error:
                 return {**body, "store_fault": str(error)}
@@ -283,6 +318,12 @@ class Engine:
         if self._closed:
             raise StoreClosed("this engine is closed: call Engine.open for another one")
         return self._lock
+
+    def _undo(self, meant: Callable[[], Removal]) -> dict[str, Any]:
+        with self._held():
+            removal = meant()
+            found = self._upkeep.undo(lambda: self.store.undo(removal, time.time()))
+            return {**removal.told, **found._asdict()}
 
     def _unlogged(self, project: str, context: str, job: str | None, available: Iterable[str] | None) -> Decision:
         free = self.settings.on_store_fault == "decide" and not self.settings.budgeted

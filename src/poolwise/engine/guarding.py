@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.engine import orders
+from poolwise.engine import orders, quarantine
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.cell import limited_reasons, reasons
 from poolwise.engine.protection import NO_EXPLORATION, NO_SAFETY, controls, protected
@@ -40,7 +40,7 @@ class Guarding:
         self.policy = protected(policy, settings.safety)
         self.suite: Suite | None = None
         """None: nothing was ever asked for, and nothing is counted."""
-        if settings.safety or settings.exploration or store.records("control"):
+        if settings.safety or settings.exploration or quarantine.usable(store, "control"):
             safety, exploration = settings.safety or NO_SAFETY, settings.exploration or NO_EXPLORATION
             self.suite = Suite(catalogue, space, safety, exploration)
             self.follow_orders()
@@ -75,7 +75,7 @@ class Guarding:
     def follow_orders(self) -> bool:
         """Let orders take effect that any process has logged; whether there were any. Where nothing was counted yet,
         whoever asks must fold the log again, with a suite."""
-        records = self._store.records("control")
+        records = quarantine.usable(self._store, "control")
         if self.suite is None:
             return bool(records)
         before = self.suite.orders
@@ -92,4 +92,4 @@ class Guarding:
         safety = self._settings.safety or NO_SAFETY
         base = orders.Orders(controls(safety, self._space), safety.shadow)
         record = {"order": order, "arm": arm, "project": project, "context": context, "time": time.time()}
-        return orders.checked(orders.folded(base, self._store.records("control")), self._space, record)
+        return orders.checked(orders.folded(base, quarantine.usable(self._store, "control")), self._space, record)

@@ -1,19 +1,19 @@
 """The belief that serves: fed from the store and from this process, its scales estimated again on a schedule."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from poolwise.engine import learning
+from poolwise.engine import learning, quarantine
 from poolwise.engine.arms import Axes, aligned
 from poolwise.engine.borrowed import RECORD, Borrowed, check, record
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.estimating import Answer, Asked, answer, as_snapshot, caught_up
 from poolwise.engine.exchange import Exchange
-from poolwise.engine.levelling import Levelling, costs_alone
+from poolwise.engine.levelling import Levelling
 from poolwise.engine.refitting import Problem, problem_of, usable
 from poolwise.engine.settings import Settings
 from poolwise.engine.suite import Fade
@@ -22,6 +22,7 @@ from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.policy.base import Policy, View
 from poolwise.posterior.joint import Joint, Look, Scales, restored, to_dict
+from poolwise.posterior.schedule import until
 from poolwise.schema import Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 from poolwise.views import SCALARS, extra, probabilities_of, view
@@ -44,8 +45,9 @@ class Live:
         self._set_aside: dict[tuple[int, int], float] = {}
         """Where evidence was set aside, what had been assumed with it: of decisions made before these times."""
         self.borrowed = Borrowed(store, catalogue, settings)
+        self.undone = store.undone()
         stored = store.snapshots()
-        served = [snapshot for snapshot in stored if snapshot.status == "serving"]
+        served = quarantine.serving(store)
         self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
         self.leads = True
@@ -56,8 +58,10 @@ class Live:
         """Where arms stand among each other by their parameters; None: none resembles another."""
         home = int(catalogue.columns[catalogue.baseline])
         scales = settings.scales(catalogue.known_names, catalogue.known_family, self.ground, home)
-        if served:
-            scales = restored(self.aligned(served[-1]), scales)
+        for snapshot in reversed(served):  # One that cannot be read leaves it to the one before it.
+            with suppress(RefitError):
+                scales = usable(partial(self._restored, snapshot, scales), len(self._axes.codes))
+                break
         self._tail: tuple[Any, Any, int] | None = None
         self._belief = Exchange(self._posterior(scales))
         self._levelling = Levelling(self._belief, settings.utility_limit)
@@ -116,22 +120,13 @@ class Live:
         contrast = self.joint.contrast(project, context, self._offered(found), arms.columns)
         return view(found, arms, allowed, scalars, contrast), chances
 
-    def parts(self, rows: OutcomeColumns) -> Iterator[tuple[int, int]]:
-        """Stretches of rows that are to be learned together, in their order.
+    def until_due(self) -> int:
+        """After how many more outcomes the scales are to be estimated again."""
+        return until(self._settings.reestimate_every, self.outcomes, self.estimated)
 
-        At every `BLOCK`-th outcome the belief is computed again from its statistics. Up to the last such place it does
-        not matter how many are learned at once; from there on a few are, and the outcomes of jobs one by one, as they
-        are when they come one by one.
-        """
-        number, start = len(rows.decision), 0
-        alone = np.flatnonzero(costs_alone(rows)) + 1
-        while start < number:
-            jobs = alone[alone > start]
-            whole = (self.learned + number - start) // BLOCK * BLOCK - self.learned
-            end = start + whole if whole > 0 else min(start + FEW, number, *jobs[:1].tolist())
-            settled = jobs[self._levelling.until_settling() - 1 :]
-            yield start, (end := min(end, *settled[:1].tolist(), number))
-            start = end
+    def until_settling(self) -> int:
+        """After how many more outcomes of jobs their levels are settled."""
+        return self._levelling.until_settling()
 
     def worth(self, rows: OutcomeColumns) -> np.ndarray:
         """(n,) utilities: of those that are -log cost of a job what that says of the arm, others as they are."""
@@ -213,14 +208,14 @@ class Live:
             return None
         return partial(caught_up, found, self._belief.rest())
 
-    def reestimate(self, reason: str) -> Snapshot:
-        """Scales from all statistics; stored as a snapshot, which serves unless the search for them failed."""
+    def reestimate(self, reason: str, *, keep: bool = True) -> Snapshot:
+        """Scales from all statistics, a snapshot that serves unless the search for them failed; keep: and is stored."""
         self._belief.forget()
-        found = self.answered(answer(self.asked()), reason)
+        found = self.answered(answer(self.asked()), reason, keep=keep)
         assert found is not None
         return found
 
-    def answered(self, found: Answer, reason: str) -> Snapshot | None:
+    def answered(self, found: Answer, reason: str, *, keep: bool = True) -> Snapshot | None:
         """Serve from scales that were estimated, with all that was learned since, and store them; None where others
         were taken meanwhile."""
         fit = found.scales.gaussian
@@ -233,7 +228,7 @@ class Live:
             self.joint.adopt(found.scales)
         self.version += 1
         hyper = {**to_dict(self.joint.scales), **self._axes.labels(), "packs": found.packs}
-        return self._stored(as_snapshot(found, hyper, reason, self.snapshot or None))
+        return self.stored(as_snapshot(found, hyper, reason, self.snapshot or None), keep=keep)
 
     def follow_snapshots(self, *, at_once: bool = False) -> bool:
         """Serve from what another process has estimated since; whether there was anything. Looked up where it is due,
@@ -243,11 +238,9 @@ class Live:
         if not (due or at_once):
             return False
         self._looked = self.outcomes
-        served = [one for one in self._store.snapshots(self.snapshot) if one.status == "serving"]
-        if not served:
-            return False
-        self._serve(served[-1])
-        return True
+        for snapshot in (served := quarantine.serving(self._store, self.snapshot))[-1:]:
+            self._serve(snapshot)
+        return bool(served)
 
     def _serve(self, snapshot: Snapshot) -> None:
         self._belief.forget()
@@ -275,13 +268,18 @@ class Live:
             self.joint.adopt(self._usable(snapshot))
             snapshot = snapshot._replace(hyper={**to_dict(self.joint.scales), **self._axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
-        return self._stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
+        return self.stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
     def _usable(self, snapshot: Snapshot) -> Scales:
-        return usable(lambda: restored(self.aligned(snapshot), self.joint.scales), len(self._axes.codes))
+        return usable(partial(self._restored, snapshot, self.joint.scales), len(self._axes.codes))
 
-    def _stored(self, snapshot: Snapshot) -> Snapshot:
-        number = self._store.append_snapshot(snapshot)
+    def _restored(self, snapshot: Snapshot, start: Scales) -> Scales:
+        return restored(self.aligned(snapshot), start)
+
+    def stored(self, snapshot: Snapshot, *, keep: bool = True) -> Snapshot:
+        if self.undone:
+            snapshot = snapshot._replace(hyper={**snapshot.hyper, "undone": self.undone})
+        number = self._store.append_snapshot(snapshot) if keep else self.snapshot
         serves = snapshot.status == "serving"
         self.snapshot, self._rejected = (number, None) if serves else (self.snapshot, snapshot._replace(id=number))
         self.estimated, self.leads = max(self.estimated, snapshot.outcomes), True

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.engine import tables
-from poolwise.engine.live import BLOCK
+from poolwise.engine.levelling import costs_alone
+from poolwise.engine.live import BLOCK, FEW, Live
 from poolwise.engine.serving import Recent, Serving, shorten
 from poolwise.engine.suite import Fade, Suite
-from poolwise.schema import STATUSES
+from poolwise.schema import STATUSES, Snapshot
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
 
@@ -31,14 +32,13 @@ class Waiting(NamedTuple):
     """The decision of every outcome, where anybody asks why or when it was made."""
 
 
-def opened(serving: Serving) -> None:
-    """Fold all events after the cursor. Decisions and outcomes follow each other by their times."""
+def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None) -> None:
+    """Fold all events after the cursor. Decisions and outcomes follow each other by their times. estimated: is told
+    what scales are estimated on the way, as often as they would have been; None: they stay what they are."""
     store = serving.store
-    outcomes = serving.catalogue.indexed(store.outcomes(serving.outcomes))
-    made, rows = store.decisions(serving.decisions), readable(outcomes)  # in this order: every outcome has its decision
-    made = serving.catalogue.indexed(made)
-    serving.outcomes += len(outcomes.decision)
-    serving.decisions += len(made.id)
+    outcomes, serving.outcomes = _outcomes(serving)
+    made, serving.decisions = _decisions(serving)  # in this order: every outcome has its decision
+    rows = readable(outcomes)
     earlier = {p: serving.uses.of_project(p) for p in np.unique(rows.project).tolist()}
     for (p, c), count in tables.counted(made.project, made.context):
         serving.uses.decided(p, c, count)
@@ -46,7 +46,7 @@ def opened(serving: Serving) -> None:
     for (p, c), since in tables.informed(made, rows):
         serving.uses.informed(p, c, earlier[p] + since)
     if (suite := serving.guarding.suite) is None:
-        _learn(serving, rows)
+        _learn(serving, rows, estimated=estimated)
         return
     names = store.names("reason")
     reasons = [names[code] for code in made.reason.tolist()]
@@ -57,7 +57,7 @@ def opened(serving: Serving) -> None:
         for row, id in zip(row_of, rows.decision.tolist(), strict=True)
     ]
     advance = _counting(suite, made, reasons, rows, np.array(row_of, dtype=np.int64))
-    _learn(serving, rows, told, advance)
+    _learn(serving, rows, told, advance, estimated)
     advance(len(rows.decision))
 
 
@@ -66,15 +66,13 @@ def waiting(serving: Serving) -> Waiting:
     store, made = serving.store, serving.decisions + len(serving.own)
     known = all(outcome.decision in serving.recent for outcome in serving.stored)
     if known and store.answered() == serving.outcomes + len(serving.stored):
-        outcomes = _remembered(serving)
+        outcomes, cursor = _remembered(serving), serving.outcomes + len(serving.stored)
     else:
-        outcomes = serving.catalogue.indexed(store.outcomes(serving.outcomes))
-    cursor, outcomes = serving.outcomes + len(outcomes.decision), readable(outcomes)
+        outcomes, cursor = _outcomes(serving)
+    outcomes = readable(outcomes)
     decisions, reasons = None, []
     if store.made() != made:
-        decisions, reasons = store.decisions(serving.decisions), store.names("reason")
-        decisions = serving.catalogue.indexed(decisions)
-        made = serving.decisions + len(decisions.id)
+        (decisions, made), reasons = _decisions(serving), store.names("reason")
     if outgrown(serving, outcomes) or outgrown(serving, decisions):
         return Waiting(outcomes, decisions, reasons, (cursor, made), [])
     for rows in (outcomes, decisions):
@@ -128,6 +126,19 @@ def readable(rows: OutcomeColumns) -> OutcomeColumns:
     return rows if fine.all() else tables.chosen(rows, fine)
 
 
+def _outcomes(serving: Serving) -> tuple[OutcomeColumns, int]:
+    """Those after the cursor, and the cursor after them: places of what was withdrawn are empty."""
+    end = serving.store.answered()
+    return serving.catalogue.indexed(serving.store.outcomes(serving.outcomes, end - serving.outcomes)), end
+
+
+def _decisions(serving: Serving) -> tuple[DecisionColumns, int]:
+    end = serving.store.made()
+    found = serving.catalogue.indexed(serving.store.decisions(serving.decisions, end - serving.decisions))
+    fine = (found.project >= 0) & (found.context >= 0)
+    return DecisionColumns(*(column[fine] for column in found)), end
+
+
 def _remembered(serving: Serving) -> OutcomeColumns:
     """What this process has stored, without reading it again."""
     rows = []
@@ -170,12 +181,16 @@ def _used(serving: Serving, rows: OutcomeColumns) -> None:
 
 
 def _learn(
-    serving: Serving, rows: OutcomeColumns, reasons: Sequence[str] = (), count: Callable[[int], None] | None = None
+    serving: Serving,
+    rows: OutcomeColumns,
+    reasons: Sequence[str] = (),
+    count: Callable[[int], None] | None = None,
+    estimated: Callable[[Snapshot], None] | None = None,
 ) -> None:
     """Suite and belief. reasons: of every row, where there is a suite; count: counts what was decided before the k-th
-    outcome."""
+    outcome; estimated: see `opened`."""
     live, suite = serving.live, serving.guarding.suite
-    for start, end in live.parts(rows):
+    for start, end in _parts(live, rows, again=estimated is not None):
         part, fades = tables.chosen(rows, slice(start, end)), {}
         if suite is not None:
             worth = part._replace(utility=live.worth(part))
@@ -186,6 +201,27 @@ def _learn(
                 live.fade(fade)
         if live.learned % BLOCK == 0:
             live.renew()
+        if estimated is not None and live.due:
+            estimated(live.reestimate("without what was taken back", keep=False))
+
+
+def _parts(live: Live, rows: OutcomeColumns, *, again: bool) -> Iterator[tuple[int, int]]:
+    """Stretches of rows that are to be learned together, in their order; again: ending where estimates are due.
+
+    At every `BLOCK`-th outcome the belief is computed again from its statistics. Up to the last such place it does
+    not matter how many are learned at once; from there on a few are, and the outcomes of jobs one by one, as they
+    are when they come one by one.
+    """
+    number, start = len(rows.decision), 0
+    alone = np.flatnonzero(costs_alone(rows)) + 1
+    while start < number:
+        jobs = alone[alone > start]
+        whole = (live.learned + number - start) // BLOCK * BLOCK - live.learned
+        end = start + whole if whole > 0 else min(start + FEW, number, *jobs[:1].tolist())
+        settled = jobs[live.until_settling() - 1 :]
+        due = [start + live.until_due()] if again else []
+        yield start, (end := min(end, *settled[:1].tolist(), *due, number))
+        start = end
 
 
 def _watched(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine import quarantine
 from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.levelling import costs_alone
 from poolwise.engine.live import Live
@@ -105,7 +106,7 @@ def private(
     _enough(int(told.counts.any(axis=1).sum()), minimum)
     sums = privacy.noisy(told, mu, rng)
     found, number = privacy.shared(sums, told, minimum)
-    before = float(np.sqrt(sum(body["mu"] ** 2 for body in store.records(SPENT))))
+    before = float(np.sqrt(sum(body["mu"] ** 2 for body in quarantine.usable(store, SPENT))))
     store.append_record(SPENT, {"name": name, "mu": mu})
     keep = np.flatnonzero(found.precision.any(axis=1))
     pack = _pack(name, catalogue, found, keep, minimum)

@@ -14,7 +14,7 @@ from poolwise.posterior.belief import Belief
 from poolwise.posterior.deviation import deviations
 from poolwise.posterior.gaussian import cells
 from poolwise.posterior.hyper import effective, noise_at
-from poolwise.store.base import Store
+from poolwise.store.base import OutcomeColumns, Store
 
 
 def projects(live: Live, catalogue: Catalogue, store: Store) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def projects(live: Live, catalogue: Catalogue, store: Store) -> pd.DataFrame:
     it there. nearest, distance: the project most like it, and root mean square difference of utility between the two
     where both have outcomes of an arm in a context (NaN, empty: none has).
     """
-    made, names = store.decisions(), catalogue.names("project")
+    made, names = catalogue.indexed(store.decisions()), catalogue.names("project")
     shape = (len(names), catalogue.size("context"))
     jobs = np.zeros(shape)
     np.add.at(jobs, (made.project, made.context), 1.0)
@@ -48,7 +48,7 @@ def projects(live: Live, catalogue: Catalogue, store: Store) -> pd.DataFrame:
             "arms": (outcomes > 0).any(axis=1).sum(1),
             "concentration": (share**2).sum(1),
             "noise": noise,
-            "gain": _gains(store, len(names)),
+            "gain": _gains(catalogue.indexed(store.outcomes()), len(names)),
             "gave": _gave(live, shape),
             "took": [_took(live, p, jobs[p]) for p in range(len(names))],
             "nearest": [names[q] if q >= 0 else "" for q in nearest],
@@ -103,8 +103,7 @@ def _deviation(live: Live, catalogue: Catalogue) -> Belief:
     return Belief(found.mean[rows], found.scale[rows])
 
 
-def _gains(store: Store, projects: int) -> np.ndarray:
-    rows = store.outcomes()
+def _gains(rows: OutcomeColumns, projects: int) -> np.ndarray:
     rows = type(rows)(*(column[~costs_alone(rows)] for column in rows))
     total = np.bincount(rows.project, rows.utility, projects)
     number = np.bincount(rows.project, minlength=projects)

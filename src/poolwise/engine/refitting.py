@@ -88,7 +88,7 @@ def usable(read: Callable[[], Scales], arms: int) -> Scales:
     before anything changes."""
     try:
         scales = read()
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RefitError(f"the proposed snapshot cannot be read ({error!r}): the old one keeps serving") from error
     found = scales.gaussian.hyper
     parts = [np.atleast_1d(part) for part in (*found.arm, *found.family, *found.globe, found.noise, found.spread)]

@@ -15,9 +15,9 @@ from poolwise.engine.estimating import Beside, answer
 from poolwise.engine.faults import Faults
 from poolwise.engine.serving import Serving
 from poolwise.engine.settings import Settings
-from poolwise.errors import PoolwiseError, StoreError
+from poolwise.errors import PoolwiseError, StoreError, StoreStale
 from poolwise.policy.base import Policy
-from poolwise.schema import Decision
+from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store.base import Store
 
@@ -44,7 +44,8 @@ class Upkeep:
         if serving.behind:
             new = observing.waiting(serving)
             self._serving = None
-            if observing.outgrown(serving, new.outcomes) or observing.outgrown(serving, new.decisions):
+            undone = self.store.undone() != serving.live.undone
+            if undone or observing.outgrown(serving, new.outcomes) or observing.outgrown(serving, new.decisions):
                 serving = self._reopened(serving)
             else:
                 observing.fold(serving, new)
@@ -57,7 +58,10 @@ class Upkeep:
     def change(self, change: Callable[[Serving], T]) -> T:
         """Let what serves be changed. Errors of ours are raised where nothing has changed yet; after any other, all is
         folded again."""
-        return self._change(self.current(), change)
+        try:
+            return self._change(self.current(), change)
+        except StoreStale:
+            return self._change(self.renewed(), change)
 
     def expect(self) -> Serving | None:
         """What serves, about to fall behind the store."""
@@ -68,8 +72,33 @@ class Upkeep:
     def refresh(self) -> int:
         """Follow all that others have written; how many outcomes of theirs were learned since the last time."""
         self.expect()
+        if self._serving is not None and self.store.undone() != self._serving.live.undone:
+            self.renewed()
         self.follow_orders()
         return self.change(self._follow)
+
+    def renewed(self) -> Serving:
+        """What serves, folded anew: something was taken back."""
+        self._beside.close()
+        before, self._serving = self._serving, None
+        self._serving = self._opened() if before is None else self._reopened(before)
+        return self._serving
+
+    def undo(self, take: Callable[[], T]) -> T:
+        """Let events be taken back, and fold the others as if those had never been: scales are estimated where they
+        would have been, and kept with a checkpoint for whoever opens the store next."""
+        self._beside.close()
+        taken, self._serving = take(), None
+        found: list[Snapshot] = []
+        serving = self._begun()
+        observing.opened(serving, found.append)
+        if found:
+            serving.live.stored(found[-1])
+        self._serving = serving
+        if (state := checkpoint.taken(serving)) is not None:
+            serving.saved = serving.outcomes
+            checkpoint.write(self.store, state)
+        return taken
 
     def follow_orders(self) -> None:
         """Let orders take effect that any process has logged."""

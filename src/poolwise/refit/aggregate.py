@@ -17,7 +17,6 @@ by the very function that serves, `engine.learning`, on top of the statistics of
 
 import os
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -182,10 +181,10 @@ def stored(url: str, problem: Problem) -> Events:
         sums: dict[tuple[int, ...], np.ndarray] = {}
         special = []
         names = [np.array(store.names(kind), dtype=object) for kind in NAMES]
-        for read in count(0, BLOCK):
+        for read in range(0, store.answered(), BLOCK):
             block = store.outcomes(after=read, limit=BLOCK)
             if not len(block.decision):
-                break
+                continue
             apart = learning.special(block, problem.settings)
             special.append(chosen(block, apart))
             _add(sums, block, ~apart, problem.limit)

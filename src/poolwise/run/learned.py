@@ -3,7 +3,7 @@
 import numpy as np
 
 from poolwise import policy as policies
-from poolwise.engine import Settings
+from poolwise.engine import Settings, quarantine
 from poolwise.meta import card as cards
 from poolwise.meta import characteristics
 from poolwise.meta.characteristics import Characteristics
@@ -16,7 +16,7 @@ from poolwise.store import Store
 
 def serving(store: Store) -> Hyper | None:
     """Hyperparameters of the snapshot that serves."""
-    served = [snapshot for snapshot in store.snapshots() if snapshot.status == "serving"]
+    served = quarantine.serving(store)
     return hypers.from_dict(served[-1].hyper["gaussian"]) if served else None
 
 

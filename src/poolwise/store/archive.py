@@ -15,6 +15,7 @@ from poolwise.errors import StoreError
 from poolwise.schema import STATUSES
 from poolwise.store.codec import unpack, unpack_first
 from poolwise.store.create import publish
+from poolwise.store.sql import WITHDRAWN
 
 VIEWS = pa.schema(
     [
@@ -80,7 +81,11 @@ def view_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def outcome_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A row of `OUTCOMES`."""
-    return (*row[:2], STATUSES[row[2]], *row[3:])
+    return (
+        *row[:2],
+        f"withdrawn {STATUSES[row[2] - WITHDRAWN]}" if row[2] >= WITHDRAWN else STATUSES[row[2]],
+        *row[3:],
+    )
 
 
 def _written(draft: Path, schema: pa.Schema, rows: Iterator[tuple[Any, ...]]) -> int:

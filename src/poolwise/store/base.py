@@ -57,6 +57,38 @@ class Checkpoint(NamedTuple):
     body: bytes
 
 
+class Removal(NamedTuple):
+    """What is to be taken back: outcomes for which all conditions hold, records, or with `forget` a whole project."""
+
+    told: dict[str, Any]
+    """What the log keeps of it; no name of what is forgotten."""
+    forget: bool = False
+    """Nothing is left of the project but the ids of its decisions."""
+    project: str | None = None
+    decisions: tuple[int, int] | None = None
+    """Ids, both included."""
+    since: float | None = None
+    until: float | None = None
+    """Outcomes that were reported before."""
+    records: tuple[tuple[str, int], ...] = ()
+    """(kind, number) of what no longer holds; then no outcomes are meant."""
+    contexts: tuple[str, ...] = ()
+    """Names of contexts that nobody needs any more."""
+
+
+class Removed(NamedTuple):
+    """How many rows were taken back."""
+
+    decisions: int
+    outcomes: int
+    views: int
+
+
+WITHDRAWN = "withdrawn"
+"""Key of a record that was taken back."""
+GONE = "\x7f"
+"""Begins a name that was forgotten: no name can."""
+STALE = "names were forgotten meanwhile"
 NEW, REPEATED, CONFLICTING, UNKNOWN = range(4)
 """Verdicts on an outcome."""
 
@@ -77,6 +109,11 @@ def conflict(earlier: Outcome, later: Outcome) -> str:
 def missing(decision: int) -> str:
     """The message of an UnknownDecision."""
     return f"decision {shown(decision)} is not in this store: pass the `id` that `decide` returned"
+
+
+def unknown_project(removal: Removal) -> str:
+    """The message of an InputError."""
+    return f"no project {shown(removal.project)} in this store: it was forgotten already, or never there"
 
 
 def rows_of(outcomes: OutcomeColumns) -> Iterator[Outcome]:
@@ -164,14 +201,16 @@ class Store(Protocol):
     def view(self, id: int) -> LoggedView: ...
 
     def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
-        """All outcomes from the `after`-th on, or the first `limit` of them, in the order in which they came.
+        """All outcomes from the `after`-th on, or those of the next `limit` places, in the order in which they came;
+        none that were withdrawn, whose places stay empty.
 
         None: from the first that is there. Raises StorePruned where some after `after` were archived."""
         ...
 
     def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
-        """All decisions from the `after`-th on, or the first `limit` of them, in the order in which they came, which is
-        not that of their ids. None, and what is raised: as of `outcomes`."""
+        """All decisions from the `after`-th on, or those of the next `limit` places, in the order in which they came,
+        which is not that of their ids; none of projects that were forgotten. None, and what is raised: as of
+        `outcomes`."""
         ...
 
     def open_decisions(self, before: float) -> np.ndarray:
@@ -183,7 +222,7 @@ class Store(Protocol):
         ...
 
     def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
-        """Of a kind, in the order of their numbers, from the one after `after` on."""
+        """Of a kind, in the order of their numbers, from the one after `after` on; of a damaged one, an empty table."""
         ...
 
     def append_snapshot(self, snapshot: Snapshot) -> int: ...
@@ -194,6 +233,16 @@ class Store(Protocol):
 
     def pruned(self) -> tuple[int, int]:
         """How many of the first outcomes and decisions `poolwise retention` has archived: cursors of what is left."""
+        ...
+
+    def undo(self, removal: Removal, time: float) -> Removed:
+        """Take events back for good, as one; checkpoints go with them, for they hold what was learned from them.
+
+        Raises StorePruned where some of the events are only in a checkpoint, InputError for an unknown project."""
+        ...
+
+    def undone(self) -> int:
+        """How often anything was taken back: what was read before the last time is out of date."""
         ...
 
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:

@@ -12,7 +12,9 @@ from poolwise.errors import (
     StoreGone,
     StoreLocked,
     StoreReadOnly,
+    StoreStale,
 )
+from poolwise.store.base import STALE
 
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 """Primary codes of what passes by itself: another connection is writing, or recovers the log."""
@@ -36,6 +38,8 @@ def translated(error: Exception, path: str | None) -> StoreError:
         return StoreDamaged(f"{path} is damaged ({text}): restore it from a backup")
     if code == sqlite3.SQLITE_FULL or _full(path):
         return StoreFull(f"{path} could not grow, the disk is full: free some space and try again")
+    if STALE in text:
+        return StoreStale(f"{path}: {text}: call refresh, and try again")
     if "closed database" in text:
         return closed(path)
     if path is not None and not os.path.exists(path):

@@ -8,8 +8,9 @@ import numpy as np
 from poolwise.errors import StoreReadOnly
 from poolwise.schema import Snapshot
 from poolwise.store.base import Checkpoint, Store
+from poolwise.store.rows import snapshot_of
 
-_EVENTS = ("reserve", "append_view", "append_decision", "append_decisions", "append_outcome", "append_outcomes")
+_EVENTS = ("reserve", "append_view", "append_decision", "append_decisions", "append_outcome", "append_outcomes", "undo")
 
 
 def looking(store: Store) -> Store:
@@ -58,8 +59,7 @@ class _Looking:
         return self.append_record("snapshot", snapshot._asdict())
 
     def snapshots(self, after: int = 0) -> list[Snapshot]:
-        found = enumerate(self.records("snapshot", after), start=after + 1)
-        return [Snapshot(**body)._replace(id=i) for i, body in found]
+        return [snapshot_of(body, i) for i, body in enumerate(self.records("snapshot", after), start=after + 1)]
 
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         """Can be computed again."""

@@ -6,20 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.errors import ConflictingOutcome, UnknownDecision
+from poolwise.errors import ConflictingOutcome, InputError, UnknownDecision
 from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot, family_of
+from poolwise.store import rows
 from poolwise.store.base import (
     CONFLICTING,
+    GONE,
     NEW,
     REPEATED,
     UNKNOWN,
+    WITHDRAWN,
     Checkpoint,
     DecisionColumns,
     OutcomeColumns,
+    Removal,
+    Removed,
     conflict,
     missing,
     rows_of,
     same_outcome,
+    unknown_project,
 )
 
 
@@ -31,7 +37,7 @@ class MemoryStore:
         self._next = 1
         self._names: dict[str, dict[str, int]] = {}
         self._policies: list[tuple[str, dict[str, Any]]] = []
-        self._views: list[LoggedView] = []
+        self._views: list[LoggedView | None] = []
         self._made: list[Decision | DecisionColumns] = []
         self._count = 0
         self._single: dict[int, Decision] = {}
@@ -39,6 +45,8 @@ class MemoryStore:
         self._records: dict[str, list[dict[str, Any]]] = {}
         self._snapshots: list[Snapshot] = []
         self._checkpoints: dict[str, Checkpoint] = {}
+        self._withdrawn: set[int] = set()
+        """Decisions whose outcomes were taken back."""
         self._problems = {REPEATED: 0, CONFLICTING: 0, UNKNOWN: 0}
 
     def reserve(self, count: int) -> int:
@@ -66,7 +74,9 @@ class MemoryStore:
         return len(self._views)
 
     def view(self, id: int) -> LoggedView:
-        return self._views[id - 1]._replace(id=id)
+        if (found := self._views[id - 1]) is None:
+            raise UnknownDecision(f"view {id} is not in this store: its project was forgotten")
+        return found._replace(id=id)
 
     def append_decision(self, decision: Decision) -> None:
         self._made.append(decision)
@@ -82,7 +92,7 @@ class MemoryStore:
             return self._single[id]
         for block in self._blocks():
             row = int(np.searchsorted(block.id, id))
-            if row < len(block.id) and block.id[row] == id:
+            if row < len(block.id) and block.id[row] == id and block.project[row] >= 0:
                 return self._row(block, row)
         raise UnknownDecision(missing(id))
 
@@ -96,7 +106,8 @@ class MemoryStore:
                 parts += [self._columns(singles), part]
                 singles = []
         parts.append(self._columns(singles))
-        return DecisionColumns(*(np.concatenate(columns)[after:end] for columns in zip(*parts, strict=True)))
+        found = DecisionColumns(*(np.concatenate(columns)[after:end] for columns in zip(*parts, strict=True)))
+        return DecisionColumns(*(column[found.project >= 0] for column in found))
 
     def made(self) -> int:
         return self._count
@@ -111,6 +122,8 @@ class MemoryStore:
 
     def append_outcome(self, outcome: Outcome) -> bool:
         earlier = self._outcomes.get(outcome.decision)
+        if outcome.decision in self._withdrawn and earlier is not None:
+            earlier = rows.outcome_of((outcome.decision, len(STATUSES), *earlier[2:]))
         if earlier is not None:
             if same_outcome(earlier, outcome):
                 self._problems[REPEATED] += 1
@@ -144,12 +157,13 @@ class MemoryStore:
         return len(self._outcomes)
 
     def outcome(self, decision: int) -> Outcome | None:
-        return self._outcomes.get(decision)
+        return None if decision in self._withdrawn else self._outcomes.get(decision)
 
     def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
-        rows = list(self._outcomes.values())[after : None if limit is None else (after or 0) + limit]
-        made = self._columns([self.decision(row.decision) for row in rows])
-        own = zip(*((STATUSES.index(r.status), r.utility, r.cost, r.baseline_cost, r.time) for r in rows), strict=True)
+        found = list(self._outcomes.values())[after : None if limit is None else (after or 0) + limit]
+        found = [row for row in found if row.decision not in self._withdrawn]
+        made = self._columns([self.decision(row.decision) for row in found])
+        own = zip(*((STATUSES.index(r.status), r.utility, r.cost, r.baseline_cost, r.time) for r in found), strict=True)
         status, utility, cost, baseline, time = list(own) or [()] * 5
         return OutcomeColumns(
             made.id,
@@ -178,6 +192,20 @@ class MemoryStore:
     def pruned(self) -> tuple[int, int]:
         return 0, 0
 
+    def undo(self, removal: Removal, time: float) -> Removed:
+        if removal.project is not None and removal.project not in self._names.get("project", {}):
+            raise InputError(unknown_project(removal))
+        found = self._forgotten(removal.project or "", time) if removal.forget else self._taken(removal)
+        for kind, number in removal.records:
+            self._records[kind][number - 1] = {WITHDRAWN: time}
+        self._rename("context", removal.contexts)
+        self._checkpoints.clear()
+        self.append_record("undo", {**removal.told, "time": time, **found._asdict()})
+        return found
+
+    def undone(self) -> int:
+        return len(self._records.get("undo", ()))
+
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         self._checkpoints[name] = checkpoint
 
@@ -185,18 +213,75 @@ class MemoryStore:
         return self._checkpoints.get(name)
 
     def counts(self) -> dict[str, int]:
-        made = self.made()
+        left, taken = self.decisions().id, len(self._withdrawn)
+        answered = np.isin(left, np.fromiter(self._outcomes, np.int64, len(self._outcomes)))
         return {
-            "decisions": made,
-            "outcomes": len(self._outcomes),
-            "open": made - len(self._outcomes),
+            "decisions": len(left),
+            "outcomes": len(self._outcomes) - taken,
+            "open": int((~answered).sum()),
             "repeated": self._problems[REPEATED],
             "conflicting": self._problems[CONFLICTING],
             "unknown": self._problems[UNKNOWN],
+            **({"forgotten": self.made() - len(left), "withdrawn": taken} if self.undone() else {}),
         }
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def _taken(self, removal: Removal) -> Removed:
+        if removal.records:
+            return Removed(0, 0, 0)
+        low, high = removal.decisions or (-np.inf, np.inf)
+        since, until = (
+            -np.inf if removal.since is None else removal.since,
+            np.inf if removal.until is None else removal.until,
+        )
+        found = {
+            row.decision
+            for row in self._outcomes.values()
+            if row.decision not in self._withdrawn
+            and low <= row.decision <= high
+            and since <= row.time < until
+            and (removal.project is None or self.decision(row.decision).project == removal.project)
+        }
+        self._withdrawn |= found
+        return Removed(0, len(found), 0)
+
+    def _forgotten(self, project: str, time: float) -> Removed:
+        made, code = self.decisions(), self._names["project"][project]
+        own = set(made.id[made.project == code].tolist())
+        for kind in ("context", "job"):
+            column, names = getattr(made, kind), self.names(kind)
+            only = np.setdiff1d(column[made.project == code], column[made.project != code])
+            self._rename(kind, [names[k] for k in only[only >= 0].tolist()])
+        self._rename("project", [project])
+        self._made = [self._blank(part, own) for part in self._made]
+        self._single = {id: decision for id, decision in self._single.items() if id not in own}
+        views = [k for k, view in enumerate(self._views) if view is not None and view.project == project]
+        for k in views:
+            self._views[k] = None
+        told = own & self._outcomes.keys()
+        self._outcomes |= {id: Outcome(id, "ok", 0.0, None, None, 0.0) for id in told}
+        self._withdrawn |= told
+        for kind in ("control", "measurement", "problem"):
+            for k, body in enumerate(self._records.get(kind, ())):
+                if body.get("project") == project or body.get("decision") in own:
+                    self._records[kind][k] = {WITHDRAWN: time}
+        return Removed(len(own), len(told), len(views))
+
+    def _blank(self, part: Decision | DecisionColumns, own: set[int]) -> Decision | DecisionColumns:
+        if isinstance(part, Decision):
+            if part.id not in own:
+                return part
+            none = np.array([-1])
+            return DecisionColumns(np.array([part.id]), none, none, none, np.zeros(1), none, np.zeros(1), none, none)
+        gone = np.isin(part.id, list(own))
+        return DecisionColumns(part.id, *(np.where(gone, -1, column) for column in part[1:]))
+
+    def _rename(self, kind: str, names: Sequence[str]) -> None:
+        gone = set(names)
+        known = self._names.get(kind, {})
+        self._names[kind] = {f"{GONE}{code}" if name in gone else name: code for name, code in known.items()}
 
     def _blocks(self) -> Iterator[DecisionColumns]:
         return (part for part in self._made if isinstance(part, DecisionColumns))

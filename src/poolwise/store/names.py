@@ -24,6 +24,11 @@ class Names:
         self._codes: dict[str, dict[str, int]] = {}
         self._texts: dict[tuple[str, int], str] = {}
 
+    def clear(self) -> None:
+        """Read all names again."""
+        self._codes.clear()
+        self._texts.clear()
+
     def intern(self, kind: str, names: Sequence[str]) -> np.ndarray:
         """(names,) int64; new ones are stored."""
         known = self._codes.setdefault(kind, {})

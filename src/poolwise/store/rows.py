@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.schema import STATUSES, Outcome
+from poolwise.schema import STATUSES, Outcome, Snapshot
 from poolwise.store.base import CONFLICTING, NEW, REPEATED, UNKNOWN, OutcomeColumns, rows_of, same_outcome
 
+_SNAPSHOT = {"status": str, "outcomes": int, "hyper": dict, "diagnostics": dict, "method": str, "reason": str}
 _LONG = 1024
 """Characters beyond which a record is compressed: numbers in text take half the bytes then."""
 
@@ -19,15 +20,22 @@ def record_body(body: dict[str, Any]) -> str | bytes:
     return text if len(text) <= _LONG else zlib.compress(text.encode())
 
 
-def record_of(body: str | bytes) -> dict[str, Any]:
-    """A record as it was given. Raises ValueError for anything else."""
+def record_of(body: Any) -> dict[str, Any]:
+    """A record as it was given; an empty one for what is none, so that the others keep their numbers."""
     try:
         found = json.loads(zlib.decompress(body) if isinstance(body, bytes) else body)
-    except zlib.error as error:
-        raise ValueError(f"a record cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError("a record is no table")
-    return found
+    except (zlib.error, ValueError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def snapshot_of(body: dict[str, Any], id: int) -> Snapshot:
+    """The snapshot that a record holds, or one that says that it holds none."""
+    found: dict[str, Any] = {name: body.get(name) for name in Snapshot._fields} | {"id": id}
+    fine = all(isinstance(found[name], kind) for name, kind in _SNAPSHOT.items())
+    if not fine or isinstance(found["outcomes"], bool):
+        return Snapshot(id, 0.0, None, "", "damaged", "its record is no snapshot", 0, {}, {})
+    return Snapshot(**found)
 
 
 def outcome_row(outcome: Outcome) -> tuple:
@@ -42,7 +50,9 @@ def outcome_row(outcome: Outcome) -> tuple:
 
 
 def outcome_of(row: tuple) -> Outcome:
-    return Outcome(row[0], STATUSES[row[1]], *row[2:])
+    """One that was withdrawn is like no other."""
+    status: Any = STATUSES[row[1]] if row[1] < len(STATUSES) else "withdrawn"
+    return Outcome(row[0], status, *row[2:])
 
 
 def _rows(outcomes: OutcomeColumns) -> list[tuple]:

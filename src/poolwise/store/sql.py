@@ -11,8 +11,10 @@ import numpy as np
 from sqlalchemy import Table, insert
 from sqlalchemy.dialects import sqlite
 
+from poolwise.schema import STATUSES
 from poolwise.store import tables
 
+_LAST = 2**63 - 1
 _TOGETHER = 100
 """Rows of one statement: each costs more than the row. Less than 1,000 marks suit any build of SQLite."""
 
@@ -30,21 +32,39 @@ NAME, RECORD = _insert(tables.name), _insert(tables.record, skip=["id"])
 POLICY, ARMS = _insert(tables.policy, skip=["id"]), _insert(tables.arm_list, skip=["id"])
 OUTCOME = _insert(tables.outcome, skip=["sequence"])
 KNOWN_OUTCOME = (
-    OUTCOME.partition(" VALUES")[0] + " SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM decision WHERE id = ?)"
+    OUTCOME.partition(" VALUES")[0] + " SELECT ?, ?, ?, ?, ?, ?"
+    " WHERE EXISTS (SELECT 1 FROM decision WHERE id = ? AND project >= 0)"
     " ON CONFLICT DO NOTHING"
 )
+WITHDRAWN = len(STATUSES)
+"""Added to the status of an outcome that was taken back."""
 PRUNED = "pruned"
 """Kind of the record that says up to which events a store was pruned, and which checkpoint holds them."""
 MADE = "id, project, context, arm, probability, view, time, reason, job"
 OUTCOMES = (
     "SELECT d.id, d.project, d.context, d.arm, d.job, o.status, o.utility, o.cost, o.baseline_cost, o.time"
-    " FROM outcome o JOIN decision d ON d.id = o.decision WHERE o.sequence > ? ORDER BY o.sequence LIMIT ?"
+    " FROM outcome o JOIN decision d ON d.id = o.decision WHERE o.sequence > ? AND o.sequence <= ?"
+    f" AND o.status < {WITHDRAWN} ORDER BY o.sequence"
 )
 LOGGED = (
     "SELECT v.project, v.context, v.policy, v.snapshot, v.outcomes, v.arrays, a.arms, l.line FROM view v"
     " JOIN arm_list a ON a.id = v.arm_list LEFT JOIN layout l ON l.id = v.layout WHERE v.id = ?"
 )
+TAKEN = (
+    "SELECT (SELECT count(*) FROM decision WHERE project < 0),"
+    f" (SELECT count(*) FROM outcome WHERE status >= {WITHDRAWN})"
+)
+"""How many decisions were forgotten, and how many outcomes withdrawn, theirs included."""
+OPEN = (
+    "SELECT count(*) FROM decision d LEFT JOIN outcome o ON o.decision = d.id"
+    " WHERE o.decision IS NULL AND d.project >= 0"
+)
 OUTCOME_ROWS = "SELECT decision, status, utility, cost, baseline_cost, time FROM outcome"
+
+
+def places(first: int, limit: int | None) -> tuple[int, int]:
+    """Of events, from the one after `first` on: values for `OUTCOMES`."""
+    return first, _LAST if limit is None else first + limit
 
 
 def insert_many(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
@@ -10,8 +11,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from poolwise.errors import ConflictingOutcome, StoreError, StorePruned, UnknownDecision
-from poolwise.schema import Decision, LoggedView, Outcome, Snapshot, family_of
+from poolwise.errors import ConflictingOutcome, StoreError, StorePruned, StoreStale, UnknownDecision
+from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot, family_of
 from poolwise.store import rows, sql
 from poolwise.store.base import (
     CONFLICTING,
@@ -20,6 +21,8 @@ from poolwise.store.base import (
     Checkpoint,
     DecisionColumns,
     OutcomeColumns,
+    Removal,
+    Removed,
     conflict,
     missing,
     same_outcome,
@@ -29,6 +32,7 @@ from poolwise.store.connect import Durability
 from poolwise.store.database import Database, counted
 from poolwise.store.ids import Ids
 from poolwise.store.names import Names
+from poolwise.store.undo import taken_back
 
 _PENDING = 1024
 """Views that wait for a decision: those that no decision followed must not add up."""
@@ -53,7 +57,15 @@ class SqliteStore:
         self._pending: dict[int, LoggedView] = {}
         self._ids = {kind: Ids(self._file, kind) for kind in ("decision", "view")}
         self.read_only = look
-        self.seed = self.records("store")[0]["seed"]
+        self.seed = self._seed()
+
+    def _seed(self) -> int:
+        """Of the store; where its record is damaged, one that is drawn now, and kept beside it."""
+        told = [body["seed"] for body in self.records("store") if isinstance(body.get("seed"), int)]
+        if not told and not self.read_only:
+            self.append_record("store", {"seed": secrets.randbits(62)})
+            return self._seed()
+        return told[0] if told else 0
 
     def reserve(self, count: int) -> int:
         return self._ids["decision"].take(count)
@@ -112,6 +124,13 @@ class SqliteStore:
 
     def _append(self, made: list[tuple]) -> None:
         """Decisions and the views that they rest on."""
+        try:
+            self._append_all(made)
+        except StoreStale:
+            self._names.clear()
+            raise
+
+    def _append_all(self, made: list[tuple]) -> None:
         views = self._view_rows() if self._pending else []
         if len(made) == 1 and len(views) < 2:
             self._file.write(*((sql.VIEWED_DECISION, views[0] + made[0]) if views else (sql.DECISION, made[0])))
@@ -130,7 +149,7 @@ class SqliteStore:
             self._pending.pop(key, None)
 
     def decision(self, id: int) -> Decision:
-        row = self._file.row(f"SELECT {sql.MADE} FROM decision WHERE id = ?", id)
+        row = self._file.row(f"SELECT {sql.MADE} FROM decision WHERE id = ? AND project >= 0", id)
         if row is None:
             raise UnknownDecision(missing(id))
         _, project, context, arm, chance, view, time, reason, job = row
@@ -142,9 +161,11 @@ class SqliteStore:
         return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, time, task, view)
 
     def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
-        statement = f"SELECT {sql.MADE} FROM decision WHERE sequence > ? ORDER BY sequence LIMIT ?"
-        first = self._first(after, self.pruned()[1])
-        return DecisionColumns(*self._file.columns(statement, "iiiififii", first, -1 if limit is None else limit))
+        statement = (
+            f"SELECT {sql.MADE} FROM decision WHERE sequence > ? AND sequence <= ? AND project >= 0 ORDER BY sequence"
+        )
+        places = sql.places(self._first(after, self.pruned()[1]), limit)
+        return DecisionColumns(*self._file.columns(statement, "iiiififii", *places))
 
     def made(self) -> int:
         return self._file.one("SELECT coalesce(max(sequence), 0) FROM decision")[0]
@@ -152,12 +173,12 @@ class SqliteStore:
     def chosen_arms(self) -> np.ndarray:
         if self.pruned()[1]:
             return np.arange(len(self.names("arm")))
-        return self._file.columns("SELECT DISTINCT arm FROM decision ORDER BY arm", "i")[0]
+        return self._file.columns("SELECT DISTINCT arm FROM decision WHERE arm >= 0 ORDER BY arm", "i")[0]
 
     def open_decisions(self, before: float) -> np.ndarray:
         statement = (
             "SELECT d.id FROM decision d LEFT JOIN outcome o ON o.decision = d.id"
-            " WHERE o.decision IS NULL AND d.time < ? ORDER BY d.id"
+            " WHERE o.decision IS NULL AND d.time < ? AND d.project >= 0 ORDER BY d.id"
         )
         return self._file.columns(statement, "i", before)[0]
 
@@ -165,7 +186,7 @@ class SqliteStore:
         row = rows.outcome_row(outcome)
         if self._file.write(sql.KNOWN_OUTCOME, (*row, outcome.decision)) == 1:
             return True
-        earlier = self.outcome(outcome.decision)
+        earlier = self._reported(outcome.decision)
         if earlier is None:
             self._problem(UNKNOWN, outcome)
             raise UnknownDecision(missing(outcome.decision))
@@ -180,7 +201,7 @@ class SqliteStore:
         wanted = set(outcomes.decision.tolist())
 
         def stored(db: sqlite3.Connection) -> np.ndarray:
-            found = db.execute(f"SELECT id FROM decision WHERE id {among}", values)
+            found = db.execute(f"SELECT id FROM decision WHERE id {among} AND project >= 0", values)
             known = wanted.intersection(chain.from_iterable(found))
             found = db.execute(f"{sql.OUTCOME_ROWS} WHERE decision {among}", values)
             earlier = {row[0]: rows.outcome_of(row) for row in found if row[0] in wanted}
@@ -204,13 +225,18 @@ class SqliteStore:
         return self._file.one("SELECT coalesce(max(sequence), 0) FROM outcome")[0]
 
     def outcome(self, decision: int) -> Outcome | None:
+        found = self._reported(decision)
+        return None if found is None or found.status not in STATUSES else found
+
+    def _reported(self, decision: int) -> Outcome | None:
+        """One that was withdrawn included."""
         row = self._file.row(f"{sql.OUTCOME_ROWS} WHERE decision = ?", decision)
         with self._file.reading:
             return None if row is None else rows.outcome_of(row)
 
     def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
-        first = self._first(after, self.pruned()[0])
-        return OutcomeColumns(*self._file.columns(sql.OUTCOMES, "iiiiisffff", first, -1 if limit is None else limit))
+        places = sql.places(self._first(after, self.pruned()[0]), limit)
+        return OutcomeColumns(*self._file.columns(sql.OUTCOMES, "iiiiisffff", *places))
 
     def pruned(self) -> tuple[int, int]:
         row = self._file.row("SELECT body FROM record WHERE kind = ? ORDER BY id DESC LIMIT 1", sql.PRUNED)
@@ -231,30 +257,38 @@ class SqliteStore:
 
     def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
         found = self._file.all("SELECT body FROM record WHERE kind = ? ORDER BY id LIMIT -1 OFFSET ?", kind, after)
-        with self._file.reading:
-            return [rows.record_of(body) for (body,) in found]
+        return [rows.record_of(body) for (body,) in found]
 
     def append_snapshot(self, snapshot: Snapshot) -> int:
         return self.append_record("snapshot", snapshot._asdict())
 
     def snapshots(self, after: int = 0) -> list[Snapshot]:
-        found = enumerate(self.records("snapshot", after), start=after + 1)
-        with self._file.reading:
-            return [Snapshot(**body)._replace(id=i) for i, body in found]
+        return [rows.snapshot_of(body, i) for i, body in enumerate(self.records("snapshot", after), start=after + 1)]
 
     def counts(self) -> dict[str, int]:
-        open_ = "SELECT (SELECT count(*) FROM decision) - (SELECT count(*) FROM outcome)"
-        with self._file.reading:
-            kinds = [problem["kind"] for problem in self.records("problem")]
+        undone = self.undone() > 0
+        open_ = sql.OPEN if undone else "SELECT (SELECT count(*) FROM decision) - (SELECT count(*) FROM outcome)"
+        taken = self._file.one(sql.TAKEN) if undone else ()
+        kinds = [problem.get("kind") for problem in self.records("problem")]
         repeated = self._file.row("SELECT value FROM counter WHERE name = 'repeated'")
         return {
-            "decisions": self.made(),
-            "outcomes": self.answered(),
+            "decisions": self.made() - sum(taken[:1]),
+            "outcomes": self.answered() - sum(taken[1:]),
             "open": self._file.one(open_)[0],
             "repeated": repeated[0] if repeated else 0,
             "conflicting": kinds.count(CONFLICTING),
             "unknown": kinds.count(UNKNOWN),
+            **dict(zip(("forgotten", "withdrawn"), taken, strict=False)),
         }
+
+    def undo(self, removal: Removal, time: float) -> Removed:
+        self._append([])
+        found = taken_back(self._file, removal, time, any(self.pruned()))
+        self._names.clear()
+        return found
+
+    def undone(self) -> int:
+        return self._file.one("SELECT count(*) FROM record WHERE kind = 'undo'")[0]
 
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         checksum = hashlib.blake2b(checkpoint.body, digest_size=16).digest()
