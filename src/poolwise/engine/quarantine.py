@@ -104,8 +104,8 @@ def _snapshot(body: Mapping[str, Any]) -> None:
 
 
 def _measurement(body: Mapping[str, Any]) -> None:
-    _has("detail")(body)
-    if not (isinstance(body["decision"], int) and body["wall"] > 0 and body["baseline_wall"] > 0):
+    walls = [body[name] for name in ("wall", "baseline_wall") if name in body]
+    if not (isinstance(body["decision"], int) and isinstance(body["detail"], str) and all(wall > 0 for wall in walls)):
         raise ValueError("it is no measurement")
 
 

@@ -61,7 +61,7 @@ def _explored(reasons: np.ndarray) -> np.ndarray:
 
 def walls(store: Store) -> pd.DataFrame:
     """decision, wall: log(baseline's wall time / wall time), from the last measurement of each decision."""
-    found = {body["decision"]: body for body in quarantine.usable(store, "measurement")}
+    found = {body["decision"]: body for body in quarantine.usable(store, "measurement") if "wall" in body}
     wall = [math.log(body["baseline_wall"] / body["wall"]) for body in found.values()]
     return pd.DataFrame({"decision": np.array(list(found), dtype=np.int64), "wall": np.array(wall, dtype=np.float64)})
 
