@@ -209,7 +209,11 @@ EXPLORATION = [
         )
     ),
 ]
-ROWS = {"README.md": README, "docs/exploration.md": EXPLORATION}
+ARCHITECTURE = [
+    Row(call, lambda call=call: str(at("crossings", "counts", call)))
+    for call in ("observe", "decide, nothing new", "decide after an outcome")
+]
+ROWS = {"README.md": README, "docs/exploration.md": EXPLORATION, "docs/architecture.md": ARCHITECTURE}
 PHRASES: dict[str, list[Callable[[], str]]] = {
     "README.md": [
         lambda: "they come to {:.2f}, {:.2f} and {:.2f}".format(

@@ -24,7 +24,7 @@ class Benchmark(NamedTuple):
     result: str
     """In `benchmarks/results`, without `.json`: the file that `--json` writes."""
     time: str
-    """On two cores."""
+    """On two cores, roughly."""
     needs: str = ""
     """Beside the extras `all`: `data` (the public tables, `--data DIR`), `bench` (the extra), a finished demo."""
 
