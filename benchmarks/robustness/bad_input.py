@@ -3,9 +3,10 @@
     python -m benchmarks.robustness.bad_input --count 100000 --json benchmarks/results/bad_input.json
 
 Rooms: the Python interface, the command line (in this process), configurations, tables, prior packs with their checksum
-made anew, and store files with damaged pages. Each room draws calls from its own seed; a call is right, or wrong in one
-place, or nonsense. What is counted: exceptions that are none of `poolwise.errors`, exit statuses that are neither 0, 1
-nor 2, and differences in what is stored and believed after a call that was refused.
+made anew, store files with damaged pages, functions without an engine, and pages and files with hostile names. Each
+room draws calls from its own seed; a call is right, or wrong in one place, or nonsense.
+What is counted: exceptions that are none of `poolwise.errors`, exit statuses that are neither 0, 1 nor 2, and
+differences in what is stored and believed after a call that was refused.
 """
 
 import os
@@ -20,12 +21,31 @@ from random import Random
 from typing import Any, NamedTuple
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
-from benchmarks.robustness import bad_rooms
+from benchmarks.robustness import bad_functions, bad_rooms
 from poolwise.errors import PoolwiseError
 
 SEED = 14
-SHARES = {"api": 0.5, "commands": 0.08, "configurations": 0.2, "tables": 0.12, "prior_packs": 0.06, "databases": 0.04}
-"""Of all inputs."""
+ROOMS: dict[str, Callable[[Random], bad_rooms.Room]] = {
+    "api": bad_rooms.api,
+    "commands": bad_rooms.commands,
+    "configurations": bad_rooms.configurations,
+    "tables": bad_rooms.tables,
+    "prior_packs": bad_rooms.prior_packs,
+    "databases": bad_rooms.databases,
+    "functions": bad_functions.functions,
+    "pages": bad_functions.pages,
+}
+SHARES = {
+    "api": 0.45,
+    "commands": 0.01,
+    "configurations": 0.3,
+    "tables": 0.1,
+    "prior_packs": 0.04,
+    "databases": 0.002,
+    "functions": 0.096,
+    "pages": 0.002,
+}
+"""Of all inputs; a command or a store takes a hundred times as long as a call."""
 KEPT = 40
 """Faults that are written down, with their input."""
 
@@ -81,7 +101,7 @@ def measured(count: int, seed: int = SEED) -> dict[str, Tally]:
         os.chdir(folder)
         try:
             return {
-                name: tried(getattr(bad_rooms, name), max(int(count * share), 1), seed + place)
+                name: tried(ROOMS[name], max(int(count * share), 1), seed + place)
                 for place, (name, share) in enumerate(SHARES.items())
                 if share
             }

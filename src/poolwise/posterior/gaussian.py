@@ -8,13 +8,15 @@ borrows what a context looks like elsewhere and what it looks like in its other 
 O(A (1 + C + P)^3), or O(A P C^2) where projects are many; statistics only, whatever the number of outcomes.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from poolwise.arrays import namespace
 from poolwise.errors import InputError
-from poolwise.posterior import blocks
+from poolwise.inputs import whole
+from poolwise.posterior import blocks, door
 from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.coordinates import length
 from poolwise.posterior.crossed import Cells, at_cells, marginals, project_effects, solve, solve_reduced, tiers
@@ -23,8 +25,6 @@ from poolwise.posterior.micro import Ground, Smooth
 from poolwise.posterior.optimise import search
 from poolwise.posterior.threads import single_blas
 
-LARGEST = 1e6
-"""Utilities beyond this are refused: their squares would drown every other one."""
 _REDUCE_FROM = 48
 """With one family per arm, project effects are integrated out first when there are so many projects."""
 
@@ -38,30 +38,20 @@ class Statistics(NamedTuple):
 
     @classmethod
     def of(cls, project: Any, context: Any, arm: Any, y: Any, *, shape: Any = None, weight: Any = 1.0) -> "Statistics":
-        """From one row per outcome: integer indices and utilities. Raises InputError for anything not finite.
+        """From one row per outcome: integer indices and utilities. Raises InputError for anything else.
 
         shape: numbers of projects, contexts, arms; None: as many as occur. weight: what each outcome counts as.
         """
-        rows = [np.asarray(index, dtype=np.int64) for index in (project, context, arm)]
-        values = np.asarray(y, dtype=np.float64)
-        check_utilities(values)
-        sizes = shape or tuple(int(index.max(initial=-1)) + 1 for index in rows)
-        flat = np.ravel_multi_index(tuple(rows), sizes)
-        parts = (weight * np.ones_like(values), weight * values, weight * values**2)
-        sums = [np.bincount(flat, part, int(np.prod(sizes))) for part in parts]
+        indices, values, weights = door.rows((("project", project), ("context", context), ("arm", arm)), y, weight)
+        sizes = door.sizes(shape, indices)
+        flat = np.ravel_multi_index(tuple(indices), sizes) if len(values) else np.zeros(0, dtype=np.int64)
+        parts = (weights, weights * values, weights * values**2)
+        sums = [np.bincount(flat, part, math.prod(sizes)) for part in parts]
         return cls(*(part.reshape(sizes) for part in sums))
 
     def plus(self, other: "Statistics") -> "Statistics":
         """Of the outcomes of both."""
         return Statistics(*(a + b for a, b in zip(self, other, strict=True)))
-
-
-def check_utilities(values: np.ndarray) -> None:
-    """Raises InputError for anything not finite, or so large that it is no utility."""
-    wrong = ~(np.abs(values) <= LARGEST)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise InputError(f"utility {values[row]} in row {row} is not within +-{LARGEST:g}: check its units")
 
 
 class Fit(NamedTuple):
@@ -104,11 +94,14 @@ def fit(
     """
     stats = seen(checked(stats))
     count, arms = stats.count, stats.count.shape[2]
-    index = np.arange(arms) if family is None else np.asarray(family, dtype=np.int64)
+    index = np.arange(arms) if family is None else door.index("family", family)
+    if len(index) != arms or not isinstance(prior, Prior):
+        raise InputError(f"family has one number for each of {arms} arms, and prior is a Prior of posterior.hyper")
+    iterations = whole("iterations", iterations, 0, 10**6)
     families = 0 if family is None else int(index.max(initial=0)) + 1
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
     size = length(families or arms, 0 if reduced else count.shape[1])
-    begin = None if start is None else _resized(np.asarray(start), length(families or arms, 0), size)
+    begin = None if start is None else _resized(door.numbers("start", start), length(families or arms, 0), size)
     found = search(cells(stats), index, begin, size, prior, families=families, reduced=reduced, iterations=iterations)
     converged = found.converged and bool(np.isfinite(found.log_evidence))
     evidence, taken = found.log_evidence, found.iterations
@@ -123,7 +116,8 @@ def seen(stats: Statistics) -> Statistics:
 
 def _resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
     """Coordinates for as many contexts as there are now; None where they are those of another problem."""
-    return np.pad(start, (0, size - len(start))) if fixed <= len(start) <= size else None
+    fits = start.ndim == 1 and fixed <= len(start) <= size and np.isfinite(start).all()
+    return np.pad(start, (0, size - len(start))) if fits else None
 
 
 def beliefs(fit: Fit, stats: Statistics) -> Belief:
@@ -131,8 +125,9 @@ def beliefs(fit: Fit, stats: Statistics) -> Belief:
 
     A project or context that was never seen is one more row of zeros in the statistics.
     """
-    checked(stats)
-    data = cells(stats)
+    data = cells(checked(stats))
+    if not isinstance(fit, Fit) or len(fit.family) != data.count.shape[2]:
+        raise InputError("a fit of other arms, or none at all: pass what `fit` made of these statistics")
     if fit.reduced:
         return beliefs_reduced(data, fit.hyper)[0]
     form = layout(data.count.shape, fit.families)
@@ -168,12 +163,7 @@ def beliefs_reduced(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]
 
 def checked(stats: Statistics) -> Statistics:
     """The statistics, or an InputError that says what they lack."""
-    shapes = {np.shape(part) for part in stats}
-    if len(shapes) != 1 or len(next(iter(shapes))) != 3 or 0 in next(iter(shapes)):
-        raise InputError(f"statistics need three arrays of one shape [project, context, arm], got {sorted(shapes)}")
-    if not all(np.isfinite(part).all() for part in stats) or (np.asarray(stats.count) < 0).any():
-        raise InputError("statistics must be finite with counts >= 0: find the outcome that is not with `isfinite`")
-    return stats
+    return Statistics(*door.statistics(stats))
 
 
 def cells(stats: Statistics) -> Cells:

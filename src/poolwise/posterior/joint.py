@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.posterior import drift, factors, gaussian, hyper, unit
+from poolwise.posterior import door, drift, factors, hyper, unit
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.contrast import contrast
 from poolwise.posterior.crossed import Cells
@@ -130,8 +130,8 @@ class Joint:
         cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then. Raises
         InputError for what is no utility.
         """
-        if not abs(utility) <= gaussian.LARGEST:
-            gaussian.check_utilities(np.array([utility]))
+        if not abs(utility) <= door.LARGEST:
+            door.check_utilities(np.array([utility]))
         self.make_room(project, context)
         self.outcomes += 1
         self._learned += 1
@@ -149,7 +149,7 @@ class Joint:
         cut: np.ndarray | None = None,
     ) -> None:
         """Many outcomes in their order; a few are learned one by one, many in one pass over the statistics."""
-        gaussian.check_utilities(utility)
+        door.check_utilities(utility)
         cut = np.zeros(len(arm), bool) if cut is None else cut & ok
         if len(arm) <= _FEW or self._memory.learns:
             for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok, cut)), strict=True):

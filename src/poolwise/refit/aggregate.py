@@ -31,7 +31,8 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.tables import chosen
 from poolwise.errors import DataError, nearest
 from poolwise.names import fault, shown
-from poolwise.posterior.gaussian import LARGEST, Statistics
+from poolwise.posterior.door import LARGEST
+from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.joint import Joint
 from poolwise.posterior.level import Change
 from poolwise.refit.events import NAMES, Expressions, bad, expressions, faults

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
 from poolwise.errors import ConfigError
+from poolwise.inputs import whole
+from poolwise.names import iterable
 from poolwise.policy.base import Policy
 from poolwise.replay.hindsight import PER_CELL, references
 from poolwise.replay.loop import Run, run_many
@@ -18,6 +20,9 @@ from poolwise.replay.source import read
 from poolwise.replay.summary import Interval, summary
 from poolwise.schema import CHANCES, STATUSES
 from poolwise.table import Table, utility
+
+MOST = 10_000
+"""Seeds of one replay: all their runs are in memory."""
 
 
 class Replay(NamedTuple):
@@ -58,16 +63,24 @@ def replay(
     np.float64(0.693)
     """
     table = table if isinstance(table, Table) else read(table)
-    policy = policies.parse(policy) if isinstance(policy, str) else policy or policies.default()
-    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not chosen:
-        raise ConfigError("no seeds: give 1 or more, or a list of them")
+    if not isinstance(policy, Policy):
+        policy = policies.default() if policy is None else policies.parse(policy)
+    chosen = _seeds(seeds)
     settings = Settings(delay=delay, horizon=horizon, repeats=repeats).checked()
     rows = orders(table, order, chosen)
     runs = run_many(table, rows, policy, chosen, settings)
     log = pd.concat([frame(table, run, seed) for run, seed in zip(runs, chosen, strict=True)], ignore_index=True)
     log.insert(2, "decision", np.arange(len(log)))
     return Replay(table, log, summary(table, log))
+
+
+def _seeds(given: Any) -> tuple[int, ...]:
+    """So many from 0, or those of a list."""
+    many = iterable(given) and not isinstance(given, str | bytes)
+    found = list(given) if many else range(whole("seeds", given, 0, MOST, ConfigError))
+    if not 0 < len(found) <= MOST:
+        raise ConfigError(f"{len(found)} seeds: give 1 to {MOST:,}, or a list of them")
+    return tuple(whole("a seed", seed, 0, 2**63 - 1, ConfigError) for seed in found)
 
 
 def run_poolwise(table: Table, order: np.ndarray, seed: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from poolwise.errors import ConfigError
+from poolwise.names import shown
 from poolwise.table import Table
 
 ORDERS = ("shuffled", "time", "project")
@@ -15,8 +16,8 @@ def orders(table: Table, kind: str, seeds: Sequence[int]) -> np.ndarray:
 
     By project, both the projects and the units of each are shuffled. Raises ConfigError for another kind.
     """
-    if kind not in ORDERS:
-        raise ConfigError(f"order {kind!r} is unknown: use one of {', '.join(ORDERS)}")
+    if not isinstance(kind, str) or kind not in ORDERS:
+        raise ConfigError(f"order {shown(kind)} is unknown: use one of {', '.join(ORDERS)}")
     units = len(table.units)
     if kind == "time":
         return np.tile(np.arange(units), (len(seeds), 1))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from poolwise.errors import ConfigError
-from poolwise.inputs import conforming
+from poolwise.inputs import conforming, whole
 
 
 class Settings(NamedTuple):
@@ -18,9 +18,8 @@ class Settings(NamedTuple):
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
-        conforming(self, ConfigError)
-        if self.delay < 0:
-            raise ConfigError(f"delay {self.delay} must be 0 or more decisions")
-        if self.horizon is not None and not self.horizon >= 1:
-            raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
-        return self
+        made = conforming(self, ConfigError)
+        whole("delay", made.delay, 0, 2**31 - 1, ConfigError)
+        if made.horizon is not None and not made.horizon >= 1:
+            raise ConfigError(f"horizon {made.horizon} must be at least 1 decision, or left out when unknown")
+        return made if made.horizon is None else made._replace(horizon=float(made.horizon))

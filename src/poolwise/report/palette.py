@@ -2,6 +2,7 @@
 meaning."""
 
 import io
+import warnings
 from typing import Any
 
 import matplotlib as mpl
@@ -48,7 +49,8 @@ def figure(height: float) -> Figure:
 def svg(made: Figure, name: str) -> str:
     """The figure as an SVG element for inside a page; `name` keeps its ids apart from those of other figures."""
     out = io.StringIO()
-    with mpl.rc_context({**SETTINGS, "svg.hashsalt": name}):
+    with mpl.rc_context({**SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # Text stays text: the reader's fonts have it.
         made.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]

@@ -17,6 +17,7 @@ import numpy as np
 
 from poolwise.errors import StoreForked, UnknownDecision
 from poolwise.store.connect import Durability, connect
+from poolwise.store.endless import Steps
 from poolwise.store.faults import Reading, closed, gone, translated
 from poolwise.store.retry import retried
 
@@ -37,6 +38,7 @@ class Database:
     ) -> None:
         self._path, self._wait, self._lock = str(path) if path else None, wait, threading.RLock()
         self._db: sqlite3.Connection | None = connect(path, seed=seed, wait=wait, durability=durability, look=look)
+        self._steps = Steps(self._db, self._path)
         self._process, self.reading = os.getpid(), Reading(self._path)
         self._files: list[tuple[str, tuple[int, int] | None]] = []
         _OPEN.add(self)
@@ -111,6 +113,7 @@ class Database:
         with self._lock:  # Python's own: nothing can come between taking it and the promise to release it.
             if self._db is None:
                 raise closed(self._path)
+            self._steps.fired = 0
             try:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")

@@ -18,7 +18,8 @@ from poolwise.store.base import STALE
 
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 """Primary codes of what passes by itself: another connection is writing, or recovers the log."""
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_INTERRUPT}
+"""Nobody interrupts but `endless.Steps`."""
 
 
 def primary(error: BaseException) -> int:
