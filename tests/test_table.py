@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolwise.errors import DataError
-from poolwise.table import ABSENT, Table, available, from_rows, take, utility
+from poolwise.table import ABSENT, Table, available, from_rows, read_rows, take, utility
 
 ROWS = {
     "unit": ["u", "u", "v", "v"],
@@ -114,3 +114,11 @@ def test_order_of_rows_changes_names_only(units: int, arms: int, random) -> None
 
 
 KEYS_IN_ORDER = ("unit", "project", "context", "family", "arm")
+
+
+def test_text_that_is_no_text_is_found_when_it_is_read(tmp_path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"arm": ["old", "new"] * 20}).to_parquet(path, compression=None)
+    path.write_bytes(path.read_bytes().replace(b"old", b"ol\xff"))
+    with pytest.raises(DataError, match="cannot be read as parquet"):
+        read_rows(path)

@@ -79,7 +79,7 @@ def _seeds(given: Any) -> tuple[int, ...]:
     many = iterable(given) and not isinstance(given, str | bytes)
     found = list(given) if many else range(whole("seeds", given, 0, MOST, ConfigError))
     if not 0 < len(found) <= MOST:
-        raise ConfigError(f"{len(found)} seeds: give 1 to {MOST:,}, or a list of them")
+        raise ConfigError(f"{len(found) or 'no'} seeds: give 1 to {MOST:,}, or a list of them")
     return tuple(whole("a seed", seed, 0, 2**63 - 1, ConfigError) for seed in found)
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from poolwise.errors import ConfigError
-from poolwise.inputs import conforming, whole
+from poolwise.inputs import conforming
 
 
 class Settings(NamedTuple):
@@ -19,7 +19,8 @@ class Settings(NamedTuple):
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
         made = conforming(self, ConfigError)
-        whole("delay", made.delay, 0, 2**31 - 1, ConfigError)
+        if not 0 <= made.delay < 2**31:
+            raise ConfigError(f"delay {made.delay} must be 0 or more decisions, and below 2^31")
         if made.horizon is not None and not made.horizon >= 1:
             raise ConfigError(f"horizon {made.horizon} must be at least 1 decision, or left out when unknown")
         return made if made.horizon is None else made._replace(horizon=float(made.horizon))

@@ -42,7 +42,9 @@ def read_rows(path: str | Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> pd.DataFrame:
-    return pq.read_table(path).to_pandas(ignore_metadata=True)
+    found = pq.read_table(path)
+    found.validate(full=True)  # Text that is no UTF-8 would come out only when it is looked at.
+    return found.to_pandas(ignore_metadata=True)
 
 
 def _csv(path: Path) -> pd.DataFrame:
