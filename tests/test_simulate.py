@@ -9,9 +9,9 @@ import pytest
 
 from poolwise import policy as policies
 from poolwise.policy.uses import Uses
-from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.options import Options
+from poolwise.posterior.observation_model import Options
 from poolwise.simulate import Population, Shape, belief, draw, fitted, simulate, values
 from poolwise.simulate.belief import Seen
 from poolwise.simulate.loop import _scalars

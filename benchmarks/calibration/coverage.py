@@ -2,12 +2,12 @@
 
     python -m benchmarks.calibration.coverage --json benchmarks/results/coverage.json
 
-Every data set draws its scales from the hyperprior (`posterior.hyper.PRIOR`), all effects and outcomes from the model
-in full (eight arms in four families), and for every cell whether it is never seen, rare (1 or 2 outcomes) or well seen
-(8 to 20). The belief that serves, `posterior.joint.Joint`, learns the outcomes in one pass and estimates its scales. So
-the figures tell what a calibrated belief should do, and where the fast core's approximations cost something: scales
-that are estimated, large systems without a tier of families, censoring by moments. The harder regimes change one thing
-each, at 20 projects x 10 contexts:
+Every data set draws its scales from the hyperprior (`hyperparameters.hyper.PRIOR`), all effects and outcomes from the
+model in full (eight arms in four families), and for every cell whether it is never seen, rare (1 or 2 outcomes) or
+well seen (8 to 20). The belief that serves, `posterior.joint.Joint`, learns the outcomes in one pass and estimates
+its scales. So the figures tell what a calibrated belief should do, and where the fast core's approximations cost
+something: scales that are estimated, large systems without a tier of families, censoring by moments. The harder
+regimes change one thing each, at 20 projects x 10 contexts:
 
     failures   one outcome in five fails: Beta(8, 2) per arm, deviations around it; the interval is the utility's
     censored   outcomes are cut off at a bound below which a fifth of all of them lies
@@ -18,7 +18,7 @@ each, at 20 projects x 10 contexts:
 Data sets are drawn until the standard error is at most the stated one. It is taken over data sets, as cells of one data
 set share effects and scales. Entries that are not measured this time stay as they are in the file. Exits with 1 where
 one of the file is too far off. With --plug-in beliefs rest on
-the modes of the scales, as if these were known (`posterior.integrate` says what is done instead).
+the modes of the scales, as if these were known (`hyperparameters.laplace` says what is done instead).
 """
 
 import json
@@ -30,11 +30,11 @@ import numpy as np
 
 from benchmarks.harness.result import Figure as Measured
 from benchmarks.harness.result import arguments, rows, save, table
-from poolwise.posterior import integrate
-from poolwise.posterior.coordinates import hyper_at, length, widths
-from poolwise.posterior.hyper import PRIOR, Hyper, noise_at
+from poolwise.posterior.hyperparameters import laplace
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, noise_at
+from poolwise.posterior.hyperparameters.parametrisation import hyper_at, length, widths
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.options import Options
+from poolwise.posterior.observation_model import Options
 
 FAMILY = np.array([0, 0, 1, 1, 2, 2, 3, 3])
 ARMS, FAMILIES = len(FAMILY), 4
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--plug-in", action="store_true", help="take the scales for known")
     options = parser.parse_args()
     if options.plug_in:
-        integrate._LARGEST = 0.0
+        laplace._LARGEST = 0.0
     cases = [(*HARDER, regime) for regime in options.regimes if regime != "plain"]
     cases = [(*SIZES[size], "plain") for size in options.sizes if "plain" in options.regimes] + cases
     known = json.loads(options.json.read_text())["entries"] if options.json and options.json.exists() else []

@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise.engine.refitting import Problem
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import PRIOR
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.posterior.joint import prior_scales
 from poolwise.refit import gate, nuts, svi
 from poolwise.refit.convergence import mixing

@@ -18,9 +18,10 @@ import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise.engine.refitting import Problem
-from poolwise.posterior import gaussian, hyper
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.gaussian import Statistics
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.hyperparameters import hyper
 from poolwise.posterior.joint import prior_scales
 from poolwise.refit import chain, fast, nuts, served
 from poolwise.refit.convergence import mixing
@@ -63,8 +64,8 @@ def fast_core(problem: Problem, repeats: int = 7) -> tuple[Belief, float]:
     times = []
     for _ in range(repeats + 1):
         began = time.perf_counter()
-        fit = gaussian.fit(problem.stats)
-        belief = gaussian.beliefs(fit, problem.stats)
+        fit = batch.fit(problem.stats)
+        belief = batch.beliefs(fit, problem.stats)
         times.append(time.perf_counter() - began)
     return belief, float(np.median(times[1:]))
 

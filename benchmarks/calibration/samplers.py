@@ -20,10 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.harness.result import arguments, save
-from poolwise.posterior import gaussian
-from poolwise.posterior.crossed import Cells
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 
 SEED = 17
 SYSTEMS = {"288 cells": ((12, 6, 4), 1_500), "16,000 cells": ((100, 20, 8), 100_000)}
@@ -64,13 +64,13 @@ def problem(shape: tuple[int, int, int], outcomes: int) -> Problem:
         theta = theta + scale * random.standard_normal(size)
     at = tuple(random.integers(0, size, outcomes) for size in shape)
     y = theta[at] + 0.25 * random.standard_normal(outcomes)
-    cells = gaussian.cells(Statistics.of(*at, y, shape=shape))
+    cells = batch.cells(Statistics.of(*at, y, shape=shape))
     free = TRUTH._replace(
         arm=TRUTH.arm._replace(level=np.hypot(level, 0.5)),
         globe=Tier(1e-6, 1e-6, 0.0),
         noise=np.full(arms, 0.25),
     )
-    exact = gaussian.beliefs_reduced(cells, free)[0]
+    exact = batch.beliefs_reduced(cells, free)[0]
     return Problem(at, y, cells, theta, exact.mean, exact.scale)
 
 
@@ -123,7 +123,7 @@ def begin(data: Problem) -> np.ndarray:
 def poolwise(data: Problem, draws: int) -> Found:
     stats = Statistics.of(*data.rows, data.y, shape=data.cells.count.shape)
     began = time.perf_counter()
-    belief = gaussian.beliefs(gaussian.fit(stats), stats)
+    belief = batch.beliefs(batch.fit(stats), stats)
     return Found(belief.mean, belief.scale, time.perf_counter() - began)
 
 

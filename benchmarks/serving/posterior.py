@@ -19,10 +19,10 @@ import numpy as np
 
 from benchmarks.harness.machine import stay_on_one_core
 from benchmarks.harness.result import Figure, arguments, percentiles, rows, save, table
-from poolwise.posterior import gaussian, wide
-from poolwise.posterior.crossed import solve, solve_reduced
-from poolwise.posterior.gaussian import Fit, Statistics
-from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior.crossed import batch, collapsed
+from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.solve import solve, solve_reduced
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 from tests.posterior import oracle
 
 SEED = 7
@@ -58,9 +58,9 @@ def errors(seed: int, form: str) -> tuple[float, float, float]:
     index = np.arange(shape[2]) // 2 if form == "families" else np.arange(shape[2])
     families, reduced = (int(index[-1]) + 1 if form == "families" else 0), form == FORMS[2]
     stats = Statistics.of(*outcomes, y, shape=shape)
-    belief = gaussian.beliefs(Fit(truth, index, families, reduced, 0.0, 0, True, np.zeros(1)), stats)
+    belief = batch.beliefs(Fit(truth, index, families, reduced, 0.0, 0, True, np.zeros(1)), stats)
     density, mean, scale = oracle.posterior(shape, index, truth, outcomes, y)
-    data = gaussian.cells(stats)
+    data = batch.cells(stats)
     tree = solve_reduced(data, truth)[0] if reduced else solve(data, truth, index, families)
     off = np.abs(belief.mean - mean) / np.maximum(np.abs(mean), scale)
     return float(off.max()), float(np.abs(belief.scale / scale - 1).max()), abs(float(tree.evidence) / density - 1)
@@ -102,15 +102,15 @@ def warm(stats: Statistics) -> list[tuple[Figure, dict[str, float]]]:
     family = np.arange(LARGE[2]) // 2
 
     def both(families: np.ndarray | None, start: np.ndarray | None) -> None:
-        gaussian.beliefs(gaussian.fit(stats, families, start=start), stats)
+        batch.beliefs(batch.fit(stats, families, start=start), stats)
 
-    earlier, of_families = gaussian.fit(stats).coordinates, gaussian.fit(stats, family).coordinates
+    earlier, of_families = batch.fit(stats).coordinates, batch.fit(stats, family).coordinates
     calls = {
         "fit and all beliefs, warm": (lambda: both(None, None), 60.0),
         "same, from an earlier fit": (lambda: both(None, earlier), None),
         "same, arms in four families": (lambda: both(family, None), None),
         "same, arms in four families, from an earlier fit": (lambda: both(family, of_families), None),
-        "same, as the engine serves systems of this size": (lambda: wide.start(wide.fit(stats), stats), None),
+        "same, as the engine serves systems of this size": (lambda: collapsed.start(collapsed.fit(stats), stats), None),
     }
     found = []
     for what, (call, target) in calls.items():

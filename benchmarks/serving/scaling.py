@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
-from poolwise.posterior import gaussian
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 
 SEED = 7
 LARGE, HUGE = (1_000, 100, 8, 1_000_000), (10_000, 100, 8, 10_000_000)
@@ -65,9 +65,9 @@ def one(sizes: tuple[int, int, int, int]) -> dict[str, Any]:
     stats, times = drawn(sizes[:3], sizes[3]), []
     for _ in range(2):
         began, cpu = time.perf_counter(), time.process_time()
-        fit = gaussian.fit(stats)
+        fit = batch.fit(stats)
         middle = time.perf_counter()
-        gaussian.beliefs(fit, stats)
+        batch.beliefs(fit, stats)
         times.append((time.perf_counter() - began, middle - began, time.process_time() - cpu))
     whole, search, cpu = min(times)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -141,14 +141,14 @@ def compiled(cells: int) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from poolwise.posterior.crossed import Cells, solve_reduced
+    from poolwise.posterior.crossed.solve import Cells, solve_reduced
 
     devices = [device.device_kind for device in jax.devices()]
     shape, gpu = SHAPES[cells], jax.default_backend() != "cpu"
     note = "on the GPU" if gpu else "no GPU at hand: compiled for the CPU"
     if not gpu and cells > 800_000:
         shape, note = SHAPES[800_000], f"{note}; {cells:,} cells belong on a GPU, checked at the size that fits here"
-    stats = gaussian.cells(drawn(shape, int(1.25 * np.prod(shape))))
+    stats = batch.cells(drawn(shape, int(1.25 * np.prod(shape))))
     arms = Tier(np.full((), 0.3), np.full((), 0.35), np.full((), 0.15), np.full((), 0.1))
     none = Tier(*(np.zeros(()) for _ in range(4)))
     truth = Hyper(arms, none, Tier(0.5, 0.05, 0.0, 0.0), np.full(shape[2], 0.25))
@@ -157,15 +157,15 @@ def compiled(cells: int) -> dict[str, Any]:
         density = lambda tier, cells: solve_reduced(cells, truth._replace(arm=tier))[0].evidence
         gradient, believed = (
             jax.jit(jax.value_and_grad(density)),
-            jax.jit(lambda cells: gaussian.beliefs_reduced(cells, truth)[0]),
+            jax.jit(lambda cells: batch.beliefs_reduced(cells, truth)[0]),
         )
         slope, sure = (
             timed(lambda: jax.block_until_ready(gradient(scales, data))),
             timed(lambda: jax.block_until_ready(believed(data))),
         )
         found = believed(data)
-    plain, seconds = timed(lambda: gaussian.beliefs_reduced(stats, truth)[0])
-    expected = gaussian.beliefs_reduced(stats, truth)[0]
+    plain, seconds = timed(lambda: batch.beliefs_reduced(stats, truth)[0])
+    expected = batch.beliefs_reduced(stats, truth)[0]
     off = max(float(np.abs(np.asarray(a) - b).max()) for a, b in zip(found, expected, strict=True))
     return {
         "devices": devices,

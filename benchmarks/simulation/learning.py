@@ -27,7 +27,7 @@ from poolwise.meta import exploration, judge, learning, systems
 from poolwise.meta.characteristics import Characteristics
 from poolwise.meta.learning import Task
 from poolwise.policy import Policy
-from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 from poolwise.simulate import Shape
 
 COMPOSED = "covered(curious(knowledge_gradient))"

@@ -23,8 +23,8 @@ from benchmarks.simulation.projects_world import COMPILATIONS, PROJECTS, World, 
 from benchmarks.simulation.world import Problem, read
 from poolwise.policy import knowledge_gradient
 from poolwise.policy.base import Context, Policy, View
+from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.schedule import EVERY, due
 
 GIVEN = ROOT.parent / "shared" / "data" / "theorem_prover_workload.json"
 SHIPPED = ROOT / "configs" / "prover_simulation.toml"

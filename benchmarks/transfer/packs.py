@@ -30,7 +30,7 @@ from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.priors import given
 from poolwise.meta import privacy
 from poolwise.meta.pooling import pooled
-from poolwise.posterior.gaussian import Statistics
+from poolwise.posterior.crossed.batch import Statistics
 from poolwise.workloads.simulation import floored_mean
 
 PROJECTS, ROUNDS, NEW = 20, 100, 3

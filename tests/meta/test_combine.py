@@ -7,7 +7,7 @@ from poolwise.engine import Engine
 from poolwise.errors import InputError
 from poolwise.meta.combine import joined, log_predictive, matched, stacked
 from poolwise.parameters import Choice
-from poolwise.posterior.crossed import Cells
+from poolwise.posterior.crossed.solve import Cells
 from poolwise.space import ArmSpace, Family
 from tests.meta.stores import ARMS, SPACE, TRUE, belief, learned, names
 

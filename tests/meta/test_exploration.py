@@ -11,7 +11,7 @@ from poolwise.config import parse
 from poolwise.errors import ConfigError, DataError
 from poolwise.meta import card as cards
 from poolwise.meta import characteristics, exploration
-from poolwise.posterior.hyper import PRIOR
+from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.run import setup
 
 PARAMS = {"own": 1.0, "shared": 0.1, "temperature": 0.1}

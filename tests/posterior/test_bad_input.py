@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from poolwise.errors import InputError
+from poolwise.posterior.crossed.job_effects import Change
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.level import Change
-from poolwise.posterior.options import Options
+from poolwise.posterior.observation_model import Options
 
 SHAPE = (2, 3, 3)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.bend import BENDS, Bending, bent
-from poolwise.posterior.kernel import places
+from poolwise.posterior.gp.kernels import places
+from poolwise.posterior.gp.output_warping import BENDS, Bending, bent
 
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 10), np.linspace(0, 1, 6))]
 

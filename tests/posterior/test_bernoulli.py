@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from poolwise.posterior import bernoulli, joint, nearby
-from poolwise.posterior.bernoulli import Hyper
+from poolwise.posterior import joint
+from poolwise.posterior.gp import bernoulli_kernel
+from poolwise.posterior.likelihoods import bernoulli
+from poolwise.posterior.likelihoods.bernoulli import Hyper
 
 PRIOR = np.array([[3.0, 1.0], [1.0, 1.0]])
 
@@ -105,8 +107,8 @@ def test_arms_have_in_common_what_usually_comes_of_them():
         outcomes, successes = np.full((1, 1, 10), 20.0), np.full((1, 1, 10), 20.0 * others)
         outcomes[..., 9], successes[..., 9] = 1.0, 0.0
         scales = joint.prior_scales(np.arange(10), np.tile((3.0, 0.6), (10, 1)))
-        found = nearby.fitted(scales.gaussian, scales.success, outcomes, successes)
-        evidence = nearby.gathered(scales.gaussian, found, outcomes, successes)
+        found = bernoulli_kernel.fitted(scales.gaussian, scales.success, outcomes, successes)
+        evidence = bernoulli_kernel.gathered(scales.gaussian, found, outcomes, successes)
         chances.append(float(bernoulli.beliefs(found, evidence).mean[0, 0, 9]))
     assert chances[0] > 0.75  # by itself it would stand at 3 / 4.6
     assert chances[1] < 0.6

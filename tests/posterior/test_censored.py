@@ -5,8 +5,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from poolwise.posterior import censored
 from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.likelihoods import censored
 
 FAMILY = np.array([0, 0, 1])
 SURE = np.tile((1e6, 1e-3), (3, 1))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import beta
 
-from poolwise.posterior.conflict import Stated, discounted
+from poolwise.posterior.transfer.prior_data_conflict import Stated, discounted
 
 USUAL = np.array([3.0, 0.6])
 

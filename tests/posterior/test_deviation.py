@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import wide
-from poolwise.posterior.deviation import deviations
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import Layout
+from poolwise.posterior.crossed import collapsed
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.project_deviation import deviations
+from poolwise.posterior.hyperparameters.hyper import Layout
 from tests.posterior import oracle
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data, fit_of, hyper
 
@@ -28,7 +28,7 @@ def dense(truth, index, rows, y):
 def test_every_deviation_equals_dense_conditioning(families, cells, monkeypatch):
     if not cells:
         keep = lambda shape, families: Layout(shape[1], shape[0])
-        for module in ("crossed", "deviation"):
+        for module in ("crossed.solve", "crossed.project_deviation"):
             monkeypatch.setattr(f"poolwise.posterior.{module}.layout", keep)
     truth, index = hyper(2, families > 0), FAMILY if families else np.arange(SHAPE[2])
     if not cells:  # a family's part of a cell is then its arms' own
@@ -47,7 +47,7 @@ def test_intervals_of_large_systems_are_no_narrower(monkeypatch):
     rows, y = data(5)
     fit, stats = fit_of(truth, 0), Statistics.of(*rows, y, shape=SHAPE)
     exact = deviations(fit, stats)
-    monkeypatch.setattr(wide, "_LARGEST", 1.0)
+    monkeypatch.setattr(collapsed, "_LARGEST", 1.0)
     found = deviations(fit, stats)
     np.testing.assert_allclose(found.mean, exact.mean, atol=1e-6)
     assert (found.scale >= exact.scale - 1e-9).all()

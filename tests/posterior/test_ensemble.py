@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import evidence
-from poolwise.posterior.ensemble import Ensemble, mixture
-from poolwise.posterior.kernel import covariance, places
-from poolwise.posterior.surface import Seen
+from poolwise.posterior.gp import surface_likelihood
+from poolwise.posterior.gp.hyperparameter_samples import Ensemble, mixture
+from poolwise.posterior.gp.kernels import covariance, places
+from poolwise.posterior.gp.surface import Seen
 
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 1, 6))]
 AT = places(GRID)
@@ -15,8 +15,8 @@ NONE = np.zeros((48, 0))
 
 def drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A surface of scales from the prior, and 16 outcomes of it."""
-    prior = evidence.hyperprior(2, 0)
-    kernel = evidence.kernel_at(prior.median + prior.width * rng.standard_normal(len(prior.width)), 2, 0)
+    prior = surface_likelihood.hyperprior(2, 0)
+    kernel = surface_likelihood.kernel_at(prior.median + prior.width * rng.standard_normal(len(prior.width)), 2, 0)
     every = np.arange(48)
     truth = np.linalg.cholesky(covariance(kernel, AT, NONE, every, every)) @ rng.standard_normal(48)
     return truth, truth + kernel.noise * rng.standard_normal(48)

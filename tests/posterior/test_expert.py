@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from poolwise.posterior import expert, gaussian, wide
-from poolwise.posterior.conflict import CONFLICT, believed
-from poolwise.posterior.coordinates import length
-from poolwise.posterior.crossed import solve, solve_reduced
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import PRIOR
+from poolwise.posterior.crossed import batch, collapsed
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.solve import solve, solve_reduced
+from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.optimize import objective
+from poolwise.posterior.hyperparameters.parametrisation import length
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
-from poolwise.posterior.optimise import objective
+from poolwise.posterior.transfer import elicited_prior
+from poolwise.posterior.transfer.prior_data_conflict import CONFLICT, believed
 from tests.posterior import oracle
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data, fit_of, hyper
 
@@ -23,7 +24,7 @@ def told(index, weight=1.0):
     """Of every family but the last: a mean and a standard deviation."""
     last = index == index.max()
     mean, scale = np.where(last, 0.0, 0.4 - 0.3 * index), np.where(last, np.inf, 0.1 + 0.1 * index)
-    return expert.said(mean, scale, index)._replace(weight=np.full(len(index), weight))
+    return elicited_prior.said(mean, scale, index)._replace(weight=np.full(len(index), weight))
 
 
 def parts(form):
@@ -41,7 +42,7 @@ def dense(truth, index, rows, y, said, families):
     arms = arms[np.isfinite(said.scale[arms])]
     own, shared = (truth.family if families else truth.arm).level ** 2, truth.globe.level**2
     cell = np.indices(SHAPE)[2].ravel()
-    offset = truth.mean + expert.stated(said).offset[cell]
+    offset = truth.mean + elicited_prior.stated(said).offset[cell]
     level = shared + own * (index[arms][:, None] == index[arms])
     across = shared + own * (index[cell][:, None] == index[arms])
     at = np.ravel_multi_index(rows, SHAPE)
@@ -60,8 +61,8 @@ def test_every_cell_equals_dense_conditioning(form):
     families, reduced, index, truth = parts(form)
     rows, y = data(2)
     said = told(index)
-    fit = fit_of(truth._replace(stated=expert.stated(said)), families, reduced)
-    belief = gaussian.beliefs(fit, Statistics.of(*rows, y, shape=SHAPE))
+    fit = fit_of(truth._replace(stated=elicited_prior.stated(said)), families, reduced)
+    belief = batch.beliefs(fit, Statistics.of(*rows, y, shape=SHAPE))
     _, mean, scale = dense(truth, index, rows, y, said, families)
     np.testing.assert_allclose(belief.mean.ravel(), mean, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(belief.scale.ravel(), scale, rtol=1e-7)
@@ -71,9 +72,9 @@ def test_every_cell_equals_dense_conditioning(form):
 def test_evidence_compares_scales_as_the_dense_density_does(form):
     families, reduced, index, first = parts(form)
     rows, y = data(2)
-    cells, found, said = gaussian.cells(Statistics.of(*rows, y, shape=SHAPE)), [], told(index)
+    cells, found, said = batch.cells(Statistics.of(*rows, y, shape=SHAPE)), [], told(index)
     for truth in (first, first._replace(arm=first.arm._replace(level=0.9), noise=2 * first.noise)):
-        stated = truth._replace(stated=expert.stated(said))
+        stated = truth._replace(stated=elicited_prior.stated(said))
         tree = solve_reduced(cells, stated)[0] if reduced else solve(cells, stated, index, families)
         found.append(float(tree.evidence) - dense(truth, index, rows, y, said, families)[0])
     assert found[0] == pytest.approx(found[1], rel=1e-9)
@@ -83,8 +84,8 @@ def test_evidence_compares_scales_as_the_dense_density_does(form):
 def test_gradient_of_the_evidence(form):
     families, reduced, index, _ = parts(form)
     rows, y = data(3)
-    cells = gaussian.cells(Statistics.of(*rows, y, shape=SHAPE))
-    prior = PRIOR._replace(median=PRIOR.median._replace(stated=expert.stated(told(index))))
+    cells = batch.cells(Statistics.of(*rows, y, shape=SHAPE))
+    prior = PRIOR._replace(median=PRIOR.median._replace(stated=elicited_prior.stated(told(index))))
     at = np.random.default_rng(4).normal(0, 0.5, length(families or SHAPE[2], 0 if reduced else SHAPE[1]))
     value = lambda x: objective(x, cells, index, prior, families=families, reduced=reduced)
     slope = [(value(at + step)[0] - value(at - step)[0]) / 2e-5 for step in np.eye(len(at)) * 1e-5]
@@ -97,10 +98,12 @@ def test_mean_and_variance_go_straight_from_what_is_usual_to_what_was_said(weigh
     """Of the family alone, and however sure the expert is."""
 
     def before(weight):
-        one = expert.Expert(np.array([0.4, 0.0]), np.array([scale, np.inf]), np.arange(2), np.array([weight, 1.0]))
+        one = elicited_prior.Expert(
+            np.array([0.4, 0.0]), np.array([scale, np.inf]), np.arange(2), np.array([weight, 1.0])
+        )
         fit = prior_scales(np.array([0, 1]), np.ones((2, 2)), said=one).gaussian
         fit = fit._replace(hyper=fit.hyper._replace(arm=PRIOR.median.family))
-        found = gaussian.beliefs(fit, Statistics(*np.zeros((3, 1, 1, 2))))
+        found = batch.beliefs(fit, Statistics(*np.zeros((3, 1, 1, 2))))
         return np.stack([found.mean[0, 0], found.scale[0, 0] ** 2])
 
     usual, sure, found = before(0.0), before(1.0), before(weight)
@@ -121,7 +124,7 @@ def test_the_weight_is_how_much_likelier_outcomes_make_what_was_said(form):
         none = (NOTHING,) * 3, np.zeros(0)
         likely = dense(truth, index, rows, y, alone, families)[0] - dense(truth, index, *none, alone, families)[0]
         factor[index == family] = likely - dense(truth, index, rows, y, nobody, families)[0]
-    found = expert.weighed(said, fit_of(truth, families), Statistics.of(*rows, y, shape=SHAPE))
+    found = elicited_prior.weighed(said, fit_of(truth, families), Statistics.of(*rows, y, shape=SHAPE))
     np.testing.assert_allclose(found.weight, believed(factor, index, np.isfinite(said.scale)), rtol=1e-7)
 
 
@@ -130,19 +133,19 @@ def test_large_systems_are_told_too(shape):
     long = "project" if shape[0] > shape[1] else "context"
     truth = hyper(1, families=False)
     truth = truth._replace(spread=np.zeros(0), globe=truth.globe._replace(**{long: 1e-6}))
-    fit = fit_of(truth._replace(stated=expert.stated(told(FAMILY))), 0)
+    fit = fit_of(truth._replace(stated=elicited_prior.stated(told(FAMILY))), 0)
     random = np.random.default_rng(3)
     stats = Statistics.of(*(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape)
-    exact, state = gaussian.beliefs(fit, stats), wide.start(fit, stats)
+    exact, state = batch.beliefs(fit, stats), collapsed.start(fit, stats)
     np.testing.assert_allclose(state.mean, exact.mean, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(np.sqrt(state.variance), exact.scale, rtol=1e-7)
 
 
 @pytest.mark.parametrize("large", [False, True])
 def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believed(large, monkeypatch):
-    monkeypatch.setattr(wide, "_LARGEST", 0.0 if large else 1e9)
+    monkeypatch.setattr(collapsed, "_LARGEST", 0.0 if large else 1e9)
     random, family = np.random.default_rng(0), np.array([0, 0, 1, 1])
-    said = expert.said(np.array([0.6, 0.6, 0.0, 0.0]), np.array([0.05, 0.05, np.inf, np.inf]), family)
+    said = elicited_prior.said(np.array([0.6, 0.6, 0.0, 0.0]), np.array([0.05, 0.05, np.inf, np.inf]), family)
     weights = []
     for truth in (0.6, -0.6):
         belief = Joint(prior_scales(family, np.ones((4, 2)), said=said), -1.0, projects=2, contexts=3)

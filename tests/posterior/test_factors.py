@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import factors, loadings
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed import Cells
-from poolwise.posterior.gaussian import Statistics, cells
-from poolwise.posterior.hyper import Hyper, Tier, effective
+from poolwise.posterior.crossed import factor_fit, factors
+from poolwise.posterior.crossed.batch import Statistics, cells
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, effective
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
 
 SHAPE = (12, 3, 5)
@@ -81,10 +81,10 @@ def test_a_project_without_outcomes_has_the_prior_and_later_contexts_the_tree():
 def test_gradient_of_the_evidence():
     data, found = sample()[0], found_of()
     every = [factors.seen_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in (2, 3)]
-    (group, place), *_ = loadings.grouped(every)
+    (group, place), *_ = factor_fit.grouped(every)
     one = every[place[0]]
-    value = lambda w, rest: loadings.evidence(group, w, rest)[0][0]
-    _, (inside, *_), (along, *_) = loadings.evidence(group, found.loadings, found.rest)
+    value = lambda w, rest: factor_fit.evidence(group, w, rest)[0][0]
+    _, (inside, *_), (along, *_) = factor_fit.evidence(group, found.loadings, found.rest)
     for row in (0, 4):
         step = np.zeros_like(found.loadings)
         step[one.context[row], one.arm[row], 1] = 1e-6
@@ -97,8 +97,8 @@ def test_gradient_of_the_evidence():
 def test_side_by_side_is_one_by_one():
     data, found = sample(share=0.5)[0], found_of()
     every = [factors.seen_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
-    for group, place in loadings.grouped(every):
-        for p, value in zip(place, loadings.evidence(group, found.loadings, found.rest)[0], strict=True):
+    for group, place in factor_fit.grouped(every):
+        for p, value in zip(place, factor_fit.evidence(group, found.loadings, found.rest)[0], strict=True):
             w = found.loadings[every[p].context, every[p].arm]
             covariance = w @ w.T + found.rest**2 * every[p].tree + np.diag(every[p].noise)
             x = every[p].x

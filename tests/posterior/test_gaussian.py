@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from poolwise.errors import InputError
-from poolwise.posterior import gaussian
-from poolwise.posterior.crossed import solve, solve_reduced
-from poolwise.posterior.gaussian import Fit, Statistics
-from poolwise.posterior.hyper import Hyper, Tier, from_dict, to_dict
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.solve import solve, solve_reduced
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, from_dict, to_dict
 from tests.posterior import oracle
 
 SHAPE = (4, 3, 5)
@@ -43,13 +43,13 @@ def test_all_cells_equal_dense_conditioning(seed, families, reduced):
         truth = truth._replace(globe=truth.globe._replace(project=0.0))
     rows, y = data(seed)
     stats = Statistics.of(*rows, y, shape=SHAPE)
-    belief = gaussian.beliefs(fit_of(truth, families, reduced), stats)
+    belief = batch.beliefs(fit_of(truth, families, reduced), stats)
     index = FAMILY if families else np.arange(SHAPE[2])
     density, mean, scale = oracle.posterior(SHAPE, index, truth, rows, y)
     np.testing.assert_allclose(belief.mean, mean, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(belief.scale, scale, rtol=1e-8)
     with jax.enable_x64(True):
-        cells = gaussian.cells(stats)
+        cells = batch.cells(stats)
         tree = solve_reduced(cells, truth)[0] if reduced else solve(cells, truth, index, families)
     assert float(tree.evidence) == pytest.approx(density, rel=1e-8)
 
@@ -72,11 +72,11 @@ def test_scales_are_recovered_and_intervals_cover():
     truth = Hyper(Tier(0.3, 0.5, 0.2, 0.15), Tier(0, 0, 0), Tier(0.2, 0.1, 0.05), noise)
     rows, y, theta = draw(1, shape, truth, 5_000)
     stats = Statistics.of(*rows, y, shape=shape)
-    found = gaussian.fit(stats)
+    found = batch.fit(stats)
     assert found.converged
     np.testing.assert_allclose(found.hyper.noise, noise, rtol=0.1)
     assert found.hyper.arm.context == pytest.approx(0.5, rel=0.3)
-    belief = gaussian.beliefs(found, stats)
+    belief = batch.beliefs(found, stats)
     inside = np.abs(theta - belief.mean) < 1.645 * belief.scale
     # Cells share effects: allow three times the binomial standard error of 2,160 cells around 90 %.
     assert inside.mean() == pytest.approx(0.9, abs=3 * 3 * np.sqrt(0.09 / inside.size))
@@ -88,7 +88,7 @@ def test_scales_are_recovered_and_intervals_cover():
 def test_degenerate_data_stay_finite(count, y):
     stats = Statistics(*(np.zeros((1, 1, 1)) for _ in range(3)))
     stats = Statistics(stats.count + count, stats.total + count * y, stats.squares + count * y * y)
-    belief = gaussian.beliefs(gaussian.fit(stats), stats)
+    belief = batch.beliefs(batch.fit(stats), stats)
     assert np.isfinite([*belief.mean.ravel(), *belief.scale.ravel()]).all()
     assert belief.scale.min() > 0
 
@@ -109,8 +109,8 @@ def test_rewards_without_noise_are_learned_exactly_enough(n, rewards, family):
     random = np.random.default_rng(4)
     rows = tuple(random.integers(0, size, n) for size in SHAPE)
     stats = Statistics.of(*rows, y := rewards(rows, random.normal(0, 0.5, n)), shape=SHAPE)
-    found = gaussian.fit(stats, family)
-    belief = gaussian.beliefs(found, stats)
+    found = batch.fit(stats, family)
+    belief = batch.beliefs(found, stats)
     assert found.converged
     # An outcome of noise 1e-6 would add 13 nats.
     assert abs(found.log_evidence) < 13 * n
@@ -121,7 +121,7 @@ def test_rewards_without_noise_are_learned_exactly_enough(n, rewards, family):
 
 def test_nothing_seen_is_the_prior():
     stats = Statistics(*(np.zeros((2, 2, 3)) for _ in range(3)))
-    belief = gaussian.beliefs(gaussian.fit(stats), stats)
+    belief = batch.beliefs(batch.fit(stats), stats)
     assert np.ptp(belief.scale) == pytest.approx(0, abs=1e-12)
     assert belief.scale.min() > 0.3
 
@@ -131,8 +131,8 @@ def test_nothing_seen_is_the_prior():
     [
         (lambda: Statistics.of([0], [0], [0], [np.nan]), "row 0"),
         (lambda: Statistics.of([0, 0], [0, 0], [0, 0], [0, 1e300]), "row 1"),
-        (lambda: gaussian.fit(Statistics(np.ones((1, 1, 1)), np.ones((1, 1, 2)), np.ones((1, 1, 1)))), "one shape"),
-        (lambda: gaussian.fit(Statistics(*(np.full((1, 1, 1), np.nan),) * 3)), "finite"),
+        (lambda: batch.fit(Statistics(np.ones((1, 1, 1)), np.ones((1, 1, 2)), np.ones((1, 1, 1)))), "one shape"),
+        (lambda: batch.fit(Statistics(*(np.full((1, 1, 1), np.nan),) * 3)), "finite"),
     ],
 )
 def test_bad_statistics_are_refused(build, message):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import influence
-from poolwise.posterior.crossed import Cells
+from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.options import Options
+from poolwise.posterior.likelihoods import robust_weights
+from poolwise.posterior.observation_model import Options
 
 SHAPE, LIMIT = (3, 4, 5), 4.0
 
@@ -24,13 +24,13 @@ def outcomes(n, share, seed=0):
 
 def one_by_one(rows, y):
     state, found = empty(), []
-    tracks = influence.arms(state)
+    tracks = robust_weights.arms(state)
     for at, value in zip(zip(*(row.tolist() for row in rows), strict=True), y.tolist(), strict=True):
         own, every = (np.array([part[place] for part in parts]) for parts, place in ((state, at), (tracks, at[2])))
-        weight = influence.weight(own, every, value, LIMIT)
-        for part, after in zip(tracks, influence.arm_after(every, own, value, weight), strict=True):
+        weight = robust_weights.weight(own, every, value, LIMIT)
+        for part, after in zip(tracks, robust_weights.arm_after(every, own, value, weight), strict=True):
             part[at[2]] = after
-        for part, after in zip(state, influence.cell_after(own, value, weight), strict=True):
+        for part, after in zip(state, robust_weights.cell_after(own, value, weight), strict=True):
             part[at] = after
         found.append(weight)
     return np.array(found), state, tracks
@@ -40,8 +40,8 @@ def one_by_one(rows, y):
 def test_many_at_once_weigh_what_they_weigh_one_by_one(share):
     rows, y = outcomes(6_000, share)
     found, state, tracks = one_by_one(rows, y)
-    np.testing.assert_allclose(influence.weights(empty(), rows, y, LIMIT), found, rtol=1e-9)
-    for part, other in zip(influence.arms(state), tracks, strict=True):
+    np.testing.assert_allclose(robust_weights.weights(empty(), rows, y, LIMIT), found, rtol=1e-9)
+    for part, other in zip(robust_weights.arms(state), tracks, strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-9)
     assert (found < 1).mean() == pytest.approx(share, abs=0.5 * share + 0.002)
 
@@ -75,7 +75,7 @@ def test_influence_is_bounded_as_an_outlier_goes_to_infinity():
 def test_of_normal_outcomes_hardly_any_counts_less():
     rows, y = outcomes(20_000, 0.0, seed=3)
     # Efficiency lost: the share of what the weights take away.
-    assert 1 - influence.weights(empty(), rows, y, LIMIT).mean() < 1e-3
+    assert 1 - robust_weights.weights(empty(), rows, y, LIMIT).mean() < 1e-3
 
 
 def test_a_change_that_stays_is_believed():

@@ -3,19 +3,20 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import gaussian, integrate
-from poolwise.posterior.coordinates import SCALES, widths
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import PRIOR
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.hyperparameters import laplace
+from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.optimize import objective
+from poolwise.posterior.hyperparameters.parametrisation import SCALES, widths
 from poolwise.posterior.joint import estimated, prior_scales, restored, to_dict
-from poolwise.posterior.optimise import objective
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data
 
 
 def problem(n: int):
     rows, y = data(2, n)
     stats = Statistics.of(*rows, y, shape=SHAPE)
-    return gaussian.fit(stats, FAMILY), stats
+    return batch.fit(stats, FAMILY), stats
 
 
 def sampled(fit, cells, draws=4_000):
@@ -42,36 +43,36 @@ def sampled(fit, cells, draws=4_000):
 
 def test_scales_lie_at_their_posterior_means():
     fit, stats = problem(150)
-    cells = gaussian.cells(gaussian.seen(stats))
+    cells = batch.cells(batch.seen(stats))
     mean, error = sampled(fit, cells)
-    shift = integrate.shifts(fit, cells, PRIOR)[:SCALES]
-    known = shift < integrate._LARGEST
+    shift = laplace.shifts(fit, cells, PRIOR)[:SCALES]
+    known = shift < laplace._LARGEST
     # Laplace's own error is of the order of the skewness: a tenth of a scale, where these differ by up to a seventh.
     np.testing.assert_allclose(np.exp(shift)[known], mean[known], atol=0.1 + 4 * error.max())
-    assert np.exp(shift).mean() - 1 == pytest.approx(min(mean.mean() - 1, np.expm1(integrate._LARGEST)), abs=0.06)
+    assert np.exp(shift).mean() - 1 == pytest.approx(min(mean.mean() - 1, np.expm1(laplace._LARGEST)), abs=0.06)
 
 
 def test_the_more_is_seen_the_less_they_move():
-    few, many = (integrate.shifts(fit, gaussian.cells(s), PRIOR).sum() for fit, s in (problem(20), problem(20_000)))
+    few, many = (laplace.shifts(fit, batch.cells(s), PRIOR).sum() for fit, s in (problem(20), problem(20_000)))
     assert many < few
 
 
 def test_an_earlier_hessian_serves_until_half_as_many_outcomes_more():
     fit, stats = problem(100)
-    first = integrate.integrated(fit, stats, PRIOR, fit)
+    first = laplace.integrated(fit, stats, PRIOR, fit)
     assert first.shift_from == 100
     np.testing.assert_array_equal(first.coordinates, fit.coordinates)
     more = Statistics(*(part * 1.4 for part in stats))
-    assert integrate.integrated(fit, more, PRIOR, first).shift_from == 100
+    assert laplace.integrated(fit, more, PRIOR, first).shift_from == 100
     more = Statistics(*(part * 1.6 for part in stats))
-    assert integrate.integrated(fit, more, PRIOR, first).shift_from == pytest.approx(160)
+    assert laplace.integrated(fit, more, PRIOR, first).shift_from == pytest.approx(160)
 
 
 def test_beliefs_are_wider_and_the_snapshot_keeps_why():
     fit, stats = problem(60)
     begin = prior_scales(FAMILY, np.ones((SHAPE[2], 2)))
     found = estimated(begin, stats, stats.count, stats.count)
-    assert (gaussian.beliefs(found.gaussian, stats).scale > gaussian.beliefs(fit, stats).scale).all()
+    assert (batch.beliefs(found.gaussian, stats).scale > batch.beliefs(fit, stats).scale).all()
     again = restored(to_dict(found), begin).gaussian
     assert again.shift_from == found.gaussian.shift_from == 60
     np.testing.assert_array_equal(again.shift, found.gaussian.shift)

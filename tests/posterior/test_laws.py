@@ -5,15 +5,17 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from poolwise.posterior import bernoulli, joint, wide
-from poolwise.posterior.crossed import Cells
-from poolwise.posterior.gaussian import Fit, Statistics
-from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior import joint
+from poolwise.posterior.crossed import collapsed
+from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.scales import Scales
 from poolwise.posterior.joint import Joint
-from poolwise.posterior.options import Options
+from poolwise.posterior.likelihoods import bernoulli
+from poolwise.posterior.observation_model import Options
 from poolwise.posterior.recursive import compiled, effects, initial
 from poolwise.posterior.recursive.types import Structure
-from poolwise.posterior.scales import Scales
 from tests.posterior import oracle
 from tests.posterior.test_gaussian import FAMILY, hyper
 
@@ -46,7 +48,7 @@ FORMS = {
 def form(request, monkeypatch):
     found = FORMS[request.param]
     if not found.exact:
-        monkeypatch.setattr(wide, "_LARGEST", 1.0)
+        monkeypatch.setattr(collapsed, "_LARGEST", 1.0)
     return found
 
 
@@ -154,9 +156,9 @@ def test_room_changes_nothing(form):
 def test_another_unit_of_utility_changes_the_unit_alone(form):
     known, rows = truth(form), outcomes(form)
     three = lambda tier: Tier(*(3 * part for part in tier))
-    wide = known._replace(**{name: three(getattr(known, name)) for name in ("arm", "family", "globe")})
-    wide = wide._replace(noise=3 * known.noise, mean=3 * known.mean)
-    one, other = taught(made(form, known), rows), taught(made(form, wide), (*rows[:3], 3 * rows[3]))
+    scaled = known._replace(**{name: three(getattr(known, name)) for name in ("arm", "family", "globe")})
+    scaled = scaled._replace(noise=3 * known.noise, mean=3 * known.mean)
+    one, other = taught(made(form, known), rows), taught(made(form, scaled), (*rows[:3], 3 * rows[3]))
     for here, there in zip(tables(one, form.shape), tables(other, form.shape), strict=True):
         np.testing.assert_allclose(3 * here, there, rtol=1e-9, atol=1e-10)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.level import Sums, contrasts, level_of
+from poolwise.posterior.crossed.job_effects import Sums, contrasts, level_of
 
 THETA = np.array([0.0, 0.5, -0.5])
 

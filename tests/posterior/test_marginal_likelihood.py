@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from poolwise.posterior import gaussian
-from poolwise.posterior.coordinates import hyper_at, length, penalty
-from poolwise.posterior.crossed import Cells, solve, solve_reduced
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import PRIOR, Layout
-from poolwise.posterior.optimise import objective
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.solve import Cells, solve, solve_reduced
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Layout
+from poolwise.posterior.hyperparameters.optimize import objective
+from poolwise.posterior.hyperparameters.parametrisation import hyper_at, length, penalty
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data
 
 FORMS = {"families": (2, False), "one family each": (0, False), "projects integrated out": (0, True)}
@@ -22,11 +22,11 @@ def test_gradient_is_that_of_the_evidence(form, cells, monkeypatch):
     families, reduced = FORMS[form]
     if not cells:
         keep = lambda shape, families: Layout(shape[1], shape[0])
-        for module in ("crossed", "marginal_likelihood", "gaussian"):
+        for module in ("crossed.solve", "crossed.marginal_likelihood", "crossed.batch"):
             monkeypatch.setattr(f"poolwise.posterior.{module}.layout", keep)
     groups, index = families or SHAPE[2], FAMILY if families else np.arange(SHAPE[2])
     rows, y = data(3)
-    stats = gaussian.cells(Statistics.of(*rows, y, shape=SHAPE))
+    stats = batch.cells(Statistics.of(*rows, y, shape=SHAPE))
     at = np.random.default_rng(4).normal(0, 0.7, length(groups, 0 if reduced else SHAPE[1]))
 
     def value(coordinates):

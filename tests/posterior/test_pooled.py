@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from poolwise.posterior import bernoulli, gaussian, wide
-from poolwise.posterior.coordinates import length
-from poolwise.posterior.crossed import solve, solve_reduced
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import PRIOR, Pooled, layout
+from poolwise.posterior.crossed import batch, collapsed
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.solve import solve, solve_reduced
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Pooled, layout
+from poolwise.posterior.hyperparameters.optimize import objective
+from poolwise.posterior.hyperparameters.parametrisation import length
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
-from poolwise.posterior.optimise import objective
+from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.recursive import effects
 from tests.posterior import oracle
 from tests.posterior.test_gaussian import FAMILY, SHAPE, data, fit_of, hyper
@@ -62,7 +63,7 @@ def test_every_cell_equals_dense_conditioning(form):
     (m, s), (rows, y) = known(), data(2)
     truth = truth_of(families, reduced)
     stats = Statistics.of(*rows, y, shape=SHAPE)
-    belief = gaussian.beliefs(fit_of(truth._replace(pooled=as_pooled(m, s)), families, reduced), stats)
+    belief = batch.beliefs(fit_of(truth._replace(pooled=as_pooled(m, s)), families, reduced), stats)
     _, mean, scale = dense(truth, index, rows, y, m, s)
     np.testing.assert_allclose(belief.mean, mean, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(belief.scale, scale, rtol=1e-7)
@@ -73,7 +74,7 @@ def test_evidence_compares_scales_as_the_dense_density_does(form):
     families, reduced = FORMS[form]
     index = FAMILY if families else np.arange(SHAPE[2])
     (m, s), (rows, y) = known(), data(2)
-    cells, found = gaussian.cells(Statistics.of(*rows, y, shape=SHAPE)), []
+    cells, found = batch.cells(Statistics.of(*rows, y, shape=SHAPE)), []
     for seed in (1, 2):
         truth = truth_of(families, reduced, seed)
         told = truth._replace(pooled=as_pooled(m, s))
@@ -87,7 +88,7 @@ def test_gradient_of_the_evidence(form):
     families, reduced = FORMS[form]
     groups, index = families or SHAPE[2], FAMILY if families else np.arange(SHAPE[2])
     rows, y = data(3)
-    cells = gaussian.cells(Statistics.of(*rows, y, shape=SHAPE))
+    cells = batch.cells(Statistics.of(*rows, y, shape=SHAPE))
     prior = PRIOR._replace(median=PRIOR.median._replace(pooled=as_pooled(*known())))
     at = np.random.default_rng(4).normal(0, 0.5, length(groups, 0 if reduced else SHAPE[1]))
     value = lambda x: objective(x, cells, index, prior, families=families, reduced=reduced)
@@ -105,16 +106,16 @@ def test_large_systems_know_it_too(shape):
     pooled = Pooled(random.uniform(0, 30, (3, 5)), random.normal(0, 9, (3, 5)))
     fit = fit_of(truth._replace(pooled=pooled), 0)
     stats = Statistics.of(*(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape)
-    exact, state = gaussian.beliefs(fit, stats), wide.start(fit, stats)
-    tiers, form = effects.init(gaussian.cells(stats), fit.hyper, fit.family, 0), layout(shape, 0)
+    exact, state = batch.beliefs(fit, stats), collapsed.start(fit, stats)
+    tiers, form = effects.init(batch.cells(stats), fit.hyper, fit.family, 0), layout(shape, 0)
     for p, c in np.ndindex(*shape[:2]):
-        found = wide.look(state, p, c)
+        found = collapsed.look(state, p, c)
         np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-7, atol=1e-8)
         np.testing.assert_allclose(found.variance[0] ** 0.5, exact.scale[p, c], rtol=1e-7)
         mean, _, _ = effects.predict(tiers, form, None, shape[2], 0, form.at(p, c))
         np.testing.assert_allclose(found.mean[1:], mean[1:3], rtol=1e-7, atol=1e-8)
     searched = [
-        wide.fit(stats, prior=PRIOR._replace(median=PRIOR.median._replace(pooled=told))) for told in (None, pooled)
+        collapsed.fit(stats, prior=PRIOR._replace(median=PRIOR.median._replace(pooled=told))) for told in (None, pooled)
     ]
     assert searched[1].converged
     assert searched[1].hyper.arm.level != searched[0].hyper.arm.level

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import reference
+from poolwise.posterior.crossed.job_effects import Change, contrasts
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.level import Change, contrasts
-from poolwise.posterior.options import Options
+from poolwise.posterior.likelihoods import baseline_utility
+from poolwise.posterior.observation_model import Options
 
 SURE = np.tile((1e6, 1e-3), (3, 1))
 
@@ -111,4 +111,4 @@ def test_room_for_more_changes_nothing():
 def test_scales_can_be_estimated_from_a_baseline_alone():
     joint = told(belief(), [0.0] * 12)
     assert np.isfinite(joint.reestimate().log_evidence)
-    assert joint.look(0, 0).scale[0] < reference._SCALE**0.5
+    assert joint.look(0, 0).scale[0] < baseline_utility._SCALE**0.5

@@ -6,22 +6,23 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from poolwise.posterior import bernoulli, inducing, micro_scales, nearby, smooth
-from poolwise.posterior.gaussian import Fit, Statistics
-from poolwise.posterior.hyper import PRIOR, Pooled, Stated
+from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.gp import bernoulli_kernel, gp_filter, gp_marginal_likelihood, inducing_points
+from poolwise.posterior.gp.coregionalisation import ground, nugget
+from poolwise.posterior.gp.kernels import places
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Pooled, Stated
+from poolwise.posterior.hyperparameters.scales import estimated
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
-from poolwise.posterior.kernel import places
-from poolwise.posterior.micro import ground, nugget
+from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.recursive import posterior
-from poolwise.posterior.scales import estimated
 
 RNG = np.random.default_rng(3)
 FAMILY = np.array([0, *[1] * 30, *[2] * 3])
 X, MODE = np.tile(np.linspace(0, 1, 10), 3), np.repeat(np.arange(3), 10)
 GROUND = ground(FAMILY, {1: places([X, np.eye(3)[MODE] / np.sqrt(2)])})
 SHAPE = (3, 2, 34)
-COORDINATES = 0.3 * RNG.normal(size=len(micro_scales._widths(FAMILY, GROUND, PRIOR)))
-HYPER, SMOOTH = micro_scales.scales_at(COORDINATES, PRIOR, FAMILY, GROUND)
+COORDINATES = 0.3 * RNG.normal(size=len(gp_marginal_likelihood._widths(FAMILY, GROUND, PRIOR)))
+HYPER, SMOOTH = gp_marginal_likelihood.scales_at(COORDINATES, PRIOR, FAMILY, GROUND)
 FIT = Fit(HYPER, FAMILY, 3, False, 0.0, 0, True, COORDINATES, ground=GROUND, smooth=SMOOTH)
 
 
@@ -63,8 +64,8 @@ def conditioned(whole: np.ndarray, at: np.ndarray, y: np.ndarray, noise: np.ndar
     return (gain @ y).reshape(SHAPE), (np.diag(whole) - np.einsum("ij,ji->i", gain, whole[at])).reshape(SHAPE)
 
 
-def served(state: smooth.State) -> tuple[np.ndarray, np.ndarray]:
-    looks = [[smooth.look(state, p, c) for c in range(SHAPE[1])] for p in range(SHAPE[0])]
+def served(state: gp_filter.State) -> tuple[np.ndarray, np.ndarray]:
+    looks = [[gp_filter.look(state, p, c) for c in range(SHAPE[1])] for p in range(SHAPE[0])]
     mean, variance = (
         np.array([[getattr(one, name)[0] for one in row] for row in looks]) for name in ("mean", "variance")
     )
@@ -76,11 +77,11 @@ def test_the_belief_is_that_of_dense_conditioning(at_once):
     """Whether rows are made at the start or outcome by outcome, looked at or not in between."""
     rows, y = outcomes(60)
     exact = conditioned(prior(), np.ravel_multi_index(rows, SHAPE), y, HYPER.noise[rows[2]])
-    state = smooth.start(FIT, Statistics.of(*(part[:at_once] for part in rows), y[:at_once], shape=SHAPE))
+    state = gp_filter.start(FIT, Statistics.of(*(part[:at_once] for part in rows), y[:at_once], shape=SHAPE))
     for number, row in enumerate(zip(*(part[at_once:].tolist() for part in (*rows, y)), strict=True)):
-        smooth.absorb(state, *row)
+        gp_filter.absorb(state, *row)
         if number % 7 == 0:
-            smooth.look(state, 0, 1)
+            gp_filter.look(state, 0, 1)
     for found, right in zip(served(state), exact, strict=True):
         np.testing.assert_allclose(found, right, atol=1e-9)
 
@@ -88,9 +89,9 @@ def test_the_belief_is_that_of_dense_conditioning(at_once):
 def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
     """Rows 1 and 2: level + project, level + context; by conditioning with an unseen context, less its own effects."""
     rows, y = outcomes(40)
-    state = smooth.start(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
+    state = gp_filter.start(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
     tiers = (HYPER.globe, HYPER.family, HYPER.arm)
-    unseen, along = smooth.look(state, 1, 2), smooth.look(state, 1, 0)
+    unseen, along = gp_filter.look(state, 1, 2), gp_filter.look(state, 1, 0)
     np.testing.assert_allclose(unseen.mean[0], along.mean[1], atol=1e-9)
     own = sum(tier.context**2 + tier.cell**2 for tier in tiers)
     np.testing.assert_allclose(unseen.variance[0], along.variance[1] + own, atol=1e-9)
@@ -99,10 +100,10 @@ def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
 def test_what_is_shared_changes_with_what_is_believed_here():
     """`share`: their covariance over the variance here, from the sums' variances in an unseen context."""
     rows, y = outcomes(40)
-    state = smooth.start(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
-    before = smooth.look(state, 1, 1)
-    smooth.absorb(state, 1, 1, 7, 0.9)
-    after = smooth.look(state, 1, 1)
+    state = gp_filter.start(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
+    before = gp_filter.look(state, 1, 1)
+    gp_filter.absorb(state, 1, 1, 7, 0.9)
+    after = gp_filter.look(state, 1, 1)
     moved = (after.mean - before.mean)[:, 7]
     np.testing.assert_allclose(moved[1:] / moved[0], before.along[:, 7] / before.variance[0, 7], atol=1e-9)
 
@@ -124,28 +125,28 @@ def test_what_an_expert_says_is_a_measurement_of_the_levels_of_families():
     offset = STATED.offset[np.indices(SHAPE)[2]]
     at = np.ravel_multi_index(rows, SHAPE)
     mean, variance = conditioned(whole - told, at, y - offset.reshape(-1)[at], HYPER.noise[rows[2]])
-    found = served(smooth.start(fit, Statistics.of(*rows, y, shape=SHAPE)))
+    found = served(gp_filter.start(fit, Statistics.of(*rows, y, shape=SHAPE)))
     np.testing.assert_allclose(found[0], mean + offset, atol=1e-9)
     np.testing.assert_allclose(found[1], variance, atol=1e-9)
 
 
 def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
-    monkeypatch.setattr(inducing, "MOST", 40)
+    monkeypatch.setattr(inducing_points, "MOST", 40)
     rows, y = outcomes(150)
     stats = Statistics.of(*rows, y, shape=SHAPE)
     count = stats.count.reshape(-1)
     seen = np.flatnonzero(count)
     noise = HYPER.noise[np.unravel_index(seen, SHAPE)[2]] / np.sqrt(count[seen])
-    whole, u = prior(), seen[inducing.chosen(noise**2, 40)]
+    whole, u = prior(), seen[inducing_points.chosen(noise**2, 40)]
     low = whole[:, u] @ np.linalg.solve(whole[np.ix_(u, u)], whole[u])
     fitc = low + np.diag(np.diag(whole - low))
     exact = conditioned(fitc, seen, stats.total.reshape(-1)[seen] / count[seen], noise)
-    state = smooth.start(FIT, stats)
+    state = gp_filter.start(FIT, stats)
     assert len(state.base) <= 40
     for found, right in zip(served(state), exact, strict=True):
         np.testing.assert_allclose(found, right, atol=1e-6)
     before = served(state)[1]
-    smooth.absorb(state, *(int(part[0]) for part in rows), 0.5)
+    gp_filter.absorb(state, *(int(part[0]) for part in rows), 0.5)
     assert (served(state)[1] <= before + 1e-9).all()
 
 
@@ -153,10 +154,10 @@ def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
 def test_gradient_of_the_evidence(stated):
     told = PRIOR._replace(median=PRIOR.median._replace(stated=stated))
     rows, y = outcomes(50)
-    data = micro_scales.tried(Statistics.of(*rows, y, shape=SHAPE))
+    data = gp_marginal_likelihood.tried(Statistics.of(*rows, y, shape=SHAPE))
     at = COORDINATES + 0.2 * RNG.normal(size=len(COORDINATES))
-    value = lambda x: micro_scales.objective(x, data, told, FAMILY, GROUND)[0]
-    found = micro_scales.objective(at, data, told, FAMILY, GROUND)[1]
+    value = lambda x: gp_marginal_likelihood.objective(x, data, told, FAMILY, GROUND)[0]
+    found = gp_marginal_likelihood.objective(at, data, told, FAMILY, GROUND)[1]
     np.testing.assert_allclose(found, approx_fprime(at, value, 1e-6), rtol=2e-3, atol=2e-3)
 
 
@@ -165,7 +166,7 @@ def test_what_other_stores_know_counts_as_outcomes_without_project():
     known = Pooled(np.zeros((2, 34)), np.zeros((2, 34)))
     known.precision[1, 5], known.information[1, 5] = 1e6, 0.7e6
     fit = FIT._replace(hyper=HYPER._replace(pooled=known))
-    found = smooth.look(smooth.start(fit, Statistics(*(np.zeros(SHAPE) for _ in range(3)))), 0, 1)
+    found = gp_filter.look(gp_filter.start(fit, Statistics(*(np.zeros(SHAPE) for _ in range(3)))), 0, 1)
     assert found.mean[2, 5] == pytest.approx(0.7, abs=1e-3)
     assert found.variance[2, 5] ** 0.5 < 2e-3
     assert found.variance[0, 5] ** 0.5 > 0.1
@@ -206,13 +207,13 @@ def test_neighbours_evidence_kept_up_equals_that_made_anew():
         made.learn(k % 3, k % 2, 1 + int(RNG.integers(30)), 0.0, bool(k % 4))
     counts = made.tally()
     fit, success = made.scales.gaussian, made.scales.success
-    anew = bernoulli.beliefs(success, nearby.gathered(fit, success, *counts))
+    anew = bernoulli.beliefs(success, bernoulli_kernel.gathered(fit, success, *counts))
     kept = posterior.chance(made._serving.constants, made._serving.state, 1, 1, made._serving.form.near())
     np.testing.assert_allclose(kept.mean, anew.mean[1, 1], atol=1e-12)
 
 
 def test_outcomes_without_end_keep_the_state_small(monkeypatch):
-    monkeypatch.setattr(inducing, "MOST", 30)
+    monkeypatch.setattr(inducing_points, "MOST", 30)
     made = belief()
     for k in range(400):
         made.learn(k % 3, k % 2, k * 7 % 34, float(np.sin(k)), True)
@@ -233,13 +234,13 @@ def test_equal_outcomes_give_finite_beliefs():
 def test_a_search_that_does_not_settle_is_made_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """From where the last one ended, then from the medians; the better of both serves."""
     rows, y = outcomes(60)
-    starts, fit = [], micro_scales.fit
+    starts, fit = [], gp_marginal_likelihood.fit
 
     def short(*arguments: Any, start: np.ndarray | None, **options: Any) -> Fit:
         starts.append(start)
         return fit(*arguments, start=start, iterations=1, **options)
 
-    monkeypatch.setattr(micro_scales, "fit", short)
+    monkeypatch.setattr(gp_marginal_likelihood, "fit", short)
     scales = prior_scales(FAMILY, np.ones((34, 2)), ground=GROUND)._replace(gaussian=FIT)
     found = estimated(scales, Statistics.of(*rows, y, shape=SHAPE), *np.ones((2, *SHAPE)))
     assert [start is None for start in starts] == [False, True]

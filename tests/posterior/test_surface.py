@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from poolwise.posterior import evidence
-from poolwise.posterior.evidence import Tried, hyperprior, kernel_at
-from poolwise.posterior.kernel import covariance, places
-from poolwise.posterior.surface import Surface
+from poolwise.posterior.gp import surface_likelihood
+from poolwise.posterior.gp.kernels import covariance, places
+from poolwise.posterior.gp.surface import Surface
+from poolwise.posterior.gp.surface_likelihood import Tried, hyperprior, kernel_at
 
 RNG = np.random.default_rng(5)
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 1, 6))]
@@ -45,8 +45,8 @@ def test_gradient_of_the_evidence(features):
     arm, y = outcomes(40)
     prior, tried = hyperprior(3, features), Tried.of(arm, y)
     at = prior.median + np.where(prior.width > 1e-6, 0.3, 0.0) * RNG.normal(size=len(prior.median))
-    value = lambda x: evidence.objective(x, tried, AT, FEATURES[:, :features], prior)[0]
-    found = evidence.objective(at, tried, AT, FEATURES[:, :features], prior)[1]
+    value = lambda x: surface_likelihood.objective(x, tried, AT, FEATURES[:, :features], prior)[0]
+    found = surface_likelihood.objective(at, tried, AT, FEATURES[:, :features], prior)[1]
     free = prior.width > 1e-6
     np.testing.assert_allclose(found[free], approx_fprime(at, value, 1e-6)[free], rtol=2e-3, atol=2e-3)
 
@@ -64,7 +64,10 @@ def test_evidence_of_repeated_outcomes_equals_that_of_single_rows():
         away = (coordinates - prior.median) / prior.width
         return 0.5 * y @ np.linalg.solve(every, y) + 0.5 * np.linalg.slogdet(every)[1] + 0.5 * away @ away
 
-    got = [evidence.objective(x, Tried.of(arm, y), AT, np.zeros((48, 0)), prior)[0] for x in (prior.median, other)]
+    got = [
+        surface_likelihood.objective(x, Tried.of(arm, y), AT, np.zeros((48, 0)), prior)[0]
+        for x in (prior.median, other)
+    ]
     assert got[1] - got[0] == pytest.approx(whole(other) - whole(prior.median), rel=1e-6)
 
 
@@ -73,8 +76,8 @@ def test_the_likelihood_of_slices_is_that_of_the_gradient():
     prior, tried = hyperprior(3, 3), Tried.of(arm, y)
     other = prior.median + 0.3 * (prior.width > 1e-6)
     away = ((other - prior.median) / prior.width) ** 2
-    got = [evidence.likelihood(x, tried, AT, FEATURES) for x in (prior.median, other)]
-    whole = [evidence.objective(x, tried, AT, FEATURES, prior)[0] for x in (prior.median, other)]
+    got = [surface_likelihood.likelihood(x, tried, AT, FEATURES) for x in (prior.median, other)]
+    whole = [surface_likelihood.objective(x, tried, AT, FEATURES, prior)[0] for x in (prior.median, other)]
     assert got[1] - got[0] == pytest.approx(whole[0] - whole[1] + 0.5 * away.sum(), rel=1e-9)
 
 

@@ -10,7 +10,7 @@ from scipy.special import comb
 from scipy.stats import beta as beta_distribution
 from scipy.stats import betabinom, multivariate_normal
 
-from poolwise.posterior.threads import single_blas
+from poolwise.posterior.blas_threads import single_blas
 from poolwise.refit import collapsed, known, success
 from poolwise.refit.options import Options
 from tests.posterior import oracle

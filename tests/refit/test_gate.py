@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.hyper import Tier
+from poolwise.posterior.hyperparameters.hyper import Tier
 from poolwise.refit import fast, gate, served
 from poolwise.refit.limits import LIMITS
 from poolwise.refit.options import Options

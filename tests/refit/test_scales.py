@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import gaussian
-from poolwise.posterior.hyper import noise_at
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.hyperparameters.hyper import noise_at
 from poolwise.refit import scales
 from poolwise.refit.served import roomy
 from tests.refit.problems import engine
@@ -36,7 +36,7 @@ def test_noise_that_is_known_as_a_product_serves_as_that_product(problem, sites)
 
 def test_a_project_never_seen_is_believed_as_widely_as_over_all_draws(problem, sites):
     def believed(hyper):
-        return gaussian.beliefs(problem.scales.gaussian._replace(hyper=hyper), roomy(problem))
+        return batch.beliefs(problem.scales.gaussian._replace(hyper=hyper), roomy(problem))
 
     single = [{name: values[:1, [draw]] for name, values in sites.items()} for draw in range(DRAWS)]
     each = [believed(scales.serving(problem, one).gaussian.hyper) for one in single]

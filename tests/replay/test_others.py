@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.evidence import hyperprior
-from poolwise.posterior.kernel import places
+from poolwise.posterior.gp.kernels import places
+from poolwise.posterior.gp.surface_likelihood import hyperprior
 from poolwise.replay.others import Known, Others, others_of
 
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 12), np.linspace(0, 1, 8))]

@@ -16,8 +16,8 @@ from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
 from poolwise.meta.combine import Matched, Names, joined, log_predictive, matched, stacked
 from poolwise.meta.packs import Pack, to_dict
-from poolwise.posterior.gaussian import cells
-from poolwise.posterior.hyper import noise_at
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.hyperparameters.hyper import noise_at
 from poolwise.posterior.joint import Joint
 from poolwise.schema import Decision
 from poolwise.store.base import Store

@@ -1,6 +1,6 @@
 """Costs without a baseline's cost: turned into what they say of the arm, by the level of the job that recurs.
 
-Contrasts within a job (`posterior.level`) rest on what is believed of the job's other arms. That is taken from a
+Contrasts within a job (`crossed.job_effects`) rest on what is believed of the job's other arms. That is taken from a
 reference which stands still between two settlings, where it is solved for: the belief under which all contrasts, made
 with it, give that belief. So what is believed follows from the sums of the jobs and the place of the last settling in
 the order of outcomes, and a store opened again comes to the same. Settlings come at fixed numbers of such outcomes.
@@ -15,7 +15,7 @@ import numpy as np
 
 from poolwise.engine.exchange import Exchange
 from poolwise.engine.suite import Fade
-from poolwise.posterior.level import Change, Key, contrasts, level_of
+from poolwise.posterior.crossed.job_effects import Change, Key, contrasts, level_of
 from poolwise.schema import STATUSES
 from poolwise.store.base import OutcomeColumns
 

@@ -21,8 +21,8 @@ from poolwise.engine.terrain import surfaces, terrain
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
 from poolwise.policy.base import Policy, View
+from poolwise.posterior.hyperparameters.refit_schedule import until
 from poolwise.posterior.joint import Joint, Look, Scales, restored, to_dict
-from poolwise.posterior.schedule import until
 from poolwise.schema import Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 from poolwise.views import SCALARS, extra, probabilities_of, view

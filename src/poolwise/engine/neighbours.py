@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.live import Live
-from poolwise.posterior.hyper import PRIOR
-from poolwise.posterior.micro import alike, from_dict, model_at
-from poolwise.posterior.micro_scales import starting
+from poolwise.posterior.gp.coregionalisation import alike, from_dict, model_at
+from poolwise.posterior.gp.gp_marginal_likelihood import starting
+from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.schema import LoggedView
 from poolwise.store.base import Store
 

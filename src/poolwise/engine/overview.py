@@ -20,7 +20,7 @@ from poolwise.policy.ledger import lacking
 from poolwise.policy.limits import contenders, ruled
 from poolwise.policy.phase import confidence, phase
 from poolwise.policy.uses import Uses
-from poolwise.posterior import bernoulli
+from poolwise.posterior.likelihoods import bernoulli
 from poolwise.store.base import Store
 
 

@@ -11,9 +11,9 @@ from poolwise.engine.live import Live
 from poolwise.engine.tables import NORMAL_95
 from poolwise.meta.pooling import between
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.deviation import deviations
-from poolwise.posterior.gaussian import cells
-from poolwise.posterior.hyper import effective, noise_at
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.crossed.project_deviation import deviations
+from poolwise.posterior.hyperparameters.hyper import effective, noise_at
 from poolwise.store.base import OutcomeColumns, Store
 
 

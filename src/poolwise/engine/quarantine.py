@@ -14,7 +14,7 @@ from poolwise.errors import PoolwiseError, SpaceError
 from poolwise.meta.packs import Pack, from_dict
 from poolwise.names import escaped, shortened
 from poolwise.parameters import parameter_from_dict
-from poolwise.posterior import hyper
+from poolwise.posterior.hyperparameters import hyper
 from poolwise.schema import Snapshot
 from poolwise.store.base import WITHDRAWN, Store
 

@@ -14,8 +14,8 @@ from poolwise.engine.settings import Settings
 from poolwise.errors import RefitError
 from poolwise.extras import explained
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import Prior
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.hyperparameters.hyper import Prior
 from poolwise.posterior.joint import Joint, Scales
 from poolwise.schema import Snapshot
 

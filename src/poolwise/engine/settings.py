@@ -9,11 +9,11 @@ import numpy as np
 from poolwise.engine.protection import Exploration, Safety, check_arms
 from poolwise.errors import ConfigError, nearest
 from poolwise.inputs import conforming
-from poolwise.posterior.expert import Expert, said
-from poolwise.posterior.micro import Ground
-from poolwise.posterior.options import Options
-from poolwise.posterior.scales import Scales, prior_scales
-from poolwise.posterior.schedule import EVERY, due
+from poolwise.posterior.gp.coregionalisation import Ground
+from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
+from poolwise.posterior.hyperparameters.scales import Scales, prior_scales
+from poolwise.posterior.observation_model import Options
+from poolwise.posterior.transfer.elicited_prior import Expert, said
 from poolwise.space import ArmSpace
 
 
@@ -28,7 +28,7 @@ class Settings(NamedTuple):
     """(family, a, b): as if `a` successes and `b` failures of the family had been seen; others get `usual_success`."""
     utility_priors: tuple[tuple[str, float, float], ...] = ()
     """(family, mean, sd): what an expert expects of the family's utility in a context and project of which nothing else
-    is known, given success (`posterior.expert`)."""
+    is known, given success (`transfer.elicited_prior`)."""
     usual_success: tuple[float, float] = (3.0, 0.6)
     outcome_timeout: float | None = None
     """A decision without an outcome after so many seconds counts as failed, from the next `refresh` until heard of."""

@@ -9,8 +9,8 @@ from poolwise.engine.catalogue import Catalogue
 from poolwise.engine.live import Live
 from poolwise.engine.profile import distances
 from poolwise.errors import InputError
-from poolwise.posterior import factors
-from poolwise.posterior.hyper import effective
+from poolwise.posterior.crossed import factors
+from poolwise.posterior.hyperparameters.hyper import effective
 
 _NEAR = 0.05
 """Root mean square difference of utility below which projects count as equal: weights do not rise any further."""

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from poolwise.parameters import Choice, Parameter
-from poolwise.posterior.kernel import places
-from poolwise.posterior.micro import Ground, ground
+from poolwise.posterior.gp.coregionalisation import Ground, ground
+from poolwise.posterior.gp.kernels import places
 from poolwise.space import Arm, ArmSpace, Family
 from poolwise.values import key
 

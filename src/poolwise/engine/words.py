@@ -9,7 +9,7 @@ import numpy as np
 from poolwise.engine.reasons import EXPLORED, read
 from poolwise.policy import guard
 from poolwise.policy.limits import Limits, Ruling
-from poolwise.posterior.conflict import CONFLICT
+from poolwise.posterior.transfer.prior_data_conflict import CONFLICT
 from poolwise.schema import Decision, LoggedView
 
 

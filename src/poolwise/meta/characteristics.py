@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.hyper import Hyper
+from poolwise.posterior.hyperparameters.hyper import Hyper
 
 
 class Characteristics(NamedTuple):

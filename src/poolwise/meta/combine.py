@@ -17,8 +17,8 @@ from scipy.special import logsumexp
 
 from poolwise.meta.packs import BLOCKS, TIERS, Pack
 from poolwise.meta.pooling import between
-from poolwise.posterior.crossed import Cells
-from poolwise.posterior.hyper import PRIOR, Hyper, Pooled, Prior, Tier
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Pooled, Prior, Tier
 
 _AS_IF, _NOTHING = 4.0, 0.05
 _WIDTHS = (0.1, PRIOR.width)

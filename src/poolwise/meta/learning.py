@@ -29,7 +29,7 @@ from poolwise.meta import exploration
 from poolwise.meta.exploration import Model
 from poolwise.meta.systems import Systems, sample
 from poolwise.policy.base import Policy
-from poolwise.posterior.hyper import Hyper
+from poolwise.posterior.hyperparameters.hyper import Hyper
 from poolwise.simulate.loop import simulate
 from poolwise.simulate.population import Shape
 

@@ -43,14 +43,14 @@ class Pack(NamedTuple):
     projects: np.ndarray
     """How many projects it rests on; 0 throughout in a private pack."""
     amount: np.ndarray
-    """Evidence of success, each project's discounted: `posterior.bernoulli.Evidence.context`."""
+    """Evidence of success, each project's discounted: `likelihoods.bernoulli.Evidence.context`."""
     successes: np.ndarray
     whole: bool
     """`mean` is the utility of all outcomes, failures among them; otherwise of the successful ones."""
     scales: dict[str, tuple[float, float]]
     """`arm.level` .. `globe.cell`, `noise`: value, and standard deviation of its logarithm. Empty: none released."""
     concentrations: tuple[float, ...]
-    """kappa of context and of cell, see `posterior.bernoulli`; empty: none released."""
+    """kappa of context and of cell, see `likelihoods.bernoulli`; empty: none released."""
     size: tuple[int, int]
     """Projects and outcomes it rests on; with noise where it is private."""
     minimum: int

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli
-from poolwise.posterior.gaussian import Fit, Statistics, cells
-from poolwise.posterior.hyper import PRIOR, Hyper, Prior, effective, noise_at
+from poolwise.posterior.crossed.batch import Fit, Statistics, cells
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Prior, effective, noise_at
+from poolwise.posterior.hyperparameters.optimize import objective
 from poolwise.posterior.joint import Scales
-from poolwise.posterior.optimise import objective
+from poolwise.posterior.likelihoods import bernoulli
 
 _STEP = 1e-3
 

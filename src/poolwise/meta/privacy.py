@@ -24,7 +24,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from poolwise.meta.pooling import Shared, between
-from poolwise.posterior.hyper import PRIOR
+from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.posterior.joint import Joint, Scales
 
 MU = 0.5

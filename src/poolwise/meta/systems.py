@@ -6,7 +6,7 @@ import numpy as np
 
 from poolwise.meta import characteristics
 from poolwise.meta.characteristics import Characteristics
-from poolwise.posterior.hyper import PRIOR, Hyper, Tier
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Tier
 from poolwise.simulate.population import Population, Shape
 
 STRESS = ("ordinary", "drift", "outlier projects", "few contexts", "misjudged scales")

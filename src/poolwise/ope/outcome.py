@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.errors import DataError
-from poolwise.posterior import gaussian
+from poolwise.posterior.crossed import batch
 
 
 def cross_fitted(
@@ -31,7 +31,7 @@ def cross_fitted(
     for number in range(folds):
         held = fold == number
         used = ~held if folds > 1 else held
-        stats = gaussian.Statistics.of(project[used], context[used], action[used], reward[used], shape=shape)
-        belief = gaussian.beliefs(gaussian.fit(stats, one_family), stats)
+        stats = batch.Statistics.of(project[used], context[used], action[used], reward[used], shape=shape)
+        belief = batch.beliefs(batch.fit(stats, one_family), stats)
         q_hat[held] = belief.mean[project[held], context[held]]
     return q_hat

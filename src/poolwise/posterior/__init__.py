@@ -4,26 +4,29 @@
     found = posterior.fit(stats)                 # hyperparameters by maximum marginal likelihood
     posterior.marginals(found, stats)            # mean and standard deviation of every cell
 
-Names are loaded when they are first used.
+Names are loaded when they are first used. Where to read on: `recursive` is the state that serves, outcome by outcome
+(`recursive/posterior.py` has `update` and `predict`); `crossed` the batch algebra of the same model, `hyperparameters`
+what is estimated and how, `likelihoods` what an outcome says, `gp` arms that resemble each other by their parameters,
+`transfer` what is known beforehand. `joint.Joint` is the mutable shell that an engine holds.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from poolwise.posterior.gaussian import Statistics as SufficientStatistics
-    from poolwise.posterior.gaussian import beliefs as marginals
-    from poolwise.posterior.gaussian import fit as fit
-    from poolwise.posterior.marginal_likelihood import log_marginal_likelihood as log_marginal_likelihood
+    from poolwise.posterior.crossed.batch import Statistics as SufficientStatistics
+    from poolwise.posterior.crossed.batch import beliefs as marginals
+    from poolwise.posterior.crossed.batch import fit as fit
+    from poolwise.posterior.crossed.marginal_likelihood import log_marginal_likelihood as log_marginal_likelihood
 
     __all__ = ["SufficientStatistics", "fit", "log_marginal_likelihood", "marginals"]
 else:
     from importlib import import_module
 
     _HOME = {
-        "SufficientStatistics": ("gaussian", "Statistics"),
-        "fit": ("gaussian", "fit"),
-        "log_marginal_likelihood": ("marginal_likelihood", "log_marginal_likelihood"),
-        "marginals": ("gaussian", "beliefs"),
+        "SufficientStatistics": ("crossed.batch", "Statistics"),
+        "fit": ("crossed.batch", "fit"),
+        "log_marginal_likelihood": ("crossed.marginal_likelihood", "log_marginal_likelihood"),
+        "marginals": ("crossed.batch", "beliefs"),
     }
     __all__ = sorted(_HOME)
 

@@ -10,20 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.posterior import door, drift, factors, hyper, unit
+from poolwise.posterior import door
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.contrast import contrast
-from poolwise.posterior.crossed import Cells
-from poolwise.posterior.gaussian import Fit, Statistics
-from poolwise.posterior.level import Change, amended, without
+from poolwise.posterior.crossed import factors
+from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.job_effects import Change, amended, without
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.gp.correlated_gain import contrast
+from poolwise.posterior.hyperparameters import hyper, utility_scale
+from poolwise.posterior.hyperparameters.scales import Scales, estimated, prior_scales, restored, to_dict
+from poolwise.posterior.likelihoods import discounting
 from poolwise.posterior.memory import Memory
-from poolwise.posterior.options import DEFAULT, Options
+from poolwise.posterior.observation_model import DEFAULT, Options
+from poolwise.posterior.padding import rounded
 from poolwise.posterior.recursive import initial
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS, State
-from poolwise.posterior.room import rounded
-from poolwise.posterior.scales import Scales, estimated, prior_scales, restored, to_dict
 from poolwise.posterior.serving import NO_ROW, Backend, Look, Row, Serving, look_of
 
 __all__ = ["Joint", "Look", "Scales", "estimated", "prior_scales", "restored", "to_dict"]
@@ -101,7 +104,7 @@ class Joint:
         return look_of(found.belief), found.tail if self._tail[2] else None
 
     def contrast(self, project: int, context: int, look: Look, offered: np.ndarray) -> np.ndarray | None:
-        """See `posterior.contrast`; look: of these arms. None where arms are taken to stand alone."""
+        """See `gp.correlated_gain`; look: of these arms. None where arms are taken to stand alone."""
         self._fold()
         form = self._serving.form
         if self.scales.gaussian.ground is None or form is None:
@@ -156,7 +159,7 @@ class Joint:
                 self.learn(*row)
             return
         self.make_room(int(project.max()), int(context.max()))
-        worth = drift.ages(self.half_life, self.outcomes, len(arm))
+        worth = discounting.ages(self.half_life, self.outcomes, len(arm))
         self._discount(float(worth[0]))
         self.outcomes += len(arm)
         rows = initial.Rows(project, context, arm, utility, ok, cut, worth[1:])
@@ -179,15 +182,6 @@ class Joint:
         self._memory.discount_cell(project, context, keep)
         self._restart(tally)
 
-    def succeeded(self, project: int, context: int, arm: int) -> None:
-        """A success whose speed is told by `amend`."""
-        self.make_room(project, context)
-        self.outcomes += 1
-        tally = self._tally()
-        for part in (tally.outcomes, tally.successes):
-            part[project, context, arm] += 1.0
-        self._restart(tally)
-
     def amend(self, change: Change) -> None:
         """Add what levelled jobs say to the statistics; of the baseline they say nothing, whose utility is 0."""
         change = change if self._baseline is None else without(change, self._baseline)
@@ -208,8 +202,8 @@ class Joint:
 
     @property
     def hyperprior(self) -> hyper.Prior:
-        """Of the scales: what other stores know, or the usual one in the unit of what was seen."""
-        return self.prior if self.prior is not hyper.PRIOR else unit.scaled(self.prior, unit.unit(self.statistics()))
+        """Of the scales."""
+        return utility_scale.hyperprior(self.prior, self.statistics())
 
     def adopt(self, scales: Scales) -> None:
         """Serve from these scales from now on, and from the project factors that follow from them."""

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, nearby, smooth, wide
-from poolwise.posterior.gaussian import Fit
+from poolwise.posterior.crossed import collapsed
+from poolwise.posterior.crossed.batch import Fit
+from poolwise.posterior.gp import bernoulli_kernel, gp_filter
+from poolwise.posterior.hyperparameters.scales import sizes
+from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import State
-from poolwise.posterior.scales import sizes
 
 
 class Form:
@@ -24,10 +26,10 @@ class Form:
     def __init__(self, module: ModuleType, fit: Fit, success: bernoulli.Hyper, tally: Tally) -> None:
         self._module, self._fit, self._success = module, fit, success
         self.state: Any = module.start(fit, tally.utility)
-        self.shares = module is smooth
+        self.shares = module is gp_filter
         """Whether it tells by how much of a change here what is shared changes."""
         self._arm = bernoulli.gather(success, tally.outcomes, tally.successes).arm
-        self._near = None if fit.ground is None else nearby.around(fit, self._arm, success.power_near)
+        self._near = None if fit.ground is None else bernoulli_kernel.around(fit, self._arm, success.power_near)
 
     @property
     def stale(self) -> bool:
@@ -48,7 +50,9 @@ class Form:
         change = state.arms[5:7, arm] - self._arm[:, arm]
         self._arm[:, arm] += change
         if self._near is not None:
-            self._near += change[:, None] * nearby.weights(self._fit, np.array([arm]), self._success.power_near)[0]
+            self._near += (
+                change[:, None] * bernoulli_kernel.weights(self._fit, np.array([arm]), self._success.power_near)[0]
+            )
         if weight > 0:
             self._module.absorb(self.state, project, context, arm, y, weight)
 
@@ -56,5 +60,5 @@ class Form:
 def form(fit: Fit, success: bernoulli.Hyper, tally: Tally) -> Form | None:
     """None: exact covariances of all effects."""
     if fit.ground is not None:
-        return Form(smooth, fit, success, tally)
-    return Form(wide, fit, success, tally) if wide.too_large(*sizes(tally.utility)) else None
+        return Form(gp_filter, fit, success, tally)
+    return Form(collapsed, fit, success, tally) if collapsed.too_large(*sizes(tally.utility)) else None

@@ -6,10 +6,10 @@ fade, while scales are estimated from what they came to before: those of cells a
 
 import numpy as np
 
-from poolwise.posterior import censored, drift
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.level import Change, amended
-from poolwise.posterior.options import Options
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.job_effects import Change, amended
+from poolwise.posterior.likelihoods import censored, discounting
+from poolwise.posterior.observation_model import Options
 
 Place = tuple[int, int, int]
 
@@ -20,7 +20,7 @@ class Memory:
     def __init__(self, shape: tuple[int, int, int], options: Options) -> None:
         self.sites: censored.Sites = {}
         self._cuts, self._settle_at = 0, 1
-        self._candidates = drift.candidates() if options.half_life == "learned" else None
+        self._candidates = discounting.candidates() if options.half_life == "learned" else None
         self.half_life = options.half_life if isinstance(options.half_life, int | float) else np.inf
         """In force; infinite: nothing fades."""
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
@@ -42,7 +42,7 @@ class Memory:
             for power, part in enumerate(self._lasting):
                 part[place] += weight * y**power
         if self._candidates is not None:
-            drift.observe(self._candidates, place, y, weight, number)
+            discounting.observe(self._candidates, place, y, weight, number)
 
     def successes(self, stats: Statistics) -> None:
         """Many, with weights that are not for their age."""
@@ -67,16 +67,16 @@ class Memory:
 
     def chosen(self, number: int, shape: tuple[int, int, int]) -> Statistics | None:
         """The statistics that count, where after the `number`-th outcome a half-life is chosen again."""
-        if self._candidates is None or not drift.due(self._candidates, number):
+        if self._candidates is None or not discounting.due(self._candidates, number):
             return None
-        index = drift.chosen(self._candidates)
-        self.half_life = drift.GRID[index]
-        return censored.added(drift.statistics(self._candidates, index, shape), self.sites)
+        index = discounting.chosen(self._candidates)
+        self.half_life = discounting.GRID[index]
+        return censored.added(discounting.statistics(self._candidates, index, shape), self.sites)
 
     def share(self, number: int) -> float:
         """Of everything, what counts from the `number`-th outcome on."""
-        due = np.isfinite(self.half_life) and number % drift.step(self.half_life) == 0
-        return drift.kept(self.half_life) if due else 1.0
+        due = np.isfinite(self.half_life) and number % discounting.step(self.half_life) == 0
+        return discounting.kept(self.half_life) if due else 1.0
 
     def discount(self, share: float) -> None:
         """Let a share of everything count."""
@@ -91,7 +91,7 @@ class Memory:
             if share > 0:
                 self.sites[place] = censored.Site(site.number * share, site.weight * share, site.value)
         if self._candidates is not None:
-            drift.fade(self._candidates, project, context, keep)
+            discounting.fade(self._candidates, project, context, keep)
 
     def amend(self, change: Change) -> None:
         """Add what levelled jobs say."""
@@ -117,5 +117,5 @@ class Memory:
     def lasting(self, now: Statistics) -> Statistics:
         """What scales are estimated from, as arrays of its own. now: what counts."""
         lasting = self._lasting and Statistics(*(part.copy() for part in self._lasting))
-        kept = lasting and drift.still(lasting, self._candidates)
+        kept = lasting and discounting.still(lasting, self._candidates)
         return censored.added(kept, self.sites) if kept else now

@@ -10,17 +10,20 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy.special import logit
 
-from poolwise.posterior import censored, factors, hyper, layouts
+from poolwise.posterior import layouts
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed import Cells
-from poolwise.posterior.factors import Factors
-from poolwise.posterior.options import Options
+from poolwise.posterior.crossed import factors
+from poolwise.posterior.crossed.factors import Factors
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.hyperparameters import hyper
+from poolwise.posterior.hyperparameters.scales import Scales
+from poolwise.posterior.likelihoods import censored
+from poolwise.posterior.observation_model import Options
 from poolwise.posterior.recursive import compiled, initial, posterior
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.exchangeability import CERTAIN, Effects
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, NONE, SUCCESS, Constants, Outcome, Predictive, State, Structure
-from poolwise.posterior.scales import Scales
 
 Backend = Literal["auto", "numpy", "jax"]
 """`auto`: compiled beside once a process has learned some outcomes; `jax`: at once, while the caller waits."""

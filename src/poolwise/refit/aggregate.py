@@ -31,10 +31,10 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.tables import chosen
 from poolwise.errors import DataError, nearest
 from poolwise.names import fault, shown
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.job_effects import Change
 from poolwise.posterior.door import LARGEST
-from poolwise.posterior.gaussian import Statistics
 from poolwise.posterior.joint import Joint
-from poolwise.posterior.level import Change
 from poolwise.refit.events import NAMES, Expressions, bad, expressions, faults
 from poolwise.schema import STATUSES
 from poolwise.store import OutcomeColumns, open_store

@@ -1,6 +1,6 @@
 """The model of the utility with every effect integrated out: NUTS walks over the scales alone.
 
-    scales ~ hyperprior,    p(outcomes | scales) in closed form (`posterior.marginal_likelihood`), as a factor
+    scales ~ hyperprior,    p(outcomes | scales) in closed form (`crossed.marginal_likelihood`), as a factor
 
 Sites and densities of the scales are those of `poolwise.models.gaussian`, the factor is its likelihood up to a
 constant. A few dozen dimensions are left, whatever the number of cells. Effects are drawn afterwards, exactly, a vector
@@ -23,10 +23,10 @@ from scipy.optimize import minimize
 
 from poolwise.engine.refitting import Problem
 from poolwise.models import effects as scales_of_effects
-from poolwise.posterior.crossed import Cells, solve
-from poolwise.posterior.gaussian import cells
-from poolwise.posterior.hyper import Hyper, Layout, Tier
-from poolwise.posterior.marginal_likelihood import differentiable
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.crossed.marginal_likelihood import differentiable
+from poolwise.posterior.crossed.solve import Cells, solve
+from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, Tier
 from poolwise.refit import exact
 from poolwise.refit.found import Values
 from poolwise.refit.options import Options

@@ -9,13 +9,13 @@ import numpy as np
 
 from poolwise.arrays import Array, namespace
 from poolwise.engine.refitting import Problem
-from poolwise.posterior.crossed import Tree, solve
-from poolwise.posterior.gaussian import cells
-from poolwise.posterior.hyper import Hyper, Layout, layout, leaf_cell, noise_at
-from poolwise.posterior.inducing import along, model_of
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.crossed.gaussian_messages import Conditional
+from poolwise.posterior.crossed.solve import Tree, solve
+from poolwise.posterior.gp.coregionalisation import nugget
+from poolwise.posterior.gp.inducing_points import along, model_of
+from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, layout, leaf_cell, noise_at
 from poolwise.posterior.joint import Scales
-from poolwise.posterior.micro import nugget
-from poolwise.posterior.tree import Conditional
 from poolwise.refit.served import has_surface, is_wide, roomy, shares_cells, theta
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from scipy.stats import betabinom, norm
 
 from poolwise.engine.refitting import Problem
-from poolwise.posterior.bernoulli import above, beliefs, cell_prior
-from poolwise.posterior.hyper import Tier
+from poolwise.posterior.gp.bernoulli_kernel import gathered
+from poolwise.posterior.hyperparameters.hyper import Tier
 from poolwise.posterior.joint import Scales, estimated, prior_scales
-from poolwise.posterior.nearby import gathered
+from poolwise.posterior.likelihoods.bernoulli import above, beliefs, cell_prior
 from poolwise.refit import exact, served
 from poolwise.refit.found import Draws, Found, Values, thinning
 from poolwise.refit.options import Options

@@ -15,7 +15,7 @@ from scipy.stats import t
 
 from poolwise.engine.refitting import Problem
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.gaussian import cells
+from poolwise.posterior.crossed.batch import cells
 from poolwise.refit import served
 from poolwise.refit.convergence import e_bfmi, mixing
 from poolwise.refit.found import Found

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import betaln, gammaln
 
 from poolwise.engine.refitting import Problem
-from poolwise.posterior.gaussian import cells
+from poolwise.posterior.crossed.batch import cells
 from poolwise.refit.draws import CHUNK, Groups
 from poolwise.refit.found import Values
 from poolwise.refit.parts import prior_of

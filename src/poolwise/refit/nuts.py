@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from poolwise.engine.refitting import Problem
-from poolwise.posterior.threads import single_blas
+from poolwise.posterior.blas_threads import single_blas
 from poolwise.refit import chain, collapsed, fast, sampled, success, unfinished
 from poolwise.refit.device import on
 from poolwise.refit.found import Found, Values

@@ -17,9 +17,10 @@ from poolwise.errors import RefitError
 from poolwise.models.bernoulli import bernoulli
 from poolwise.models.effects import Prior
 from poolwise.models.gaussian import Summary, gaussian
-from poolwise.posterior import hyper, leaf
-from poolwise.posterior.gaussian import cells
-from poolwise.posterior.hyper import Layout, leaf_cell, noise_at
+from poolwise.posterior.crossed import canonical_form
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.hyperparameters import hyper
+from poolwise.posterior.hyperparameters.hyper import Layout, leaf_cell, noise_at
 from poolwise.posterior.joint import Scales
 from poolwise.refit.options import Options
 from poolwise.refit.served import is_wide, shares_cells
@@ -93,7 +94,7 @@ def centring(problem: Problem, scales: Scales, family: Any) -> dict[str, Any]:
     (Papaspiliopoulos, Roberts and Skoeld 2007). Sites that a model does not have are no matter."""
     found, form = scales.gaussian.hyper, Layout(problem.shape[1], problem.shape[0], shares_cells(problem))
     cell, noise = leaf_cell(found, form.cells), noise_at(found, form.contexts)
-    potential = leaf.potential(*cells(problem.stats), cell, noise, cells=form.cells)
+    potential = canonical_form.potential(*cells(problem.stats), cell, noise, cells=form.cells)
     arms = np.diagonal(potential.precision, axis1=1, axis2=2)
     member = np.eye(1 + int(family.max()))[family] if family is not None else np.ones((len(arms), 1))
     shares, below = {}, arms

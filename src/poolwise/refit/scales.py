@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.refitting import Problem
-from poolwise.posterior.hyper import Hyper, Tier, leaf_cell
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, leaf_cell
 from poolwise.posterior.joint import Scales
 from poolwise.refit.served import is_wide, shares_cells
 
@@ -77,7 +77,7 @@ def _hyper(problem: Problem, scales: Mapping[str, np.ndarray]) -> Hyper:
 
 
 def coordinates(problem: Problem, hyper: Hyper) -> np.ndarray:
-    """Where these scales lie for the search of `posterior.optimise`: a warm start for the next fast refit."""
+    """Where these scales lie for the search of `hyperparameters.optimize`: a warm start for the next fast refit."""
     prior, index = problem.prior, problem.scales.gaussian.family
     median = prior.median
     with np.errstate(divide="ignore"):

@@ -3,11 +3,13 @@
 import numpy as np
 
 from poolwise.engine.refitting import Problem
-from poolwise.posterior import bernoulli, gaussian, nearby, smooth, wide
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.gaussian import Statistics
-from poolwise.posterior.hyper import layout, noise_at
+from poolwise.posterior.crossed import batch, collapsed
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.gp import bernoulli_kernel, gp_filter
+from poolwise.posterior.hyperparameters.hyper import layout, noise_at
 from poolwise.posterior.joint import Scales
+from poolwise.posterior.likelihoods import bernoulli
 
 
 def roomy(problem: Problem) -> Statistics:
@@ -19,7 +21,7 @@ def roomy(problem: Problem) -> Statistics:
 def is_wide(problem: Problem) -> bool:
     """Whether such a system serves with the effects of its longer side integrated out."""
     projects, contexts, arms = roomy(problem).count.shape
-    return wide.too_large(arms, projects, contexts)
+    return collapsed.too_large(arms, projects, contexts)
 
 
 def has_surface(problem: Problem) -> bool:
@@ -38,19 +40,19 @@ def theta(problem: Problem, scales: Scales) -> Belief:
     """Belief about the utility given success [project, context, arm]."""
     stats = roomy(problem)
     if has_surface(problem):
-        found = smooth.beliefs(scales.gaussian, stats)
+        found = gp_filter.beliefs(scales.gaussian, stats)
     elif is_wide(problem):
-        state = wide.start(scales.gaussian, stats)
+        state = collapsed.start(scales.gaussian, stats)
         found = Belief(state.mean, np.sqrt(state.variance))
     else:
-        found = gaussian.beliefs(scales.gaussian._replace(reduced=False), stats)
+        found = batch.beliefs(scales.gaussian._replace(reduced=False), stats)
     projects, contexts, _ = problem.shape
     return Belief(*(part[:projects, :contexts] for part in found))
 
 
 def chance(problem: Problem, scales: Scales) -> Belief:
     """Belief about the chance of success [project, context, arm]."""
-    evidence = nearby.gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
+    evidence = bernoulli_kernel.gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
     found = bernoulli.beliefs(scales.success, evidence)
     return Belief(found.mean, found.scale)
 

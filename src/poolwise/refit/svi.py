@@ -23,7 +23,7 @@ from numpyro.infer.autoguide import AutoLowRankMultivariateNormal, AutoMultivari
 
 from poolwise.engine.refitting import Problem
 from poolwise.errors import RefitError
-from poolwise.posterior.threads import single_blas
+from poolwise.posterior.blas_threads import single_blas
 from poolwise.refit import collapsed, fast, nuts, sampled, unfinished
 from poolwise.refit.device import on
 from poolwise.refit.found import Found, Values

@@ -17,7 +17,7 @@ import numpy as np
 
 from poolwise.engine.refitting import Problem
 from poolwise.errors import InputError, RefitError
-from poolwise.posterior.gaussian import Statistics
+from poolwise.posterior.crossed.batch import Statistics
 from poolwise.refit.found import Values
 from poolwise.refit.options import Options
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from poolwise.policy.base import Policy, View
+from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.schedule import EVERY, due
 from poolwise.replay import usage as counts
 from poolwise.views import view
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.policy.base import CUSTOM, Policy
+from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.recursive import compiled
-from poolwise.posterior.schedule import EVERY, due
 from poolwise.randomness import uniforms
 from poolwise.replay.believer import LIMIT, Believer, chances_of
 from poolwise.replay.course import Course, Frame, Jobs, Known, nothing, stretch

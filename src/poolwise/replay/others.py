@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.bend import BENDS, Bending, bent
-from poolwise.posterior.evidence import Hyperprior, hyperprior
-from poolwise.posterior.kernel import Places
-from poolwise.posterior.surface import Surface
+from poolwise.posterior.gp.kernels import Places
+from poolwise.posterior.gp.output_warping import BENDS, Bending, bent
+from poolwise.posterior.gp.surface import Surface
+from poolwise.posterior.gp.surface_likelihood import Hyperprior, hyperprior
 
 _LARGEST, _FEW = 200, 60
 """Outcomes of another unit that its surface is estimated from, and how much it is bent."""

@@ -11,12 +11,12 @@ import numpy as np
 
 from poolwise.policy.best import best_probability
 from poolwise.policy.gradient import knowledge
-from poolwise.posterior.bend import USUAL, Bending, bent
-from poolwise.posterior.ensemble import Ensemble, mixture
-from poolwise.posterior.kernel import Places, places
-from poolwise.posterior.schedule import due
-from poolwise.posterior.surface import Seen
-from poolwise.posterior.threads import single_blas
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.gp.hyperparameter_samples import Ensemble, mixture
+from poolwise.posterior.gp.kernels import Places, places
+from poolwise.posterior.gp.output_warping import USUAL, Bending, bent
+from poolwise.posterior.gp.surface import Seen
+from poolwise.posterior.hyperparameters.refit_schedule import due
 from poolwise.replay.others import Known, Others, others_of
 from poolwise.table import Table
 

@@ -8,8 +8,8 @@ from poolwise.meta import card as cards
 from poolwise.meta import characteristics
 from poolwise.meta.characteristics import Characteristics
 from poolwise.policy import Policy
-from poolwise.posterior import hyper as hypers
-from poolwise.posterior.hyper import PRIOR, Hyper
+from poolwise.posterior.hyperparameters import hyper as hypers
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper
 from poolwise.space import ArmSpace
 from poolwise.store import Store
 

@@ -7,16 +7,17 @@ precision k in context c, e having ones at the four coordinates that add up to i
     u = S e,   d = 1 + k e'u,   S - (k / d) u u',   mean + (k / d) (y - e'mean) u
 
 with k = share / noise^2: `share` is 1 for the arm that was chosen, and may be any weight while gradients pass through.
-The baseline, arm 0, stands apart (`posterior.reference`). Success has the messages of `posterior.bernoulli`, and arms
-have in common what usually comes of them. Effects that arms have in common count as each arm's own.
+The baseline, arm 0, stands apart (`likelihoods.baseline_utility`). Success has the messages of
+`likelihoods.bernoulli`, and arms have in common what usually comes of them. Effects that arms have in common count as
+each arm's own.
 """
 
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from poolwise.posterior import bernoulli, reference
-from poolwise.posterior.utility import Utility, join
+from poolwise.posterior.likelihoods import baseline_utility, bernoulli
+from poolwise.posterior.likelihoods.hurdle_utility import Utility, join
 from poolwise.simulate.population import Shape
 from poolwise.simulate.world import Told, World
 
@@ -83,7 +84,7 @@ def next_project(state: State, told: Told, shape: Shape) -> State:
 
 def _homes(state: State) -> Array:
     """(5,): what all projects say of the baseline's variances."""
-    return state.homes + jnp.stack(reference.sums(*state.home)).sum(1)
+    return state.homes + jnp.stack(baseline_utility.sums(*state.home)).sum(1)
 
 
 def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
@@ -107,7 +108,7 @@ def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
 
 def _told(state: State, found: Utility, share: Array, context: Array) -> tuple[Array, Array, Array, Array]:
     """Utility (3, arms) and share with those of the baseline, as `reference.Reference.tell`."""
-    between, noise = reference.variances(tuple(_homes(state)))
+    between, noise = baseline_utility.variances(tuple(_homes(state)))
     count, seen, _ = state.home[:, context]
     rest = jnp.array([noise / (noise + count * between), 1.0, 1.0])
     mean, scale = found.mean.at[:, 0].set((1.0 - rest) * seen), found.scale.at[:, 0].set(jnp.sqrt(rest * between))

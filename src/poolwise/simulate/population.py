@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 
 Array = Any
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poolwise.posterior.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 from poolwise.simulate.population import Population, Shape, combined
 
 Array = Any

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from poolwise.posterior.crossed import Cells, solve
-from poolwise.posterior.hyper import Pooled
+from poolwise.posterior.crossed.solve import Cells, solve
+from poolwise.posterior.hyperparameters.hyper import Pooled
 from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.options import DEFAULT, Options
+from poolwise.posterior.observation_model import DEFAULT, Options
 from poolwise.posterior.recursive import exchangeability
 from poolwise.posterior.recursive.exchangeability import Effects
 

@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.arrays import Array, at, namespace, put, window
-from poolwise.posterior.crossed import Cells, solve
-from poolwise.posterior.hyper import Hyper, Layout, layout
-from poolwise.posterior.tree import Conditional
+from poolwise.posterior.crossed.gaussian_messages import Conditional
+from poolwise.posterior.crossed.solve import Cells, solve
+from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, layout
 
 ROWS = 4
 """Sums of effects that are predicted: here, and what is shared by the project, by the context, by all."""

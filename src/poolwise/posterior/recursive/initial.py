@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior import bernoulli, influence, reference
-from poolwise.posterior.crossed import Cells
-from poolwise.posterior.gaussian import Fit, Statistics, cells
-from poolwise.posterior.hyper import layout, leaf_cell, noise_at
-from poolwise.posterior.options import Options
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed.batch import Fit, Statistics, cells
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.hyperparameters.hyper import layout, leaf_cell, noise_at
+from poolwise.posterior.hyperparameters.scales import Scales
+from poolwise.posterior.likelihoods import baseline_utility, bernoulli, robust_weights
+from poolwise.posterior.observation_model import Options
 from poolwise.posterior.recursive import effects
 from poolwise.posterior.recursive.types import Constants, Numbers, State, Structure
-from poolwise.posterior.scales import Scales
-from poolwise.posterior.threads import single_blas
 
 FAILURES = 2.0
 """Pseudo-count of the stated utility of a failure in the mean over an arm's failures."""
@@ -133,7 +133,7 @@ def extended(tally: Tally, rows: Rows, baseline: int | None, limit: float | None
         np.add.at(row, lost.arm, values)
     own = np.zeros(len(rows.arm), bool) if baseline is None else rows.arm == baseline
     told = rows.where(rows.ok & ~rows.cut & ~own)
-    weight = influence.weights(cells(tally.utility), told.place, told.utility, limit)
+    weight = robust_weights.weights(cells(tally.utility), told.place, told.utility, limit)
     new = _statistics(told, tally.shape, weight)
     known = tally._replace(
         utility=tally.utility.plus(_statistics(told, tally.shape, told.worth * weight)),
@@ -169,7 +169,7 @@ def _with_baseline(tally: Tally, rows: Rows, limit: float | None) -> Tally:
     alone = rows._replace(arm=np.zeros_like(rows.arm))
     fine, lost = alone.where(rows.ok & (~rows.cut | (rows.utility < 0))), alone.where(~rows.ok)
     judged = cells(Statistics(*(part[..., None] for part in tally.baseline)))
-    weight = influence.weights(judged, fine.place, fine.utility, limit)
+    weight = robust_weights.weights(judged, fine.place, fine.utility, limit)
     more, worse = _statistics(fine, shape, fine.worth * weight), _statistics(lost, shape, lost.worth)
     flat = lambda stats: Statistics(*(part[..., 0] for part in stats))
     return tally._replace(
@@ -202,9 +202,9 @@ def init(
         effects=effects.init(utility, fit.hyper, np.asarray(fit.family), fit.families) if exact else (),
         cells=np.stack([*utility, tally.outcomes, tally.successes], 2),
         contexts=np.moveaxis(evidence.context, 0, 1).copy(),
-        arms=np.concatenate([np.stack(influence.arms(utility)), evidence.arm, tally.failures]),
+        arms=np.concatenate([np.stack(robust_weights.arms(utility)), evidence.arm, tally.failures]),
         baseline=np.stack([*judged, *every], 2),
-        baseline_sums=reference.totals(judged, every),
+        baseline_sums=baseline_utility.totals(judged, every),
         own_effects=_own_effects(fit, utility, structure, alone),
         log_odds=tally.log_odds.copy(),
     )

@@ -10,8 +10,9 @@ donated nothing of it is copied, and on NumPy it is changed in place. Gaussian e
 from typing import NamedTuple
 
 from poolwise.arrays import Array, at, choose, namespace, put, window
-from poolwise.posterior import bernoulli, censored, influence, reference
-from poolwise.posterior.bernoulli import Beta
+from poolwise.posterior.likelihoods import baseline_utility, bernoulli, censored, robust_weights
+from poolwise.posterior.likelihoods.bernoulli import Beta
+from poolwise.posterior.likelihoods.hurdle_utility import join
 from poolwise.posterior.recursive import effects, exchangeability
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import (
@@ -25,7 +26,6 @@ from poolwise.posterior.recursive.types import (
     State,
     Structure,
 )
-from poolwise.posterior.utility import join
 
 Theta = tuple[Array, Array]
 """Mean and variance of the utility of a success."""
@@ -225,7 +225,7 @@ def _of_baseline(structure: Structure, numbers: Numbers, state: State, outcome: 
     xp, nothing = namespace(state.arms), _no_change(structure, state, here)
     told = (outcome.kind != CUT) | (outcome.utility < 0)
     ok = outcome.kind != FAILURE
-    cell, sums = reference.update(here.baseline, here.sums, outcome.utility, ok, numbers.limit)
+    cell, sums = baseline_utility.update(here.baseline, here.sums, outcome.utility, ok, numbers.limit)
     return nothing._replace(baseline=xp.where(told, cell, here.baseline), baseline_sums=xp.where(told, sums, here.sums))
 
 
@@ -237,9 +237,11 @@ def _of_arm(
     found = effects.passage(state.effects, rows, structure.layout.at(outcome.project, outcome.context))
     pooled = pooled or _theta(found.mean, found.variance, here, numbers.cell)
     weight, value = _counted(outcome, here, pooled, numbers)
-    moments = xp.where(weight > 0, influence.cell_after(here.cell[:3], value, weight + (weight == 0)), here.cell[:3])
+    moments = xp.where(
+        weight > 0, robust_weights.cell_after(here.cell[:3], value, weight + (weight == 0)), here.cell[:3]
+    )
     counted = (weight > 0) & (outcome.kind != CUT)
-    tracks = influence.arm_after(here.arm[:5], here.cell[:3], value, weight + (weight == 0))
+    tracks = robust_weights.arm_after(here.arm[:5], here.cell[:3], value, weight + (weight == 0))
     own_along: tuple[Array, ...] = ()
     own_change: tuple[Array, ...] = ()
     log_odds = here.log_odds
@@ -274,7 +276,7 @@ def _counted(outcome: Outcome, here: Here, pooled: Theta, numbers: Numbers) -> T
         return censored.factor(mean, variance, here.noise, censored.bound_at(censored.rounded(y)))
 
     def full(y: Array, *_: Array) -> tuple[Array, Array]:
-        return influence.weight(here.cell[:3], here.arm[:5], y, numbers.limit), y
+        return robust_weights.weight(here.cell[:3], here.arm[:5], y, numbers.limit), y
 
     weight, value = choose(outcome.kind == CUT, cut, full, y, *pooled)
     return xp.where(outcome.kind == FAILURE, 0.0, weight), value * 1.0
@@ -330,7 +332,7 @@ def _in_cell(found: tuple[Array, Array, Array], cell: Array, noise: Array, betwe
 def _with_baseline(structure: Structure, state: State, seen: Predictive, project: Array, context: Array) -> Predictive:
     """Every arm's belief, the baseline's by its own outcomes."""
     xp = namespace(seen.mean)
-    mean, scales, noise = reference.predict(at(state.baseline, project, context), state.baseline_sums)
+    mean, scales, noise = baseline_utility.predict(at(state.baseline, project, context), state.baseline_sums)
     own = xp.arange(structure.arms) == structure.baseline
     rest = len(seen.mean) - 1
     first = xp.stack([mean] + rest * [mean * 0.0])[:, None]

@@ -7,7 +7,7 @@ an arm (`hyper.Layout`). Everything is float64.
 from typing import NamedTuple
 
 from poolwise.arrays import Array
-from poolwise.posterior.hyper import Layout
+from poolwise.posterior.hyperparameters.hyper import Layout
 
 
 class Structure(NamedTuple):

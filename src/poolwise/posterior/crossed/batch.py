@@ -1,0 +1,174 @@
+"""Crossed Gaussian effects of projects, contexts and arms: closed form, scales by marginal likelihood.
+
+    y = theta[p,c,a] + N(0, noise^2),   theta[p,c,a] = v[a]·(1, e_c, e_p, e_pc)
+
+with v[a] the arm's effect vector in a tree of tiers (`hyper`); in large systems the cells' coordinates are integrated
+out as theta = v[a]·(1, e_c, e_p) + N(0, cell^2). Context and project effects are crossed: a new project
+borrows what a context looks like elsewhere and what it looks like in its other contexts. Cost per evaluation
+O(A (1 + C + P)^3), or O(A P C^2) where projects are many; statistics only, whatever the number of outcomes.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.arrays import namespace
+from poolwise.errors import InputError
+from poolwise.inputs import whole
+from poolwise.posterior import door
+from poolwise.posterior.belief import Belief, shrink
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed import chunked_reduction
+from poolwise.posterior.crossed.solve import Cells, at_cells, marginals, project_effects, solve, solve_reduced, tiers
+from poolwise.posterior.gp.coregionalisation import Ground, Smooth
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
+from poolwise.posterior.hyperparameters.optimize import search
+from poolwise.posterior.hyperparameters.parametrisation import length
+
+_REDUCE_FROM = 48
+"""With one family per arm, project effects are integrated out first when there are so many projects."""
+
+
+class Statistics(NamedTuple):
+    """Sufficient statistics of every cell, float64 [project, context, arm]: number, sum and sum of squares."""
+
+    count: np.ndarray  # type: ignore[assignment]
+    total: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, project: Any, context: Any, arm: Any, y: Any, *, shape: Any = None, weight: Any = 1.0) -> "Statistics":
+        """From one row per outcome: integer indices and utilities. Raises InputError for anything else.
+
+        shape: numbers of projects, contexts, arms; None: as many as occur. weight: what each outcome counts as.
+        """
+        indices, values, weights = door.rows((("project", project), ("context", context), ("arm", arm)), y, weight)
+        sizes = door.sizes(shape, indices)
+        flat = np.ravel_multi_index(tuple(indices), sizes) if len(values) else np.zeros(0, dtype=np.int64)
+        parts = (weights, weights * values, weights * values**2)
+        sums = [np.bincount(flat, part, math.prod(sizes)) for part in parts]
+        return cls(*(part.reshape(sizes) for part in sums))
+
+    def plus(self, other: "Statistics") -> "Statistics":
+        """Of the outcomes of both."""
+        return Statistics(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class Fit(NamedTuple):
+    """Hyperparameters and how they were found."""
+
+    hyper: Hyper
+    family: np.ndarray
+    """(arms,) index of the family."""
+    families: int
+    """Number of families with a tier of their own; 0: one family per arm."""
+    reduced: bool
+    """Project effects integrated out arm by arm: they belong to the arm alone."""
+    log_evidence: float
+    iterations: int
+    converged: bool
+    coordinates: np.ndarray
+    """Of the mode of the scales; see `optimise.hyper_at`."""
+    shift: np.ndarray = np.zeros(0)
+    """How far `hyper` lies beyond it, since the scales are uncertain; see `integrate`."""
+    shift_from: float = 0.0
+    """Number of outcomes that this rests on."""
+    ground: Ground | None = None
+    """Where arms stand among each other; None: none resembles another by its parameters."""
+    smooth: Smooth | None = None
+    """What is estimated of how far they do; there if `ground` is."""
+
+
+def fit(
+    stats: Statistics,
+    family: Any = None,
+    *,
+    prior: Prior = PRIOR,
+    start: np.ndarray | None = None,
+    iterations: int = 60,
+) -> Fit:
+    """Hyperparameters by maximum marginal likelihood with weak hyperpriors.
+
+    family: (arms,) index, None: one family each. start: `Fit.coordinates` of an earlier fit. Raises InputError where
+    the statistics are no statistics; a search that did not settle says so in `converged`.
+    """
+    stats = seen(checked(stats))
+    count, arms = stats.count, stats.count.shape[2]
+    index = np.arange(arms) if family is None else door.index("family", family)
+    if len(index) != arms or not isinstance(prior, Prior):
+        raise InputError(f"family has one number for each of {arms} arms, and prior is a Prior of posterior.hyper")
+    iterations = whole("iterations", iterations, 0, 10**6)
+    families = 0 if family is None else int(index.max(initial=0)) + 1
+    reduced = family is None and count.shape[0] >= _REDUCE_FROM
+    size = length(families or arms, 0 if reduced else count.shape[1])
+    begin = None if start is None else _resized(door.numbers("start", start), length(families or arms, 0), size)
+    found = search(cells(stats), index, begin, size, prior, families=families, reduced=reduced, iterations=iterations)
+    converged = found.converged and bool(np.isfinite(found.log_evidence))
+    evidence, taken = found.log_evidence, found.iterations
+    return Fit(found.hyper, index, families, reduced, evidence, taken, converged, found.coordinates)
+
+
+def seen(stats: Statistics) -> Statistics:
+    """Without the projects and contexts at the end that have no outcome: they say nothing about the scales."""
+    ends = [int(np.flatnonzero(stats.count.any(axis=axes)).max(initial=0)) + 1 for axes in ((1, 2), (0, 2))]
+    return Statistics(*(np.asarray(part)[: ends[0], : ends[1]] for part in stats))
+
+
+def _resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
+    """Coordinates for as many contexts as there are now; None where they are those of another problem."""
+    fits = start.ndim == 1 and fixed <= len(start) <= size and np.isfinite(start).all()
+    return np.pad(start, (0, size - len(start))) if fits else None
+
+
+def beliefs(fit: Fit, stats: Statistics) -> Belief:
+    """Posterior mean and standard deviation of theta for every cell, [project, context, arm], seen or not.
+
+    A project or context that was never seen is one more row of zeros in the statistics.
+    """
+    data = cells(checked(stats))
+    if not isinstance(fit, Fit) or len(fit.family) != data.count.shape[2]:
+        raise InputError("a fit of other arms, or none at all: pass what `fit` made of these statistics")
+    if fit.reduced:
+        return beliefs_reduced(data, fit.hyper)[0]
+    form = layout(data.count.shape, fit.families)
+    tree = solve(data, fit.hyper, fit.family, fit.families)
+    centre, spread = at_cells(*marginals(tree, fit.hyper, fit.family, fit.families, form), form)
+    return shrink(centre, spread, data, leaf_cell(fit.hyper, form.cells), noise_at(fit.hyper, form.contexts))
+
+
+def beliefs_reduced(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]:
+    """Of every cell, of level + project [project, arm], and of level + context [context, arm].
+
+    Block by block in NumPy; as whole arrays, which can be compiled, where they are of another library.
+    """
+    contexts = cells.count.shape[1]
+    form, xp = Layout(contexts, 0), namespace(cells.count)
+    if xp is np:
+        stack = chunked_reduction.stacked(cells)
+        with single_blas():
+            tree = tiers(chunked_reduction.potential(stack, hyper), hyper, None, 0, form)
+            mean, covariance = marginals(tree, hyper, np.zeros(0), 0, form)
+            every = chunked_reduction.beliefs(stack, hyper, mean, covariance)
+        here, along = Belief(every.mean, every.scale), Belief(every.along, every.variance**0.5)
+    else:
+        tree, links = solve_reduced(cells, hyper)
+        mean, covariance = marginals(tree, hyper, np.zeros(0), 0, form)
+        whole = project_effects(mean, covariance, *links)
+        here = shrink(whole.centre, whole.spread, cells, leaf_cell(hyper, False), noise_at(hyper, contexts))
+        along = Belief((mean[:, :1] + whole.mean).T, whole.level.T**0.5)
+    diagonal = xp.diagonal(covariance, 0, 1, 2)
+    variance = covariance[:, 0, 0, None] + diagonal[:, 1:] + 2 * covariance[:, 0, 1:]
+    return here, along, Belief((mean[:, :1] + mean[:, 1:]).T, variance.T**0.5)
+
+
+def checked(stats: Statistics) -> Statistics:
+    """The statistics, or an InputError that says what they lack."""
+    return Statistics(*door.statistics(stats))
+
+
+def cells(stats: Statistics) -> Cells:
+    """Mean and squared deviation of every cell."""
+    count, total, squares = (np.asarray(part, dtype=np.float64) for part in stats)
+    safe = np.where(count > 0, count, 1.0)
+    return Cells(count, total / safe, np.maximum(squares - total**2 / safe, 0.0))

@@ -1,0 +1,247 @@
+"""The reduced form of large systems block by block: every number is touched in the cache, on as many threads as cores.
+
+The same algebra as `leaf.reduced`, `crossed.project_effects` and `belief.shrink`, for NumPy arrays: project effects of
+an arm are diagonal given level and contexts, so a block of projects adds to sums and needs nothing of the others. With
+w = n / (n cell^2 + noise^2), q = E[(y - effects)^2 | all], the gradient needs three sums over the cells alone:
+
+    sum w,  sum w q,  sum w^2 q
+
+Memory beside statistics and results: some megabytes, whatever the number of projects. Threads, because NumPy holds no
+lock while it computes. `tests/posterior/test_blocks.py` holds it to the forms for whole arrays.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed.canonical_form import informed, own_constant
+from poolwise.posterior.crossed.gaussian_messages import Potential
+from poolwise.posterior.hyperparameters.hyper import Hyper, Pooled, leaf_cell, noise_at, pooled_at
+
+_LOG_2PI = 1.8378770664093453
+_BLOCK = 1 << 15
+"""Cells of a block: its arrays stay in the second cache."""
+_THREADED = 200_000
+"""Cells from which threads are worth their start."""
+
+
+class Stack(NamedTuple):
+    """Statistics of cells, arms first: contiguous where they are read. No copy where they lie so in memory already."""
+
+    count: np.ndarray  # type: ignore[assignment]
+    mean: np.ndarray
+    """Both [arm, project, context]."""
+    outcomes: np.ndarray
+    """(contexts, arms)."""
+    deviation: np.ndarray
+    """(contexts, arms): sum of squared deviations from the means of the cells."""
+
+
+class Beliefs(NamedTuple):
+    """Mean and scale of every cell [project, context, arm]; mean and variance of level + project, [project, arm]."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    along: np.ndarray
+    variance: np.ndarray
+
+
+def stacked(cells: Any) -> Stack:
+    """From `crossed.Cells`, or what is stacked already."""
+    if isinstance(cells, Stack):
+        return cells
+    count, mean = (np.ascontiguousarray(np.moveaxis(part, 2, 0)) for part in cells[:2])
+    return Stack(count, mean, cells.count.sum(0), cells.deviation.sum(0))
+
+
+def potential(stack: Stack, hyper: Hyper) -> Potential:
+    """Over (level, contexts) of every arm, as `leaf.reduced`."""
+    scale = _scales(stack, hyper)
+    known = _known(stack, hyper)
+
+    def gathered(arm: int) -> tuple[np.ndarray, np.ndarray, float]:
+        parts = [_gathered(part) for part in _parts(stack, scale, known, arm)]
+        return tuple(sum(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
+
+    precision, information, constant = map(np.array, zip(*_each_arm(stack, gathered), strict=True))
+    leaves = Potential(precision, information, constant + _constants(stack, scale))
+    if known is not None and known.turned:
+        return leaves._replace(constant=leaves.constant + own_constant(known))
+    return informed(leaves, known)
+
+
+def sums(stack: Stack, hyper: Hyper, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the gradient needs, given the marginals (arms, 1 + C), (arms, 1 + C, 1 + C) of level and contexts: sums over
+    projects of w, w q and w^2 q (3, contexts, arms), and over projects of E[effect^2], (arms,)."""
+    scale, known = _scales(stack, hyper), _known(stack, hyper)
+
+    def summed(arm: int) -> tuple[np.ndarray, float]:
+        total, second = np.zeros((3, stack.count.shape[2])), 0.0
+        for part in _parts(stack, scale, known, arm):
+            back = _back(part, mean[arm], covariance[arm])
+            square = part.mean - back.centre
+            square *= square
+            square += back.spread
+            total[0] += back.weight.sum(0)
+            square *= back.weight
+            total[1] += square.sum(0)
+            square *= back.weight
+            total[2] += square.sum(0)
+            second += float(back.effect @ back.effect + back.variance.sum())
+        return total, second
+
+    total, second = zip(*_each_arm(stack, summed), strict=True)
+    return np.moveaxis(np.array(total), 0, 2), np.array(second)
+
+
+def beliefs(stack: Stack, hyper: Hyper, mean: np.ndarray, covariance: np.ndarray) -> Beliefs:
+    """Of every cell and along every project, given the same marginals."""
+    scale, known = _scales(stack, hyper), _known(stack, hyper)
+    found = Beliefs(*(np.empty(shape) for shape in 2 * [stack.count.shape] + 2 * [stack.count.shape[:2]]))
+
+    def believed(arm: int) -> None:
+        for part in _parts(stack, scale, known, arm):
+            back, at = _back(part, mean[arm], covariance[arm]), (arm, part.rows)
+            rest = 1 - part.cell * back.weight
+            centre, spread = back.centre - part.mean, back.spread
+            centre *= rest
+            np.add(part.mean, centre, out=found.mean[at])
+            spread *= rest
+            spread += part.cell
+            spread *= rest
+            np.sqrt(spread, out=found.scale[at])
+            found.along[at] = mean[arm, 0] + back.effect
+            found.variance[at] = covariance[arm, 0, 0] + back.variance - 2 * back.moved
+
+    _each_arm(stack, believed)
+    return Beliefs(*(np.moveaxis(part, 0, -1) for part in found))
+
+
+class _Scales(NamedTuple):
+    """Variances: of a cell around its effects, of an outcome (contexts, arms), of a project."""
+
+    cell: float
+    noise: np.ndarray
+    project: float
+
+
+class _Part(NamedTuple):
+    """One arm in one block of projects: rows, statistics, and what other stores know of these projects."""
+
+    rows: slice
+    count: np.ndarray  # type: ignore[assignment]
+    mean: np.ndarray
+    known: tuple[np.ndarray | float, np.ndarray | float]
+    cell: float
+    noise: np.ndarray
+    project: float
+
+
+def _scales(stack: Stack, hyper: Hyper) -> _Scales:
+    arms, _, contexts = stack.count.shape
+    noise = np.broadcast_to(noise_at(hyper, contexts), (contexts, arms))
+    return _Scales(float(leaf_cell(hyper, False)) ** 2, noise**2, float(hyper.arm.project) ** 2)
+
+
+def _known(stack: Stack, hyper: Hyper) -> Pooled | None:
+    _, projects, contexts = stack.count.shape
+    return pooled_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
+
+
+def _parts(stack: Stack, scale: _Scales, known: Pooled | None, arm: int) -> Iterator[_Part]:
+    _, projects, contexts = stack.count.shape
+    step = _part(contexts)
+    for first in range(0, projects, step):
+        rows = slice(first, min(first + step, projects))
+        more = (known.precision[rows, arm], known.information[rows, arm]) if known and known.turned else (0.0, 0.0)
+        count, mean = stack.count[arm, rows], stack.mean[arm, rows]
+        yield _Part(rows, count, mean, more, scale.cell, scale.noise[:, arm], scale.project)
+
+
+def _part(contexts: int) -> int:
+    """Projects of a block."""
+    return max(_BLOCK // contexts, 16)
+
+
+def _each_arm(stack: Stack, work: Callable[[int], Any]) -> list[Any]:
+    """The results for all arms, in order; where that pays on one thread per core."""
+    arms = range(len(stack.count))
+    if stack.count.size < _THREADED:
+        return [work(arm) for arm in arms]
+    with single_blas(), ThreadPoolExecutor(min(_cores(), len(arms))) as pool:
+        return list(pool.map(work, arms))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _weighted(part: _Part) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """n cell^2 + noise^2 and w of every cell; weight of every project, and the same with its prior precision."""
+    spread = part.count * part.cell
+    spread += part.noise
+    weight = part.count / spread
+    alone = weight.sum(1) + part.known[0]
+    return spread, weight, alone, alone + 1 / part.project
+
+
+def _gathered(here: _Part) -> tuple[np.ndarray, np.ndarray, float]:
+    """What a block adds to precision, information and constant of its arm."""
+    spread, weight, alone, own = _weighted(here)
+    product = weight * here.mean
+    told = product.sum(1) + here.known[1]
+    root = 1 / np.sqrt(own)
+    share = np.empty((len(own), 1 + weight.shape[1]))
+    np.multiply(alone, root, out=share[:, 0])
+    np.multiply(weight, root[:, None], out=share[:, 1:])
+    precision = share.T @ share
+    np.negative(precision, out=precision)
+    column = weight.sum(0)
+    precision[0, 0] += alone.sum()
+    precision[0, 1:] += column
+    precision[1:, 0] += column
+    precision[np.diag_indices(len(column) + 1)] += np.concatenate([[0.0], column])
+    white = told * root
+    information = np.concatenate([[told.sum()], product.sum(0)]) - white @ share
+    evidence = float(white @ white - np.log(own * here.project).sum() - np.vdot(product, here.mean))
+    return precision, information, 0.5 * (evidence - float(np.log(spread, out=spread).sum()))
+
+
+def _constants(stack: Stack, scale: _Scales) -> np.ndarray:
+    """(arms,): the rest of the log density; `_gathered` has taken log noise^2 / 2 of every unseen cell off too much."""
+    noise, cells = np.log(scale.noise), stack.count.shape[1]
+    own = stack.outcomes * (_LOG_2PI + noise) + stack.deviation / scale.noise - cells * noise
+    return -0.5 * own.sum(0)
+
+
+class _Back(NamedTuple):
+    """Weights of cells; a project's effect: mean, variance, covariance with the level times -1; mean and variance of
+    the sum of the effects of every cell."""
+
+    weight: np.ndarray
+    effect: np.ndarray
+    variance: np.ndarray
+    moved: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
+
+
+def _back(part: _Part, mean: np.ndarray, covariance: np.ndarray) -> _Back:
+    """Project effects of a block from the marginal of level and contexts, as `crossed.project_effects`."""
+    _, weight, alone, own = _weighted(part)
+    told = np.vecdot(weight, part.mean) + part.known[1]
+    share = np.empty((len(own), 1 + weight.shape[1]))
+    np.divide(alone, own, out=share[:, 0])
+    np.divide(weight, own[:, None], out=share[:, 1:])
+    moved = share @ covariance
+    effect = told / own - share @ mean
+    variance = 1 / own + np.vecdot(share, moved)
+    diagonal = np.diagonal(covariance)
+    spread = moved[:, 1:] * -2.0
+    spread += (variance - 2 * moved[:, 0])[:, None]
+    spread += diagonal[1:] + diagonal[0] + 2 * covariance[0, 1:]
+    return _Back(weight, effect, variance, moved[:, 0], np.add.outer(effect, mean[0] + mean[1:]), spread)

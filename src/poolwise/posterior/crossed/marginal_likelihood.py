@@ -1,0 +1,144 @@
+"""Log marginal likelihood of the hyperparameters and its score, from one pass up the tree and one down.
+
+Fisher's identity: the score is the posterior mean of that of the complete log density. For the logarithm of a standard
+deviation s of effects around the tier above, and of the noise,
+
+    d log p(y) / d log s = sum over effects (E[(v - z)^2 | y] / s^2 - 1),
+    d log p(y) / d log noise = sum over outcomes (E[(y - theta)^2 | y] / noise^2 - 1)
+
+The arrays are NumPy's or JAX's. `tests/posterior/test_marginal_likelihood.py` holds the score to the automatic
+derivative. Source: Fisher (1925); Louis (1982).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.arrays import Array, namespace
+from poolwise.posterior.belief import shrink
+from poolwise.posterior.crossed import chunked_reduction
+from poolwise.posterior.crossed.chunked_reduction import Stack
+from poolwise.posterior.crossed.gaussian_messages import Conditional, downward
+from poolwise.posterior.crossed.solve import Cells, around_zero, at_cells, marginals, solve, tiers
+from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, Tier, layout, leaf_cell, noise_at
+
+
+class Score(NamedTuple):
+    """Derivatives of the log marginal likelihood with respect to the logarithms of the scales."""
+
+    arm: Tier
+    family: Tier
+    globe: Tier
+    noise: Array
+    """(contexts, arms): of the noise of every context and arm apart."""
+
+
+_NONE = Tier(0.0, 0.0, 0.0, 0.0)
+
+
+def log_marginal_likelihood(
+    hyper: Hyper, cells: Cells, family: np.ndarray, families: int, form: Layout | None = None
+) -> tuple[Array, Score]:
+    """Value and score. cells: statistics [project, context, arm]; family: (arms,) index; families: see `crossed.solve`;
+    form: which effects are coordinates, None: as suits the size."""
+    form = form or layout(cells.count.shape, families)
+    tree = solve(cells, hyper, family, families, form)
+    mean, covariance = tree.globe.mean, tree.globe.covariance
+    xp = namespace(mean)
+    globe, middle = _globe(tree.globe, hyper, form), _NONE
+    if families:
+        variance = form.variances(hyper.family, xp)
+        middle = _blocks(_excess(tree.family, variance, mean, covariance), form)
+        mean, covariance = downward(tree.family, variance, mean, covariance)
+        mean, covariance = mean[family], covariance[family]
+    variance = form.variances(hyper.arm, xp)
+    arm = _blocks(_excess(around_zero(tree, hyper), variance, mean, covariance), form)
+    centre, spread = at_cells(*downward(tree.arm, variance, mean, covariance), form)
+    return _with_leaves(tree.evidence, (arm, middle, globe), cells, hyper, centre, spread, form.cells)
+
+
+def differentiable(cells: Cells, family: np.ndarray, families: int, form: Layout) -> Callable[[Hyper], Array]:
+    """The value alone, for JAX: its backward pass is the score, so no derivative is traced through the algebra."""
+    import jax
+
+    @jax.custom_vjp
+    def value(hyper: Hyper) -> Array:
+        return log_marginal_likelihood(hyper, cells, family, families, form)[0]
+
+    def forward(hyper: Hyper) -> tuple[Array, tuple[Hyper, Score]]:
+        found, score = log_marginal_likelihood(hyper, cells, family, families, form)
+        return found, (hyper, score)
+
+    def backward(kept: tuple[Hyper, Score], slope: Array) -> tuple[Hyper]:
+        hyper, score = kept
+        noise, spread = score.noise.sum(0), score.noise.sum(1)[: hyper.spread.shape[0]]
+        by_logarithm = Hyper(score.arm, score.family, score.globe, noise, spread, 0.0)
+        scaled = lambda one, scale: slope * one / jax.numpy.where(scale == 0, 1.0, scale)
+        return (jax.tree.map(scaled, by_logarithm, hyper),)
+
+    value.defvjp(forward, backward)
+    return value
+
+
+def log_marginal_likelihood_reduced(hyper: Hyper, stack: Stack) -> tuple[Array, Score]:
+    """Of `crossed.solve_reduced`, block by block."""
+    form = Layout(stack.count.shape[2], 0)
+    tree = tiers(chunked_reduction.potential(stack, hyper), hyper, None, 0, form)
+    own, top = around_zero(tree, hyper), tree.globe
+    arm = _blocks(_excess(own, form.variances(hyper.arm, np), top.mean, top.covariance), form)
+    (one, first, second), project = chunked_reduction.sums(stack, hyper, *marginals(tree, hyper, np.zeros(0), 0, form))
+    arm = arm._replace(project=float((project / hyper.arm.project**2 - stack.count.shape[1]).sum()))
+    whole, cell = float((second - one).sum()), leaf_cell(hyper, False) ** 2
+    found = [
+        tier._replace(cell=whole * scales.cell**2)
+        for tier, scales in zip((arm, _NONE, _globe(tree.globe, hyper, form)), hyper[:3], strict=True)
+    ]
+    noise = stack.deviation / noise_at(hyper, form.contexts) ** 2 - stack.outcomes + first + cell * (one - second)
+    return float(tree.evidence), Score(found[0], found[1], found[2], noise)
+
+
+def _globe(globe: Conditional, hyper: Hyper, form: Layout) -> Tier:
+    xp = namespace(globe.mean)
+    start = hyper.mean * (xp.arange(form.size) == 0)
+    second = (globe.mean - start) ** 2 + xp.diagonal(globe.covariance)
+    return _blocks((second / form.variances(hyper.globe, xp) - 1)[None], form)
+
+
+def _excess(conditional: Conditional, variance: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """(batch, q): E[(v - z)^2] / variance - 1, with z of the given marginal."""
+    xp = namespace(mean)
+    back = conditional.covariance / variance - xp.eye(len(variance))
+    moved = conditional.mean + (back @ mean[..., None])[..., 0]
+    own = xp.diagonal(conditional.covariance, axis1=1, axis2=2)
+    return (moved**2 + own + xp.vecdot(back @ covariance, back)) / variance - 1
+
+
+def _blocks(excess: np.ndarray, form: Layout) -> Tier:
+    """Sums over the batch and the coordinates of each block."""
+    total, ends = excess.sum(0), np.cumsum([1, form.contexts, form.projects])
+    return Tier(*(part.sum() for part in namespace(total).split(total, ends)))
+
+
+def _with_leaves(
+    value: Array,
+    tiers: tuple[Tier, Tier, Tier],
+    cells: Cells,
+    hyper: Hyper,
+    centre: Array,
+    spread: Array,
+    kept: bool,
+) -> tuple[Array, Score]:
+    """Adds what the cells say. centre, spread [project, context, arm]: mean and variance of the sum of the effects."""
+    xp, (count, mean, deviation) = namespace(centre), cells
+    cell, noise = leaf_cell(hyper, kept), noise_at(hyper, count.shape[1])
+    if not kept:
+        rest = noise**2 / (count * cell**2 + noise**2)
+        second = (1 - rest) ** 2 * ((mean - centre) ** 2 + spread) + rest * cell**2
+        whole = xp.where(count > 0, second / cell**2 - 1, 0.0).sum() / cell**2
+        scales = (hyper.arm, hyper.family, hyper.globe)
+        arm, family, globe = (t._replace(cell=whole * s.cell**2) for t, s in zip(tiers, scales, strict=True))
+        tiers = arm, family, globe
+    theta = shrink(centre, spread, cells, cell, noise)
+    squares = deviation + count * ((mean - theta.mean) ** 2 + theta.scale**2)
+    return value, Score(*tiers, xp.where(count > 0, squares / noise**2 - count, 0.0).sum(0))

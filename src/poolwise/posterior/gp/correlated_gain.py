@@ -1,0 +1,37 @@
+"""How far an outcome of an arm tells it from the best one, where arms are alike: of two neighbours it tells little.
+
+    contrast_a = 1 - Cov(theta_a, theta_b) / Var theta_a
+
+with b the best arm, or the second best for that one itself: a change of the belief in a by d changes its advantage over
+b by contrast_a d. Source: Frazier, Powell and Dayanik (2009), the knowledge gradient for correlated beliefs.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from poolwise.posterior.gp import gp_filter
+
+
+class Believed(Protocol):
+    """Belief about the utility of every arm, (arms,) each."""
+
+    @property
+    def mean(self) -> np.ndarray: ...
+
+    @property
+    def scale(self) -> np.ndarray: ...
+
+
+def contrast(
+    state: gp_filter.State, at: tuple[int, int], utility: Believed, chance: np.ndarray, offered: np.ndarray
+) -> np.ndarray:
+    """(offered,) in [0, 1]. utility: of the offered arms in this (project, context), (offered,); chance: mean chance of
+    success of every arm; offered: their indices. What is uncertain of success is taken as every arm's own."""
+    best, second = np.resize(np.argpartition(-utility.mean, min(1, len(offered) - 1))[:2], 2).tolist()
+    likely = chance[offered]
+    shared = gp_filter.covariances(state, *at, int(offered[best]))[offered] * likely * likely[best]
+    variance = np.maximum(utility.scale**2, 1e-300)
+    told = 1 - shared / variance
+    told[best] = 1 - shared[second] / variance[best]
+    return np.clip(np.abs(told), 0.0, 1.0)

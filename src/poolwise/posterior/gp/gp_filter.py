@@ -1,0 +1,236 @@
+"""The belief that serves where arms are configurations: exact after every outcome, whatever the number of arms.
+
+Everything seen is a row of white noise: with V the rows' covariance with the arms of one cell, whitened, and z their
+whitened outcomes,
+
+    mean = m + V'z,   variance = prior - sum of squares of V's columns
+
+and one more outcome y of a cell x appends the row (cov(x, .) - V_x'V) / d, d^2 = variance_x + noise^2, and the number
+(y - mean_x) / d: O(n^2) when it is learned, O(n A) when a cell is looked at next. Cells looked at keep their V, as
+`Panel`s. At every `start` the outcomes of a cell become one row, and the rows no more than `inducing.MOST`.
+Protocol of `online`. `tests/posterior/test_smooth.py` holds it to dense conditioning.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from poolwise.posterior.belief import Belief, shrink
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed.batch import Fit, Statistics, cells
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.gp import inducing_points
+from poolwise.posterior.gp.coregionalisation import Model, Points, across, alike, covariance, prior_variance
+from poolwise.posterior.gp.inducing_points import model_of
+from poolwise.posterior.hyperparameters.hyper import noise_at, pooled_at
+from poolwise.posterior.recursive.exchangeability import Effects
+
+ROOM = 64
+"""Rows that are appended before all are set up again."""
+PANELS = 24
+"""Cells whose rows are kept at a time."""
+_LEAST = 1e-12
+
+
+class Panel:
+    """Rows over the arms of one (project, context), and the belief that they come to."""
+
+    __slots__ = ("mean", "rows", "variance", "white")
+
+    def __init__(self, white: np.ndarray, rows: int, mean: np.ndarray, variance: np.ndarray) -> None:
+        self.white, self.rows, self.mean, self.variance = white, rows, mean, variance
+
+
+class State(NamedTuple):
+    """What was seen, changed in place."""
+
+    model: Model
+    noise: np.ndarray
+    """(contexts, arms)."""
+    cells: Cells
+    own: np.ndarray
+    """[project, context, arm]: variance of a cell around what the rows say of it; 0 where it has a row."""
+    base: np.ndarray
+    """(k, n): turns covariances with the first n points into the first k rows."""
+    points: Points
+    """(n + ROOM,): whose utilities the rows were made from."""
+    likeness: np.ndarray
+    """(n + ROOM, arms): `micro.alike` of them."""
+    white: np.ndarray
+    """(ROOM, k + ROOM): what the rows were at each appended point before it was."""
+    width: np.ndarray
+    """(ROOM,): d of the appended."""
+    step: np.ndarray
+    """(k + ROOM,): z."""
+    used: np.ndarray
+    """(1,): how many were appended."""
+    panels: dict[tuple[int, int], Panel]
+
+
+def start(fit: Fit, stats: Statistics) -> State:
+    """The state that all outcomes so far lead to. Unseen projects, contexts and arms in `stats` are room to grow."""
+    statistics = Cells(*(part.copy() for part in cells(stats)))
+    contexts = statistics.count.shape[1]
+    noise = np.broadcast_to(noise_at(fit.hyper, contexts), statistics.count.shape[1:])
+    model = model_of(fit)
+    found = inducing_points.rows(model, _seen(fit, statistics, noise))
+    own = np.zeros(statistics.count.shape)
+    own[*found.rest] = found.around
+    k, arms = len(found.base), len(fit.family)
+    pad = [np.concatenate([index, np.zeros(ROOM, dtype=np.int64)]) for index in found.points]
+    likeness = np.concatenate([found.likeness, np.zeros((ROOM, arms))])
+    step, white = np.concatenate([found.step, np.zeros(ROOM)]), np.zeros((ROOM, k + ROOM))
+    return State(model, noise, statistics, own, found.base, Points(*pad), likeness, white, np.zeros(ROOM), step,
+                 np.zeros(1, dtype=np.int64), {})  # fmt: skip
+
+
+def stale(state: State) -> bool:
+    """Whether there is no room for another row."""
+    return bool(state.used[0] >= ROOM)
+
+
+def absorb(state: State, project: int, context: int, arm: int, y: float, weight: float = 1.0) -> None:
+    """One more outcome, in place; `weight`: part of an outcome that it counts as."""
+    if stale(state):
+        raise RuntimeError("no room for another row: `start` again when `stale`")
+    around = float(state.own[project, context, arm])
+    precision, information = _observe(state, project, context, arm, y, weight, around)
+    likeness, (k, n), used = alike(state.model, np.array([arm]))[0], state.base.shape, int(state.used[0])
+    at = Points(np.array([project]), np.array([context]), np.array([arm]))
+    before = Points(*(index[: n + used] for index in state.points))
+    with_all = covariance(state.model, before, at, likeness[before.arm][:, None])[:, 0]
+    found = state.white[used]
+    found[:k] = state.base @ with_all[:n]
+    for i in range(used):
+        found[k + i] = (with_all[n + i] - state.white[i, : k + i] @ found[: k + i]) / state.width[i]
+    known = found[: k + used]
+    variance = max(float(prior_variance(state.model, at)[0] - known @ known) - around, _LEAST)
+    width = np.sqrt(variance + 1 / precision)
+    state.width[used] = width
+    state.step[k + used] = (information / precision - state.model.mean[arm] - known @ state.step[: k + used]) / width
+    for part, value in zip(state.points, (project, context, arm), strict=True):
+        part[n + used] = value
+    state.likeness[n + used] = likeness
+    state.used[0] += 1
+
+
+@single_blas()
+def look(state: State, project: int, context: int) -> Effects:
+    """Utility of a success of every arm in one cell, and what it shares with the project and with the context."""
+    here = at_cell(state, project, context)
+    shared = [panel(state, *at) for at in ((project, -1), (-1, context))]
+    variance = np.stack([np.square(here.scale), *(part.variance for part in shared)])
+    return Effects(np.stack([here.mean, *(part.mean for part in shared)]), variance, _along(state, project, context))
+
+
+def _along(state: State, project: int, context: int) -> np.ndarray:
+    """(2, arms): covariance of every arm's utility here with what it shares with project and with context."""
+    model, here = state.model, panel(state, project, context)
+    family, found = model.ground.family, []
+    for block, at in (("project", (project, -1)), ("context", (-1, context))):
+        tiers = (model.hyper.globe, model.hyper.family, model.hyper.arm)
+        prior = model.kin[family, family] + model.hyper.arm.level**2 + sum(getattr(tier, block) ** 2 for tier in tiers)
+        there = panel(state, *at)
+        found.append(prior - np.einsum("ij,ij->j", here.white[: here.rows], there.white[: there.rows]))
+    around, noise, count = state.own[project, context], state.noise[context] ** 2, state.cells.count[project, context]
+    return np.stack(found) * (noise / (count * around + noise))
+
+
+@single_blas()
+def beliefs(fit: Fit, stats: Statistics) -> Belief:
+    """Of every cell, [project, context, arm], seen or not, as `gaussian.beliefs`."""
+    state, found = start(fit, stats), Belief(*(np.empty(stats.count.shape) for _ in range(2)))
+    for at in np.ndindex(stats.count.shape[:2]):
+        found.mean[at], found.scale[at] = at_cell(state, *at)
+    return found
+
+
+def at_cell(state: State, project: int, context: int) -> Belief:
+    """Of every arm in one cell, (arms,)."""
+    found, around = panel(state, project, context), state.own[project, context]
+    if not around.any():
+        return Belief(found.mean, np.sqrt(found.variance))
+    own = Cells(*(part[project, context] for part in state.cells))
+    centre = np.maximum(found.variance - around, _LEAST)
+    return Belief(*shrink(found.mean, centre, own, np.sqrt(around), state.noise[context]))
+
+
+@single_blas()
+def covariances(state: State, project: int, context: int, arm: int) -> np.ndarray:
+    """(arms,): of every arm's utility with that of one of them, in one cell."""
+    found, at = panel(state, project, context), Points(np.array([project]), np.array([context]), np.array([arm]))
+    white = found.white[: found.rows]
+    return np.asarray(across(state.model, at, project, context, alike(state.model, at.arm))[0] - white[:, arm] @ white)
+
+
+def panel(state: State, project: int, context: int) -> Panel:
+    """Current rows over the arms of a cell; -1: of what is shared by all projects, or all contexts."""
+    found = state.panels.pop((project, context), None)
+    if found is None:
+        found = _begun(state, project, context)
+        while len(state.panels) >= PANELS:
+            state.panels.pop(next(iter(state.panels)))
+    state.panels[project, context] = found
+    if found.rows < len(state.base) + int(state.used[0]):
+        _caught_up(state, found, project, context)
+    return found
+
+
+def _caught_up(state: State, found: Panel, project: int, context: int) -> None:
+    """Append the rows that came since, all in one pass over those before."""
+    (k, n), done = state.base.shape, found.rows
+    new, after = slice(done - k, int(state.used[0])), k + int(state.used[0])
+    at = Points(*(index[n:][new] for index in state.points))
+    rows = across(state.model, at, project, context, state.likeness[n:][new])
+    here = np.flatnonzero((at.project == project) & (at.context == context))
+    rows[here, at.arm[here]] -= state.own[project, context, at.arm[here]]
+    rows -= state.white[new, :done] @ found.white[:done]
+    root = np.tril(state.white[new, done:after], -1) + np.diag(state.width[new])
+    fresh = found.white[done:after] = solve_triangular(root, rows, lower=True, check_finite=False)
+    found.mean += state.step[done:after] @ fresh
+    found.variance -= np.einsum("ij,ij->j", fresh, fresh)
+    np.maximum(found.variance, _LEAST, out=found.variance)
+    found.rows = after
+
+
+def _begun(state: State, project: int, context: int) -> Panel:
+    """Rows that the first points give."""
+    (k, n), arms = state.base.shape, state.likeness.shape[1]
+    white = np.zeros((k + ROOM, arms))
+    first = Points(*(index[:n] for index in state.points))
+    np.matmul(state.base, across(state.model, first, project, context, state.likeness[:n]), out=white[:k])
+    mean = state.model.mean + state.step[:k] @ white[:k]
+    variance = prior_variance(state.model, Points(project, context, np.arange(arms))) - np.einsum(
+        "ij,ij->j", white[:k], white[:k]
+    )
+    return Panel(white, k, mean, variance)
+
+
+def _seen(fit: Fit, statistics: Cells, noise: np.ndarray) -> inducing_points.Observed:
+    """A row for every cell with outcomes, and for what other stores know."""
+    at = np.nonzero(statistics.count)
+    variance = noise[at[1], at[2]] ** 2 / statistics.count[at]
+    found = inducing_points.Observed(Points(*at), statistics.mean[at], variance)
+    if (known := pooled_at(fit.hyper, statistics.count.shape[1])) is None:
+        return found
+    told = np.nonzero(known.precision)
+    points = Points(*(np.concatenate(pair) for pair in zip(at, (np.full(len(told[0]), -1), *told), strict=True)))
+    precision = known.precision[told]
+    value = np.concatenate([found.value, known.information[told] / precision])
+    return inducing_points.Observed(points, value, np.concatenate([variance, 1 / precision]))
+
+
+def _observe(
+    state: State, project: int, context: int, arm: int, y: float, part: float, around: float
+) -> tuple[float, float]:
+    """Update the cell's statistics; returns the change of its precision, and of its precision times mean."""
+    at = (project, context, arm)
+    count, mean, deviation = (float(array[at]) for array in state.cells)
+    noise = float(state.noise[context, arm]) ** 2
+    more = count + part
+    after = mean + (y - mean) * part / more
+    state.cells.count[at], state.cells.mean[at] = more, after
+    state.cells.deviation[at] = deviation + (y - mean) * (y - after) * part
+    before, now = count / (count * around + noise), more / (more * around + noise)
+    return (now - before, now * after - before * mean) if around else (part / noise, part / noise * y)

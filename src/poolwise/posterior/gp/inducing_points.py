@@ -1,0 +1,108 @@
+"""From all that was seen to the rows of `smooth`: exact up to `MOST` cells, beyond that through as many of them.
+
+With u the chosen cells, every other cell is what u says of it and a part of its own, independent of all else:
+
+    theta_i = k_iu K_uu^-1 u + r_i,   r_i ~ N(0, k_ii - q_ii),   w_i = 1 / (k_ii - q_ii + noise^2 / n_i)
+
+so u has the precision K_uu + sum w_i k_ui k_iu; with L L' = K_uu, V = L^-1 K_u., B = I + V w V' = Q b Q', the rows are
+(1 - 1/b)^(1/2) Q' L^-1 K_u. Source: Snelson and Ghahramani (2006); Quinonero-Candela and Rasmussen (2005), FITC.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed.batch import Fit
+from poolwise.posterior.gp.coregionalisation import Model, Points, alike, covariance, model_at, prior_variance
+
+MOST = 400
+"""Cells that are conditioned on exactly: some milliseconds and megabytes for thousands of arms."""
+_NOTHING = 1e-9
+"""Directions whose variance shrinks by less than this part are left out."""
+
+
+class Observed(NamedTuple):
+    """What was observed, (n,): where, its value, and the variance of the value around the utility there."""
+
+    at: Points
+    value: np.ndarray
+    variance: np.ndarray
+
+
+class Rows(NamedTuple):
+    """See `smooth.State`."""
+
+    base: np.ndarray
+    points: Points
+    likeness: np.ndarray
+    step: np.ndarray
+    rest: Points
+    """Cells that are no such points, and below their variance around what these say."""
+    around: np.ndarray
+
+
+def model_of(fit: Fit) -> Model:
+    """Of a fit whose arms have a ground."""
+    assert fit.ground is not None
+    assert fit.smooth is not None
+    return model_at(fit.hyper, fit.smooth, fit.ground)
+
+
+def along(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """What is smooth over the arms, of unit variance, as root'z + rest e with z, e standard normal: (k, arms), (arms,);
+    exact up to `MOST` arms."""
+    every = np.arange(len(model.ground.family))
+    some = every[np.linspace(0, len(every) - 1, min(MOST, len(every))).round().astype(int)]
+    across = alike(model, some)
+    own = across[:, some] + 1e-9 * np.eye(len(some))
+    root = solve_triangular(cholesky(own, lower=True), across, lower=True, check_finite=False)
+    return root, np.sqrt(np.maximum(1 - np.einsum("ij,ij->j", root, root), 0.0))
+
+
+def rows(model: Model, seen: Observed) -> Rows:
+    """Rows for all that was seen."""
+    with single_blas():
+        return _exact(model, seen) if len(seen.value) <= MOST else _through(model, seen, chosen(seen.variance, MOST))
+
+
+def chosen(variance: np.ndarray, most: int) -> np.ndarray:
+    """Indices of those through which the others are seen: half of them known best, half an even selection."""
+    order = np.argsort(variance, kind="stable")
+    others = np.sort(order[most // 2 :])
+    even = others[np.linspace(0, len(others) - 1, most - most // 2).round().astype(int)]
+    return np.sort(np.concatenate([order[: most // 2], even]))
+
+
+def _exact(model: Model, seen: Observed) -> Rows:
+    likeness, whole = _among(model, seen.at)
+    root = cholesky(whole + np.diag(seen.variance), lower=True, check_finite=False)
+    base = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
+    nowhere = Points(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
+    return Rows(base, seen.at, likeness, base @ (seen.value - model.mean[seen.at.arm]), nowhere, np.zeros(0))
+
+
+def _through(model: Model, seen: Observed, u: np.ndarray) -> Rows:
+    points = Points(*(index[u] for index in seen.at))
+    likeness, own = _among(model, points)
+    root = cholesky(own + 1e-9 * np.diag(np.diag(own)), lower=True, check_finite=False)
+    across = covariance(model, points, seen.at, likeness[:, seen.at.arm])
+    white = solve_triangular(root, across, lower=True, check_finite=False)
+    around = np.maximum(prior_variance(model, seen.at) - np.einsum("ij,ij->j", white, white), 0.0)
+    around[u] = 0.0
+    weight = 1 / (around + seen.variance)
+    b, axes = np.linalg.eigh(np.eye(len(u)) + (white * weight) @ white.T)
+    told = axes.T @ (white @ (weight * (seen.value - model.mean[seen.at.arm])))
+    kept = b - 1 > _NOTHING
+    shrunk = np.sqrt(1 - 1 / b[kept])
+    base = shrunk[:, None] * solve_triangular(root, axes[:, kept], lower=True, trans="T", check_finite=False).T
+    rest = np.flatnonzero((around > 0) & (seen.at.project >= 0))
+    return Rows(base, points, likeness, told[kept] / (b[kept] * shrunk), Points(*(i[rest] for i in seen.at)),
+                around[rest])  # fmt: skip
+
+
+def _among(model: Model, points: Points) -> tuple[np.ndarray, np.ndarray]:
+    """(n, arms) likeness of the points' arms with all arms; (n, n) covariance of the points."""
+    likeness = alike(model, points.arm)
+    return likeness, covariance(model, points, points, likeness[:, points.arm])

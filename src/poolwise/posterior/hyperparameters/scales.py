@@ -1,0 +1,156 @@
+"""Everything about a belief that is estimated rather than counted: found, kept as JSON, and taken up again."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.posterior.crossed import batch, collapsed, factors
+from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.factors import Factors
+from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
+from poolwise.posterior.hyperparameters import hyper, laplace
+from poolwise.posterior.likelihoods import bernoulli
+from poolwise.posterior.transfer import elicited_prior, prior_data_conflict
+from poolwise.posterior.transfer.elicited_prior import Expert
+
+
+class Scales(NamedTuple):
+    """Everything that is estimated rather than counted."""
+
+    gaussian: Fit
+    success: bernoulli.Hyper
+    factors: Factors | None = None
+    expert: Expert | None = None
+    """What was said of utilities before any outcome; `gaussian.hyper.stated` is what is left of it."""
+
+
+def prior_scales(
+    family: np.ndarray,
+    success_prior: np.ndarray,
+    prior: hyper.Prior = hyper.PRIOR,
+    usual: Sequence[float] | None = None,
+    said: Expert | None = None,
+    ground: coregionalisation.Ground | None = None,
+    baseline: int | None = None,
+) -> Scales:
+    """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
+    the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted); said:
+    of utilities; ground: where arms stand among each other, if their effects are smooth; baseline: the arm that stands
+    apart.
+
+    Where every arm is a family of its own, or all but the baseline are of one, there is no tier of families.
+    """
+    arms = len(family)
+    among = len(set(np.delete(family, [] if baseline is None or ground is not None else baseline).tolist()))
+    apart = among == 1 and ground is None
+    families = 0 if len(set(family.tolist())) == arms or apart else int(family.max()) + 1
+    median = prior.median._replace(noise=np.full(arms, prior.median.noise))
+    index = np.asarray(family) if families else np.arange(arms)
+    success = bernoulli.Hyper(success_prior)
+    if usual is not None:
+        success = success._replace(
+            stated=prior_data_conflict.Stated(success_prior, np.array(usual), np.asarray(family))
+        )
+        success = bernoulli.trusted(success, *np.zeros((2, 1, 1, arms)))
+    fit = Fit(median, index, families, False, 0.0, 0, True, np.zeros(0))
+    if ground is not None:
+        known, smooth = gp_marginal_likelihood.starting(prior, index, ground)
+        fit = fit._replace(hyper=known, ground=ground, smooth=smooth)
+    return _expecting(Scales(fit, success), said)
+
+
+def _expecting(scales: Scales, said: Expert | None) -> Scales:
+    """With what is said of utilities, as far as it is believed."""
+    told = None if said is None else elicited_prior.stated(said)
+    fit = scales.gaussian._replace(hyper=scales.gaussian.hyper._replace(stated=told))
+    return scales._replace(gaussian=fit, expert=said)
+
+
+def estimated(
+    scales: Scales, stats: Statistics, outcomes: np.ndarray, successes: np.ndarray, prior: hyper.Prior = hyper.PRIOR
+) -> Scales:
+    """Scales from all statistics, on the families and domain priors of `scales`, where the search begins.
+
+    A search that failed has a log evidence that is not finite.
+    """
+    if scales.expert is not None:
+        scales = _expecting(scales, elicited_prior.weighed(scales.expert, scales.gaussian, stats))
+    old = scales.gaussian
+    prior = prior._replace(median=prior.median._replace(stated=old.hyper.stated))
+    families = old.family if old.families else None
+    form: Any = collapsed.fit if collapsed.too_large(*sizes(stats)) else partial(batch.fit, family=families)
+    if old.ground is not None:
+        form = partial(gp_marginal_likelihood.fit, old=old)
+    search = partial(form, prior=prior)
+    fit = search(stats, start=old.coordinates if len(old.coordinates) else None)
+    if not fit.converged and len(old.coordinates):
+        afresh = search(stats, start=None)
+        fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
+    if (
+        form is not collapsed.fit and old.ground is None and np.isfinite(fit.log_evidence)
+    ):  # large systems know their scales
+        fit = laplace.integrated(fit, stats, prior, old)
+    said = bernoulli.trusted(scales.success, outcomes, successes)
+    success = bernoulli.fit(outcomes, successes, said.prior, said.pooled)
+    success = bernoulli_kernel.fitted(fit, success._replace(stated=said.stated), outcomes, successes)
+    return Scales(fit, success, expert=scales.expert)
+
+
+def sizes(stats: Statistics) -> tuple[int, int, int]:
+    """As `wide.too_large` takes them: arms, projects, contexts."""
+    projects, contexts, arms = stats.count.shape
+    return arms, projects, contexts
+
+
+def to_dict(scales: Scales) -> dict[str, Any]:
+    """JSON numbers and lists of what was estimated."""
+    success = scales.success
+    return {
+        "gaussian": hyper.to_dict(scales.gaussian.hyper),
+        "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
+        "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
+        "smooth": coregionalisation.to_dict(scales.gaussian.smooth),
+        "success": [float(success.kappa_context), float(success.kappa_cell)],
+        "near": [float(success.kappa_near), float(success.power_near)],
+        "factors": factors.to_dict(scales.factors),
+        "expert": None if scales.expert is None else _said(scales.expert),
+        "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
+    }
+
+
+def _said(one: Expert) -> list[list[float | None]]:
+    """Mean, standard deviation and weight of every arm's family."""
+    scale = [value if np.isfinite(value) else None for value in one.scale.tolist()]
+    return [one.mean.tolist(), scale, one.weight.tolist()]
+
+
+def restored(body: dict[str, Any], start: Scales) -> Scales:
+    """Scales from `to_dict`, on the families and domain priors of `start`; arms added since get the usual noise."""
+    found = hyper.from_dict(body["gaussian"])
+    missing = len(start.gaussian.family) - len(found.noise)
+    noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
+    found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
+    rests, *shift = body.get("shift", [0.0])
+    smooth = coregionalisation.within(coregionalisation.from_dict(body.get("smooth"), start.gaussian.smooth), found)
+    alike = (body.get("smooth") is None) == (smooth is None)
+    coordinates = np.array(body["coordinates"] if alike else [])
+    fit = start.gaussian._replace(
+        hyper=found, coordinates=coordinates, shift=np.array(shift), shift_from=rests, smooth=smooth
+    )
+    success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
+    kappa, power = body.get("near", (success.kappa_near, success.power_near))
+    success = success._replace(kappa_near=kappa, power_near=power)
+    said, left = body.get("success_prior") or ((), ())
+    if success.stated is not None and np.shape(said) == success.stated.prior.shape:
+        same = (success.stated.prior == said).all(axis=1, keepdims=True)
+        success = success._replace(prior=np.where(same, left, success.prior))
+    told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
+    known = Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)
+    expected, before = start.expert, body.get("expert")
+    if expected is not None and before is not None and len(before[2]) == len(expected.weight):
+        pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)
+        kept = np.array([one == other for one, other in pairs])
+        expected = expected._replace(weight=np.where(kept, np.array(before[2], dtype=float), expected.weight))
+    return _expecting(known, expected)

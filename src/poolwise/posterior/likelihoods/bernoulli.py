@@ -1,0 +1,170 @@
+"""Success as a hierarchical Bernoulli in closed form: family prior -> arm -> (context, arm) -> (project, context, arm).
+
+Every level is Beta around its parent, with a learned concentration kappa (in pseudo-counts):
+
+    p[a] ~ Beta(family prior),  p[c,a] ~ Beta(kappa_context, mean p[a]),  p[p,c,a] ~ Beta(kappa_cell, mean p[c,a])
+
+Evidence travels up discounted, n -> n kappa / (n + kappa), since no number of outcomes of a child tells more about its
+parent than kappa of the parent's own would; it travels down without the child's own part (the cavity). These are the
+messages of a Gaussian tree whose variances are p (1 - p) / kappa: exact for many outcomes, and close to the full
+posterior for few (`tests/posterior/test_bernoulli.py` compares with quadrature). Only + - * /, so that NumPy and JAX
+arrays serve alike.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import betaln
+
+from poolwise.arrays import Array
+from poolwise.posterior.transfer.prior_data_conflict import Discounted, Stated, discounted
+
+_GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
+_TOTALS = np.array([[1.0, 1.0], [1.0, 0.0]])
+"""From pseudo-counts of success and failure to their number and the successes in it."""
+
+
+class Hyper(NamedTuple):
+    """`prior`: (arms, 2) pseudo-counts of success and failure of each arm's family; concentrations of the levels."""
+
+    prior: Array
+    kappa_context: Array = 20.0
+    kappa_cell: Array = 20.0
+    pooled: Array | None = None
+    """(2, contexts, arms): evidence of other stores, in the terms of `Evidence.context`."""
+    stated: Stated | None = None
+    """What was said before any outcome, where `prior` is what is left of it (`transfer.prior_data_conflict`)."""
+    kappa_near: Array = 5.0
+    """Of other arms (`gp.bernoulli_kernel`)."""
+    power_near: float = 1.0
+    """Of their likeness: the larger, the fewer of them tell of an arm."""
+
+
+class Evidence(NamedTuple):
+    """Number of outcomes and of the successes in them, at each level of the tree; float64."""
+
+    cell: Array
+    """(2, projects, contexts, arms)."""
+    context: Array
+    """(2, contexts, arms): discounted evidence of the cells below."""
+    arm: Array
+    """(2, arms): discounted evidence of the contexts below."""
+    near: Array | None = None
+    """(2, arms): discounted evidence of the other arms."""
+
+
+class Concentrations(NamedTuple):
+    """Pseudo-counts that a level is worth to its children."""
+
+    context: Array
+    cell: Array
+    near: Array
+
+
+class Beta(NamedTuple):
+    """A probability known as Beta(mean * size, (1 - mean) * size)."""
+
+    mean: Array
+    size: Array
+
+    @property
+    def scale(self) -> Array:
+        """Standard deviation."""
+        return (self.mean * (1 - self.mean) / (self.size + 1)) ** 0.5
+
+
+def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
+    """Evidence of all cells at once, from counts [project, context, arm]."""
+    cell = np.stack([outcomes, successes]).astype(np.float64)
+    context = discount(cell, hyper.kappa_cell).sum(axis=1)
+    if hyper.pooled is not None:
+        known = min(hyper.pooled.shape[1], context.shape[1])
+        context[:, :known] += hyper.pooled[:, :known]
+    return Evidence(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
+
+
+def update(cell: Array, context: Array, outcome: Array, kappa: Concentrations) -> tuple[Array, Array, Array]:
+    """Evidence (2,) of the cell, of its context, and what the arm gains, after one outcome, which is (1, success)."""
+    after = cell + outcome
+    above = context + discount(after, kappa.cell) - discount(cell, kappa.cell)
+    return after, above, discount(above, kappa.context) - discount(context, kappa.context)
+
+
+def predict(prior: Array, cell: Array, context: Array, arm: Array, others: Array, kappa: Concentrations) -> Beta:
+    """Of every arm in one cell, from evidence (2, arms): the domain prior's, the cell's, the context's, the arms' and,
+    of every arm, that of those it is like, discounted (`nearby`)."""
+    above = prior + arm + others - discount(context, kappa.context)
+    beside = discount(above, kappa.context) + context - discount(cell, kappa.cell)
+    return _beta(discount(beside, kappa.cell) + cell)
+
+
+def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
+    """Posterior of the probability of success of every cell, [project, context, arm], seen or not."""
+    return _combined(cell_prior(hyper, evidence.cell, evidence.context[:, None], above(evidence)), evidence.cell)
+
+
+def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:
+    """What all other cells say about a cell: its prior before its own outcomes. Evidence arrays are (2, ...)."""
+    family = _family(hyper).reshape((2,) + (1,) * (cell.ndim - 2) + (-1,))
+    above = family + arm.reshape(family.shape) - discount(context, hyper.kappa_context)
+    beside = discount(above, hyper.kappa_context) + context - discount(cell, hyper.kappa_cell)
+    return _beta(discount(beside, hyper.kappa_cell))
+
+
+def _beta(evidence: Array) -> Beta:
+    size, successes = evidence
+    return Beta(successes / size, size)
+
+
+def _family(hyper: Hyper) -> Array:
+    """(2, arms): number of pseudo-counts, and of successes in them."""
+    return (hyper.prior @ _TOTALS).T
+
+
+def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray, pooled: np.ndarray | None = None) -> Hyper:
+    """Concentrations that predict best: every cell's outcomes from all the other cells (beta-binomial), on a grid.
+
+    outcomes, successes: counts [project, context, arm]; prior: (arms, 2) domain priors, for instance (3, 1): three
+    successes and one failure seen. Where the data say nothing, the strongest sharing wins.
+    """
+    if (outcomes == successes).all():  # what never failed is foreseen best by the cells nearest to it
+        return Hyper(prior, _GRID[0], _GRID[-1], pooled)
+    candidates = [Hyper(prior, context, cell, pooled) for context in _GRID for cell in _GRID]
+    return max(candidates, key=lambda hyper: (round(score(hyper, outcomes, successes), 6), hyper.kappa_cell))
+
+
+def trusted(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Hyper:
+    """With what is left of the stated priors after these outcomes [project, context, arm], the same arm's in different
+    cells counted as `gather` does: cells differ."""
+    left = trust(hyper, outcomes, successes)
+    return hyper if left is None else hyper._replace(prior=left.prior)
+
+
+def trust(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Discounted | None:
+    """How far the stated priors are believed after these outcomes; None where nothing was said."""
+    return None if hyper.stated is None else discounted(hyper.stated, *gather(hyper, outcomes, successes).arm)
+
+
+def score(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> float:
+    """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
+    evidence = gather(hyper, outcomes, successes)
+    prior = cell_prior(hyper, evidence.cell, evidence.context[:, None], evidence.arm)
+    seen = outcomes > 0  # most cells of a large system are empty, and say nothing
+    mean, size, successes, failures = (part[seen] for part in (*prior, successes, outcomes - successes))
+    a, b = mean * size, (1 - mean) * size
+    return float(np.sum(betaln(a + successes, b + failures) - betaln(a, b)))
+
+
+def _combined(prior: Beta, cell: Array) -> Beta:
+    size = prior.size + cell[0]
+    return Beta((prior.size * prior.mean + cell[1]) / size, size)
+
+
+def above(evidence: Evidence) -> Array:
+    """(2, arms): of every arm and of its neighbours."""
+    return evidence.arm if evidence.near is None else evidence.arm + evidence.near
+
+
+def discount(evidence: Array, kappa: Array) -> Array:
+    """What it tells about the level above or below: the variances 1 / n and 1 / kappa of the two add up."""
+    return evidence * (kappa / (evidence[0] + kappa))

@@ -1,0 +1,1 @@
+"""What is known before any outcome, and how far it is believed."""

@@ -1,0 +1,81 @@
+"""What an expert expects of the utility of families, discounted as far as outcomes contradict it.
+
+Under a stated mean m_f and standard deviation s_f the arms of family f lie around m_f instead of 0, and the level of
+the family was measured there with an error of s_f. Believed with weight w_f that counts as
+
+    level_f around w_f m_f,    measured with variance (s_f^2 + (1 - w_f) V) / w_f
+
+V being the usual variance of a level, so that before any outcome mean and variance go straight from what is usual to
+what was said as w_f goes from 0 to 1. The weight is that of `conflict`, with
+
+    B_f = p(outcomes | what was said of f) / p(outcomes | what is usual)
+
+the marginal likelihoods of the closed form, one family at a time. Where families have no tier of their own, each of
+their arms takes an equal share of the measurement.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.posterior.crossed import collapsed
+from poolwise.posterior.crossed.batch import Fit, Statistics, cells
+from poolwise.posterior.crossed.solve import solve
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Stated
+from poolwise.posterior.transfer.prior_data_conflict import CONFLICT, believed
+
+_USUAL = PRIOR.median.family.level**2 + PRIOR.median.globe.level**2
+_BEFORE = 0.5
+"""Weight before any outcome."""
+
+
+class Expert(NamedTuple):
+    """What was said, and how far it is believed: (arms,), of every arm's family."""
+
+    mean: np.ndarray
+    """Utility over the baseline, given success."""
+    scale: np.ndarray
+    """Its standard deviation; infinite where nothing was said."""
+    family: np.ndarray
+    """Index."""
+    weight: np.ndarray
+
+    @property
+    def contradicted(self) -> np.ndarray:
+        """(arms,) bool."""
+        return self.weight < CONFLICT
+
+
+def said(mean: np.ndarray, scale: np.ndarray, family: np.ndarray) -> Expert | None:
+    """Before any outcome; None where nothing was said."""
+    told = np.isfinite(scale)
+    return Expert(mean, scale, family, np.where(told, _BEFORE, 1.0)) if told.any() else None
+
+
+def stated(expert: Expert) -> Stated:
+    """As the tree takes it."""
+    told, sharers = np.isfinite(expert.scale), np.bincount(expert.family)[expert.family]
+    precision = expert.weight / (expert.scale**2 + (1 - expert.weight) * _USUAL) / sharers
+    return Stated(np.where(told, expert.weight * expert.mean, 0.0), precision)
+
+
+def weighed(expert: Expert, fit: Fit, stats: Statistics) -> Expert:
+    """The same, believed as far as all outcomes speak for it. stats [project, context, arm]."""
+    told, likelier = np.isfinite(expert.scale), np.zeros(len(expert.scale))
+    usual = _log_probability(fit, stats, None)
+    for family in np.unique(expert.family[told]).tolist():
+        own = expert.family == family
+        alone = expert._replace(scale=np.where(own, expert.scale, np.inf), weight=np.ones(len(own)))
+        likelier[own] = _log_probability(fit, stats, stated(alone)) - usual
+    return expert._replace(weight=believed(likelier, expert.family, told))
+
+
+def _log_probability(fit: Fit, stats: Statistics, told: Stated | None) -> float:
+    """Of all outcomes, given what was said."""
+    fit = fit._replace(hyper=fit.hyper._replace(stated=told))
+    projects, contexts, arms = stats.count.shape
+    nothing = Statistics(*np.zeros((3, 1, 1, arms)))
+    if collapsed.too_large(arms, projects, contexts):
+        return collapsed.log_evidence(fit, stats) - collapsed.log_evidence(fit, nothing)
+    both = [solve(cells(data), fit.hyper, fit.family, fit.families).evidence for data in (stats, nothing)]
+    return float(both[0] - both[1])
