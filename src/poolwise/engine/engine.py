@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import deciding, door, explain, overview, quarantine, tables, undo
+from poolwise.engine import deciding, door, explain, overview, quarantine, suspicion, tables, undo
 from poolwise.engine.across import Across
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
@@ -276,7 +276,12 @@ class Engine:
             try:
                 now = self._upkeep.current()
                 damaged = quarantine.damaged(self.store)
-                body = {**body, **({"quarantined": damaged} if damaged else {})}
+                camps = suspicion.suspicious(now.live, now.catalogue, self.settings.failure_utility)
+                body = {
+                    **({"quarantined": damaged} if damaged else {}),
+                    **({"suspicious": camps} if camps else {}),
+                    **body,
+                }
                 return {**self.store.counts(), **now.live.status(), **now.catalogue.sizes(), **body}
             except StoreError as error:
                 return {**body, "store_fault": str(error)}
