@@ -138,7 +138,7 @@ def main() -> None:
     alarms = [noticed(None, 0, 40 if seed % 2 else 10, 24, 1_000 + seed) for seed in range(options.honest)]
     found.append(Figure(f"false alarms of honest projects, stated {ALARM}", float(np.mean(alarms)), ""))
     print(found[-1])
-    save(options.json, {"seeds": options.worlds, "figures": [one._asdict() for one in found], "worlds": rows})
+    save(options.json, {"seeds": options.worlds, "figures": {one.what: [one.value, one.target] for one in found}})
 
 
 if __name__ == "__main__":
