@@ -25,8 +25,8 @@ import resource, sys, time
 began = time.perf_counter()
 import numpy as np
 from poolwise.engine.refitting import Problem
-from poolwise.posterior import hyper
-from poolwise.posterior.gaussian import Statistics
+from poolwise.posterior.hyperparameters import hyper
+from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.joint import prior_scales
 from poolwise.refit import aggregate
 arms = tuple(f"arm{i}" for i in range(int(sys.argv[2])))

@@ -33,9 +33,9 @@ FORMS = ("families", "arms", "projects integrated out")
 COLD = """
 import sys
 import numpy as np
-from poolwise.posterior import gaussian
-stats = gaussian.Statistics(*np.load(sys.argv[1]))
-gaussian.beliefs(gaussian.fit(stats), stats)
+from poolwise.posterior.crossed import batch
+stats = batch.Statistics(*np.load(sys.argv[1]))
+batch.beliefs(batch.fit(stats), stats)
 """
 
 
