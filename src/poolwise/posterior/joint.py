@@ -182,6 +182,15 @@ class Joint:
         self._memory.discount_cell(project, context, keep)
         self._restart(tally)
 
+    def succeeded(self, project: int, context: int, arm: int) -> None:
+        """A success whose utility is told by `amend`."""
+        self.make_room(project, context)
+        self.outcomes += 1
+        tally = self._tally()
+        for part in (tally.outcomes, tally.successes):
+            part[project, context, arm] += 1.0
+        self._restart(tally)
+
     def amend(self, change: Change) -> None:
         """Add what levelled jobs say to the statistics; of the baseline they say nothing, whose utility is 0."""
         change = change if self._baseline is None else without(change, self._baseline)
