@@ -184,7 +184,8 @@ def test_what_is_stopped_early_bounds_a_configuration_and_its_neighbours():
     of the untried ones there."""
     means = []
     for status in ("ok", "timeout"):
-        engine, random = Engine.open("memory://", SPACE, seed=10, policy=policy.uniform()), np.random.default_rng(1)
+        settings, random = Settings(estimate="inline"), np.random.default_rng(1)
+        engine = Engine.open("memory://", SPACE, seed=10, policy=policy.uniform(), settings=settings)
         for _ in range(60):
             decision = engine.decide("p", "c")
             low, luck = decision.params.get("tile", 64) < 8, float(np.exp(random.normal(0, 0.15)))

@@ -204,6 +204,7 @@ def test_an_exception_of_a_signal_handler_anywhere_neither_wedges_nor_loses(stor
     assert decide(store) not in ids
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # by a JAX that an earlier test has imported
 def test_a_child_of_a_fork_is_told_to_open_its_own(store):
     first = decide(store)
     if not (child := os.fork()):

@@ -56,7 +56,7 @@ def refit(
             "workers": workers,
             **settings.model.given(Path(config).parent),
         }
-        if "model" in options:
+        if "model" in options and Path(options["model"]).is_file():
             say(f"the model file {options['model']} is executed", err=True)
         with _bar(quiet=as_json) as progress:
             snapshot = opened.refit(method, progress=progress, **options)

@@ -186,10 +186,7 @@ class Joint:
         """A success whose utility is told by `amend`."""
         self.make_room(project, context)
         self.outcomes += 1
-        tally = self._tally()
-        for part in (tally.outcomes, tally.successes):
-            part[project, context, arm] += 1.0
-        self._restart(tally)
+        self._restart(initial.with_success(self._tally(), (project, context, arm)))
 
     def amend(self, change: Change) -> None:
         """Add what levelled jobs say to the statistics; of the baseline they say nothing, whose utility is 0."""

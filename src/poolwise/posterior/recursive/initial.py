@@ -144,6 +144,14 @@ def extended(tally: Tally, rows: Rows, baseline: int | None, limit: float | None
     return _with_baseline(known, rows.where(own), limit), new
 
 
+def with_success(tally: Tally, place: tuple[int, int, int]) -> Tally:
+    """With one whose utility is told otherwise."""
+    outcomes, successes = tally.outcomes.copy(), tally.successes.copy()
+    for part in (outcomes, successes):
+        part[place] += 1.0
+    return tally._replace(outcomes=outcomes, successes=successes)
+
+
 def without_failure(tally: Tally, place: tuple[int, int, int], utility: float, baseline: int | None) -> Tally:
     """With a failure taken back that was assumed."""
     project, context, arm = place
