@@ -215,14 +215,6 @@ ARCHITECTURE = [
 ]
 ROWS = {"README.md": README, "docs/exploration.md": EXPLORATION, "docs/architecture.md": ARCHITECTURE}
 PHRASES: dict[str, list[Callable[[], str]]] = {
-    "README.md": [
-        lambda: "they come to {:.2f}, {:.2f} and {:.2f}".format(
-            *(
-                at("replay_fresh", "summary", key)
-                for key in ("ratio to the best peer", "ratio on large sets", "worst ratio")
-            )
-        )
-    ],
     "docs/exploration.md": [
         lambda: (
             f"the coverage guarantee finds it in {100 * at('safety', 'rare', 'found, with'):.0f} % of"

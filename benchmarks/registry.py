@@ -37,11 +37,13 @@ def _of(name: str, command: str, time: str, needs: str = "") -> Benchmark:
 BENCHMARKS = {
     one.name: one
     for one in (
-        _of("replay", "replay.tables --recorded benchmarks/results/peers.json --no-spaces", "10 min", "data"),
-        _of("peers", "replay.tables --peers --policy none --space-policy none", "30 min", "data, bench"),
-        Benchmark(
-            "replay_fresh", "replay.tables --peers --first 10 --no-spaces", "replay_fresh", "30 min", "data, bench"
+        _of(
+            "replay",
+            "replay.tables --only aslib --seeds 5 --recorded benchmarks/results/peers.json --no-spaces",
+            "6 min",
+            "data",
         ),
+        _of("peers", "replay.tables --peers --policy none --space-policy none", "30 min", "data, bench"),
         _of("replay_speed", "replay.speed", "1 min"),
         _of("spaces", "replay.spaces --seeds 4", "30 min", "data"),
         _of("surface_kernels", "replay.kernels", "5 min", "data"),
@@ -88,7 +90,9 @@ BENCHMARKS = {
     )
 }
 PICTURES = {
-    "benchmarks/results/replay.png": "replay.tables --recorded benchmarks/results/peers.json --plot",
+    "benchmarks/results/replay.png": (
+        "replay.tables --only aslib --seeds 5 --recorded benchmarks/results/peers.json --plot"
+    ),
     "benchmarks/results/z3_demo.png": "z3.picture --raw runs/z3_truth --seeds 8 --out",
     "docs/exploration_run.png": "simulation.pictures --out docs",
     "docs/exploration_guarantee.png": "simulation.pictures --out docs",
