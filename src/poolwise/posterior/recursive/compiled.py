@@ -48,10 +48,11 @@ def turn(structure: Structure, tail: Tail, state: State, constants: Constants, r
 
 def unpacked(packed: np.ndarray, arms: int) -> Answer:
     """The vector of `turn`, as views."""
-    ends = np.cumsum([2, ROWS * arms, ROWS * arms, arms, arms, (ROWS - 1) * arms])
-    counted, mean, scale, noise, count, share, rest = np.split(packed, ends)
-    mean, scale, share = (part.reshape(-1, arms) for part in (mean, scale, share))
-    return Answer(counted, Predictive(mean, scale, noise, count, share), rest)
+    wide, narrow = ROWS * arms, (ROWS - 1) * arms
+    mean, scale = (packed[2 + row * wide : 2 + (row + 1) * wide].reshape(ROWS, arms) for row in range(2))
+    noise, count = (packed[2 + 2 * wide + row * arms :][:arms] for row in range(2))
+    share, tail = packed[2 + 2 * wide + 2 * arms :][:narrow], packed[2 + 2 * wide + 2 * arms + narrow :]
+    return Answer(packed[:2], Predictive(mean, scale, noise, count, share.reshape(-1, arms)), tail)
 
 
 class Program:
