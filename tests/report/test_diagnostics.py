@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from poolwise.errors import InputError
-from poolwise.report import inference
+from poolwise.report import inference, palette
 from poolwise.report.diagnosis import sections
 from poolwise.report.diagnostics import page, plain, write_diagnostics
 from poolwise.report.trust import trust
@@ -126,3 +126,11 @@ def test_draws_too_few_for_a_pareto_tail_are_said(draws, tmp_path):
     assert np.isinf(found.k).all()
     assert np.isfinite(found.elpd)
     assert not {one.name: one for one in sections(inference.opened(tmp_path / "few.nc"))}["loo"].good
+
+
+def test_ticks_of_logarithmic_axes_are_plain_numbers():
+    axes = palette.figure(2).subplots()
+    palette.logarithmic(axes, "x")
+    axes.set_xlim(0.5, 2000)
+    axes.figure.canvas.draw()
+    assert {text.get_text() for text in axes.get_xticklabels()} >= {"1", "10", "100", "1000"}

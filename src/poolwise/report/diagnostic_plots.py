@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from poolwise.report.inference import LeftOut
-from poolwise.report.palette import GRID, MUTED, SERIES, figure, styled
+from poolwise.report.palette import GRID, MUTED, SERIES, figure, logarithmic, styled
 from poolwise.report.tables import rows
 
 RANK_BINS = 20
@@ -43,7 +43,7 @@ def traces(draws: Mapping[str, np.ndarray]) -> Figure:
             axes.plot(own, color=SERIES[chain % len(SERIES)], linewidth=0.6, alpha=0.8)
         axes.set_title(name, fontsize=9.5)
         if name.startswith(("tau_", "sigma", "kappa_", "spread")):
-            axes.set_yscale("log")
+            logarithmic(axes, "y")
             axes.minorticks_off()
     panels[-1].set_xlabel("draw")
     return made
@@ -77,7 +77,7 @@ def scales(prior: Mapping[str, np.ndarray], posterior: Mapping[str, np.ndarray])
             low, middle, high = np.quantile(drawn, [0.05, 0.5, 0.95])
             axes.plot([low, high], [place + off] * 2, color=colour, linewidth=width, alpha=0.7)
             axes.plot(middle, place + off, "o", color=colour, markersize=4)
-    axes.set_xscale("log")
+    logarithmic(axes, "x")
     axes.set_yticks(range(len(posterior)), list(posterior))
     axes.set_ylim(len(posterior) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
@@ -123,7 +123,7 @@ def reliability(found: LeftOut) -> Figure:
     for which, colour in ((~bad, SERIES[0]), (bad, SERIES[1])):
         axes.plot(found.outcomes[which], found.k[which], "o", color=colour, markersize=3, alpha=0.7)
     axes.axhline(0.7, color=MUTED, linewidth=1, dashes=(4, 3))
-    axes.set_xscale("log")
+    logarithmic(axes, "x")
     axes.set(xlabel="outcomes in the cell", ylabel="Pareto k")
     return made
 
