@@ -491,6 +491,17 @@ def _spoiled(frame: pd.DataFrame, random: Random) -> pd.DataFrame:
     return frame
 
 
+def _storable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of mixed or unusual objects as text: pyarrow may crash the process where it is to write them."""
+    found = frame.copy()
+    for place in range(frame.shape[1]):
+        values = frame.iloc[:, place]
+        kinds = {type(value) for value in values if value is not None}
+        if values.dtype == object and (len(kinds) > 1 or not kinds <= {str, bytes, bool, int, float}):
+            found.isetitem(place, values.map(str))
+    return found
+
+
 def _written(frame: pd.DataFrame, path: Path, random: Random, *, raw: bool) -> bool:
     """Whether the frame could be written at all; raw: with some bytes of it changed."""
     try:
@@ -499,7 +510,7 @@ def _written(frame: pd.DataFrame, path: Path, random: Random, *, raw: bool) -> b
             body = frame.to_csv(index=random.random() < 0.1, sep=random.choice([",", ",", ",", ";", "\t"]))
             path.write_bytes(body.encode(encoding))
         else:
-            frame.to_parquet(path)
+            _storable(frame).to_parquet(path)
         if raw or random.random() < 0.1:
             body = bytearray(path.read_bytes())
             for _ in range(random.randrange(1, 4)):
