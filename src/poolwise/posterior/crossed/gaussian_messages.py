@@ -72,8 +72,9 @@ def _inverse(factor: Array) -> Array:
 def _inverse_by_halves(factor: Array) -> Array:
     """[[a, 0], [b, c]]^-1 = [[a^-1, 0], [-c^-1 b a^-1, c^-1]]: products of whole batches, where LAPACK goes one by one.
 
-    A third of the time of XLA's triangular solve on CPU. And that one waits for ever where two threads of a process
-    compute at the same time on two cores (jaxlib 0.10): it must not be called in a process that serves.
+    A third of the time of XLA's triangular solve on CPU. Two threads of a process that compute whole scores at the same
+    time were seen to wait for ever on two cores (jaxlib 0.10), with that solve and without: the cause is not known, and
+    compiled scores belong in a process that does not serve.
     """
     size = factor.shape[-1]
     if size <= _SMALL:
