@@ -24,7 +24,7 @@ READ = """
 import resource, sys, time
 began = time.perf_counter()
 import numpy as np
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.hyperparameters import hyper
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.joint import prior_scales

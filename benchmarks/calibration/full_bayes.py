@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.posterior.joint import prior_scales

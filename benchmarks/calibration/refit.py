@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Statistics

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, save
 from poolwise.engine import Engine, Settings
-from poolwise.engine.suspicion import ALARM
+from poolwise.engine.safeguards.suspicion import ALARM
 from poolwise.space import ArmSpace, Family
 
 ARMS, CONTEXTS, NOISE, NEWCOMER = 6, 4, 0.2, 50

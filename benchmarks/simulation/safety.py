@@ -25,7 +25,7 @@ from benchmarks.simulation.world import figures as run_figures
 from benchmarks.simulation.world import read
 from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine import Exploration, Safety, Settings
-from poolwise.engine.explain import view_of
+from poolwise.engine.insight.explain import view_of
 from poolwise.policy.conservative import Settings as Conservative
 from poolwise.policy.ledger import Guarantee
 from poolwise.policy.limits import from_arrays, ruled

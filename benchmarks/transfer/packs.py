@@ -26,8 +26,8 @@ from benchmarks.simulation.prover import SHIPPED
 from benchmarks.simulation.world import Problem, read
 from poolwise import ArmSpace, Engine, Family
 from poolwise.engine import Settings
-from poolwise.engine.catalogue import Catalogue
-from poolwise.engine.priors import given
+from poolwise.engine.estimation.priors import given
+from poolwise.engine.indexing.name_index import Catalogue
 from poolwise.meta import privacy
 from poolwise.meta.pooling import pooled
 from poolwise.posterior.crossed.batch import Statistics

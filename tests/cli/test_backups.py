@@ -6,7 +6,7 @@ import pytest
 
 from poolwise import ArmSpace, Engine, Family
 from poolwise.cli.app import main
-from poolwise.engine import audit
+from poolwise.engine.safeguards import audit
 
 SPACE = ArmSpace([Family("default"), Family("fast"), Family("slow")], "default")
 

@@ -62,7 +62,7 @@ def test_explain_and_replay(finished):
 
 def test_a_replay_that_differs_exits_1(finished, monkeypatch):
     """A policy that is nearly sure of itself answers the same whatever the number: of several decisions one differs."""
-    monkeypatch.setattr("poolwise.engine.explain.uniform", lambda *_: 1 - 1e-16)
+    monkeypatch.setattr("poolwise.engine.insight.explain.uniform", lambda *_: 1 - 1e-16)
     assert {finished("explain", id, "--replay", "--json")[0] for id in range(1, 9)} == {0, 1}
 
 

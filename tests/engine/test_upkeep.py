@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from poolwise import errors, policy
-from poolwise.engine import Engine, Exploration, Safety, Settings, checkpoint
+from poolwise.engine import Engine, Exploration, Safety, Settings
+from poolwise.engine.state import checkpoint
 from poolwise.policy.conservative import Settings as Conservative
 from poolwise.space import ArmSpace, Family
 

@@ -10,7 +10,7 @@ from poolwise.errors import InputError, StoreDamaged
 from poolwise.targets import is_file
 
 if TYPE_CHECKING:
-    from poolwise.engine.audit import Audit
+    from poolwise.engine.safeguards.audit import Audit
 
 
 def backup(
@@ -54,7 +54,7 @@ def _copy(source: Path, target: Path, as_json: bool) -> None:
 
 
 def _audited(path: Path) -> "Audit":
-    from poolwise.engine.audit import audit
+    from poolwise.engine.safeguards.audit import audit
     from poolwise.store import open_store
 
     store = open_store(f"sqlite:///{path}", look=True)

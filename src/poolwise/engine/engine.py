@@ -17,14 +17,17 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import deciding, door, explain, overview, quarantine, suspicion, tables, undo
-from poolwise.engine.across import Across
+from poolwise.engine import arguments, decide, undo
+from poolwise.engine.estimation.priors import Priors
+from poolwise.engine.estimation.refit_request import Problem, proposer
+from poolwise.engine.insight import explain, overview
+from poolwise.engine.insight.project_tables import Across
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
-from poolwise.engine.priors import Priors
-from poolwise.engine.refitting import Problem, proposer
-from poolwise.engine.serving import Serving
+from poolwise.engine.safeguards import damaged_records, suspicion
 from poolwise.engine.settings import Settings
+from poolwise.engine.state import tables
+from poolwise.engine.state.serving import Serving
 from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError, RefitError, StoreClosed, StoreError, StoreForked
 from poolwise.policy.base import Policy
@@ -71,7 +74,7 @@ class Engine:
         `seed` is that of a new store (drawn when None); an existing store keeps its own. Raises StoreError,
         ConfigError, SpaceError.
         """
-        seed = door.opening(url, space, policy, settings, seed)
+        seed = arguments.opening(url, space, policy, settings, seed)
         settings = (Settings() if settings is None else settings).meant_for(space)
         store = open_store(url, seed=seed, lock_wait=settings.store_wait, durability=settings.durability)
         try:
@@ -89,14 +92,14 @@ class Engine:
         Raises InputError for names that are no strings or that the space does not hold. Where the store cannot be
         written, `Settings.on_store_fault` says what happens: an unlogged decision has a negative id.
         """
-        asked = door.asked(project, context, job, available)
+        asked = arguments.asked(project, context, job, available)
         with self._held():
             faults = self._upkeep.faults
             try:
                 if not faults.waiting:
                     self._upkeep.current()
                 if not faults.waiting:
-                    return self._upkeep.change(lambda now: deciding.one(now, *asked))
+                    return self._upkeep.change(lambda now: decide.one(now, *asked))
             except StoreError as error:
                 faults.meet(error)
                 if self.settings.on_store_fault == "raise":
@@ -119,7 +122,7 @@ class Engine:
         the next decision. Raises OutcomeError, UnknownDecision, ConflictingOutcome, and StoreError where it could not
         be stored; then nothing has changed, and it may be reported again.
         """
-        id = door.decision(id)
+        id = arguments.decision(id)
         with self._held():
             alone = cost is not None and baseline_cost is None and utility is None
             alone = alone and isinstance(status, str) and status == "ok"
@@ -138,10 +141,10 @@ class Engine:
 
         One of the two may be a single name. All decisions are durable when it returns.
         """
-        columns = door.column("project", project), door.column("context", context)
+        columns = arguments.column("project", project), arguments.column("context", context)
         keys, which = tables.distinct_cells(*columns, max(1 if isinstance(one, str) else len(one) for one in columns))
         with self._held():
-            return self._upkeep.change(lambda now: deciding.many(now, keys, which))
+            return self._upkeep.change(lambda now: decide.many(now, keys, which))
 
     def observe_many(
         self, ids: Any, *, utility: Any = None, cost: Any = None, baseline_cost: Any = None, status: Any = "ok"
@@ -171,7 +174,7 @@ class Engine:
         Raises ConfigError for an order that means nothing or contradicts another, and for a promotion while the
         lower 95 % bound of the estimated gain is not above zero.
         """
-        order, arm, project, context = door.order(order, arm, project, context)
+        order, arm, project, context = arguments.order(order, arm, project, context)
         with self._held():
             record = self._upkeep.current().guarding.checked(order, arm, project, context)
             if order == "promote":
@@ -264,7 +267,7 @@ class Engine:
 
     def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
-        id = door.decision(id)
+        id = arguments.decision(id)
         with self._held():
             return explain.explain(self.store, id, self.settings, self._upkeep.current().live, replay=replay)
 
@@ -275,7 +278,7 @@ class Engine:
             body: dict[str, Any] = self._upkeep.faults.status()
             try:
                 now = self._upkeep.current()
-                damaged = quarantine.damaged(self.store)
+                damaged = damaged_records.damaged(self.store)
                 camps = suspicion.suspicious(now.live, now.catalogue, self.settings.failure_utility)
                 body = {
                     **({"quarantined": damaged} if damaged else {}),
@@ -333,6 +336,6 @@ class Engine:
     def _unlogged(self, project: str, context: str, job: str | None, available: Iterable[str] | None) -> Decision:
         free = self.settings.on_store_fault == "decide" and not self.settings.budgeted
         return self._upkeep.unlogged(
-            lambda now: deciding.unlogged(now, project, context, job, available, free=free),
-            deciding.baseline_alone(self.space, project, context, job),
+            lambda now: decide.unlogged(now, project, context, job, available, free=free),
+            decide.baseline_alone(self.space, project, context, job),
         )

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from poolwise.engine.protection import Exploration, Safety, check_arms
+from poolwise.engine.safeguards.settings import Exploration, Safety, check_arms
 from poolwise.errors import ConfigError, nearest
 from poolwise.inputs import conforming
 from poolwise.posterior.gp.coregionalisation import Ground

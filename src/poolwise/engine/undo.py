@@ -4,8 +4,8 @@ import hashlib
 import math
 from typing import Any
 
-from poolwise.engine import quarantine
-from poolwise.engine.borrowed import RECORD
+from poolwise.engine.estimation.prior_packs import RECORD
+from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import InputError
 from poolwise.inputs import real
 from poolwise.names import checked, identity, shown
@@ -57,7 +57,7 @@ def _range(decisions: Any) -> tuple[int, int]:
 
 
 def _of_pack(store: Store, name: str) -> Removal:
-    packs = [quarantine.pack_of(body) for body in store.records(RECORD)]
+    packs = [damaged_records.pack_of(body) for body in store.records(RECORD)]
     numbers = tuple((RECORD, k) for k, pack in enumerate(packs, start=1) if pack is not None and pack.name == name)
     if not numbers:
         known = sorted({pack.name for pack in packs if pack is not None})

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from poolwise.engine import checkpoint, observing
-from poolwise.engine.estimating import Beside, answer
+from poolwise.engine import observe
+from poolwise.engine.estimation.background import Beside, answer
 from poolwise.engine.faults import Faults
-from poolwise.engine.serving import Serving
 from poolwise.engine.settings import Settings
+from poolwise.engine.state import checkpoint
+from poolwise.engine.state.serving import Serving
 from poolwise.errors import PoolwiseError, StoreError, StoreStale
 from poolwise.policy.base import Policy
 from poolwise.schema import Decision, Snapshot
@@ -42,13 +43,13 @@ class Upkeep:
         if serving is None:
             serving = self._serving = self._opened()
         if serving.behind:
-            new = observing.waiting(serving)
+            new = observe.waiting(serving)
             self._serving = None
             undone = self.store.undone() != serving.live.undone
-            if undone or observing.outgrown(serving, new.outcomes) or observing.outgrown(serving, new.decisions):
+            if undone or observe.outgrown(serving, new.outcomes) or observe.outgrown(serving, new.decisions):
                 serving = self._reopened(serving)
             else:
-                observing.fold(serving, new)
+                observe.fold(serving, new)
             self._serving = serving
             self._change(serving, self._go_on)
         elif self._beside.done:
@@ -91,7 +92,7 @@ class Upkeep:
         taken, self._serving = take(), None
         found: list[Snapshot] = []
         serving = self._begun()
-        observing.opened(serving, found.append)
+        observe.opened(serving, found.append)
         if found:
             serving.live.stored(found[-1])
         self._serving = serving
@@ -136,7 +137,7 @@ class Upkeep:
             checkpoint.restore(serving)
         except checkpoint.Unusable:
             serving = self._begun()
-        observing.opened(serving)
+        observe.opened(serving)
         return serving
 
     def _begun(self, first: Sequence[str] = ()) -> Serving:
@@ -161,7 +162,7 @@ class Upkeep:
     def _follow(self, serving: Serving) -> int:
         serving.live.follow_priors()
         serving.live.follow_snapshots(at_once=True)
-        observing.assume_overdue(serving, time.time())
+        observe.assume_overdue(serving, time.time())
         others, serving.others = serving.others, 0
         return others
 

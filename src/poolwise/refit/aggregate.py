@@ -12,7 +12,7 @@ groups and counts what is malformed; nothing is dropped: a file with one bad row
 only then, says which row and column.
 
 Outcomes that say something only beside others, costs alone and runs that were stopped, are learned one after another
-by the very function that serves, `engine.learning`, on top of the statistics of all others.
+by the very function that serves, `engine.state.observations`, on top of the statistics of all others.
 """
 
 import os
@@ -23,12 +23,12 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
-from poolwise.engine import learning
-from poolwise.engine.exchange import Exchange
-from poolwise.engine.levelling import Levelling
-from poolwise.engine.refitting import NOBODY, Problem
+from poolwise.engine.estimation.refit_request import NOBODY, Problem
 from poolwise.engine.settings import Settings
-from poolwise.engine.tables import chosen
+from poolwise.engine.state import observations
+from poolwise.engine.state.exchange import Exchange
+from poolwise.engine.state.job_adjustment import Levelling
+from poolwise.engine.state.tables import chosen
 from poolwise.errors import DataError, nearest
 from poolwise.names import fault, shown
 from poolwise.posterior.crossed.batch import Statistics
@@ -107,8 +107,8 @@ def learned(problem: Problem, rows: OutcomeColumns) -> Problem:
     joint.amend(Change(*at, *(part[at] for part in problem.stats)))
     belief = Exchange(joint)
     levelling = Levelling(belief, problem.limit)
-    for start, end in learning.stretches(rows, levelling):
-        learning.learn(belief, levelling, chosen(rows, slice(start, end)), settings)
+    for start, end in observations.stretches(rows, levelling):
+        observations.learn(belief, levelling, chosen(rows, slice(start, end)), settings)
     levelling.settle()
     cut = np.s_[: shape[0], : shape[1]]
     tried, succeeded = (part[cut] for part in joint.tally())
@@ -186,7 +186,7 @@ def stored(url: str, problem: Problem) -> Events:
             block = store.outcomes(after=read, limit=BLOCK)
             if not len(block.decision):
                 continue
-            apart = learning.special(block, problem.settings)
+            apart = observations.special(block, problem.settings)
             special.append(chosen(block, apart))
             _add(sums, block, ~apart, problem.limit)
     finally:

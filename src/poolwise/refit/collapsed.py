@@ -21,7 +21,7 @@ from numpyro.handlers import seed, trace
 from numpyro.infer.util import constrain_fn, potential_energy
 from scipy.optimize import minimize
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.models import effects as scales_of_effects
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.marginal_likelihood import differentiable

@@ -8,7 +8,7 @@ cell has of its own, as in the NumPyro models.
 import numpy as np
 
 from poolwise.arrays import Array, namespace
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.gaussian_messages import Conditional
 from poolwise.posterior.crossed.solve import Tree, solve

@@ -9,7 +9,7 @@ import time
 import numpy as np
 from scipy.stats import betabinom, norm
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.gp.bernoulli_kernel import gathered
 from poolwise.posterior.hyperparameters.hyper import Tier
 from poolwise.posterior.joint import Scales, estimated, prior_scales

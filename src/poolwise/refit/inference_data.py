@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from poolwise import targets
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.errors import InputError
 from poolwise.extras import require
 from poolwise.refit.found import Draws, Found, Values

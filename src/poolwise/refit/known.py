@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.crossed.batch import cells
 from poolwise.refit.draws import CHUNK, Groups
 from poolwise.refit.found import Values

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.refit import chain, collapsed, fast, sampled, success, unfinished
 from poolwise.refit.device import on

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpyro.infer.reparam import LocScaleReparam
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.errors import RefitError
 from poolwise.models.bernoulli import bernoulli
 from poolwise.models.effects import Prior

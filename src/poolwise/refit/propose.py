@@ -1,6 +1,6 @@
 """Events -> statistics -> scales and draws -> gate -> snapshot: the whole of a refit, for every method.
 
-`Engine.refit(method)` finds `propose` by name; see `engine.refitting`.
+`Engine.refit(method)` finds `propose` by name; see `engine.estimation.refit_request`.
 """
 
 import importlib
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.refitting import NOBODY, Problem
+from poolwise.engine.estimation.refit_request import NOBODY, Problem
 from poolwise.errors import InputError, RefitError
 from poolwise.extras import explained
 from poolwise.names import shown

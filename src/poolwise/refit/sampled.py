@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.belief import Belief
 from poolwise.refit import draws, known
 from poolwise.refit.draws import Groups

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, leaf_cell
 from poolwise.posterior.joint import Scales
 from poolwise.refit.served import is_wide, shares_cells

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import batch, collapsed
 from poolwise.posterior.crossed.batch import Statistics

@@ -21,7 +21,7 @@ from numpyro.handlers import block, reparam
 from numpyro.infer import SVI, Trace_ELBO, init_to_value
 from numpyro.infer.autoguide import AutoLowRankMultivariateNormal, AutoMultivariateNormal
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.errors import RefitError
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.refit import collapsed, fast, nuts, sampled, unfinished

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.errors import InputError, RefitError
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.refit.found import Values

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from poolwise.engine.explain import view_of
+from poolwise.engine.insight.explain import view_of
 from poolwise.policy.phase import PHASES, phase
 from poolwise.report.trials import trials
 from poolwise.store.base import Store

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import explain
-from poolwise.engine.explain import CUSTOM
+from poolwise.engine.insight import explain
+from poolwise.engine.insight.explain import CUSTOM
 from poolwise.errors import DataError
 from poolwise.report.trials import trials
 from poolwise.schema import CHANCES

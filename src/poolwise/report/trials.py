@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from poolwise.engine import quarantine
 from poolwise.engine.reasons import read
+from poolwise.engine.safeguards import damaged_records
 from poolwise.schema import STATUSES, family_of
 from poolwise.store.base import Store
 
@@ -61,7 +61,7 @@ def _explored(reasons: np.ndarray) -> np.ndarray:
 
 def walls(store: Store) -> pd.DataFrame:
     """decision, wall: log(baseline's wall time / wall time), from the last measurement of each decision."""
-    found = {body["decision"]: body for body in quarantine.usable(store, "measurement") if "wall" in body}
+    found = {body["decision"]: body for body in damaged_records.usable(store, "measurement") if "wall" in body}
     wall = [math.log(body["baseline_wall"] / body["wall"]) for body in found.values()]
     return pd.DataFrame({"decision": np.array(list(found), dtype=np.int64), "wall": np.array(wall, dtype=np.float64)})
 
@@ -79,5 +79,5 @@ def of_all(runs: Iterable[tuple[Store, pd.DataFrame]]) -> tuple[pd.DataFrame, pd
 
 def contradictions(store: Store) -> list[str]:
     """What was found wrong with the workload itself: two arms that answered one job differently."""
-    details = [str(body["detail"]) for body in quarantine.usable(store, "measurement")]
+    details = [str(body["detail"]) for body in damaged_records.usable(store, "measurement")]
     return [detail for detail in details if detail.startswith("CONTRADICTION")]

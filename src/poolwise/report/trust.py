@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from poolwise.engine.refitting import Problem
+from poolwise.engine.estimation.refit_request import Problem
 from poolwise.refit import fast, gate, inference_data
 from poolwise.refit.limits import LIMITS
 from poolwise.refit.options import Options

@@ -3,7 +3,8 @@
 import numpy as np
 
 from poolwise import policy as policies
-from poolwise.engine import Settings, quarantine
+from poolwise.engine import Settings
+from poolwise.engine.safeguards import damaged_records
 from poolwise.meta import card as cards
 from poolwise.meta import characteristics
 from poolwise.meta.characteristics import Characteristics
@@ -16,7 +17,7 @@ from poolwise.store import Store
 
 def serving(store: Store) -> Hyper | None:
     """Hyperparameters of the snapshot that serves."""
-    served = quarantine.serving(store)
+    served = damaged_records.serving(store)
     return hypers.from_dict(served[-1].hyper["gaussian"]) if served else None
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.engine import Engine, quarantine
+from poolwise.engine import Engine
+from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import ConfigError
 from poolwise.run import learned
 from poolwise.run.jobs import stream
@@ -99,7 +100,7 @@ def _ahead(jobs: Iterator[Job], prepare: Callable[[Job], None]) -> Iterator[Job]
 def _open(plan: Plan, url: str) -> Engine:
     store = open_store(url, seed=plan.seed, lock_wait=plan.settings.store_wait, durability=plan.settings.durability)
     try:
-        earlier = quarantine.usable(store, "run")
+        earlier = damaged_records.usable(store, "run")
         if earlier and earlier[0] != plan.identity:
             changed = next(key for key in plan.identity if earlier[0].get(key) != plan.identity[key])
             raise ConfigError(

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from poolwise import policy as policies
 from poolwise.config import Config
-from poolwise.engine import Engine, Settings, quarantine
-from poolwise.engine.protection import protected
+from poolwise.engine import Engine, Settings
+from poolwise.engine.safeguards import damaged_records
+from poolwise.engine.safeguards.settings import protected
 from poolwise.errors import ConfigError, nearest
 from poolwise.policy import Policy
 from poolwise.run import learned
@@ -104,7 +105,7 @@ def open_engine(config: Config, *, create: bool = True, look: bool = False) -> E
 
 def known_space(store: Store, url: str) -> ArmSpace:
     """The arms that a store was last used with. Raises ConfigError where it never was."""
-    spaces = quarantine.usable(store, "space")
+    spaces = damaged_records.usable(store, "space")
     if not spaces:
         raise ConfigError(
             f"the store {url} knows no arms yet: name them in [space], or `poolwise run` a workload first"

@@ -1,0 +1,167 @@
+"""From what is believed to decisions that are stored: view -> policy -> probabilities -> pick -> log.
+
+A decision is counted once it is stored. Where the store cannot be written, `unlogged` decides from the same belief and
+says so: such a decision has a negative id, and its outcome cannot be reported.
+"""
+
+import secrets
+import time
+from collections.abc import Iterable
+
+import numpy as np
+
+from poolwise.engine.safeguards.safeguards import Suite
+from poolwise.engine.state import tables
+from poolwise.engine.state.cached_decision import Cell, cumulative
+from poolwise.engine.state.serving import MOST, Recent, Serving, shorten
+from poolwise.policy.base import View
+from poolwise.policy.limits import Limits, to_arrays
+from poolwise.randomness import uniform, uniforms
+from poolwise.schema import Decision, LoggedView
+from poolwise.space import ArmSpace
+from poolwise.store.base import DecisionColumns
+from poolwise.views import COMPILED
+
+UNLOGGED = "; unlogged"
+"""At the end of a decision's reason: the store could not be written."""
+
+
+def one(serving: Serving, project: str, context: str, job: str | None, available: Iterable[str] | None) -> Decision:
+    """Decide one job; see `Engine.decide`."""
+    store = serving.store
+    cell = _cell(serving, project, context) if available is None else _look(serving, project, context, available)
+    id = store.reserve(1)
+    decision = _drawn(cell, id, store.seed, (project, context, job))
+    code = -1 if job is None else int(store.intern("job", [job])[0])
+    store.append_decision(decision)
+    arm = serving.catalogue.arm[decision.arm]
+    serving.counted(id, Recent(cell.project, cell.context, arm, code, decision.reason, decision.time))
+    return decision
+
+
+def unlogged(
+    serving: Serving, project: str, context: str, job: str | None, available: Iterable[str] | None, *, free: bool
+) -> Decision:
+    """Decide without the store. free: as the policy would; otherwise the baseline, or what stands in for it."""
+    catalogue = serving.catalogue
+    at = catalogue.place(project, context)
+    allowed = catalogue.allowed(available, serving.guarding.trusted)
+    if not free and allowed[catalogue.baseline]:
+        allowed = np.arange(len(allowed)) == catalogue.baseline
+    cell, _, _ = _made_ready(serving, (project, context), at, allowed)
+    decision = _drawn(cell, -1 - secrets.randbits(62), serving.store.seed, (project, context, job))
+    return decision._replace(reason=decision.reason + UNLOGGED)
+
+
+def baseline_alone(space: ArmSpace, project: str, context: str, job: str | None) -> Decision:
+    """The baseline, where neither store nor belief is at hand."""
+    arm, id = space.arm(space.baseline), -1 - secrets.randbits(62)
+    reason = f"baseline only{UNLOGGED}"
+    return Decision(id, project, context, arm.family, dict(arm.params), arm.id, 1.0, reason, time.time(), job, 0)
+
+
+def many(serving: Serving, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
+    """Decide a job for every entry of `which`, an index into `keys` of (project, context)."""
+    store = serving.store
+    if serving.guarding.suite is not None:
+        return _one_by_one(serving, serving.guarding.suite, keys, which)
+    cells = [_cell(serving, *key) for key in keys]
+    first = store.reserve(len(which))
+    ids = np.arange(first, first + len(which), dtype=np.int64)
+    columns = tables.draw(cells, which, ids, uniforms(store.seed, ids), serving.catalogue, time.time())
+    stored = serving.catalogue.coded(columns)
+    store.append_decisions(stored)
+    _counted(serving, columns)
+    return stored
+
+
+def _one_by_one(serving: Serving, suite: Suite, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
+    """`many` where each decision may change what the next one is allowed."""
+    store, now, rows = serving.store, time.time(), []
+    first = store.reserve(len(which))
+    serving.torn = True
+    for id, number in enumerate(which.tolist(), start=first):
+        cell = _cell(serving, *keys[number])
+        k = cell.pick(uniform(store.seed, id))
+        arm, reason = serving.catalogue.arm[cell.arms[k].id], cell.reasons[k]
+        rows.append((id, cell.project, cell.context, arm, cell.probabilities[k], cell.view, now, reason, -1))
+        suite.decided(cell.project, cell.context, arm, reason)
+    columns = tables.decision_columns(rows, serving.catalogue)
+    stored = serving.catalogue.coded(columns)
+    store.append_decisions(stored)
+    _counted(serving, columns)
+    serving.torn = False
+    return stored
+
+
+def _counted(serving: Serving, columns: DecisionColumns) -> None:
+    serving.own.update(columns.id.tolist())
+    serving.behind |= len(serving.own) >= MOST
+    for (p, c), made in tables.counted(columns.project, columns.context):
+        serving.uses.decided(p, c, made)
+
+
+def _drawn(cell: Cell, id: int, seed: int, asked: tuple[str, str, str | None]) -> Decision:
+    k = cell.pick(uniform(seed, id))
+    arm, (project, context, job) = cell.arms[k], asked
+    chosen = (arm.family, dict(arm.params), arm.id, cell.probabilities[k], cell.reasons[k])
+    return Decision(id, project, context, *chosen, time.time(), job, cell.view)
+
+
+def _cell(serving: Serving, project: str, context: str) -> Cell:
+    cell, guarding = serving.cells.get((project, context)), serving.guarding
+    if (
+        cell is None
+        or cell.version != serving.live.version
+        or serving.uses.decisions(cell.project, cell.context) >= cell.refresh
+        or guarding.stale(cell.project, cell.context, cell.gate)
+    ):
+        cell = serving.cells[project, context] = _look(serving, project, context, None)
+        shorten(serving.cells)
+    return cell
+
+
+def _look(serving: Serving, project: str, context: str, available: Iterable[str] | None) -> Cell:
+    """Compute and log the view of one cell, and the probabilities that follow from it."""
+    catalogue = serving.catalogue
+    allowed = catalogue.allowed(available, serving.guarding.trusted)  # Before names are numbered: it may refuse.
+    at = catalogue.project(project), catalogue.context(context)
+    cell, view, limits = _made_ready(serving, (project, context), at, allowed)
+    if not serving.settings.log_views:
+        return cell
+    return cell._replace(view=_log(serving, project, context, view, limits, cell.compiled))
+
+
+def _made_ready(
+    serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray
+) -> tuple[Cell, View, Limits | None]:
+    view, chances = serving.live.view(*at, allowed, np.array(serving.uses.context(*at)))
+    found = serving.guarding.choice(names, at, view, chances)
+    cell = Cell(
+        project=at[0],
+        context=at[1],
+        arms=found.answers,
+        probabilities=found.propensities,
+        cumulative=cumulative(found.probabilities),
+        reasons=found.reasons,
+        view=0,
+        version=serving.live.version,
+        refresh=max(4 * serving.uses.decisions(*at), 16),
+        gate=found.gate,
+        compiled=chances is not None,
+    )
+    return cell, view, found.limits
+
+
+def _log(serving: Serving, project: str, context: str, view: View, limits: Limits | None, compiled: bool) -> int:
+    arrays = {name: value for name, value in zip(View._fields, view, strict=True) if value is not None}
+    arrays["baseline"], arrays["context"] = np.asarray(view.baseline), np.array(view.context, dtype=np.float64)
+    if limits is not None:
+        arrays.update(to_arrays(limits))
+    if compiled:
+        arrays[COMPILED] = np.asarray(1)
+    live, policy = serving.live, serving.guarding.policy
+    key = serving.store.add_policy(policy.spec, policy.params) if serving.policy is None else serving.policy
+    serving.policy = key
+    ids = serving.catalogue.ids
+    return serving.store.append_view(LoggedView(0, project, context, key, live.snapshot, live.outcomes, ids, arrays))

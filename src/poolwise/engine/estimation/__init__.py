@@ -1,0 +1,1 @@
+"""Hyperparameters estimated beside the calls, refits, and priors that come from elsewhere."""

@@ -1,0 +1,128 @@
+"""Scales estimated again beside the calls: from copies, in a thread, adopted between two calls.
+
+    asked (statistics, copied) -> search -> answer, waiting -> taken by the next call
+
+The thread never touches what serves and takes no lock of the engine's, so nothing waits for it but `close`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.engine.estimation.thread_switching import nimble
+from poolwise.posterior.joint import Joint, Scales, estimated
+from poolwise.schema import Snapshot
+
+
+class Asked(NamedTuple):
+    """What scales are to be estimated from."""
+
+    outcomes: int
+    statistics: tuple[Any, ...]
+    """As `estimated` takes them."""
+    packs: list[float]
+    """Weights of prior packs in force."""
+    made: Callable[[Scales], Joint] | None = None
+    """A posterior that serves from them; None: whoever takes the answer sees to it."""
+
+
+class Answer(NamedTuple):
+    """What came of it."""
+
+    outcomes: int
+    """That the scales were estimated from."""
+    packs: list[float]
+    scales: Scales
+    seconds: float
+    joint: Joint | None = None
+
+    @property
+    def arms(self) -> int:
+        return len(self.scales.gaussian.family)
+
+
+def answer(asked: Asked) -> Answer:
+    """Search for the scales."""
+    began = time.perf_counter()
+    scales = estimated(*asked.statistics)
+    joint = asked.made(scales) if asked.made and np.isfinite(scales.gaussian.log_evidence) else None
+    return Answer(asked.outcomes, asked.packs, scales, time.perf_counter() - began, joint)
+
+
+def caught_up(found: Answer, rest: Sequence[tuple[str, tuple[Any, ...]]]) -> Answer:
+    """With what was learned meanwhile."""
+    for name, arguments in rest:
+        getattr(found.joint, name)(*arguments)
+    return found
+
+
+def as_snapshot(found: Answer, hyper: dict[str, Any], reason: str, parent: int | None) -> Snapshot:
+    """To be stored; it serves unless the search failed."""
+    fit = found.scales.gaussian
+    serves = bool(np.isfinite(fit.log_evidence))
+    diagnostics = {
+        "log_evidence": fit.log_evidence if serves else None,
+        "iterations": fit.iterations,
+        "converged": bool(fit.converged),
+        "seconds": found.seconds,
+    }
+    return Snapshot(
+        id=0,
+        time=time.time(),
+        parent=parent,
+        method="fast",
+        status="serving" if serves else "rejected",
+        reason=reason if serves else f"{reason}: the marginal likelihood was not finite",
+        outcomes=found.outcomes,
+        hyper=hyper,
+        diagnostics=diagnostics,
+    )
+
+
+class Beside:
+    """At most one piece of work at a time: a search for scales, or something that gives no answer."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._found: list[Answer | Exception | None] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is work under way, or done and not yet taken."""
+        return self._thread is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is work done and not yet taken."""
+        return bool(self._found)
+
+    def start(self, work: Callable[[], Answer | None]) -> None:
+        """In a thread of its own."""
+        found: list[Answer | Exception | None] = []
+        self._found, self._thread = found, threading.Thread(target=_worked, args=(work, found), name="poolwise")
+        self._thread.start()
+
+    def taken(self) -> Answer | Exception | None:
+        """The answer, or what the work broke down of, once; None: there is none."""
+        if not self._found:
+            return None
+        found, self._found, self._thread = self._found[0], [], None
+        return found
+
+    def close(self) -> None:
+        """Wait for the work under way, and drop its answer."""
+        if self._thread is not None:
+            self._thread.join()
+        self._thread, self._found = None, []
+
+
+def _worked(work: Callable[[], Answer | None], found: list[Answer | Exception | None]) -> None:
+    try:
+        with nimble():
+            done = work()
+        found.append(done)
+    except Exception as error:
+        found.append(error)

@@ -1,0 +1,131 @@
+"""Prior packs of a store: imported as records of its log, weighed anew whenever the scales are estimated.
+
+So whoever opens the store again folds the same beliefs, and an explanation can say which pack a belief was borrowed
+from.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.safeguards import damaged_records
+from poolwise.engine.settings import Settings
+from poolwise.errors import InputError
+from poolwise.meta.combine import Matched, Names, joined, log_predictive, matched, stacked
+from poolwise.meta.packs import Pack, to_dict
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.hyperparameters.hyper import noise_at
+from poolwise.posterior.joint import Joint
+from poolwise.schema import Decision
+from poolwise.store.base import Store
+
+RECORD = "prior"
+
+
+class Borrowed:
+    """The packs of one store, and their weights."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
+        self._store, self._catalogue, self._settings = store, catalogue, settings
+        self.packs: list[Pack] = []
+        """That can be used, see `damaged_records`."""
+        self._read = 0
+        self.weights = np.zeros(1)
+        """Of every pack, and of none."""
+        self._matched: list[Matched] = []
+        self.follow()
+
+    def follow(self) -> bool:
+        """Read what was imported since; True if anything was."""
+        bodies = self._store.records(RECORD, after=self._read)
+        self._read += len(bodies)
+        new = [pack for body in bodies if (pack := damaged_records.pack_of(body)) is not None]
+        self.packs += new
+        for pack in new:
+            self._catalogue.codes("context", pack.contexts)
+        if new:
+            names = self.names()
+            self._matched = [matched(pack, names) for pack in self.packs]
+            self.weights = stacked(np.zeros((len(self.packs) + 1, 0)))
+        return bool(new)
+
+    def names(self) -> Names:
+        catalogue, settings = self._catalogue, self._settings
+        families = catalogue.known_names
+        return Names(
+            catalogue.names("context"),
+            catalogue.known,
+            families,
+            catalogue.ids[catalogue.baseline],
+            settings.success_prior(families),
+            settings.failure_utility,
+        )
+
+    def lend(self, joint: Joint, weights: Sequence[float] | None = None) -> None:
+        """Let a belief start from the packs, with given weights, or those that its own outcomes speak for."""
+        if not self.packs:
+            return
+        if weights is not None and len(weights) == len(self.packs) + 1:
+            self.weights = np.asarray(weights)
+        elif weights is None:
+            data = cells(joint.statistics())
+            known = [self._grown(one, data.count.shape[1]) for one in self._matched]
+            noise = noise_at(joint.scales.gaussian.hyper, data.count.shape[1])
+            self.weights = stacked(log_predictive(known, data, noise))
+        joint.borrow(*joined(self._matched, self.weights))
+
+    def _grown(self, one: Matched, contexts: int) -> Matched:
+        """With rows for contexts that came later."""
+        pad = ((0, max(contexts - len(one.mean), 0)), (0, 0))
+        mean, precision = (np.pad(table, pad)[:contexts] for table in (one.mean, one.precision))
+        return one._replace(mean=mean, precision=precision)
+
+
+def check(pack: Pack, names: Names) -> dict[str, Any]:
+    """What of a pack a store can use. Raises InputError where that is nothing."""
+    every = list(dict.fromkeys([*names.contexts, *pack.contexts]))
+    found, arms = matched(pack, names._replace(contexts=every)), zip(names.arms, names.families, strict=True)
+    if not ((found.precision > 0).any() or found.amount.any() or pack.scales):
+        raise InputError(
+            f"the pack {pack.name!r} is for another arm space, nothing of it can be used: it knows "
+            f"{', '.join(pack.arms[:4])} .. over {pack.baseline!r}, this store {', '.join(names.arms[:4])} .."
+        )
+    return {
+        "pack": pack.name,
+        "arms": [arm for arm in pack.arms if arm in names.arms],
+        "by_family": [arm for arm, family in arms if arm not in pack.arms and family in pack.families],
+        "numbers": int((found.precision > 0).sum()),
+        "new_contexts": [context for context in pack.contexts if context not in names.contexts],
+        "unused": found.unused,
+    }
+
+
+def record(pack: Pack) -> dict[str, Any]:
+    """What the log keeps of an import."""
+    return {"pack": to_dict(pack), "time": time.time()}
+
+
+def lenders(store: Store, decision: Decision, snapshot: int) -> list[dict[str, Any]]:
+    """What each pack that had been imported says of the chosen arm in its context: pack, weight, mean, sd."""
+    served = [one for one in store.snapshots() if one.id == snapshot]
+    weights = served[0].hyper.get("packs", []) if served else []
+    if served and served[0].hyper.get("undone", 0) != store.undone():
+        return []  # Weights are those of packs that are there no more, perhaps.
+    packs = [pack for body in store.records(RECORD) if (pack := damaged_records.pack_of(body)) is not None]
+    return [found for pack, weight in zip(packs, weights[:-1], strict=False) for found in _lent(pack, weight, decision)]
+
+
+def _lent(pack: Pack, weight: float, decision: Decision) -> Iterator[dict[str, Any]]:
+    if decision.context not in pack.contexts or decision.arm not in pack.arms:
+        return
+    at = pack.contexts.index(decision.context), pack.arms.index(decision.arm)
+    if pack.precision[at] > 0:
+        yield {
+            "pack": pack.name,
+            "weight": weight,
+            "mean": float(pack.mean[at]),
+            "sd": float(pack.precision[at] ** -0.5),
+        }

@@ -1,0 +1,155 @@
+"""Prior packs of an engine: what its projects share goes out, what other stores know comes in (`Engine.priors`)."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.safeguards import damaged_records
+from poolwise.engine.settings import Settings
+from poolwise.engine.state.job_adjustment import costs_alone
+from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.upkeep import Upkeep
+from poolwise.errors import InputError
+from poolwise.inputs import real, whole
+from poolwise.meta import privacy
+from poolwise.meta.packs import Pack, checked_card, usable
+from poolwise.meta.pooling import Shared, pooled, scale_table
+from poolwise.names import checked
+from poolwise.posterior.joint import prior_scales
+from poolwise.schema import STATUSES
+from poolwise.store.base import Store
+
+_MOST = 10**9
+SPENT = "export"
+"""Records of private packs: what they have spent of the store's privacy."""
+
+
+class Priors:
+    """Export and import; safe to call from several threads."""
+
+    def __init__(self, held: Callable[[], threading.RLock], upkeep: Upkeep) -> None:
+        self._held, self._upkeep = held, upkeep
+
+    def exported(
+        self, name: str, *, minimum: int = 3, clip: float | None = None, card: dict[str, Any] | None = None
+    ) -> Pack:
+        """What all projects here share, as a pack for other stores (`meta.packs`).
+
+        minimum: no number rests on fewer projects. clip: no project's mean counts as further from 0. card: of an
+        exploration policy that was learned here, passed on as it is. Raises InputError where projects are too few.
+        """
+        name, minimum = checked("pack", name), whole("minimum", minimum, 1, _MOST)
+        if clip is not None and not real("clip", clip) > 0:
+            raise InputError(f"clip {clip} must be a positive utility, for instance 1, or left out for none")
+        card = None if card is None else checked_card(card)
+        with self._held():
+            now = self._upkeep.current()
+            return plain(now.live, now.catalogue, name, minimum, clip)._replace(card=card)
+
+    def exported_privately(
+        self, name: str, *, minimum: int = 3, mu: float = privacy.MU, bound: float = 1.0, seed: int | None = None
+    ) -> Pack:
+        """The same with noise that protects every single project: see `meta.privacy`, also for mu and bound. What it
+        spends is logged first. seed: for tests; whoever knows it can take the noise off."""
+        name, minimum = checked("pack", name), whole("minimum", minimum, 1, _MOST)
+        mu, bound = real("mu", mu), real("bound", bound)
+        seed = None if seed is None else whole("seed", seed, 0, 2**63 - 1)
+        with self._held():
+            now, rng = self._upkeep.current(), np.random.default_rng(seed)
+            return private(now.store, now.catalogue, now.settings, name, minimum, mu, bound, rng)
+
+    def adopt(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
+        """Start from packs of other stores: what is used of each, what cannot be, and its weight. Logged, so that
+        whoever opens this store starts from them too. Raises InputError where a pack has nothing in common with it."""
+        packs = usable(packs)
+        with self._held():
+            return self._upkeep.change(lambda now: now.live.import_priors(packs))
+
+
+def plain(live: Live, catalogue: Catalogue, name: str, minimum: int, clip: float | None) -> Pack:
+    """A pack without noise. Raises InputError where too few projects have outcomes."""
+    joint = live.joint
+    outcomes, successes = joint.tally()
+    active = int((outcomes.sum((1, 2)) > 0).sum())
+    _enough(active, minimum)
+    stats, scales = joint.statistics(), joint.scales
+    found = pooled(stats, scales, outcomes, successes, minimum, clip)
+    contexts = catalogue.names("context")
+    keep = np.flatnonzero(((outcomes.sum(2) > 0).sum(0) >= minimum)[: len(contexts)])
+    seen = tuple(part[:, : len(contexts)] for part in stats)
+    return _pack(name, catalogue, found, keep, minimum)._replace(
+        scales=scale_table(scales.gaussian, type(stats)(*seen)),
+        concentrations=(float(scales.success.kappa_context), float(scales.success.kappa_cell)),
+        size=(active, int(outcomes.sum())),
+    )
+
+
+def private(
+    store: Store,
+    catalogue: Catalogue,
+    settings: Settings,
+    name: str,
+    minimum: int,
+    mu: float,
+    bound: float,
+    rng: np.random.Generator,
+) -> Pack:
+    """A pack that keeps `meta.privacy`'s promise; what it spends is logged before it is returned."""
+    if not (1e-6 <= mu < 10 and 1e-6 <= bound <= 1e6):
+        raise InputError(
+            f"a private pack needs mu from 1e-6 to 10 and a bound from 1e-6 to 1e6, got mu {mu} and bound {bound}"
+        )
+    told = given(store, catalogue, settings, bound)
+    _enough(int(told.counts.any(axis=1).sum()), minimum)
+    sums = privacy.noisy(told, mu, rng)
+    found, number = privacy.shared(sums, told, minimum)
+    before = float(np.sqrt(sum(body["mu"] ** 2 for body in damaged_records.usable(store, SPENT))))
+    store.append_record(SPENT, {"name": name, "mu": mu})
+    keep = np.flatnonzero(found.precision.any(axis=1))
+    pack = _pack(name, catalogue, found, keep, minimum)
+    return pack._replace(whole=True, size=(int(number), 0), promise=privacy.promise(mu, before, sums, bound))
+
+
+def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) -> privacy.Given:
+    """What the projects of a store give to a private pack, before any noise."""
+    rows = catalogue.indexed(store.outcomes())
+    # Costs alone mean something only beside the costs of other projects: no project's own belief may rest on those.
+    rows = type(rows)(*(column[~costs_alone(rows)] for column in rows))
+    utility = np.clip(rows.utility, -settings.utility_limit, settings.utility_limit)
+    columns = (rows.project, rows.context, rows.arm, utility, rows.status == STATUSES.index("ok"))
+    shape = (catalogue.size("project"), catalogue.size("context"), len(catalogue.known))
+    public = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
+    return privacy.given(columns, shape, public, settings.failure_utility, bound)
+
+
+def _pack(name: str, catalogue: Catalogue, found: Shared, keep: np.ndarray, minimum: int) -> Pack:
+    contexts = catalogue.names("context")
+    arms = catalogue.known
+    tables = {field: table[keep] for field, table in found._asdict().items()}
+    return Pack(
+        name=name,
+        contexts=tuple(contexts[c] for c in keep),
+        arms=tuple(arms),
+        families=tuple(catalogue.known_names),
+        baseline=catalogue.ids[catalogue.baseline],
+        whole=False,
+        scales={},
+        concentrations=(),
+        size=(0, 0),
+        minimum=minimum,
+        promise=None,
+        card=None,
+        **tables,
+    )
+
+
+def _enough(projects: int, minimum: int) -> None:
+    if projects < minimum:
+        number = f"{projects} projects with outcomes are" if projects != 1 else "1 project with outcomes is"
+        raise InputError(
+            f"{number} too few for a pack that rests on at "
+            f"least {minimum}: wait for more, or lower the minimum where nobody needs protection"
+        )

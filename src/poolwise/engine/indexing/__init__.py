@@ -1,0 +1,1 @@
+"""Names and parameters as indices and coordinates of arrays."""

@@ -1,0 +1,1 @@
+"""What people ask an engine: why, how far, and how projects compare."""

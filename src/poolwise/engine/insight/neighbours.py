@@ -1,0 +1,54 @@
+"""From which configurations a belief was borrowed: those like it that had been tried, from what was logged."""
+
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.state.serving_posterior import Live
+from poolwise.posterior.gp.coregionalisation import alike, from_dict, model_at
+from poolwise.posterior.gp.gp_marginal_likelihood import starting
+from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.schema import LoggedView
+from poolwise.store.base import Store
+
+ALIKE = 0.5
+"""Least correlation of what is smooth about two arms that counts as being neighbours."""
+SHOWN = 3
+
+
+def neighbours(store: Store, live: Live, logged: LoggedView, k: int) -> dict[str, Any] | None:
+    """Of the k-th arm of a view: how many tried neighbours it had here, their outcomes, the average of what was
+    believed of them, by likeness, and the nearest; None where arms stand alone. Likeness is that of the snapshot which
+    served then."""
+    ground, known = live.ground, live.place(logged.arms[k])
+    if ground is None or known is None or ground.patch[known] < 0:
+        return None
+    served = [one for one in store.snapshots() if one.id == logged.snapshot]
+    hyper, start = starting(PRIOR, ground.family, ground)
+    smooth = from_dict(live.aligned(served[0]).get("smooth") if served else None, start) or start
+    offered = [live.place(name) for name in logged.arms]
+    every = alike(model_at(hyper, smooth, ground), np.array([known]))[0]
+    likeness = np.array([0.0 if place is None else every[place] for place in offered])
+    likeness[k] = 0.0
+    count, mean = logged.arrays["count"], logged.arrays["mean"]
+    near = np.flatnonzero((likeness >= ALIKE) & (count > 0))
+    if not len(near):
+        return {"arms": 0, "outcomes": 0.0, "mean": 0.0, "speed_up": 1.0, "nearest": []}
+    average = float(np.average(mean[near], weights=likeness[near]))
+    first = near[np.argsort(-likeness[near], kind="stable")][:SHOWN].tolist()
+    return {
+        "arms": len(near),
+        "outcomes": round(float(count[near].sum()), 1),
+        "mean": average,
+        "speed_up": float(np.exp(average)),
+        "nearest": [
+            {
+                "arm": logged.arms[a],
+                "likeness": float(likeness[a]),
+                "outcomes": round(float(count[a]), 1),
+                "mean": float(mean[a]),
+                "speed_up": float(np.exp(mean[a])),
+            }
+            for a in first
+        ],
+    }

@@ -1,0 +1,231 @@
+"""How far learning has come in every context, what is limited there, and why: what `poolwise status` shows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
+from poolwise.engine.safeguards import operator_overrides
+from poolwise.engine.safeguards.policy_gate import Guarding
+from poolwise.engine.safeguards.safeguards import Suite
+from poolwise.engine.state.serving_posterior import Live
+from poolwise.errors import ConfigError
+from poolwise.policy import conservative, guard
+from poolwise.policy.base import Policy, View
+from poolwise.policy.control import promotes
+from poolwise.policy.curiosity import WEIGHTS, score
+from poolwise.policy.ledger import lacking
+from poolwise.policy.limits import contenders, ruled
+from poolwise.policy.phase import confidence, phase
+from poolwise.policy.uses import Uses
+from poolwise.posterior.likelihoods import bernoulli
+from poolwise.store.base import Store
+
+
+def overview(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, store: Store) -> dict[str, Any]:
+    """`contexts` (phase, confidence, favourite, mass that explores, curiosity, share of arms covered), `quarantined`,
+    `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each,
+    empty where nothing is in force."""
+    suite = guarding.suite
+    places = list(_places(catalogue, uses))
+    body: dict[str, Any] = {"contexts": [_context(live, catalogue, uses, guarding, *place) for place in places]}
+    body["priors"] = list(_priors(live, catalogue))
+    if suite is None:
+        return body
+    body["quarantined"] = [row for place in places for row in _quarantined(suite, catalogue, *place)]
+    body["budgets"] = list(_budgets(suite, catalogue))
+    body["coverage"] = list(_coverage(live, suite, catalogue, uses, store))
+    body["orders"] = operator_overrides.sentences(suite.orders)
+    body["shadow"] = list(_shadow(live, catalogue, uses, guarding, suite))
+    return body
+
+
+def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: str | None) -> None:
+    """Raises ConfigError unless the lower 95 % bound of the gain estimated in the scope is above zero."""
+    rows = [row for row in shadow if project in (None, row["project"]) and context in (None, row["context"])]
+    gain, error = _together(rows)
+    if not rows or not promotes(gain, error):
+        made = sum(row["decisions"] for row in rows)
+        raise ConfigError(
+            f"not promoted: after {made} decisions in the shadow the gain is {gain:.3f}, standard error {error:.3f}, "
+            "and its lower 95 % bound is not above 0: let it learn more"
+        )
+
+
+def view_of_cell(live: Live, catalogue: Catalogue, uses: Uses, project: int, context: int, allowed: np.ndarray) -> View:
+    """What a policy sees of one cell."""
+    return live.view(project, context, allowed, np.array(uses.context(project, context)))[0]
+
+
+def _places(catalogue: Catalogue, uses: Uses) -> Iterator[tuple[str, str, int, int]]:
+    """Every (project, context) in which something was decided."""
+    for p, project in enumerate(catalogue.names("project")):
+        for c, context in enumerate(catalogue.names("context")):
+            if uses.decisions(p, c):
+                yield project, context, p, c
+
+
+def _context(
+    live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, project: str, context: str, p: int, c: int
+) -> dict[str, Any]:
+    view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
+    found = guarding.choice((project, context), (p, c), view)
+    favourite = int(np.argmax(view.mean))
+    return {
+        "project": project,
+        "context": context,
+        "decisions": uses.decisions(p, c),
+        "importance": view.context.importance,
+        "phase": phase(view),
+        "confidence": float(confidence(view)[0]),
+        "favourite": catalogue.ids[favourite],
+        "exploring": float(1.0 - found.probabilities[favourite]),
+        "curiosity": _curiosity(guarding.policy, view),
+        "coverage": float((view.count > 0).mean()),
+    }
+
+
+def _curiosity(policy: Policy, view: View) -> float:
+    """Mean score over arms, by the policy's own weights where it has some."""
+    weights = {name: policy.params.get(name, usual) for name, usual in WEIGHTS.items()}
+    return float(np.mean(score(weights, view)))
+
+
+def _priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    """What is left of the priors that were stated: a row per family, the weight of what was said of it."""
+    yield from _success_priors(live, catalogue)
+    expected = live.joint.scales.expert
+    if expected is None:
+        return
+    for arm in np.unique(expected.family, return_index=True)[1].tolist():
+        if np.isfinite(expected.scale[arm]):
+            yield {
+                "family": catalogue.known_names[arm],
+                "stated": f"utility {expected.mean[arm]:+g}, sd {expected.scale[arm]:g}",
+                "weight": float(expected.weight[arm]),
+                "contradicted": bool(expected.contradicted[arm]),
+            }
+
+
+def _success_priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    success = live.joint.scales.success
+    left = bernoulli.trust(success, *live.joint.tally())
+    if left is None or success.stated is None:
+        return
+    for arm in np.unique(success.stated.family, return_index=True)[1].tolist():
+        said = success.stated.prior[arm].tolist()
+        if said != success.stated.usual.tolist():
+            yield {
+                "family": catalogue.known_names[arm],
+                "stated": f"{said[0]:g} successes, {said[1]:g} failures",
+                "weight": float(left.weight[arm]),
+                "contradicted": bool(left.contradicted[arm]),
+            }
+
+
+def _quarantined(
+    suite: Suite, catalogue: Catalogue, project: str, context: str, p: int, c: int
+) -> Iterator[dict[str, Any]]:
+    code = suite.codes(p, c)
+    for arm in np.flatnonzero(code).tolist():
+        yield {
+            "project": project,
+            "context": context,
+            "arm": catalogue.known[arm],
+            "state": guard.REASONS[code[arm]],
+            "outcomes_left": suite.until(p, c, arm),
+        }
+
+
+def _budgets(suite: Suite, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    """What is left: of the guarantee in jobs of the baseline, of exploration in decisions."""
+    rules, most = suite.safety.conservative, suite.exploration
+    projects, contexts = catalogue.names("project"), catalogue.names("context")
+    if rules is not None:
+        for p, ledger in suite.ledgers.items():
+            slack = conservative.slack(rules, ledger)
+            yield {"budget": "conservative", "of": projects[p], "left": float(slack), "unit": "jobs of the baseline"}
+    spent = [(most.overall_budget, "everything", suite.explored, suite.total)]
+    for (p, c), place in suite.places.items():
+        spent.append((most.context_budget, f"{contexts[c]} of {projects[p]}", place.explored, place.made))
+    for share, name, explored, made in spent:
+        if share is not None:
+            left = most.grant + share * made - explored
+            yield {"budget": "exploration", "of": name, "left": left, "unit": "decisions"}
+
+
+def _coverage(live: Live, suite: Suite, catalogue: Catalogue, uses: Uses, store: Store) -> Iterator[dict[str, Any]]:
+    """Important contexts that lack informative trials in the last window, and why."""
+    rules = suite.exploration.coverage
+    if rules is None:
+        return
+    made, contexts = catalogue.indexed(store.decisions()), catalogue.names("context")
+    answered = np.isin(made.id, store.outcomes().decision)
+    teaches = np.array([read(name).choice in (EXPLORED, FAVOURITE) for name in store.names("reason")], dtype=bool)
+    elsewhere = made.arm != int(catalogue.columns[catalogue.baseline])
+    for p, project in enumerate(catalogue.names("project")):
+        own = made.project == p
+        taught = (answered & elsewhere)[own] & teaches[made.reason[own]]
+        importance = np.array([uses.context(p, c).importance for c in range(len(contexts))])
+        for lack in lacking(rules, made.context[own], taught, importance):
+            context = contexts[lack.context]
+            view = view_of_cell(live, catalogue, uses, p, lack.context, catalogue.allowed(None))
+            why = _forced(suite, (project, context), (p, lack.context), view) or lack.reason
+            yield {
+                "project": project,
+                "context": context,
+                "trials": lack.trials,
+                "guaranteed": f"{rules.trials} in {rules.window} decisions",
+                "why": why,
+            }
+
+
+def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], view: View) -> str | None:
+    """What keeps a context from exploring at all, if anything does."""
+    gate = suite.gate(*at)
+    limits = suite.limits(names, at, gate, view.context)
+    for holds, reason in (
+        (limits.controls.stop, "an operator has stopped all but the baseline"),
+        (limits.shadow, "it is in the shadow, where only the baseline runs"),
+        (limits.controls.pin is not None, "an operator has pinned an arm"),
+        (limits.controls.freeze, "an operator has frozen exploration"),
+        (not limits.leave, "the conservative budget keeps it at the baseline"),
+        (not gate[1], "the exploration budget is spent"),
+        (contenders(view, limits).sum() == 1, "it is settled: no other arm may still be the best"),
+    ):
+        if holds:
+            return reason
+    return None
+
+
+def _shadow(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, suite: Suite) -> Iterator[dict[str, Any]]:
+    """Gain over the baseline that is believed of what would have been answered; errors taken as fully shared."""
+    for project, context, p, c in _places(catalogue, uses):
+        place = suite.places.get((p, c))
+        if place is None or not place.shadowed:
+            continue
+        view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
+        limits = suite.limits((project, context), (p, c), suite.gate(p, c), view.context)
+        chances = ruled(guarding.policy, view, limits).probabilities
+        away = chances * (np.arange(len(chances)) != view.baseline)
+        gain = float(away @ (view.mean - view.mean[view.baseline]))
+        error = float(away @ np.hypot(view.scale, view.scale[view.baseline]))
+        yield {
+            "project": project,
+            "context": context,
+            "decisions": place.shadowed,
+            "gain": gain,
+            "error": error,
+            "promotes": promotes(gain, error),
+        }
+
+
+def _together(rows: list[dict[str, Any]]) -> tuple[float, float]:
+    """Mean gain per decision and its standard error, errors of different contexts taken as fully shared."""
+    weight = np.array([row["decisions"] for row in rows], dtype=float)
+    if not len(rows):
+        return 0.0, float("inf")
+    gain, error = (np.average([row[name] for row in rows], weights=weight) for name in ("gain", "error"))
+    return float(gain), float(error)

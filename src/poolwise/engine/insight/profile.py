@@ -1,0 +1,136 @@
+"""Projects as first class: what each is like, in what it differs from the others, what it gave and took."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.state.job_adjustment import costs_alone
+from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.state.tables import NORMAL_95
+from poolwise.meta.pooling import between
+from poolwise.posterior.belief import Belief
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.crossed.project_deviation import deviations
+from poolwise.posterior.hyperparameters.hyper import effective, noise_at
+from poolwise.store.base import OutcomeColumns, Store
+
+
+def projects(live: Live, catalogue: Catalogue, store: Store) -> pd.DataFrame:
+    """A row for every project.
+
+    decisions, outcomes; contexts and arms: how many were met and tried; concentration: sum of the squared frequencies
+    of its contexts, 1 where there is but one; noise: standard deviation of one outcome around its cell's mean; gain:
+    mean utility of its outcomes. gave: its part of all that is known about what projects share, see `meta.pooling`;
+    took: the part of its belief in the arm it prefers, over its decisions, that does not rest on its own outcomes of
+    it there. nearest, distance: the project most like it, and root mean square difference of utility between the two
+    where both have outcomes of an arm in a context (NaN, empty: none has).
+    """
+    made, names = catalogue.indexed(store.decisions()), catalogue.names("project")
+    shape = (len(names), catalogue.size("context"))
+    jobs = np.zeros(shape)
+    np.add.at(jobs, (made.project, made.context), 1.0)
+    joint = live.joint
+    outcomes = joint.tally()[0][: shape[0], : shape[1]]
+    data = cells(type(joint.statistics())(*(part[: shape[0], : shape[1]] for part in joint.statistics())))
+    share = jobs / np.maximum(jobs.sum(1, keepdims=True), 1)
+    freedom = np.maximum(data.count - 1, 0).sum((1, 2))
+    noise = np.sqrt(data.deviation.sum((1, 2)) / np.where(freedom > 0, freedom, np.nan))
+    apart = distances(live, catalogue)
+    nearest = [int(np.nanargmin(row)) if np.isfinite(row).any() else -1 for row in apart]
+    return pd.DataFrame(
+        {
+            "project": names,
+            "decisions": jobs.sum(1).astype(np.int64),
+            "outcomes": outcomes.sum((1, 2)).astype(np.int64),
+            "contexts": (jobs > 0).sum(1),
+            "arms": (outcomes > 0).any(axis=1).sum(1),
+            "concentration": (share**2).sum(1),
+            "noise": noise,
+            "gain": _gains(catalogue.indexed(store.outcomes()), len(names)),
+            "gave": _gave(live, shape),
+            "took": [_took(live, p, jobs[p]) for p in range(len(names))],
+            "nearest": [names[q] if q >= 0 else "" for q in nearest],
+            "distance": [apart[p, q] if q >= 0 else np.nan for p, q in enumerate(nearest)],
+        }
+    )
+
+
+def personal(live: Live, catalogue: Catalogue) -> pd.DataFrame:
+    """In what every project differs: project, context, arm, n, difference of utility from what the context is like
+    elsewhere with its 90 % interval, largest first; arms that the project has tried there."""
+    found = _deviation(live, catalogue)
+    count = live.joint.statistics().count
+    at = np.argwhere(count[: found.mean.shape[0], : found.mean.shape[1]] > 0)
+    p, c, a = at.T
+    mean, scale = found.mean[p, c, a], found.scale[p, c, a]
+    columns: dict[str, Any] = {
+        name: np.array(catalogue.names(name), dtype=object)[index] for name, index in (("project", p), ("context", c))
+    }
+    table = pd.DataFrame(
+        {
+            **columns,
+            "arm": np.array(catalogue.known, dtype=object)[a],
+            "n": count[p, c, a].astype(np.int64),
+            "difference": mean,
+            "low": mean - NORMAL_95 * scale,
+            "high": mean + NORMAL_95 * scale,
+        }
+    )
+    return table.iloc[np.argsort(-np.abs(mean / scale), kind="stable")].reset_index(drop=True)
+
+
+def distances(live: Live, catalogue: Catalogue) -> np.ndarray:
+    """(projects, projects) root mean square difference of utility over the cells that both have tried; NaN on the
+    diagonal and where there is none."""
+    mean = _deviation(live, catalogue).mean
+    size = (len(mean), int(np.prod(mean.shape[1:])))
+    seen = (live.joint.statistics().count[: mean.shape[0], : mean.shape[1]] > 0).reshape(size).astype(float)
+    flat = mean.reshape(size) * seen
+    both = seen @ seen.T
+    squares = (flat**2) @ seen.T
+    total = squares + squares.T - 2 * flat @ flat.T
+    apart = np.sqrt(np.maximum(total, 0.0) / np.where(both > 0, both, np.nan))
+    np.fill_diagonal(apart, np.nan)
+    return apart
+
+
+def _deviation(live: Live, catalogue: Catalogue) -> Belief:
+    joint = live.joint
+    found = deviations(joint.scales.gaussian, joint.statistics())
+    rows = (slice(catalogue.size("project")), slice(catalogue.size("context")))
+    return Belief(found.mean[rows], found.scale[rows])
+
+
+def _gains(rows: OutcomeColumns, projects: int) -> np.ndarray:
+    rows = type(rows)(*(column[~costs_alone(rows)] for column in rows))
+    total = np.bincount(rows.project, rows.utility, projects)
+    number = np.bincount(rows.project, minlength=projects)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def _gave(live: Live, shape: tuple[int, int]) -> np.ndarray:
+    joint = live.joint
+    count = joint.statistics().count[: shape[0], : shape[1]]
+    fit = joint.scales.gaussian
+    hyper = effective(fit.hyper, fit.families, count.shape)
+    noise = np.broadcast_to(noise_at(hyper, shape[1]), count.shape[1:])
+    seen = count > 0
+    weight = np.where(seen, 1 / (between(hyper) + noise**2 / np.where(seen, count, 1.0)), 0.0).sum((1, 2))
+    return weight / max(float(weight.sum()), 1e-300)
+
+
+def _took(live: Live, project: int, jobs: np.ndarray) -> float:
+    """1 minus n scale^2 / noise^2 of the preferred arm, the part of its precision that its own outcomes give."""
+    if not jobs.any():
+        return np.nan
+    parts = []
+    for context in np.flatnonzero(jobs).tolist():
+        look = live.look(project, context)
+        best = int(np.argmax(look.mean))
+        parts.append(
+            (1 - min(1.0, float(look.count[best] * (look.scale[best] / look.noise[best]) ** 2)), jobs[context])
+        )
+    part, weight = zip(*parts, strict=True)
+    return float(np.average(part, weights=weight))

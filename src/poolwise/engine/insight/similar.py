@@ -1,0 +1,80 @@
+"""Projects that resemble one another: the neighbours of a project with the evidence, and what they would recommend."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.insight.profile import distances
+from poolwise.engine.state.serving_posterior import Live
+from poolwise.errors import InputError
+from poolwise.posterior.crossed import factors
+from poolwise.posterior.hyperparameters.hyper import effective
+
+_NEAR = 0.05
+"""Root mean square difference of utility below which projects count as equal: weights do not rise any further."""
+
+
+class Similar(NamedTuple):
+    """Of one project."""
+
+    neighbours: pd.DataFrame
+    """project, shared (arms of contexts that both have tried), distance (root mean square difference of utility there),
+    weight (part in the recommendations); the nearest first."""
+    recommended: pd.DataFrame
+    """context, arm, mean (what the neighbours believe of it in their own projects, by weight), own (what is believed
+    of it here), favourite (the arm believed best here), n (own outcomes of the recommended arm)."""
+
+
+def similar(live: Live, catalogue: Catalogue, project: str) -> Similar:
+    """Weights are proportional to shared / (distance^2 + 0.05^2). Raises InputError for an unknown project."""
+    names = catalogue.names("project")
+    if project not in names:
+        raise InputError(f"no project {project!r} in this store: it has {', '.join(names) or 'none'}")
+    own = names.index(project)
+    apart = distances(live, catalogue)[own]
+    tried = live.joint.statistics().count[: len(names)] > 0
+    shared = (tried & tried[own]).sum((1, 2))
+    near = [q for q in np.argsort(apart, kind="stable").tolist() if np.isfinite(apart[q])]
+    weight = np.array([shared[q] / (apart[q] ** 2 + _NEAR**2) for q in near])
+    weight = weight / max(float(weight.sum()), 1e-300)
+    neighbours = pd.DataFrame(
+        {
+            "project": [names[q] for q in near],
+            "shared": shared[near].astype(np.int64),
+            "distance": apart[near],
+            "weight": weight,
+        }
+    )
+    return Similar(neighbours, _recommended(live, catalogue, own, near, weight))
+
+
+def _recommended(live: Live, catalogue: Catalogue, own: int, near: list[int], weight: np.ndarray) -> pd.DataFrame:
+    rows = []
+    for c, context in enumerate(catalogue.names("context") if near else ()):
+        here = live.look(own, c)
+        there = weight @ np.array([live.look(q, c).mean for q in near])
+        best = int(np.argmax(there))
+        favourite = catalogue.ids[int(np.argmax(here.mean))]
+        rows.append(
+            (context, catalogue.ids[best], float(there[best]), float(here.mean[best]), favourite, int(here.count[best]))
+        )
+    return pd.DataFrame(rows, columns=["context", "arm", "mean", "own", "favourite", "n"])
+
+
+def positions(live: Live, catalogue: Catalogue) -> pd.DataFrame:
+    """project, and of every factor k its position `u_k` with its standard deviation `sd_k`; empty without factors.
+
+    u is Normal(0, 1) over projects; a factor's sign means nothing, and neither does its order.
+    """
+    joint = live.joint
+    found, fit = joint.scales.factors, joint.scales.gaussian
+    if found is None or not found.rank:
+        return pd.DataFrame({"project": []})
+    cells = joint.cells()
+    scales = effective(fit.hyper, fit.families, cells.count.shape)
+    names = catalogue.names("project")
+    place = factors.positions(found, cells, len(names), scales, np.asarray(fit.family))
+    columns = {f"u_{k + 1}": place.mean[:, k] for k in range(found.rank)}
+    return pd.DataFrame({"project": names, **columns, **{f"sd_{k + 1}": place.scale[:, k] for k in range(found.rank)}})

@@ -1,0 +1,261 @@
+"""From stored events to all that rests on them: how contexts are used, what is believed, what is forbidden.
+
+Every event is folded once, whoever wrote it: outcomes in the order of the store, decisions when this process makes
+them, or when it next looks.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.engine.safeguards.safeguards import Fade, Suite
+from poolwise.engine.state import tables
+from poolwise.engine.state.job_adjustment import costs_alone
+from poolwise.engine.state.serving import Recent, Serving, shorten
+from poolwise.engine.state.serving_posterior import BLOCK, FEW, Live
+from poolwise.schema import STATUSES, Snapshot
+from poolwise.store.base import DecisionColumns, OutcomeColumns
+
+
+class Waiting(NamedTuple):
+    """What the store holds after the cursor."""
+
+    outcomes: OutcomeColumns
+    decisions: DecisionColumns | None
+    """None: only decisions of this process, which are counted."""
+    reasons: list[str]
+    """By code."""
+    cursor: tuple[int, int]
+    """Outcomes and decisions of the store up to here."""
+    made: list[Recent]
+    """The decision of every outcome, where anybody asks why or when it was made."""
+
+
+def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None) -> None:
+    """Fold all events after the cursor. Decisions and outcomes follow each other by their times. estimated: is told
+    what scales are estimated on the way, as often as they would have been; None: they stay what they are."""
+    store = serving.store
+    outcomes, serving.outcomes = _outcomes(serving)
+    made, serving.decisions = _decisions(serving)  # in this order: every outcome has its decision
+    rows = readable(outcomes)
+    earlier = {p: serving.uses.of_project(p) for p in np.unique(rows.project).tolist()}
+    for (p, c), count in tables.counted(made.project, made.context):
+        serving.uses.decided(p, c, count)
+    _used(serving, rows)
+    for (p, c), since in tables.informed(made, rows):
+        serving.uses.informed(p, c, earlier[p] + since)
+    if (suite := serving.guarding.suite) is None:
+        _learn(serving, rows, estimated=estimated)
+        return
+    names = store.names("reason")
+    reasons = [names[code] for code in made.reason.tolist()]
+    number = {id: row for row, id in enumerate(made.id.tolist())}
+    row_of = [number.get(id, -1) for id in rows.decision.tolist()]
+    told = [
+        reasons[row] if row >= 0 else _made(serving, id).reason
+        for row, id in zip(row_of, rows.decision.tolist(), strict=True)
+    ]
+    advance = _counting(suite, made, reasons, rows, np.array(row_of, dtype=np.int64))
+    _learn(serving, rows, told, advance, estimated)
+    advance(len(rows.decision))
+
+
+def waiting(serving: Serving) -> Waiting:
+    """Read what is to be folded next; what is believed and counted does not change."""
+    store, made = serving.store, serving.decisions + len(serving.own)
+    known = all(outcome.decision in serving.recent for outcome in serving.stored)
+    if known and store.answered() == serving.outcomes + len(serving.stored):
+        outcomes, cursor = _remembered(serving), serving.outcomes + len(serving.stored)
+    else:
+        outcomes, cursor = _outcomes(serving)
+    outcomes = readable(outcomes)
+    decisions, reasons = None, []
+    if store.made() != made:
+        (decisions, made), reasons = _decisions(serving), store.names("reason")
+    if outgrown(serving, outcomes) or outgrown(serving, decisions):
+        return Waiting(outcomes, decisions, reasons, (cursor, made), [])
+    for rows in (outcomes, decisions):
+        if rows is not None:
+            serving.catalogue.follow("project", rows.project)
+            serving.catalogue.follow("context", rows.context)
+    asked = serving.guarding.suite is not None or np.isfinite(serving.live.assumed_until)
+    told = [_made(serving, id) for id in outcomes.decision.tolist()] if asked else []
+    return Waiting(outcomes, decisions, reasons, (cursor, made), told)
+
+
+def fold(serving: Serving, new: Waiting) -> None:
+    """Fold what comes next."""
+    if new.decisions is not None:
+        _count(serving, new.decisions, new.reasons)
+    rows = new.outcomes
+    if len(rows.decision):
+        _used(serving, rows)
+        for place, made in zip(_places(rows), new.made, strict=bool(new.made)):
+            serving.live.withdraw(place, made.time)
+        _learn(serving, rows, [made.reason for made in new.made])
+    serving.others += new.cursor[0] - serving.outcomes
+    serving.outcomes, serving.decisions = new.cursor
+    serving.own, serving.stored, serving.behind = set(), [], False
+    for id in rows.decision.tolist():
+        serving.recent.pop(id, None)
+
+
+def outgrown(serving: Serving, rows: DecisionColumns | OutcomeColumns | None) -> bool:
+    """Whether there are arms among new events that this process does not know: another one has a larger space."""
+    return rows is not None and rows.arm.max(initial=-1) >= len(serving.catalogue.known)
+
+
+def assume_overdue(serving: Serving, now: float) -> None:
+    """Decisions older than `Settings.outcome_timeout` count as failed, in the belief alone, until heard of."""
+    timeout, live, store = serving.settings.outcome_timeout, serving.live, serving.store
+    if timeout is None:
+        return
+    until, cells = now - timeout, []
+    late = [store.decision(id) for id in store.open_decisions(until).tolist()]
+    for decision in late:
+        if decision.time >= live.assumed_until:
+            cells.append(serving.catalogue.cell_of(decision))
+    if store.answered() == serving.outcomes:  # otherwise some were heard of meanwhile: the next time will do
+        live.assume(cells, until)
+
+
+def readable(rows: OutcomeColumns) -> OutcomeColumns:
+    """Without rows that no engine would have stored: a damaged one must not keep a store from being opened."""
+    fine = np.isfinite(rows.utility) & (rows.project >= 0) & (rows.context >= 0) & (rows.arm >= 0)
+    return rows if fine.all() else tables.chosen(rows, fine)
+
+
+def _outcomes(serving: Serving) -> tuple[OutcomeColumns, int]:
+    """Those after the cursor, and the cursor after them: places of what was withdrawn are empty."""
+    end = serving.store.answered()
+    return serving.catalogue.indexed(serving.store.outcomes(serving.outcomes, end - serving.outcomes)), end
+
+
+def _decisions(serving: Serving) -> tuple[DecisionColumns, int]:
+    end = serving.store.made()
+    found = serving.catalogue.indexed(serving.store.decisions(serving.decisions, end - serving.decisions))
+    fine = (found.project >= 0) & (found.context >= 0)
+    return DecisionColumns(*(column[fine] for column in found)), end
+
+
+def _remembered(serving: Serving) -> OutcomeColumns:
+    """What this process has stored, without reading it again."""
+    rows = []
+    for one in serving.stored:
+        made = serving.recent[one.decision]
+        cost, baseline = (np.nan if part is None else part for part in (one.cost, one.baseline_cost))
+        status = STATUSES.index(one.status)
+        rows.append((one.decision, *made[:4], status, one.utility, cost, baseline, one.time))
+    columns = zip(*rows, strict=True) if rows else [()] * len(OutcomeColumns._fields)
+    kinds = (np.int64,) * 5 + (np.int8,) + (np.float64,) * 4
+    return OutcomeColumns(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def _count(serving: Serving, made: DecisionColumns, names: list[str]) -> None:
+    """Count the decisions of other processes."""
+    foreign = ~np.isin(made.id, np.fromiter(serving.own, np.int64, len(serving.own)))
+    made = DecisionColumns(*(column[foreign] for column in made))
+    for (p, c), count in tables.counted(made.project, made.context):
+        serving.uses.decided(p, c, count)
+    if (suite := serving.guarding.suite) is None:
+        return
+    columns = (made.id, made.project, made.context, made.arm, made.job, made.reason, made.time)
+    for id, project, context, arm, job, reason, time in zip(*(column.tolist() for column in columns), strict=True):
+        suite.decided(project, context, arm, names[reason])
+        serving.recent[id] = Recent(project, context, arm, job, names[reason], time)
+    shorten(serving.recent)
+
+
+def _made(serving: Serving, id: int) -> Recent:
+    """The decision of an outcome."""
+    if (known := serving.recent.get(id)) is not None:
+        return known
+    made = serving.store.decision(id)  # job: its code is in the outcome's row
+    return Recent(*serving.catalogue.cell_of(made), -1, made.reason, made.time)
+
+
+def _used(serving: Serving, rows: OutcomeColumns) -> None:
+    for (p, c), count, cost in tables.costs(rows):
+        serving.uses.observed(p, c, cost, count)
+
+
+def _learn(
+    serving: Serving,
+    rows: OutcomeColumns,
+    reasons: Sequence[str] = (),
+    count: Callable[[int], None] | None = None,
+    estimated: Callable[[Snapshot], None] | None = None,
+) -> None:
+    """Suite and belief. reasons: of every row, where there is a suite; count: counts what was decided before the k-th
+    outcome; estimated: see `opened`."""
+    live, suite = serving.live, serving.guarding.suite
+    for start, end in _parts(live, rows, again=estimated is not None):
+        part, fades = tables.chosen(rows, slice(start, end)), {}
+        if suite is not None:
+            worth = part._replace(utility=live.worth(part))
+            fades = _watched(suite, worth, reasons[start:end], start, count)
+        for piece, fade in tables.parted(part, fades):
+            live.learn(piece)
+            if fade is not None:
+                live.fade(fade)
+        if live.learned % BLOCK == 0:
+            live.renew()
+        if estimated is not None and live.due:
+            estimated(live.reestimate("without what was taken back", keep=False))
+
+
+def _parts(live: Live, rows: OutcomeColumns, *, again: bool) -> Iterator[tuple[int, int]]:
+    """Stretches of rows that are to be learned together, in their order; again: ending where estimates are due.
+
+    At every `BLOCK`-th outcome the belief is computed again from its statistics. Up to the last such place it does
+    not matter how many are learned at once; from there on a few are, and the outcomes of jobs one by one, as they
+    are when they come one by one.
+    """
+    number, start = len(rows.decision), 0
+    alone = np.flatnonzero(costs_alone(rows)) + 1
+    while start < number:
+        jobs = alone[alone > start]
+        whole = (live.learned + number - start) // BLOCK * BLOCK - live.learned
+        end = start + whole if whole > 0 else min(start + FEW, number, *jobs[:1].tolist())
+        settled = jobs[live.until_settling() - 1 :]
+        due = [start + live.until_due()] if again else []
+        yield start, (end := min(end, *settled[:1].tolist(), *due, number))
+        start = end
+
+
+def _watched(
+    suite: Suite, rows: OutcomeColumns, reasons: Sequence[str], start: int, count: Callable[[int], None] | None
+) -> dict[int, Fade]:
+    """What is to be forgotten, by the decision whose outcome told."""
+    fades = {}
+    columns = zip(rows.decision.tolist(), _places(rows), rows.utility.tolist(), reasons, strict=True)
+    for k, (id, place, utility, reason) in enumerate(columns, start=start):
+        if count is not None:
+            count(k)
+        if (fade := suite.observed(*place, utility, reason)) is not None:
+            fades[id] = fade
+    return fades
+
+
+def _counting(
+    suite: Suite, made: DecisionColumns, reasons: Sequence[str], rows: OutcomeColumns, row_of: np.ndarray
+) -> Callable[[int], None]:
+    """A function that lets the suite count all decisions made before the k-th outcome came, by the clock and at least
+    its own; after the last outcome, all."""
+    clock = np.maximum.accumulate(made.time) if len(made.time) else made.time
+    until = np.maximum(np.searchsorted(clock, rows.time, side="right"), row_of + 1)
+    ends, decided, done = [*until.tolist(), len(reasons)], _places(made), 0
+
+    def count(k: int) -> None:
+        nonlocal done
+        for number in range(done, ends[k]):
+            suite.decided(*next(decided), reasons[number])
+        done = max(done, ends[k])
+
+    return count
+
+
+def _places(rows: DecisionColumns | OutcomeColumns) -> Iterator[tuple[int, int, int]]:
+    """(project, context, arm) of each."""
+    return zip(*(column.tolist() for column in (rows.project, rows.context, rows.arm)), strict=True)

@@ -1,0 +1,1 @@
+"""Safety and guarantees: what an arm, a record or a project may still do."""

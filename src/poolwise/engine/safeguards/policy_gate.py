@@ -1,0 +1,97 @@
+"""Between engine and policy: the suite of safety and exploration, where one is on, kept level with the log."""
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.safeguards import damaged_records, operator_overrides
+from poolwise.engine.safeguards.safeguards import Key, Suite
+from poolwise.engine.safeguards.settings import NO_EXPLORATION, NO_SAFETY, controls, protected
+from poolwise.engine.settings import Settings
+from poolwise.engine.state.cached_decision import limited_reasons, reasons
+from poolwise.errors import ConfigError
+from poolwise.policy.base import Policy, View
+from poolwise.policy.limits import Limits, ruled
+from poolwise.space import Arm, ArmSpace
+from poolwise.store.base import Store
+
+
+class Choice(NamedTuple):
+    """What may happen in one decision, per drawn arm."""
+
+    probabilities: list[float]
+    """Of what is drawn."""
+    answers: tuple[Arm, ...]
+    """What is answered when each arm is drawn: itself, or in a shadow the baseline."""
+    propensities: list[float]
+    """Probability of each answer."""
+    reasons: list[str]
+    gate: tuple[bool, bool] | None
+    limits: Limits | None
+
+
+class Guarding:
+    """Holds the suite, if any, and the policy inside eligibility."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, space: ArmSpace, policy: Policy, settings: Settings) -> None:
+        self._store, self._catalogue, self._space, self._settings = store, catalogue, space, settings
+        self.policy = protected(policy, settings.safety)
+        self.suite: Suite | None = None
+        """None: nothing was ever asked for, and nothing is counted."""
+        if settings.safety or settings.exploration or damaged_records.usable(store, "control"):
+            safety, exploration = settings.safety or NO_SAFETY, settings.exploration or NO_EXPLORATION
+            self.suite = Suite(catalogue, space, safety, exploration)
+            self.follow_orders()
+
+    @property
+    def trusted(self) -> tuple[int, ...]:
+        """Arms that may stand in where the baseline is not available."""
+        return self.suite.orders.base.fallbacks if self.suite else ()
+
+    def choice(self, names: tuple[str, str], at: Key, view: View, chances: np.ndarray | None = None) -> Choice:
+        """What the policy makes of a view under the limits in force in a cell; chances: what it made of it already."""
+        arms, suite = self._catalogue.arms, self.suite
+        if suite is None:
+            if chances is None:
+                chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
+            drawn = chances.tolist()
+            return Choice(drawn, arms, drawn, reasons(view), None, None)
+        gate = suite.gate(*at)
+        limits = suite.limits(names, at, gate, view.context)
+        ruling = ruled(self.policy, view, limits)
+        drawn, answers = ruling.probabilities.tolist(), arms
+        propensities = drawn
+        if limits.shadow:
+            propensities, answers = [1.0] * len(arms), (arms[view.baseline],) * len(arms)
+        why = limited_reasons(view, limits, ruling, arms)
+        return Choice(drawn, answers, propensities, why, gate, limits)
+
+    def stale(self, project: int, context: int, gate: tuple[bool, bool] | None) -> bool:
+        """Whether what a choice was allowed is no longer what it would be."""
+        return self.suite is not None and self.suite.gate(project, context) != gate
+
+    def follow_orders(self) -> bool:
+        """Let orders take effect that any process has logged; whether there were any. Where nothing was counted yet,
+        whoever asks must fold the log again, with a suite."""
+        records = damaged_records.usable(self._store, "control")
+        if self.suite is None:
+            return bool(records)
+        before = self.suite.orders
+        self.suite.orders = operator_overrides.folded(before._replace(standing={}), records)
+        return self.suite.orders != before
+
+    def checked(self, order: str, arm: str | None, project: str | None, context: str | None) -> dict[str, Any]:
+        """An order as it is to be logged. Raises ConfigError, also for a project or context that was never heard of:
+        it would be a typing error more often than foresight."""
+        for kind, name in (("project", project), ("context", context)):
+            known = self._catalogue.names(kind)
+            if name is not None and name not in known:
+                raise ConfigError(f"no {kind} {name!r} in this store: it has {', '.join(known) or 'none'}")
+        safety = self._settings.safety or NO_SAFETY
+        base = operator_overrides.Orders(controls(safety, self._space), safety.shadow)
+        record = {"order": order, "arm": arm, "project": project, "context": context, "time": time.time()}
+        return operator_overrides.checked(
+            operator_overrides.folded(base, damaged_records.usable(self._store, "control")), self._space, record
+        )

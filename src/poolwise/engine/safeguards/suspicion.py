@@ -1,0 +1,88 @@
+"""Whether the projects of a store report as two camps: thirty fakes against ten honest ones, or one liar among many.
+
+A project is what it says of every arm, failures included. Honest projects differ by effects that are about normal,
+and so are their scores: their mean utilities, and their places along the direction in which they differ most. The
+statistic is the largest part of the scores' variance that a split in two explains, 2 / pi for many normal ones; its
+distribution is that of normal samples of the same size, drawn once. Two kinds of honest machines are two camps, too.
+Source: Engelman and Hartigan, Percentage points of a test for clusters (1969).
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.state.serving_posterior import Live
+
+FEW, MANY = 6, 200
+"""Projects with outcomes below which nothing is said, and of a sample with which more are compared."""
+ALARM = 0.001
+"""Probability with which normal projects are reported, at every look; `benchmarks/robustness/poisoning.py` counts."""
+_DRAWS = 5_000
+_SHOWN = 5
+
+
+def suspicious(live: Live, catalogue: Catalogue, failure: float) -> dict[str, Any] | None:
+    """The smaller camp, the size of the other, and how probable such a split were by chance; None: no alarm."""
+    names = catalogue.names("project")
+    tried, succeeded = (part[: len(names)] for part in live.joint.tally())
+    stats = live.joint.statistics()
+    mean = (stats.total / np.maximum(stats.count, 1e-300))[: len(names)]
+    told = np.flatnonzero((tried > 0).any(axis=(1, 2)))
+    if len(told) < FEW:
+        return None
+    number = tried[told].sum(1)
+    total = (succeeded * mean + (tried - succeeded) * failure)[told].sum(1)
+    found = [split(score) for score in scores(number, total)]
+    part, second = max(found, key=lambda one: one[0])
+    chance = min(len(found) * probability(len(told), part), 1.0)
+    if chance > ALARM:
+        return None
+    camps = sorted((told[second], told[~second]), key=len)
+    shown = [names[p] for p in camps[0][:_SHOWN]]
+    return {"projects": shown, "camp": len(camps[0]), "others": len(camps[1]), "chance_at_most": chance}
+
+
+def scores(number: np.ndarray, total: np.ndarray) -> list[np.ndarray]:
+    """(projects,) each: mean utility, and place along the direction in which they differ most. number, total: outcomes
+    and the sum of their utilities [project, arm]."""
+    level = total.sum(1) / number.sum(1)
+    mean = np.where(number > 0, total / np.maximum(number, 1), 0.0)
+    shared = mean.sum(0) / np.maximum((number > 0).sum(0), 1)
+    weight = number / (number + 1.0)
+    left, size, _ = np.linalg.svd(weight * (mean - shared), full_matrices=False)
+    return [level, left[:, 0] * size[0]]
+
+
+def split(score: np.ndarray) -> tuple[float, np.ndarray]:
+    """The largest part of the variance that a split in two explains, and who is in the second part."""
+    order = np.argsort(score, kind="stable")
+    part, cut = _explained(score[order][None])
+    second = np.zeros(len(score), dtype=bool)
+    second[order[int(cut[0]) :]] = True
+    return float(part[0]), second
+
+
+def probability(projects: int, part: float) -> float:
+    """That so many normal scores split at least so well."""
+    usual = _usual(min(projects, MANY))
+    return float((1 + len(usual) - np.searchsorted(usual, part)) / (1 + len(usual)))
+
+
+def _explained(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(samples,) of sorted samples (samples, n): part, and size of the first part."""
+    centred = ordered - ordered.mean(axis=1, keepdims=True)
+    size, first = ordered.shape[1], np.arange(1, ordered.shape[1])
+    between = np.cumsum(centred, axis=1)[:, :-1] ** 2 * size / (first * (size - first))
+    whole = (centred**2).sum(axis=1)
+    cut = between.argmax(axis=1)
+    best = np.take_along_axis(between, cut[:, None], axis=1)[:, 0]
+    return best / np.maximum(whole, 1e-300), cut + 1
+
+
+@lru_cache
+def _usual(projects: int) -> np.ndarray:
+    """Ascending, of normal samples."""
+    draws = np.random.default_rng(0).standard_normal((_DRAWS, projects))
+    return np.sort(_explained(np.sort(draws, axis=1))[0])

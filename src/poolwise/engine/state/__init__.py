@@ -1,0 +1,1 @@
+"""What serves at one cursor of the store: names, counts, belief, and what was made ready from them."""

@@ -1,0 +1,123 @@
+"""What serves, kept beside the events: opening a store folds only what came after.
+
+A checkpoint is one blob under a name that says which settings it was folded with, so engines that differ do not disturb
+each other. Nothing is lost with it: where it is absent, damaged, or of another version, all events are folded.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.engine.settings import Settings
+from poolwise.engine.state.serving import Serving
+from poolwise.store.base import Checkpoint, Store
+
+VERSION = 1
+"""Of what is saved, and of how events are folded: an older one is not used."""
+EVERY, AT_CLOSE = 10_000, 1_000
+"""Outcomes since the last checkpoint at which one is due, and at which a store that is closed gets one."""
+_FOLD = (
+    "failure_utility",
+    "utility_limit",
+    "outcome_timeout",
+    "timeouts",
+    "half_life",
+    "outliers",
+    "safety",
+    "exploration",
+)
+"""Settings on which it depends what events are folded to."""
+
+
+class Taken(NamedTuple):
+    """A copy of what serves."""
+
+    name: str
+    outcomes: int
+    decisions: int
+    arrays: dict[str, np.ndarray]
+    body: dict[str, Any]
+
+
+def taken(serving: Serving) -> Taken | None:
+    """Of what serves, level with the store; None where only events give it back."""
+    saved = serving.live.saved()
+    if saved is None or serving.own:
+        return None
+    arrays, body = saved
+    suite = serving.guarding.suite
+    parts = {"live": body, "uses": serving.uses.saved(), "suite": None if suite is None else suite.saved()}
+    whole = {**parts, "arms": list(serving.catalogue.known)}
+    return Taken(_name(serving), serving.outcomes, serving.decisions, arrays, whole)
+
+
+def write(store: Store, taken: Taken) -> None:
+    """Raises StoreError."""
+    body = _packed(taken.arrays, json.dumps(taken.body))
+    store.save_checkpoint(taken.name, Checkpoint(taken.outcomes, taken.decisions, body))
+
+
+def restore(serving: Serving) -> None:
+    """Let a value that has folded nothing yet start from the store's checkpoint, where there is one that fits. Raises
+    Unusable where it turns out to be none; then the value is spoiled."""
+    found = serving.store.checkpoint(_name(serving))
+    if found is None or found.outcomes > serving.store.answered() or found.decisions > serving.store.made():
+        return
+    try:
+        _resume(serving, *_unpacked(found.body))
+    except Unusable:
+        raise
+    except (ValueError, KeyError, TypeError, IndexError, OSError, zipfile.BadZipFile) as error:
+        raise Unusable(f"{error!r}") from error
+    serving.outcomes, serving.decisions, serving.saved = found.outcomes, found.decisions, found.outcomes
+
+
+class Unusable(Exception):
+    """A checkpoint that cannot be read; events can."""
+
+
+class OtherOrder(Unusable):
+    """It can be read with its arms first, in its own order: the space has changed since."""
+
+    def __init__(self, arms: list[str]) -> None:
+        super().__init__("its arms stand in another order")
+        self.arms = arms
+
+
+def _resume(serving: Serving, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
+    known, suite = body["arms"], serving.guarding.suite
+    if (suite is None) != (body["suite"] is None):
+        raise ValueError("it was folded with other layers")
+    if list(serving.catalogue.known[: len(known)]) != known:
+        if set(known) <= set(serving.catalogue.known):
+            raise OtherOrder(known)
+        raise ValueError("it was folded with arms that nobody chose and nobody offers any more")
+    serving.live.resume(arrays, body["live"])
+    serving.uses.resume(body["uses"])
+    if suite is not None:
+        suite.resume(body["suite"])
+
+
+def _name(serving: Serving) -> str:
+    settings: Settings = serving.settings
+    fold = [repr(getattr(settings, name)) for name in _FOLD]
+    undone = [serving.live.undone] if serving.live.undone else []
+    text = repr((VERSION, serving.catalogue.ids[serving.catalogue.baseline], fold, *undone))
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _packed(arrays: dict[str, np.ndarray], text: str) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, body=np.frombuffer(text.encode(), np.uint8), **arrays)
+    return file.getvalue()
+
+
+def _unpacked(blob: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    with np.load(io.BytesIO(blob), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    body = json.loads(arrays.pop("body").tobytes())
+    return arrays, body

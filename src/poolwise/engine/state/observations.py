@@ -1,0 +1,50 @@
+"""From stored outcomes to what the belief learns of them: the one translation, for who serves and for who refits."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from poolwise.engine.outcomes import upper_bounds
+from poolwise.engine.settings import Settings
+from poolwise.engine.state.exchange import Exchange
+from poolwise.engine.state.job_adjustment import Levelling, costs_alone
+from poolwise.engine.state.tables import chosen
+from poolwise.schema import STATUSES
+from poolwise.store.base import OutcomeColumns
+
+_OK = STATUSES.index("ok")
+ABSURD = 50.0
+"""A utility beyond this, a factor of 5e21, is no measurement: whoever reports it is believed to have failed."""
+
+
+def stretches(rows: OutcomeColumns, levelling: Levelling) -> Iterator[tuple[int, int]]:
+    """(first, end) of rows, in their order, between which the levels of jobs are settled."""
+    alone, start = np.flatnonzero(costs_alone(rows)), 0
+    until = levelling.until_settling()
+    while until <= len(alone):
+        end = int(alone[until - 1]) + 1
+        yield start, end
+        start, until = end, until + levelling.until_settling()
+    if start < len(rows.decision):
+        yield start, len(rows.decision)
+
+
+def learn(belief: Exchange, levelling: Levelling, rows: OutcomeColumns, settings: Settings) -> int:
+    """Learn outcomes: runs that were stopped as bounds, others by their utility within the limit, in their order, those
+    beyond `ABSURD` as failures, and then costs alone within their job. Returns how many were clipped."""
+    own = costs_alone(rows)
+    single = chosen(rows, ~own) if own.any() else rows
+    bound, limit = upper_bounds(single, settings), settings.utility_limit
+    cut = ~np.isnan(bound)
+    said = told = np.where(cut, bound, single.utility)
+    ok = ((single.status == _OK) | cut) & (np.abs(said) <= ABSURD)
+    said = np.where(np.abs(said) <= ABSURD, said, settings.failure_utility)
+    belief.do("learn_many", single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
+    if own.any():
+        levelling.learn(chosen(rows, own))
+    return int((np.abs(told) > limit).sum())
+
+
+def special(rows: OutcomeColumns, settings: Settings) -> np.ndarray:
+    """(n,) bool: outcomes whose utility says nothing by itself, but only beside what else is believed."""
+    return costs_alone(rows) | ~np.isnan(upper_bounds(rows, settings)) | (np.abs(rows.utility) > ABSURD)

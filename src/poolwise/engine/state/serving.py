@@ -1,0 +1,91 @@
+"""What serves: names, counts and belief at one cursor of the store's events, and what was made ready from them.
+
+It is a fold over events, so nothing is lost with it: `Upkeep` takes it away before it is changed and puts it back when
+the change is whole; where that was cut short, it is folded from the store again.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.safeguards.policy_gate import Guarding
+from poolwise.engine.settings import Settings
+from poolwise.engine.state.cached_decision import Cell
+from poolwise.engine.state.serving_posterior import Live
+from poolwise.policy.base import CUSTOM, Policy
+from poolwise.policy.uses import Uses
+from poolwise.schema import Outcome
+from poolwise.space import ArmSpace
+from poolwise.store.base import Store
+
+MOST = 4096
+"""Cells kept ready, decisions and outcomes remembered until they are folded: beyond that they are read again."""
+
+
+class Recent(NamedTuple):
+    """A decision of which no outcome has come yet."""
+
+    project: int
+    context: int
+    arm: int
+    job: int
+    """-1: none."""
+    reason: str
+    time: float
+
+
+class Serving:
+    """One value for all that changes; only `decide` and `observe` change it."""
+
+    def __init__(
+        self, store: Store, space: ArmSpace, policy: Policy, settings: Settings, first: Sequence[str] = ()
+    ) -> None:
+        self.store, self.settings = store, settings
+        self.catalogue = Catalogue(store, space, first)
+        self.guarding = Guarding(store, self.catalogue, space, policy, settings)
+        self.uses = Uses(settings.horizon)
+        self.live = Live(store, self.catalogue, settings)
+        if self.guarding.suite is None and self.guarding.policy.spec != CUSTOM:
+            self.live.serve(self.guarding.policy)
+        self.outcomes, self.decisions = 0, 0
+        """The cursor: so many outcomes and decisions of the store are folded."""
+        self.saved = 0
+        """Outcomes that the store's checkpoint covers."""
+        self.own: set[int] = set()
+        """Decisions after the cursor that are counted already: this process has made them."""
+        self.stored: list[Outcome] = []
+        """Outcomes after the cursor that this process has stored, as far as they are remembered."""
+        self.behind = False
+        """Whether there may be events after the cursor that are to be folded before anything else."""
+        self.torn = False
+        """Whether a change is under way that cannot be given up half-way."""
+        self.others = 0
+        """Outcomes that were folded, less those that this process has stored."""
+        self.recent: dict[int, Recent] = {}
+        self.cells: dict[tuple[str, str], Cell] = {}
+        self.policy: int | None = None
+        """Key of the policy in the store; None: not asked for yet."""
+
+    def counted(self, id: int, made: Recent) -> None:
+        """A decision that this process has just stored."""
+        self.uses.decided(made.project, made.context)
+        if self.guarding.suite is not None:
+            self.guarding.suite.decided(made.project, made.context, made.arm, made.reason)
+        self.own.add(id)
+        self.recent[id] = made
+        shorten(self.recent)
+        self.behind |= len(self.own) >= MOST
+
+    def told(self, outcome: Outcome) -> None:
+        """An outcome that this process has just stored."""
+        self.others -= 1
+        if len(self.stored) < MOST:
+            self.stored.append(outcome)
+
+
+def shorten(found: dict[Any, Any]) -> None:
+    """Drop the older half of what is kept beyond `MOST`."""
+    if len(found) > MOST:
+        for key in list(islice(found, MOST // 2)):
+            del found[key]

@@ -1,0 +1,347 @@
+"""The belief that serves: fed from the store and from this process, its scales estimated again on a schedule."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from poolwise.engine.estimation.background import Answer, Asked, answer, as_snapshot, caught_up
+from poolwise.engine.estimation.prior_packs import RECORD, Borrowed, check, record
+from poolwise.engine.estimation.refit_request import Problem, problem_of, usable
+from poolwise.engine.indexing.arm_features import surfaces, terrain
+from poolwise.engine.indexing.arms import Axes, aligned
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.safeguards import damaged_records
+from poolwise.engine.safeguards.safeguards import Fade
+from poolwise.engine.settings import Settings
+from poolwise.engine.state import observations
+from poolwise.engine.state.exchange import Exchange
+from poolwise.engine.state.job_adjustment import Levelling
+from poolwise.errors import RefitError
+from poolwise.meta.packs import Pack
+from poolwise.policy.base import Policy, View
+from poolwise.posterior.hyperparameters.refit_schedule import until
+from poolwise.posterior.joint import Joint, Look, Scales, restored, to_dict
+from poolwise.schema import Snapshot
+from poolwise.store.base import OutcomeColumns, Store
+from poolwise.views import SCALARS, extra, probabilities_of, view
+
+BLOCK, FEW = 512, 64
+"""Outcomes after which the belief is computed again, and that are learned at once between."""
+
+
+class Live:
+    """A `Joint` belief with its bookkeeping: which outcomes it has seen, which snapshot it serves from."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
+        self._store, self._catalogue, self._settings = store, catalogue, settings
+        self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
+        self.learned, self._began = 0, 0
+        """Outcomes that were folded, so many of the store's first ones."""
+        self._assumed: dict[tuple[int, int], int] = {}
+        self.assumed_until = -np.inf
+        """Decisions made before this time that had no outcome then count as failed."""
+        self._set_aside: dict[tuple[int, int], float] = {}
+        """Where evidence was set aside, what had been assumed with it: of decisions made before these times."""
+        self.borrowed = Borrowed(store, catalogue, settings)
+        self.undone = store.undone()
+        stored = store.snapshots()
+        served = damaged_records.serving(store)
+        self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
+        self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
+        self.leads = True
+        """Whether this process estimates for all: it did last, or nobody did since it opened the store."""
+        smooth = surfaces(catalogue.known_arms, catalogue.space, settings.surface)
+        self._axes = Axes(tuple(catalogue.index.codes.tolist()), tuple(catalogue.known_names), smooth)
+        self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
+        """Where arms stand among each other by their parameters; None: none resembles another."""
+        home = int(catalogue.columns[catalogue.baseline])
+        scales = settings.scales(catalogue.known_names, catalogue.known_family, self.ground, home)
+        for snapshot in reversed(served):  # One that cannot be read leaves it to the one before it.
+            with suppress(RefitError):
+                scales = usable(partial(self._restored, snapshot, scales), len(self._axes.codes))
+                break
+        self._tail: tuple[Any, Any, int] | None = None
+        self._belief = Exchange(self._posterior(scales))
+        self._levelling = Levelling(self._belief, settings.utility_limit)
+        self.borrowed.lend(self.joint, served[-1].hyper.get("packs", ()) if served else None)
+
+    def _posterior(self, scales: Scales) -> Joint:
+        catalogue = self._catalogue
+        joint = Joint(
+            scales,
+            self._settings.failure_utility,
+            projects=catalogue.size("project"),
+            contexts=catalogue.size("context"),
+            options=self._settings.options,
+            baseline=int(catalogue.columns[catalogue.baseline]),
+            backend=self._settings.backend,
+        )
+        joint.limit_factors(self._settings.project_factors)
+        if self._tail is not None:
+            joint.serve(*self._tail)
+        return joint
+
+    @property
+    def joint(self) -> Joint:
+        """The belief itself, to be read."""
+        return self._belief.joint
+
+    @property
+    def outcomes(self) -> int:
+        """How many outcomes the belief rests on."""
+        return self.joint.outcomes
+
+    def look(self, project: int, context: int) -> Look:
+        """What is believed now about the offered arms."""
+        return self._offered(self.joint.look(project, context))
+
+    def _offered(self, found: Look) -> Look:
+        arms = self._catalogue.offered
+        if isinstance(arms, slice):  # all of them
+            return found
+        return Look._make(None if part is None else part[..., arms] for part in found)
+
+    def serve(self, policy: Policy) -> None:
+        """Let the compiled call that finds a belief apply this policy to it, too."""
+        arms = self._catalogue
+        key = (policy.spec, tuple(sorted(policy.params.items())), tuple(arms.columns.tolist()), arms.baseline)
+        self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids)
+        self.joint.serve(*self._tail)
+
+    def view(
+        self, project: int, context: int, allowed: np.ndarray, scalars: np.ndarray
+    ) -> tuple[View, np.ndarray | None]:
+        """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
+        call made both; scalars: of the cell's use."""
+        arms = self._catalogue
+        found, chances = self.joint.answer(project, context, extra(scalars, allowed))
+        contrast = self.joint.contrast(project, context, self._offered(found), arms.columns)
+        return view(found, arms, allowed, scalars, contrast), chances
+
+    def until_due(self) -> int:
+        """After how many more outcomes the scales are to be estimated again."""
+        return until(self._settings.reestimate_every, self.outcomes, self.estimated)
+
+    def until_settling(self) -> int:
+        """After how many more outcomes of jobs their levels are settled."""
+        return self._levelling.until_settling()
+
+    def worth(self, rows: OutcomeColumns) -> np.ndarray:
+        """(n,) utilities: of those that are -log cost of a job what that says of the arm, others as they are."""
+        return self._levelling.worth(rows)
+
+    def learn(self, rows: OutcomeColumns) -> None:
+        """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
+        whole blocks, after the others."""
+        self.learned += len(rows.decision)
+        self.clipped += observations.learn(self._belief, self._levelling, rows, self._settings)
+        self.version += 1
+
+    def renew(self) -> None:
+        """Compute the belief again from its statistics."""
+        self.joint.renew()
+        self.version += 1
+
+    def assume(self, cells: list[tuple[int, int, int]], until: float) -> None:
+        """Decisions that have had no outcome for too long count as failed, in the belief alone, until heard of. They
+        were made before `until`, and later than what was assumed before."""
+        for cell in cells:
+            self._belief.do("learn", *cell, self._settings.failure_utility, False)
+            self._assumed[cell[:2]] = self._assumed.get(cell[:2], 0) + 1
+            self.version += 1
+        self.assumed_until = until
+
+    def withdraw(self, cell: tuple[int, int, int], made: float) -> None:
+        """Take such a failure back, if there was one: of a decision, made at this time, that was heard of now."""
+        place = cell[:2]
+        if self._set_aside.get(place, -np.inf) <= made < self.assumed_until and self._assumed.get(place):
+            self._belief.do("forget", *cell, self._settings.failure_utility)
+            self._assumed[place] -= 1
+
+    def fade(self, fade: Fade) -> None:
+        """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
+        place = fade.project, fade.context
+        self._set_aside[place] = self.assumed_until
+        self._assumed.pop(place, None)
+        self._belief.do("fade", *fade)
+        self._levelling.fade(fade)
+        self.version += 1
+
+    @property
+    def due(self) -> bool:
+        """Whether this process is to estimate the scales again: others only where the one that leads is late."""
+        new = self.outcomes - self.estimated
+        return self._settings.due(self.estimated + (new if self.leads else new // 2), self.estimated)
+
+    def failed(self, error: Exception) -> None:
+        """A search for scales broke down; the next one comes on schedule."""
+        self.estimated, self.trouble = self.outcomes, f"the search for scales failed ({error!r})"
+
+    def asked(self) -> Asked:
+        """What the scales are to be estimated from; nothing that comes later changes it."""
+        self.borrowed.lend(self.joint)
+        self._levelling.settle()
+        return Asked(self.outcomes, self.joint.asked(), self.borrowed.weights.tolist())
+
+    def asked_beside(self) -> Asked:
+        """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
+        asked, saved = self.asked(), self.joint.saved()
+        if saved is None:
+            return asked
+        self._belief.follow()
+        fresh, prior, learned = self._posterior(self.joint.scales), self.joint.prior, self.learned - self._began
+
+        def made(scales: Scales) -> Joint:
+            fresh.prior = prior
+            fresh.resume(saved, learned)
+            fresh.adopt(scales)
+            return fresh
+
+        return asked._replace(made=made)
+
+    def rest(self, found: Answer) -> Callable[[], Answer] | None:
+        """What is to be done beside before an answer serves, or the next call would wait for it."""
+        joint = found.joint
+        if joint is None or (self._belief.behind or 0) <= FEW // 2:
+            return None
+        return partial(caught_up, found, self._belief.rest())
+
+    def reestimate(self, reason: str, *, keep: bool = True) -> Snapshot:
+        """Scales from all statistics, a snapshot that serves unless the search for them failed; keep: and is stored."""
+        self._belief.forget()
+        found = self.answered(answer(self.asked()), reason, keep=keep)
+        assert found is not None
+        return found
+
+    def answered(self, found: Answer, reason: str, *, keep: bool = True) -> Snapshot | None:
+        """Serve from scales that were estimated, with all that was learned since, and store them; None where others
+        were taken meanwhile."""
+        fit = found.scales.gaussian
+        serves = bool(np.isfinite(fit.log_evidence))
+        if serves and found.joint is not None:
+            if self._belief.behind is None:
+                return None  # other scales were taken meanwhile
+            self._belief.exchange(found.joint)
+        elif serves:
+            self.joint.adopt(found.scales)
+        self.version += 1
+        hyper = {**to_dict(self.joint.scales), **self._axes.labels(), "packs": found.packs}
+        return self.stored(as_snapshot(found, hyper, reason, self.snapshot or None), keep=keep)
+
+    def follow_snapshots(self, *, at_once: bool = False) -> bool:
+        """Serve from what another process has estimated since; whether there was anything. Looked up where it is due,
+        and not at every outcome, or at once."""
+        soon = self._looked + max((self.outcomes - self.estimated) // 8, 1)
+        due = self._settings.due(self.outcomes, self.estimated) and not self._looked <= self.outcomes < soon
+        if not (due or at_once):
+            return False
+        self._looked = self.outcomes
+        for snapshot in (served := damaged_records.serving(self._store, self.snapshot))[-1:]:
+            self._serve(snapshot)
+        return bool(served)
+
+    def _serve(self, snapshot: Snapshot) -> None:
+        self._belief.forget()
+        with suppress(RefitError):  # another process finds it usable: its space is larger
+            self.joint.adopt(self._usable(snapshot))
+        self.snapshot, self.estimated, self.leads = snapshot.id, max(self.estimated, snapshot.outcomes), False
+        self.version += 1
+
+    def problem(self) -> Problem:
+        """What a refit starts from: all that the belief rests on."""
+        return problem_of(self._catalogue, self.joint, self._settings, self._axes.labels())
+
+    def aligned(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Hyperparameters of a snapshot as they apply to the arms that are known now."""
+        return aligned(snapshot.hyper, self._axes)
+
+    def place(self, arm: str) -> int | None:
+        """Index of a known arm."""
+        return self._catalogue.arm.get(arm)
+
+    def propose(self, snapshot: Snapshot) -> Snapshot:
+        """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
+        if snapshot.status == "serving":
+            self._belief.forget()
+            self.joint.adopt(self._usable(snapshot))
+            snapshot = snapshot._replace(hyper={**to_dict(self.joint.scales), **self._axes.labels()})
+        hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
+        return self.stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
+
+    def _usable(self, snapshot: Snapshot) -> Scales:
+        return usable(partial(self._restored, snapshot, self.joint.scales), len(self._axes.codes))
+
+    def _restored(self, snapshot: Snapshot, start: Scales) -> Scales:
+        return restored(self.aligned(snapshot), start)
+
+    def stored(self, snapshot: Snapshot, *, keep: bool = True) -> Snapshot:
+        if self.undone:
+            snapshot = snapshot._replace(hyper={**snapshot.hyper, "undone": self.undone})
+        number = self._store.append_snapshot(snapshot) if keep else self.snapshot
+        serves = snapshot.status == "serving"
+        self.snapshot, self._rejected = (number, None) if serves else (self.snapshot, snapshot._replace(id=number))
+        self.estimated, self.leads = max(self.estimated, snapshot.outcomes), True
+        self.version += 1
+        return snapshot._replace(id=number)
+
+    def import_priors(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
+        """See `Priors.adopt`."""
+        names = self.borrowed.names()
+        used = [check(pack, names) for pack in packs]
+        for pack in packs:
+            self._store.append_record(RECORD, record(pack))
+        self.borrowed.follow()
+        self.reestimate("prior packs imported")
+        mine = self.borrowed.weights[-1 - len(packs) : -1].tolist()
+        return [{**one, "weight": weight} for one, weight in zip(used, mine, strict=True)]
+
+    def follow_priors(self) -> None:
+        """Start from packs that other processes have imported."""
+        if self.borrowed.follow():
+            self._belief.forget()
+            self.borrowed.lend(self.joint)
+            self.version += 1
+
+    def saved(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """What `resume` needs, as arrays and as JSON; None where only events give it back."""
+        arrays = self.joint.saved()
+        if arrays is None:
+            return None
+        assumed = [[*place, number] for place, number in self._assumed.items()]
+        aside = [[*place, _finite(until)] for place, until in self._set_aside.items()]
+        until = _finite(self.assumed_until)
+        body = {"jobs": self._levelling.saved(), "assumed": assumed, "aside": aside, "until": until}
+        return arrays, {**body, "clipped": self.clipped, "learned": self.learned}
+
+    def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
+        """Go on from what was saved, under the scales that serve now."""
+        self.joint.resume(arrays)
+        self._levelling.resume(body["jobs"])
+        self._assumed = {(p, c): number for p, c, number in body["assumed"]}
+        self._set_aside = {(p, c): -np.inf if until is None else until for p, c, until in body["aside"]}
+        self.assumed_until = -np.inf if body["until"] is None else body["until"]
+        self.clipped, self.learned = body["clipped"], body["learned"]
+        self._began = self.learned
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "snapshot": self.snapshot,
+            "learned": self.outcomes,
+            "estimated_from": self.estimated,
+            "overdue": sum(self._assumed.values()),
+            "clipped": self.clipped,
+            **({"rejected": _refused(self._rejected)} if self._rejected else {}),
+            **({"trouble": self.trouble} if self.trouble else {}),
+        }
+
+
+def _finite(time: float) -> float | None:
+    return time if np.isfinite(time) else None
+
+
+def _refused(snapshot: Snapshot) -> str:
+    """Why a proposal does not serve."""
+    return f"snapshot {snapshot.id} ({snapshot.method}) does not serve: {snapshot.reason}"

@@ -1,0 +1,155 @@
+"""Columns in, columns out: many decisions at once, and what is believed as a table."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.safeguards.safeguards import Fade
+from poolwise.engine.state.cached_decision import Cell
+from poolwise.errors import InputError
+from poolwise.store.base import DecisionColumns, OutcomeColumns
+
+NORMAL_95 = float(ndtri(0.95))
+_CHUNK = 1 << 19
+"""Numbers compared at a time: they stay in the cache."""
+
+
+def distinct_cells(
+    project: str | np.ndarray, context: str | np.ndarray, count: int
+) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """The distinct (project, context) pairs of `count` jobs, and which pair each job has. Raises InputError."""
+    codes, names = zip(
+        *(_coded(kind, one, count) for kind, one in (("project", project), ("context", context))), strict=True
+    )
+    pair = codes[0] * len(names[1]) + codes[1]
+    pairs, which = np.unique(pair, return_inverse=True) if pair.max(initial=0) else (np.zeros(1, np.int64), pair)
+    return [(names[0][one // len(names[1])], names[1][one % len(names[1])]) for one in pairs], which
+
+
+def _coded(kind: str, names: str | np.ndarray, count: int) -> tuple[np.ndarray, list[str]]:
+    if isinstance(names, str):
+        return np.zeros(count, dtype=np.int64), [names]
+    if len(names) != count:
+        raise InputError(f"{kind} has {len(names)} names for {count} jobs: give one name, or one per job")
+    codes, distinct = pd.factorize(names)
+    return codes, list(distinct)
+
+
+def draw(
+    cells: list[Cell], which: np.ndarray, ids: np.ndarray, numbers: np.ndarray, catalogue: Catalogue, now: float
+) -> DecisionColumns:
+    """One arm per job, bit for bit as `Cell.pick` would: the number of running sums that the number has passed."""
+    sums = np.array([cell.cumulative for cell in cells])
+    position = np.empty(len(ids), dtype=np.int64)
+    step = max(_CHUNK // sums.shape[1], 1)
+    for start in range(0, len(ids), step):
+        rows = slice(start, start + step)
+        (sums[which[rows]] <= numbers[rows, None]).sum(axis=1, out=position[rows])
+    return _columns(cells, which, ids, position, catalogue, now)
+
+
+def _columns(
+    cells: list[Cell], which: np.ndarray, ids: np.ndarray, position: np.ndarray, catalogue: Catalogue, now: float
+) -> DecisionColumns:
+    chances = np.array([cell.probabilities for cell in cells])
+    reasons = np.array([catalogue.codes("reason", cell.reasons) for cell in cells])
+    per_cell = np.array([(cell.project, cell.context, cell.view) for cell in cells])
+    flat = which * chances.shape[1] + position
+    return DecisionColumns(
+        id=ids,
+        project=per_cell[:, 0][which],
+        context=per_cell[:, 1][which],
+        arm=catalogue.index.codes[catalogue.columns[position]],
+        probability=chances.ravel()[flat],
+        view=per_cell[:, 2][which],
+        time=np.full(len(ids), now),
+        reason=reasons.ravel()[flat],
+        job=np.full(len(ids), -1),
+    )
+
+
+def decision_columns(rows: Sequence[tuple[Any, ...]], catalogue: Catalogue) -> DecisionColumns:
+    """Rows in the order of the fields, arms by index, reasons by name, as columns."""
+    columns: list[Any] = list(zip(*rows, strict=True)) or [()] * len(DecisionColumns._fields)
+    columns[3] = catalogue.index.codes[list(columns[3])]
+    columns[7] = catalogue.codes("reason", columns[7])
+    kinds = (int, int, int, int, float, int, float, int, int)
+    return DecisionColumns(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def chosen(outcomes: OutcomeColumns, which: np.ndarray | slice) -> OutcomeColumns:
+    """Some rows."""
+    return OutcomeColumns(*(column[which] for column in outcomes))
+
+
+def parted(outcomes: OutcomeColumns, fades: Mapping[int, Fade]) -> Iterator[tuple[OutcomeColumns, Fade | None]]:
+    """Outcomes in parts, each but the last ending with one after which evidence fades."""
+    start = 0
+    for end in np.flatnonzero(np.isin(outcomes.decision, list(fades))).tolist() if fades else ():
+        yield chosen(outcomes, slice(start, end + 1)), fades[int(outcomes.decision[end])]
+        start = end + 1
+    if start < len(outcomes.decision):
+        yield chosen(outcomes, slice(start, None)), None
+
+
+def counted(project: np.ndarray, context: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
+    """How often each (project, context) occurs."""
+    pairs, which = _pairs(project, context)
+    yield from zip(pairs, np.bincount(which, minlength=len(pairs)).tolist(), strict=True)
+
+
+def _pairs(project: np.ndarray, context: np.ndarray) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """The distinct (project, context) of some rows, and which of them each row has."""
+    width = int(context.max(initial=0)) + 1
+    found, which = np.unique(project * width + context, return_inverse=True)
+    return [divmod(one, width) for one in found.tolist()], which
+
+
+def informed(made: DecisionColumns, outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int]]:
+    """Per (project, context): how many decisions its project had made when the last outcome here came."""
+    last = {at: k for k, at in enumerate(zip(outcomes.project.tolist(), outcomes.context.tolist(), strict=True))}
+    for project in {project for project, _ in last}:
+        times = np.sort(made.time[made.project == project])
+        for at, k in last.items():
+            if at[0] == project:
+                yield at, int(np.searchsorted(times, outcomes.time[k], side="right"))
+
+
+def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, float]]:
+    """Per (project, context): number of outcomes and total baseline cost (NaN where no outcome has one)."""
+    if not len(outcomes.decision):
+        return
+    pairs, which = _pairs(outcomes.project, outcomes.context)
+    known = ~np.isnan(outcomes.baseline_cost)
+    total = np.bincount(which, np.where(known, outcomes.baseline_cost, 0.0), len(pairs))
+    total[np.bincount(which, known, len(pairs)) == 0] = np.nan
+    yield from zip(pairs, np.bincount(which).tolist(), total.tolist(), strict=True)
+
+
+def beliefs(live: Any, catalogue: Catalogue) -> pd.DataFrame:
+    """A row for every known project, context and offered arm; see `Engine.beliefs`."""
+    projects, contexts = catalogue.names("project"), catalogue.names("context")
+    looks = [[live.look(p, c) for c in range(len(contexts))] for p in range(len(projects))]
+    shape = (len(projects), len(contexts), len(catalogue.ids))
+    mean, scale, count = (
+        np.array([[getattr(look, name) for look in row] for row in looks]).reshape(-1)
+        for name in ("mean", "scale", "count")
+    )
+    p, c, a = (axis.reshape(-1) for axis in np.indices(shape))
+    return pd.DataFrame(
+        {
+            "project": np.array(projects, dtype=object)[p],
+            "context": np.array(contexts, dtype=object)[c],
+            "family": np.array([arm.family for arm in catalogue.arms], dtype=object)[a],
+            "arm": np.array(catalogue.ids, dtype=object)[a],
+            "mean": mean,
+            "sd": scale,
+            "low": mean - NORMAL_95 * scale,
+            "high": mean + NORMAL_95 * scale,
+            "n": count.astype(np.int64),
+        }
+    )

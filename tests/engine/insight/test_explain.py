@@ -1,0 +1,56 @@
+"""What is said of a decision and of domain priors."""
+
+import numpy as np
+import pytest
+
+from poolwise.engine import Exploration, Safety, Settings
+from poolwise.engine.insight import sentences
+from poolwise.policy import limits
+from poolwise.policy.conservative import Settings as Conservative
+from poolwise.policy.control import Controls
+from poolwise.policy.ledger import Guarantee
+from tests.engine.limited import live, thompson
+
+
+def test_an_explanation_tells_why_how_sure_what_was_borrowed_what_explored_and_what_acted():
+    safety = Safety(delta=0.1, conservative=Conservative(measured=True))
+    settings = Settings(safety=safety, exploration=Exploration(coverage=Guarantee(0.1, 4, 20)))
+    engine = thompson(settings, spec="covered(curious(thompson))")
+    live(engine, 60)
+    live(engine, 10, project="q")
+    body = engine.explain(live(engine, 1, project="q")[0].id)
+    assert [layer["name"] for layer in body["layers"]][:4] == ["thompson", "curious", "covered", "paid"]
+    assert all(layer.get("mass", 0.0) >= 0 for layer in body["layers"])
+    assert 0 < body["borrowed"]["own"]["share"] <= 1
+    text = " ".join(body["sentences"])
+    for part in ("was chosen with probability", "90 % interval", "is borrowed: elsewhere in the project", "too likely"):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", sorted(sentences._ACTED))
+def test_every_layer_outside_the_policy_has_a_sentence(name):
+    engine = thompson()
+    logged = engine.store.view(engine.decide("p", "a").view)
+    force = limits.unlimited(4)._replace(code=np.array([0, 1, 2, 3]), controls=Controls(pin=1, ban=(2,)))
+    (found,) = sentences.acted(force, limits.Ruling(np.ones(4) / 4, 0, False, (name,), np.ones(4, dtype=bool)), logged)
+    assert found["sentence"][0].isupper() or found["sentence"].startswith("fast")
+    assert found["sentence"].endswith(".")
+
+
+def test_domain_priors_that_outcomes_contradict_are_discounted_and_reported(tmp_path):
+    """Said to fail nine times in ten, it never does; what was said of another is believed less for it."""
+    said = (("fast", 1.0, 9.0), ("odd", 1.0, 9.0))
+    url, prior = f"sqlite:///{tmp_path / 'events.db'}", Settings(domain_priors=said)
+    engine = thompson(prior, url=url, spec="uniform")
+    before = engine.overview()["priors"]
+    assert [(row["family"], row["weight"], row["contradicted"]) for row in before] == [
+        ("fast", pytest.approx(0.5), False),
+        ("odd", pytest.approx(0.5), False),
+    ]
+    live(engine, 100)
+    after = engine.overview()["priors"]
+    assert after[0]["contradicted"]
+    assert after[1]["weight"] < 0.3
+    beliefs = engine.beliefs()
+    engine.close()
+    np.testing.assert_allclose(thompson(prior, url=url).beliefs()["mean"], beliefs["mean"], rtol=1e-9, atol=1e-9)
