@@ -20,7 +20,7 @@ from poolwise.config import (
 )
 from poolwise.engine import Exploration, Safety, Settings
 from poolwise.errors import ConfigError
-from poolwise.policy import conservative, guard, ledger, watch
+from poolwise.policy.constraints import change_detection, conservative, coverage_guarantee, quarantine
 
 WRONG = {
     "[run]\npolcy = 'x'": "unknown key 'polcy' in [run] of F: did you mean 'policy'?",
@@ -94,10 +94,10 @@ def test_every_setting_of_the_engine_can_be_configured():
 TABLES = {
     SafetyTable: Safety,
     ExplorationTable: Exploration,
-    QuarantineTable: guard.Settings,
+    QuarantineTable: quarantine.Settings,
     ConservativeTable: conservative.Settings,
-    CoverageTable: ledger.Guarantee,
-    DriftTable: watch.Settings,
+    CoverageTable: coverage_guarantee.Guarantee,
+    DriftTable: change_detection.Settings,
 }
 
 

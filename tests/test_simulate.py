@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poolwise import policy as policies
-from poolwise.policy.uses import Uses
+from poolwise.policy.constraints.usage import Uses
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 from poolwise.posterior.joint import Joint, prior_scales
 from poolwise.posterior.observation_model import Options

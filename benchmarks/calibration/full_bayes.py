@@ -17,8 +17,9 @@ from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.posterior.joint import prior_scales
-from poolwise.refit import gate, nuts, svi
-from poolwise.refit.convergence import mixing
+from poolwise.refit import gate
+from poolwise.refit.draws.convergence import mixing
+from poolwise.refit.methods import nuts, svi
 from poolwise.refit.options import Options
 
 SEED = 7

@@ -23,11 +23,12 @@ from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.hyperparameters import hyper
 from poolwise.posterior.joint import prior_scales
-from poolwise.refit import chain, fast, nuts, served
-from poolwise.refit.convergence import mixing
-from poolwise.refit.device import on
+from poolwise.refit.draws import serving_marginals
+from poolwise.refit.draws.convergence import mixing
+from poolwise.refit.methods import chain, closed_form, nuts
+from poolwise.refit.methods.device import on
+from poolwise.refit.methods.submodels import Part, parts
 from poolwise.refit.options import Options
-from poolwise.refit.parts import Part, parts
 
 SEED = 7
 SHAPE = (100, 20, 8)
@@ -88,7 +89,7 @@ def moments(part: Part, problem: Problem, sites: dict[str, np.ndarray]) -> Belie
 
 def sampled(problem: Problem, options: Options) -> tuple[Part, dict[str, np.ndarray], dict[str, Any]]:
     """Draws (chain, draw, ...) of the utility's part, and how long one chain took."""
-    near = fast.estimate(problem)
+    near = closed_form.estimate(problem)
     part = parts(problem, options, near)[0]
     made = chain.sampler(part, options.warmup, lambda key: nuts.apart(nuts.usual(near), key))
     chains, times, steps = [], [], []
@@ -158,7 +159,7 @@ def main() -> None:
         "chains": asked.chains,
         "draws": asked.draws,
         "warmup": asked.warmup,
-        "shared_cells": served.shares_cells(problem),
+        "shared_cells": serving_marginals.shares_cells(problem),
     }
     result = {"case": case, "about": about}
     save(asked.json, result | {"figures": rows(found)})

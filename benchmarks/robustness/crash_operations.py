@@ -30,7 +30,7 @@ from poolwise.errors import PoolwiseError
 from poolwise.meta.packs import read, write
 from poolwise.schema import Decision, LoggedView, Outcome
 from poolwise.store import Checkpoint, open_store
-from poolwise.store.copies import copy
+from poolwise.store.file.copies import copy
 from poolwise.store.retention import retain
 
 SEED, LONGEST = 29, 0.6

@@ -22,7 +22,7 @@ from benchmarks.peers import projects as peers
 from benchmarks.simulation.projects_world import COMPILATIONS, PROJECTS, World, outcome, regret, world
 from benchmarks.simulation.world import Problem, read
 from poolwise.policy import knowledge_gradient
-from poolwise.policy.base import Context, Policy, View
+from poolwise.policy.view import Context, Policy, View
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.joint import Joint, prior_scales
 

@@ -26,9 +26,9 @@ from benchmarks.simulation.world import read
 from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine import Exploration, Safety, Settings
 from poolwise.engine.insight.explain import view_of
-from poolwise.policy.conservative import Settings as Conservative
-from poolwise.policy.ledger import Guarantee
-from poolwise.policy.limits import from_arrays, ruled
+from poolwise.policy.constraints.conservative import Settings as Conservative
+from poolwise.policy.constraints.constraints import from_arrays, ruled
+from poolwise.policy.constraints.coverage_guarantee import Guarantee
 
 SPACE = ArmSpace([Family(f"arm-{i}") for i in range(8)], "arm-0")
 COMPOSED = "floored(safe(covered(curious(thompson))))"

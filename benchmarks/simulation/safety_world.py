@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.simulation.world import Problem
-from poolwise.policy import conservative
-from poolwise.policy.base import Context, Policy, View
+from poolwise.policy.constraints import conservative
+from poolwise.policy.view import Context, Policy, View
 
 PRIOR, NOISE = 0.4, 0.25
 """The learner's belief before any outcome, and about one outcome: standard deviations of the speed-up."""

@@ -17,7 +17,7 @@ from benchmarks.harness.result import Figure
 from benchmarks.peers.searchers import measured
 from benchmarks.replay.searches import TRIALS
 from poolwise.replay import NOTHING, Known
-from poolwise.replay.space import trials_of_space
+from poolwise.replay.search.configuration_search import trials_of_space
 from poolwise.table import Table
 
 Tuner = Callable[[int], tuple[np.ndarray, np.ndarray]]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from poolwise.arrays import Array, namespace
-from poolwise.policy.base import Context, Policy, View
+from poolwise.policy.view import Context, Policy, View
 from poolwise.posterior.recursive.compiled import Tail
 from poolwise.posterior.recursive.types import Predictive
 from poolwise.posterior.serving import look_of

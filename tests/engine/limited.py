@@ -4,8 +4,8 @@ import numpy as np
 
 from poolwise import policy
 from poolwise.engine import Engine, Exploration, Safety, Settings
-from poolwise.policy.conservative import Settings as Conservative
-from poolwise.policy.ledger import Guarantee
+from poolwise.policy.constraints.conservative import Settings as Conservative
+from poolwise.policy.constraints.coverage_guarantee import Guarantee
 from poolwise.space import ArmSpace, Family
 
 ARMS = ["default", "fast", "slow", "odd"]

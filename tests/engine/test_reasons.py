@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from poolwise import ArmSpace, Choice, Engine, Family, Settings
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, HOME, SETTLED, Reason, read, written
-from poolwise.policy.limits import HELD
+from poolwise.policy.constraints.constraints import HELD
 from poolwise.report.trials import trials
 from poolwise.space import arm_id
 

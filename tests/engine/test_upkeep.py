@@ -17,7 +17,7 @@ import pytest
 from poolwise import errors, policy
 from poolwise.engine import Engine, Exploration, Safety, Settings
 from poolwise.engine.state import checkpoint
-from poolwise.policy.conservative import Settings as Conservative
+from poolwise.policy.constraints.conservative import Settings as Conservative
 from poolwise.space import ArmSpace, Family
 
 NAMES = ("default", "fast", "slow")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poolwise import policy as policies
-from poolwise.policy.parse import RULES, WRAPPERS
+from poolwise.policy.parsing import RULES, WRAPPERS
 
 from .views import ARMS, FAMILY, MASKS, VIEWS, permuted, traced
 from .views import view as make_view

@@ -9,7 +9,7 @@ import pytest
 from poolwise import policy as policies
 from poolwise.errors import ConfigError, InputError
 from poolwise.policy import explain
-from poolwise.policy.gradient import knowledge
+from poolwise.policy.rules.knowledge_gradient import knowledge
 
 from .views import CONTEXT, view
 

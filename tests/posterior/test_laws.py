@@ -17,7 +17,7 @@ from poolwise.posterior.observation_model import Options
 from poolwise.posterior.recursive import compiled, effects, initial
 from poolwise.posterior.recursive.types import Structure
 from tests.posterior import oracle
-from tests.posterior.test_gaussian import FAMILY, hyper
+from tests.posterior.crossed.test_batch import FAMILY, hyper
 
 ARMS = len(FAMILY)
 PLAIN = Options(outliers=None, trust=1.0)

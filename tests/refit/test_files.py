@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from poolwise.report import inference
-from poolwise.report.diagnostics import write_diagnostics
+from poolwise.report.diagnostics import inference
+from poolwise.report.diagnostics.page import write_diagnostics
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # ArviZ 0.23 announces 1.0.

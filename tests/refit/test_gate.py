@@ -5,8 +5,10 @@ import pytest
 
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.hyperparameters.hyper import Tier
-from poolwise.refit import fast, gate, served
-from poolwise.refit.limits import LIMITS
+from poolwise.refit import gate
+from poolwise.refit.draws import serving_marginals
+from poolwise.refit.gate_thresholds import LIMITS
+from poolwise.refit.methods import closed_form
 from poolwise.refit.options import Options
 from tests.refit.problems import engine
 
@@ -21,8 +23,10 @@ def problem():
 @pytest.fixture(scope="module")
 def found(problem):
     """A fast refit, as if its beliefs had been sampled: exact, so every check of agreement passes."""
-    made = fast.find(problem, Options(draws=200))
-    return made._replace(theta=served.theta(problem, made.scales), chance=served.chance(problem, made.scales))
+    made = closed_form.find(problem, Options(draws=200))
+    return made._replace(
+        theta=serving_marginals.theta(problem, made.scales), chance=serving_marginals.chance(problem, made.scales)
+    )
 
 
 def failed(problem, found, limits=LIMITS):

@@ -9,7 +9,7 @@ import xarray as xr
 
 from poolwise import ArmSpace, Engine, Family
 from poolwise.errors import InputError, RefitError
-from poolwise.refit.limits import Limits
+from poolwise.refit.gate_thresholds import Limits
 from poolwise.refit.propose import propose
 from tests.refit.problems import SPACE, engine
 

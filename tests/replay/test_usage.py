@@ -1,9 +1,9 @@
-"""Uses as arrays are those of `policy.uses`."""
+"""Uses as arrays are those of `policy.constraints.usage`."""
 
 import numpy as np
 import pytest
 
-from poolwise.policy.uses import Uses
+from poolwise.policy.constraints.usage import Uses
 from poolwise.replay import usage
 
 

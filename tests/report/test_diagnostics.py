@@ -8,10 +8,11 @@ import pytest
 import xarray as xr
 
 from poolwise.errors import InputError
-from poolwise.report import inference, palette
-from poolwise.report.diagnosis import sections
-from poolwise.report.diagnostics import page, plain, write_diagnostics
-from poolwise.report.trust import trust
+from poolwise.report import palette
+from poolwise.report.diagnostics import inference
+from poolwise.report.diagnostics.captions import sections
+from poolwise.report.diagnostics.page import page, plain, write_diagnostics
+from poolwise.report.diagnostics.section import trust
 from tests.refit.problems import engine
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from poolwise.engine import Engine
-from poolwise.report.shown import shown
+from poolwise.report.formatting import shown
 from poolwise.report.tables import borrowed, by_context, favourites, shrunk, summary, thirds
 from poolwise.report.trials import contradictions, of_all, trials
 from poolwise.space import ArmSpace, Family

@@ -13,7 +13,8 @@ import pytest
 
 from poolwise import errors
 from poolwise.schema import Decision
-from poolwise.store import create, open_store
+from poolwise.store import open_store
+from poolwise.store.file import create
 from poolwise.store.sqlite import SqliteStore
 
 

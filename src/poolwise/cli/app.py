@@ -9,21 +9,9 @@ import typer
 from typer.exceptions import TyperException
 
 import poolwise
-from poolwise.cli import (
-    backups,
-    control,
-    evaluations,
-    events,
-    learning,
-    look,
-    prior,
-    projects,
-    refits,
-    replays,
-    retentions,
-    runs,
-    undoing,
-)
+from poolwise.cli.estimation import evaluations, prior, refits, replays, training
+from poolwise.cli.serving import control, events, inspection, projects, runs
+from poolwise.cli.storage import backups, removal, retention
 from poolwise.errors import InputError, PoolwiseError, StoreError
 from poolwise.extras import explained
 from poolwise.names import escaped
@@ -44,19 +32,19 @@ for command in (
     events.observe,
     refits.refit,
     refits.report,
-    learning.learn,
+    training.learn,
     control.control,
     backups.backup,
     backups.restore,
-    retentions.retention,
-    undoing.forget,
-    undoing.withdraw,
-    look.status,
-    look.beliefs,
+    retention.retention,
+    removal.forget,
+    removal.withdraw,
+    inspection.status,
+    inspection.beliefs,
     projects.projects,
     projects.similar,
-    look.explain,
-    look.export,
+    inspection.explain,
+    inspection.export,
     replays.replay,
     evaluations.evaluate,
 ):

@@ -100,7 +100,7 @@ class ModelTable(Table):
 
 
 class QuarantineTable(Table):
-    """The fields of `policy.guard.Settings`, as in all tables below: what is left out keeps its default."""
+    """The fields of `policy.constraints.quarantine.Settings`; in all tables what is left out keeps its default."""
 
     margin: float | None = None
     slack: float | None = None
@@ -128,7 +128,7 @@ class ConservativeTable(Table):
 
 
 class CoverageTable(Table):
-    """`policy.ledger.Guarantee`."""
+    """`policy.constraints.coverage_guarantee.Guarantee`."""
 
     share: float | None = None
     trials: int | None = None
@@ -136,7 +136,7 @@ class CoverageTable(Table):
 
 
 class DriftTable(Table):
-    """`policy.watch.Settings`."""
+    """`policy.constraints.change_detection.Settings`."""
 
     threshold: float | None = None
     slack: float | None = None

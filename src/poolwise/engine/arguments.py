@@ -8,7 +8,7 @@ import pandas as pd
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError, UnknownDecision
 from poolwise.names import checked, every, identity, iterable, shown
-from poolwise.policy.base import Policy
+from poolwise.policy.view import Policy
 from poolwise.space import ArmSpace
 from poolwise.store.base import missing
 

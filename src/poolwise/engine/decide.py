@@ -14,8 +14,8 @@ from poolwise.engine.safeguards.safeguards import Suite
 from poolwise.engine.state import tables
 from poolwise.engine.state.cached_decision import Cell, cumulative
 from poolwise.engine.state.serving import MOST, Recent, Serving, shorten
-from poolwise.policy.base import View
-from poolwise.policy.limits import Limits, to_arrays
+from poolwise.policy.constraints.constraints import Limits, to_arrays
+from poolwise.policy.view import View
 from poolwise.randomness import uniform, uniforms
 from poolwise.schema import Decision, LoggedView
 from poolwise.space import ArmSpace

@@ -30,7 +30,7 @@ from poolwise.engine.state import tables
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError, RefitError, StoreClosed, StoreError, StoreForked
-from poolwise.policy.base import Policy
+from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store import open_store

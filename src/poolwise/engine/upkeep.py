@@ -17,7 +17,7 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.state import checkpoint
 from poolwise.engine.state.serving import Serving
 from poolwise.errors import PoolwiseError, StoreError, StoreStale
-from poolwise.policy.base import Policy
+from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store.base import Store

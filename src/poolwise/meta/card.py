@@ -15,8 +15,8 @@ from poolwise.errors import DataError
 from poolwise.meta import exploration
 from poolwise.meta.characteristics import Characteristics
 from poolwise.meta.exploration import Model
-from poolwise.policy.base import Policy
-from poolwise.policy.parse import parse
+from poolwise.policy.parsing import parse
+from poolwise.policy.view import Policy
 from poolwise.targets import target
 
 FORMAT, SCHEMA = "poolwise exploration card", 1

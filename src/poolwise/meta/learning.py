@@ -28,7 +28,7 @@ from poolwise.errors import DataError
 from poolwise.meta import exploration
 from poolwise.meta.exploration import Model
 from poolwise.meta.systems import Systems, sample
-from poolwise.policy.base import Policy
+from poolwise.policy.view import Policy
 from poolwise.posterior.hyperparameters.hyper import Hyper
 from poolwise.simulate.loop import simulate
 from poolwise.simulate.population import Shape
@@ -121,7 +121,7 @@ def _player(
     spec: str, params: tuple[tuple[str, float], ...], names: tuple[str, ...], shape: Shape, discount: float
 ) -> Callable[..., Any]:
     """Compiled once per policy and shape."""
-    from poolwise.policy.parse import parse
+    from poolwise.policy.parsing import parse
 
     policy = parse(spec, dict(params))
     worth = discount ** np.arange(float(shape.projects * shape.decisions)).reshape(shape.projects, shape.decisions)

@@ -10,7 +10,7 @@ from poolwise import policy as policies
 from poolwise.errors import ConfigError, DataError, InputError
 from poolwise.names import checked, shown
 from poolwise.ope.frame import chances, tidy
-from poolwise.replay.believer import Believer, chances_of
+from poolwise.replay.replay_posterior import Believer, chances_of
 from poolwise.schema import family_of
 
 NEED_BASELINE = {"safe", "gated", "paid", "budgeted"}

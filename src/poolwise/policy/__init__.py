@@ -1,20 +1,20 @@
 """Policies: pure functions from a view of beliefs to one probability per arm, and wrappers that compose."""
 
-from poolwise.policy.base import Context, Params, Policy, View
-from poolwise.policy.best import best_probability
-from poolwise.policy.budget import budgeted, paid
-from poolwise.policy.coverage import covered
-from poolwise.policy.curiosity import curious
-from poolwise.policy.directed import information_directed
-from poolwise.policy.explain import Layer, explain
-from poolwise.policy.floor import floored
-from poolwise.policy.gradient import farsighted, knowledge_gradient
-from poolwise.policy.hierarchy import macro_micro
-from poolwise.policy.parse import parse
-from poolwise.policy.phase import confidence, phase
-from poolwise.policy.regime import adaptive
-from poolwise.policy.rules import epsilon_greedy, greedy, thompson, ucb, uniform
-from poolwise.policy.safety import gated, safe
+from poolwise.policy.layers import Layer, explain
+from poolwise.policy.learning_phase import confidence, phase
+from poolwise.policy.optimality import best_probability
+from poolwise.policy.parsing import parse
+from poolwise.policy.rules.basic import epsilon_greedy, greedy, thompson, ucb, uniform
+from poolwise.policy.rules.information_directed import information_directed
+from poolwise.policy.rules.knowledge_gradient import farsighted, knowledge_gradient
+from poolwise.policy.rules.two_level import macro_micro
+from poolwise.policy.view import Context, Params, Policy, View
+from poolwise.policy.wrappers.budget import budgeted, paid
+from poolwise.policy.wrappers.coverage import covered
+from poolwise.policy.wrappers.curiosity import curious
+from poolwise.policy.wrappers.floor import floored
+from poolwise.policy.wrappers.regime import adaptive
+from poolwise.policy.wrappers.safety import gated, safe
 
 __all__ = [
     "Context",

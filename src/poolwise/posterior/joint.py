@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.posterior import door
+from poolwise.posterior import arguments
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import factors
 from poolwise.posterior.crossed.batch import Fit, Statistics
@@ -133,8 +133,8 @@ class Joint:
         cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then. Raises
         InputError for what is no utility.
         """
-        if not abs(utility) <= door.LARGEST:
-            door.check_utilities(np.array([utility]))
+        if not abs(utility) <= arguments.LARGEST:
+            arguments.check_utilities(np.array([utility]))
         self.make_room(project, context)
         self.outcomes += 1
         self._learned += 1
@@ -152,7 +152,7 @@ class Joint:
         cut: np.ndarray | None = None,
     ) -> None:
         """Many outcomes in their order; a few are learned one by one, many in one pass over the statistics."""
-        door.check_utilities(utility)
+        arguments.check_utilities(utility)
         cut = np.zeros(len(arm), bool) if cut is None else cut & ok
         if len(arm) <= _FEW or self._memory.learns:
             for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok, cut)), strict=True):

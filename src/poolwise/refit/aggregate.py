@@ -31,9 +31,9 @@ from poolwise.engine.state.job_adjustment import Levelling
 from poolwise.engine.state.tables import chosen
 from poolwise.errors import DataError, nearest
 from poolwise.names import fault, shown
+from poolwise.posterior.arguments import LARGEST
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.crossed.job_effects import Change
-from poolwise.posterior.door import LARGEST
 from poolwise.posterior.joint import Joint
 from poolwise.refit.events import NAMES, Expressions, bad, expressions, faults
 from poolwise.schema import STATUSES

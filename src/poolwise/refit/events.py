@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from poolwise.engine.settings import Settings
 from poolwise.errors import DataError, nearest
-from poolwise.posterior.door import LARGEST
+from poolwise.posterior.arguments import LARGEST
 from poolwise.schema import STATUSES
 
 NAMES = ("project", "context", "arm")

@@ -16,10 +16,10 @@ from scipy.stats import t
 from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed.batch import cells
-from poolwise.refit import served
-from poolwise.refit.convergence import e_bfmi, mixing
-from poolwise.refit.found import Found
-from poolwise.refit.limits import Limits
+from poolwise.refit.draws import serving_marginals
+from poolwise.refit.draws.convergence import e_bfmi, mixing
+from poolwise.refit.gate_thresholds import Limits
+from poolwise.refit.result import Found
 
 FEW = 20
 """Cells below which shares of cells say nothing."""
@@ -118,7 +118,7 @@ def _prediction(problem: Problem, found: Found, limits: Limits) -> Iterator[Chec
     own = cells(problem.stats)
     freedom = np.maximum(own.count - 1, 0).sum()
     if freedom >= FEW:
-        spread = float((own.deviation / served.noise(problem, found.scales) ** 2).sum() / freedom)
+        spread = float((own.deviation / serving_marginals.noise(problem, found.scales) ** 2).sum() / freedom)
         yield most(
             "spread within cells", spread, limits.surprise, "outcomes of a cell vary more than the noise: squared"
         )
@@ -134,7 +134,7 @@ def _prediction(problem: Problem, found: Found, limits: Limits) -> Iterator[Chec
 
 def standardised(problem: Problem, found: Found) -> np.ndarray:
     """(seen cells,): mean outcome minus its prediction from all other cells, in its standard deviations."""
-    others, count = served.left_out(problem, found.scales), problem.stats.count
+    others, count = serving_marginals.left_out(problem, found.scales), problem.stats.count
     seen = count > 0
     return np.asarray((problem.stats.total[seen] / count[seen] - others.mean[seen]) / others.scale[seen])
 
@@ -170,14 +170,14 @@ def tail_of(drawn: np.ndarray, observed: float, sides: int = 2) -> float:
 
 def _agreement(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
     if found.theta is not None:
-        gap, ratio = compared(served.theta(problem, found.scales), found.theta)
+        gap, ratio = compared(serving_marginals.theta(problem, found.scales), found.theta)
         says = "what would serve differs from the posterior: the {} gap of the means, in sd, is"
         for which, value, limit in (("median", np.median(gap), 1), ("largest", np.max(gap), 5)):
             yield most(f"served, {which} gap", value, limit * limits.mean_gap, says.format(which))
         says = "the median of standard deviations that would serve over those of the posterior is"
         yield within("served, sd ratio", float(np.median(ratio)), limits.ratio, says)
     if found.chance is not None:
-        gap = np.abs(served.chance(problem, found.scales).mean - found.chance.mean)
+        gap = np.abs(serving_marginals.chance(problem, found.scales).mean - found.chance.mean)
         says = "chances of success that would serve differ from the posterior's: median gap"
         yield most("served, gap of chances", float(np.median(gap)), limits.chance_gap, says)
 
@@ -188,7 +188,7 @@ def compared(serves: Belief, full: Belief) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shift(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
-    before, after = (served.theta(problem, scales) for scales in (problem.scales, found.scales))
+    before, after = (serving_marginals.theta(problem, scales) for scales in (problem.scales, found.scales))
     moved = np.abs(after.mean - before.mean) / np.maximum(after.scale, before.scale)
     says = "beliefs would move too far from those that served on the same events: median shift, in sd,"
     yield most("shift against what served", float(np.median(moved)), limits.shift, says)
@@ -197,7 +197,9 @@ def _shift(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
 def _drift(problem: Problem, limits: Limits) -> Iterator[Check]:
     if problem.online is None:
         return
-    afresh = Belief(*(part[problem.places] for part in served.theta(problem, problem.scales)))
+    afresh = Belief(*(part[problem.places] for part in serving_marginals.theta(problem, problem.scales)))
     gap = np.abs(problem.online.mean - afresh.mean) / afresh.scale
     says = "the belief that served has drifted from its own outcomes, restart to read them again: largest gap, in sd,"
-    yield most("drift of online updates", np.max(gap), limits.drift * (30 if served.is_wide(problem) else 1), says)
+    yield most(
+        "drift of online updates", np.max(gap), limits.drift * (30 if serving_marginals.is_wide(problem) else 1), says
+    )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from poolwise.errors import InputError
 from poolwise.inputs import conforming, whole
-from poolwise.refit.limits import LIMITS, Limits
+from poolwise.refit.gate_thresholds import LIMITS, Limits
 
 log = logging.getLogger("poolwise.refit")
 

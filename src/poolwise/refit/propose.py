@@ -15,10 +15,10 @@ from poolwise.extras import explained
 from poolwise.names import shown
 from poolwise.posterior.joint import Scales, to_dict
 from poolwise.refit import gate, options
-from poolwise.refit.found import Found
+from poolwise.refit.result import Found
 from poolwise.schema import Snapshot
 
-METHODS = ("fast", "nuts", "svi")
+METHODS = {"fast": "methods.closed_form", "nuts": "methods.nuts", "svi": "methods.svi"}
 """Modules of this package whose `find` estimates everything again; loaded when asked for, as some need NumPyro."""
 
 
@@ -32,9 +32,9 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
     _check_method(method, problem)
     began = time.perf_counter()
     if chosen.save is not None:
-        loaded("inference_data").prepare(chosen.save)
+        loaded("draws.inference_data").prepare(chosen.save)
     asked = problem if chosen.source is None else loaded("aggregate").read(chosen.source, problem)
-    found = loaded(method).find(asked, chosen)
+    found = loaded(METHODS[method]).find(asked, chosen)
     checks = gate.checks(asked, found, chosen.limits) if _finite(found) else []
     wrong = gate.verdict(checks) if checks else "the marginal likelihood was not finite"
     diagnostics = plain(
@@ -59,7 +59,7 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
     )
     if chosen.save is not None and found.draws.posterior:
         about = {name: value for name, value in snapshot._asdict().items() if name not in ("id", "parent")}
-        diagnostics["inference_data"] = loaded("inference_data").write(chosen.save, asked, found, about)
+        diagnostics["inference_data"] = loaded("draws.inference_data").write(chosen.save, asked, found, about)
     return snapshot
 
 

@@ -9,14 +9,14 @@ from types import ModuleType
 from typing import Any
 
 from poolwise.replay.api import Replay, replay, run_poolwise, run_poolwise_many
+from poolwise.replay.arrival import ORDERS, orders
 from poolwise.replay.hindsight import references
 from poolwise.replay.loop import Run, run, run_many
-from poolwise.replay.orders import ORDERS, orders
-from poolwise.replay.others import NOTHING, Known
+from poolwise.replay.metrics import Interval, summary
+from poolwise.replay.search.configuration_search import run_space
+from poolwise.replay.search.source_tasks import NOTHING, Known
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
-from poolwise.replay.space import run_space
-from poolwise.replay.summary import Interval, summary
 
 __all__ = [
     "NOTHING",

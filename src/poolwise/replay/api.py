@@ -11,13 +11,13 @@ from poolwise import policy as policies
 from poolwise.errors import ConfigError
 from poolwise.inputs import whole
 from poolwise.names import iterable
-from poolwise.policy.base import Policy
+from poolwise.policy.view import Policy
+from poolwise.replay.arrival import orders
 from poolwise.replay.hindsight import PER_CELL, references
 from poolwise.replay.loop import Run, run_many
-from poolwise.replay.orders import orders
+from poolwise.replay.metrics import Interval, summary
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
-from poolwise.replay.summary import Interval, summary
 from poolwise.schema import CHANCES, STATUSES
 from poolwise.table import Table, utility
 

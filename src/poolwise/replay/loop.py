@@ -1,8 +1,8 @@
 """The one run loop: look, decide, learn what the table holds, and estimate the scales again when that is due.
 
-Between two estimations a run is one compiled loop (`course`). Where effects are kept by another form than exact
+Between two estimations a run is one compiled loop (`compiled_loop`). Where effects are kept by another form than exact
 covariances, projects inform each other by factors, or the policy is the user's own, it goes step by step in NumPy
-(`believer`): the same decisions.
+(`replay_posterior`): the same decisions.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.policy.base import CUSTOM, Policy
+from poolwise.policy.view import CUSTOM, Policy
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.recursive import compiled
 from poolwise.randomness import uniforms
-from poolwise.replay.believer import LIMIT, Believer, chances_of
-from poolwise.replay.course import Course, Frame, Jobs, Known, nothing, stretch
+from poolwise.replay.compiled_loop import Course, Frame, Jobs, Known, nothing, stretch
+from poolwise.replay.replay_posterior import LIMIT, Believer, chances_of
 from poolwise.replay.settings import Settings
 from poolwise.table import Table, available, utility
 

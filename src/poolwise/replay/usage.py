@@ -1,11 +1,11 @@
-"""`policy.uses` as arrays, for a loop that is compiled: how often contexts were used, and how often they will be."""
+"""`constraints.usage` as arrays, for a compiled loop: how often contexts were used, and how often they will be."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from poolwise.arrays import Array, at, namespace, put
-from poolwise.policy.uses import GO_ON
+from poolwise.policy.constraints.usage import GO_ON
 
 
 class Usage(NamedTuple):

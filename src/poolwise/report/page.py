@@ -10,9 +10,9 @@ import pandas as pd
 
 from poolwise.errors import InputError
 from poolwise.report import plots
+from poolwise.report.formatting import shown
 from poolwise.report.palette import svg
 from poolwise.report.sentences import headline, sentences
-from poolwise.report.shown import shown
 from poolwise.report.tables import shrunk
 from poolwise.targets import target
 

@@ -5,10 +5,10 @@ from typing import Any
 from poolwise.config import Config, ConservativeTable
 from poolwise.engine import Exploration, Safety
 from poolwise.errors import ConfigError
-from poolwise.policy.conservative import Settings as Conservative
-from poolwise.policy.guard import Settings as Quarantine
-from poolwise.policy.ledger import Guarantee
-from poolwise.policy.watch import Settings as Drift
+from poolwise.policy.constraints.change_detection import Settings as Drift
+from poolwise.policy.constraints.conservative import Settings as Conservative
+from poolwise.policy.constraints.coverage_guarantee import Guarantee
+from poolwise.policy.constraints.quarantine import Settings as Quarantine
 
 
 def safety_of(config: Config) -> Safety | None:

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poolwise.policy.base import Context, Params, View
-from poolwise.policy.uses import GO_ON
+from poolwise.policy.constraints.usage import GO_ON
+from poolwise.policy.view import Context, Params, View
 from poolwise.simulate import belief
 from poolwise.simulate.population import Population, Shape
 from poolwise.simulate.world import World, draw, values
@@ -137,7 +137,7 @@ def _step(
 
 
 def _scalars(uses: Array, elsewhere: Array, world: World, shape: Shape, p: Array, t: Array, c: Array) -> Context:
-    """As `policy.uses`. uses: (3, contexts) decisions of this project, what they were worth, and when the last was;
+    """As `constraints.usage`. uses: (3, contexts) decisions of this project, their worth, and when the last was;
     elsewhere: decisions of other projects in this context."""
     made, total = uses[0, c], 1.0 * (p * shape.decisions + t)
     unknown = world.uncertain > 0

@@ -50,7 +50,7 @@ class Population(NamedTuple):
     misjudged: Array = 0.0
     """Standard deviation of the logarithm of every scale that the belief uses, around the true one."""
     uncertain: Array = 0.0
-    """1: the policy is not told how many decisions are to come; 0: it is. Either way it expects what `policy.uses`
+    """1: the policy is not told how many decisions are to come; 0: it is. It always expects what `constraints.usage`
     says."""
 
 

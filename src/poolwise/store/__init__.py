@@ -4,9 +4,9 @@ from importlib import import_module
 
 from poolwise.errors import InputError
 from poolwise.store.base import Checkpoint, DecisionColumns, OutcomeColumns, Store
-from poolwise.store.looking import looking
+from poolwise.store.file.place import exists, path_of
 from poolwise.store.memory import MemoryStore
-from poolwise.store.place import exists, path_of
+from poolwise.store.read_only import looking
 
 __all__ = ["Checkpoint", "DecisionColumns", "MemoryStore", "OutcomeColumns", "Store", "open_store", "path_of"]
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolwise.errors import StoreError
-from poolwise.store import archive, sql
-from poolwise.store.database import Database
+from poolwise.store import archive
+from poolwise.store.database import statements
+from poolwise.store.database.connection import Database
 
 _CHUNK = 5_000
 _AMONG = "IN (SELECT value FROM json_each(?))"
@@ -105,7 +106,7 @@ def _prune_events(database: Database, folder: Path, before: float) -> tuple[int,
         archive.write(folder, "outcomes", archive.OUTCOMES, map(archive.outcome_row, _rows(database, _OUTCOMES, old))),
     ]
     record = {"outcomes": last_outcome, "decisions": last_decision, "checkpoint": name, "files": files}
-    database.write(sql.RECORD, (sql.PRUNED, json.dumps(record)))
+    database.write(statements.RECORD, (statements.PRUNED, json.dumps(record)))
     count = 0
     for chunk in _chunks(old):  # A decision and its outcome leave together, or a second report would be learned again.
         count += database.whole(partial(_delete, tables={"outcome": "decision", "decision": "id"}, ids=chunk))

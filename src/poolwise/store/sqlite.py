@@ -13,7 +13,7 @@ import numpy as np
 
 from poolwise.errors import ConflictingOutcome, StoreError, StorePruned, StoreStale, UnknownDecision
 from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot, family_of
-from poolwise.store import rows, sql
+from poolwise.store import rows
 from poolwise.store.base import (
     CONFLICTING,
     REPEATED,
@@ -28,11 +28,12 @@ from poolwise.store.base import (
     same_outcome,
 )
 from poolwise.store.codec import pack, unpack, unpack_first
-from poolwise.store.connect import Durability
-from poolwise.store.database import Database, counted
-from poolwise.store.ids import Ids
-from poolwise.store.names import Names
-from poolwise.store.undo import taken_back
+from poolwise.store.database import statements
+from poolwise.store.database.connection import Database, counted
+from poolwise.store.database.ids import Ids
+from poolwise.store.database.names import Names
+from poolwise.store.database.removal import taken_back
+from poolwise.store.file.connect import Durability
 
 _PENDING = 1024
 """Views that wait for a decision: those that no decision followed must not add up."""
@@ -78,7 +79,7 @@ class SqliteStore:
 
     def add_policy(self, spec: str, params: dict[str, Any]) -> int:
         row = (spec, json.dumps(params, sort_keys=True))
-        return self._file.key("SELECT id FROM policy WHERE spec = ? AND params = ?", sql.POLICY, row)
+        return self._file.key("SELECT id FROM policy WHERE spec = ? AND params = ?", statements.POLICY, row)
 
     def policy(self, key: int) -> tuple[str, dict[str, Any]]:
         spec, params = self._file.one("SELECT spec, params FROM policy WHERE id = ?", key)
@@ -96,7 +97,7 @@ class SqliteStore:
     def view(self, id: int) -> LoggedView:
         if id in self._pending:
             return self._pending[id]._replace(id=id)
-        row = self._file.row(sql.LOGGED, id)
+        row = self._file.row(statements.LOGGED, id)
         if row is None:
             raise UnknownDecision(f"view {id} is not in this store: `poolwise retention` has archived it")
         project, context, policy, snapshot, outcomes, body, arms, line = row
@@ -133,13 +134,15 @@ class SqliteStore:
     def _append_all(self, made: list[tuple]) -> None:
         views = self._view_rows() if self._pending else []
         if len(made) == 1 and len(views) < 2:
-            self._file.write(*((sql.VIEWED_DECISION, views[0] + made[0]) if views else (sql.DECISION, made[0])))
+            self._file.write(
+                *((statements.VIEWED_DECISION, views[0] + made[0]) if views else (statements.DECISION, made[0]))
+            )
             self._written(views)
             return
 
         def stored(db: sqlite3.Connection) -> None:
-            db.executemany(sql.VIEW, views)
-            sql.insert_many(db, sql.DECISION, made)
+            db.executemany(statements.VIEW, views)
+            statements.insert_many(db, statements.DECISION, made)
 
         self._file.whole(stored)
         self._written(views)
@@ -149,7 +152,7 @@ class SqliteStore:
             self._pending.pop(key, None)
 
     def decision(self, id: int) -> Decision:
-        row = self._file.row(f"SELECT {sql.MADE} FROM decision WHERE id = ? AND project >= 0", id)
+        row = self._file.row(f"SELECT {statements.MADE} FROM decision WHERE id = ? AND project >= 0", id)
         if row is None:
             raise UnknownDecision(missing(id))
         _, project, context, arm, chance, view, time, reason, job = row
@@ -161,10 +164,9 @@ class SqliteStore:
         return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, time, task, view)
 
     def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
-        statement = (
-            f"SELECT {sql.MADE} FROM decision WHERE sequence > ? AND sequence <= ? AND project >= 0 ORDER BY sequence"
-        )
-        places = sql.places(self._first(after, self.pruned()[1]), limit)
+        where = "sequence > ? AND sequence <= ? AND project >= 0 ORDER BY sequence"
+        statement = f"SELECT {statements.MADE} FROM decision WHERE {where}"
+        places = statements.places(self._first(after, self.pruned()[1]), limit)
         return DecisionColumns(*self._file.columns(statement, "iiiififii", *places))
 
     def made(self) -> int:
@@ -184,7 +186,7 @@ class SqliteStore:
 
     def append_outcome(self, outcome: Outcome) -> bool:
         row = rows.outcome_row(outcome)
-        if self._file.write(sql.KNOWN_OUTCOME, (*row, outcome.decision)) == 1:
+        if self._file.write(statements.KNOWN_OUTCOME, (*row, outcome.decision)) == 1:
             return True
         earlier = self._reported(outcome.decision)
         if earlier is None:
@@ -197,24 +199,24 @@ class SqliteStore:
         raise ConflictingOutcome(conflict(earlier, outcome))
 
     def append_outcomes(self, outcomes: OutcomeColumns) -> np.ndarray:
-        among, values = sql.among(outcomes.decision)
+        among, values = statements.among(outcomes.decision)
         wanted = set(outcomes.decision.tolist())
 
         def stored(db: sqlite3.Connection) -> np.ndarray:
             found = db.execute(f"SELECT id FROM decision WHERE id {among} AND project >= 0", values)
             known = wanted.intersection(chain.from_iterable(found))
-            found = db.execute(f"{sql.OUTCOME_ROWS} WHERE decision {among}", values)
+            found = db.execute(f"{statements.OUTCOME_ROWS} WHERE decision {among}", values)
             earlier = {row[0]: rows.outcome_of(row) for row in found if row[0] in wanted}
             verdict, new, problems = rows.judged(outcomes, known, earlier)
-            sql.insert_many(db, sql.OUTCOME, new)
-            db.executemany(sql.RECORD, problems)
+            statements.insert_many(db, statements.OUTCOME, new)
+            db.executemany(statements.RECORD, problems)
             counted(db, "repeated", int((verdict == REPEATED).sum()))
             return verdict
 
         return self._file.whole(stored)
 
     def chosen(self, outcomes: OutcomeColumns) -> OutcomeColumns:
-        among, values = sql.among(outcomes.decision)
+        among, values = statements.among(outcomes.decision)
         statement = f"SELECT id, project, context, arm, job FROM decision WHERE id {among} ORDER BY id"
         ids, *made = self._file.columns(statement, "iiiii", *values)
         row = np.searchsorted(ids, outcomes.decision)
@@ -230,16 +232,16 @@ class SqliteStore:
 
     def _reported(self, decision: int) -> Outcome | None:
         """One that was withdrawn included."""
-        row = self._file.row(f"{sql.OUTCOME_ROWS} WHERE decision = ?", decision)
+        row = self._file.row(f"{statements.OUTCOME_ROWS} WHERE decision = ?", decision)
         with self._file.reading:
             return None if row is None else rows.outcome_of(row)
 
     def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
-        places = sql.places(self._first(after, self.pruned()[0]), limit)
-        return OutcomeColumns(*self._file.columns(sql.OUTCOMES, "iiiiisffff", *places))
+        places = statements.places(self._first(after, self.pruned()[0]), limit)
+        return OutcomeColumns(*self._file.columns(statements.OUTCOMES, "iiiiisffff", *places))
 
     def pruned(self) -> tuple[int, int]:
-        row = self._file.row("SELECT body FROM record WHERE kind = ? ORDER BY id DESC LIMIT 1", sql.PRUNED)
+        row = self._file.row("SELECT body FROM record WHERE kind = ? ORDER BY id DESC LIMIT 1", statements.PRUNED)
         body = json.loads(row[0]) if row else {"outcomes": 0, "decisions": 0}
         return body["outcomes"], body["decisions"]
 
@@ -252,7 +254,7 @@ class SqliteStore:
         return after or 0
 
     def append_record(self, kind: str, body: dict[str, Any]) -> int:
-        self._file.write(sql.RECORD, (kind, rows.record_body(body)))
+        self._file.write(statements.RECORD, (kind, rows.record_body(body)))
         return self._file.one("SELECT count(*) FROM record WHERE kind = ?", kind)[0]
 
     def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
@@ -267,8 +269,8 @@ class SqliteStore:
 
     def counts(self) -> dict[str, int]:
         undone = self.undone() > 0
-        open_ = sql.OPEN if undone else "SELECT (SELECT count(*) FROM decision) - (SELECT count(*) FROM outcome)"
-        taken = self._file.one(sql.TAKEN) if undone else ()
+        open_ = statements.OPEN if undone else "SELECT (SELECT count(*) FROM decision) - (SELECT count(*) FROM outcome)"
+        taken = self._file.one(statements.TAKEN) if undone else ()
         kinds = [problem.get("kind") for problem in self.records("problem")]
         repeated = self._file.row("SELECT value FROM counter WHERE name = 'repeated'")
         return {
@@ -293,7 +295,7 @@ class SqliteStore:
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         checksum = hashlib.blake2b(checkpoint.body, digest_size=16).digest()
         row = (name, checkpoint.outcomes, checkpoint.decisions, checksum, checkpoint.body)
-        self._file.write(sql.CHECKPOINT, row)
+        self._file.write(statements.CHECKPOINT, row)
 
     def checkpoint(self, name: str) -> Checkpoint | None:
         statement = "SELECT outcomes, decisions, body, checksum FROM checkpoint WHERE name = ?"
@@ -328,13 +330,13 @@ class SqliteStore:
 
     def _layout(self, line: str) -> int:
         if line not in self._layouts:
-            self._layouts[line] = self._file.key("SELECT id FROM layout WHERE line = ?", sql.LAYOUT, (line,))
+            self._layouts[line] = self._file.key("SELECT id FROM layout WHERE line = ?", statements.LAYOUT, (line,))
         return self._layouts[line]
 
     def _arm_list(self, arms: tuple[str, ...]) -> int:
         if arms not in self._arm_lists:
             row = (json.dumps(arms),)
-            self._arm_lists[arms] = self._file.key("SELECT id FROM arm_list WHERE arms = ?", sql.ARMS, row)
+            self._arm_lists[arms] = self._file.key("SELECT id FROM arm_list WHERE arms = ?", statements.ARMS, row)
         return self._arm_lists[arms]
 
     def _problem(self, kind: int, outcome: Outcome) -> None:

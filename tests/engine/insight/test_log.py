@@ -5,7 +5,7 @@ import pytest
 
 from poolwise.engine import Safety
 from poolwise.engine.insight.explain import view_of
-from poolwise.policy import limits
+from poolwise.policy.constraints import constraints
 from tests.engine.limited import FULL, GAIN, OPEN, live, thompson
 
 
@@ -89,6 +89,6 @@ def test_a_million_limited_decisions_follow_their_logged_probabilities():
         counts += np.bincount(made.arm, minlength=4)
         for key, number in zip(*np.unique(made.view, return_counts=True), strict=True):
             logged = engine.store.view(int(key))
-            force = limits.from_arrays(logged.arrays)
-            expected += number * limits.ruled(engine.policy, view_of(logged), force).probabilities
+            force = constraints.from_arrays(logged.arrays)
+            expected += number * constraints.ruled(engine.policy, view_of(logged), force).probabilities
     assert ((counts - expected) ** 2 / expected).sum() < 21.1

@@ -7,8 +7,8 @@ import pytest
 
 from poolwise import errors
 from poolwise.engine import Engine, Exploration, Safety, Settings
-from poolwise.policy.conservative import Settings as Conservative
-from poolwise.policy.ledger import Guarantee
+from poolwise.policy.constraints.conservative import Settings as Conservative
+from poolwise.policy.constraints.coverage_guarantee import Guarantee
 from tests.engine.limited import GAIN, OPEN, SPACE, live, thompson
 
 

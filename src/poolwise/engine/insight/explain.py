@@ -14,12 +14,12 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
 from poolwise.engine.state.serving_posterior import Live
 from poolwise.errors import InputError
-from poolwise.policy.base import CUSTOM, Context, View
-from poolwise.policy.best import best_probability
-from poolwise.policy.gradient import bonus
-from poolwise.policy.limits import PREFIX, from_arrays, ruled
-from poolwise.policy.phase import phase
-from poolwise.policy.share import moved
+from poolwise.policy.constraints.constraints import PREFIX, from_arrays, ruled
+from poolwise.policy.learning_phase import phase
+from poolwise.policy.optimality import best_probability
+from poolwise.policy.rules.knowledge_gradient import bonus
+from poolwise.policy.vectors import moved
+from poolwise.policy.view import CUSTOM, Context, View
 from poolwise.randomness import uniform
 from poolwise.schema import Decision, LoggedView
 from poolwise.store.base import Store

@@ -12,14 +12,14 @@ from poolwise.engine.safeguards.policy_gate import Guarding
 from poolwise.engine.safeguards.safeguards import Suite
 from poolwise.engine.state.serving_posterior import Live
 from poolwise.errors import ConfigError
-from poolwise.policy import conservative, guard
-from poolwise.policy.base import Policy, View
-from poolwise.policy.control import promotes
-from poolwise.policy.curiosity import WEIGHTS, score
-from poolwise.policy.ledger import lacking
-from poolwise.policy.limits import contenders, ruled
-from poolwise.policy.phase import confidence, phase
-from poolwise.policy.uses import Uses
+from poolwise.policy.constraints import conservative, quarantine
+from poolwise.policy.constraints.constraints import contenders, ruled
+from poolwise.policy.constraints.control import promotes
+from poolwise.policy.constraints.coverage_guarantee import lacking
+from poolwise.policy.constraints.usage import Uses
+from poolwise.policy.learning_phase import confidence, phase
+from poolwise.policy.view import Policy, View
+from poolwise.policy.wrappers.curiosity import WEIGHTS, score
 from poolwise.posterior.likelihoods import bernoulli
 from poolwise.store.base import Store
 
@@ -134,7 +134,7 @@ def _quarantined(
             "project": project,
             "context": context,
             "arm": catalogue.known[arm],
-            "state": guard.REASONS[code[arm]],
+            "state": quarantine.REASONS[code[arm]],
             "outcomes_left": suite.until(p, c, arm),
         }
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.reasons import EXPLORED, read
-from poolwise.policy import guard
-from poolwise.policy.limits import Limits, Ruling
+from poolwise.policy.constraints import quarantine
+from poolwise.policy.constraints.constraints import Limits, Ruling
 from poolwise.posterior.transfer.prior_data_conflict import CONFLICT
 from poolwise.schema import Decision, LoggedView
 
@@ -108,11 +108,11 @@ def acted(limits: Limits, ruling: Ruling, logged: LoggedView) -> list[dict[str, 
 
 
 def _quarantine(limits: Limits, logged: LoggedView) -> str:
-    return f"Quarantine kept {_arms(logged, limits.code >= guard.QUARANTINED)} away after recent harm."
+    return f"Quarantine kept {_arms(logged, limits.code >= quarantine.QUARANTINED)} away after recent harm."
 
 
 def _probation(limits: Limits, logged: LoggedView) -> str:
-    held = _arms(logged, limits.code == guard.PROBATION)
+    held = _arms(logged, limits.code == quarantine.PROBATION)
     return (
         f"{held} came back from quarantine and got {limits.dose:.0%} of the usual probability, the baseline the rest."
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from poolwise.errors import ConfigError
-from poolwise.policy.control import Controls
+from poolwise.policy.constraints.control import Controls
 from poolwise.space import ArmSpace
 
 ACTIONS = ("pin", "unpin", "ban", "unban", "freeze", "unfreeze", "stop", "resume", "shadow", "promote")

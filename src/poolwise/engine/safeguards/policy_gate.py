@@ -12,8 +12,8 @@ from poolwise.engine.safeguards.settings import NO_EXPLORATION, NO_SAFETY, contr
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import limited_reasons, reasons
 from poolwise.errors import ConfigError
-from poolwise.policy.base import Policy, View
-from poolwise.policy.limits import Limits, ruled
+from poolwise.policy.constraints.constraints import Limits, ruled
+from poolwise.policy.view import Policy, View
 from poolwise.space import Arm, ArmSpace
 from poolwise.store.base import Store
 

@@ -14,11 +14,11 @@ from poolwise.engine.indexing.name_index import Catalogue
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, SETTLED, read
 from poolwise.engine.safeguards import operator_overrides as standing
 from poolwise.engine.safeguards.settings import Exploration, Safety, controls
-from poolwise.policy import conservative, guard, watch
-from poolwise.policy.base import Context
-from poolwise.policy.ledger import drive
-from poolwise.policy.limits import Limits
-from poolwise.policy.wager import Account
+from poolwise.policy.constraints import change_detection, conservative, quarantine
+from poolwise.policy.constraints.betting_bound import Account
+from poolwise.policy.constraints.constraints import Limits
+from poolwise.policy.constraints.coverage_guarantee import drive
+from poolwise.policy.view import Context
 from poolwise.space import ArmSpace
 
 Key = tuple[int, int]
@@ -62,8 +62,8 @@ class Suite:
         self._catalogue, self._space = catalogue, space
         self.orders = standing.Orders(controls(safety, space), safety.shadow)
         self._home = int(catalogue.columns[catalogue.baseline])
-        self._tracks: dict[tuple[int, int, int], watch.Track] = {}
-        self._held: dict[int, dict[tuple[int, int], guard.State]] = {}
+        self._tracks: dict[tuple[int, int, int], change_detection.Track] = {}
+        self._held: dict[int, dict[tuple[int, int], quarantine.State]] = {}
         self.clock: dict[int, int] = {}
         """Outcomes of each project."""
         self.made: dict[int, int] = {}
@@ -104,11 +104,11 @@ class Suite:
             speed = np.float64(math.exp(min(utility, 50.0)))
             ledger = self.ledgers.get(project) or conservative.start(np)
             self.ledgers[project] = conservative.observed(self.safety.conservative, ledger, arm != self._home, speed)
-        drift = self.exploration.drift or watch.Settings()
+        drift = self.exploration.drift or change_detection.Settings()
         key = (project, context, arm)
-        before = self._tracks.get(key, watch.Track())
-        self._tracks[key], changed = watch.follow(drift, before, utility)
-        caught = self._caught(project, context, arm, utility, watch.noise(drift, before), time)
+        before = self._tracks.get(key, change_detection.Track())
+        self._tracks[key], changed = change_detection.follow(drift, before, utility)
+        caught = self._caught(project, context, arm, utility, change_detection.noise(drift, before), time)
         changed = changed and self.exploration.drift is not None
         if not (caught or changed):
             return None
@@ -155,11 +155,11 @@ class Suite:
         active = {key: one for key, one in held.items() if one.until > time or one.left > 0}
         if not active or rules is None:
             return np.zeros(known, dtype=np.int64)
-        state = guard.start(max(context, *(c for c, _ in active)) + 1, known, np)
+        state = quarantine.start(max(context, *(c for c, _ in active)) + 1, known, np)
         for (c, a), one in active.items():
             for array, value in zip(state, one, strict=True):
                 array[c, a] = value
-        return guard.reasons(rules, state, time, self._home)[context].astype(np.int64)
+        return quarantine.reasons(rules, state, time, self._home)[context].astype(np.int64)
 
     def until(self, project: int, context: int, arm: int) -> int:
         """Outcomes of the project until an arm's own quarantine ends."""
@@ -185,9 +185,9 @@ class Suite:
 
     def resume(self, saved: dict[str, Any]) -> None:
         """Go on from what was saved."""
-        self._tracks = {(p, c, a): watch.Track(*track) for p, c, a, *track in saved["tracks"]}
+        self._tracks = {(p, c, a): change_detection.Track(*track) for p, c, a, *track in saved["tracks"]}
         for project, context, arm, *one in saved["held"]:
-            self._held.setdefault(project, {})[context, arm] = guard.State(*one)
+            self._held.setdefault(project, {})[context, arm] = quarantine.State(*one)
         self.made = {project: made for project, made, _ in saved["projects"]}
         self.clock = {project: clock for project, _, clock in saved["projects"]}
         self.ledgers = {project: _ledger(parts) for project, parts in saved["ledgers"]}
@@ -208,16 +208,16 @@ class Suite:
         if state is None:
             if (rules.margin - utility) / noise <= rules.slack:
                 return False
-            state = guard.State(0.0, 0.0, 0.0, 0.0)
-        before = guard.State(*(np.array([[value]]) for value in state))
-        after = guard.observe(rules, before, 0, 0, np.float64(utility), noise, float(time), -1)
-        held[context, arm] = one = guard.State(*(array.item() for array in after))
+            state = quarantine.State(0.0, 0.0, 0.0, 0.0)
+        before = quarantine.State(*(np.array([[value]]) for value in state))
+        after = quarantine.observe(rules, before, 0, 0, np.float64(utility), noise, float(time), -1)
+        held[context, arm] = one = quarantine.State(*(array.item() for array in after))
         if not (one.harm or one.strikes or one.left):
             del held[context, arm]
         return bool(after.until[0, 0] > before.until[0, 0])
 
     def _drive(self, project: int, context: int) -> float:
-        """Factor on exploring; see `policy.ledger.drive`."""
+        """Factor on exploring; see `policy.constraints.coverage_guarantee.drive`."""
         memory, place = self.exploration.memory, self.places.get((project, context))
         if memory is None or place is None:
             return 1.0

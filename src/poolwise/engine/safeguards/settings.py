@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from poolwise.errors import ConfigError
 from poolwise.inputs import conforming
-from poolwise.policy.base import Policy
-from poolwise.policy.budget import paid
-from poolwise.policy.build import within
-from poolwise.policy.conservative import Settings as Conservative
-from poolwise.policy.control import Controls
-from poolwise.policy.guard import Settings as Quarantine
-from poolwise.policy.ledger import Guarantee, drive
-from poolwise.policy.watch import Settings as Drift
+from poolwise.policy.constraints.change_detection import Settings as Drift
+from poolwise.policy.constraints.conservative import Settings as Conservative
+from poolwise.policy.constraints.control import Controls
+from poolwise.policy.constraints.coverage_guarantee import Guarantee, drive
+from poolwise.policy.constraints.quarantine import Settings as Quarantine
+from poolwise.policy.construction import within
+from poolwise.policy.view import Policy
+from poolwise.policy.wrappers.budget import paid
 from poolwise.space import ArmSpace
 
 

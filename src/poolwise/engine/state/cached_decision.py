@@ -9,8 +9,8 @@ import numpy as np
 
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, HOME, SETTLED, Reason, written
 from poolwise.errors import PoolwiseError
-from poolwise.policy.base import View
-from poolwise.policy.limits import HELD, Limits, Ruling
+from poolwise.policy.constraints.constraints import HELD, Limits, Ruling
+from poolwise.policy.view import View
 from poolwise.space import Arm
 
 

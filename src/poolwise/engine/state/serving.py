@@ -13,8 +13,8 @@ from poolwise.engine.safeguards.policy_gate import Guarding
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import Cell
 from poolwise.engine.state.serving_posterior import Live
-from poolwise.policy.base import CUSTOM, Policy
-from poolwise.policy.uses import Uses
+from poolwise.policy.constraints.usage import Uses
+from poolwise.policy.view import CUSTOM, Policy
 from poolwise.schema import Outcome
 from poolwise.space import ArmSpace
 from poolwise.store.base import Store

@@ -21,7 +21,7 @@ from poolwise.engine.state.exchange import Exchange
 from poolwise.engine.state.job_adjustment import Levelling
 from poolwise.errors import RefitError
 from poolwise.meta.packs import Pack
-from poolwise.policy.base import Policy, View
+from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.refit_schedule import until
 from poolwise.posterior.joint import Joint, Look, Scales, restored, to_dict
 from poolwise.schema import Snapshot

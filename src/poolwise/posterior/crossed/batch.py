@@ -16,7 +16,7 @@ import numpy as np
 from poolwise.arrays import namespace
 from poolwise.errors import InputError
 from poolwise.inputs import whole
-from poolwise.posterior import door
+from poolwise.posterior import arguments
 from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed import chunked_reduction
@@ -43,8 +43,8 @@ class Statistics(NamedTuple):
 
         shape: numbers of projects, contexts, arms; None: as many as occur. weight: what each outcome counts as.
         """
-        indices, values, weights = door.rows((("project", project), ("context", context), ("arm", arm)), y, weight)
-        sizes = door.sizes(shape, indices)
+        indices, values, weights = arguments.rows((("project", project), ("context", context), ("arm", arm)), y, weight)
+        sizes = arguments.sizes(shape, indices)
         flat = np.ravel_multi_index(tuple(indices), sizes) if len(values) else np.zeros(0, dtype=np.int64)
         parts = (weights, weights * values, weights * values**2)
         sums = [np.bincount(flat, part, math.prod(sizes)) for part in parts]
@@ -95,14 +95,14 @@ def fit(
     """
     stats = seen(checked(stats))
     count, arms = stats.count, stats.count.shape[2]
-    index = np.arange(arms) if family is None else door.index("family", family)
+    index = np.arange(arms) if family is None else arguments.index("family", family)
     if len(index) != arms or not isinstance(prior, Prior):
         raise InputError(f"family has one number for each of {arms} arms, and prior is a Prior of posterior.hyper")
     iterations = whole("iterations", iterations, 0, 10**6)
     families = 0 if family is None else int(index.max(initial=0)) + 1
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
     size = length(families or arms, 0 if reduced else count.shape[1])
-    begin = None if start is None else _resized(door.numbers("start", start), length(families or arms, 0), size)
+    begin = None if start is None else _resized(arguments.numbers("start", start), length(families or arms, 0), size)
     found = search(cells(stats), index, begin, size, prior, families=families, reduced=reduced, iterations=iterations)
     converged = found.converged and bool(np.isfinite(found.log_evidence))
     evidence, taken = found.log_evidence, found.iterations
@@ -164,7 +164,7 @@ def beliefs_reduced(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]
 
 def checked(stats: Statistics) -> Statistics:
     """The statistics, or an InputError that says what they lack."""
-    return Statistics(*door.statistics(stats))
+    return Statistics(*arguments.statistics(stats))
 
 
 def cells(stats: Statistics) -> Cells:

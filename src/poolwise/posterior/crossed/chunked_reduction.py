@@ -7,7 +7,7 @@ w = n / (n cell^2 + noise^2), q = E[(y - effects)^2 | all], the gradient needs t
     sum w,  sum w q,  sum w^2 q
 
 Memory beside statistics and results: some megabytes, whatever the number of projects. Threads, because NumPy holds no
-lock while it computes. `tests/posterior/test_blocks.py` holds it to the forms for whole arrays.
+lock while it computes. `tests/posterior/crossed/test_chunked_reduction.py` holds it to the forms for whole arrays.
 """
 
 import os

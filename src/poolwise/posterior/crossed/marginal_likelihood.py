@@ -6,7 +6,7 @@ deviation s of effects around the tier above, and of the noise,
     d log p(y) / d log s = sum over effects (E[(v - z)^2 | y] / s^2 - 1),
     d log p(y) / d log noise = sum over outcomes (E[(y - theta)^2 | y] / noise^2 - 1)
 
-The arrays are NumPy's or JAX's. `tests/posterior/test_marginal_likelihood.py` holds the score to the automatic
+The arrays are NumPy's or JAX's. `tests/posterior/crossed/test_marginal_likelihood.py` holds the score to the automatic
 derivative. Source: Fisher (1925); Louis (1982).
 """
 

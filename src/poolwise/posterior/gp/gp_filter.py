@@ -8,7 +8,7 @@ whitened outcomes,
 and one more outcome y of a cell x appends the row (cov(x, .) - V_x'V) / d, d^2 = variance_x + noise^2, and the number
 (y - mean_x) / d: O(n^2) when it is learned, O(n A) when a cell is looked at next. Cells looked at keep their V, as
 `Panel`s. At every `start` the outcomes of a cell become one row, and the rows no more than `inducing.MOST`.
-Protocol of `online`. `tests/posterior/test_smooth.py` holds it to dense conditioning.
+Protocol of `online`. `tests/posterior/gp/test_coregionalisation.py` holds it to dense conditioning.
 """
 
 from typing import NamedTuple

@@ -7,8 +7,8 @@ Every level is Beta around its parent, with a learned concentration kappa (in ps
 Evidence travels up discounted, n -> n kappa / (n + kappa), since no number of outcomes of a child tells more about its
 parent than kappa of the parent's own would; it travels down without the child's own part (the cavity). These are the
 messages of a Gaussian tree whose variances are p (1 - p) / kappa: exact for many outcomes, and close to the full
-posterior for few (`tests/posterior/test_bernoulli.py` compares with quadrature). Only + - * /, so that NumPy and JAX
-arrays serve alike.
+posterior for few (`tests/posterior/likelihoods/test_bernoulli.py` compares with quadrature). Only + - * /, so NumPy
+and JAX arrays serve alike.
 """
 
 from typing import NamedTuple

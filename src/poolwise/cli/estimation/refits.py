@@ -1,0 +1,163 @@
+"""refit and report: everything estimated again behind a gate, and a page that shows whether to trust it."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json, say
+from poolwise.errors import InputError
+from poolwise.extras import require
+from poolwise.targets import target
+
+if TYPE_CHECKING:
+    from poolwise.schema import Snapshot
+
+
+def refit(
+    method: Annotated[str, typer.Option(help="fast (closed form), nuts or svi (full Bayes).")] = "fast",
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="PARQUET", help="Events of a file, folder, pattern, or another store instead."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the draws go (netCDF, for ArviZ).")] = None,
+    chains: Annotated[int, typer.Option(min=1, help="Chains of nuts.")] = 4,
+    draws: Annotated[int, typer.Option(min=4, help="Draws of every chain.")] = 500,
+    warmup: Annotated[int | None, typer.Option(min=1, help="Steps of every chain before its draws.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that work on chains at the same time.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew instead of finishing an interrupted one.")] = False,
+    config: ConfigOption = CONFIG,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Estimate everything again from all outcomes; a gate decides whether the result serves. Exit status 1 if not.
+
+    Interrupt it at any time: the same command goes on where it stopped.
+
+    Example: `poolwise refit --method nuts --chains 4`
+    """
+    settings = configuration(config, store)
+    with engine(config, store) as opened:
+        options: dict[str, Any] = {
+            **_places(settings.run.store, method, len(opened.store.snapshots()) + 1, save),
+            "source": source,
+            "fresh": fresh,
+            "chains": chains,
+            "draws": draws,
+            "warmup": warmup,
+            "seed": seed,
+            "device": device,
+            "workers": workers,
+            **settings.model.given(Path(config).parent),
+        }
+        if "model" in options and Path(options["model"]).is_file():
+            say(f"the model file {options['model']} is executed", err=True)
+        with _bar(quiet=as_json) as progress:
+            snapshot = opened.refit(method, progress=progress, **options)
+    if as_json:
+        print_json(snapshot)
+    else:
+        _print(snapshot)
+    return 0 if snapshot.status == "serving" else 1
+
+
+def _places(url: str, method: str, number: int, save: Path | None) -> dict[str, Path]:
+    """Where a refit leaves its draws, and meanwhile what is unfinished."""
+    folder = beside(url)
+    return {"save": save or folder / f"{number:04}-{method}.nc", "folder": folder / f"unfinished-{method}"}
+
+
+def report(
+    file: Annotated[
+        Path | None, typer.Argument(help="What a refit wrote (netCDF); the newest one if left out.")
+    ] = None,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Page to write (HTML).")] = Path("refit.html"),
+    config: ConfigOption = CONFIG,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Make a page of a refit: what the gate checked, and plots with one sentence each on whether they look good.
+
+    Exit status 1 if the refit was rejected.
+
+    Example: `poolwise report --output refit.html`
+    """
+    target(output, "report")
+    require("arviz_stats", "matplotlib")
+    source = file or _newest(beside(configuration(config, store).run.store))
+    from poolwise.report.diagnostics.page import write_diagnostics
+
+    body = write_diagnostics(output, source)
+    if as_json:
+        print_json({"file": str(source), **body})
+    else:
+        say("\n".join(f"{one['plot']:>12}  {one['sentence']}" for one in body["plots"]))
+        say(f"report: {output} ({body['status']}: {body['reason']})")
+    return 0 if body["status"] == "serving" else 1
+
+
+def _newest(folder: Path) -> Path:
+    found = sorted(folder.glob("*.nc"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError(f"no refit has left its draws in {folder}: run `poolwise refit`, or name a file")
+    return found[-1]
+
+
+def beside(url: str) -> Path:
+    """The folder for what refits of a store leave behind: next to its file, or here where it has none."""
+    path = url.partition(":///")[2] if url.startswith("sqlite:///") else ""
+    return Path(f"{path}-refits") if path else Path("poolwise-refits")
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Any]:
+    """A progress bar on a terminal; elsewhere a line every ten seconds, on standard error."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from poolwise.cli import printing
+    from poolwise.refit.options import Logged
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    if not printing.console.is_terminal:
+        logging.basicConfig(format="%(message)s", stream=sys.stderr)
+        logging.getLogger("poolwise.refit").setLevel(logging.WARNING if quiet else logging.INFO)
+        yield Logged()
+        return
+    with Progress(*columns, TimeRemainingColumn(), console=printing.console, transient=True, disable=quiet) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(part: str, done: int, total: int) -> None:
+            if part not in tasks:
+                tasks[part] = bar.add_task(part, total=total)
+            bar.update(tasks[part], completed=done)
+
+        yield progress
+
+
+def _print(snapshot: "Snapshot") -> None:
+    import pandas as pd
+
+    from poolwise.cli import printing
+
+    rows = [
+        (check["name"], _figure(check["value"]), check["limit"], "ok" if check["passed"] else "NOT MET")
+        for check in snapshot.diagnostics["checks"]
+    ]
+    printing.print_table(pd.DataFrame(rows, columns=["check", "value", "must be", ""]), "The gate")
+    verdict = f"snapshot {snapshot.id} ({snapshot.method}) from {snapshot.diagnostics['rows']} outcomes"
+    if snapshot.status == "serving":
+        say(f"{verdict} serves: {snapshot.reason}")
+    else:
+        say(f"{verdict} does NOT serve, the one before it still does: {snapshot.reason}")
+    if "inference_data" in snapshot.diagnostics:
+        say(f"draws: {snapshot.diagnostics['inference_data']} (`poolwise report` makes a page of them)")
+
+
+def _figure(value: float | None) -> str:
+    return "not a number" if value is None else f"{value:.3g}"

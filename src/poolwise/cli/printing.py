@@ -1,0 +1,87 @@
+"""Tables and progress for people, on a terminal or in a file."""
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from rich.console import Console, Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from poolwise.names import escaped
+from poolwise.report.formatting import shown
+
+WIDTH = 150
+"""Columns of a table that goes to a file."""
+console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
+"""Names may look like markup: text is printed as it is."""
+
+
+def print_table(table: pd.DataFrame, title: str) -> None:
+    """A table with its title above it."""
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print(as_table(table))
+
+
+def as_table(table: pd.DataFrame) -> Table:
+    """A table of `report.tables` in words, names in full."""
+    made = Table(box=None, pad_edge=False)
+    body = shown(table)
+    for column in body.columns:
+        made.add_column(column, justify="left" if column in ("project", "context", "arm") else "right", overflow="fold")
+    for row in body.itertuples(index=False):
+        made.add_row(*(Text(escaped(str(cell))) for cell in row))
+    return made
+
+
+def print_summary(tables: Mapping[str, pd.DataFrame]) -> None:
+    """What a run ends with."""
+    titles = {
+        "totals": "What it came to: success is a speed-up above 1.05, safe at least 0.95, a discovery above 1.8",
+        "thirds": "Speed-up over the baseline, first against last third of each project's decisions",
+        "favourites": "Best arm of each context, as believed now",
+        "contexts": "What is known of each context: curiosity scores what is not, coverage is the share of arms tried",
+        "phases": "Exploration by phase of learning: early below 50 % confidence in the favourite, mature from 95 %",
+        "borrowed": "What the newest project was given: belief before its first job there, and what it came to",
+    }
+    for name, title in titles.items():
+        if len(tables[name]):
+            console.print()
+            print_table(tables[name], title)
+
+
+def print_overview(places: Mapping[str, Any]) -> None:
+    """Contexts with their phase, and whatever limits them."""
+    titles = {
+        "contexts": "Contexts: how far learning has come, and how much of the decisions explores",
+        "priors": "Stated priors: how far they are believed since outcomes came",
+        "quarantined": "Kept away after harm, or back on probation",
+        "budgets": "Budgets: what is left",
+        "coverage": "Important contexts that lack informative trials",
+        "shadow": "In the shadow: gain believed, in log units",
+    }
+    for name, title in titles.items():
+        if places.get(name):
+            console.print()
+            print_table(pd.DataFrame(places[name]), title)
+    for order in places.get("orders", ()):
+        console.print(escaped(f"order in force: {order}"))
+
+
+def progress(done: int, total: int, table: pd.DataFrame, favourites: pd.DataFrame) -> RenderableType:
+    """What is seen while a run goes on."""
+    bar = Table.grid(padding=(0, 2))
+    bar.add_row(ProgressBar(total=total, completed=done, width=20), Text(line(done, total, table)))
+    return Group(bar, as_table(favourites))
+
+
+def line(done: int, total: int, table: pd.DataFrame) -> str:
+    """Progress in one line: decisions, speed-up so far and lately, share of safe decisions."""
+    if table.empty:
+        return f"{done} of {total} decisions"
+    so_far, lately = (math.exp(part["effort"].mean()) for part in (table, table.tail(200)))
+    safe = 100 * float(table["safe"].mean())
+    return f"{done} of {total} decisions   speed-up {so_far:.2f} (last 200: {lately:.2f})   safe {safe:.1f} %"

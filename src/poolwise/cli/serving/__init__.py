@@ -1,0 +1,1 @@
+"""Commands around decisions: run, decide, observe, control, status."""

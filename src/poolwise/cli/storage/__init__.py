@@ -1,0 +1,1 @@
+"""Commands that care for a store: copies, retention, removal."""

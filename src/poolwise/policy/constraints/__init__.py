@@ -1,0 +1,1 @@
+"""What may be chosen at all, as pure functions of counts and sums; the engine folds their state."""

@@ -1,0 +1,1 @@
+"""Policies that stand alone: from a view to one probability per arm."""

@@ -1,0 +1,1 @@
+"""Wrappers: a policy in, a policy out."""

@@ -1,0 +1,1 @@
+"""From draws of parameters, however they were made, to what the gate judges and ArviZ reads."""

@@ -1,0 +1,119 @@
+"""Exact draws from the closed-form posterior of the crossed effects, given the scales.
+
+Down the tree: z0 from its posterior, then v | z ~ N(S h + S D^-1 z, S) tier by tier, then theta around v and its own
+outcomes. Independent, so that every effective sample size is the number of draws. `effect` is theta without what the
+cell has of its own, as in the NumPyro models.
+"""
+
+import numpy as np
+
+from poolwise.arrays import Array, namespace
+from poolwise.engine.estimation.refit_request import Problem
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.crossed.gaussian_messages import Conditional
+from poolwise.posterior.crossed.solve import Tree, solve
+from poolwise.posterior.gp.coregionalisation import nugget
+from poolwise.posterior.gp.inducing_points import along, model_of
+from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, layout, leaf_cell, noise_at
+from poolwise.posterior.joint import Scales
+from poolwise.refit.draws.serving_marginals import has_surface, is_wide, roomy, shares_cells, theta
+
+
+def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+    """`effect` and `theta`, (count, projects, contexts, arms); of wide systems and of surfaces theta alone, every
+    cell by itself."""
+    if is_wide(problem) or has_surface(problem):
+        found = theta(problem, scales)
+        return {"theta": found.mean + found.scale * random.standard_normal((count, *problem.shape))}
+    fit, statistics = scales.gaussian, cells(roomy(problem))
+    form = layout(statistics.count.shape, fit.families)
+    tree = solve(statistics, fit.hyper, fit.family, fit.families)
+    normal = random.standard_normal((count, 1 + fit.families + len(fit.family), form.size))
+    globe, middle, v = vectors(tree, fit.hyper, fit.family, form, normal)
+    above = globe if middle is None else middle[:, fit.family]
+    cut = np.s_[:, : problem.shape[0], : problem.shape[1]]
+    effect = _at_cells(v, np.broadcast_to(above, v.shape), form)[cut]
+    if form.cells:
+        return {"effect": effect, "theta": _at_cells(v, v, form)[cut]}
+    return {"effect": effect, "theta": _around(effect, problem, scales, form, random)}
+
+
+def prior_draws(problem: Problem, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+    """`effect` and `theta` of a problem without outcomes: of wide systems together too, since nothing is coupled; of
+    surfaces theta."""
+    if has_surface(problem):
+        return {"theta": surfaces(problem, random, count)}
+    if not is_wide(problem):
+        return draws(problem, problem.scales, random, count)
+    hyper, (projects, contexts, arms) = problem.scales.gaussian.hyper, problem.shape
+    sizes = {"level": (1, 1), "context": (1, contexts), "project": (projects, 1)}
+    effect = np.full((count, projects, contexts, arms), float(np.asarray(hyper.mean)))
+    effect += 0.0 if hyper.stated is None else hyper.stated.offset
+    for block, size in sizes.items():
+        alone = float(np.hypot(getattr(hyper.arm, block), getattr(hyper.family, block)))
+        for scale, across in ((alone, arms), (float(getattr(hyper.globe, block)), 1)):
+            effect += scale * random.standard_normal((count, *size, across))
+    return {"effect": effect, "theta": effect + own(problem, problem.scales) * random.standard_normal(effect.shape)}
+
+
+def surfaces(problem: Problem, random: np.random.Generator, count: int) -> np.ndarray:
+    """(count, projects, contexts, arms) before any outcome, all cells together."""
+    model, (projects, contexts, arms) = model_of(problem.scales.gaussian), problem.shape
+    hyper, smooth, family = model.hyper, model.smooth, model.ground.family
+    special, families = nugget(hyper, smooth), len(model.kin)
+    root, rest = along(model)
+    levels = random.multivariate_normal(np.zeros(families), model.kin, (count, 1, 1), method="eigh")
+    found = model.mean + np.broadcast_to(levels[..., family], (count, projects, contexts, arms))
+    globe, kin = (tier._replace(level=0.0) for tier in (hyper.globe, hyper.family))
+    for block, size in enumerate(((1, 1), (1, contexts), (projects, 1), (projects, contexts))):
+        drawn = lambda across, size=size: random.standard_normal((count, *size, across))
+        found += globe[block] * drawn(1) + kin[block] * drawn(families)[..., family]
+        found += special[block] * drawn(arms) + smooth.tier[block] * (drawn(len(root)) @ root + rest * drawn(arms))
+    return found
+
+
+def own(problem: Problem, scales: Scales) -> float:
+    """Standard deviation of theta around `effect`."""
+    hyper = scales.gaussian.hyper
+    return float(np.asarray(hyper.arm.cell if shares_cells(problem) else leaf_cell(hyper, False)))
+
+
+def vectors(
+    tree: Tree, hyper: Hyper, family: np.ndarray, form: Layout, normal: Array
+) -> tuple[Array, Array | None, Array]:
+    """Effect vectors of globe (count, 1, q), families (None: there are none) and arms, from standard normals (count,
+    1 + families + arms, q)."""
+    xp, families = namespace(tree.arm.mean), normal.shape[1] - 1 - len(family)
+    globe = tree.globe.mean + normal[:, :1] @ xp.swapaxes(tree.globe.root, 0, 1)
+    middle = None
+    if families:
+        middle = _drawn(tree.family, globe, form.variances(hyper.family, xp), normal[:, 1 : 1 + families])
+    above = globe if middle is None else middle[:, family]
+    return globe, middle, _drawn(tree.arm, above, form.variances(hyper.arm, xp), normal[:, 1 + families :])
+
+
+def _drawn(conditional: Conditional, above: Array, variance: Array, normal: Array) -> Array:
+    """(count, batch, q) given the tier above, (count, batch or 1, q)."""
+    xp = namespace(conditional.mean)
+    moved = xp.einsum("bij,nbj->nbi", conditional.root, normal) + conditional.mean
+    return moved + xp.einsum("bij,nbj->nbi", conditional.covariance / variance, xp.broadcast_to(above, normal.shape))
+
+
+def _at_cells(v: np.ndarray, cells: np.ndarray, form: Layout) -> np.ndarray:
+    """Sum of the effects of every cell, those of the cells from `cells`; (count, projects, contexts, arms)."""
+    c, p = slice(1, 1 + form.contexts), slice(1 + form.contexts, 1 + form.contexts + form.projects)
+    effect = v[:, :, 0, None, None] + v[:, :, p, None] + v[:, :, None, c]
+    if form.cells:
+        effect = effect + cells[:, :, p.stop :].reshape(effect.shape)
+    return np.moveaxis(effect, 1, 3)
+
+
+def _around(
+    effect: np.ndarray, problem: Problem, scales: Scales, form: Layout, random: np.random.Generator
+) -> np.ndarray:
+    """theta given the effects and the cell's own outcomes, as `belief.shrink`."""
+    cell = np.asarray(leaf_cell(scales.gaussian.hyper, form.cells))
+    noise = noise_at(scales.gaussian.hyper, problem.shape[1])
+    seen = cells(problem.stats)
+    rest = noise**2 / (seen.count * cell**2 + noise**2)
+    return rest * effect + (1 - rest) * seen.mean + np.sqrt(rest) * cell * random.standard_normal(effect.shape)

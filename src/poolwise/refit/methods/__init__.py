@@ -1,0 +1,1 @@
+"""How hyperparameters are found: closed form, NUTS or variational inference."""

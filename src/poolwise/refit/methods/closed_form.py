@@ -1,0 +1,155 @@
+"""The closed form: scales by maximum marginal likelihood, draws from the exact posterior that serves.
+
+Every group of the file for ArviZ is filled from the same densities as the NumPyro models': with effect e, own cell t
+and noise s, the mean y of n outcomes of a cell is Normal(e, t^2 + s^2 / n), and its successes are beta-binomial.
+"""
+
+import time
+
+import numpy as np
+from scipy.stats import betabinom, norm
+
+from poolwise.engine.estimation.refit_request import Problem
+from poolwise.posterior.gp.bernoulli_kernel import gathered
+from poolwise.posterior.hyperparameters.hyper import Tier
+from poolwise.posterior.joint import Scales, estimated, prior_scales
+from poolwise.posterior.likelihoods.bernoulli import above, beliefs, cell_prior
+from poolwise.refit.draws import exact_sampling, serving_marginals
+from poolwise.refit.options import Options
+from poolwise.refit.result import Draws, Found, Values, thinning
+
+
+def find(problem: Problem, options: Options) -> Found:
+    """Scales from all statistics; draws of everything they imply."""
+    began = time.perf_counter()
+    scales = estimate(problem)
+    fit = scales.gaussian
+    found = bool(np.isfinite(fit.log_evidence))
+    notes = {
+        "log_evidence": fit.log_evidence if found else None,
+        "iterations": fit.iterations,
+        "converged": bool(fit.converged),
+        "seconds": time.perf_counter() - began,
+    }
+    return Found(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes, chains={})
+
+
+def estimate(problem: Problem) -> Scales:
+    """Scales by maximum marginal likelihood."""
+    tried, succeeded = _roomy_tally(problem)
+    return estimated(problem.scales, serving_marginals.roomy(problem), tried, succeeded, problem.prior)
+
+
+CHECKED = 50
+"""Draws per chain where they only serve the gate."""
+EMPTY = Draws({}, {}, {}, {}, {}, {}, {})
+
+
+def drawn(problem: Problem, scales: Scales, options: Options) -> Draws:
+    """Draws from posterior and prior, and what they predict."""
+    random = np.random.default_rng(options.seed)
+    cells, wanted = int(np.prod(problem.shape)), options.draws if options.save else min(options.draws, CHECKED)
+    each = max(wanted // thinning(options.chains, wanted, cells), 4)
+    theta = exact_sampling.draws(problem, scales, random, options.chains * each)
+    chance = _beta(random, *_pseudo_counts(problem, scales), options.chains * each)
+    before = _before(problem)
+    prior = exact_sampling.prior_draws(before, random, each)
+    prior_chance = _beta(random, *_pseudo_counts(before, before.scales), each)
+    shaped = {name: _by_chain(values, options.chains) for name, values in (theta | {"chance": chance}).items()}
+    return Draws(
+        posterior=shaped,
+        sample_stats={"lp": log_likelihood(problem, scales, theta).sum(-1).reshape(options.chains, each)},
+        prior={name: values[None] for name, values in (prior | {"chance": prior_chance}).items()},
+        prior_predictive={
+            name: v[None] for name, v in _replicated(problem, before.scales, prior, prior_chance, random)
+        },
+        posterior_predictive={
+            name: _by_chain(v, options.chains) for name, v in _replicated(problem, scales, theta, chance, random)
+        },
+        log_likelihood={
+            "mean": _by_chain(log_likelihood(problem, scales, theta), options.chains),
+            "successes": np.broadcast_to(_success_likelihood(problem, scales), (options.chains, each, _tried(problem))),
+        },
+        constant_data=_scales(scales),
+    )
+
+
+def log_likelihood(problem: Problem, scales: Scales, drawn: Values) -> np.ndarray:
+    """(draws, seen cells): log density of the mean outcome of every cell, its own deviation integrated out where the
+    effects are known."""
+    seen = problem.stats.count > 0
+    count = problem.stats.count[seen]
+    own = exact_sampling.own(problem, scales) if "effect" in drawn else 0.0
+    spread = np.sqrt(own**2 + serving_marginals.noise(problem, scales)[seen] ** 2 / count)
+    centre = drawn.get("effect", drawn["theta"])[:, seen]
+    return np.asarray(norm.logpdf(problem.stats.total[seen] / count, centre, spread))
+
+
+def _replicated(
+    problem: Problem, scales: Scales, drawn: Values, chance: np.ndarray, random: np.random.Generator
+) -> list[tuple[str, np.ndarray]]:
+    """Mean outcomes and successes of new outcomes, as many as were seen; NaN and 0 where none were. What a cell has of
+    its own is drawn anew around its effects, as in `log_likelihood`."""
+    count, centre = problem.stats.count, drawn.get("effect", drawn["theta"])
+    own = exact_sampling.own(problem, scales) if "effect" in drawn else 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.where(count > 0, np.sqrt(own**2 + serving_marginals.noise(problem, scales) ** 2 / count), np.nan)
+    mean = centre + spread * random.standard_normal(centre.shape)
+    successes = random.binomial(np.round(problem.tried).astype(np.int64), chance)
+    return [("mean", mean), ("successes", successes)]
+
+
+def _success_likelihood(problem: Problem, scales: Scales) -> np.ndarray:
+    """Log probability of the successes of every tried cell, given all other cells."""
+    evidence = gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
+    prior = cell_prior(scales.success, evidence.cell, evidence.context[:, None], above(evidence))
+    tried = problem.tried > 0
+    n, k = (np.round(part[tried]) for part in (problem.tried, problem.succeeded))
+    a, b = (prior.mean * prior.size)[tried], ((1 - prior.mean) * prior.size)[tried]
+    return np.asarray(betabinom.logpmf(k, n, a, b))
+
+
+def _tried(problem: Problem) -> int:
+    return int((problem.tried > 0).sum())
+
+
+def _pseudo_counts(problem: Problem, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
+    found = beliefs(scales.success, gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded))
+    return found.mean * found.size, (1 - found.mean) * found.size
+
+
+def _beta(random: np.random.Generator, a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
+    return random.beta(a, b, (count, *a.shape))
+
+
+def _before(problem: Problem) -> Problem:
+    """The same names before any outcome, with the hyperprior's medians as scales."""
+    empty = problem._replace(
+        stats=type(problem.stats)(*(np.zeros_like(part) for part in problem.stats)),
+        tried=np.zeros_like(problem.tried),
+        succeeded=np.zeros_like(problem.succeeded),
+    )
+    gaussian, success = problem.scales[:2]
+    index = gaussian.family if gaussian.families else np.arange(problem.shape[2])
+    said, ground = problem.scales.expert, gaussian.ground
+    return empty._replace(scales=prior_scales(index, success.prior, problem.prior, said=said, ground=ground))
+
+
+def _roomy_tally(problem: Problem) -> list[np.ndarray]:
+    shape = serving_marginals.roomy(problem).count.shape
+    pads = [(0, wide - size) for wide, size in zip(shape, problem.shape, strict=True)]
+    return [np.pad(part, pads) for part in (problem.tried, problem.succeeded)]
+
+
+def _scales(scales: Scales) -> Values:
+    """Scales that were estimated and not drawn, by the names of the models' sites."""
+    hyper = scales.gaussian.hyper
+    tiers = {"arm": hyper.arm, "family": hyper.family, "global": hyper.globe}
+    named = {f"tau_{tier}_{block}": np.asarray(getattr(values, block), dtype=float) for tier, values in tiers.items()
+             for block in Tier._fields}  # fmt: skip
+    kappa = {name: np.asarray(getattr(scales.success, name), dtype=float) for name in ("kappa_context", "kappa_cell")}
+    return named | {"noise": np.asarray(hyper.noise, dtype=float)} | kappa
+
+
+def _by_chain(values: np.ndarray, chains: int) -> np.ndarray:
+    return values.reshape(chains, len(values) // chains, *values.shape[1:])

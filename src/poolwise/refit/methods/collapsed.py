@@ -1,0 +1,149 @@
+"""The model of the utility with every effect integrated out: NUTS walks over the scales alone.
+
+    scales ~ hyperprior,    p(outcomes | scales) in closed form (`crossed.marginal_likelihood`), as a factor
+
+Sites and densities of the scales are those of `poolwise.models.gaussian`, the factor is its likelihood up to a
+constant. A few dozen dimensions are left, whatever the number of cells. Effects are drawn afterwards, exactly, a vector
+for every draw of the scales (Gelman and others 2013, section 13.6: collapsed, then drawn).
+
+The sampler walks in coordinates that Laplace's approximation makes round: u = root^-1 (log scales - mode).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+from jax.flatten_util import ravel_pytree
+from numpyro.handlers import seed, trace
+from numpyro.infer.util import constrain_fn, potential_energy
+from scipy.optimize import minimize
+
+from poolwise.engine.estimation.refit_request import Problem
+from poolwise.models import effects as scales_of_effects
+from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.crossed.marginal_likelihood import differentiable
+from poolwise.posterior.crossed.solve import Cells, solve
+from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, Tier
+from poolwise.refit.draws import exact_sampling
+from poolwise.refit.draws.serving_marginals import is_wide, shares_cells
+from poolwise.refit.methods.submodels import prior_of
+from poolwise.refit.options import Options
+from poolwise.refit.result import Values
+
+_STEP = 0.05
+"""Of a logarithm, for the Hessian."""
+_LEAST = 0.25
+"""Information that is taken for granted in every direction: the widest hyperprior's is more."""
+
+
+class Collapsed(NamedTuple):
+    """The statistics and the form in which their effects are integrated out."""
+
+    cells: Cells
+    family: np.ndarray
+    families: int
+    form: Layout
+    prior: scales_of_effects.Prior
+    mean: float
+    level: float
+    """Scale of the globe's level, which one draw says nothing about."""
+
+
+class Whitened(NamedTuple):
+    """The posterior of the scales over round coordinates u."""
+
+    potential: Callable[[Any], Any]
+    """Minus its logarithm, of u."""
+    size: int
+    constrained: Callable[[Any], Any]
+    """Sites of the model from u."""
+
+
+def applies(problem: Problem, options: Options) -> bool:
+    """Whether the utility has this form: not for a model of the user's own, nor for systems that are served wide."""
+    return options.model is None and not is_wide(problem) and bool(problem.stats.count.any())
+
+
+def warmup(problem: Problem, options: Options) -> int:
+    """Steps before the draws: where coordinates are round, only the step size is adapted."""
+    return options.warmup or (150 if applies(problem, options) else 500)
+
+
+def collapsed(problem: Problem) -> Collapsed:
+    """What the model needs of the problem."""
+    fit, (projects, contexts, arms) = problem.scales.gaussian, problem.shape
+    index = fit.family if fit.families else np.arange(arms)
+    form = Layout(contexts, projects, shares_cells(problem))
+    median = problem.prior.median
+    data = Cells(*map(jnp.asarray, cells(problem.stats)))
+    return Collapsed(data, index, fit.families, form, prior_of(problem), float(median.mean), float(median.globe.level))
+
+
+def model(about: Collapsed) -> None:
+    """Sites: `tau_*`, `sigma_common`, `sigma`, `spread`."""
+    prior, family = about.prior, about.family if about.families else None
+    tiers = scales_of_effects.tier_scales(bool(about.families), prior, shared=about.form.cells)
+    own = scales_of_effects.cell_scale(prior)
+    noise = scales_of_effects.noise(len(about.family), family, prior)
+    spread = scales_of_effects.spread(about.form.contexts, prior)
+    hyper = hyper_of(about, tiers, own, noise, spread)
+    evidence = differentiable(about.cells, about.family, about.families, about.form)
+    numpyro.factor("log_marginal_likelihood", evidence(hyper))
+
+
+def hyper_of(about: Collapsed, tiers: scales_of_effects.TierScales, own: Any, noise: Any, spread: Any) -> Hyper:
+    """The scales in the terms of the closed form; `own` is the standard deviation of an arm's cells."""
+    none = Tier(0.0, 0.0, 0.0)
+    arm, globe = Tier(*(*tiers.arm, own)), Tier(*tiers.globe)
+    family = none if tiers.family is None else Tier(*tiers.family)
+    return Hyper(arm, family, globe._replace(level=about.level), noise, spread, about.mean)
+
+
+def whitened(about: Collapsed, near: dict[str, Any]) -> Whitened:
+    """Coordinates around the mode, which is sought from `near`, values of sites."""
+    values = lambda key: {name: site["value"] for name, site in trace(seed(model, key)).get_trace(about).items()}
+    sites = {name: site for name, site in jax.eval_shape(values, jax.random.PRNGKey(0)).items() if name in near}
+    start = {name: np.log(np.broadcast_to(near[name], site.shape)) for name, site in sites.items()}
+    first, unravel = ravel_pytree(start)
+    potential = lambda flat: potential_energy(model, (about,), {}, unravel(flat))
+    density = jax.jit(jax.value_and_grad(potential))
+    mode = minimize(lambda at: tuple(map(np.asarray, density(at))), np.asarray(first), jac=True, method="L-BFGS-B").x
+    steps = _STEP * np.eye(len(mode))
+    hessian = np.stack([np.asarray(density(mode + s)[1] - density(mode - s)[1]) for s in steps]) / (2 * _STEP)
+    information, axes = np.linalg.eigh((hessian + hessian.T) / 2)
+    root = axes / np.sqrt(np.maximum(information, _LEAST))
+    place = lambda u: jnp.asarray(mode) + jnp.asarray(root) @ u
+    constrained = lambda u: constrain_fn(model, (about,), {}, unravel(place(u)))
+    return Whitened(lambda u: potential(place(u)), len(mode), constrained)
+
+
+def with_effects(about: Collapsed, sites: Values, random: np.random.Generator) -> Values:
+    """The draws (draws, ...) of the scales, and for each a draw of all effects given it, by the names of the model."""
+    count, arms, form = len(sites["tau_cell"]), len(about.family), about.form
+    normal = random.standard_normal((count, 1 + about.families + arms, form.size))
+    taken = {name: value for name, value in sites.items() if name.startswith("tau_") or name in ("sigma", "spread")}
+
+    def one(drawn: tuple[dict[str, Any], Any]) -> tuple[Any, Any, Any]:
+        hyper = _hyper_from(about, drawn[0])
+        tree = solve(about.cells, hyper, about.family, about.families, form)
+        return jax.tree.map(
+            lambda part: part[0], exact_sampling.vectors(tree, hyper, about.family, form, drawn[1][None])
+        )
+
+    found = jax.jit(lambda drawn: jax.lax.map(one, drawn))((taken, normal))
+    globe, family, arm = jax.tree.map(np.asarray, found)
+    drawn = {"global_effects": globe[:, 0], "arm_effects": arm[:, :, : 1 + form.contexts + form.projects]}
+    return sites | drawn | ({"family_effects": family} if about.families else {})
+
+
+def _hyper_from(about: Collapsed, drawn: dict[str, Any]) -> Hyper:
+    """Of one draw of the sites."""
+    blocks = (*scales_of_effects.BLOCKS, *(["cell"] if about.form.cells else []))
+    tier = lambda name, blocks: tuple(drawn.get(f"tau_{name}_{block}", about.level) for block in blocks)
+    family = tier("family", blocks) if about.families else None
+    tiers = scales_of_effects.TierScales(tier("arm", blocks[:3]), family, tier("global", blocks))
+    noise = drawn["sigma"][about.family]
+    return hyper_of(about, tiers, drawn["tau_cell"], noise, drawn["spread"])

@@ -1,0 +1,164 @@
+"""Full Bayes by NUTS: every chain in blocks, finished ones not done again, several at a time.
+
+The utility is sampled with its effects integrated out (`collapsed`), the success by quadrature (`success`). A model of
+the user's own, and systems that are served wide, are sampled with all their sites.
+"""
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from poolwise.engine.estimation.refit_request import Problem
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.refit import checkpoint
+from poolwise.refit.draws import from_samples
+from poolwise.refit.methods import chain, closed_form, collapsed, success
+from poolwise.refit.methods.device import on
+from poolwise.refit.methods.submodels import parts
+from poolwise.refit.options import Logged, Options
+from poolwise.refit.result import Found, Values
+
+JITTER = 0.5
+"""Chains start at the fast core's scales times exp(Normal(0, this)): apart, so that R-hat can tell whether they met."""
+
+
+Drawn = tuple[Values, Values]
+"""Sites and fields of the sampler, (draws, ...) each."""
+
+
+class Task(NamedTuple):
+    """One chain."""
+
+    chain: int
+    folder: Path | None
+
+
+def find(problem: Problem, options: Options) -> Found:
+    """Sample the posterior of all scales and effects; `scales` says which serve."""
+    began = time.perf_counter()
+    with on(options.device), single_blas():
+        parts(problem, options, problem.scales)  # What is wrong is said before anything is written down.
+        problem, folder = checkpoint.resumed(problem, options, "nuts")
+        by_part: dict[str, Drawn] = {}
+        if problem.stats.count.any():
+            tasks = [Task(number, folder and folder / f"utility-{number}") for number in range(options.chains)]
+            drawn = dict(_all(problem, options, tasks))
+            by_part["utility"] = _with_effects(problem, options, _stacked([drawn[task] for task in tasks]))
+        by_part["success"] = of_success(problem, options, options.chains), {}
+        sampling = time.perf_counter() - began
+        found = from_samples.found(problem, options, by_part, {"sampling_seconds": sampling, "chains": options.chains})
+    checkpoint.done(folder)
+    return found
+
+
+def of_success(problem: Problem, options: Options, chains: int) -> Values:
+    """Independent draws of success, as if of so many chains."""
+    # Evidence that a change let fade leaves parts of outcomes: a binomial wants whole ones.
+    tried, succeeded = (np.round(part).astype(np.int64) for part in (problem.tried, problem.succeeded))
+    random, count = np.random.default_rng([options.seed, 1]), chains * options.draws
+    drawn = success.draws(tried, succeeded, problem.scales.success.prior, count, random)
+    return {name: value.reshape(chains, -1, *value.shape[1:]) for name, value in drawn.items()}
+
+
+def _with_effects(problem: Problem, options: Options, drawn: Drawn) -> Drawn:
+    if not collapsed.applies(problem, options):
+        return drawn
+    sites, fields = drawn
+    chains = next(iter(sites.values())).shape[:1]
+    flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in sites.items()}
+    random = np.random.default_rng([options.seed, 2])
+    whole = collapsed.with_effects(collapsed.collapsed(problem), flat, random)
+    return {name: value.reshape(*chains, -1, *value.shape[1:]) for name, value in whole.items()}, fields
+
+
+def _all(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
+    if options.workers == 1 or options.device == "gpu":
+        yield from _in_turn(problem, options, tasks)
+        return
+    silent = options._replace(progress=Logged())
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, spawn, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
+        running = {pool.submit(alone, problem, silent, task): task for task in tasks}
+        try:
+            for number, future in enumerate(as_completed(running), start=1):
+                options.progress("chains", number, len(tasks))
+                yield running[future], future.result()
+        finally:  # Interrupted: chains that wait are for the next time.
+            pool.shutdown(cancel_futures=True)
+
+
+def alone(problem: Problem, options: Options, task: Task) -> Drawn:
+    """One chain in a process of its own."""
+    with on(options.device), single_blas():
+        return next(drawn for _, drawn in _in_turn(problem, options, [task]))
+
+
+def _in_turn(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
+    """The sampler is compiled once for all of them."""
+    total = sum(-(-count // chain.BLOCK) for count in (collapsed.warmup(problem, options), options.draws)) * chain.BLOCK
+    for task in tasks:
+        options.progress(_title(task, options), 0, total)
+    options = options._replace(warmup=collapsed.warmup(problem, options))
+    made = _sampler(problem, options)
+    for task in tasks:
+        key = jax.random.fold_in(jax.random.PRNGKey(options.seed), task.chain)
+        yield task, _one(made, task, options, key, total)
+
+
+def _sampler(problem: Problem, options: Options) -> chain.Sampler:
+    fastest = closed_form.estimate(problem)
+    if collapsed.applies(problem, options):
+        density = collapsed.whitened(collapsed.collapsed(problem), usual(fastest))
+        return chain.round_sampler(density, collapsed.warmup(problem, options))
+    part = parts(problem, options, fastest)[0]
+    return chain.sampler(part, collapsed.warmup(problem, options), lambda key: apart(usual(fastest), key))
+
+
+def _one(made: chain.Sampler, task: Task, options: Options, key: Any, total: int) -> Drawn:
+    sites, fields = [], []
+    for done, block in chain.blocks(made, key, options.warmup or 0, options.draws, task.folder):
+        options.progress(_title(task, options), done, total)
+        if block is not None:
+            sites.append(jax.tree.map(np.asarray, made.constrained(block[0])))
+            fields.append(block[1])
+    joined = [
+        {name: np.concatenate([one[name] for one in all_])[: options.draws] for name in all_[0]}
+        for all_ in (sites, fields)
+    ]
+    return {name: value for name, value in joined[0].items() if not name.endswith("_decentered")}, joined[1]
+
+
+def _title(task: Task, options: Options) -> str:
+    return f"chain {task.chain + 1} of {options.chains}"
+
+
+def usual(fastest: Any) -> dict[str, float]:
+    """Scales of the fast core by the names of the sites."""
+    hyper = fastest.gaussian.hyper
+    tiers = {"arm": hyper.arm, "family": hyper.family, "global": hyper.globe}
+    scales = {f"tau_{tier}_{block}": max(float(np.asarray(getattr(values, block))), 1e-3)
+              for tier, values in tiers.items() for block in values._fields}  # fmt: skip
+    noise = float(np.mean(hyper.noise))
+    return scales | {"tau_cell": scales["tau_arm_cell"], "sigma_common": noise, "sigma": noise, "spread": 1.0}
+
+
+def apart(scales: dict[str, float], key: Any) -> dict[str, float]:
+    """Where a chain starts; noise by family and context is the model's own matter, which may have other shapes."""
+    random = np.random.default_rng(np.asarray(key).tolist())
+    own = {name: value for name, value in scales.items() if name not in ("sigma", "spread")}
+    return {name: value * float(np.exp(random.normal(0, JITTER))) for name, value in own.items()}
+
+
+def _stacked(chains: list[Drawn]) -> Drawn:
+    """Leading axis: chain."""
+    sites, fields = (
+        {name: np.stack([part[name] for part in parts]) for name in parts[0]} for parts in zip(*chains, strict=True)
+    )
+    return sites, fields

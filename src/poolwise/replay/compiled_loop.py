@@ -1,0 +1,127 @@
+"""Stretches of a run as one compiled loop: look, decide, learn what the table holds, until scales are due again."""
+
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.arrays import Array, put, whole
+from poolwise.policy.view import Policy
+from poolwise.posterior.recursive import compiled, posterior
+from poolwise.posterior.recursive.types import NONE, SUCCESS, Constants, Outcome, State, Structure
+from poolwise.posterior.serving import look_of
+from poolwise.replay import usage as counts
+from poolwise.replay.usage import Usage
+from poolwise.views import Offered, view
+
+
+class Jobs(NamedTuple):
+    """What a run meets, in its order; n decisions with room after their end."""
+
+    project: Array
+    context: Array
+    lottery: Array
+    """(n,) uniform numbers in [0, 1), which decide between the arms."""
+    allowed: Array
+    """(n, A)."""
+    utility: Array
+    """(n, A): what is learned of each arm."""
+
+
+class Made(NamedTuple):
+    """What was decided."""
+
+    arm: Array
+    """(n,)."""
+    chances: Array
+    """(n, A)."""
+    favourite: Array
+    """(n,): the arm believed to be best."""
+
+
+class Known(NamedTuple):
+    """What a stretch does not change."""
+
+    constants: Constants
+    slots: Array
+    """(P,): `Serving.slots`."""
+
+
+class Course(NamedTuple):
+    """What a stretch changes."""
+
+    state: State
+    heard: Array
+    """(P,): 1.0 where a project tells the others."""
+    usage: Usage
+    made: Made
+
+
+class Frame(NamedTuple):
+    """Known when the loop is compiled; hashable but for the policy, which `key` names."""
+
+    structure: Structure
+    key: Hashable
+    horizon: float | None
+    delay: int
+    jobs: int
+    """With room."""
+
+
+_LOOPS: dict[Frame, Any] = {}
+
+
+def stretch(
+    frame: Frame, policy: Policy, arms: Offered, course: Course, known: Known, jobs: Jobs, ends: tuple[int, int]
+) -> Course:
+    """The course after decisions from the first end to before the second, each followed by the outcome that is told
+    then. Consumes `course`."""
+    import jax
+
+    def loop(course: Course, known: Known, jobs: Jobs, first: Array, last: Array) -> Course:
+        body = lambda step, now: _step(frame, policy, arms, now, known, jobs, step)
+        return jax.lax.fori_loop(first, last, body, course)
+
+    with jax.enable_x64():
+        if frame not in _LOOPS:
+            compiled.keep_on_disk(jax)
+            _LOOPS[frame] = jax.jit(loop, donate_argnums=0)
+        return _LOOPS[frame](course, known, jobs, *ends)
+
+
+def _step(frame: Frame, policy: Policy, arms: Offered, now: Course, known: Known, jobs: Jobs, step: Array) -> Course:
+    (constants, slots), made = known, now.made
+    p, c = jobs.project[step], jobs.context[step]
+    scalars = counts.scalars(now.usage, p, c, frame.horizon)
+    seen = posterior.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, slots, p))
+    shown = view(look_of(seen), arms, jobs.allowed[step], scalars)
+    chances = policy.probabilities(policy.params, shown)
+    sums = chances.cumsum()
+    arm = whole((sums <= jobs.lottery[step] * sums[-1]).sum())
+    favourite = whole((shown.mean - 1e9 * ~jobs.allowed[step]).argmax())
+    made = Made(put(made.arm, arm, step), put(made.chances, chances, step), put(made.favourite, favourite, step))
+    used = counts.decided(now.usage, p, c)
+    return _told(frame, now._replace(usage=used, made=made), known, jobs, step - frame.delay)
+
+
+def _told(frame: Frame, now: Course, known: Known, jobs: Jobs, step: Array) -> Course:
+    """After the outcome of one decision, if it has been made."""
+    there, at = (step >= 0) * 1.0, step * (step >= 0)
+    p, c, arm = jobs.project[at], jobs.context[at], whole(now.made.arm[at])
+    kind = whole(there * (SUCCESS - NONE) + NONE)
+    outcome = Outcome(p, c, arm, jobs.utility[at, arm], kind, _slot(now.heard, known.slots, p))
+    state, _ = posterior.update(frame.structure, known.constants, now.state, outcome)
+    tells = there if frame.structure.baseline is None else there * (arm != frame.structure.baseline)
+    heard = put(now.heard, (now.heard[p] + tells).clip(0.0, 1.0), p)
+    return now._replace(state=state, heard=heard, usage=counts.observed(now.usage, p, c, there))
+
+
+def _slot(heard: Array, slots: Array, project: Array) -> Array:
+    """As `Serving.slot`."""
+    others = heard.sum() > heard[project]
+    return whole((slots[project] + 1) * others) - 1
+
+
+def nothing(jobs: int, arms: int) -> Made:
+    """Before the first decision."""
+    return Made(np.zeros(jobs, np.int32), np.zeros((jobs, arms)), np.zeros(jobs, np.int32))

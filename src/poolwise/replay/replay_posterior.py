@@ -1,0 +1,52 @@
+"""What a policy sees and learns while a table or a log is replayed: the posterior that an engine serves from."""
+
+import numpy as np
+
+from poolwise.policy.view import Policy, View
+from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
+from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.replay import usage as counts
+from poolwise.views import view
+
+FAILURE_UTILITY, USUAL_SUCCESS, FACTORS, LIMIT = float(np.log(0.5)), (3.0, 0.6), 2, 5.0
+"""The defaults of an engine's settings."""
+
+
+class Believer:
+    """One run, outcome by outcome, as an `Engine` with `estimate = "inline"` that is told utilities.
+
+    family: (arms,) index; baseline: the arm whose utility is 0 by definition, None where no arm stands apart.
+    """
+
+    def __init__(self, family: np.ndarray, baseline: int | None, projects: int, contexts: int, horizon: float | None):
+        arms = len(family)
+        self.family = np.unique(np.asarray(family), return_inverse=True)[1]
+        self.offered, self.baseline = slice(None), 0 if baseline is None else baseline
+        scales = prior_scales(self.family, np.tile(USUAL_SUCCESS, (arms, 1)), baseline=baseline)
+        self.joint = Joint(
+            scales, FAILURE_UTILITY, projects=projects, contexts=contexts, baseline=baseline, backend="numpy"
+        )
+        self.joint.limit_factors(FACTORS)
+        self.usage, self.estimated, self._horizon = counts.empty(projects, contexts), 0, horizon
+
+    def view(self, project: int, context: int, allowed: np.ndarray) -> View:
+        """What the policy sees of one job; counts it as a use of its context."""
+        scalars = counts.scalars(self.usage, project, context, self._horizon)
+        self.usage = counts.decided(self.usage, project, context)
+        return view(self.joint.look(project, context), self, allowed, scalars)
+
+    def learn(self, project: int, context: int, arm: int, utility: float) -> None:
+        """One outcome; the scales are to be estimated again when that is due."""
+        self.usage = counts.observed(self.usage, project, context, 1.0)
+        self.joint.learn(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True)
+
+    def estimate_when_due(self) -> None:
+        """The scales, from all outcomes so far."""
+        if due(EVERY, self.joint.outcomes, self.estimated):
+            self.joint.reestimate()
+            self.estimated = self.joint.outcomes
+
+
+def chances_of(policy: Policy, seen: View) -> np.ndarray:
+    """(arms,)."""
+    return np.asarray(policy.probabilities(policy.params, seen), dtype=np.float64)

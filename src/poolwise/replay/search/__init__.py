@@ -1,0 +1,1 @@
+"""Search of one parameter space with what other units' surfaces tell."""

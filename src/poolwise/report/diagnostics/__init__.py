@@ -1,0 +1,1 @@
+"""The page about a refit: what the gate checked, and plots that say whether to trust it."""

@@ -1,0 +1,72 @@
+"""How a run explored: what it came to, how much is known in each context, and what each phase of learning cost."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from poolwise.engine.insight.explain import view_of
+from poolwise.policy.learning_phase import PHASES, phase
+from poolwise.report.trials import trials
+from poolwise.store.base import Store
+
+SUCCESS, DISCOVERY = math.log(1.05), math.log(1.8)
+"""Utility above which a job was worth the choice, and above which it is news."""
+STATE = ["importance", "phase", "confidence", "curiosity", "coverage"]
+"""What is taken from `Engine.overview` of a context."""
+
+
+def totals(table: pd.DataFrame) -> pd.DataFrame:
+    """One row: decisions, arithmetic mean of the speed-up, shares of jobs above SUCCESS and of `safe` ones, number
+    of discoveries (jobs above DISCOVERY) and of jobs that failed or timed out."""
+    gain = _gain(table)
+    row = {
+        "decisions": len(table),
+        "mean_speed_up": float(np.exp(gain).mean()),
+        "success": float((gain > SUCCESS).mean()),
+        "safe": float(table["safe"].mean()),
+        "discoveries": int((gain > DISCOVERY).sum()),
+        "failures": int((table["status"] != "ok").sum()),
+    }
+    return pd.DataFrame([row])
+
+
+def contexts(table: pd.DataFrame, places: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Per (project, context): jobs, the share of them that explored, and from `places`, rows of `Engine.overview`,
+    what is in `STATE`: curiosity is the mean score of its arms, coverage the share of them that was tried there."""
+    cell = ["project", "context"]
+    jobs = table.groupby(cell)["explored"].agg(jobs="size", explored="mean").reset_index()
+    found = pd.DataFrame(list(places), columns=[*cell, *STATE])
+    return jobs.merge(found, on=cell).sort_values("jobs", ascending=False, ignore_index=True)
+
+
+def phases(stores: Iterable[Store]) -> pd.DataFrame:
+    """Per phase of learning, as it was when each decision was made: decisions, the share of them that explored, mean
+    speed-up, and the share below 0.95 of the baseline's speed. Decisions without a logged view are left out."""
+    table = pd.concat([trials(store).merge(_phases(store), on="decision") for store in stores], ignore_index=True)
+    table = table.assign(gain=np.exp(_gain(table)), slower=~table["safe"])
+    table["phase"] = pd.Categorical(table["phase"], PHASES)
+    grouped = table.groupby("phase", observed=True)
+    made = grouped.agg(
+        decisions=("gain", "size"),
+        explored=("explored", "mean"),
+        mean_speed_up=("gain", "mean"),
+        slower=("slower", "mean"),
+    )
+    return made.reset_index().astype({"phase": str})
+
+
+def _phases(store: Store) -> pd.DataFrame:
+    """decision, phase."""
+    made = store.decisions()
+    seen = made.view > 0
+    keys, which = np.unique(made.view[seen], return_inverse=True)
+    names = np.array([phase(view_of(store.view(int(key)))) for key in keys], dtype=object)
+    return pd.DataFrame({"decision": made.id[seen], "phase": names[which] if len(keys) else np.zeros(0, dtype=object)})
+
+
+def _gain(table: pd.DataFrame) -> pd.Series:
+    """Utility of every job, by its cost where that is known."""
+    return table["effort"].fillna(table["utility"])

@@ -1,0 +1,1 @@
+"""The page's part about projects, and tables about them."""

@@ -1,0 +1,172 @@
+"""The page's part about projects: what the k-th project gained, in what projects differ, which are alike."""
+
+import html
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from poolwise.engine import Engine
+from poolwise.report.page import as_html
+from poolwise.report.palette import INK, MUTED, SERIES, figure, styled, svg
+from poolwise.report.plots import short
+from poolwise.report.projects.tables import clear
+from poolwise.report.tables import rows
+
+FIRST = 20
+"""Decisions of a project that count as its beginning."""
+_MOST = 16
+"""Differences between projects that are drawn."""
+
+
+def across(trials: pd.DataFrame, engine: Engine) -> str:
+    """HTML of the section; empty where there is but one project."""
+    if trials["project"].nunique() < 2:
+        return ""
+    starts, differences, places = beginnings(trials), clear(engine.across.deviations(), 3), engine.across.positions()
+    parts = [
+        _part(
+            "What every further project gained",
+            _starts_sentence(starts),
+            svg(learning(starts), "start_plot"),
+            f"Each project's geometric mean speed-up over its first {FIRST} jobs, in the order of their joining.",
+        ),
+        _part(
+            "In what projects differ",
+            _differences_sentence(differences, trials),
+            svg(forest(differences), "difference_plot") if len(differences) else "",
+            "Factor by which a way is better or worse in one project than elsewhere, shrunk to 1 where trials are few; "
+            "bars are 90&nbsp;% intervals.",
+        ),
+        _part(
+            "Which projects resemble each other",
+            _map_sentence(places),
+            svg(factor_map(places), "factor_plot") if len(places) else "",
+            "Projects near each other react alike to the same ways; bars are one standard deviation. Directions have "
+            "no names.",
+        ),
+    ]
+    table = engine.projects()[["project", "decisions", "contexts", "noise", "gain", "gave", "took", "nearest"]]
+    return "\n".join([*parts, as_html(table.rename(columns={"decisions": "jobs", "nearest": "most like"}))])
+
+
+def _part(title: str, sentence: str, drawn: str, caption: str) -> str:
+    """A heading, one sentence, and the figure where there is one."""
+    shown = f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>" if drawn else ""
+    return f"<h2>{title}</h2>\n<p>{sentence}</p>\n{shown}"
+
+
+def beginnings(trials: pd.DataFrame) -> pd.DataFrame:
+    """project, jobs, speed_up: of the first decisions of every project, in the order of arrival."""
+    first = trials.groupby("project", sort=False).head(FIRST)
+    found = first.groupby("project", sort=False)["effort"].agg(["mean", "size"]).reset_index()
+    return pd.DataFrame({"project": found["project"], "jobs": found["size"], "speed_up": np.exp(found["mean"])})
+
+
+@styled
+def learning(starts: pd.DataFrame) -> Figure:
+    """Speed-up of the first decisions against the number of projects before."""
+    made = figure(3.0)
+    axes, place = made.subplots(), np.arange(1, len(starts) + 1)
+    axes.axhline(1, color=MUTED, linewidth=1, dashes=(4, 3))
+    axes.plot(place, starts["speed_up"], "o-", color=SERIES[0], linewidth=1.6, markersize=5)
+    if len(starts) <= 12:
+        axes.set_xticks(place, [short(str(name), 14) for name in starts["project"]])
+    axes.set_ylim(0, 1.12 * max(1.0, float(starts["speed_up"].max())))
+    axes.yaxis.set_major_formatter("{x:g}×")
+    axes.set(xlabel="projects in the order in which they joined", ylabel="speed-up at first")
+    return made
+
+
+@styled
+def forest(differences: pd.DataFrame) -> Figure:
+    """The clearest differences, as factors with intervals."""
+    size = np.abs(np.log(differences["factor"]))
+    shown = differences.loc[size.sort_values(ascending=False).index[:_MOST]].sort_values(["project", "factor"])
+    made = figure(0.27 * len(shown) + 1.0)
+    axes = made.subplots()
+    axes.axvline(1, color=MUTED, linewidth=1, dashes=(4, 3), zorder=0)
+    for place, row in enumerate(rows(shown)):
+        colour = SERIES[0] if row.factor > 1 else SERIES[1]
+        axes.plot([row.low, row.high], [place, place], color=colour, linewidth=2, alpha=0.45)
+        axes.plot(row.factor, place, "o", color=colour, markersize=5)
+    labels = [f"{row.project}, {row.context}: {short(row.arm, 26)}" for row in rows(shown)]
+    axes.set_yticks(range(len(shown)), labels)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.xaxis.set_major_formatter("{x:g}×")
+    axes.set_xlabel("better or worse here than elsewhere")
+    return made
+
+
+@styled
+def factor_map(places: pd.DataFrame) -> Figure:
+    """Positions of projects on the first two factors, or on the only one."""
+    made = figure(4.2 if "u_2" in places else 2.4)
+    axes = made.subplots()
+    second, spread = (places["u_2"], places["sd_2"]) if "u_2" in places else (0.0 * places["u_1"], 0.0 * places["u_1"])
+    axes.errorbar(places["u_1"], second, xerr=places["sd_1"], yerr=spread, fmt="none", ecolor=MUTED, alpha=0.35)
+    axes.plot(places["u_1"], second, "o", color=SERIES[0], markersize=6)
+    # Neighbours on either side of their points, so that no name covers another.
+    order = np.argsort(np.lexsort((places["u_1"], second)))
+    for name, x, y, number in zip(places["project"], places["u_1"], second, order, strict=True):
+        side, lift = (
+            (1, "left") if number % 2 == 0 else (-1, "right"),
+            6 + 11 * (number // 2 % 4) * ("u_2" not in places),
+        )
+        axes.annotate(
+            short(str(name), 18),
+            (x, y),
+            textcoords="offset points",
+            xytext=(5 * side[0], lift),
+            ha=side[1],
+            color=INK,
+            fontsize=8.5,
+        )
+    axes.set_xlabel("first factor")
+    if "u_2" in places:
+        axes.set_ylabel("second factor")
+    else:
+        axes.set_yticks([])
+        axes.set_ylim(-0.5, 1.0)
+    axes.margins(x=0.12)
+    return made
+
+
+def _starts_sentence(starts: pd.DataFrame) -> str:
+    first, rest = starts["speed_up"].iloc[0], np.exp(np.log(starts["speed_up"].iloc[1:]).mean())
+    word = "others" if len(starts) > 2 else "other"
+    return (
+        f"The first project began with nothing and ran at {first:.2f}× in its first {starts['jobs'].iloc[0]} jobs; the "
+        f"{word}, which could build on it, at {rest:.2f}×."
+    )
+
+
+def _differences_sentence(differences: pd.DataFrame, trials: pd.DataFrame) -> str:
+    if differences.empty:
+        return "Nothing is clearly better or worse in one project than in the others: what holds here holds there."
+    top = differences.loc[np.abs(np.log(differences["factor"])).idxmax()]
+    side = "better" if top.factor > 1 else "worse"
+    factor = top.factor if top.factor > 1 else 1 / top.factor
+    return (
+        f"{differences['project'].nunique()} of {trials['project'].nunique()} projects differ clearly from the others "
+        f"in something; most of all {_name(top.arm)}, which in {_name(top.project)} is {factor:.2f} times {side} for "
+        f"{_name(top.context)} than elsewhere."
+    )
+
+
+def _map_sentence(places: pd.DataFrame) -> str:
+    if places.empty:
+        return (
+            "No common pattern in which projects differ would predict a new one better than treating each as its own "
+            "(this takes five projects at least)."
+        )
+    number = "One pattern" if "u_2" not in places else "Two patterns"
+    return (
+        f"{number} in which projects differ would have helped to predict projects that were left out, so a few jobs of "
+        "a new project tell which others it is like, and what to expect of all other kinds of jobs."
+    )
+
+
+def _name(name: object) -> str:
+    return html.escape(str(name))

@@ -1,0 +1,1 @@
+"""Statements and transactions on an open SQLite file."""

@@ -1,0 +1,33 @@
+"""What knowledge is worth: for whom it is gathered, and how much of it a trial gives them."""
+
+import numpy as np
+
+from poolwise import policy
+from poolwise.policy.rules.knowledge_gradient import UNKNOWN, bonus
+from tests.policy.views import view
+
+CONSTANTS = {"own": 0.0, "shared": 1.0}
+
+
+def test_what_a_trial_here_does_not_tell_others_is_worth_nothing_to_them() -> None:
+    seen = view([0.0, 0.1, -0.1], 0.3)
+    share = np.tile([[0.0, 0.5, 1.0]], (2, 1))
+    found = bonus(CONSTANTS, seen._replace(wider_share=share))
+    assert found[0] < 1e-6 < found[1]
+    assert (np.diff([bonus(CONSTANTS, seen._replace(wider_share=k * share))[1] for k in (0.2, 0.6, 1.0)]) > 0).all()
+
+
+def test_shares_that_are_not_known_count_for_little() -> None:
+    seen = view([0.0, 0.1, -0.1], 0.3)
+    known = seen._replace(wider_share=np.minimum((seen.wider_scale / seen.scale) ** 2, 1.0))
+    np.testing.assert_allclose(bonus(CONSTANTS, seen), UNKNOWN * bonus(CONSTANTS, known))
+
+
+def test_chance_fades_where_little_is_to_come() -> None:
+    seen = view([0.0, -0.02], 0.3)
+    chances = []
+    for left in (0.0, 100.0, 1e6):
+        context = seen.context._replace(remaining=0.0, remaining_project=0.0, remaining_all=left)
+        rule = policy.knowledge_gradient(own=0.0, shared=0.0, patience=300.0)
+        chances.append(rule.probabilities(rule.params, seen._replace(context=context))[1])
+    assert chances[0] < chances[1] < chances[2] < 0.5

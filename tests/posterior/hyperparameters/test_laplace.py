@@ -1,0 +1,78 @@
+"""Uncertain scales: their posterior means against importance sampling of the same posterior."""
+
+import numpy as np
+import pytest
+
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.hyperparameters import laplace
+from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.optimize import objective
+from poolwise.posterior.hyperparameters.parametrisation import SCALES, widths
+from poolwise.posterior.joint import estimated, prior_scales, restored, to_dict
+from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data
+
+
+def problem(n: int):
+    rows, y = data(2, n)
+    stats = Statistics.of(*rows, y, shape=SHAPE)
+    return batch.fit(stats, FAMILY), stats
+
+
+def sampled(fit, cells, draws=4_000):
+    """Posterior means of the scales as multiples of their modes, and their standard errors."""
+    size = len(fit.coordinates)
+    pull = 1 / widths(size, PRIOR, fit.families) ** 2
+
+    def minus_log(at):
+        return objective(at, cells, fit.family, PRIOR, families=fit.families, reduced=False)
+
+    steps = 0.05 * np.eye(size)
+    hessian = np.stack([minus_log(fit.coordinates + s)[1] - minus_log(fit.coordinates - s)[1] for s in steps]) / 0.1
+    hessian = (hessian + hessian.T) / 2
+    information, axes = np.linalg.eigh(hessian)
+    spread = axes / np.sqrt(np.maximum(information, pull.min())) * 1.2
+    normal = np.random.default_rng(1).standard_normal((draws, size))
+    away = normal @ spread.T
+    log = np.array([-minus_log(fit.coordinates + one)[0] for one in away]) + 0.5 * (normal**2).sum(1)
+    share = np.exp(log - log.max())
+    share /= share.sum()
+    mean = share @ np.exp(away[:, :SCALES])
+    return mean, np.sqrt((share**2) @ (np.exp(away[:, :SCALES]) - mean) ** 2)
+
+
+def test_scales_lie_at_their_posterior_means():
+    fit, stats = problem(150)
+    cells = batch.cells(batch.seen(stats))
+    mean, error = sampled(fit, cells)
+    shift = laplace.shifts(fit, cells, PRIOR)[:SCALES]
+    known = shift < laplace._LARGEST
+    # Laplace's own error is of the order of the skewness: a tenth of a scale, where these differ by up to a seventh.
+    np.testing.assert_allclose(np.exp(shift)[known], mean[known], atol=0.1 + 4 * error.max())
+    assert np.exp(shift).mean() - 1 == pytest.approx(min(mean.mean() - 1, np.expm1(laplace._LARGEST)), abs=0.06)
+
+
+def test_the_more_is_seen_the_less_they_move():
+    few, many = (laplace.shifts(fit, batch.cells(s), PRIOR).sum() for fit, s in (problem(20), problem(20_000)))
+    assert many < few
+
+
+def test_an_earlier_hessian_serves_until_half_as_many_outcomes_more():
+    fit, stats = problem(100)
+    first = laplace.integrated(fit, stats, PRIOR, fit)
+    assert first.shift_from == 100
+    np.testing.assert_array_equal(first.coordinates, fit.coordinates)
+    more = Statistics(*(part * 1.4 for part in stats))
+    assert laplace.integrated(fit, more, PRIOR, first).shift_from == 100
+    more = Statistics(*(part * 1.6 for part in stats))
+    assert laplace.integrated(fit, more, PRIOR, first).shift_from == pytest.approx(160)
+
+
+def test_beliefs_are_wider_and_the_snapshot_keeps_why():
+    fit, stats = problem(60)
+    begin = prior_scales(FAMILY, np.ones((SHAPE[2], 2)))
+    found = estimated(begin, stats, stats.count, stats.count)
+    assert (batch.beliefs(found.gaussian, stats).scale > batch.beliefs(fit, stats).scale).all()
+    again = restored(to_dict(found), begin).gaussian
+    assert again.shift_from == found.gaussian.shift_from == 60
+    np.testing.assert_array_equal(again.shift, found.gaussian.shift)
