@@ -32,7 +32,7 @@ def test_readme_blocks(block, tmp_path):
     assert run.returncode == 0, run.stderr
 
 
-DOCS = "".join((ROOT / "docs" / name).read_text() for name in ("exploration.md", "configurations.md"))
+DOCS = "".join((ROOT / "docs" / name).read_text() for name in ("exploration.md", "configurations.md", "workloads.md"))
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", DOCS, re.S))
@@ -43,7 +43,8 @@ def test_blocks_of_docs(block, tmp_path):
 @pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", DOCS, re.S))
 def test_configurations_of_docs(block):
     """Each opens an engine that decides."""
-    engine = open_engine(parse('[run]\nstore = "memory://"\n' + block))
+    config = parse(block)
+    engine = open_engine(config.model_copy(update={"run": config.run.model_copy(update={"store": "memory://"})}))
     assert engine.decide("project", "context").arm in engine.space.index
 
 

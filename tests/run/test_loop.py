@@ -214,3 +214,19 @@ def test_an_interrupted_run_under_all_layers_goes_on_under_the_same_limits(tmp_p
     assert steps[-1].done == 60
     assert all(engine.explain(step.decision.id, replay=True)["replay"]["same"] for step in steps)
     assert any("conservative budget" in step.decision.reason for step in steps)
+
+
+def test_side_by_side_every_job_is_measured_once_and_under_its_own_decision(config, started):
+    made, engines = started(config)
+    steps = list(run(made, engines, 4))
+    assert sorted(step.decision.id for step in steps) == sorted(engines["early"].store.decisions().id.tolist())
+    assert [step.done for step in steps] == list(range(1, 61))
+    assert engines["early"].status()["outcomes"] == 60
+
+
+def test_a_workload_is_told_what_earlier_runs_measured(config, started):
+    made, engines = started(config)
+    done, told = list(islice(run(made, engines), 10)), []
+    made.workload.recall = lambda job, cost, wall, *, failed: told.append((job.project, cost, wall, failed))
+    list(run(made._replace(decisions=11), engines))
+    assert told == [(step.decision.project, 1.0, 1.0, False) for step in done]

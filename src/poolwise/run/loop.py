@@ -3,7 +3,7 @@
 A decision without an outcome is measured again under that same decision; nothing that was acknowledged is lost.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain, islice, pairwise
 from typing import NamedTuple
@@ -15,10 +15,11 @@ from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import ConfigError
 from poolwise.run import learned
 from poolwise.run.jobs import stream
+from poolwise.run.measuring import Task, measured, recalled, record
 from poolwise.run.setup import Plan, own_store
 from poolwise.schema import Decision
 from poolwise.store import open_store
-from poolwise.workloads import Job, Measurement, Workload
+from poolwise.workloads import Job, Measurement
 
 
 class Progress(NamedTuple):
@@ -53,39 +54,42 @@ def distinct(engines: Engines) -> list[Engine]:
     return list({id(engine): engine for engine in engines.values()}.values())
 
 
-def run(plan: Plan, engines: Engines) -> Iterator[Progress]:
+def run(plan: Plan, engines: Engines, workers: int = 1) -> Iterator[Progress]:
     """Continue until `plan.decisions` decisions have an outcome; what was done before is not repeated.
 
-    Closing the iterator, or an interrupt, leaves at most one decision open; the next run measures it.
+    workers: jobs that are measured side by side. Closing the iterator, or an interrupt, leaves at most so many
+    decisions open; the next run measures them.
     """
     made = sum(engine.status()["decisions"] for engine in distinct(engines))
     done = sum(engine.status()["outcomes"] for engine in distinct(engines))
     for engine in distinct(engines):
-        for decision, job in _unanswered(engine):
-            done += 1
-            yield Progress(done, decision, _answer(plan.workload, engine, decision, job))
+        recalled(plan.workload, engine)
     jobs = _ahead(islice(stream(plan.workload, plan.seed, plan.arrivals), made, plan.decisions), plan.workload.prepare)
+    open_before = [task for engine in distinct(engines) for task in _unanswered(engine)]
+    for task, found in measured(plan.workload, chain(open_before, _decided(engines, jobs)), workers):
+        done += 1
+        _answer(task, found)
+        yield Progress(done, task.decision, found)
+
+
+def _decided(engines: Engines, jobs: Iterable[Job]) -> Iterator[Task]:
     for job in jobs:
         engine = engines[job.project]
-        decision = engine.decide(job.project, job.context, job=job.name)
-        done += 1
-        yield Progress(done, decision, _answer(plan.workload, engine, decision, job))
+        yield Task(engine, engine.decide(job.project, job.context, job=job.name), job)
 
 
-def _answer(workload: Workload, engine: Engine, decision: Decision, job: Job) -> Measurement:
-    """Measure and report. Wall times come first: should the process die in between, the job is measured again."""
-    found = workload.measure(job, decision.family, decision.params)
-    wall = {"decision": decision.id, "wall": found.wall, "baseline_wall": found.baseline_wall, "detail": found.detail}
-    engine.store.append_record("measurement", wall)
-    engine.observe(decision.id, cost=found.cost, baseline_cost=found.baseline_cost, status=found.status)
-    return found
+def _answer(task: Task, found: Measurement) -> None:
+    """Report. Wall times come first: should the process die in between, the job is measured again."""
+    task.engine.store.append_record("measurement", record(task, found))
+    task.engine.observe(task.decision.id, cost=found.cost, baseline_cost=found.baseline_cost, status=found.status)
 
 
-def _unanswered(engine: Engine) -> Iterator[tuple[Decision, Job]]:
+def _unanswered(engine: Engine) -> Iterator[Task]:
     for identity in engine.store.open_decisions(np.inf):
         decision = engine.store.decision(int(identity))
         arm = engine.space.arm(decision.arm)
-        yield decision._replace(params=arm.params), Job(decision.project, decision.context, decision.job or "")
+        job = Job(decision.project, decision.context, decision.job or "")
+        yield Task(engine, decision._replace(params=arm.params), job)
 
 
 def _ahead(jobs: Iterator[Job], prepare: Callable[[Job], None]) -> Iterator[Job]:

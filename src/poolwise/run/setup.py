@@ -15,7 +15,7 @@ from poolwise.run import learned
 from poolwise.run.safety import exploration_of, safety_of
 from poolwise.space import ArmSpace
 from poolwise.store import Store, open_store
-from poolwise.workloads import WORKLOADS, Workload, open_workload
+from poolwise.workloads import WORKLOADS, Workload, open_workload, workload_class
 
 
 class Plan(NamedTuple):
@@ -117,11 +117,9 @@ def _options(config: Config) -> dict[str, Any]:
     name = config.run.workload
     if name is None:
         raise ConfigError(f"no workload to run: set workload = ... in [run]{nearest('', WORKLOADS)}")
-    if name not in WORKLOADS:
-        raise ConfigError(f"unknown workload {name!r} in [run]{nearest(name, WORKLOADS)}")
-    known = inspect.signature(WORKLOADS[name]).parameters
+    known = inspect.signature(workload_class(name)).parameters
     for option in config.workload:
-        if option not in known:
+        if option not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
             raise ConfigError(f"unknown key {option!r} in [workload] for {name!r}{nearest(option, known)}")
     return {**config.workload, **({"arms": config.space.build()} if config.space else {})}
 

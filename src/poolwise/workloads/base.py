@@ -28,6 +28,8 @@ class Measurement(NamedTuple):
     baseline_wall: float
     detail: str = ""
     """Why it failed, in words; empty where nothing is worth saying."""
+    baseline_failed: bool = False
+    """The baseline gave no answer either."""
 
 
 class Workload(Protocol):
@@ -54,4 +56,10 @@ class Workload(Protocol):
         """Do the job with this arm. Raises WorkloadError only where the system itself cannot be run."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End whatever still runs.
+
+        A workload whose baselines are dear has a method `recall` too, which is told before the first job what they came
+        to in earlier runs on the same store; see `workloads.command.Command.recall`.
+        """
+        ...

@@ -66,6 +66,7 @@ def run(
     sharing: Annotated[bool, typer.Option(help="Share what is learned; or every project alone.")] = True,
     decisions: Annotated[int | None, typer.Option(min=1, help="How many in all, instead of the file's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of jobs and choices, instead of the file's.")] = None,
+    parallel: Annotated[int, typer.Option(min=1, help="Jobs that are measured side by side.")] = 1,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -87,7 +88,7 @@ def run(
             opened.callback(engine.close)
         try:
             with interruptible():
-                _go(made, engines, quiet=as_json)
+                _go(made, engines, parallel, quiet=as_json)
                 body = _finish(made, engines, report, quiet=as_json)
         except KeyboardInterrupt:
             raise PoolwiseError("interrupted: the same command goes on where this run stopped") from None
@@ -96,17 +97,17 @@ def run(
     return 1 if body["contradictions"] else 0
 
 
-def _go(plan: "Plan", engines: "Engines", *, quiet: bool) -> None:
+def _go(plan: "Plan", engines: "Engines", parallel: int, *, quiet: bool) -> None:
     from poolwise.cli import printing
     from poolwise.run import run as steps
 
     if quiet:
-        for _ in steps(plan, engines):
+        for _ in steps(plan, engines, parallel):
             pass
     elif printing.console.is_terminal:
-        _live(plan, engines, steps(plan, engines))
+        _live(plan, engines, steps(plan, engines, parallel))
     else:
-        for step in steps(plan, engines):
+        for step in steps(plan, engines, parallel):
             if step.done % (2 * EVERY) == 0 or step.done == plan.decisions:
                 printing.console.print(printing.line(step.done, plan.decisions, _results(engines)[0]), soft_wrap=True)
 
