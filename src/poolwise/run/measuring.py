@@ -5,6 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from poolwise.engine import Engine
+from poolwise.engine.safeguards import damaged_records
 from poolwise.schema import Decision
 from poolwise.workloads import Job, Measurement, Workload
 
@@ -52,7 +53,7 @@ def record(task: Task, found: Measurement) -> dict[str, Any]:
 def recalled(workload: Workload, engine: Engine) -> None:
     """Tell a workload that wants to know it what the baseline came to on every job, so that none is run again."""
     recall = getattr(workload, "recall", None)
-    known = [body for body in quarantine.usable(engine.store, "measurement") if "baseline_cost" in body]
+    known = [body for body in damaged_records.usable(engine.store, "measurement") if "baseline_cost" in body]
     if recall is None or not known:
         return
     for body in known:

@@ -104,7 +104,7 @@ def _snapshot(body: Mapping[str, Any]) -> None:
 
 
 def _measurement(body: Mapping[str, Any]) -> None:
-    walls = [body[name] for name in ("wall", "baseline_wall") if name in body]
+    walls = [body[name] for name in ("wall", "baseline_wall", "baseline_cost") if name in body]
     if not (isinstance(body["decision"], int) and isinstance(body["detail"], str) and all(wall > 0 for wall in walls)):
         raise ValueError("it is no measurement")
 
