@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from poolwise import policy as policies
-from poolwise.policy.constraints.usage import Uses
+from poolwise.policy.constraints.usage import UsageCounts
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 from poolwise.posterior.joint import Joint, prior_scales
 from poolwise.posterior.observation_model import Options
-from poolwise.simulate import Population, Shape, belief, draw, fitted, simulate, values
-from poolwise.simulate.belief import Seen
+from poolwise.simulate import Population, Shape, belief, draw, population_of, simulate, values
+from poolwise.simulate.belief import Predictive
 from poolwise.simulate.loop import _scalars
 
 SHAPE = Shape(projects=2, decisions=30, contexts=3, arms=4)
 NONE = Tier(0.0, 0.0, 0.0, 0.0)
-POPULATION = fitted(Hyper(Tier(0.3, 0.4, 0.1, 0.2), NONE, NONE, jnp.full(4, 0.2)))
+POPULATION = population_of(Hyper(Tier(0.3, 0.4, 0.1, 0.2), NONE, NONE, jnp.full(4, 0.2)))
 
 
 def population(**changes) -> Population:
@@ -59,7 +59,7 @@ def test_stress_is_as_frequent_as_it_was_asked_for():
 def test_families_share_their_effects():
     shape = SHAPE._replace(families=2)
     hyper = Hyper(NONE, Tier(1.0, 0.0, 0.0, 0.0), NONE, jnp.full(4, 0.2))
-    theta = draw(jax.random.key(0), fitted(hyper), shape).theta
+    theta = draw(jax.random.key(0), population_of(hyper), shape).theta
     assert shape.family.tolist() == [0, 0, 1, 1]
     np.testing.assert_allclose(theta[..., 2], theta[..., 3])
 
@@ -67,25 +67,25 @@ def test_families_share_their_effects():
 def test_the_belief_is_that_of_dense_conditioning():
     world = draw(jax.random.key(1), POPULATION, SHAPE)
     rng, rows = np.random.default_rng(2), []
-    learn = jax.jit(lambda *given: belief.learn(*given, SHAPE))
-    state = belief.prior(world.told, SHAPE)
+    learn = jax.jit(lambda *given: belief.update(*given, SHAPE))
+    state = belief.init(world.believed, SHAPE)
     for p in range(2):
         if p:
-            state = belief.next_project(state, world.told, SHAPE)
+            state = belief.marginalise_project(state, world.believed, SHAPE)
         for _ in range(25):
             c, arm, y = int(rng.integers(3)), int(rng.integers(4)), float(rng.normal())
             share = 1.0 * (jnp.arange(4) == arm)
             state = learn(state, world, jnp.asarray(c), share, jnp.full(4, y), jnp.ones(4))
             rows.append((p, c, arm, y))
-    certain = world._replace(told=world.told._replace(success=jnp.tile(jnp.array([1e9, 1.0]), (4, 1))))
+    certain = world._replace(told=world.believed._replace(success=jnp.tile(jnp.array([1e9, 1.0]), (4, 1))))
     for c in range(3):
-        seen = belief.look(state, certain, jnp.asarray(c), SHAPE)
+        seen = belief.predict(state, certain, jnp.asarray(c), SHAPE)
         for arm in range(1, 4):
             mean, scale = _conditioned([row for row in rows if row[2] == arm], (1, c))
             assert float(seen.mean[arm]) == pytest.approx(mean, abs=2e-3)
             assert float(seen.scale[arm]) == pytest.approx(scale, rel=1e-2)
             moved = learn(state, certain, jnp.asarray(c), 1.0 * (jnp.arange(4) == arm), jnp.full(4, 9.0), jnp.ones(4))
-            later = belief.look(moved, certain, jnp.asarray(c), SHAPE)
+            later = belief.predict(moved, certain, jnp.asarray(c), SHAPE)
             change = float(later.mean[arm] - seen.mean[arm])
             shared = np.asarray(later.wider_mean - seen.wider_mean)[:, arm] / change
             np.testing.assert_allclose(seen.wider_share[:, arm], shared, atol=5e-3)
@@ -111,7 +111,7 @@ def test_the_belief_is_the_one_that_serves():
     """The scales given, every arm alone, no outcome left out of account: failures, the baseline and all."""
     world = draw(jax.random.key(1), POPULATION, SHAPE)
     alone = POPULATION.hyper._replace(globe=Tier(1e-6, 1e-6, 1e-6, 1e-6), noise=np.full(4, 0.2))
-    scales = prior_scales(np.arange(4), np.array(world.told.success, float))
+    scales = prior_scales(np.arange(4), np.array(world.believed.success, float))
     served = Joint(
         scales._replace(gaussian=scales.gaussian._replace(hyper=alone)),
         float(world.failed),
@@ -120,18 +120,18 @@ def test_the_belief_is_the_one_that_serves():
         options=Options(outliers=None, trust=1.0),
         baseline=0,
     )
-    rng, learn = np.random.default_rng(3), jax.jit(lambda *given: belief.learn(*given, SHAPE))
-    state = belief.prior(world.told, SHAPE)
+    rng, learn = np.random.default_rng(3), jax.jit(lambda *given: belief.update(*given, SHAPE))
+    state = belief.init(world.believed, SHAPE)
     for number in range(60):
         p, c, arm, y, ok = number // 40, *rng.integers(3, size=2).tolist(), float(rng.normal()), rng.random() < 0.8
-        state = belief.next_project(state, world.told, SHAPE) if number == 40 else state
+        state = belief.marginalise_project(state, world.believed, SHAPE) if number == 40 else state
         share, fine = 1.0 * (jnp.arange(4) == arm), jnp.full(4, 1.0 * ok)
         state = learn(state, world, jnp.asarray(c), share, jnp.full(4, y), fine)
         served.learn(p, c, arm, y if ok else float(world.failed), bool(ok))
     served.adopt(served.scales)
     for c in range(3):
-        ours, theirs = belief.look(state, world, jnp.asarray(c), SHAPE), served.look(1, c)
-        for name in Seen._fields:
+        ours, theirs = belief.predict(state, world, jnp.asarray(c), SHAPE), served.look(1, c)
+        for name in Predictive._fields:
             wanted = getattr(theirs, name)
             found = np.asarray(getattr(ours, name))
             np.testing.assert_allclose(found, wanted if found.ndim == 1 else wanted[:2], atol=2e-3, err_msg=name)
@@ -140,7 +140,7 @@ def test_the_belief_is_the_one_that_serves():
 @pytest.mark.parametrize("told", [True, False])
 def test_a_simulated_policy_is_told_what_an_engine_would_tell_it(told):
     world = draw(jax.random.key(1), population(uncertain=float(not told)), SHAPE)
-    counted = Uses(SHAPE.projects * SHAPE.decisions if told else None)
+    counted = UsageCounts(SHAPE.projects * SHAPE.decisions if told else None)
     before, made = np.zeros((2, 3, 3))
     for p, t in [(p, t) for p in range(2) for t in range(SHAPE.decisions)]:
         made, before = (np.zeros((3, 3)), before + made) if (p, t) == (1, 0) else (made, before)

@@ -25,7 +25,7 @@ from poolwise.refit.options import Options
 SEED = 7
 CASES = {"demo": ((4, 6, 64), 9, 2_400, 60.0), "large": ((100, 20, 8), 8, 100_000, 120.0)}
 """Shape, families, outcomes, and seconds that NUTS may take."""
-METHODS = {"nuts": nuts.find, "svi": svi.find}
+METHODS = {"nuts": nuts.run, "svi": svi.run}
 
 
 def problem(name: str) -> Problem:

@@ -27,7 +27,7 @@ from poolwise.refit.draws import serving_marginals
 from poolwise.refit.draws.convergence import mixing
 from poolwise.refit.methods import chain, closed_form, nuts
 from poolwise.refit.methods.device import on
-from poolwise.refit.methods.submodels import Part, parts
+from poolwise.refit.methods.submodels import Submodel, parts
 from poolwise.refit.options import Options
 
 SEED = 7
@@ -71,7 +71,7 @@ def fast_core(problem: Problem, repeats: int = 7) -> tuple[Belief, float]:
     return belief, float(np.median(times[1:]))
 
 
-def moments(part: Part, problem: Problem, sites: dict[str, np.ndarray]) -> Belief:
+def moments(part: Submodel, problem: Problem, sites: dict[str, np.ndarray]) -> Belief:
     """Of theta [project, context, arm], from draws (draws, ...) of effects and scales: total mean and variance."""
     count, mean = problem.stats.count, part.data.mean
     total, squares, inside = 0.0, 0.0, 0.0
@@ -87,7 +87,7 @@ def moments(part: Part, problem: Problem, sites: dict[str, np.ndarray]) -> Belie
     return Belief(middle, np.sqrt((squares / n - middle**2) * n / (n - 1) + inside / n))
 
 
-def sampled(problem: Problem, options: Options) -> tuple[Part, dict[str, np.ndarray], dict[str, Any]]:
+def sampled(problem: Problem, options: Options) -> tuple[Submodel, dict[str, np.ndarray], dict[str, Any]]:
     """Draws (chain, draw, ...) of the utility's part, and how long one chain took."""
     near = closed_form.estimate(problem)
     part = parts(problem, options, near)[0]

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.datasets.roots import spaces
 from benchmarks.peers.searchers import SEARCHERS, measured
 from benchmarks.replay.learners import resolve
-from poolwise.replay import NOTHING, Known
+from poolwise.replay import NOTHING, Observations
 from poolwise.table import Table
 
 TRIALS = 200
@@ -58,7 +58,7 @@ def search(task: SpaceTask, table: Table, seed: int) -> np.ndarray:
     return resolve(task.policy)(table, task.unit, TRIALS, seed, known)
 
 
-def knowledge(table: Table, unit: int, kind: str, seed: int) -> Known:
+def knowledge(table: Table, unit: int, kind: str, seed: int) -> Observations:
     """Outcomes on the other machines."""
     others = np.array([other for other in range(len(table.units)) if other != unit], int)
     arms, rng = len(table.arms), np.random.default_rng([seed, unit, 3])
@@ -66,10 +66,12 @@ def knowledge(table: Table, unit: int, kind: str, seed: int) -> Known:
         return NOTHING
     if kind == "complete":
         where = np.repeat(others, arms), np.tile(np.arange(arms), len(others))
-        return Known(*where, table.reward[where])
+        return Observations(*where, table.reward[where])
     units = np.repeat(others, min(TRIALS, arms))
     tried = np.concatenate([rng.permutation(arms)[:TRIALS] for _ in others])
-    return Known(units, tried, np.array([measured(table, *where, rng) for where in zip(units, tried, strict=True)]))
+    return Observations(
+        units, tried, np.array([measured(table, *where, rng) for where in zip(units, tried, strict=True)])
+    )
 
 
 def searchers(peers: bool, policy: str) -> list[str]:

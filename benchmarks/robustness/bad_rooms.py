@@ -449,7 +449,7 @@ def _table(random: Random) -> Call:
         if log:
             read = frame if way == "frame" else files.read_log(path)
             made, _ = ope.from_frame(
-                read, random.choice(["uniform", "a", ope.target(read, "a")]), model=random.random() < 0.2
+                read, random.choice(["uniform", "a", ope.target_policy(read, "a")]), model=random.random() < 0.2
             )
             ope.evaluate(made)
         elif way == "frame":

@@ -24,7 +24,7 @@ from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise import policy as policies
 from poolwise.meta import card as cards
 from poolwise.meta import exploration, judge, learning, systems
-from poolwise.meta.characteristics import Characteristics
+from poolwise.meta.characteristics import MetaFeatures
 from poolwise.meta.learning import Task
 from poolwise.policy import Policy
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
@@ -70,7 +70,7 @@ def judged(
     """The card's policy against the engine's default and the composed one, and the best constants of the grid."""
     rng, hyper = np.random.default_rng((seed, 9)), hyper_at(deviation)
     found = systems.sample(rng, batch, hyper, JUDGED, apart=0.0)
-    chosen = [cards.policy(card, Characteristics(*known))[0].params for known in found.known]
+    chosen = [cards.policy(card, MetaFeatures(*known))[0].params for known in found.known]
     composed = policies.parse(COMPOSED, policy.params)
 
     def play(by: Policy, constants: list[dict[str, float]]) -> Losses:
@@ -138,7 +138,7 @@ def main() -> None:
     made, wall, user = spent(lambda: list(learning.learn(task, options.steps)))
     model = made[-1].model
     result: dict[str, Any] = {"training": (wall, user), "speed": speed(task._replace(batch=1_024))}
-    card = judge.judged(task, model)
+    card = judge.evaluate(task, model)
     print("\n".join(cards.sentences(card)))
     result["held_out"] = card["held_out"]
     result["populations"] = {

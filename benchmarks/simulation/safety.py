@@ -27,7 +27,7 @@ from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine import Exploration, Safety, Settings
 from poolwise.engine.insight.explain import view_of
 from poolwise.policy.constraints.conservative import Settings as Conservative
-from poolwise.policy.constraints.constraints import from_arrays, ruled
+from poolwise.policy.constraints.constraints import constrain, from_arrays
 from poolwise.policy.constraints.coverage_guarantee import Guarantee
 
 SPACE = ArmSpace([Family(f"arm-{i}") for i in range(8)], "arm-0")
@@ -121,7 +121,7 @@ def agreement(count: int) -> dict[str, float]:
 def probabilities(engine: Engine, key: int) -> np.ndarray:
     """The vector that a logged view leads to, limits included."""
     logged = engine.store.view(key)
-    return ruled(engine.policy, view_of(logged), from_arrays(logged.arrays)).probabilities
+    return constrain(engine.policy, view_of(logged), from_arrays(logged.arrays)).probabilities
 
 
 def catastrophe(seed: int) -> dict[str, float]:

@@ -16,7 +16,7 @@ from benchmarks.datasets.roots import spaces
 from benchmarks.harness.result import Figure
 from benchmarks.peers.searchers import measured
 from benchmarks.replay.searches import TRIALS
-from poolwise.replay import NOTHING, Known
+from poolwise.replay import NOTHING, Observations
 from poolwise.replay.search.configuration_search import trials_of_space
 from poolwise.table import Table
 
@@ -72,13 +72,13 @@ def arrivals(table: Table, trials: int, seed: int, tuner: Callable[[int], Tuner]
     return found
 
 
-def more(known: Known, unit: int, chosen: np.ndarray, told: np.ndarray) -> Known:
+def more(known: Observations, unit: int, chosen: np.ndarray, told: np.ndarray) -> Observations:
     """With the trials of one more machine."""
-    pairs = zip(known, Known(np.full(len(chosen), unit), chosen, told), strict=True)
-    return Known(*(np.concatenate(pair) for pair in pairs))
+    pairs = zip(known, Observations(np.full(len(chosen), unit), chosen, told), strict=True)
+    return Observations(*(np.concatenate(pair) for pair in pairs))
 
 
-def simplest(table: Table, unit: int, trials: int, seed: int, known: Known) -> np.ndarray:
+def simplest(table: Table, unit: int, trials: int, seed: int, known: Observations) -> np.ndarray:
     """(trials,) arms: the best one found on every earlier machine, then the best of these."""
     rng = np.random.default_rng([seed, unit, 11])
     tried = list(dict.fromkeys(best(known, other) for other in dict.fromkeys(known.unit.tolist())))
@@ -86,7 +86,7 @@ def simplest(table: Table, unit: int, trials: int, seed: int, known: Known) -> n
     return np.array((tried + [tried[int(np.argmax(told))]] * trials)[:trials])
 
 
-def best(known: Known, unit: int) -> int:
+def best(known: Observations, unit: int) -> int:
     """The arm with the highest mean outcome on a machine."""
     here = known.unit == unit
     count, total = (np.bincount(known.arm[here], weight) for weight in (None, known.reward[here]))

@@ -110,17 +110,17 @@ def attacks(world: World, source: Engine, seed: int) -> dict[str, list[bool]]:
             for name, absent in (("left out", (0.0, 0.0)), ("another instead", stranger)):
                 for present in (True, False):
                     sums = [total + part for total, part in zip(others, mine if present else absent, strict=True)]
-                    seen = privacy.noisy(_as_sums(told, sums), privacy.MU, rng)
+                    seen = privacy.add_noise(_as_sums(told, sums), privacy.MU, rng)
                     right[name].append(bool(_evidence(seen, others, mine) > 0) == present)
         right["plain"] += _plain(source, p)
     return right
 
 
-def _as_sums(told: privacy.Given, sums: list[np.ndarray]) -> privacy.Given:
+def _as_sums(told: privacy.Contributions, sums: list[np.ndarray]) -> privacy.Contributions:
     return told._replace(counts=sums[0][None], values=sums[1][None])
 
 
-def _evidence(seen: privacy.Noisy, others: list[np.ndarray], mine: tuple[np.ndarray, ...]) -> float:
+def _evidence(seen: privacy.NoisySums, others: list[np.ndarray], mine: tuple[np.ndarray, ...]) -> float:
     """Log likelihood ratio of the 20th having taken part against it having been left out."""
     parts = zip((seen.counts, seen.values), others, mine, seen.scales, strict=True)
     return sum(float(((sums - rest - own / 2) * own).sum()) / scale**2 for sums, rest, own, scale in parts)

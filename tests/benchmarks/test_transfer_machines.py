@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.transfer import engine as transfer_engine
 from benchmarks.transfer import machines as transfer_machines
-from poolwise.replay import Known
+from poolwise.replay import Observations
 from poolwise.table import Table, from_rows
 
 
@@ -24,7 +24,7 @@ def test_a_machine_is_told_the_trials_of_all_before_it_and_of_no_other(
 ) -> None:
     told: list[tuple[int, list[int], list[float]]] = []
 
-    def search(_table: Table, unit: int, trials: int, _seed: int, known: Known) -> tuple[np.ndarray, np.ndarray]:
+    def search(_table: Table, unit: int, trials: int, _seed: int, known: Observations) -> tuple[np.ndarray, np.ndarray]:
         told.append((unit, known.unit.tolist(), known.reward.tolist()))
         return np.full(trials, unit), np.full(trials, 10.0 + unit)
 
@@ -45,7 +45,7 @@ def test_an_engine_for_all_machines_learns_from_those_before(table: Table) -> No
 
 
 def test_simplest_tries_the_best_of_every_earlier_machine_once_and_keeps_the_best(table: Table) -> None:
-    known = Known(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 2]), np.array([-1.0, -3.0, -2.5, -1.0, -4.0]))
+    known = Observations(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 2]), np.array([-1.0, -3.0, -2.5, -1.0, -4.0]))
     assert transfer_machines.best(known, 0) == 0
     assert transfer_machines.best(known, 1) == 1
     assert transfer_machines.simplest(table, 2, 5, 0, known).tolist() == [0, 1, 1, 1, 1]

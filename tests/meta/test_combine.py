@@ -5,7 +5,7 @@ import pytest
 
 from poolwise.engine import Engine
 from poolwise.errors import InputError
-from poolwise.meta.combine import joined, log_predictive, matched, stacked
+from poolwise.meta.combine import align, log_predictive, logarithmic_pool, stacking_weights
 from poolwise.parameters import Choice
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.space import ArmSpace, Family
@@ -55,25 +55,28 @@ def test_packs_weigh_the_same_before_any_outcome(pack):
 
 
 def test_two_packs_that_say_the_same_are_not_twice_the_evidence(pack):
-    one = matched(pack, names())
-    alone, both = joined([one], np.array([1.0, 0.0]))[0], joined([one, one], np.array([0.5, 0.5, 0.0]))[0]
+    one = align(pack, names())
+    alone, both = (
+        logarithmic_pool([one], np.array([1.0, 0.0]))[0],
+        logarithmic_pool([one, one], np.array([0.5, 0.5, 0.0]))[0],
+    )
     np.testing.assert_allclose(both.median.pooled.precision, alone.median.pooled.precision)
     np.testing.assert_allclose(both.median.pooled.information, alone.median.pooled.information)
 
 
 def test_a_pack_that_speaks_alone_keeps_its_weight(pack):
-    one = matched(pack, names())
+    one = align(pack, names())
     silent = one._replace(precision=one.precision * [[1, 1, 0]] * 1.0)
-    found = joined([one, silent], np.array([0.5, 0.5, 0.0]))[0].median.pooled
+    found = logarithmic_pool([one, silent], np.array([0.5, 0.5, 0.0]))[0].median.pooled
     np.testing.assert_allclose(found.precision[:, 2], one.precision[:, 2])
 
 
 def test_stacking_finds_the_pack_that_predicts(pack):
-    good = matched(pack, names())
+    good = align(pack, names())
     bad = good._replace(mean=good.mean + 1.0)
     count = np.full((5, 2, 3), 8.0)
     data = Cells(count, np.broadcast_to(TRUE, count.shape), np.zeros_like(count))
-    weights = stacked(log_predictive([bad, good], data, np.full((2, 3), 0.2)))
+    weights = stacking_weights(log_predictive([bad, good], data, np.full((2, 3), 0.2)))
     assert weights[1] > 0.8
     assert weights.sum() == pytest.approx(1)
 
@@ -95,14 +98,14 @@ def test_arms_are_matched_by_name_and_strangers_by_family():
 
 
 def test_another_baseline_shifts_all_utilities(pack):
-    found = matched(pack, names(baseline="slow"))
+    found = align(pack, names(baseline="slow"))
     known = pack.precision[:, 2] > 0  # only where something is known of the new baseline
     assert known.any()
     np.testing.assert_allclose(found.mean[known], (pack.mean - pack.mean[:, [2]])[known])
     assert not found.precision[~known].any()
     assert (found.precision[known][:, 1:] < pack.precision[known][:, 1:]).all()
     np.testing.assert_allclose(found.precision[known][:, 0], pack.precision[known][:, 2])  # the old one is worth 0
-    lost = matched(pack, names(arms=("default", "fast", "plain"), baseline="plain"))
+    lost = align(pack, names(arms=("default", "fast", "plain"), baseline="plain"))
     assert not lost.precision.any()
     assert "plain" in lost.unused["effects"]
 

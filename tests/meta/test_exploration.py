@@ -59,7 +59,7 @@ def test_its_gradient_is_that_of_differences():
     model = model._replace(weights=0.3 * rng.normal(size=model.weights.shape))
     slope = rng.normal(size=(64, 3))
     value = lambda one: (slope * np.log(exploration.constants(one, KNOWN))).sum(axis=1).mean()
-    bias, weights = exploration.pulled(model, KNOWN, slope)
+    bias, weights = exploration.pull_back(model, KNOWN, slope)
     for name, found in (("bias", bias), ("weights", weights)):
         at = tuple(0 for _ in found.shape)
         moved = getattr(model, name).copy()

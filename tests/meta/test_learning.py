@@ -23,7 +23,7 @@ def test_too_much_exploration_is_unlearned(trained):
 
 
 def test_what_gains_on_held_out_systems_is_promoted(trained):
-    card = judge.judged(TASK, trained[-1].model, batches=4)
+    card = judge.evaluate(TASK, trained[-1].model, batches=4)
     assert card["promoted"]
     assert 0 < card["held_out"]["gain_low"] < card["held_out"]["gain"]
     assert set(card["held_out"]["by_stress"]) == {
@@ -34,7 +34,7 @@ def test_what_gains_on_held_out_systems_is_promoted(trained):
 def test_what_changes_nothing_is_not_promoted(trained):
     same = trained[0].model
     same = same._replace(bias=exploration.start(TASK.policy.params, np.zeros((4, 8))).bias, weights=0 * same.weights)
-    card = judge.judged(TASK, same, batches=2)
+    card = judge.evaluate(TASK, same, batches=2)
     assert not card["promoted"]
     assert card["held_out"]["gain"] == pytest.approx(0.0, abs=1e-4)
 

@@ -20,7 +20,7 @@ PUBLIC = prior_scales(np.arange(4), np.tile((3.0, 0.6), (4, 1)))
 
 
 def test_no_project_gives_more_than_its_bound():
-    told = privacy.given(rows(), (5, 3, 4), PUBLIC, -0.7, bound=0.6)
+    told = privacy.contributions(rows(), (5, 3, 4), PUBLIC, -0.7, bound=0.6)
     assert (np.linalg.norm(told.counts, axis=1) <= 1 + 1e-9).all()
     norms = np.linalg.norm(told.values.reshape(5, -1), axis=1)
     assert (norms <= 0.6 + 1e-9).all()
@@ -30,7 +30,7 @@ def test_no_project_gives_more_than_its_bound():
 def test_what_a_project_gives_rests_on_its_own_outcomes_alone():
     every = rows()
     without = tuple(column[every[0] != 4] for column in every)
-    whole, part = (privacy.given(r, (5, 3, 4), PUBLIC, -0.7, 1.0) for r in (every, without))
+    whole, part = (privacy.contributions(r, (5, 3, 4), PUBLIC, -0.7, 1.0) for r in (every, without))
     np.testing.assert_allclose(whole.values[:4], part.values[:4])
     assert not part.values[4].any()
 
@@ -38,10 +38,10 @@ def test_what_a_project_gives_rests_on_its_own_outcomes_alone():
 @pytest.mark.parametrize("mu", [0.3, 0.5, 1.0])
 def test_noise_is_what_the_accountant_says(mu):
     """mu^2 = (1 / scale of counts)^2 + (bound / scale of values)^2, and the noise has these scales."""
-    told = privacy.given(
+    told = privacy.contributions(
         rows(contexts=40, arms=30, projects=2), (2, 40, 30), prior_scales(np.arange(30), np.ones((30, 2))), -0.7, 0.8
     )
-    found = privacy.noisy(told, mu, np.random.default_rng(1))
+    found = privacy.add_noise(told, mu, np.random.default_rng(1))
     assert np.hypot(1 / found.scales[0], 0.8 / found.scales[1]) == pytest.approx(mu)
     assert (found.values - told.values.sum(0)).std() == pytest.approx(found.scales[1], rel=0.1)
     assert (found.counts - told.counts.sum(0)).std() == pytest.approx(found.scales[0], rel=0.5)
@@ -59,12 +59,12 @@ def test_the_best_attacker_is_right_as_often_as_promised_and_no_more():
     """A project that gives all it may, against one who knows all others: likelihood ratio of the noisy sums."""
     counts, values = np.zeros((2, 3)), np.zeros((2, 3, 4))
     counts[1], values[1] = 1 / np.sqrt(3), 1 / np.sqrt(12)
-    told = privacy.Given(counts, values, np.zeros(4), 1 / np.sqrt(3), 1.0)
+    told = privacy.Contributions(counts, values, np.zeros(4), 1 / np.sqrt(3), 1.0)
     rng, right, trials = np.random.default_rng(3), 0, 4000
     for trial in range(trials):
         present = trial % 2
         world = told._replace(counts=counts[: 1 + present], values=values[: 1 + present])
-        seen = privacy.noisy(world, privacy.MU, rng)
+        seen = privacy.add_noise(world, privacy.MU, rng)
         score = sum(
             ((part - other / 2) * other).sum() / scale**2
             for part, other, scale in zip(seen[:2], (counts[1], values[1]), seen.scales, strict=True)

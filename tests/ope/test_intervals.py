@@ -25,7 +25,7 @@ def test_studentised_intervals_cover(estimate) -> None:
 def test_symmetric_terms_give_the_t_interval(method: str) -> None:
     """Where terms are normal, all methods come near Student's; Bernstein is wider by construction."""
     draws = np.random.default_rng(0).normal(size=4000)
-    terms = ope.Terms(2.0, draws - draws.mean())
+    terms = ope.InfluenceTerms(2.0, draws - draws.mean())
     half = t.ppf(0.975, 3999) * draws.std(ddof=1) / np.sqrt(4000)
     low, high = ope.interval(terms, method=method)
     if method == "bernstein":
@@ -36,7 +36,7 @@ def test_symmetric_terms_give_the_t_interval(method: str) -> None:
 
 def test_skewed_terms_move_the_interval_to_the_long_tail() -> None:
     draws = np.random.default_rng(1).exponential(size=200)
-    low, high = ope.interval(ope.Terms(1.0, draws - draws.mean()))
+    low, high = ope.interval(ope.InfluenceTerms(1.0, draws - draws.mean()))
     assert high - 1.0 > 1.0 - low
 
 
@@ -51,18 +51,18 @@ def test_inverse_of_halls_transformation(point: float, skewness: float) -> None:
 @pytest.mark.parametrize("method", ope.METHODS)
 def test_interval_is_centred_on_the_estimate_less_its_bias(method: str) -> None:
     draws = np.random.default_rng(2).normal(size=300)
-    plain = ope.interval(ope.Terms(1.0, draws - draws.mean()), method=method)
-    shifted = ope.interval(ope.Terms(1.5, draws - draws.mean(), 0.5), method=method)
+    plain = ope.interval(ope.InfluenceTerms(1.0, draws - draws.mean()), method=method)
+    shifted = ope.interval(ope.InfluenceTerms(1.5, draws - draws.mean(), 0.5), method=method)
     assert shifted == pytest.approx(plain)
 
 
 @pytest.mark.parametrize("method", ["studentised", "bootstrap"])
 def test_certain_value_has_an_interval_of_no_width(method: str) -> None:
-    assert ope.interval(ope.Terms(0.3, np.zeros(50)), method=method) == (0.3, 0.3)
+    assert ope.interval(ope.InfluenceTerms(0.3, np.zeros(50)), method=method) == (0.3, 0.3)
 
 
 def test_known_span_bounds_bernstein() -> None:
-    terms = ope.Terms(0.5, np.where(np.arange(100) % 2, 0.5, -0.5))
+    terms = ope.InfluenceTerms(0.5, np.where(np.arange(100) % 2, 0.5, -0.5))
     assert ope.interval(terms, method="bernstein") == ope.interval(terms, method="bernstein", span=1.0)
 
 
@@ -72,6 +72,6 @@ def test_known_span_bounds_bernstein() -> None:
 )
 def test_refused(arguments: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        ope.interval(ope.Terms(0.0, np.arange(5.0) - 2), **arguments)
+        ope.interval(ope.InfluenceTerms(0.0, np.arange(5.0) - 2), **arguments)
     with pytest.raises(InputError, match="at least 2"):
-        ope.interval(ope.Terms(0.0, np.zeros(1)))
+        ope.interval(ope.InfluenceTerms(0.0, np.zeros(1)))

@@ -21,7 +21,7 @@ def logged() -> pd.DataFrame:
 
 def test_a_policy_followed_on_its_own_log_is_what_it_did(logged: pd.DataFrame) -> None:
     """It sees the same outcomes in the same order, and each seed apart; only sums and the quadrature's nodes differ."""
-    found = ope.target(logged, "thompson", "base")
+    found = ope.target_policy(logged, "thompson", "base")
     stated = files.behaviour(logged)[found.columns]
     np.testing.assert_allclose(found, stated, rtol=0, atol=1e-6)
 
@@ -37,7 +37,7 @@ def test_the_value_of_the_logging_policy_is_what_it_earned(logged: pd.DataFrame)
 
 @pytest.mark.parametrize(("wanted", "chances"), [("odd", [0, 0, 0, 1]), ("uniform", [0.25] * 4)])
 def test_named_policies(logged: pd.DataFrame, wanted: str, chances: list[float]) -> None:
-    found = ope.target(logged, wanted)
+    found = ope.target_policy(logged, wanted)
     np.testing.assert_array_equal(found[["bad", "base", "good", "odd"]].drop_duplicates(), [chances])
 
 
@@ -51,13 +51,13 @@ def test_named_policies(logged: pd.DataFrame, wanted: str, chances: list[float])
 )
 def test_refused(logged: pd.DataFrame, wanted: str, baseline: str | None, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        ope.target(logged, wanted, baseline)
+        ope.target_policy(logged, wanted, baseline)
 
 
 def test_a_policy_that_treats_the_baseline_apart_needs_one(logged: pd.DataFrame) -> None:
-    assert ope.target(logged, "safe(thompson)").shape == (180, 4)
+    assert ope.target_policy(logged, "safe(thompson)").shape == (180, 4)
     with pytest.raises(DataError, match=r"name it \(0 arms could be it\)"):
-        ope.target(logged.assign(utility=1.0), "safe(thompson)")
+        ope.target_policy(logged.assign(utility=1.0), "safe(thompson)")
 
 
 def dictionary(rows: int = 400) -> dict[str, np.ndarray]:

@@ -61,7 +61,7 @@ def test_what_others_put_beside_unfinished_work_stays(problem, tmp_path, again):
         (folder / name).write_bytes(body)
     checkpoint.resumed(problem, Options(folder=folder, **again), "nuts")
     assert set(tree(folder)) == {*theirs, "plan.json", "problem.npz"}
-    checkpoint.done(folder)
+    checkpoint.clear(folder)
     assert tree(folder) == theirs
 
 
@@ -71,7 +71,7 @@ def test_links_are_not_followed(problem, tmp_path):
     elsewhere.mkdir()
     (elsewhere / "state.npz").write_bytes(b"mine")
     (folder / "success-1").symlink_to(elsewhere)
-    checkpoint.done(folder)
+    checkpoint.clear(folder)
     assert tree(elsewhere) == {"state.npz": b"mine"}
 
 
@@ -82,7 +82,7 @@ def test_a_folder_goes_only_if_a_refit_made_it(problem, tmp_path, existed):
         folder.mkdir()
     begin(problem, folder)
     begin(problem, folder, fresh=True)
-    checkpoint.done(folder)
+    checkpoint.clear(folder)
     assert folder.exists() == existed
     assert not tree(tmp_path)
 

@@ -7,7 +7,7 @@ from poolwise.posterior.belief import Belief
 from poolwise.posterior.hyperparameters.hyper import Tier
 from poolwise.refit import gate
 from poolwise.refit.draws import serving_marginals
-from poolwise.refit.gate_thresholds import LIMITS
+from poolwise.refit.gate_thresholds import DEFAULT_THRESHOLDS
 from poolwise.refit.methods import closed_form
 from poolwise.refit.options import Options
 from tests.refit.problems import engine
@@ -23,13 +23,13 @@ def problem():
 @pytest.fixture(scope="module")
 def found(problem):
     """A fast refit, as if its beliefs had been sampled: exact, so every check of agreement passes."""
-    made = closed_form.find(problem, Options(draws=200))
+    made = closed_form.run(problem, Options(draws=200))
     return made._replace(
         theta=serving_marginals.theta(problem, made.scales), chance=serving_marginals.chance(problem, made.scales)
     )
 
 
-def failed(problem, found, limits=LIMITS):
+def failed(problem, found, limits=DEFAULT_THRESHOLDS):
     return [check.name for check in gate.checks(problem, found, limits) if not check.passed]
 
 
@@ -51,7 +51,7 @@ def chained(found, random, **changes):
 def test_what_is_right_passes(problem, found):
     assert failed(problem, found) == []
     assert failed(problem, chained(found, np.random.default_rng(0))) == []
-    assert gate.verdict(gate.checks(problem, found, LIMITS)) is None
+    assert gate.verdict(gate.checks(problem, found, DEFAULT_THRESHOLDS)) is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_search_that_did_not_settle(problem, found):
 
 def test_the_reason_is_one_line_that_names_figure_and_limit(problem, found):
     unsettled = found._replace(theta=Belief(found.theta.mean, 2 * found.theta.scale))
-    reason = gate.verdict(gate.checks(problem, unsettled, LIMITS))
+    reason = gate.verdict(gate.checks(problem, unsettled, DEFAULT_THRESHOLDS))
     assert "\n" not in reason
     assert "0.5" in reason
     assert "0.8 to 1.25" in reason

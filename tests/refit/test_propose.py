@@ -9,7 +9,7 @@ import xarray as xr
 
 from poolwise import ArmSpace, Engine, Family
 from poolwise.errors import InputError, RefitError
-from poolwise.refit.gate_thresholds import Limits
+from poolwise.refit.gate_thresholds import GateThresholds
 from poolwise.refit.propose import propose
 from tests.refit.problems import SPACE, engine
 
@@ -36,7 +36,7 @@ def test_a_fast_refit_serves_and_says_what_was_checked():
 def test_a_rejected_snapshot_never_serves_and_its_reason_stays():
     made = engine()
     before, beliefs = made.refit(), made.beliefs()
-    rejected = made.refit(limits=Limits(surprise=0.0))
+    rejected = made.refit(limits=GateThresholds(surprise=0.0))
     assert rejected.status == "rejected"
     assert "standardised" in rejected.reason
     assert made.status()["snapshot"] == before.id
@@ -51,7 +51,7 @@ def test_a_rejected_snapshot_does_not_serve_after_a_restart(tmp_path):
     url = f"sqlite:///{tmp_path}/a.db"
     made = engine(url=url)
     serving = made.refit()
-    made.refit(limits=Limits(surprise=0.0))
+    made.refit(limits=GateThresholds(surprise=0.0))
     made.close()
     again = engine(0, url=url)
     assert again.status()["snapshot"] == serving.id

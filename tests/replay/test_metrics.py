@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from poolwise.replay.hindsight import PER_CELL, SINGLE, VIRTUAL, best_of_groups, references
-from poolwise.replay.metrics import over_seeds, reached, summary
+from poolwise.replay.metrics import decisions_to_level, over_seeds, summary
 from poolwise.table import utility
 from tests.replay.tables import table
 
@@ -45,8 +45,8 @@ def test_important_units_count_more() -> None:
 
 
 def test_decisions_until_the_final_level() -> None:
-    assert reached(np.repeat([0.0, 1.0], [100, 100])) == 109
-    assert np.isnan(reached(-np.ones(50)))
+    assert decisions_to_level(np.repeat([0.0, 1.0], [100, 100])) == 109
+    assert np.isnan(decisions_to_level(-np.ones(50)))
 
 
 def test_interval_over_seeds_by_hand() -> None:

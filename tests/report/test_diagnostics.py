@@ -12,7 +12,7 @@ from poolwise.report import palette
 from poolwise.report.diagnostics import inference
 from poolwise.report.diagnostics.captions import sections
 from poolwise.report.diagnostics.page import page, plain, write_diagnostics
-from poolwise.report.diagnostics.section import trust
+from poolwise.report.diagnostics.section import diagnostics_section
 from tests.refit.problems import engine
 
 
@@ -111,13 +111,13 @@ def test_files_of_no_refit(tmp_path):
 
 
 def test_a_run_shows_whether_its_belief_can_be_trusted():
-    text = trust(engine(300).problem())
+    text = diagnostics_section(engine(300).problem())
     assert "it passes every one of them" in text
     assert text.count("<svg") == text.count("Good looks like") == 4
 
 
 def test_without_outcomes_there_is_nothing_to_trust():
-    assert trust(engine(0).problem()) == ""
+    assert diagnostics_section(engine(0).problem()) == ""
 
 
 @pytest.mark.parametrize("draws", [4, 24])

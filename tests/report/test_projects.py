@@ -6,7 +6,7 @@ import pytest
 
 from poolwise.engine import Engine
 from poolwise.report.page import page
-from poolwise.report.projects.section import across, beginnings, factor_map, forest
+from poolwise.report.projects.section import beginnings, factor_map, forest, projects_section
 from poolwise.report.projects.tables import clear
 from poolwise.report.tables import summary
 from poolwise.report.trials import trials
@@ -40,7 +40,7 @@ def clusters():
 
 def test_the_part_is_complete_and_goes_into_the_page(clusters):
     table = trials(clusters.store)
-    text = across(table, clusters)
+    text = projects_section(table, clusters)
     assert text.count("<h2>") == 3
     assert text.count("<svg") >= 2
     assert "&lt;p0&gt;" in text
@@ -75,11 +75,11 @@ def test_the_map_has_every_project():
 
 def test_one_project_has_no_such_part():
     engine = run({"alone": {"x": [0.0, 0.5, 0.1]}}, 5)
-    assert across(trials(engine.store), engine) == ""
+    assert projects_section(trials(engine.store), engine) == ""
 
 
 def test_two_projects_that_share_no_context():
     engine = run({"a": {"x": [0.0, 0.5, 0.1]}, "b": {"y": [0.0, 0.5, 0.1]}}, 6)
-    text = across(trials(engine.store), engine)
+    text = projects_section(trials(engine.store), engine)
     assert "No common pattern" in text
     assert "nan" not in text.lower().replace("nanmean", "")

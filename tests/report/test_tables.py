@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from poolwise.engine import Engine
-from poolwise.report.formatting import shown
+from poolwise.report.formatting import formatted
 from poolwise.report.tables import borrowed, by_context, favourites, shrunk, summary, thirds
 from poolwise.report.trials import contradictions, of_all, trials
 from poolwise.space import ArmSpace, Family
@@ -148,7 +148,7 @@ def test_tables_in_words():
             "slower_last": [np.nan],
         }
     ).assign(low=0.5, high=1.5, trials=3)
-    assert shown(table).to_dict(orient="records") == [
+    assert formatted(table).to_dict(orient="records") == [
         {
             "arm": "x",
             "speed-up, first to last": "1.23 to 2.00",

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from poolwise.names import escaped
-from poolwise.report.formatting import shown
+from poolwise.report.formatting import formatted
 
 WIDTH = 150
 """Columns of a table that goes to a file."""
@@ -29,7 +29,7 @@ def print_table(table: pd.DataFrame, title: str) -> None:
 def as_table(table: pd.DataFrame) -> Table:
     """A table of `report.tables` in words, names in full."""
     made = Table(box=None, pad_edge=False)
-    body = shown(table)
+    body = formatted(table)
     for column in body.columns:
         made.add_column(column, justify="left" if column in ("project", "context", "arm") else "right", overflow="fold")
     for row in body.itertuples(index=False):

@@ -14,7 +14,7 @@ from poolwise.engine.safeguards.safeguards import Suite
 from poolwise.engine.state import tables
 from poolwise.engine.state.cached_decision import Cell, cumulative
 from poolwise.engine.state.serving import MOST, Recent, Serving, shorten
-from poolwise.policy.constraints.constraints import Limits, to_arrays
+from poolwise.policy.constraints.constraints import Constraints, to_arrays
 from poolwise.policy.view import View
 from poolwise.randomness import uniform, uniforms
 from poolwise.schema import Decision, LoggedView
@@ -134,7 +134,7 @@ def _look(serving: Serving, project: str, context: str, available: Iterable[str]
 
 def _made_ready(
     serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray
-) -> tuple[Cell, View, Limits | None]:
+) -> tuple[Cell, View, Constraints | None]:
     view, chances = serving.live.view(*at, allowed, np.array(serving.uses.context(*at)))
     found = serving.guarding.choice(names, at, view, chances)
     cell = Cell(
@@ -153,7 +153,7 @@ def _made_ready(
     return cell, view, found.limits
 
 
-def _log(serving: Serving, project: str, context: str, view: View, limits: Limits | None, compiled: bool) -> int:
+def _log(serving: Serving, project: str, context: str, view: View, limits: Constraints | None, compiled: bool) -> int:
     arrays = {name: value for name, value in zip(View._fields, view, strict=True) if value is not None}
     arrays["baseline"], arrays["context"] = np.asarray(view.baseline), np.array(view.context, dtype=np.float64)
     if limits is not None:

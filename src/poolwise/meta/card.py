@@ -13,7 +13,7 @@ import numpy as np
 
 from poolwise.errors import DataError
 from poolwise.meta import exploration
-from poolwise.meta.characteristics import Characteristics
+from poolwise.meta.characteristics import MetaFeatures
 from poolwise.meta.exploration import Model
 from poolwise.policy.parsing import parse
 from poolwise.policy.view import Policy
@@ -68,7 +68,7 @@ def read(path: str | Path) -> dict[str, Any]:
     return card
 
 
-def policy(card: dict[str, Any], known: Characteristics) -> tuple[Policy, list[str]]:
+def policy(card: dict[str, Any], known: MetaFeatures) -> tuple[Policy, list[str]]:
     """The card's policy for a system, and what is outside of the trained range: then the one it started from."""
     spec, params = card["policy"]["spec"], card["policy"]["params"]
     strange = exploration.outside(known, np.array(card["range"]["low"]), np.array(card["range"]["high"]))

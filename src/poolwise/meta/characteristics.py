@@ -8,7 +8,7 @@ import numpy as np
 from poolwise.posterior.hyperparameters.hyper import Hyper
 
 
-class Characteristics(NamedTuple):
+class MetaFeatures(NamedTuple):
     """Natural logarithms, so that a difference is a factor."""
 
     arms: float
@@ -27,14 +27,14 @@ class Characteristics(NamedTuple):
     """Standard deviation of the logarithm of what a job of each context is worth."""
 
 
-def of(hyper: Hyper, arms: int, frequency: Any, worth: Any, horizon: float, every: float) -> Characteristics:
+def of(hyper: Hyper, arms: int, frequency: Any, worth: Any, horizon: float, every: float) -> MetaFeatures:
     """frequency, worth: (contexts,) how often each comes and what a job of it is worth, in any unit; horizon, every:
     decisions expected of one project and of all."""
     scales = [math.hypot(*(float(tier[k]) for tier in hyper[:3])) for k in range(4)]
     share = np.asarray(frequency, dtype=float) / np.sum(frequency)
     entropy = -float((share * np.log(np.maximum(share, 1e-12))).sum())
     own, total = scales[2] ** 2 + scales[3] ** 2, sum(scale**2 for scale in scales)
-    return Characteristics(
+    return MetaFeatures(
         math.log(arms),
         math.log(len(share)),
         math.log(len(share)) - entropy,

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from poolwise.meta.packs import BLOCKS, TIERS, Pack
-from poolwise.meta.pooling import between
+from poolwise.meta.pooling import between_project_variance
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Pooled, Prior, Tier
 
@@ -37,7 +37,7 @@ class Names(NamedTuple):
     failure_utility: float
 
 
-class Matched(NamedTuple):
+class AlignedPack(NamedTuple):
     """One pack in a store's terms; tables [context, arm]."""
 
     mean: np.ndarray
@@ -54,7 +54,7 @@ class Matched(NamedTuple):
     """What the store has no use for, by kind."""
 
 
-def matched(pack: Pack, names: Names) -> Matched:
+def align(pack: Pack, names: Names) -> AlignedPack:
     """Contexts and arms by name; arms that the pack lacks take what it says of their family, as from one outcome of
     the family shared among them. Utilities are made those over the store's own baseline."""
     mean, precision, lost = _over_baseline(pack, names.baseline)
@@ -74,7 +74,7 @@ def matched(pack: Pack, names: Names) -> Matched:
         "families": sorted(set(pack.families) - set(names.families)),
         "effects": lost,
     }
-    return Matched(np.where(k > 0, m, 0.0), k, amount, won, hyper, width, _between(pack), unused)
+    return AlignedPack(np.where(k > 0, m, 0.0), k, amount, won, hyper, width, _between(pack), unused)
 
 
 def scales_of(pack: Pack) -> tuple[Hyper, float]:
@@ -90,7 +90,11 @@ def scales_of(pack: Pack) -> tuple[Hyper, float]:
 
 def _between(pack: Pack) -> float:
     blocks = [f"{tier}.{block}" for tier in TIERS for block in ("project", "cell")]
-    return sum(pack.scales.get(name, (0.0, 0.0))[0] ** 2 for name in blocks) if pack.scales else between(PRIOR.median)
+    return (
+        sum(pack.scales.get(name, (0.0, 0.0))[0] ** 2 for name in blocks)
+        if pack.scales
+        else between_project_variance(PRIOR.median)
+    )
 
 
 def _usable(pack: Pack, tier: str, block: str) -> float:
@@ -145,7 +149,7 @@ def _given_success(mean: np.ndarray, precision: np.ndarray, names: Names) -> tup
     return (mean - (1 - chance) * names.failure_utility) / chance, precision * chance**2
 
 
-def log_predictive(packs: Sequence[Matched], data: Cells, noise: np.ndarray) -> np.ndarray:
+def log_predictive(packs: Sequence[AlignedPack], data: Cells, noise: np.ndarray) -> np.ndarray:
     """(packs + 1, seen cells): log density of the mean of every cell's outcomes from each pack, and from none.
 
     data [project, context, arm]; noise [context, arm]: standard deviation of one outcome.
@@ -153,7 +157,7 @@ def log_predictive(packs: Sequence[Matched], data: Cells, noise: np.ndarray) -> 
     seen = data.count > 0
     own = (np.broadcast_to(noise, data.count.shape)[seen]) ** 2 / data.count[seen]
     rows = []
-    nothing = (None, None, PRIOR.median, between(PRIOR.median))
+    nothing = (None, None, PRIOR.median, between_project_variance(PRIOR.median))
     for mean, precision, hyper, apart in [*((p.mean, p.precision, p.hyper, p.between) for p in packs), nothing]:
         prior = _usual_variance(hyper)
         k = np.zeros(data.count.shape[1:]) if precision is None else precision
@@ -169,7 +173,7 @@ def _usual_variance(hyper: Hyper) -> float:
     return float(sum(tier.level**2 + tier.context**2 for tier in (hyper.arm, hyper.family, hyper.globe)))
 
 
-def stacked(scores: np.ndarray, rounds: int = 200) -> np.ndarray:
+def stacking_weights(scores: np.ndarray, rounds: int = 200) -> np.ndarray:
     """(packs + 1,) weights from `log_predictive`, the last that of no pack; equal among packs before any outcome.
 
     >>> stacked(np.zeros((3, 0))).round(3).tolist()
@@ -185,8 +189,9 @@ def stacked(scores: np.ndarray, rounds: int = 200) -> np.ndarray:
     return weights
 
 
-def joined(packs: Sequence[Matched], weights: np.ndarray) -> tuple[Prior, np.ndarray]:
-    """One prior of all packs, and evidence of success (2, contexts, arms). weights: as `stacked` gives them."""
+def logarithmic_pool(packs: Sequence[AlignedPack], weights: np.ndarray) -> tuple[Prior, np.ndarray]:
+    """One prior of all packs, and evidence of success (2, contexts, arms). weights: as `stacking_weights` gives
+    them."""
     own = weights[:-1, None, None]
     k = np.array([pack.precision for pack in packs])
     speaking = np.where(k > 0, own, 0.0).sum(0)

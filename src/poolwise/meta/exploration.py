@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.errors import ConfigError
-from poolwise.meta.characteristics import Characteristics
+from poolwise.meta.characteristics import MetaFeatures
 
 RANGES = {
     "temperature": (0.02, 2.0),
@@ -66,7 +66,7 @@ def constants(model: Model, known: np.ndarray) -> np.ndarray:
     return low * (high / low) ** _part(model, known)
 
 
-def pulled(model: Model, known: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pull_back(model: Model, known: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean gradient by bias and weights. slope: (systems, constants) by the logarithm of every system's constants."""
     low, high = _ends(model.names)
     part = _part(model, known)
@@ -74,7 +74,7 @@ def pulled(model: Model, known: np.ndarray, slope: np.ndarray) -> tuple[np.ndarr
     return own.sum(axis=0), own.T @ ((known - model.centre) / model.spread)
 
 
-def outside(known: Characteristics, low: np.ndarray, high: np.ndarray) -> list[str]:
+def outside(known: MetaFeatures, low: np.ndarray, high: np.ndarray) -> list[str]:
     """Sentences about characteristics out of the trained range, which is widened by half its factor at either end."""
     room, found = 0.5, []
     for name, value, least, most in zip(known._fields, known, low, high, strict=True):

@@ -12,7 +12,7 @@ from poolwise.meta.learning import Task, losses
 from poolwise.meta.systems import STRESS, sample
 
 
-class Trial(NamedTuple):
+class HeldOutResult(NamedTuple):
     """Learned against started from on held-out systems; every array has one entry or row per system."""
 
     gain: np.ndarray
@@ -27,10 +27,10 @@ class Trial(NamedTuple):
     """Index into `systems.STRESS`."""
 
 
-def judged(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
+def evaluate(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
     """The card: learned against started from, on held-out systems with the same luck. Names only what was measured."""
     parts = [_tried(task, model, number) for number in range(batches)]
-    trial = Trial(*map(np.concatenate, zip(*parts, strict=True)))
+    trial = HeldOutResult(*map(np.concatenate, zip(*parts, strict=True)))
     low = _mean(trial.gain) - 1.96 * _error(trial.gain)
     return {
         "format": FORMAT,
@@ -59,7 +59,7 @@ def judged(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
     }
 
 
-def _tried(task: Task, model: Model, number: int) -> Trial:
+def _tried(task: Task, model: Model, number: int) -> HeldOutResult:
     """One batch of systems, each lived through twice."""
     systems = sample(np.random.default_rng((task.seed, 2, number)), task.batch, task.hyper, task.shape, told=task.told)
     luck = 2**20 + 1_000 * task.seed + number
@@ -67,10 +67,10 @@ def _tried(task: Task, model: Model, number: int) -> Trial:
     ours = losses(task, systems, exploration.constants(model, systems.known), model.names, luck)
     theirs = losses(task, systems, np.tile(default, (task.batch, 1)), model.names, luck)
     gain = (theirs[0] - ours[0]) / theirs[0].mean()
-    return Trial(gain, ours[1] - theirs[1], np.log(ours[0] / theirs[0]), systems.known, systems.stress)
+    return HeldOutResult(gain, ours[1] - theirs[1], np.log(ours[0] / theirs[0]), systems.known, systems.stress)
 
 
-def _by_stress(trial: Trial) -> dict[str, dict[str, Any]]:
+def _by_stress(trial: HeldOutResult) -> dict[str, dict[str, Any]]:
     """Gain under each stress that was met."""
     gains = {name: trial.gain[trial.stress == k] for k, name in enumerate(STRESS)}
     return {

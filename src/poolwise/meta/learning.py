@@ -5,9 +5,9 @@ jobs with the same luck; with L the regret over the mean regret of all systems, 
 
     d E[L] / d log constants  =  E[e (L(+e) - L(-e))] / (2 s^2)
 
-is the exact gradient of the objective smoothed by s, and goes through `exploration.pulled` to the model and to optax.
-Measured alternatives, 100 decisions: straight-through derivatives grew to 10^21 (sharp decisions in a long loop are
-chaotic); the score function with three other plays as a baseline had four times the standard error at half the
+is the exact gradient of the objective smoothed by s, and goes through `exploration.pull_back` to the model and to
+optax. Measured alternatives, 100 decisions: straight-through derivatives grew to 10^21 (sharp decisions in a long loop
+are chaotic); the score function with three other plays as a baseline had four times the standard error at half the
 computing time. With the logarithm of every system's regret as L, what is learned helps where little is at stake and
 explores too little elsewhere: 1.00 of the default's mean regret instead of 0.96. Source: Spall (1992); Nesterov and
 Spokoiny (2017); Metz et al., Gradients are not all you need (2021).
@@ -101,7 +101,7 @@ def gradient(task: Task, model: Model, step: int) -> tuple[tuple[np.ndarray, np.
     difference = (plus[0] - minus[0]) / usual + task.price * (plus[1] - minus[1])
     slope = move * difference[:, None] / (2 * MOVE**2)
     slope += PULL * (here - np.log([task.policy.params[name] for name in model.names]))  # Far away only for a reason.
-    return exploration.pulled(model, systems.known, slope), float(np.log(usual))
+    return exploration.pull_back(model, systems.known, slope), float(np.log(usual))
 
 
 def losses(

@@ -22,7 +22,7 @@ from poolwise.posterior.likelihoods import bernoulli
 _STEP = 1e-3
 
 
-class Shared(NamedTuple):
+class PooledEstimates(NamedTuple):
     """[context, arm] each; see `packs.Pack`."""
 
     mean: np.ndarray
@@ -32,20 +32,20 @@ class Shared(NamedTuple):
     successes: np.ndarray
 
 
-def between(hyper: Hyper) -> float:
+def between_project_variance(hyper: Hyper) -> float:
     """Variance of a cell of one project around what all projects share."""
     return float(sum(tier.project**2 + tier.cell**2 for tier in (hyper.arm, hyper.family, hyper.globe)))
 
 
 def pooled(
     stats: Statistics, scales: Scales, outcomes: np.ndarray, successes: np.ndarray, minimum: int, clip: float | None
-) -> Shared:
+) -> PooledEstimates:
     """outcomes, successes: counts [project, context, arm]. clip: no project's mean counts as further from 0."""
     data, fit = cells(stats), scales.gaussian
     hyper = effective(fit.hyper, fit.families, stats.count.shape)
     seen, bound = data.count > 0, np.inf if clip is None else clip
     noise = np.broadcast_to(noise_at(hyper, data.count.shape[1]), data.count.shape[1:])
-    weight = np.where(seen, 1 / (between(hyper) + noise**2 / np.where(seen, data.count, 1.0)), 0.0)
+    weight = np.where(seen, 1 / (between_project_variance(hyper) + noise**2 / np.where(seen, data.count, 1.0)), 0.0)
     total = (weight * np.clip(data.mean, -bound, bound)).sum(0)
     projects = seen.sum(0)
     enough, tried = projects >= minimum, (outcomes > 0).sum(0) >= minimum
@@ -53,7 +53,7 @@ def pooled(
     mean = np.where(enough, total / np.where(enough, weight.sum(0), 1.0), 0.0)
     own = scales.success._replace(pooled=None)
     amount, won = np.where(tried, bernoulli.gather(own, outcomes, successes).context, 0.0)
-    return Shared(mean, precision, np.where(enough, projects, 0).astype(float), amount, won)
+    return PooledEstimates(mean, precision, np.where(enough, projects, 0).astype(float), amount, won)
 
 
 def scale_table(fit: Fit, stats: Statistics, prior: Prior = PRIOR) -> dict[str, tuple[float, float]]:

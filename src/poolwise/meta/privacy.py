@@ -23,7 +23,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from poolwise.meta.pooling import Shared, between
+from poolwise.meta.pooling import PooledEstimates, between_project_variance
 from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.posterior.joint import Joint, Scales
 
@@ -37,7 +37,7 @@ _MOST = 8
 _DIGITS = 3
 
 
-class Given(NamedTuple):
+class Contributions(NamedTuple):
     """What the projects give, before any noise; the public part of it beside it."""
 
     counts: np.ndarray
@@ -50,7 +50,7 @@ class Given(NamedTuple):
     bound: float
 
 
-class Noisy(NamedTuple):
+class NoisySums(NamedTuple):
     """The sums with noise, and its standard deviations."""
 
     counts: np.ndarray
@@ -58,9 +58,9 @@ class Noisy(NamedTuple):
     scales: tuple[float, float]
 
 
-def given(
+def contributions(
     rows: tuple[np.ndarray, ...], shape: tuple[int, int, int], public: Scales, failure_utility: float, bound: float
-) -> Given:
+) -> Contributions:
     """rows: project, context, arm (indices), utility, ok, of every outcome. public: scales that no project shaped."""
     projects, contexts, arms = shape
     usual = Joint(public, failure_utility).look(0, 0).mean
@@ -75,7 +75,7 @@ def given(
         change = np.array([alone.look(0, c).mean - usual for c in mine])
         counts[p, mine] = weight
         values[p, mine] = weight * clipped(change, bound)
-    return Given(counts, values, usual, float(unit), bound)
+    return Contributions(counts, values, usual, float(unit), bound)
 
 
 def clipped(vectors: np.ndarray, bound: float) -> np.ndarray:
@@ -84,15 +84,15 @@ def clipped(vectors: np.ndarray, bound: float) -> np.ndarray:
     return vectors * np.minimum(1.0, bound / np.maximum(length, 1e-12))
 
 
-def noisy(told: Given, mu: float, rng: np.random.Generator) -> Noisy:
+def add_noise(told: Contributions, mu: float, rng: np.random.Generator) -> NoisySums:
     """The Gaussian mechanism."""
     scales = (1 / (_COUNTS * mu), float(told.bound / (np.sqrt(1 - _COUNTS**2) * mu)))
     counts = told.counts.sum(0) + rng.normal(0, scales[0], told.counts.shape[1])
     values = told.values.sum(0) + rng.normal(0, scales[1], told.values.shape[1:])
-    return Noisy(counts, values, scales)
+    return NoisySums(counts, values, scales)
 
 
-def shared(sums: Noisy, told: Given, minimum: int) -> tuple[Shared, float]:
+def shared(sums: NoisySums, told: Contributions, minimum: int) -> tuple[PooledEstimates, float]:
     """The numbers of a pack, and the number of projects, from the noisy sums and what is public alone.
 
     Counts of contexts are shrunk to their mean by what their spread exceeds the noise; contexts of fewer than `minimum`
@@ -105,11 +105,13 @@ def shared(sums: Noisy, told: Given, minimum: int) -> tuple[Shared, float]:
     number = weight / told.unit
     enough = number >= minimum
     safe = np.where(enough, weight, 1.0)[:, None]
-    variance = (sums.scales[1] / safe) ** 2 + between(PRIOR.median) / np.where(enough, number, 1.0)[:, None]
+    variance = (sums.scales[1] / safe) ** 2 + between_project_variance(PRIOR.median) / np.where(enough, number, 1.0)[
+        :, None
+    ]
     mean = np.round(np.where(enough[:, None], told.usual + sums.values / safe, 0.0), _DIGITS)
     precision = np.round(np.where(enough[:, None], 1 / variance, 0.0) * np.ones_like(mean), _DIGITS)
     none = np.zeros_like(mean)
-    return Shared(mean, precision, none, none, none), float(np.round(number.max(initial=0.0)))
+    return PooledEstimates(mean, precision, none, none, none), float(np.round(number.max(initial=0.0)))
 
 
 def epsilon(mu: float, delta: float = DELTA) -> float:
@@ -125,7 +127,7 @@ def epsilon(mu: float, delta: float = DELTA) -> float:
     return float(brentq(excess, 0.0, 10 * mu + mu**2)) if excess(0.0) > 0 else 0.0
 
 
-def promise(mu: float, before: float, sums: Noisy, bound: float) -> dict[str, Any]:
+def guarantee(mu: float, before: float, sums: NoisySums, bound: float) -> dict[str, Any]:
     """What a private pack says of itself. before: mu that earlier private packs of the same store have spent."""
     total = float(np.hypot(mu, before))
     return {

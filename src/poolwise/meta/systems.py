@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.meta import characteristics
-from poolwise.meta.characteristics import Characteristics
+from poolwise.meta.characteristics import MetaFeatures
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Tier
 from poolwise.simulate.population import Population, Shape
 
@@ -39,7 +39,7 @@ def sample(
     return Systems(population, known, np.array([kind for _, kind in chosen]))
 
 
-def expected(population: Population, shape: Shape) -> Characteristics:
+def expected(population: Population, shape: Shape) -> MetaFeatures:
     """Of the worlds of a population."""
     frequency = np.arange(1, shape.contexts + 1.0) ** -float(population.concentration)
     worth = np.exp(float(population.importance) * np.linspace(-1.5, 1.5, shape.contexts))
@@ -62,8 +62,8 @@ def _one(
         success=rng.uniform(1.5, 5.0),
         concentration=rng.uniform(0.0, 1.5),
         importance=rng.uniform(0.0, 1.0),
-        misjudged=0.2,
-        uncertain=float(not told),
+        scale_error=0.2,
+        unknown_horizon=float(not told),
     )
     stressed: tuple[dict[str, Any], ...] = (
         {},

@@ -6,13 +6,13 @@ gain = ope.compare(log, other_evaluation)                             # paired d
 """
 
 from poolwise.ope.diagnosis import Diagnosis, diagnose
-from poolwise.ope.estimators import ESTIMATORS, Terms, dm, dr, dr_os, ips, sndr, snips, switch_dr
+from poolwise.ope.estimators import ESTIMATORS, InfluenceTerms, dm, dr, dr_os, ips, sndr, snips, switch_dr
 from poolwise.ope.evaluation import Comparison, Estimate, Evaluation, compare, evaluate
 from poolwise.ope.frame import from_frame
 from poolwise.ope.intervals import METHODS, Interval, interval
 from poolwise.ope.logged import Log, from_obp, log, to_obp, weights
 from poolwise.ope.outcome import cross_fitted
-from poolwise.ope.target import target
+from poolwise.ope.target import target_policy
 
 __all__ = [
     "ESTIMATORS",
@@ -21,9 +21,9 @@ __all__ = [
     "Diagnosis",
     "Estimate",
     "Evaluation",
+    "InfluenceTerms",
     "Interval",
     "Log",
-    "Terms",
     "compare",
     "cross_fitted",
     "diagnose",
@@ -39,7 +39,7 @@ __all__ = [
     "sndr",
     "snips",
     "switch_dr",
-    "target",
+    "target_policy",
     "to_obp",
     "weights",
 ]

@@ -1,10 +1,10 @@
 """Estimators of a policy's value from a log of another policy, each with its influence function.
 
 w = evaluation(a) / propensity;  d = sum over arms of evaluation q_hat;  e = reward - q_hat(a).
-Every function gives `Terms`. Estimators that trade bias for variance (DM, Switch-DR, DRos) state their estimated bias
-against DR, and the spread of the estimate without it: an interval must hold the policy's value, not the estimator's
-mean (robust bias correction; Calonico, Cattaneo and Titiunik 2014). So their intervals are DR's, and an estimate
-that lies outside its own interval says that the model is wrong.
+Every function gives `InfluenceTerms`. Estimators that trade bias for variance (DM, Switch-DR, DRos) state their
+estimated bias against DR, and the spread of the estimate without it: an interval must hold the policy's value, not the
+estimator's mean (robust bias correction; Calonico, Cattaneo and Titiunik 2014). So their intervals are DR's, and an
+estimate that lies outside its own interval says that the model is wrong.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ GRID = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0, 1000.0, 10_000.0, np.inf)
 """Thresholds on w, and shrinkages of w, among which Switch-DR and DRos choose."""
 
 
-class Terms(NamedTuple):
+class InfluenceTerms(NamedTuple):
     """An estimate and what its interval is made of."""
 
     value: float
@@ -29,55 +29,55 @@ class Terms(NamedTuple):
     """Estimated bias of `value`."""
 
 
-def dm(logged: Log) -> Terms:
+def dm(logged: Log) -> InfluenceTerms:
     """Direct method: mean of d. It is as good as the model; its estimated bias is -mean of w e."""
     direct, weight, residual = parts(logged)
     return corrected(direct, direct + weight * residual)
 
 
-def ips(logged: Log) -> Terms:
+def ips(logged: Log) -> InfluenceTerms:
     """Inverse propensity score: mean of w r (Horvitz and Thompson 1952)."""
     return plain(weights(logged) * logged.reward)
 
 
-def snips(logged: Log) -> Terms:
+def snips(logged: Log) -> InfluenceTerms:
     """Self-normalised IPS: sum of w r / sum of w (Swaminathan and Joachims 2015)."""
     weight = weights(logged)
     total = weight.sum()
     if total == 0:
-        return Terms(float("nan"), np.full(len(weight), np.nan))
+        return InfluenceTerms(float("nan"), np.full(len(weight), np.nan))
     value = float((weight * logged.reward).sum() / total)
-    return Terms(value, weight * (logged.reward - value) / weight.mean())
+    return InfluenceTerms(value, weight * (logged.reward - value) / weight.mean())
 
 
-def dr(logged: Log) -> Terms:
+def dr(logged: Log) -> InfluenceTerms:
     """Doubly robust: mean of d + w e (Dudik, Langford and Li 2011)."""
     direct, weight, residual = parts(logged)
     return plain(direct + weight * residual)
 
 
-def sndr(logged: Log) -> Terms:
+def sndr(logged: Log) -> InfluenceTerms:
     """Self-normalised DR: mean of d + sum of w e / sum of w."""
     direct, weight, residual = parts(logged)
     if weight.sum() == 0:
-        return Terms(float("nan"), np.full(len(weight), np.nan))
+        return InfluenceTerms(float("nan"), np.full(len(weight), np.nan))
     correction = (weight * residual).sum() / weight.sum()
     influence = centred(direct) + weight * (residual - correction) / weight.mean()
-    return Terms(float(direct.mean() + correction), influence)
+    return InfluenceTerms(float(direct.mean() + correction), influence)
 
 
-def switch_dr(logged: Log, threshold: float | None = None) -> Terms:
+def switch_dr(logged: Log, threshold: float | None = None) -> InfluenceTerms:
     """DR that leaves out the correction where w > threshold (Wang, Agarwal and Dudik 2017); None: chosen from GRID."""
     return shrunk(logged, lambda weight, limit: np.where(weight <= limit, weight, 0.0), threshold)
 
 
-def dr_os(logged: Log, shrinkage: float | None = None) -> Terms:
+def dr_os(logged: Log, shrinkage: float | None = None) -> InfluenceTerms:
     """DR with w -> w s / (w^2 + s), optimistic shrinkage (Su et al. 2020); None: s is chosen from GRID squared."""
     limit = None if shrinkage is None else np.sqrt(shrinkage)
     return shrunk(logged, lambda weight, s: weight / (1.0 + (weight / s) ** 2), limit)
 
 
-def shrunk(logged: Log, shrink: Callable[[np.ndarray, float], np.ndarray], limit: float | None) -> Terms:
+def shrunk(logged: Log, shrink: Callable[[np.ndarray, float], np.ndarray], limit: float | None) -> InfluenceTerms:
     """Mean of d + shrink(w) e; the limit with the least estimated squared error where none is given.
 
     Squared error: variance of the mean, and the squared bias mean (w - shrink(w)) e plus its own variance.
@@ -104,14 +104,14 @@ def parts(logged: Log) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return direct, weights(logged), residual
 
 
-def plain(terms: np.ndarray) -> Terms:
+def plain(terms: np.ndarray) -> InfluenceTerms:
     """The mean of terms."""
-    return Terms(float(terms.mean()), centred(terms))
+    return InfluenceTerms(float(terms.mean()), centred(terms))
 
 
-def corrected(terms: np.ndarray, unbiased: np.ndarray) -> Terms:
+def corrected(terms: np.ndarray, unbiased: np.ndarray) -> InfluenceTerms:
     """The mean of terms, with its estimated bias against the mean of unbiased terms."""
-    return Terms(float(terms.mean()), centred(unbiased), float(terms.mean() - unbiased.mean()))
+    return InfluenceTerms(float(terms.mean()), centred(unbiased), float(terms.mean() - unbiased.mean()))
 
 
 def centred(terms: np.ndarray) -> np.ndarray:
@@ -119,7 +119,7 @@ def centred(terms: np.ndarray) -> np.ndarray:
     return terms - terms.mean()
 
 
-ESTIMATORS: dict[str, Callable[[Log], Terms]] = {
+ESTIMATORS: dict[str, Callable[[Log], InfluenceTerms]] = {
     "DM": dm,
     "IPS": ips,
     "SNIPS": snips,

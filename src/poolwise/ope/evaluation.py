@@ -6,7 +6,7 @@ import numpy as np
 
 from poolwise.errors import InputError
 from poolwise.ope.diagnosis import Diagnosis, diagnose
-from poolwise.ope.estimators import ESTIMATORS, MODEL_FREE, Terms
+from poolwise.ope.estimators import ESTIMATORS, MODEL_FREE, InfluenceTerms
 from poolwise.ope.intervals import Method, interval
 from poolwise.ope.logged import Log, log
 
@@ -47,7 +47,7 @@ def evaluate(logged: Log, confidence: float = 0.95, method: Method = "studentise
     """
     diagnosis = diagnose(logged)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        on_policy = Terms(float(logged.reward.mean()), logged.reward - logged.reward.mean())
+        on_policy = InfluenceTerms(float(logged.reward.mean()), logged.reward - logged.reward.mean())
         logged_value = estimate(on_policy, confidence, method, seed)
         found = {} if diagnosis.veto else {name: ESTIMATORS[name](logged) for name in usable(logged)}
         estimates = {name: estimate(terms, confidence, method, seed) for name, terms in found.items()}
@@ -82,14 +82,14 @@ def finite(diagnosis: Diagnosis, estimates: dict[str, Estimate]) -> tuple[Diagno
     return diagnosis._replace(veto=why), {}
 
 
-def difference(first: Terms, second: Terms) -> Terms:
+def difference(first: InfluenceTerms, second: InfluenceTerms) -> InfluenceTerms:
     """Terms of a difference: what both estimates share cancels."""
     if len(first.influence) != len(second.influence):
         raise InputError("a paired difference needs both policies on the same decisions; evaluate them on one log")
-    return Terms(first.value - second.value, first.influence - second.influence, first.bias - second.bias)
+    return InfluenceTerms(first.value - second.value, first.influence - second.influence, first.bias - second.bias)
 
 
-def estimate(terms: Terms, confidence: float, method: Method, seed: int) -> Estimate:
+def estimate(terms: InfluenceTerms, confidence: float, method: Method, seed: int) -> Estimate:
     """Value, bounds and standard error."""
     low, high = interval(terms, confidence, method, seed=seed)
     return Estimate(terms.value, low, high, float(terms.influence.std(ddof=1) / np.sqrt(len(terms.influence))))

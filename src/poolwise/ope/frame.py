@@ -29,9 +29,9 @@ def from_frame(
 
     `frame`: columns project, context, arm, probability (of the arm that was chosen) and utility; optionally `executed`,
     the arm that really ran. `evaluation`: `uniform` over the arms of the log; the name of an arm, chosen always; or a
-    table with a column per arm and a row per decision (`ope.target` makes one from a policy). `behaviour`: such a table
-    of the logging policy, where it is known. `model`: predict utilities by the hierarchical belief, cross-fitted.
-    Raises DataError with row and column.
+    table with a column per arm and a row per decision (`ope.target_policy` makes one from a policy). `behaviour`: such
+    a table of the logging policy, where it is known. `model`: predict utilities by the hierarchical belief,
+    cross-fitted. Raises DataError with row and column.
     """
     frame = tidy(frame)
     evaluation, behaviour = (
@@ -45,8 +45,8 @@ def from_frame(
         frame["utility"].to_numpy(),
         arm,
         frame["probability"].to_numpy(),
-        wanted(evaluation, names, len(frame)),
-        behaviour=None if behaviour is None else wanted(behaviour, names, len(frame)),
+        target_probabilities(evaluation, names, len(frame)),
+        behaviour=None if behaviour is None else target_probabilities(behaviour, names, len(frame)),
         executed=pd.Index(names).get_indexer(frame["executed"]) if "executed" in frame else None,
     )
     if model:
@@ -95,7 +95,7 @@ def _check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
             )
 
 
-def wanted(evaluation: Any, names: list[Any], rows: int) -> np.ndarray:
+def target_probabilities(evaluation: Any, names: list[Any], rows: int) -> np.ndarray:
     """(rows, arms) probabilities of the policy to evaluate."""
     if isinstance(evaluation, pd.DataFrame):
         return evaluation.reindex(columns=names, fill_value=0.0).to_numpy(float)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm, t
 
 from poolwise.errors import InputError
-from poolwise.ope.estimators import Terms
+from poolwise.ope.estimators import InfluenceTerms
 
 Method = Literal["studentised", "bootstrap", "bernstein"]
 METHODS: tuple[Method, ...] = ("studentised", "bootstrap", "bernstein")
@@ -21,7 +21,7 @@ class Interval(NamedTuple):
 
 
 def interval(
-    terms: Terms,
+    terms: InfluenceTerms,
     confidence: float = 0.95,
     method: Method = "studentised",
     *,

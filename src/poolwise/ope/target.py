@@ -10,14 +10,14 @@ from poolwise import policy as policies
 from poolwise.errors import ConfigError, DataError, InputError
 from poolwise.names import checked, shown
 from poolwise.ope.frame import chances, tidy
-from poolwise.replay.replay_posterior import Believer, chances_of
+from poolwise.replay.replay_posterior import ReplayPosterior, chances_of
 from poolwise.schema import family_of
 
 NEED_BASELINE = {"safe", "gated", "paid", "budgeted"}
 """Layers that treat the baseline apart."""
 
 
-def target(frame: pd.DataFrame, wanted: Any, baseline: str | None = None) -> pd.DataFrame:
+def target_policy(frame: pd.DataFrame, wanted: Any, baseline: str | None = None) -> pd.DataFrame:
     """(decisions, arms) probabilities of a policy on a log as `from_frame` reads it, a column per arm.
 
     wanted: the name of an arm of the log, chosen always; a table with a column per arm and a row per decision, which
@@ -43,7 +43,7 @@ def target(frame: pd.DataFrame, wanted: Any, baseline: str | None = None) -> pd.
         known = f"the log's arms ({', '.join(map(str, arms[:6]))}{', ..' if len(arms) > 6 else ''})"
         raise InputError(f"{shown(wanted)} is neither one of {known} nor a policy: {error}") from error
     home = baseline_of(frame, arms, baseline, policy.spec)
-    return pd.DataFrame(followed(frame, arms, policy, home), columns=arms)
+    return pd.DataFrame(replay_probabilities(frame, arms, policy, home), columns=arms)
 
 
 def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: str) -> int | None:
@@ -61,7 +61,9 @@ def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: s
     return None
 
 
-def followed(frame: pd.DataFrame, arms: list[Any], policy: policies.Policy, baseline: int | None) -> np.ndarray:
+def replay_probabilities(
+    frame: pd.DataFrame, arms: list[Any], policy: policies.Policy, baseline: int | None
+) -> np.ndarray:
     """(decisions, arms): probabilities of the policy, from the outcomes that the log shows before each decision."""
     arm = pd.Index(arms).get_indexer(frame["arm"])
     names = frame.groupby("arm")["family"].first().reindex(arms) if "family" in frame else map(family_of, arms)
@@ -69,11 +71,11 @@ def followed(frame: pd.DataFrame, arms: list[Any], policy: policies.Policy, base
     present, found = np.ones(len(arms), bool), np.empty((len(frame), len(arms)))
     for rows in runs(frame):
         project, context = (pd.factorize(frame[key].to_numpy()[rows])[0] for key in ("project", "context"))
-        believer = Believer(family, baseline, int(project.max()) + 1, int(context.max()) + 1, None)
+        believer = ReplayPosterior(family, baseline, int(project.max()) + 1, int(context.max()) + 1, None)
         utility = frame["utility"].to_numpy(float)[rows]
         for row, p, c, a, value in zip(rows, project, context, arm[rows], utility, strict=True):
             found[row] = chances_of(policy, believer.view(int(p), int(c), present))
-            believer.learn(int(p), int(c), int(a), float(value))
+            believer.update(int(p), int(c), int(a), float(value))
             believer.estimate_when_due()
     return found
 

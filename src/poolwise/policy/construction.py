@@ -13,12 +13,12 @@ Wrapped = Callable[[Params, View, Policy], Array]
 """(params, view, inner policy) -> (arms,)."""
 
 
-def rule(name: str, probabilities: Callable[[Params, View], Array], **constants: float) -> Policy:
+def make_policy(name: str, probabilities: Callable[[Params, View], Array], **constants: float) -> Policy:
     """A policy of its own. Raises ConfigError for a constant that is no finite number."""
     return Policy(probabilities, _numbers(name, constants), name)
 
 
-def wrapper(name: str, inner: Policy, probabilities: Wrapped, **constants: float) -> Policy:
+def wrap_policy(name: str, inner: Policy, probabilities: Wrapped, **constants: float) -> Policy:
     """A policy around another; both read their constants by name from one flat dict.
 
     Raises ConfigError where a layer occurs twice, since both would read the same constants.
@@ -31,7 +31,7 @@ def wrapper(name: str, inner: Policy, probabilities: Wrapped, **constants: float
     )
 
 
-def within(name: str, value: float, low: float, high: float, *, ends: bool = False) -> float:
+def check_range(name: str, value: float, low: float, high: float, *, ends: bool = False) -> float:
     """`value`, or ConfigError unless it lies between `low` and `high` (a finite end counts if `ends`)."""
     number = real(name, value, ConfigError)
     if not (low <= number <= high if ends else low < number < high):

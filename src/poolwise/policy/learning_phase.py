@@ -21,7 +21,7 @@ def phase(view: View) -> str:
     return PHASES[(certain >= EARLY) + (certain >= MATURE)]
 
 
-def unresolved(view: View) -> Array:
+def remaining_variance(view: View) -> Array:
     """(..., 1) in [0, 1]: mean over allowed arms of v / (v + noise^2), how much one more outcome would still tell."""
     unknown = view.scale * view.scale
     return (normalised(1.0 * view.allowed) * (unknown / (unknown + view.noise * view.noise))).sum(

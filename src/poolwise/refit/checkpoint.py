@@ -64,7 +64,7 @@ def _prepared(folder: Path, plan: dict[str, Any] | None) -> bool:
     return new
 
 
-def kept(folder: Path | None, name: str, make: Callable[[], Values]) -> Values:
+def save(folder: Path | None, name: str, make: Callable[[], Values]) -> Values:
     """What `make` gives, or gave before the interruption."""
     if folder is None:
         return make()
@@ -74,7 +74,7 @@ def kept(folder: Path | None, name: str, make: Callable[[], Values]) -> Values:
     return load(file)
 
 
-def done(folder: Path | None) -> None:
+def clear(folder: Path | None) -> None:
     """Nothing is left to be resumed."""
     if folder is None or (plan := _plan(folder)) is None:
         return

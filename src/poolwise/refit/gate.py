@@ -18,8 +18,8 @@ from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed.batch import cells
 from poolwise.refit.draws import serving_marginals
 from poolwise.refit.draws.convergence import e_bfmi, mixing
-from poolwise.refit.gate_thresholds import Limits
-from poolwise.refit.result import Found
+from poolwise.refit.gate_thresholds import GateThresholds
+from poolwise.refit.result import RefitResult
 
 FEW = 20
 """Cells below which shares of cells say nothing."""
@@ -39,7 +39,7 @@ class Check(NamedTuple):
     """What is wrong, where it did not pass."""
 
 
-def checks(problem: Problem, found: Found, limits: Limits) -> list[Check]:
+def checks(problem: Problem, found: RefitResult, limits: GateThresholds) -> list[Check]:
     """Every check that applies; figures that cannot be computed do not pass."""
     with np.errstate(all="ignore"):
         return [
@@ -76,14 +76,14 @@ def within(name: str, value: float, limits: tuple[float, float], says: str) -> C
     return Check(name, float(value), f"{low:g} to {high:g}", passed, f"{says} {value:.3g}, not {low:g} to {high:g}")
 
 
-def _search(found: Found) -> Iterator[Check]:
+def _search(found: RefitResult) -> Iterator[Check]:
     if "converged" in found.notes:
         settled = found.notes["converged"] and found.notes.get("log_evidence", 0.0) is not None
         says = "the search for the scales did not settle"
         yield Check("search settled", float(settled), "1", bool(settled), says)
 
 
-def _sampling(found: Found, limits: Limits) -> Iterator[Check]:
+def _sampling(found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     stats = found.draws.sample_stats
     diverging = [values.mean() for name, values in stats.items() if name.endswith("diverging")]
     energies = [e_bfmi(values).min() for name, values in stats.items() if name.endswith("energy")]
@@ -114,7 +114,7 @@ def _low(values: np.ndarray) -> float:
     return float(np.nanmin(values)) if np.isfinite(values).any() else np.inf
 
 
-def _prediction(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
+def _prediction(problem: Problem, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     own = cells(problem.stats)
     freedom = np.maximum(own.count - 1, 0).sum()
     if freedom >= FEW:
@@ -132,14 +132,14 @@ def _prediction(problem: Problem, found: Found, limits: Limits) -> Iterator[Chec
     yield most("surprise", float(np.mean(z**2)), limits.surprise, says)
 
 
-def standardised(problem: Problem, found: Found) -> np.ndarray:
+def standardised(problem: Problem, found: RefitResult) -> np.ndarray:
     """(seen cells,): mean outcome minus its prediction from all other cells, in its standard deviations."""
     others, count = serving_marginals.left_out(problem, found.scales), problem.stats.count
     seen = count > 0
     return np.asarray((problem.stats.total[seen] / count[seen] - others.mean[seen]) / others.scale[seen])
 
 
-def _predictive_draws(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
+def _predictive_draws(problem: Problem, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     seen = problem.stats.count > 0
     if not seen.any():
         return
@@ -168,7 +168,7 @@ def tail_of(drawn: np.ndarray, observed: float, sides: int = 2) -> float:
     return float(t.sf(z, 4) if sides == 1 else 2 * t.sf(abs(z), 4))
 
 
-def _agreement(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
+def _agreement(problem: Problem, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     if found.theta is not None:
         gap, ratio = compared(serving_marginals.theta(problem, found.scales), found.theta)
         says = "what would serve differs from the posterior: the {} gap of the means, in sd, is"
@@ -187,14 +187,14 @@ def compared(serves: Belief, full: Belief) -> tuple[np.ndarray, np.ndarray]:
     return np.abs(serves.mean - full.mean) / full.scale, serves.scale / full.scale
 
 
-def _shift(problem: Problem, found: Found, limits: Limits) -> Iterator[Check]:
+def _shift(problem: Problem, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     before, after = (serving_marginals.theta(problem, scales) for scales in (problem.scales, found.scales))
     moved = np.abs(after.mean - before.mean) / np.maximum(after.scale, before.scale)
     says = "beliefs would move too far from those that served on the same events: median shift, in sd,"
     yield most("shift against what served", float(np.median(moved)), limits.shift, says)
 
 
-def _drift(problem: Problem, limits: Limits) -> Iterator[Check]:
+def _drift(problem: Problem, limits: GateThresholds) -> Iterator[Check]:
     if problem.online is None:
         return
     afresh = Belief(*(part[problem.places] for part in serving_marginals.theta(problem, problem.scales)))

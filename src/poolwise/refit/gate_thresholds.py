@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Limits(NamedTuple):
+class GateThresholds(NamedTuple):
     """Limits of the gate; a figure on the wrong side of one rejects the snapshot."""
 
     r_hat: float = 1.05
@@ -37,4 +37,4 @@ class Limits(NamedTuple):
     that pool from time to time only, thirty times that."""
 
 
-LIMITS = Limits()
+DEFAULT_THRESHOLDS = GateThresholds()

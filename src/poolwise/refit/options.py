@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from poolwise.errors import InputError
 from poolwise.inputs import conforming, whole
-from poolwise.refit.gate_thresholds import LIMITS, Limits
+from poolwise.refit.gate_thresholds import DEFAULT_THRESHOLDS, GateThresholds
 
 log = logging.getLogger("poolwise.refit")
 
@@ -56,7 +56,7 @@ class Options(NamedTuple):
     """A model file of the user's own, see docs/models.md; None: `poolwise.models.gaussian`."""
     function: str = "model"
     """Its name in that file."""
-    limits: Limits = LIMITS
+    limits: GateThresholds = DEFAULT_THRESHOLDS
     progress: Progress = Logged()
 
 

@@ -15,11 +15,11 @@ from poolwise.extras import explained
 from poolwise.names import shown
 from poolwise.posterior.joint import Scales, to_dict
 from poolwise.refit import gate, options
-from poolwise.refit.result import Found
+from poolwise.refit.result import RefitResult
 from poolwise.schema import Snapshot
 
 METHODS = {"fast": "methods.closed_form", "nuts": "methods.nuts", "svi": "methods.svi"}
-"""Modules of this package whose `find` estimates everything again; loaded when asked for, as some need NumPyro."""
+"""Modules of this package whose `run` estimates everything again; loaded when asked for, as some need NumPyro."""
 
 
 def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot:
@@ -34,7 +34,7 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
     if chosen.save is not None:
         loaded("draws.inference_data").prepare(chosen.save)
     asked = problem if chosen.source is None else loaded("aggregate").read(chosen.source, problem)
-    found = loaded(METHODS[method]).find(asked, chosen)
+    found = loaded(METHODS[method]).run(asked, chosen)
     checks = gate.checks(asked, found, chosen.limits) if _finite(found) else []
     wrong = gate.verdict(checks) if checks else "the marginal likelihood was not finite"
     diagnostics = plain(
@@ -54,7 +54,7 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
         status="rejected" if wrong else "serving",
         reason=wrong or chosen.reason,
         outcomes=problem.outcomes,
-        hyper={**to_dict(of_known(found.scales, problem)), **problem.labels},
+        hyper={**to_dict(drop_unknown_contexts(found.scales, problem)), **problem.labels},
         diagnostics=diagnostics,
     )
     if chosen.save is not None and found.draws.posterior:
@@ -73,7 +73,7 @@ def _check_method(method: str, problem: Problem) -> None:
         )
 
 
-def of_known(scales: Scales, problem: Problem) -> Scales:
+def drop_unknown_contexts(scales: Scales, problem: Problem) -> Scales:
     """Without the noise of contexts that only the events from elsewhere have: the next new context is another one."""
     fit, known = scales.gaussian, sum(name != NOBODY for name in problem.contexts)
     strange = max(len(fit.hyper.spread) - known, 0)
@@ -93,7 +93,7 @@ def plain(body: Any) -> Any:
     return None if isinstance(body, float) and not np.isfinite(body) else body
 
 
-def _finite(found: Found) -> bool:
+def _finite(found: RefitResult) -> bool:
     return found.notes.get("log_evidence", 0.0) is not None
 
 

@@ -25,7 +25,7 @@ class Draws(NamedTuple):
     """Without leading axes: counts, and scales that were not drawn."""
 
 
-class Found(NamedTuple):
+class RefitResult(NamedTuple):
     """What a method found."""
 
     scales: Scales

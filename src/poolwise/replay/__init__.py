@@ -14,7 +14,7 @@ from poolwise.replay.hindsight import references
 from poolwise.replay.loop import Run, run, run_many
 from poolwise.replay.metrics import Interval, summary
 from poolwise.replay.search.configuration_search import run_space
-from poolwise.replay.search.source_tasks import NOTHING, Known
+from poolwise.replay.search.source_tasks import NOTHING, Observations
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
 
@@ -22,7 +22,7 @@ __all__ = [
     "NOTHING",
     "ORDERS",
     "Interval",
-    "Known",
+    "Observations",
     "Replay",
     "Run",
     "Settings",

@@ -28,7 +28,7 @@ class Jobs(NamedTuple):
     """(n, A): what is learned of each arm."""
 
 
-class Made(NamedTuple):
+class Decisions(NamedTuple):
     """What was decided."""
 
     arm: Array
@@ -39,7 +39,7 @@ class Made(NamedTuple):
     """(n,): the arm believed to be best."""
 
 
-class Known(NamedTuple):
+class LoopConstants(NamedTuple):
     """What a stretch does not change."""
 
     constants: Constants
@@ -47,14 +47,14 @@ class Known(NamedTuple):
     """(P,): `Serving.slots`."""
 
 
-class Course(NamedTuple):
+class LoopState(NamedTuple):
     """What a stretch changes."""
 
     state: State
     heard: Array
     """(P,): 1.0 where a project tells the others."""
     usage: Usage
-    made: Made
+    made: Decisions
 
 
 class Frame(NamedTuple):
@@ -72,13 +72,19 @@ _LOOPS: dict[Frame, Any] = {}
 
 
 def stretch(
-    frame: Frame, policy: Policy, arms: Offered, course: Course, known: Known, jobs: Jobs, ends: tuple[int, int]
-) -> Course:
+    frame: Frame,
+    policy: Policy,
+    arms: Offered,
+    course: LoopState,
+    known: LoopConstants,
+    jobs: Jobs,
+    ends: tuple[int, int],
+) -> LoopState:
     """The course after decisions from the first end to before the second, each followed by the outcome that is told
     then. Consumes `course`."""
     import jax
 
-    def loop(course: Course, known: Known, jobs: Jobs, first: Array, last: Array) -> Course:
+    def loop(course: LoopState, known: LoopConstants, jobs: Jobs, first: Array, last: Array) -> LoopState:
         body = lambda step, now: _step(frame, policy, arms, now, known, jobs, step)
         return jax.lax.fori_loop(first, last, body, course)
 
@@ -89,7 +95,9 @@ def stretch(
         return _LOOPS[frame](course, known, jobs, *ends)
 
 
-def _step(frame: Frame, policy: Policy, arms: Offered, now: Course, known: Known, jobs: Jobs, step: Array) -> Course:
+def _step(
+    frame: Frame, policy: Policy, arms: Offered, now: LoopState, known: LoopConstants, jobs: Jobs, step: Array
+) -> LoopState:
     (constants, slots), made = known, now.made
     p, c = jobs.project[step], jobs.context[step]
     scalars = counts.scalars(now.usage, p, c, frame.horizon)
@@ -99,12 +107,12 @@ def _step(frame: Frame, policy: Policy, arms: Offered, now: Course, known: Known
     sums = chances.cumsum()
     arm = whole((sums <= jobs.lottery[step] * sums[-1]).sum())
     favourite = whole((shown.mean - 1e9 * ~jobs.allowed[step]).argmax())
-    made = Made(put(made.arm, arm, step), put(made.chances, chances, step), put(made.favourite, favourite, step))
+    made = Decisions(put(made.arm, arm, step), put(made.chances, chances, step), put(made.favourite, favourite, step))
     used = counts.decided(now.usage, p, c)
     return _told(frame, now._replace(usage=used, made=made), known, jobs, step - frame.delay)
 
 
-def _told(frame: Frame, now: Course, known: Known, jobs: Jobs, step: Array) -> Course:
+def _told(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, step: Array) -> LoopState:
     """After the outcome of one decision, if it has been made."""
     there, at = (step >= 0) * 1.0, step * (step >= 0)
     p, c, arm = jobs.project[at], jobs.context[at], whole(now.made.arm[at])
@@ -122,6 +130,6 @@ def _slot(heard: Array, slots: Array, project: Array) -> Array:
     return whole((slots[project] + 1) * others) - 1
 
 
-def nothing(jobs: int, arms: int) -> Made:
+def nothing(jobs: int, arms: int) -> Decisions:
     """Before the first decision."""
-    return Made(np.zeros(jobs, np.int32), np.zeros((jobs, arms)), np.zeros(jobs, np.int32))
+    return Decisions(np.zeros(jobs, np.int32), np.zeros((jobs, arms)), np.zeros(jobs, np.int32))

@@ -15,8 +15,8 @@ from poolwise.policy.view import CUSTOM, Policy
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.recursive import compiled
 from poolwise.randomness import uniforms
-from poolwise.replay.compiled_loop import Course, Frame, Jobs, Known, nothing, stretch
-from poolwise.replay.replay_posterior import LIMIT, Believer, chances_of
+from poolwise.replay.compiled_loop import Frame, Jobs, LoopConstants, LoopState, nothing, stretch
+from poolwise.replay.replay_posterior import LIMIT, ReplayPosterior, chances_of
 from poolwise.replay.settings import Settings
 from poolwise.table import Table, available, utility
 
@@ -51,7 +51,7 @@ def run(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Se
     settings = settings or Settings()
     jobs = _jobs(table, order, seed, settings)
     projects, contexts = (int(part.max()) + 1 for part in (table.project, table.context))
-    believer = Believer(table.family, table.baseline, projects, contexts, settings.horizon)
+    believer = ReplayPosterior(table.family, table.baseline, projects, contexts, settings.horizon)
     arms, favourite = np.empty(len(order), int), np.empty(len(order), int)
     chances = np.empty(jobs.utility.shape)
     compile = policy.spec != CUSTOM and find_spec("jax") is not None
@@ -71,7 +71,7 @@ def run(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Se
     return Run(order, arms, chances, arms != favourite, observed)
 
 
-def _until_due(believer: Believer, delay: int, start: int) -> int:
+def _until_due(believer: ReplayPosterior, delay: int, start: int) -> int:
     """The decision after whose outcome scales are due again."""
     step, learned = start, believer.joint.outcomes
     while True:
@@ -82,7 +82,7 @@ def _until_due(believer: Believer, delay: int, start: int) -> int:
 
 
 def _step_by_step(
-    believer: Believer, policy: Policy, delay: int, jobs: Jobs, arms: np.ndarray, start: int, stop: int
+    believer: ReplayPosterior, policy: Policy, delay: int, jobs: Jobs, arms: np.ndarray, start: int, stop: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     chances, favourite = np.empty((stop - start, jobs.utility.shape[1])), np.empty(stop - start, int)
     for step in range(start, stop):
@@ -93,14 +93,14 @@ def _step_by_step(
         arms[step] = (sums <= jobs.lottery[step] * sums[-1]).sum()
         if (told := step - delay) >= 0:
             place = int(jobs.project[told]), int(jobs.context[told]), int(arms[told])
-            believer.learn(*place, float(jobs.utility[told, arms[told]]))
+            believer.update(*place, float(jobs.utility[told, arms[told]]))
     return arms[start:stop], chances, favourite
 
 
 class _Stretches:
     """A believer's run in compiled stretches; what the loop counts is kept from one to the next."""
 
-    def __init__(self, believer: Believer, policy: Policy, settings: Settings, jobs: Jobs) -> None:
+    def __init__(self, believer: ReplayPosterior, policy: Policy, settings: Settings, jobs: Jobs) -> None:
         self._believer, self._policy, self._settings = believer, policy, settings
         self._size, arms = jobs.utility.shape
         self._room = 2 ** (self._size - 1).bit_length()
@@ -124,8 +124,8 @@ class _Stretches:
         frame = Frame(serving.structure, key, self._settings.horizon, delay, self._room)
         heard = np.zeros(serving.structure.projects)
         heard[list(serving.heard)] = 1.0
-        course = compiled.placed(Course(serving.state, heard, self._believer.usage, self._made))
-        known = compiled.placed(Known(serving.constants, serving.slots))
+        course = compiled.placed(LoopState(serving.state, heard, self._believer.usage, self._made))
+        known = compiled.placed(LoopConstants(serving.constants, serving.slots))
         course = stretch(frame, self._policy, self._believer, course, known, self._jobs, (start, stop))
         state, heard, self._believer.usage, made = compiled.fetched(course)
         self._made = made

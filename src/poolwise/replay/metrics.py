@@ -53,11 +53,11 @@ def of_run(
         "closed gap": (mean - top[SINGLE]) / gap if gap > 0 else float("nan"),
         "safe share": float(np.average(earned >= SAFE, weights=weight)),
         "explored": float(run["explored"].mean()),
-        "decisions to 90 %": reached(earned),
+        "decisions to 90 %": decisions_to_level(earned),
     }
 
 
-def reached(earned: np.ndarray) -> float:
+def decisions_to_level(earned: np.ndarray) -> float:
     """Decisions until the running mean (over a twentieth of the run, 10 at least) is at LEVEL of the final level.
 
     >>> reached(np.repeat([0.0, 1.0], [50, 150]))

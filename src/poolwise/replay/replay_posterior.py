@@ -12,7 +12,7 @@ FAILURE_UTILITY, USUAL_SUCCESS, FACTORS, LIMIT = float(np.log(0.5)), (3.0, 0.6),
 """The defaults of an engine's settings."""
 
 
-class Believer:
+class ReplayPosterior:
     """One run, outcome by outcome, as an `Engine` with `estimate = "inline"` that is told utilities.
 
     family: (arms,) index; baseline: the arm whose utility is 0 by definition, None where no arm stands apart.
@@ -35,7 +35,7 @@ class Believer:
         self.usage = counts.decided(self.usage, project, context)
         return view(self.joint.look(project, context), self, allowed, scalars)
 
-    def learn(self, project: int, context: int, arm: int, utility: float) -> None:
+    def update(self, project: int, context: int, arm: int, utility: float) -> None:
         """One outcome; the scales are to be estimated again when that is due."""
         self.usage = counts.observed(self.usage, project, context, 1.0)
         self.joint.learn(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True)

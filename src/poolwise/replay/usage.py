@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.arrays import Array, at, namespace, put
-from poolwise.policy.constraints.usage import GO_ON
+from poolwise.policy.constraints.usage import HORIZON_MULTIPLE
 
 
 class Usage(NamedTuple):
@@ -43,14 +43,14 @@ def observed(usage: Usage, project: Array, context: Array, number: Array) -> Usa
 
 
 def scalars(usage: Usage, project: Array, context: Array, horizon: float | None) -> Array:
-    """(9,): the fields of `policy.Context`, as `Uses.context` has them."""
+    """(9,): the fields of `policy.Context`, as `UsageCounts.context` has them."""
     xp = namespace(usage.cells)
     here, outcomes, last = at(usage.cells, project, context)
     there, everywhere = at(usage.projects, project), at(usage.contexts, context)
     total, number = usage.projects.sum(), xp.maximum((usage.projects > 0).sum(), 1)
-    left = xp.maximum(GO_ON * total, 10.0) if horizon is None else xp.maximum(horizon - total, 1.0)
-    usual = (GO_ON * total if horizon is None else left) / number
-    left_project = xp.minimum(xp.maximum((GO_ON if horizon is None else 1.0) * there + 1.0, usual), left)
+    left = xp.maximum(HORIZON_MULTIPLE * total, 10.0) if horizon is None else xp.maximum(horizon - total, 1.0)
+    usual = (HORIZON_MULTIPLE * total if horizon is None else left) / number
+    left_project = xp.minimum(xp.maximum((HORIZON_MULTIPLE if horizon is None else 1.0) * there + 1.0, usual), left)
     share = xp.where(there > 0, here / xp.maximum(there, 1.0), 0.0)
     rest = left * (everywhere - here) / (total + 2.0)
     remaining = left_project * (here + 1.0) / (there + 2.0)

@@ -22,7 +22,7 @@ NAMES = {
 }
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def formatted(table: pd.DataFrame) -> pd.DataFrame:
     """The table in words; `A_first`, `A_last` and the two ends of an interval each become one column."""
     made: dict[str, Any] = {}
     for column in table.columns:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from poolwise.errors import InputError
 from poolwise.report import plots
-from poolwise.report.formatting import shown
+from poolwise.report.formatting import formatted
 from poolwise.report.palette import svg
 from poolwise.report.sentences import headline, sentences
 from poolwise.report.tables import shrunk
@@ -38,7 +38,7 @@ def write_page(
 
 def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "", projects: str = "") -> str:
     """The page as HTML. `trials` as in `report.trials`, `tables` as `report.tables.summary` gives them, `trust`
-    as `report.trust` does, `projects` as `report.across` does.
+    as `section.diagnostics_section` does, `projects` as `section.projects_section` does.
 
     Raises InputError where there are no trials.
     """
@@ -70,7 +70,7 @@ def as_html(table: pd.DataFrame) -> str:
     """A table of `report.tables` as HTML, every name escaped."""
     if table.empty:
         return EMPTY
-    body = shown(table.assign(arm=table["arm"].map(plots.short)) if "arm" in table else table)
+    body = formatted(table.assign(arm=table["arm"].map(plots.short)) if "arm" in table else table)
     marks = ["" if name in TEXT else " class='number'" for name in body.columns]
     head = _row("th", list(body.columns), marks)
     rows = "".join(_row("td", list(row), marks) for row in body.itertuples(index=False))

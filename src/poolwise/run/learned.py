@@ -7,7 +7,7 @@ from poolwise.engine import Settings
 from poolwise.engine.safeguards import damaged_records
 from poolwise.meta import card as cards
 from poolwise.meta import characteristics
-from poolwise.meta.characteristics import Characteristics
+from poolwise.meta.characteristics import MetaFeatures
 from poolwise.policy import Policy
 from poolwise.posterior.hyperparameters import hyper as hypers
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper
@@ -33,7 +33,7 @@ def policy_for(card: str | None, policy: Policy, store: Store, space: ArmSpace, 
     return found
 
 
-def known(store: Store, space: ArmSpace, settings: Settings) -> Characteristics:
+def known(store: Store, space: ArmSpace, settings: Settings) -> MetaFeatures:
     """What the store is like: frequencies from its decisions, scales from its snapshot."""
     made = store.decisions()
     contexts, projects = max(len(store.names("context")), 1), max(len(store.names("project")), 1)

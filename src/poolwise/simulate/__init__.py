@@ -2,20 +2,20 @@
 
 from poolwise.simulate import belief
 from poolwise.simulate.loop import Run, play, simulate
-from poolwise.simulate.population import Population, Shape, combined, fitted
-from poolwise.simulate.world import Told, World, draw, values
+from poolwise.simulate.population import Population, Shape, population_of, total_scales
+from poolwise.simulate.world import BelievedParameters, World, draw, values
 
 __all__ = [
+    "BelievedParameters",
     "Population",
     "Run",
     "Shape",
-    "Told",
     "World",
     "belief",
-    "combined",
     "draw",
-    "fitted",
     "play",
+    "population_of",
     "simulate",
+    "total_scales",
     "values",
 ]

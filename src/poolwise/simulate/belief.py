@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from poolwise.posterior.likelihoods import baseline_utility, bernoulli
 from poolwise.posterior.likelihoods.hurdle_utility import Utility, join
 from poolwise.simulate.population import Shape
-from poolwise.simulate.world import Told, World
+from poolwise.simulate.world import BelievedParameters, World
 
 Array = Any
 _KAPPA = 20.0
@@ -45,7 +45,7 @@ class State(NamedTuple):
     """(5,): of those in earlier projects, `reference.sums`."""
 
 
-class Seen(NamedTuple):
+class Predictive(NamedTuple):
     """About every arm in one context, (arms,); the wider ones (2, arms): see `policy.View`."""
 
     mean: Array
@@ -57,7 +57,7 @@ class Seen(NamedTuple):
     wider_share: Array
 
 
-def prior(told: Told, shape: Shape) -> State:
+def init(told: BelievedParameters, shape: Shape) -> State:
     """Before any outcome."""
     size = 2 + 2 * shape.contexts
     covariance = jnp.broadcast_to(jnp.diag(_variances(told, shape)), (shape.arms, size, size))
@@ -66,13 +66,13 @@ def prior(told: Told, shape: Shape) -> State:
     return State(jnp.zeros((shape.arms, size)), covariance, none, none, home, jnp.zeros(5))
 
 
-def _variances(told: Told, shape: Shape) -> Array:
+def _variances(told: BelievedParameters, shape: Shape) -> Array:
     level, context, project, cell = (jnp.asarray(scale) ** 2 for scale in told.scales)
     many = (shape.contexts,)
     return jnp.concatenate([level[None], jnp.full(many, context), project[None], jnp.full(many, cell)])
 
 
-def next_project(state: State, told: Told, shape: Shape) -> State:
+def marginalise_project(state: State, told: BelievedParameters, shape: Shape) -> State:
     """The project is over: its own effects are integrated out, the next one's are unknown."""
     shared = 1.0 * (jnp.arange(2 + 2 * shape.contexts) < 1 + shape.contexts)
     kept = shared[:, None] * shared
@@ -87,7 +87,7 @@ def _homes(state: State) -> Array:
     return state.homes + jnp.stack(baseline_utility.sums(*state.home)).sum(1)
 
 
-def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
+def predict(state: State, world: World, context: Array, shape: Shape) -> Predictive:
     """What is believed about the arms in one context, failures included."""
     c = shape.contexts
     at = [0, 1 + context, 1 + c, 2 + c + context]
@@ -97,13 +97,13 @@ def look(state: State, world: World, context: Array, shape: Shape) -> Seen:
     by_project, by_context = (pair(0, 0) + pair(i, i) + 2.0 * pair(0, i) for i in (2, 1))
     effects = [state.mean[:, one] for one in at]
     mean = jnp.stack([sum(effects), effects[0] + effects[2], effects[0] + effects[1]])
-    noise = world.told.noise[context]
+    noise = world.believed.noise[context]
     variance = jnp.maximum(jnp.stack([sum(along), by_project, by_context]), (_LEAST * noise) ** 2)
     share = jnp.stack([along[0] + along[2], along[0] + along[1]]) / variance[0]
     chance = success(state, world, context)
     found = join(chance, mean, jnp.sqrt(variance), noise, world.failed)
     mean, scale, noise, share = _told(state, found, share, context)
-    return Seen(mean[0], scale[0], noise[0], state.cell[0, context], mean[1:], scale[1:], share)
+    return Predictive(mean[0], scale[0], noise[0], state.cell[0, context], mean[1:], scale[1:], share)
 
 
 def _told(state: State, found: Utility, share: Array, context: Array) -> tuple[Array, Array, Array, Array]:
@@ -117,7 +117,7 @@ def _told(state: State, found: Utility, share: Array, context: Array) -> tuple[A
 
 def success(state: State, world: World, context: Array) -> bernoulli.Beta:
     """(arms,): what is believed of not failing, as `bernoulli.query`."""
-    hyper = bernoulli.Hyper(world.told.success, _KAPPA, _KAPPA)
+    hyper = bernoulli.Hyper(world.believed.success, _KAPPA, _KAPPA)
     contexts = state.before + _discounted(state.cell)
     arm = _discounted(contexts).sum(1)
     near = bernoulli.discount(arm.sum(1, keepdims=True) - arm, hyper.kappa_near)
@@ -131,13 +131,13 @@ def _discounted(evidence: Array) -> Array:
     return evidence * (_KAPPA / (evidence[0] + _KAPPA))
 
 
-def learn(state: State, world: World, context: Array, share: Array, y: Array, fine: Array, shape: Shape) -> State:
+def update(state: State, world: World, context: Array, share: Array, y: Array, fine: Array, shape: Shape) -> State:
     """share: (arms,) weight of the outcome, 1 for the chosen arm; y: (arms,) utility; fine: (arms,) 1 or 0, failed."""
     c = shape.contexts
     at = [0, 1 + context, 1 + c, 2 + c + context]
     u = sum(state.covariance[:, :, one] for one in at)
     along, level = (sum(part[:, one] for one in at) for part in (u, state.mean))
-    precision = share * fine / world.told.noise[context] ** 2
+    precision = share * fine / world.believed.noise[context] ** 2
     gain = precision / (1.0 + precision * along)
     mean = state.mean + (gain * (y - level))[:, None] * u
     covariance = state.covariance - (gain[:, None] * u)[:, :, None] * u[:, None, :]

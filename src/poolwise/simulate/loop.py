@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poolwise.policy.constraints.usage import GO_ON
+from poolwise.policy.constraints.usage import HORIZON_MULTIPLE
 from poolwise.policy.view import Context, Params, View
 from poolwise.simulate import belief
 from poolwise.simulate.population import Population, Shape
@@ -35,7 +35,7 @@ class Run(NamedTuple):
     """Probability of an arm whose expected utility is below MARGIN."""
 
 
-class Luck(NamedTuple):
+class RandomDraws(NamedTuple):
     """Of every decision of a project, the same for every policy: (decisions,) or (decisions, arms)."""
 
     context: Array
@@ -90,23 +90,23 @@ def loop(act: Act, memory: Any, key: Array, world: World, shape: Shape) -> tuple
         (memory, state, before), (p, one) = carry, at
         inner = partial(_step, act, world, shape, p, world.theta[:, p], everything[:, p], before)
         start, times = (memory, state, jnp.zeros((3, shape.contexts))), jnp.arange(shape.decisions)
-        (memory, state, uses), made = jax.lax.scan(inner, start, (times, luck(one, world, shape)))
-        return (memory, belief.next_project(state, world.told, shape), before + uses[0]), made
+        (memory, state, uses), made = jax.lax.scan(inner, start, (times, random_draws(one, world, shape)))
+        return (memory, belief.marginalise_project(state, world.believed, shape), before + uses[0]), made
 
     keys = jax.random.split(key, shape.projects)
-    start: Any = (memory, belief.prior(world.told, shape), jnp.zeros(shape.contexts))
+    start: Any = (memory, belief.init(world.believed, shape), jnp.zeros(shape.contexts))
     (memory, *_), made = jax.lax.scan(project, start, (jnp.arange(shape.projects), keys))
     return memory, made
 
 
-def luck(key: Array, world: World, shape: Shape) -> Luck:
+def random_draws(key: Array, world: World, shape: Shape) -> RandomDraws:
     """Drawn at once, since a generator inside the scan would cost as much as the policy."""
     where, pick, fine, score = jax.random.split(key, 4)
     ends = jnp.cumsum(world.frequency)
     number = jax.random.uniform(where, (shape.decisions,)) * ends[-1]
     context = jnp.minimum((number[:, None] > ends).sum(1), shape.contexts - 1)
     each = (shape.decisions, shape.arms)
-    return Luck(
+    return RandomDraws(
         context, jax.random.uniform(pick, each[:1]), jax.random.uniform(fine, each), jax.random.normal(score, each)
     )
 
@@ -120,11 +120,11 @@ def _step(
     value: Array,
     before: Array,
     carry: Any,
-    at: tuple[Array, Luck],
+    at: tuple[Array, RandomDraws],
 ) -> tuple[Any, Run]:
     (memory, state, uses), (t, chance) = carry, at
     c, late = chance.context, 1 * (t >= world.change[p])
-    seen, now = belief.look(state, world, c, shape), value[late, c]
+    seen, now = belief.predict(state, world, c, shape), value[late, c]
     every, scalars = jnp.ones(shape.arms, bool), _scalars(uses, before[c], world, shape, p, t, c)
     view = View(*seen[:3], every, seen.count, shape.family, 0, *seen[4:6], scalars, seen.wider_share)
     memory, chances, arm = act(memory, Step(view, now, world.worth[c], chance.pick))
@@ -133,19 +133,19 @@ def _step(
     earned = chances @ now
     made = Run(world.worth[c] * earned, world.worth[c] * (now.max() - earned), chances @ (1.0 * (now < MARGIN)))
     counted = uses.at[:, c].set(jnp.stack([uses[0, c] + 1.0, uses[1, c] + world.worth[c], t + 1.0]))
-    return (memory, belief.learn(state, world, c, share, y, fine, shape), counted), made
+    return (memory, belief.update(state, world, c, share, y, fine, shape), counted), made
 
 
 def _scalars(uses: Array, elsewhere: Array, world: World, shape: Shape, p: Array, t: Array, c: Array) -> Context:
     """As `constraints.usage`. uses: (3, contexts) decisions of this project, their worth, and when the last was;
     elsewhere: decisions of other projects in this context."""
     made, total = uses[0, c], 1.0 * (p * shape.decisions + t)
-    unknown = world.uncertain > 0
+    unknown = world.unknown_horizon > 0
     left = jnp.where(
-        unknown, jnp.maximum(GO_ON * total, 10.0), jnp.maximum(shape.projects * shape.decisions - total, 1.0)
+        unknown, jnp.maximum(HORIZON_MULTIPLE * total, 10.0), jnp.maximum(shape.projects * shape.decisions - total, 1.0)
     )
-    usual = jnp.where(unknown, GO_ON * total, left) / jnp.maximum(p + (t > 0), 1)
-    project = jnp.minimum(jnp.maximum(jnp.where(unknown, GO_ON, 1.0) * t + 1.0, usual), left)
+    usual = jnp.where(unknown, HORIZON_MULTIPLE * total, left) / jnp.maximum(p + (t > 0), 1)
+    project = jnp.minimum(jnp.maximum(jnp.where(unknown, HORIZON_MULTIPLE, 1.0) * t + 1.0, usual), left)
     return Context(
         made,
         made,

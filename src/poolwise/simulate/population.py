@@ -47,18 +47,18 @@ class Population(NamedTuple):
     """Probability per decision that the project's own deviations are drawn afresh."""
     outlier: Array = 0.0
     """Probability that a project's arms are shuffled in every context."""
-    misjudged: Array = 0.0
+    scale_error: Array = 0.0
     """Standard deviation of the logarithm of every scale that the belief uses, around the true one."""
-    uncertain: Array = 0.0
+    unknown_horizon: Array = 0.0
     """1: the policy is not told how many decisions are to come; 0: it is. It always expects what `constraints.usage`
     says."""
 
 
-def fitted(hyper: Hyper, **rest: float) -> Population:
+def population_of(hyper: Hyper, **rest: float) -> Population:
     """The population of a fitted hierarchy; `rest` as the fields of `Population`."""
     return Population(hyper._replace(spread=np.zeros(0), pooled=None, stated=None), **rest)
 
 
-def combined(hyper: Hyper, xp: Any = np) -> Tier:
+def total_scales(hyper: Hyper, xp: Any = np) -> Tier:
     """Standard deviations of an arm's effects, all tiers together."""
     return Tier(*(xp.sqrt(a**2 + f**2 + g**2) for a, f, g in zip(hyper.arm, hyper.family, hyper.globe, strict=True)))

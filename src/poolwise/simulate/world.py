@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
-from poolwise.simulate.population import Population, Shape, combined
+from poolwise.simulate.population import Population, Shape, total_scales
 
 Array = Any
 
 
-class Told(NamedTuple):
+class BelievedParameters(NamedTuple):
     """What the belief takes for the truth."""
 
     scales: Tier
@@ -38,8 +38,8 @@ class World(NamedTuple):
     worth: Array
     """(contexts,): of a job; 1 on average over jobs."""
     failed: Array
-    uncertain: Array
-    told: Told
+    unknown_horizon: Array
+    believed: BelievedParameters
 
 
 def draw(key: Array, population: Population, shape: Shape) -> World:
@@ -64,8 +64,8 @@ def draw(key: Array, population: Population, shape: Shape) -> World:
         frequency,
         weight / (weight * frequency).sum(),
         jnp.asarray(population.failed),
-        jnp.asarray(population.uncertain),
-        _told(told, population, shape),
+        jnp.asarray(population.unknown_horizon),
+        _believed(told, population, shape),
     )
 
 
@@ -105,13 +105,13 @@ def _chance(key: Array, population: Population, shape: Shape) -> Array:
     return jax.nn.sigmoid(odds)
 
 
-def _told(key: Array, population: Population, shape: Shape) -> Told:
+def _believed(key: Array, population: Population, shape: Shape) -> BelievedParameters:
     """The combined scales and the noise, each wrong by a factor of its own."""
-    error = jnp.exp(population.misjudged * jax.random.normal(key, (5,)))
-    scales = Tier(*(scale * one for scale, one in zip(combined(population.hyper, jnp), error[:4], strict=True)))
+    error = jnp.exp(population.scale_error * jax.random.normal(key, (5,)))
+    scales = Tier(*(scale * one for scale, one in zip(total_scales(population.hyper, jnp), error[:4], strict=True)))
     noise = jnp.broadcast_to(population.hyper.noise * error[4], (shape.contexts, shape.arms))
     odds = jax.nn.sigmoid(population.success)
-    return Told(scales, noise, jnp.tile(jnp.stack([4.0 * odds, 4.0 * (1.0 - odds)]), (shape.arms, 1)))
+    return BelievedParameters(scales, noise, jnp.tile(jnp.stack([4.0 * odds, 4.0 * (1.0 - odds)]), (shape.arms, 1)))
 
 
 def values(world: World) -> Array:

@@ -24,7 +24,7 @@ def check_columns(rows: pd.DataFrame, source: str, value: str) -> None:
         again = rows.columns[rows.columns.duplicated()][0]
         raise DataError(f"{source}: column {shown(again)} stands there twice; keep one of them")
     for column in (*KEYS, *(extra for extra in ("status", "repetition", "importance") if extra in rows)):
-        refuse(rows[column].isna(), rows, source, column, "is null; fill it or leave the unit out")
+        raise_at_row(rows[column].isna(), rows, source, column, "is null; fill it or leave the unit out")
 
 
 def as_names(rows: pd.DataFrame, source: str, columns: Iterable[str]) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def as_names(rows: pd.DataFrame, source: str, columns: Iterable[str]) -> pd.Data
     made = {}
     for column in columns:
         found = names(rows[column])
-        refuse(found.bad, rows, source, column, found.why)
+        raise_at_row(found.bad, rows, source, column, found.why)
         made[column] = found.text
     return replaced(rows, made)
 
@@ -40,7 +40,7 @@ def as_names(rows: pd.DataFrame, source: str, columns: Iterable[str]) -> pd.Data
 def as_numbers(rows: pd.DataFrame, source: str, column: str, why: str = "is not a finite number") -> pd.DataFrame:
     """The column as float64; refuse what is not finite."""
     found = numbers(rows[column])
-    refuse(~np.isfinite(found), rows, source, column, why)
+    raise_at_row(~np.isfinite(found), rows, source, column, why)
     return replaced(rows, {column: found})
 
 
@@ -57,31 +57,37 @@ def check_values(rows: pd.DataFrame, source: str, value: str) -> pd.DataFrame:
     rows = as_names(rows, source, (*KEYS, *(extra for extra in ("repetition",) if extra in rows)))
     rows = as_numbers(rows, source, value)
     if value == "cost":
-        refuse(rows["cost"] <= 0, rows, source, value, "is not positive, so it has no logarithm; give costs above 0")
+        raise_at_row(
+            rows["cost"] <= 0, rows, source, value, "is not positive, so it has no logarithm; give costs above 0"
+        )
     if "status" in rows:
         known = rows["status"].isin(STATUSES)
-        refuse(~known, rows, source, "status", f"is unknown; write one of {', '.join(STATUSES)}")
+        raise_at_row(~known, rows, source, "status", f"is unknown; write one of {', '.join(STATUSES)}")
     if "importance" in rows:
         rows = as_numbers(rows, source, "importance")
-        refuse(~(rows["importance"] > 0), rows, source, "importance", "is not positive; give weights above 0")
+        raise_at_row(~(rows["importance"] > 0), rows, source, "importance", "is not positive; give weights above 0")
     if "cost_unit" in rows:
         first = rows["cost_unit"].iloc[0]
         differs = rows["cost_unit"].astype(str) != str(first)
-        refuse(differs, rows, source, "cost_unit", f"differs from {shown(first)}; convert to one unit")
+        raise_at_row(differs, rows, source, "cost_unit", f"differs from {shown(first)}; convert to one unit")
     return rows
 
 
 def check_unique(rows: pd.DataFrame, codes: dict[str, np.ndarray], repetition: np.ndarray, source: str) -> None:
     """Refuse two outcomes of one arm for one unit and repetition."""
     again = pd.DataFrame({"u": codes["unit"], "a": codes["arm"], "r": repetition}).duplicated()
-    refuse(again, rows, source, "arm", "stands there twice for its unit; keep one row, or number them in `repetition`")
+    raise_at_row(
+        again, rows, source, "arm", "stands there twice for its unit; keep one row, or number them in `repetition`"
+    )
 
 
 def constant(rows: pd.DataFrame, codes: dict[str, np.ndarray], owner: str, key: str, source: str) -> np.ndarray:
     """(owners,) the one code of `key` that every owner has; refuse an owner that has two."""
     result = np.empty(codes[owner].max() + 1, int)
     result[codes[owner][::-1]] = codes[key][::-1]
-    refuse(result[codes[owner]] != codes[key], rows, source, key, f"changes within one {owner}; give it a single {key}")
+    raise_at_row(
+        result[codes[owner]] != codes[key], rows, source, key, f"changes within one {owner}; give it a single {key}"
+    )
     return result
 
 
@@ -115,7 +121,7 @@ def checked_baseline(status: np.ndarray, names: dict[str, tuple[str, ...]], base
     return index
 
 
-def refuse(bad: Any, rows: pd.DataFrame, source: str, column: str, why: str) -> None:
+def raise_at_row(bad: Any, rows: pd.DataFrame, source: str, column: str, why: str) -> None:
     """Raise DataError at the first bad row, with the number of bad rows."""
     bad = np.asarray(bad, bool)
     if bad.any():

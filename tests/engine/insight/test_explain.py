@@ -31,9 +31,9 @@ def test_an_explanation_tells_why_how_sure_what_was_borrowed_what_explored_and_w
 def test_every_layer_outside_the_policy_has_a_sentence(name):
     engine = thompson()
     logged = engine.store.view(engine.decide("p", "a").view)
-    force = constraints.unlimited(4)._replace(code=np.array([0, 1, 2, 3]), controls=Controls(pin=1, ban=(2,)))
+    force = constraints.unconstrained(4)._replace(code=np.array([0, 1, 2, 3]), controls=Controls(pin=1, ban=(2,)))
     (found,) = sentences.acted(
-        force, constraints.Ruling(np.ones(4) / 4, 0, False, (name,), np.ones(4, dtype=bool)), logged
+        force, constraints.ConstrainedDecision(np.ones(4) / 4, 0, False, (name,), np.ones(4, dtype=bool)), logged
     )
     assert found["sentence"][0].isupper() or found["sentence"].startswith("fast")
     assert found["sentence"].endswith(".")

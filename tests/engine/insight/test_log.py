@@ -90,5 +90,5 @@ def test_a_million_limited_decisions_follow_their_logged_probabilities():
         for key, number in zip(*np.unique(made.view, return_counts=True), strict=True):
             logged = engine.store.view(int(key))
             force = constraints.from_arrays(logged.arrays)
-            expected += number * constraints.ruled(engine.policy, view_of(logged), force).probabilities
+            expected += number * constraints.constrain(engine.policy, view_of(logged), force).probabilities
     assert ((counts - expected) ** 2 / expected).sum() < 21.1

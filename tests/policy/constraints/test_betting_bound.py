@@ -24,7 +24,7 @@ def bounds(world, seed=0):
     draws, account, rows, means = np.random.default_rng(seed), betting_bound.start(np, (RUNS,)), [], []
     for t in range(STEPS):
         mean, value = WORLDS[world](draws, t)
-        account = betting_bound.settled(account, value, np.ones(RUNS), 1.0, DELTA)
+        account = betting_bound.update(account, value, np.ones(RUNS), 1.0, DELTA)
         rows.append(account.least)
         means.append(mean)
     return np.array(rows), np.cumsum(means, axis=0)
@@ -40,7 +40,7 @@ def test_holds_at_all_times_at_once(world):
 def test_little_noise_costs_little():
     draws, account = np.random.default_rng(1), betting_bound.start(np)
     for value in draws.normal(1.2, 0.1, 200):
-        account = betting_bound.settled(account, np.float64(value), 1.0, 1.0, DELTA)
+        account = betting_bound.update(account, np.float64(value), 1.0, 1.0, DELTA)
     # log(20 / 0.8) / 0.9 = 3.6, half a stake times the variance 0.01 + the forecast's cut of about 0.15 for 200.
     assert 0.9 * 240 < account.least < 240
 
@@ -55,6 +55,6 @@ def test_is_the_root_of_the_mean_fortune():
 def test_never_falls_and_leaves_alone_what_does_not_count():
     account = betting_bound.start(np, (2,))
     for value in (2.0, 3.0, 2.0, 3.0, 2.0, 0.0, 0.0):
-        before, account = account, betting_bound.settled(account, np.full(2, value), np.array([1.0, 0.0]), 1.0, DELTA)
+        before, account = account, betting_bound.update(account, np.full(2, value), np.array([1.0, 0.0]), 1.0, DELTA)
         assert account.least[0] >= before.least[0]
     assert [account.number[1], account.least[1], account.total[1], *account.evidence[1]] == [0.0] * 6

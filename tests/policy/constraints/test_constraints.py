@@ -11,7 +11,7 @@ from tests.policy.test_laws import LAYERS
 from tests.policy.views import ARMS, VIEWS, view
 
 SEEN = view([0.0, 0.1, -0.4, 0.3], [0.02, 0.1, 0.3, 0.5])
-NONE = constraints.unlimited(4)
+NONE = constraints.unconstrained(4)
 IN_FORCE = {
     "none": {},
     "held": {"leave": False},
@@ -26,23 +26,23 @@ IN_FORCE = {
 
 
 def ruling(spec, seen=SEEN, **changes):
-    return constraints.ruled(policies.parse(spec), seen, NONE._replace(**changes))
+    return constraints.constrain(policies.parse(spec), seen, NONE._replace(**changes))
 
 
 @pytest.mark.parametrize("name", IN_FORCE)
 @pytest.mark.parametrize("spec", LAYERS)
 def test_a_distribution_over_what_is_left(spec, name):
     """Of every policy and wrapper: sums to 1, zero where not available, and on the way through the log unchanged."""
-    force = constraints.unlimited(ARMS)._replace(**IN_FORCE[name])
+    force = constraints.unconstrained(ARMS)._replace(**IN_FORCE[name])
     policy = policies.parse(spec)
     for key in list(VIEWS)[::3]:
         seen = VIEWS[key]
-        found = constraints.ruled(policy, seen, force)
+        found = constraints.constrain(policy, seen, force)
         assert np.all(found.probabilities >= 0), key
         assert abs(found.probabilities.sum() - 1) <= 1e-12, key
         assert np.all(found.probabilities[~seen.allowed] == 0), key
         assert found.probabilities[list(force.controls.ban)].sum() == 0 or not seen.allowed[seen.baseline], key
-        again = constraints.ruled(policy, seen, constraints.from_arrays(constraints.to_arrays(force)))
+        again = constraints.constrain(policy, seen, constraints.from_arrays(constraints.to_arrays(force)))
         np.testing.assert_array_equal(found.probabilities, again.probabilities, err_msg=key)
 
 
@@ -92,24 +92,24 @@ def test_without_the_baseline_only_sound_arms_remain_then_fallbacks_then_the_lea
 
 def test_a_change_is_noticed_after_a_few_outcomes_and_noise_is_not():
     draws = np.random.default_rng(0)
-    track, changes = change_detection.Track(), 0
+    track, changes = change_detection.CusumState(), 0
     for utility in draws.normal(0.5, 0.2, 2000):
-        track, changed = change_detection.follow(change_detection.Settings(), track, float(utility))
+        track, changed = change_detection.update(change_detection.Settings(), track, float(utility))
         changes += changed
     # Once in some 10^4 outcomes: three in 2,000 would be a false alarm of 1 in 1,000.
     assert changes <= 2
     assert change_detection.noise(change_detection.Settings(), track) == pytest.approx(0.2, abs=0.02)
     for _ in range(5):
-        track, changed = change_detection.follow(change_detection.Settings(), track, -0.5)
+        track, changed = change_detection.update(change_detection.Settings(), track, -0.5)
         if changed:
             return
     raise AssertionError("3.5 noise standard deviations went unnoticed for five outcomes")
 
 
 def test_one_absurd_outcome_is_no_change():
-    track = change_detection.Track()
+    track = change_detection.CusumState()
     for utility in [0.1, 0.2, 0.1, 0.2, 0.1, -1e6, 0.2, 0.1]:
-        track, changed = change_detection.follow(change_detection.Settings(), track, utility)
+        track, changed = change_detection.update(change_detection.Settings(), track, utility)
         assert not changed
     assert abs(track.mean) < 0.2
 

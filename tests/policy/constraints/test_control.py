@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poolwise.errors import ConfigError
-from poolwise.policy.constraints.control import Controls, ordered, promotes, restricted
+from poolwise.policy.constraints.control import Controls, apply_bans, apply_overrides, may_promote
 from tests.policy.views import view
 
 SEEN = view([0.0, 0.4, 0.2], [0.1, 0.3, 0.2])
@@ -21,23 +21,23 @@ ALL = np.ones(3, dtype=bool)
     ],
 )
 def test_the_strongest_order_wins(controls, expected, reason):
-    found, code = ordered(controls, SEEN, np.array([0.2, 0.3, 0.5]))
+    found, code = apply_overrides(controls, SEEN, np.array([0.2, 0.3, 0.5]))
     np.testing.assert_array_equal(found, expected)
     assert code == reason
 
 
 def test_a_pinned_arm_that_is_unavailable_leaves_the_choice_to_the_policy():
     seen = SEEN._replace(allowed=np.array([True, True, False]))
-    assert ordered(Controls(pin=2), seen, np.array([0.5, 0.5, 0.0]))[1] is None
+    assert apply_overrides(Controls(pin=2), seen, np.array([0.5, 0.5, 0.0]))[1] is None
 
 
 def test_bans_and_fallbacks_in_order():
     nothing = SEEN._replace(allowed=np.array([False, True, False]))
     controls = Controls(ban=(1,), fallbacks=(2,))
-    assert list(restricted(controls, SEEN, ALL).allowed) == [True, False, True]
-    assert list(restricted(controls, nothing, ALL).allowed) == [False, False, True]
-    assert list(restricted(controls, nothing, np.array([True, True, False])).allowed) == [True, False, False]
-    assert list(restricted(Controls(), nothing._replace(allowed=~ALL), np.array([False, True, True])).allowed) == [
+    assert list(apply_bans(controls, SEEN, ALL).allowed) == [True, False, True]
+    assert list(apply_bans(controls, nothing, ALL).allowed) == [False, False, True]
+    assert list(apply_bans(controls, nothing, np.array([True, True, False])).allowed) == [True, False, False]
+    assert list(apply_bans(Controls(), nothing._replace(allowed=~ALL), np.array([False, True, True])).allowed) == [
         False,
         False,
         True,
@@ -53,8 +53,8 @@ def test_contradictory_orders_are_refused(controls):
 
 
 def test_promotion_needs_a_lower_bound_above_zero():
-    assert promotes(0.2, 0.1)
-    assert not promotes(0.15, 0.1)
-    assert not promotes(0.2, math.nan)
+    assert may_promote(0.2, 0.1)
+    assert not may_promote(0.15, 0.1)
+    assert not may_promote(0.2, math.nan)
     with pytest.raises(ConfigError, match="confidence"):
-        promotes(0.2, 0.1, 2.0)
+        may_promote(0.2, 0.1, 2.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poolwise.errors import ConfigError
-from poolwise.policy.constraints.coverage_guarantee import Guarantee, discoveries, drive, lacking
+from poolwise.policy.constraints.coverage_guarantee import Guarantee, discoveries, exploration_factor, shortfalls
 
 GUARANTEE = Guarantee(share=0.2, trials=2, window=6)
 IMPORTANCE = np.array([0.5, 0.3, 0.1, 0.1])
@@ -12,14 +12,14 @@ IMPORTANCE = np.array([0.5, 0.3, 0.1, 0.1])
 
 def test_contexts_short_of_trials_are_named_with_the_reason():
     context = np.array([1, 1, 0, 0, 0, 0, 1, 2])
-    found = lacking(GUARANTEE, context, np.array([1, 1, 0, 1, 0, 0, 1, 1], dtype=bool), IMPORTANCE)
+    found = shortfalls(GUARANTEE, context, np.array([1, 1, 0, 1, 0, 0, 1, 1], dtype=bool), IMPORTANCE)
     assert [(lack.context, lack.trials, lack.decisions) for lack in found] == [(0, 1, 4), (1, 1, 1)]
     assert "explored" in found[0].reason
     assert "only 1 times" in found[1].reason
 
 
 def test_nothing_is_lacking_before_the_first_window_is_full():
-    assert lacking(GUARANTEE, np.zeros(3, dtype=int), np.zeros(3, dtype=bool), IMPORTANCE) == []
+    assert shortfalls(GUARANTEE, np.zeros(3, dtype=int), np.zeros(3, dtype=bool), IMPORTANCE) == []
 
 
 def test_discoveries_are_changes_of_the_favourite():
@@ -28,9 +28,9 @@ def test_discoveries_are_changes_of_the_favourite():
 
 
 def test_discoveries_and_drift_keep_exploration_up():
-    assert drive(0.0, math.inf) == drive(math.inf, 0.0) == 1.0
-    assert drive(math.inf, math.inf) == 0.25
-    assert drive(10.0, math.inf) > drive(50.0, math.inf) > 0.25
+    assert exploration_factor(0.0, math.inf) == exploration_factor(math.inf, 0.0) == 1.0
+    assert exploration_factor(math.inf, math.inf) == 0.25
+    assert exploration_factor(10.0, math.inf) > exploration_factor(50.0, math.inf) > 0.25
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import pytest
 import xarray as xr
 
 from poolwise.errors import RefitError
-from poolwise.refit.gate_thresholds import Limits
+from poolwise.refit.gate_thresholds import GateThresholds
 from poolwise.refit.propose import propose
 from tests.refit.problems import engine
 from tests.refit.test_user_models import EXAMPLE
 
-FEW_DRAWS = Limits(r_hat=1.3, bulk_ess=10, tail_ess=10)
+FEW_DRAWS = GateThresholds(r_hat=1.3, bulk_ess=10, tail_ess=10)
 """A test has no time for more; what it looks at is not how well chains mix."""
 SHORT = {"method": "nuts", "chains": 1, "draws": 150, "warmup": 200, "limits": FEW_DRAWS, "seed": 4}
 

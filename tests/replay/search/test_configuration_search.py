@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poolwise.replay import NOTHING, Known, run_space
+from poolwise.replay import NOTHING, Observations, run_space
 from poolwise.replay.search.configuration_search import column, coordinates
 from poolwise.table import Table, from_rows
 
@@ -24,12 +24,12 @@ def table() -> Table:
     return from_rows(frame, name="bowl", source="bowl", baseline="0", params=params)
 
 
-def known(table: Table, unit: int) -> Known:
+def known(table: Table, unit: int) -> Observations:
     arms = np.arange(len(table.arms))
-    return Known(np.full(len(arms), unit), arms, table.reward[unit])
+    return Observations(np.full(len(arms), unit), arms, table.reward[unit])
 
 
-def lost(table: Table, unit: int, what: Known) -> float:
+def lost(table: Table, unit: int, what: Observations) -> float:
     """Mean regret per trial over 12 seeds: one of them may be unlucky."""
     chosen = np.stack([run_space(table, unit, TRIALS, seed, what) for seed in range(12)])
     return float((table.reward[unit].max() - table.reward[unit, chosen]).mean())

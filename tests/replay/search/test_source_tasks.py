@@ -5,7 +5,7 @@ import pytest
 
 from poolwise.posterior.gp.kernels import places
 from poolwise.posterior.gp.surface_likelihood import hyperprior
-from poolwise.replay.search.source_tasks import Known, Others, others_of
+from poolwise.replay.search.source_tasks import Observations, SourceTasks, source_tasks_of
 
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 12), np.linspace(0, 1, 8))]
 ARMS = len(GRID[0])
@@ -13,13 +13,13 @@ AT = places(GRID)
 BOWL = -3 * ((GRID[0] - 0.4) ** 2 + (GRID[1] - 0.7) ** 2)
 
 
-def of(surfaces: list[np.ndarray]) -> Others:
+def of(surfaces: list[np.ndarray]) -> SourceTasks:
     """Every arm of every unit measured twice, so that scales are estimated from a part."""
     unit = np.repeat(np.arange(len(surfaces)), 2 * ARMS)
     arm = np.tile(np.arange(ARMS), 2 * len(surfaces))
     rng = np.random.default_rng(1)
     y = np.concatenate(surfaces)[unit * ARMS + arm] + 0.01 * rng.standard_normal(len(unit))
-    return others_of(AT, Known(unit, arm, y), rng)
+    return source_tasks_of(AT, Observations(unit, arm, y), rng)
 
 
 def bumps(amount: float) -> list[np.ndarray]:
@@ -50,6 +50,8 @@ def test_a_single_other_unit_tells_its_own_scales():
 
 @pytest.mark.parametrize("units", [1, 3])
 def test_units_of_a_single_outcome_say_little_and_break_nothing(units):
-    found = others_of(AT, Known(np.arange(units), np.full(units, 5), np.zeros(units)), np.random.default_rng(0))
+    found = source_tasks_of(
+        AT, Observations(np.arange(units), np.full(units, 5), np.zeros(units)), np.random.default_rng(0)
+    )
     assert all(np.isfinite(part).all() for part in (found.features, found.offset, *found.prior))
     assert np.ptp(found.offset) < 0.1

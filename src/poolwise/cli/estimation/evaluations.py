@@ -100,8 +100,8 @@ def wanted(logged: Logged, policy: str | None, baseline: str | None) -> "pd.Data
             raise InputError("name the policy to evaluate: --policy with a spec, an arm, uniform, or a file")
         return logged.policy
     if Path(policy).suffix in (".parquet", ".csv"):
-        return ope.target(logged.frame, files.read_table(Path(policy)))
-    return ope.target(logged.frame, policy, baseline)
+        return ope.target_policy(logged.frame, files.read_table(Path(policy)))
+    return ope.target_policy(logged.frame, policy, baseline)
 
 
 def lines(found: "Evaluation") -> list[str]:

@@ -41,7 +41,7 @@ def learn(
             say(f"step {progress.step} of {steps}: log of the mean regret {progress.loss:.3f}", err=True)
     if model is None:
         raise InputError(f"{checkpoint} has had {steps} steps already: ask for more, or move it away to start afresh")
-    found = judge.judged(task, model)
+    found = judge.evaluate(task, model)
     card.write(found, out)
     if as_json:
         print_json({**found, "text": card.sentences(found), "file": str(out)})

@@ -165,18 +165,18 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
 def _write(report: Path, table: Any, beliefs: Any, tables: dict[str, Any], every: "Sequence[Engine]") -> None:
     """The page of a run. What compares projects, and says whether to trust the belief, needs one engine for all."""
     from poolwise.report.page import write_page
-    from poolwise.report.projects.section import across
+    from poolwise.report.projects.section import projects_section
 
     shared = every[0] if len(every) == 1 else None
     trusted = _trust(shared) if shared and find_spec("arviz_stats") else ""
-    write_page(report, table, beliefs, tables, trusted, across(table, shared) if shared else "")
+    write_page(report, table, beliefs, tables, trusted, projects_section(table, shared) if shared else "")
 
 
 def _trust(engine: "Engine") -> str:
     """The page's part on whether the belief can be trusted."""
-    from poolwise.report.diagnostics.section import trust
+    from poolwise.report.diagnostics.section import diagnostics_section
 
-    return trust(engine.problem())
+    return diagnostics_section(engine.problem())
 
 
 def _writable(report: Path | None) -> None:

@@ -14,7 +14,7 @@ from poolwise.engine.indexing.name_index import Catalogue
 from poolwise.engine.safeguards import damaged_records
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
-from poolwise.meta.combine import Matched, Names, joined, log_predictive, matched, stacked
+from poolwise.meta.combine import AlignedPack, Names, align, log_predictive, logarithmic_pool, stacking_weights
 from poolwise.meta.packs import Pack, to_dict
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.hyperparameters.hyper import noise_at
@@ -35,7 +35,7 @@ class Borrowed:
         self._read = 0
         self.weights = np.zeros(1)
         """Of every pack, and of none."""
-        self._matched: list[Matched] = []
+        self._matched: list[AlignedPack] = []
         self.follow()
 
     def follow(self) -> bool:
@@ -48,8 +48,8 @@ class Borrowed:
             self._catalogue.codes("context", pack.contexts)
         if new:
             names = self.names()
-            self._matched = [matched(pack, names) for pack in self.packs]
-            self.weights = stacked(np.zeros((len(self.packs) + 1, 0)))
+            self._matched = [align(pack, names) for pack in self.packs]
+            self.weights = stacking_weights(np.zeros((len(self.packs) + 1, 0)))
         return bool(new)
 
     def names(self) -> Names:
@@ -74,10 +74,10 @@ class Borrowed:
             data = cells(joint.statistics())
             known = [self._grown(one, data.count.shape[1]) for one in self._matched]
             noise = noise_at(joint.scales.gaussian.hyper, data.count.shape[1])
-            self.weights = stacked(log_predictive(known, data, noise))
-        joint.borrow(*joined(self._matched, self.weights))
+            self.weights = stacking_weights(log_predictive(known, data, noise))
+        joint.borrow(*logarithmic_pool(self._matched, self.weights))
 
-    def _grown(self, one: Matched, contexts: int) -> Matched:
+    def _grown(self, one: AlignedPack, contexts: int) -> AlignedPack:
         """With rows for contexts that came later."""
         pad = ((0, max(contexts - len(one.mean), 0)), (0, 0))
         mean, precision = (np.pad(table, pad)[:contexts] for table in (one.mean, one.precision))
@@ -87,7 +87,7 @@ class Borrowed:
 def check(pack: Pack, names: Names) -> dict[str, Any]:
     """What of a pack a store can use. Raises InputError where that is nothing."""
     every = list(dict.fromkeys([*names.contexts, *pack.contexts]))
-    found, arms = matched(pack, names._replace(contexts=every)), zip(names.arms, names.families, strict=True)
+    found, arms = align(pack, names._replace(contexts=every)), zip(names.arms, names.families, strict=True)
     if not ((found.precision > 0).any() or found.amount.any() or pack.scales):
         raise InputError(
             f"the pack {pack.name!r} is for another arm space, nothing of it can be used: it knows "

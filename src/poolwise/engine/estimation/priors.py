@@ -16,7 +16,7 @@ from poolwise.errors import InputError
 from poolwise.inputs import real, whole
 from poolwise.meta import privacy
 from poolwise.meta.packs import Pack, checked_card, usable
-from poolwise.meta.pooling import Shared, pooled, scale_table
+from poolwise.meta.pooling import PooledEstimates, pooled, scale_table
 from poolwise.names import checked
 from poolwise.posterior.joint import prior_scales
 from poolwise.schema import STATUSES
@@ -104,16 +104,16 @@ def private(
         )
     told = given(store, catalogue, settings, bound)
     _enough(int(told.counts.any(axis=1).sum()), minimum)
-    sums = privacy.noisy(told, mu, rng)
+    sums = privacy.add_noise(told, mu, rng)
     found, number = privacy.shared(sums, told, minimum)
     before = float(np.sqrt(sum(body["mu"] ** 2 for body in damaged_records.usable(store, SPENT))))
     store.append_record(SPENT, {"name": name, "mu": mu})
     keep = np.flatnonzero(found.precision.any(axis=1))
     pack = _pack(name, catalogue, found, keep, minimum)
-    return pack._replace(whole=True, size=(int(number), 0), promise=privacy.promise(mu, before, sums, bound))
+    return pack._replace(whole=True, size=(int(number), 0), promise=privacy.guarantee(mu, before, sums, bound))
 
 
-def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) -> privacy.Given:
+def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) -> privacy.Contributions:
     """What the projects of a store give to a private pack, before any noise."""
     rows = catalogue.indexed(store.outcomes())
     # Costs alone mean something only beside the costs of other projects: no project's own belief may rest on those.
@@ -122,10 +122,10 @@ def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) 
     columns = (rows.project, rows.context, rows.arm, utility, rows.status == STATUSES.index("ok"))
     shape = (catalogue.size("project"), catalogue.size("context"), len(catalogue.known))
     public = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
-    return privacy.given(columns, shape, public, settings.failure_utility, bound)
+    return privacy.contributions(columns, shape, public, settings.failure_utility, bound)
 
 
-def _pack(name: str, catalogue: Catalogue, found: Shared, keep: np.ndarray, minimum: int) -> Pack:
+def _pack(name: str, catalogue: Catalogue, found: PooledEstimates, keep: np.ndarray, minimum: int) -> Pack:
     contexts = catalogue.names("context")
     arms = catalogue.known
     tables = {field: table[keep] for field, table in found._asdict().items()}

@@ -14,7 +14,7 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
 from poolwise.engine.state.serving_posterior import Live
 from poolwise.errors import InputError
-from poolwise.policy.constraints.constraints import PREFIX, from_arrays, ruled
+from poolwise.policy.constraints.constraints import PREFIX, constrain, from_arrays
 from poolwise.policy.learning_phase import phase
 from poolwise.policy.optimality import best_probability
 from poolwise.policy.rules.knowledge_gradient import bonus
@@ -129,7 +129,7 @@ def chances(policy: policies.Policy, logged: LoggedView) -> tuple[np.ndarray, np
     if limits is None:
         drawn = np.asarray(policy.probabilities(policy.params, view), dtype=np.float64)
     else:
-        drawn = ruled(policy, view, limits).probabilities
+        drawn = constrain(policy, view, limits).probabilities
     shadow = limits is not None and limits.shadow
     return drawn, 1.0 * (np.arange(len(drawn)) == view.baseline) if shadow else drawn
 
@@ -156,7 +156,7 @@ def _favourite(store: Store, logged: LoggedView, view: View, k: int) -> dict[str
     that counts it, in units of the utility."""
     limits, (spec, params) = from_arrays(logged.arrays), store.policy(logged.policy)
     if limits is not None and spec != CUSTOM:
-        view = view._replace(allowed=ruled(policies.parse(spec, params), view, limits).allowed)
+        view = view._replace(allowed=constrain(policies.parse(spec, params), view, limits).allowed)
     first = int(np.argmax(np.where(view.allowed, view.mean, -np.inf)))
     worth = bonus(params, view) if "knowledge_gradient" in spec or "farsighted" in spec else None
     counted = {} if worth is None else {"worth": float(worth[first]), "worth_of_chosen": float(worth[k])}
@@ -199,7 +199,7 @@ def _layers(store: Store, logged: LoggedView, view: View) -> list[dict[str, Any]
     if limits is None:
         ruling, seen = None, view
     else:
-        ruling = ruled(policy, view, limits)
+        ruling = constrain(policy, view, limits)
         seen = view._replace(allowed=ruling.allowed)
     found = [
         {"name": layer.name, "mass": layer.mass, "sentence": layer.sentence[0].upper() + layer.sentence[1:]}

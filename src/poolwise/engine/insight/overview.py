@@ -13,10 +13,10 @@ from poolwise.engine.safeguards.safeguards import Suite
 from poolwise.engine.state.serving_posterior import Live
 from poolwise.errors import ConfigError
 from poolwise.policy.constraints import conservative, quarantine
-from poolwise.policy.constraints.constraints import contenders, ruled
-from poolwise.policy.constraints.control import promotes
-from poolwise.policy.constraints.coverage_guarantee import lacking
-from poolwise.policy.constraints.usage import Uses
+from poolwise.policy.constraints.constraints import constrain, contenders
+from poolwise.policy.constraints.control import may_promote
+from poolwise.policy.constraints.coverage_guarantee import shortfalls
+from poolwise.policy.constraints.usage import UsageCounts
 from poolwise.policy.learning_phase import confidence, phase
 from poolwise.policy.view import Policy, View
 from poolwise.policy.wrappers.curiosity import WEIGHTS, score
@@ -24,7 +24,7 @@ from poolwise.posterior.likelihoods import bernoulli
 from poolwise.store.base import Store
 
 
-def overview(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, store: Store) -> dict[str, Any]:
+def overview(live: Live, catalogue: Catalogue, uses: UsageCounts, guarding: Guarding, store: Store) -> dict[str, Any]:
     """`contexts` (phase, confidence, favourite, mass that explores, curiosity, share of arms covered), `quarantined`,
     `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each,
     empty where nothing is in force."""
@@ -46,7 +46,7 @@ def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: 
     """Raises ConfigError unless the lower 95 % bound of the gain estimated in the scope is above zero."""
     rows = [row for row in shadow if project in (None, row["project"]) and context in (None, row["context"])]
     gain, error = _together(rows)
-    if not rows or not promotes(gain, error):
+    if not rows or not may_promote(gain, error):
         made = sum(row["decisions"] for row in rows)
         raise ConfigError(
             f"not promoted: after {made} decisions in the shadow the gain is {gain:.3f}, standard error {error:.3f}, "
@@ -54,12 +54,14 @@ def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: 
         )
 
 
-def view_of_cell(live: Live, catalogue: Catalogue, uses: Uses, project: int, context: int, allowed: np.ndarray) -> View:
+def view_of_cell(
+    live: Live, catalogue: Catalogue, uses: UsageCounts, project: int, context: int, allowed: np.ndarray
+) -> View:
     """What a policy sees of one cell."""
     return live.view(project, context, allowed, np.array(uses.context(project, context)))[0]
 
 
-def _places(catalogue: Catalogue, uses: Uses) -> Iterator[tuple[str, str, int, int]]:
+def _places(catalogue: Catalogue, uses: UsageCounts) -> Iterator[tuple[str, str, int, int]]:
     """Every (project, context) in which something was decided."""
     for p, project in enumerate(catalogue.names("project")):
         for c, context in enumerate(catalogue.names("context")):
@@ -68,7 +70,7 @@ def _places(catalogue: Catalogue, uses: Uses) -> Iterator[tuple[str, str, int, i
 
 
 def _context(
-    live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, project: str, context: str, p: int, c: int
+    live: Live, catalogue: Catalogue, uses: UsageCounts, guarding: Guarding, project: str, context: str, p: int, c: int
 ) -> dict[str, Any]:
     view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
     found = guarding.choice((project, context), (p, c), view)
@@ -156,7 +158,9 @@ def _budgets(suite: Suite, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
             yield {"budget": "exploration", "of": name, "left": left, "unit": "decisions"}
 
 
-def _coverage(live: Live, suite: Suite, catalogue: Catalogue, uses: Uses, store: Store) -> Iterator[dict[str, Any]]:
+def _coverage(
+    live: Live, suite: Suite, catalogue: Catalogue, uses: UsageCounts, store: Store
+) -> Iterator[dict[str, Any]]:
     """Important contexts that lack informative trials in the last window, and why."""
     rules = suite.exploration.coverage
     if rules is None:
@@ -169,7 +173,7 @@ def _coverage(live: Live, suite: Suite, catalogue: Catalogue, uses: Uses, store:
         own = made.project == p
         taught = (answered & elsewhere)[own] & teaches[made.reason[own]]
         importance = np.array([uses.context(p, c).importance for c in range(len(contexts))])
-        for lack in lacking(rules, made.context[own], taught, importance):
+        for lack in shortfalls(rules, made.context[own], taught, importance):
             context = contexts[lack.context]
             view = view_of_cell(live, catalogue, uses, p, lack.context, catalogue.allowed(None))
             why = _forced(suite, (project, context), (p, lack.context), view) or lack.reason
@@ -191,7 +195,7 @@ def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], view: Vie
         (limits.shadow, "it is in the shadow, where only the baseline runs"),
         (limits.controls.pin is not None, "an operator has pinned an arm"),
         (limits.controls.freeze, "an operator has frozen exploration"),
-        (not limits.leave, "the conservative budget keeps it at the baseline"),
+        (not limits.may_leave_baseline, "the conservative budget keeps it at the baseline"),
         (not gate[1], "the exploration budget is spent"),
         (contenders(view, limits).sum() == 1, "it is settled: no other arm may still be the best"),
     ):
@@ -200,7 +204,9 @@ def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], view: Vie
     return None
 
 
-def _shadow(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, suite: Suite) -> Iterator[dict[str, Any]]:
+def _shadow(
+    live: Live, catalogue: Catalogue, uses: UsageCounts, guarding: Guarding, suite: Suite
+) -> Iterator[dict[str, Any]]:
     """Gain over the baseline that is believed of what would have been answered; errors taken as fully shared."""
     for project, context, p, c in _places(catalogue, uses):
         place = suite.places.get((p, c))
@@ -208,7 +214,7 @@ def _shadow(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, su
             continue
         view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
         limits = suite.limits((project, context), (p, c), suite.gate(p, c), view.context)
-        chances = ruled(guarding.policy, view, limits).probabilities
+        chances = constrain(guarding.policy, view, limits).probabilities
         away = chances * (np.arange(len(chances)) != view.baseline)
         gain = float(away @ (view.mean - view.mean[view.baseline]))
         error = float(away @ np.hypot(view.scale, view.scale[view.baseline]))
@@ -218,7 +224,7 @@ def _shadow(live: Live, catalogue: Catalogue, uses: Uses, guarding: Guarding, su
             "decisions": place.shadowed,
             "gain": gain,
             "error": error,
-            "promotes": promotes(gain, error),
+            "promotes": may_promote(gain, error),
         }
 
 

@@ -9,7 +9,7 @@ from poolwise.engine.indexing.name_index import Catalogue
 from poolwise.engine.state.job_adjustment import costs_alone
 from poolwise.engine.state.serving_posterior import Live
 from poolwise.engine.state.tables import NORMAL_95
-from poolwise.meta.pooling import between
+from poolwise.meta.pooling import between_project_variance
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.project_deviation import deviations
@@ -117,7 +117,9 @@ def _gave(live: Live, shape: tuple[int, int]) -> np.ndarray:
     hyper = effective(fit.hyper, fit.families, count.shape)
     noise = np.broadcast_to(noise_at(hyper, shape[1]), count.shape[1:])
     seen = count > 0
-    weight = np.where(seen, 1 / (between(hyper) + noise**2 / np.where(seen, count, 1.0)), 0.0).sum((1, 2))
+    weight = np.where(seen, 1 / (between_project_variance(hyper) + noise**2 / np.where(seen, count, 1.0)), 0.0).sum(
+        (1, 2)
+    )
     return weight / max(float(weight.sum()), 1e-300)
 
 

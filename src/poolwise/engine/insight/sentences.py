@@ -8,7 +8,7 @@ import numpy as np
 
 from poolwise.engine.reasons import EXPLORED, read
 from poolwise.policy.constraints import quarantine
-from poolwise.policy.constraints.constraints import Limits, Ruling
+from poolwise.policy.constraints.constraints import ConstrainedDecision, Constraints
 from poolwise.posterior.transfer.prior_data_conflict import CONFLICT
 from poolwise.schema import Decision, LoggedView
 
@@ -102,36 +102,35 @@ def _pack(one: dict[str, Any]) -> str:
     )
 
 
-def acted(limits: Limits, ruling: Ruling, logged: LoggedView) -> list[dict[str, str]]:
+def acted(limits: Constraints, ruling: ConstrainedDecision, logged: LoggedView) -> list[dict[str, str]]:
     """A sentence for every layer outside the policy that acted."""
     return [{"name": name, "sentence": _ACTED[name](limits, logged)} for name in ruling.acted]
 
 
-def _quarantine(limits: Limits, logged: LoggedView) -> str:
+def _quarantine(limits: Constraints, logged: LoggedView) -> str:
     return f"Quarantine kept {_arms(logged, limits.code >= quarantine.QUARANTINED)} away after recent harm."
 
 
-def _probation(limits: Limits, logged: LoggedView) -> str:
+def _probation(limits: Constraints, logged: LoggedView) -> str:
     held = _arms(logged, limits.code == quarantine.PROBATION)
-    return (
-        f"{held} came back from quarantine and got {limits.dose:.0%} of the usual probability, the baseline the rest."
-    )
+    share = f"{limits.probation_factor:.0%} of the usual probability"
+    return f"{held} came back from quarantine and got {share}, the baseline the rest."
 
 
-def _ban(limits: Limits, logged: LoggedView) -> str:
+def _ban(limits: Constraints, logged: LoggedView) -> str:
     banned = np.zeros(len(logged.arms), dtype=bool)
     banned[list(limits.controls.ban)] = True
     return f"An operator has banned {_arms(logged, banned)}."
 
 
-def _eligibility(limits: Limits, logged: LoggedView) -> str:
+def _eligibility(limits: Constraints, logged: LoggedView) -> str:
     return (
         f"Eligibility let through freely only what is below {math.exp(limits.margin):.2f} times the baseline's speed "
         f"with probability at most {limits.delta:.0%}; a small budget paid for the rest."
     )
 
 
-_ACTED: dict[str, Callable[[Limits, LoggedView], str]] = {
+_ACTED: dict[str, Callable[[Constraints, LoggedView], str]] = {
     "quarantine": _quarantine,
     "probation": _probation,
     "ban": _ban,
@@ -140,10 +139,10 @@ _ACTED: dict[str, Callable[[Limits, LoggedView], str]] = {
         "The baseline was not available and nothing sound was: the first available fallback took its place."
     ),
     "coverage": lambda limits, logged: (
-        f"The coverage guarantee reserved {limits.cover:.0%} for what still teaches in this important context."
+        f"The coverage guarantee reserved {limits.coverage_share:.0%} for what still teaches in this important context."
     ),
     "feedback": lambda limits, logged: (
-        f"Exploring was turned down to {limits.explore:.0%}: nothing new was discovered here for a while."
+        f"Exploring was turned down to {limits.exploration_factor:.0%}: nothing new was discovered here for a while."
     ),
     "exploration budget": lambda limits, logged: "The exploration budget is spent: only the favourite was open.",
     "conservative budget": lambda limits, logged: (

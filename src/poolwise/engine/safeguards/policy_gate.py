@@ -12,7 +12,7 @@ from poolwise.engine.safeguards.settings import NO_EXPLORATION, NO_SAFETY, contr
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import limited_reasons, reasons
 from poolwise.errors import ConfigError
-from poolwise.policy.constraints.constraints import Limits, ruled
+from poolwise.policy.constraints.constraints import Constraints, constrain
 from poolwise.policy.view import Policy, View
 from poolwise.space import Arm, ArmSpace
 from poolwise.store.base import Store
@@ -29,7 +29,7 @@ class Choice(NamedTuple):
     """Probability of each answer."""
     reasons: list[str]
     gate: tuple[bool, bool] | None
-    limits: Limits | None
+    limits: Constraints | None
 
 
 class Guarding:
@@ -60,7 +60,7 @@ class Guarding:
             return Choice(drawn, arms, drawn, reasons(view), None, None)
         gate = suite.gate(*at)
         limits = suite.limits(names, at, gate, view.context)
-        ruling = ruled(self.policy, view, limits)
+        ruling = constrain(self.policy, view, limits)
         drawn, answers = ruling.probabilities.tolist(), arms
         propensities = drawn
         if limits.shadow:

@@ -15,9 +15,9 @@ from poolwise.engine.reasons import EXPLORED, FAVOURITE, SETTLED, read
 from poolwise.engine.safeguards import operator_overrides as standing
 from poolwise.engine.safeguards.settings import Exploration, Safety, controls
 from poolwise.policy.constraints import change_detection, conservative, quarantine
-from poolwise.policy.constraints.betting_bound import Account
-from poolwise.policy.constraints.constraints import Limits
-from poolwise.policy.constraints.coverage_guarantee import drive
+from poolwise.policy.constraints.betting_bound import ConfidenceSequence
+from poolwise.policy.constraints.constraints import Constraints
+from poolwise.policy.constraints.coverage_guarantee import exploration_factor
 from poolwise.policy.view import Context
 from poolwise.space import ArmSpace
 
@@ -55,14 +55,14 @@ class Place:
 
 
 class Suite:
-    """Guards one engine. Arms are indices of all known arms, but for `Limits`, which speak of the offered ones."""
+    """Guards one engine. Arms are indices of all known arms, but for `Constraints`, which speak of the offered ones."""
 
     def __init__(self, catalogue: Catalogue, space: ArmSpace, safety: Safety, exploration: Exploration) -> None:
         self.safety, self.exploration = safety, exploration
         self._catalogue, self._space = catalogue, space
         self.orders = standing.Orders(controls(safety, space), safety.shadow)
         self._home = int(catalogue.columns[catalogue.baseline])
-        self._tracks: dict[tuple[int, int, int], change_detection.Track] = {}
+        self._tracks: dict[tuple[int, int, int], change_detection.CusumState] = {}
         self._held: dict[int, dict[tuple[int, int], quarantine.State]] = {}
         self.clock: dict[int, int] = {}
         """Outcomes of each project."""
@@ -106,8 +106,8 @@ class Suite:
             self.ledgers[project] = conservative.observed(self.safety.conservative, ledger, arm != self._home, speed)
         drift = self.exploration.drift or change_detection.Settings()
         key = (project, context, arm)
-        before = self._tracks.get(key, change_detection.Track())
-        self._tracks[key], changed = change_detection.follow(drift, before, utility)
+        before = self._tracks.get(key, change_detection.CusumState())
+        self._tracks[key], changed = change_detection.update(drift, before, utility)
         caught = self._caught(project, context, arm, utility, change_detection.noise(drift, before), time)
         changed = changed and self.exploration.drift is not None
         if not (caught or changed):
@@ -131,17 +131,17 @@ class Suite:
         )
         return leave, free
 
-    def limits(self, names: tuple[str, str], cell: Key, gate: tuple[bool, bool], uses: Context) -> Limits:
+    def limits(self, names: tuple[str, str], cell: Key, gate: tuple[bool, bool], uses: Context) -> Constraints:
         """What is in force for the next decision in a cell, given by names and by indices."""
         project, context = cell
         orders, shadow = standing.in_force(self.orders, self._space, *names)
         safety = self.safety
-        return Limits(
+        return Constraints(
             code=self.codes(project, context)[self._catalogue.columns],
-            dose=safety.quarantine.dose if safety.quarantine else 1.0,
-            leave=gate[0],
-            explore=self._drive(project, context) if gate[1] else 0.0,
-            cover=self._cover(project, context, uses),
+            probation_factor=safety.quarantine.dose if safety.quarantine else 1.0,
+            may_leave_baseline=gate[0],
+            exploration_factor=self._drive(project, context) if gate[1] else 0.0,
+            coverage_share=self._cover(project, context, uses),
             delta=1.0 if safety.delta is None else safety.delta,
             margin=safety.margin,
             controls=orders,
@@ -185,7 +185,7 @@ class Suite:
 
     def resume(self, saved: dict[str, Any]) -> None:
         """Go on from what was saved."""
-        self._tracks = {(p, c, a): change_detection.Track(*track) for p, c, a, *track in saved["tracks"]}
+        self._tracks = {(p, c, a): change_detection.CusumState(*track) for p, c, a, *track in saved["tracks"]}
         for project, context, arm, *one in saved["held"]:
             self._held.setdefault(project, {})[context, arm] = quarantine.State(*one)
         self.made = {project: made for project, made, _ in saved["projects"]}
@@ -217,12 +217,12 @@ class Suite:
         return bool(after.until[0, 0] > before.until[0, 0])
 
     def _drive(self, project: int, context: int) -> float:
-        """Factor on exploring; see `policy.constraints.coverage_guarantee.drive`."""
+        """Factor on exploring; see `policy.constraints.coverage_guarantee.exploration_factor`."""
         memory, place = self.exploration.memory, self.places.get((project, context))
         if memory is None or place is None:
             return 1.0
         changed = math.inf if place.changed is None else place.seen - place.changed
-        return drive(place.made - place.found, changed, memory, self.exploration.quiet)
+        return exploration_factor(place.made - place.found, changed, memory, self.exploration.quiet)
 
     def _cover(self, project: int, context: int, uses: Context) -> float:
         """Share of the mass that half a window still needs to see half of the guaranteed trials."""
@@ -244,7 +244,7 @@ class Suite:
 
 def _flat(ledger: conservative.Ledger) -> list[Any]:
     """Its numbers as JSON."""
-    every = [part for field in ledger for part in (field if isinstance(field, Account) else [field])]
+    every = [part for field in ledger for part in (field if isinstance(field, ConfidenceSequence) else [field])]
     return [np.asarray(part).tolist() for part in every]
 
 
@@ -252,7 +252,7 @@ def _ledger(parts: list[Any]) -> conservative.Ledger:
     """From `_flat`."""
     rest: Any = iter([np.array(part)[()] for part in parts])
     taken: Any = [
-        Account(*(next(rest) for _ in field)) if isinstance(field, Account) else next(rest)
+        ConfidenceSequence(*(next(rest) for _ in field)) if isinstance(field, ConfidenceSequence) else next(rest)
         for field in conservative.start(np)
     ]
     return conservative.Ledger(*taken)

@@ -13,9 +13,9 @@ from poolwise.inputs import conforming
 from poolwise.policy.constraints.change_detection import Settings as Drift
 from poolwise.policy.constraints.conservative import Settings as Conservative
 from poolwise.policy.constraints.control import Controls
-from poolwise.policy.constraints.coverage_guarantee import Guarantee, drive
+from poolwise.policy.constraints.coverage_guarantee import Guarantee, exploration_factor
 from poolwise.policy.constraints.quarantine import Settings as Quarantine
-from poolwise.policy.construction import within
+from poolwise.policy.construction import check_range
 from poolwise.policy.view import Policy
 from poolwise.policy.wrappers.budget import paid
 from poolwise.space import ArmSpace
@@ -46,8 +46,8 @@ class Safety(NamedTuple):
         """Itself, or a ConfigError that names what is wrong."""
         conforming(self, ConfigError, "[safety] ")
         if self.delta is not None:
-            within("[safety] delta", self.delta, 0.0, 1.0)
-            within("[safety] spend", self.spend, 0.0, 1.0)
+            check_range("[safety] delta", self.delta, 0.0, 1.0)
+            check_range("[safety] spend", self.spend, 0.0, 1.0)
         for layer in (self.quarantine, self.conservative):
             if layer is not None:
                 layer.checked()
@@ -74,9 +74,9 @@ class Exploration(NamedTuple):
         conforming(self, ConfigError, "[exploration] ")
         for name, budget in (("context_budget", self.context_budget), ("overall_budget", self.overall_budget)):
             if budget is not None:
-                within(f"[exploration] {name}", budget, 0.0, 1.0)
-        within("[exploration] grant", self.grant, 0.0, math.inf, ends=True)
-        drive(math.inf, math.inf, 100.0 if self.memory is None else self.memory, self.quiet)
+                check_range(f"[exploration] {name}", budget, 0.0, 1.0)
+        check_range("[exploration] grant", self.grant, 0.0, math.inf, ends=True)
+        exploration_factor(math.inf, math.inf, 100.0 if self.memory is None else self.memory, self.quiet)
         for layer in (self.coverage, self.drift):
             if layer is not None:
                 layer.checked()

@@ -9,7 +9,7 @@ import numpy as np
 
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, HOME, SETTLED, Reason, written
 from poolwise.errors import PoolwiseError
-from poolwise.policy.constraints.constraints import HELD, Limits, Ruling
+from poolwise.policy.constraints.constraints import HELD, ConstrainedDecision, Constraints
 from poolwise.policy.view import View
 from poolwise.space import Arm
 
@@ -62,7 +62,7 @@ def reasons(view: View) -> list[str]:
     return names
 
 
-def limited_reasons(view: View, limits: Limits, ruling: Ruling, arms: Sequence[Arm]) -> list[str]:
+def limited_reasons(view: View, limits: Constraints, ruling: ConstrainedDecision, arms: Sequence[Arm]) -> list[str]:
     """What each arm would be, then the layers that acted: `explored; eligibility, quarantine`."""
     acted, words = ", ".join(ruling.acted), choices(view, ruling)
     return [
@@ -70,7 +70,7 @@ def limited_reasons(view: View, limits: Limits, ruling: Ruling, arms: Sequence[A
     ]
 
 
-def choices(view: View, ruling: Ruling) -> list[str]:
+def choices(view: View, ruling: ConstrainedDecision) -> list[str]:
     """What choosing each arm means: only choices that were free count as exploring or as the favourite's."""
     number, last = len(view.mean), ruling.acted[-1] if ruling.acted else ""
     if last in HELD or (ruling.allowed.sum() == 1 and ruling.allowed[view.baseline]):

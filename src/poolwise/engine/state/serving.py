@@ -13,7 +13,7 @@ from poolwise.engine.safeguards.policy_gate import Guarding
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import Cell
 from poolwise.engine.state.serving_posterior import Live
-from poolwise.policy.constraints.usage import Uses
+from poolwise.policy.constraints.usage import UsageCounts
 from poolwise.policy.view import CUSTOM, Policy
 from poolwise.schema import Outcome
 from poolwise.space import ArmSpace
@@ -44,7 +44,7 @@ class Serving:
         self.store, self.settings = store, settings
         self.catalogue = Catalogue(store, space, first)
         self.guarding = Guarding(store, self.catalogue, space, policy, settings)
-        self.uses = Uses(settings.horizon)
+        self.uses = UsageCounts(settings.horizon)
         self.live = Live(store, self.catalogue, settings)
         if self.guarding.suite is None and self.guarding.policy.spec != CUSTOM:
             self.live.serve(self.guarding.policy)

@@ -30,7 +30,7 @@ STEPS = 4
 """Of Newton's method, from below: each gives a valid bound."""
 
 
-class Account(NamedTuple):
+class ConfidenceSequence(NamedTuple):
     """What the outcomes so far prove; scalars, or arrays of equal shape for many accounts at once."""
 
     number: Array
@@ -41,12 +41,12 @@ class Account(NamedTuple):
     """Lower bound of the sum of the means."""
 
 
-def start(xp: Any, shape: tuple[int, ...] = ()) -> Account:
+def start(xp: Any, shape: tuple[int, ...] = ()) -> ConfidenceSequence:
     """Nothing seen yet; `xp` is numpy or jax.numpy."""
-    return Account(xp.zeros(shape), xp.zeros(shape), xp.zeros((*shape, len(STAKES))), xp.zeros(shape))
+    return ConfidenceSequence(xp.zeros(shape), xp.zeros(shape), xp.zeros((*shape, len(STAKES))), xp.zeros(shape))
 
 
-def settled(account: Account, value: Array, counts: Array, usual: float, delta: float) -> Account:
+def update(account: ConfidenceSequence, value: Array, counts: Array, usual: float, delta: float) -> ConfidenceSequence:
     """The account after an outcome `value` >= 0, where `counts` is 1; unchanged where it is 0.
 
     `usual` > 0 is the size of an outcome for which stakes are made. The forecast is the mean so far: forecasts from
@@ -59,7 +59,7 @@ def settled(account: Account, value: Array, counts: Array, usual: float, delta: 
     gained = xp.log1p(stakes * (value[..., None] - guess)) + stakes * guess
     evidence = account.evidence + counts[..., None] * gained
     least = xp.maximum(account.least, xp.where(counts > 0, bound(evidence, stakes, delta), 0.0))
-    return Account(account.number + counts, account.total + counts * value, evidence, least)
+    return ConfidenceSequence(account.number + counts, account.total + counts * value, evidence, least)
 
 
 def bound(evidence: Array, stakes: Array, delta: float) -> Array:

@@ -39,7 +39,7 @@ class Settings(NamedTuple):
         return self
 
 
-class Track(NamedTuple):
+class CusumState(NamedTuple):
     """What is remembered of one arm in one context."""
 
     number: int = 0
@@ -49,23 +49,23 @@ class Track(NamedTuple):
     down: float = 0.0
 
 
-def noise(settings: Settings, track: Track) -> float:
+def noise(settings: Settings, track: CusumState) -> float:
     """Standard deviation of one outcome as it looks now."""
     seen = max(track.number - 1, 0)
     return math.sqrt((settings.trust * settings.noise**2 + track.squares) / (settings.trust + seen))
 
 
-def follow(settings: Settings, track: Track, utility: float) -> tuple[Track, bool]:
+def update(settings: Settings, track: CusumState, utility: float) -> tuple[CusumState, bool]:
     """State after one outcome, and whether it revealed a change; then the state starts again from this outcome."""
     if track.number == 0:
-        return Track(1, utility), False
+        return CusumState(1, utility), False
     spread = noise(settings, track)
     reach = settings.limit * spread
     residual = min(max(utility - track.mean, -reach), reach)
     up = max(0.0, track.up + residual / spread - settings.slack)
     down = max(0.0, track.down - residual / spread - settings.slack)
     if max(up, down) > settings.threshold:
-        return Track(1, utility), True
+        return CusumState(1, utility), True
     weight = 1.0 / (track.number + 1)
     squares = track.squares + residual**2 * track.number * weight
-    return Track(track.number + 1, track.mean + residual * weight, squares, up, down), False
+    return CusumState(track.number + 1, track.mean + residual * weight, squares, up, down), False

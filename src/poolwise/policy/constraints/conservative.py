@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from poolwise.errors import ConfigError
 from poolwise.inputs import conforming
 from poolwise.policy.constraints import betting_bound
-from poolwise.policy.constraints.betting_bound import Account
+from poolwise.policy.constraints.betting_bound import ConfidenceSequence
 from poolwise.policy.view import Array, namespace
 
 ROUNDING = 1e-9
@@ -61,15 +61,15 @@ class Settings(NamedTuple):
 class Ledger(NamedTuple):
     """What was decided and earned so far; scalars, or arrays of equal shape for many ledgers at once."""
 
-    away: Account
+    away: ConfidenceSequence
     """Outcomes of decisions that left the baseline."""
     open: Array
     """Decisions that left the baseline and have no outcome yet."""
     home: Array
     """Decisions for the baseline."""
-    low: Account
+    low: ConfidenceSequence
     """Outcomes of the baseline, where its mean is estimated."""
-    high: Account
+    high: ConfidenceSequence
     """How far each of them fell short of `cap`."""
 
 
@@ -91,13 +91,13 @@ def observed(settings: Settings, ledger: Ledger, left: Array, performance: Array
     value, left = xp.maximum(performance, settings.worst) - settings.worst, 1.0 * left
     room, known = settings.cap - settings.worst, settings.baseline
     part, usual = (settings.delta / 2, room / 2) if known is None else (settings.delta, known - settings.worst)
-    ledger = ledger._replace(away=betting_bound.settled(ledger.away, value, left, usual, part), open=ledger.open - left)
+    ledger = ledger._replace(away=betting_bound.update(ledger.away, value, left, usual, part), open=ledger.open - left)
     if known is not None:
         return ledger
     value, home = xp.minimum(value, room), 1.0 - left
     return ledger._replace(
-        low=betting_bound.settled(ledger.low, value, home, usual, settings.delta / 4),
-        high=betting_bound.settled(ledger.high, room - value, home, usual, settings.delta / 4),
+        low=betting_bound.update(ledger.low, value, home, usual, settings.delta / 4),
+        high=betting_bound.update(ledger.high, room - value, home, usual, settings.delta / 4),
     )
 
 

@@ -38,7 +38,7 @@ class Controls(NamedTuple):
         return self
 
 
-def restricted(controls: Controls, view: View, available: Array) -> View:
+def apply_bans(controls: Controls, view: View, available: Array) -> View:
     """The view with banned arms shut out; where nothing remains, the first available fallback, else the baseline.
 
     `available` is what the system could run at all, quarantined arms included. Where not even the baseline is
@@ -56,7 +56,7 @@ def restricted(controls: Controls, view: View, available: Array) -> View:
     return view._replace(allowed=allowed)
 
 
-def ordered(controls: Controls, view: View, probabilities: Array) -> tuple[Array, str | None]:
+def apply_overrides(controls: Controls, view: View, probabilities: Array) -> tuple[Array, str | None]:
     """Probabilities under the orders in force, and the reason code of the one that acted, if any did."""
     arms = namespace(view.mean).arange(view.mean.shape[-1])
     if controls.stop and bool((is_baseline(view) & view.allowed).any()):
@@ -68,7 +68,7 @@ def ordered(controls: Controls, view: View, probabilities: Array) -> tuple[Array
     return probabilities, None
 
 
-def promotes(gain: float, error: float, confidence: float = 0.95) -> bool:
+def may_promote(gain: float, error: float, confidence: float = 0.95) -> bool:
     """Whether a shadow may take over: the lower one-sided bound of its estimated gain is above zero.
 
     `gain` and `error` are the estimate and its standard error, for instance from `poolwise.ope`; a NaN does not

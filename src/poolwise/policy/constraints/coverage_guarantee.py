@@ -30,7 +30,7 @@ class Guarantee(NamedTuple):
         return self
 
 
-class Lack(NamedTuple):
+class Shortfall(NamedTuple):
     """A context whose coverage is short, and why."""
 
     context: int
@@ -39,7 +39,9 @@ class Lack(NamedTuple):
     reason: str
 
 
-def lacking(guarantee: Guarantee, context: np.ndarray, informative: np.ndarray, importance: np.ndarray) -> list[Lack]:
+def shortfalls(
+    guarantee: Guarantee, context: np.ndarray, informative: np.ndarray, importance: np.ndarray
+) -> list[Shortfall]:
     """Important contexts short of trials in the last window.
 
     Args:
@@ -53,7 +55,9 @@ def lacking(guarantee: Guarantee, context: np.ndarray, informative: np.ndarray, 
     made = np.bincount(recent, minlength=number)
     trials = np.bincount(recent, weights=taught, minlength=number).astype(int)
     short = (importance >= guarantee.share) & (trials < guarantee.trials) & (len(recent) == guarantee.window)
-    return [Lack(int(k), int(trials[k]), int(made[k]), _why(guarantee, int(made[k]))) for k in np.flatnonzero(short)]
+    return [
+        Shortfall(int(k), int(trials[k]), int(made[k]), _why(guarantee, int(made[k]))) for k in np.flatnonzero(short)
+    ]
 
 
 def _why(guarantee: Guarantee, made: int) -> str:
@@ -62,7 +66,7 @@ def _why(guarantee: Guarantee, made: int) -> str:
     return f"only few of its {made} decisions explored; raise `coverage`, or loosen what `safe` lets through"
 
 
-def drive(age_of_discovery: float, drift: float, memory: float = 100.0, quiet: float = 0.25) -> float:
+def exploration_factor(age_of_discovery: float, drift: float, memory: float = 100.0, quiet: float = 0.25) -> float:
     """Factor on exploration in [quiet, 1]: 1 just after a discovery or a drift, falling to `quiet` without any.
 
         drive = quiet + (1 - quiet) exp(-min(age_of_discovery, drift) / memory)

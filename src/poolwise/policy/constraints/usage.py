@@ -2,11 +2,11 @@
 
 from poolwise.policy.view import Context
 
-GO_ON = 2.0
+HORIZON_MULTIPLE = 2.0
 """Without a horizon, what has lasted for so long is expected to last so many times as long again."""
 
 
-class Uses:
+class UsageCounts:
     """Running counts of decisions, outcomes and baseline costs per (project, context) and per project."""
 
     def __init__(self, horizon: float | None) -> None:
@@ -73,9 +73,9 @@ class Uses:
         key = (project, context)
         here, there = self._decisions.get(key, 0), self._project.get(project, 0)
         projects, total = max(len(self._project), 1), float(self.total)
-        left = max(self._horizon - total, 1.0) if self._horizon else max(GO_ON * total, 10.0)
-        usual = (left if self._horizon else GO_ON * total) / projects
-        left_project = min(max((1 if self._horizon else GO_ON) * there + 1.0, usual), left)
+        left = max(self._horizon - total, 1.0) if self._horizon else max(HORIZON_MULTIPLE * total, 10.0)
+        usual = (left if self._horizon else HORIZON_MULTIPLE * total) / projects
+        left_project = min(max((1 if self._horizon else HORIZON_MULTIPLE) * there + 1.0, usual), left)
         elsewhere = left * (self._context.get(context, 0) - here) / (total + 2)
         share = here / there if there else 0.0
         known = self._project_cost.get(project, 0.0)

@@ -2,7 +2,7 @@
 
 import math
 
-from poolwise.policy.construction import rule, within
+from poolwise.policy.construction import check_range, make_policy
 from poolwise.policy.learning_phase import confidence
 from poolwise.policy.optimality import best_probability, expected_best
 from poolwise.policy.vectors import argmax_share, normalised
@@ -15,7 +15,7 @@ def thompson(temperature: float = 1.0) -> Policy:
     Source: Thompson (1933); temperature as in Phan, Abbasi-Yadkori and Domke (2019). Raises ConfigError unless
     temperature > 0.
     """
-    return rule("thompson", _thompson, temperature=within("temperature", temperature, 0.0, math.inf))
+    return make_policy("thompson", _thompson, temperature=check_range("temperature", temperature, 0.0, math.inf))
 
 
 def _thompson(params: Params, view: View) -> Array:
@@ -24,12 +24,12 @@ def _thompson(params: Params, view: View) -> Array:
 
 def greedy() -> Policy:
     """All mass on the highest mean; ties share it equally."""
-    return rule("greedy", lambda params, view: argmax_share(view.mean, view.allowed))
+    return make_policy("greedy", lambda params, view: argmax_share(view.mean, view.allowed))
 
 
 def uniform() -> Policy:
     """Every allowed arm alike."""
-    return rule("uniform", lambda params, view: normalised(1.0 * view.allowed))
+    return make_policy("uniform", lambda params, view: normalised(1.0 * view.allowed))
 
 
 def ucb(width: float = 1.0) -> Policy:
@@ -38,7 +38,7 @@ def ucb(width: float = 1.0) -> Policy:
     Source: Kaufmann, Cappe and Garivier, On Bayesian upper confidence bounds (2012). Raises ConfigError unless
     width >= 0.
     """
-    return rule("ucb", _ucb, width=within("width", width, 0.0, math.inf, ends=True))
+    return make_policy("ucb", _ucb, width=check_range("width", width, 0.0, math.inf, ends=True))
 
 
 def _ucb(params: Params, view: View) -> Array:
@@ -54,8 +54,10 @@ def epsilon_greedy(epsilon: float = 0.3, boost: float = 0.1) -> Policy:
     to the best arm, E[max theta] - its mean, `noise` the standard deviation of one of its outcomes. Source: after
     Tokic, Adaptive epsilon-greedy exploration (2010). Raises ConfigError unless 0 <= epsilon, boost <= 1.
     """
-    epsilon = within("epsilon", epsilon, 0.0, 1.0, ends=True)
-    return rule("epsilon_greedy", _epsilon_greedy, epsilon=epsilon, boost=within("boost", boost, 0.0, 1.0, ends=True))
+    epsilon = check_range("epsilon", epsilon, 0.0, 1.0, ends=True)
+    return make_policy(
+        "epsilon_greedy", _epsilon_greedy, epsilon=epsilon, boost=check_range("boost", boost, 0.0, 1.0, ends=True)
+    )
 
 
 def _epsilon_greedy(params: Params, view: View) -> Array:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from poolwise.policy.construction import rule, within
+from poolwise.policy.construction import check_range, make_policy
 from poolwise.policy.optimality import expected_best
 from poolwise.policy.vectors import argmax_share, normalised
 from poolwise.policy.view import Array, Params, Policy, View, namespace
@@ -21,8 +21,8 @@ def information_directed(sharpness: float = 20.0) -> Policy:
     to the best pair. sharpness -> infinity is the exact choice. Source: Russo and Van Roy (2018); Kirschner and Krause
     (2018), approximate version. Raises ConfigError unless sharpness > 0.
     """
-    sharpness = within("sharpness", sharpness, 0.0, math.inf)
-    return rule("information_directed", _information_directed, sharpness=sharpness)
+    sharpness = check_range("sharpness", sharpness, 0.0, math.inf)
+    return make_policy("information_directed", _information_directed, sharpness=sharpness)
 
 
 def _information_directed(params: Params, view: View) -> Array:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from poolwise.policy.construction import rule, within, wrapper
+from poolwise.policy.construction import check_range, make_policy, wrap_policy
 from poolwise.policy.normal import expected_excess
 from poolwise.policy.optimality import best_probability
 from poolwise.policy.view import Array, Params, Policy, View, constant, namespace
@@ -30,10 +30,10 @@ def knowledge_gradient(
     Dayanik (2008); several measurements at once: Frazier and Powell (2010); horizon: Ryzhov, Powell and Frazier (2012).
     Raises ConfigError unless own, shared, patience >= 0 and temperature > 0.
     """
-    temperature = within("temperature", temperature, 0.0, math.inf)
-    patience = within("patience", patience, 0.0, math.inf, ends=True)
+    temperature = check_range("temperature", temperature, 0.0, math.inf)
+    patience = check_range("patience", patience, 0.0, math.inf, ends=True)
     weights = _weights(own, shared)
-    return rule("knowledge_gradient", _knowledge_gradient, **weights, temperature=temperature, patience=patience)
+    return make_policy("knowledge_gradient", _knowledge_gradient, **weights, temperature=temperature, patience=patience)
 
 
 def farsighted(policy: Policy, own: float = 0.5, shared: float = 1.0) -> Policy:
@@ -50,12 +50,12 @@ def farsighted(policy: Policy, own: float = 0.5, shared: float = 1.0) -> Policy:
     computed once per arm. Layers that judge means, such as `safe`, belong outside. Raises
     ConfigError unless own, shared >= 0.
     """
-    return wrapper("farsighted", policy, _farsighted, **_weights(own, shared))
+    return wrap_policy("farsighted", policy, _farsighted, **_weights(own, shared))
 
 
 def _weights(own: float, shared: float) -> dict[str, float]:
-    within("own", own, 0.0, math.inf, ends=True)
-    return {"own": own, "shared": within("shared", shared, 0.0, math.inf, ends=True)}
+    check_range("own", own, 0.0, math.inf, ends=True)
+    return {"own": own, "shared": check_range("shared", shared, 0.0, math.inf, ends=True)}
 
 
 def _knowledge_gradient(params: Params, view: View) -> Array:

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from poolwise.errors import InputError
-from poolwise.policy.construction import wrapper
+from poolwise.policy.construction import wrap_policy
 from poolwise.policy.view import Array, Params, Policy, View, namespace
 
 
@@ -25,10 +25,10 @@ def macro_micro(policy: Policy) -> Policy:
     `view.family` says how arms hang together and must be concrete: close over it where a simulator is traced. Raises
     InputError otherwise.
     """
-    return wrapper("macro_micro", policy, _macro_micro)
+    return wrap_policy("macro_micro", policy, _two_level)
 
 
-def _macro_micro(params: Params, view: View, inner: Policy) -> Array:
+def _two_level(params: Params, view: View, inner: Policy) -> Array:
     xp = namespace(view.mean)
     index, real, place = _layout(_key(view.family))
     if 1 in index.shape:

@@ -2,7 +2,7 @@
 
 import math
 
-from poolwise.policy.construction import within, wrapper
+from poolwise.policy.construction import check_range, wrap_policy
 from poolwise.policy.vectors import doubled, is_baseline
 from poolwise.policy.view import Array, Params, Policy, View, namespace
 from poolwise.policy.wrappers.safety import eligible
@@ -13,7 +13,7 @@ def budgeted(policy: Policy, budget: float = 0.2) -> Policy:
 
     Where the baseline is unavailable nothing can be given back, and p' = p. Raises ConfigError unless 0 < budget < 1.
     """
-    return wrapper("budgeted", policy, _budgeted, budget=within("budget", budget, 0.0, 1.0))
+    return wrap_policy("budgeted", policy, _budgeted, budget=check_range("budget", budget, 0.0, 1.0))
 
 
 def _budgeted(params: Params, view: View, inner: Policy) -> Array:
@@ -32,8 +32,8 @@ def paid(policy: Policy, spend: float = 0.05, delta: float = 0.1, margin: float 
     So an arm that nothing is known about can earn its eligibility, and the expected share of decisions on ineligible
     arms is at most `spend`. Raises ConfigError unless 0 < spend < 1, 0 < delta < 1 and margin is finite.
     """
-    spend, delta = within("spend", spend, 0.0, 1.0), within("delta", delta, 0.0, 1.0)
-    return wrapper("paid", policy, _paid, spend=spend, delta=delta, margin=margin)
+    spend, delta = check_range("spend", spend, 0.0, 1.0), check_range("delta", delta, 0.0, 1.0)
+    return wrap_policy("paid", policy, _paid, spend=spend, delta=delta, margin=margin)
 
 
 def _paid(params: Params, view: View, inner: Policy) -> Array:

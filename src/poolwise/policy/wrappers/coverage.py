@@ -2,7 +2,7 @@
 
 import math
 
-from poolwise.policy.construction import within, wrapper
+from poolwise.policy.construction import check_range, wrap_policy
 from poolwise.policy.vectors import normalised
 from poolwise.policy.view import Array, Params, Policy, View, namespace
 
@@ -16,13 +16,13 @@ def covered(policy: Policy, coverage: float = 1.0, trials: float = 20.0, age: fl
     `importance` is the context's share of the project's cost, cost per job times frequency; `staleness` the project's
     decisions since the last informative trial here. Raises ConfigError unless coverage >= 0 and trials, age > 0.
     """
-    return wrapper(
+    return wrap_policy(
         "covered",
         policy,
         _covered,
-        coverage=within("coverage", coverage, 0.0, math.inf, ends=True),
-        trials=within("trials", trials, 0.0, math.inf),
-        age=within("age", age, 0.0, math.inf),
+        coverage=check_range("coverage", coverage, 0.0, math.inf, ends=True),
+        trials=check_range("trials", trials, 0.0, math.inf),
+        age=check_range("age", age, 0.0, math.inf),
     )
 
 

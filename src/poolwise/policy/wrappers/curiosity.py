@@ -2,7 +2,7 @@
 
 import math
 
-from poolwise.policy.construction import within, wrapper
+from poolwise.policy.construction import check_range, wrap_policy
 from poolwise.policy.vectors import blended, doubled
 from poolwise.policy.view import Array, Params, Policy, View, namespace
 
@@ -33,12 +33,12 @@ def curious(
     Raises ConfigError for a negative weight, or a budget that is not between 0 and 1.
     """
     weights = {"scarcity": scarcity, "variance": variance, "frequency": frequency, "recency": recency}
-    weights = {name: within(name, weight, 0.0, math.inf, ends=True) for name, weight in weights.items()}
-    curiosity = within("curiosity", curiosity, 0.0, math.inf, ends=True)
+    weights = {name: check_range(name, weight, 0.0, math.inf, ends=True) for name, weight in weights.items()}
+    curiosity = check_range("curiosity", curiosity, 0.0, math.inf, ends=True)
     if curiosity_budget is None:
-        return wrapper("curious", policy, _curious, curiosity=curiosity, **weights)
-    budget = within("curiosity_budget", curiosity_budget, 0.0, 1.0)
-    return wrapper("curious", policy, _curious_within, curiosity=curiosity, **weights, curiosity_budget=budget)
+        return wrap_policy("curious", policy, _curious, curiosity=curiosity, **weights)
+    budget = check_range("curiosity_budget", curiosity_budget, 0.0, 1.0)
+    return wrap_policy("curious", policy, _curious_within, curiosity=curiosity, **weights, curiosity_budget=budget)
 
 
 def _curious(params: Params, view: View, inner: Policy) -> Array:

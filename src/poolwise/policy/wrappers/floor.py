@@ -1,6 +1,6 @@
 """A minimum probability for every allowed arm, so that logged decisions can judge any other policy."""
 
-from poolwise.policy.construction import within, wrapper
+from poolwise.policy.construction import check_range, wrap_policy
 from poolwise.policy.view import Array, Params, Policy, View, namespace
 
 
@@ -11,8 +11,8 @@ def floored(policy: Policy, minimum: float = 0.01) -> Policy:
     ConfigError unless 0 <= minimum < 1.
     """
     if minimum != 0:
-        within("minimum", minimum, 0.0, 1.0)
-    return wrapper("floored", policy, _floored, minimum=minimum)
+        check_range("minimum", minimum, 0.0, 1.0)
+    return wrap_policy("floored", policy, _floored, minimum=minimum)
 
 
 def _floored(params: Params, view: View, inner: Policy) -> Array:

@@ -2,7 +2,7 @@
 
 import math
 
-from poolwise.policy.construction import within, wrapper
+from poolwise.policy.construction import check_range, wrap_policy
 from poolwise.policy.normal import normal_cdf
 from poolwise.policy.vectors import is_baseline
 from poolwise.policy.view import Array, Params, Policy, View, namespace
@@ -14,7 +14,7 @@ def safe(policy: Policy, delta: float = 0.1, margin: float = math.log(0.95)) -> 
     Where the baseline is unavailable and no arm is eligible, the least risky arm remains. Raises ConfigError unless
     0 < delta < 1 and margin is finite.
     """
-    return wrapper("safe", policy, _safe, delta=within("delta", delta, 0.0, 1.0), margin=margin)
+    return wrap_policy("safe", policy, _safe, delta=check_range("delta", delta, 0.0, 1.0), margin=margin)
 
 
 def _safe(params: Params, view: View, inner: Policy) -> Array:
@@ -45,12 +45,12 @@ def gated(
     rescaled instead. Raises
     ConfigError unless 0 < gate_delta < 1, gate_margin is finite and softness > 0.
     """
-    within("softness", softness, 0.0, math.inf)
-    return wrapper(
+    check_range("softness", softness, 0.0, math.inf)
+    return wrap_policy(
         "gated",
         policy,
         _gated,
-        gate_delta=within("gate_delta", gate_delta, 0.0, 1.0),
+        gate_delta=check_range("gate_delta", gate_delta, 0.0, 1.0),
         gate_margin=gate_margin,
         softness=softness,
     )

@@ -9,7 +9,7 @@ import numpyro.distributions as dist
 from jax import lax
 from numpyro.handlers import seed, substitute, trace
 
-from poolwise.refit.methods.submodels import Part
+from poolwise.refit.methods.submodels import Submodel
 
 CHUNK = 50
 """Draws completed in one compiled call."""
@@ -18,7 +18,7 @@ CHUNK = 50
 Groups = dict[str, dict[str, np.ndarray]]
 
 
-def completed(part: Part, drawn: Mapping[str, np.ndarray], key: Any) -> Iterator[Groups]:
+def completed(part: Submodel, drawn: Mapping[str, np.ndarray], key: Any) -> Iterator[Groups]:
     """Groups by name, each (up to `CHUNK` draws, ...), for draws (draws, ...) of a part's sites.
 
     `cells`: what the model says of every cell given the data; `predicted`: new data of the same design; `likelihood`:
@@ -45,7 +45,7 @@ def completed(part: Part, drawn: Mapping[str, np.ndarray], key: Any) -> Iterator
         yield jax.tree.map(lambda values, left=count - at: np.asarray(values)[:left], found)
 
 
-def simulated(part: Part, count: int, key: Any) -> dict[str, np.ndarray]:
+def simulated(part: Submodel, count: int, key: Any) -> dict[str, np.ndarray]:
     """All sites of so many draws from the prior, data included, each (count, ...)."""
 
     def one(own: Any) -> Any:
@@ -62,7 +62,7 @@ def pointwise(distribution: Any, value: Any) -> Any:
     return distribution.log_prob(value)
 
 
-def _trace(part: Part, sites: dict[str, Any], key: Any, **arguments: Any) -> Any:
+def _trace(part: Submodel, sites: dict[str, Any], key: Any, **arguments: Any) -> Any:
     return trace(substitute(seed(part.model, key), data=sites)).get_trace(**arguments)
 
 

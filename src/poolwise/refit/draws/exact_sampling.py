@@ -16,7 +16,7 @@ from poolwise.posterior.gp.coregionalisation import nugget
 from poolwise.posterior.gp.inducing_points import along, model_of
 from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, layout, leaf_cell, noise_at
 from poolwise.posterior.joint import Scales
-from poolwise.refit.draws.serving_marginals import has_surface, is_wide, roomy, shares_cells, theta
+from poolwise.refit.draws.serving_marginals import has_surface, is_wide, padded, shares_cells, theta
 
 
 def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
@@ -25,7 +25,7 @@ def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: 
     if is_wide(problem) or has_surface(problem):
         found = theta(problem, scales)
         return {"theta": found.mean + found.scale * random.standard_normal((count, *problem.shape))}
-    fit, statistics = scales.gaussian, cells(roomy(problem))
+    fit, statistics = scales.gaussian, cells(padded(problem))
     form = layout(statistics.count.shape, fit.families)
     tree = solve(statistics, fit.hyper, fit.family, fit.families)
     normal = random.standard_normal((count, 1 + fit.families + len(fit.family), form.size))

@@ -11,20 +11,20 @@ from poolwise.engine.estimation.refit_request import Problem
 from poolwise.posterior.belief import Belief
 from poolwise.refit.draws import derived_quantities, shipped_models
 from poolwise.refit.draws.derived_quantities import Groups
-from poolwise.refit.draws.point_estimates import serving
+from poolwise.refit.draws.point_estimates import point_estimates
 from poolwise.refit.methods.submodels import parts
 from poolwise.refit.options import Options
-from poolwise.refit.result import Draws, Found, Values, thinning
+from poolwise.refit.result import Draws, RefitResult, Values, thinning
 
 PRIOR_DRAWS = 200
 
 
-def found(
+def refit_result(
     problem: Problem, options: Options, by_part: Mapping[str, tuple[Values, Values]], notes: dict[str, Any]
-) -> Found:
+) -> RefitResult:
     """by_part: sites and sampler fields of every part, (chain, draw, ...)."""
     sites = {name: value for drawn, _ in by_part.values() for name, value in drawn.items()}
-    scales = serving(problem, sites)
+    scales = point_estimates(problem, sites)
     made = [part for part in parts(problem, options, scales) if part.name in by_part]
     key = jax.random.fold_in(jax.random.PRNGKey(options.seed), 99)
     ours = lambda part: options.model is None or part.name == "success"
@@ -49,7 +49,7 @@ def found(
     groups = {name: _merged([groups[name] for groups, _ in pieces]) for name in ("cells", "predicted", "likelihood")}
     likelihood = {name: _seen(problem, name, value) for name, value in groups["likelihood"].items()}
     observed = set(groups["predicted"])
-    return Found(
+    return RefitResult(
         scales,
         Draws(
             posterior=posterior | groups["cells"],

@@ -17,7 +17,7 @@ from poolwise import targets
 from poolwise.engine.estimation.refit_request import Problem
 from poolwise.errors import InputError
 from poolwise.extras import require
-from poolwise.refit.result import Draws, Found, Values
+from poolwise.refit.result import Draws, RefitResult, Values
 
 CELL = ("project", "context", "arm")
 DIMS: dict[str, tuple[str, ...]] = {
@@ -52,7 +52,7 @@ def _draft(target: Path) -> Path:
     return target.with_name(f".{target.name}.new")
 
 
-def write(path: str | Path, problem: Problem, found: Found, about: dict[str, Any]) -> str:
+def write(path: str | Path, problem: Problem, found: RefitResult, about: dict[str, Any]) -> str:
     """Write the file; returns its path. `about`: JSON that tells of the snapshot.
 
     An earlier file is replaced at once or not at all. Raises InputError.

@@ -23,23 +23,23 @@ ABSENT = 1e-3
 """Of its median: the scale of effects that a model does not have."""
 
 
-def serving(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales:
+def point_estimates(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales:
     """Scales that serve, from draws (chain, draw, ...) of the sites of the models; sites that lack keep what served."""
     success = problem.scales.success
     kappa: dict[str, Any] = {
-        name: float(middle(sites[name])) for name in ("kappa_context", "kappa_cell") if name in sites
+        name: float(geometric_mean(sites[name])) for name in ("kappa_context", "kappa_cell") if name in sites
     }
     found = problem.scales._replace(success=success._replace(**kappa))
     if "tau_cell" not in sites:
         return found
     spreads = {name: values for name, values in sites.items() if name.startswith("tau_")}
-    usual = {name: middle(sites[name]) for name in (*spreads, "sigma", "spread") if name in sites}
+    usual = {name: geometric_mean(sites[name]) for name in (*spreads, "sigma", "spread") if name in sites}
     serves = _hyper(problem, usual | {name: root_mean_square(values) for name, values in spreads.items()})
     fit = problem.scales.gaussian._replace(hyper=serves, coordinates=coordinates(problem, _hyper(problem, usual)))
     return found._replace(gaussian=fit._replace(shift=np.zeros(0), shift_from=0.0))
 
 
-def middle(draws: np.ndarray) -> np.ndarray:
+def geometric_mean(draws: np.ndarray) -> np.ndarray:
     """Of draws (chain, draw, ...): exp of the mean logarithm."""
     return np.asarray(np.exp(np.log(draws).mean((0, 1))))
 

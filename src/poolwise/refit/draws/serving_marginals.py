@@ -12,7 +12,7 @@ from poolwise.posterior.joint import Scales
 from poolwise.posterior.likelihoods import bernoulli
 
 
-def roomy(problem: Problem) -> Statistics:
+def padded(problem: Problem) -> Statistics:
     """The statistics with the room that the serving belief has: its form depends on it."""
     pads = [(0, max(room - size, 0)) for room, size in zip(problem.room, problem.shape[:2], strict=True)]
     return Statistics(*(np.pad(part, (*pads, (0, 0))) for part in problem.stats))
@@ -20,7 +20,7 @@ def roomy(problem: Problem) -> Statistics:
 
 def is_wide(problem: Problem) -> bool:
     """Whether such a system serves with the effects of its longer side integrated out."""
-    projects, contexts, arms = roomy(problem).count.shape
+    projects, contexts, arms = padded(problem).count.shape
     return collapsed.too_large(arms, projects, contexts)
 
 
@@ -33,12 +33,12 @@ def shares_cells(problem: Problem) -> bool:
     """Whether arms of a family share what is special about a (project, context)."""
     if is_wide(problem) or has_surface(problem):
         return False
-    return layout(roomy(problem).count.shape, problem.scales.gaussian.families).cells
+    return layout(padded(problem).count.shape, problem.scales.gaussian.families).cells
 
 
 def theta(problem: Problem, scales: Scales) -> Belief:
     """Belief about the utility given success [project, context, arm]."""
-    stats = roomy(problem)
+    stats = padded(problem)
     if has_surface(problem):
         found = gp_filter.beliefs(scales.gaussian, stats)
     elif is_wide(problem):

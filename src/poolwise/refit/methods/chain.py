@@ -13,7 +13,7 @@ from numpyro.infer.util import initialize_model
 
 from poolwise.refit.checkpoint import load, whole
 from poolwise.refit.methods.collapsed import Whitened
-from poolwise.refit.methods.submodels import Part
+from poolwise.refit.methods.submodels import Submodel
 
 BLOCK = 50
 """Steps between two looks."""
@@ -36,7 +36,7 @@ class Sampler(NamedTuple):
     """Draws of a block -> sites of the model."""
 
 
-def sampler(part: Part, warmup: int, near: Callable[[Any], dict[str, Any]]) -> Sampler:
+def sampler(part: Submodel, warmup: int, near: Callable[[Any], dict[str, Any]]) -> Sampler:
     """NUTS on a part (Hoffman and Gelman 2014), multinomial, diagonal metric, as NumPyro has it. near: key -> values to
     start from."""
     model = reparam(part.model, config=part.centring)

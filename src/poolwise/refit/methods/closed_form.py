@@ -16,10 +16,10 @@ from poolwise.posterior.joint import Scales, estimated, prior_scales
 from poolwise.posterior.likelihoods.bernoulli import above, beliefs, cell_prior
 from poolwise.refit.draws import exact_sampling, serving_marginals
 from poolwise.refit.options import Options
-from poolwise.refit.result import Draws, Found, Values, thinning
+from poolwise.refit.result import Draws, RefitResult, Values, thinning
 
 
-def find(problem: Problem, options: Options) -> Found:
+def run(problem: Problem, options: Options) -> RefitResult:
     """Scales from all statistics; draws of everything they imply."""
     began = time.perf_counter()
     scales = estimate(problem)
@@ -31,13 +31,13 @@ def find(problem: Problem, options: Options) -> Found:
         "converged": bool(fit.converged),
         "seconds": time.perf_counter() - began,
     }
-    return Found(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes, chains={})
+    return RefitResult(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes, chains={})
 
 
 def estimate(problem: Problem) -> Scales:
     """Scales by maximum marginal likelihood."""
     tried, succeeded = _roomy_tally(problem)
-    return estimated(problem.scales, serving_marginals.roomy(problem), tried, succeeded, problem.prior)
+    return estimated(problem.scales, serving_marginals.padded(problem), tried, succeeded, problem.prior)
 
 
 CHECKED = 50
@@ -136,7 +136,7 @@ def _before(problem: Problem) -> Problem:
 
 
 def _roomy_tally(problem: Problem) -> list[np.ndarray]:
-    shape = serving_marginals.roomy(problem).count.shape
+    shape = serving_marginals.padded(problem).count.shape
     pads = [(0, wide - size) for wide, size in zip(shape, problem.shape, strict=True)]
     return [np.pad(part, pads) for part in (problem.tried, problem.succeeded)]
 

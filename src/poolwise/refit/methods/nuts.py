@@ -23,7 +23,7 @@ from poolwise.refit.methods import chain, closed_form, collapsed, success
 from poolwise.refit.methods.device import on
 from poolwise.refit.methods.submodels import parts
 from poolwise.refit.options import Logged, Options
-from poolwise.refit.result import Found, Values
+from poolwise.refit.result import RefitResult, Values
 
 JITTER = 0.5
 """Chains start at the fast core's scales times exp(Normal(0, this)): apart, so that R-hat can tell whether they met."""
@@ -40,7 +40,7 @@ class Task(NamedTuple):
     folder: Path | None
 
 
-def find(problem: Problem, options: Options) -> Found:
+def run(problem: Problem, options: Options) -> RefitResult:
     """Sample the posterior of all scales and effects; `scales` says which serve."""
     began = time.perf_counter()
     with on(options.device), single_blas():
@@ -53,8 +53,10 @@ def find(problem: Problem, options: Options) -> Found:
             by_part["utility"] = _with_effects(problem, options, _stacked([drawn[task] for task in tasks]))
         by_part["success"] = of_success(problem, options, options.chains), {}
         sampling = time.perf_counter() - began
-        found = from_samples.found(problem, options, by_part, {"sampling_seconds": sampling, "chains": options.chains})
-    checkpoint.done(folder)
+        found = from_samples.refit_result(
+            problem, options, by_part, {"sampling_seconds": sampling, "chains": options.chains}
+        )
+    checkpoint.clear(folder)
     return found
 
 
@@ -85,7 +87,7 @@ def _all(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tupl
     silent = options._replace(progress=Logged())
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, spawn, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
-        running = {pool.submit(alone, problem, silent, task): task for task in tasks}
+        running = {pool.submit(run_chain_in_process, problem, silent, task): task for task in tasks}
         try:
             for number, future in enumerate(as_completed(running), start=1):
                 options.progress("chains", number, len(tasks))
@@ -94,7 +96,7 @@ def _all(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tupl
             pool.shutdown(cancel_futures=True)
 
 
-def alone(problem: Problem, options: Options, task: Task) -> Drawn:
+def run_chain_in_process(problem: Problem, options: Options, task: Task) -> Drawn:
     """One chain in a process of its own."""
     with on(options.device), single_blas():
         return next(drawn for _, drawn in _in_turn(problem, options, [task]))

@@ -27,7 +27,7 @@ from poolwise.refit.options import Options
 from poolwise.refit.user_models import read_model
 
 
-class Part(NamedTuple):
+class Submodel(NamedTuple):
     """A model with its data."""
 
     name: str
@@ -38,7 +38,7 @@ class Part(NamedTuple):
     """For `numpyro.handlers.reparam`: how far each effect is sampled around its mean, 1, or standardised, 0."""
 
 
-def parts(problem: Problem, options: Options, scales: Scales) -> list[Part]:
+def parts(problem: Problem, options: Options, scales: Scales) -> list[Submodel]:
     """`scales`: near those that will be found; they choose the parametrisation and nothing else."""
     if problem.outcomes == 0 or not problem.tried.any():
         raise RefitError("there is no outcome to sample from: use method 'fast', or observe some outcomes first")
@@ -50,10 +50,10 @@ def parts(problem: Problem, options: Options, scales: Scales) -> list[Part]:
     # Evidence that a change let fade leaves parts of outcomes: a binomial wants whole ones.
     tried, succeeded = (np.round(part).astype(np.int64) for part in (problem.tried, problem.succeeded))
     success = partial(bernoulli, tried, problem.scales.success.prior)
-    return [*made, Part("success", success, succeeded, {})]
+    return [*made, Submodel("success", success, succeeded, {})]
 
 
-def utility(problem: Problem, options: Options, scales: Scales) -> Part:
+def utility(problem: Problem, options: Options, scales: Scales) -> Submodel:
     """The model of the utility given success, conditioned on the statistics."""
     index = problem.scales.gaussian.family if problem.scales.gaussian.families and not is_wide(problem) else None
     function = gaussian if options.model is None else read_model(options.model, options.function)
@@ -62,7 +62,7 @@ def utility(problem: Problem, options: Options, scales: Scales) -> Part:
     wanted = {"shared": shares_cells(problem), "by_context": not is_wide(problem), "prior": prior_of(problem)}
     given = {name: value for name, value in wanted.items() if free or name in taken}
     model = partial(function, problem.stats.count, index, **given)
-    return Part("utility", model, summary(problem, bool(given.get("by_context"))), centring(problem, scales, index))
+    return Submodel("utility", model, summary(problem, bool(given.get("by_context"))), centring(problem, scales, index))
 
 
 def summary(problem: Problem, by_context: bool) -> Summary:

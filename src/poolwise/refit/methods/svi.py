@@ -28,9 +28,9 @@ from poolwise.refit import checkpoint
 from poolwise.refit.draws import from_samples
 from poolwise.refit.methods import closed_form, collapsed, nuts
 from poolwise.refit.methods.device import on
-from poolwise.refit.methods.submodels import Part, parts
+from poolwise.refit.methods.submodels import Submodel, parts
 from poolwise.refit.options import Options
-from poolwise.refit.result import Found, Values
+from poolwise.refit.result import RefitResult, Values
 
 RANK, PARTICLES = 10, 8
 """Of the covariance's factor; draws per estimate of the bound."""
@@ -43,7 +43,7 @@ ROUND_STEPS, ROUND_RATE = 600, 0.01
 """Where the effects are integrated out: the search begins near its end."""
 
 
-def find(problem: Problem, options: Options) -> Found:
+def run(problem: Problem, options: Options) -> RefitResult:
     """The guide of the utility, and draws from it, as if from one chain; success by quadrature."""
     began = time.perf_counter()
     with on(options.device), single_blas():
@@ -52,14 +52,14 @@ def find(problem: Problem, options: Options) -> Found:
         by_part: dict[str, tuple[Values, Values]] = {}
         gain = 0.0
         if problem.stats.count.any():
-            drawn = checkpoint.kept(folder, "utility", partial(_utility, problem, options))
+            drawn = checkpoint.save(folder, "utility", partial(_utility, problem, options))
             gain = float(drawn.pop("still_gains"))
             by_part["utility"] = drawn, {}
         by_part["success"] = nuts.of_success(problem, options, 1), {}
         notes: dict[str, Any] = {"sampling_seconds": time.perf_counter() - began, "still_gains": gain}
         notes["converged"] = gain < 1.0
-        found = from_samples.found(problem, options, by_part, notes)
-    checkpoint.done(folder)
+        found = from_samples.refit_result(problem, options, by_part, notes)
+    checkpoint.clear(folder)
     return found
 
 
@@ -128,7 +128,7 @@ def _rate(rate: float, steps: int) -> Callable[[Any], Any]:
     return lambda step: rate * jnp.minimum(1.0, 2.0 * (1 - step / steps) + 0.01)
 
 
-def _sites(model: Any, part: Part, drawn: dict[str, Any], key: Any) -> Values:
+def _sites(model: Any, part: Submodel, drawn: dict[str, Any], key: Any) -> Values:
     """All sites of the model that follow from what the guide drew."""
     sites = numpyro.infer.Predictive(model, drawn, infer_discrete=False)(key, data=part.data)
     kept = {name: np.asarray(value)[None] for name, value in {**drawn, **sites}.items()}

@@ -17,7 +17,7 @@ from poolwise.posterior.gp.kernels import Places, places
 from poolwise.posterior.gp.output_warping import USUAL, Bending, bent
 from poolwise.posterior.gp.surface import Seen
 from poolwise.posterior.hyperparameters.refit_schedule import due
-from poolwise.replay.search.source_tasks import Known, Others, others_of
+from poolwise.replay.search.source_tasks import Observations, SourceTasks, source_tasks_of
 from poolwise.table import Table
 
 EVERY = ((30, 5), (100, 10), (1_000, 20))
@@ -28,28 +28,30 @@ LEAST = 0.2
 """Of the weights, shared alike: where the two disagree about an arm, there is something to find out."""
 
 
-def run_space(table: Table, unit: int, trials: int, seed: int, known: Known) -> np.ndarray:
+def run_space(table: Table, unit: int, trials: int, seed: int, known: Observations) -> np.ndarray:
     """(trials,) arms of `trials_of_space`."""
     return trials_of_space(table, unit, trials, seed, known)[0]
 
 
 @single_blas()
-def trials_of_space(table: Table, unit: int, trials: int, seed: int, known: Known) -> tuple[np.ndarray, np.ndarray]:
+def trials_of_space(
+    table: Table, unit: int, trials: int, seed: int, known: Observations
+) -> tuple[np.ndarray, np.ndarray]:
     """(trials,) arms, each chosen from the outcomes of those before, and (trials,) outcomes, a single repetition each.
 
     known: rewards of other units of the same table, possibly none. A failed arm is learned at what it costs.
     """
     rng, at, arms = np.random.default_rng([seed, unit, 7]), places(coordinates(table)), len(table.arms)
-    others = others_of(at, known, rng) if len(known.unit) else None
-    belief, chosen, told = Mixed(at, others, rng.spawn(1)[0]), np.empty(trials, int), np.empty(trials)
+    others = source_tasks_of(at, known, rng) if len(known.unit) else None
+    belief, chosen, told = TransferMixture(at, others, rng.spawn(1)[0]), np.empty(trials, int), np.empty(trials)
     for trial in range(trials):
-        seen = belief.look()
+        seen = belief.predict()
         chances = probabilities(seen, float(trials - trial))
         sums = np.cumsum(chances)
         arm = chosen[trial] = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), arms - 1)
         launches = table.reward[unit, arm, None] if table.repeats is None else table.repeats[unit, arm]
         told[trial] = launches[rng.integers(len(launches))]
-        belief.learn(int(arm), float(told[trial]))
+        belief.update(int(arm), float(told[trial]))
     return chosen, told
 
 
@@ -60,10 +62,10 @@ def probabilities(seen: Seen, remaining: float) -> np.ndarray:
     return best_probability(seen.mean + OWN * gain, TEMPERATURE * scale, allowed)
 
 
-class Mixed:
+class TransferMixture:
     """A surface that starts from nothing and, where others are known, one that starts from theirs."""
 
-    def __init__(self, at: Places, others: Others | None, rng: np.random.Generator) -> None:
+    def __init__(self, at: Places, others: SourceTasks | None, rng: np.random.Generator) -> None:
         self._surfaces = [Ensemble(at, rng)]
         if others is not None:
             self._surfaces.append(Ensemble(at, rng, others.features, others.offset, others.prior))
@@ -73,7 +75,7 @@ class Mixed:
         self._arm: list[int] = []
         self._told: list[float] = []
 
-    def look(self) -> Seen:
+    def predict(self) -> Seen:
         """Mean and variance of the mixture, of bent utilities."""
         looks = [surface.look() for surface in self._surfaces]
         if not self._told:
@@ -81,7 +83,7 @@ class Mixed:
         weight = np.exp(self._score - self._score.max())
         return mixture(looks, (1 - LEAST) * weight / weight.sum() + LEAST / len(weight))
 
-    def learn(self, arm: int, y: float) -> None:
+    def update(self, arm: int, y: float) -> None:
         """One outcome; weights by how well it was foreseen. The first tells the level alone, and an arm's second one
         is foreseen by either."""
         self._best = self._best if self._told else y

@@ -18,7 +18,7 @@ _LARGEST, _FEW = 200, 60
 """Outcomes of another unit that its surface is estimated from, and how much it is bent."""
 
 
-class Known(NamedTuple):
+class Observations(NamedTuple):
     """Outcomes of other units, (outcomes,) each."""
 
     unit: np.ndarray
@@ -26,10 +26,10 @@ class Known(NamedTuple):
     reward: np.ndarray
 
 
-NOTHING = Known(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+NOTHING = Observations(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
 
 
-class Others(NamedTuple):
+class SourceTasks(NamedTuple):
     """What other units say."""
 
     features: np.ndarray
@@ -42,7 +42,7 @@ class Others(NamedTuple):
     """What suits them all."""
 
 
-class _Told(NamedTuple):
+class _SourceObservations(NamedTuple):
     """Outcomes of one unit, (outcomes,): all of them, and the positions of those that scales are estimated from."""
 
     arm: np.ndarray
@@ -50,32 +50,32 @@ class _Told(NamedTuple):
     few: np.ndarray
 
 
-def others_of(at: Places, known: Known, rng: np.random.Generator) -> Others:
+def source_tasks_of(at: Places, known: Observations, rng: np.random.Generator) -> SourceTasks:
     """From all outcomes of the other units, at least one."""
-    told = [_told(known, unit, rng) for unit in np.unique(known.unit)]
+    told = [_source_observations(known, unit, rng) for unit in np.unique(known.unit)]
     bend = _bend(at, told)
     told = [one._replace(y=bent(one.y, one.y.max(), bend)) for one in told]
     found = [_surface(at, one) for one in told]
     values = np.stack([value for value, _ in found], 1)
     features, offset = _basis(values)
     if len(told) == 1:
-        return Others(features, offset, _alone(found[0][1], at), bend)
+        return SourceTasks(features, offset, _alone(found[0][1], at), bend)
     scales = np.stack([_foreseen(at, np.delete(values, k, 1), one) for k, one in enumerate(told)])
-    return Others(features, offset, _informed(scales, at, features.shape[1]), bend)
+    return SourceTasks(features, offset, _informed(scales, at, features.shape[1]), bend)
 
 
-def _told(known: Known, unit: int, rng: np.random.Generator) -> _Told:
+def _source_observations(known: Observations, unit: int, rng: np.random.Generator) -> _SourceObservations:
     rows = np.flatnonzero(known.unit == unit)
-    return _Told(known.arm[rows], known.reward[rows], rng.permutation(len(rows))[:_LARGEST])
+    return _SourceObservations(known.arm[rows], known.reward[rows], rng.permutation(len(rows))[:_LARGEST])
 
 
-def _bend(at: Places, told: list[_Told]) -> float:
+def _bend(at: Places, told: list[_SourceObservations]) -> float:
     """The likeliest of all units together."""
     evidence = [Bending(at).evidence(one.arm[one.few[:_FEW]], one.y[one.few[:_FEW]]) for one in told]
     return BENDS[int(np.sum(evidence, axis=0).argmax())]
 
 
-def _surface(at: Places, told: _Told) -> tuple[np.ndarray, np.ndarray]:
+def _surface(at: Places, told: _SourceObservations) -> tuple[np.ndarray, np.ndarray]:
     """(arms,) around their mean, measured where every arm was measured; and the scales of the surface."""
     surface = Surface(at)
     surface.learn_many(told.arm[told.few], told.y[told.few])
@@ -93,7 +93,7 @@ def _basis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.column_stack([shared, values - shared[:, None]]), shared
 
 
-def _foreseen(at: Places, rest: np.ndarray, told: _Told) -> np.ndarray:
+def _foreseen(at: Places, rest: np.ndarray, told: _SourceObservations) -> np.ndarray:
     """Scales of what the others' surfaces leave unexplained of this unit's outcomes."""
     surface = Surface(at, *_basis(rest))
     surface.learn_many(told.arm[told.few], told.y[told.few])

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from poolwise.refit.draws.convergence import e_bfmi, mixing
-from poolwise.refit.gate_thresholds import LIMITS
+from poolwise.refit.gate_thresholds import DEFAULT_THRESHOLDS
 from poolwise.report.diagnostics import inference, plots
 from poolwise.report.diagnostics.inference import CELL, LeftOut
 from poolwise.report.plots import forest, shrinkage
@@ -48,21 +48,21 @@ def chains(data: xr.DataTree) -> Iterator[Section]:
     bulk = min(float(np.nan_to_num(one.bulk[0], nan=np.inf)) for one in made.values())
     diverging = data.sample_stats.get("diverging")
     if diverging is not None and len(diverging) > 1:
-        good = r_hat <= LIMITS.r_hat
-        text = f"the largest R-hat of any scale is {r_hat:.3f}, {_than(good, LIMITS.r_hat)}"
+        good = r_hat <= DEFAULT_THRESHOLDS.r_hat
+        text = f"the largest R-hat of any scale is {r_hat:.3f}, {_than(good, DEFAULT_THRESHOLDS.r_hat)}"
         says = _said("bars of equal height for every chain, near the dashed line", good, text)
         yield Section("rank", "Do the chains agree?", plots.ranks(worst), says, good)
     if diverging is not None:
-        share, good = float(diverging.mean()), bulk >= LIMITS.bulk_ess
+        share, good = float(diverging.mean()), bulk >= DEFAULT_THRESHOLDS.bulk_ess
         text = f"the slowest scale is worth {bulk:.0f} independent draws, {100 * share:.1f} % of the steps diverged"
-        good = good and share <= LIMITS.divergences
+        good = good and share <= DEFAULT_THRESHOLDS.divergences
         says = _said("paths that cross each other like grass, without trends or long pauses", good, text)
         yield Section("trace", "How did they move?", plots.traces(worst), says, good)
     if "energy" in data.sample_stats:
         values = np.asarray(data.sample_stats["energy"], dtype=np.float64)
         lowest = float(e_bfmi(values).min())
-        good = lowest >= LIMITS.e_bfmi
-        text = f"the smallest E-BFMI is {lowest:.2f}, where {LIMITS.e_bfmi:g} is the least"
+        good = lowest >= DEFAULT_THRESHOLDS.e_bfmi
+        text = f"the smallest E-BFMI is {lowest:.2f}, where {DEFAULT_THRESHOLDS.e_bfmi:g} is the least"
         says = _said("two hills of nearly the same width", good, text)
         yield Section("energy", "Does the energy mix?", plots.energy(values), says, good)
     before = inference.scales(data.prior) if "prior" in data else {}
@@ -141,7 +141,7 @@ def predictions(data: xr.DataTree) -> Iterator[Section]:
     if "mean" in data.log_likelihood and data.log_likelihood["mean"].shape[-1] > 1:
         table, left = inference.predicted(data), inference.left_out(data)
         inside = float(((table["observed"] >= table["low"]) & (table["observed"] <= table["high"])).mean())
-        good = inside >= LIMITS.coverage
+        good = inside >= DEFAULT_THRESHOLDS.coverage
         text = f"{100 * inside:.0f} % are, of {len(table)} cells"
         text += ", so the bars are wider than need be" if inside > 0.9 + 2.5 * np.sqrt(0.09 / len(table)) else ""
         says = _said("about nine of ten dots on their bars, or more", good, text)

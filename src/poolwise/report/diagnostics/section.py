@@ -5,7 +5,7 @@ from typing import Any
 from poolwise.engine.estimation.refit_request import Problem
 from poolwise.refit import gate
 from poolwise.refit.draws import inference_data
-from poolwise.refit.gate_thresholds import LIMITS
+from poolwise.refit.gate_thresholds import DEFAULT_THRESHOLDS
 from poolwise.refit.methods import closed_form
 from poolwise.refit.options import Options
 from poolwise.report.diagnostics import inference
@@ -18,12 +18,12 @@ SHOWN = ("predictive", "calibration", "loo", "success")
 DRAWS = 250
 
 
-def trust(problem: Problem) -> str:
+def diagnostics_section(problem: Problem) -> str:
     """HTML: a heading, the checks of a fast refit of everything seen, and plots of its predictions."""
-    found = closed_form.find(problem, Options(draws=DRAWS))
+    found = closed_form.run(problem, Options(draws=DRAWS))
     if not found.draws.posterior or not problem.stats.count.any():
         return ""
-    checks = gate.checks(problem, found, LIMITS)
+    checks = gate.checks(problem, found, DEFAULT_THRESHOLDS)
     about: dict[str, Any] = {"diagnostics": {"checks": [check._asdict() for check in checks]}}
     data = inference.of_groups(inference_data.groups(problem, found.draws, about))
     plots = "\n".join(as_section(one, 3) for one in sections(data) if one.name in SHOWN)

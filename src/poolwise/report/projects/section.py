@@ -19,7 +19,7 @@ _MOST = 16
 """Differences between projects that are drawn."""
 
 
-def across(trials: pd.DataFrame, engine: Engine) -> str:
+def projects_section(trials: pd.DataFrame, engine: Engine) -> str:
     """HTML of the section; empty where there is but one project."""
     if trials["project"].nunique() < 2:
         return ""
