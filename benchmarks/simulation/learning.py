@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise import policy as policies
-from poolwise.meta import card as cards
-from poolwise.meta import exploration, judge, learning, systems
-from poolwise.meta.characteristics import MetaFeatures
+from poolwise.meta import exploration, held_out, learning, systems
+from poolwise.meta import policy_card as cards
 from poolwise.meta.learning import Task
+from poolwise.meta.meta_features import MetaFeatures
 from poolwise.policy import Policy
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 from poolwise.simulate import Shape
@@ -138,7 +138,7 @@ def main() -> None:
     made, wall, user = spent(lambda: list(learning.learn(task, options.steps)))
     model = made[-1].model
     result: dict[str, Any] = {"training": (wall, user), "speed": speed(task._replace(batch=1_024))}
-    card = judge.evaluate(task, model)
+    card = held_out.evaluate(task, model)
     print("\n".join(cards.sentences(card)))
     result["held_out"] = card["held_out"]
     result["populations"] = {

@@ -29,7 +29,7 @@ from poolwise.engine import Settings
 from poolwise.engine.estimation.priors import given
 from poolwise.engine.indexing.name_index import Catalogue
 from poolwise.meta import privacy
-from poolwise.meta.pooling import pooled
+from poolwise.meta.hyperposterior import pooled
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.workloads.simulation import floored_mean
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from poolwise.engine import Engine, Settings
-from poolwise.meta.combine import Names
+from poolwise.meta.pool_priors import Names
 from poolwise.space import ArmSpace, Family
 
 ARMS = ("default", "fast", "slow")

@@ -9,14 +9,14 @@ import pytest
 from poolwise import policy as policies
 from poolwise.config import parse
 from poolwise.errors import ConfigError, DataError
-from poolwise.meta import card as cards
-from poolwise.meta import characteristics, exploration
+from poolwise.meta import exploration, meta_features
+from poolwise.meta import policy_card as cards
 from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.run import setup
 
 PARAMS = {"own": 1.0, "shared": 0.1, "temperature": 0.1}
 SPEC = "knowledge_gradient"
-LIKE = characteristics.of(PRIOR.median, 8, np.ones(5), np.ones(5), 100.0, 2_000.0)
+LIKE = meta_features.of(PRIOR.median, 8, np.ones(5), np.ones(5), 100.0, 2_000.0)
 KNOWN = np.array([LIKE]) + np.random.default_rng(0).normal(size=(64, len(LIKE)))
 
 
@@ -43,7 +43,7 @@ def test_characteristics_have_no_unit():
         },
         noise=0.5 * PRIOR.median.noise,
     )
-    other = characteristics.of(half, 8, 3 * np.ones(5), 7 * np.ones(5), 100.0, 2_000.0)
+    other = meta_features.of(half, 8, 3 * np.ones(5), 7 * np.ones(5), 100.0, 2_000.0)
     np.testing.assert_allclose(other, LIKE, atol=1e-12)
     assert LIKE.rest == pytest.approx(math.log(20))
     assert LIKE.concentration == pytest.approx(0.0, abs=1e-12)

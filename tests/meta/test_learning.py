@@ -5,7 +5,7 @@ import pytest
 
 from poolwise import policy as policies
 from poolwise.errors import DataError
-from poolwise.meta import exploration, judge, learning
+from poolwise.meta import exploration, held_out, learning
 from poolwise.meta.learning import Task
 from poolwise.simulate import Shape
 
@@ -23,7 +23,7 @@ def test_too_much_exploration_is_unlearned(trained):
 
 
 def test_what_gains_on_held_out_systems_is_promoted(trained):
-    card = judge.evaluate(TASK, trained[-1].model, batches=4)
+    card = held_out.evaluate(TASK, trained[-1].model, batches=4)
     assert card["promoted"]
     assert 0 < card["held_out"]["gain_low"] < card["held_out"]["gain"]
     assert set(card["held_out"]["by_stress"]) == {
@@ -34,7 +34,7 @@ def test_what_gains_on_held_out_systems_is_promoted(trained):
 def test_what_changes_nothing_is_not_promoted(trained):
     same = trained[0].model
     same = same._replace(bias=exploration.start(TASK.policy.params, np.zeros((4, 8))).bias, weights=0 * same.weights)
-    card = judge.evaluate(TASK, same, batches=2)
+    card = held_out.evaluate(TASK, same, batches=2)
     assert not card["promoted"]
     assert card["held_out"]["gain"] == pytest.approx(0.0, abs=1e-4)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.errors import ConfigError
-from poolwise.meta.characteristics import MetaFeatures
+from poolwise.meta.meta_features import MetaFeatures
 
 RANGES = {
     "temperature": (0.02, 2.0),

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from poolwise.meta.pooling import PooledEstimates, between_project_variance
+from poolwise.meta.hyperposterior import PooledEstimates, between_project_variance
 from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.posterior.joint import Joint, Scales
 

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.meta import characteristics
-from poolwise.meta.characteristics import MetaFeatures
+from poolwise.meta import meta_features
+from poolwise.meta.meta_features import MetaFeatures
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Tier
 from poolwise.simulate.population import Population, Shape
 
@@ -44,7 +44,7 @@ def expected(population: Population, shape: Shape) -> MetaFeatures:
     frequency = np.arange(1, shape.contexts + 1.0) ** -float(population.concentration)
     worth = np.exp(float(population.importance) * np.linspace(-1.5, 1.5, shape.contexts))
     every = float(shape.decisions * shape.projects)
-    return characteristics.of(population.hyper, shape.arms, frequency, worth, float(shape.decisions), every)
+    return meta_features.of(population.hyper, shape.arms, frequency, worth, float(shape.decisions), every)
 
 
 def _one(

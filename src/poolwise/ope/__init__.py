@@ -11,7 +11,7 @@ from poolwise.ope.evaluation import Comparison, Estimate, Evaluation, compare, e
 from poolwise.ope.frame import from_frame
 from poolwise.ope.intervals import METHODS, Interval, interval
 from poolwise.ope.logged import Log, from_obp, log, to_obp, weights
-from poolwise.ope.outcome import cross_fitted
+from poolwise.ope.reward_model import cross_fitted
 from poolwise.ope.target import target_policy
 
 __all__ = [

@@ -9,7 +9,7 @@ import pandas as pd
 from poolwise.errors import DataError
 from poolwise.names import shown
 from poolwise.ope.logged import Log, log
-from poolwise.ope.outcome import cross_fitted
+from poolwise.ope.reward_model import cross_fitted
 from poolwise.table import as_names, names, numbers, replaced
 
 NAMES = ("project", "context", "arm")

@@ -13,7 +13,7 @@ import numpy as np
 from poolwise.engine import Engine
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import ConfigError
-from poolwise.run import learned
+from poolwise.run import policy_card
 from poolwise.run.jobs import stream
 from poolwise.run.measuring import Task, measured, recalled, record
 from poolwise.run.setup import Plan, own_store
@@ -114,7 +114,7 @@ def _open(plan: Plan, url: str) -> Engine:
         if not earlier:
             store.append_record("run", dict(plan.identity))
         space = plan.workload.space
-        policy = learned.policy_for(plan.learned, plan.policy, store, space, plan.settings)
+        policy = policy_card.policy_for(plan.learned, plan.policy, store, space, plan.settings)
         return Engine(store, space, policy, plan.settings)
     except Exception:
         store.close()

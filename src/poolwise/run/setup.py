@@ -11,7 +11,7 @@ from poolwise.engine.safeguards import damaged_records
 from poolwise.engine.safeguards.settings import protected
 from poolwise.errors import ConfigError, nearest
 from poolwise.policy import Policy
-from poolwise.run import learned
+from poolwise.run import policy_card
 from poolwise.run.safety import exploration_of, safety_of
 from poolwise.space import ArmSpace
 from poolwise.store import Store, open_store
@@ -62,7 +62,7 @@ def policy_of(config: Config) -> Policy:
     if config.policy.learned is not None:
         if config.policy.spec is not None or config.policy.params:
             raise ConfigError("[policy] names a learned card and a policy of its own: keep one of the two")
-        return learned.named(config.policy.learned)
+        return policy_card.named(config.policy.learned)
     if config.policy.spec is None:
         default = policies.default()
         return policies.parse(default.spec, {**default.params, **config.policy.params})
@@ -97,7 +97,8 @@ def open_engine(config: Config, *, create: bool = True, look: bool = False) -> E
     )
     try:
         space = space or known_space(store, config.run.store)
-        return Engine(store, space, learned.policy_for(config.policy.learned, policy, store, space, settings), settings)
+        learned = policy_card.policy_for(config.policy.learned, policy, store, space, settings)
+        return Engine(store, space, learned, settings)
     except Exception:
         store.close()
         raise

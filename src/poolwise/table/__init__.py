@@ -7,8 +7,8 @@ whole projects (a solver that does not read a logic), never from some units of a
 from poolwise.table.checks import as_names, plain, replaced
 from poolwise.table.columns import flags, names, numbers
 from poolwise.table.files import read_rows
-from poolwise.table.form import ABSENT, Table, available, take, utility
 from poolwise.table.rows import from_rows
+from poolwise.table.table import ABSENT, Table, available, take, utility
 
 __all__ = [
     "ABSENT",

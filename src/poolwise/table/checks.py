@@ -10,7 +10,7 @@ from poolwise.errors import DataError
 from poolwise.names import shown
 from poolwise.schema import STATUSES
 from poolwise.table.columns import names, numbers
-from poolwise.table.form import ABSENT
+from poolwise.table.table import ABSENT
 
 KEYS = ("unit", "project", "context", "family", "arm")
 

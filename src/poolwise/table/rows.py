@@ -17,7 +17,7 @@ from poolwise.table.checks import (
     checked_baseline,
     constant,
 )
-from poolwise.table.form import ABSENT, Table
+from poolwise.table.table import ABSENT, Table
 
 
 def from_rows(

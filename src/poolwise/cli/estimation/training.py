@@ -28,12 +28,12 @@ def learn(
 
     Example: `poolwise learn --out exploration.json --steps 150`
     """
-    from poolwise.meta import card, judge, learning
-    from poolwise.run import lessons
+    from poolwise.meta import held_out, learning, policy_card
+    from poolwise.run import training_task
 
     target(out, "card")
-    lessons.use(device)
-    task = lessons.task(config, store, decisions=decisions, seed=seed, batch=batch)
+    training_task.use(device)
+    task = training_task.task(config, store, decisions=decisions, seed=seed, batch=batch)
     checkpoint, model = out.with_suffix(".checkpoint.json"), None
     for progress in learning.learn(task, steps, checkpoint):
         model = progress.model
@@ -41,10 +41,10 @@ def learn(
             say(f"step {progress.step} of {steps}: log of the mean regret {progress.loss:.3f}", err=True)
     if model is None:
         raise InputError(f"{checkpoint} has had {steps} steps already: ask for more, or move it away to start afresh")
-    found = judge.evaluate(task, model)
-    card.write(found, out)
+    found = held_out.evaluate(task, model)
+    policy_card.write(found, out)
     if as_json:
-        print_json({**found, "text": card.sentences(found), "file": str(out)})
+        print_json({**found, "text": policy_card.sentences(found), "file": str(out)})
     else:
-        say("\n".join([*card.sentences(found), f"card: {out}"]))
+        say("\n".join([*policy_card.sentences(found), f"card: {out}"]))
     return 0 if found["promoted"] else 1

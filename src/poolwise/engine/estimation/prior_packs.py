@@ -14,8 +14,8 @@ from poolwise.engine.indexing.name_index import Catalogue
 from poolwise.engine.safeguards import damaged_records
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
-from poolwise.meta.combine import AlignedPack, Names, align, log_predictive, logarithmic_pool, stacking_weights
 from poolwise.meta.packs import Pack, to_dict
+from poolwise.meta.pool_priors import AlignedPack, Names, align, log_predictive, logarithmic_pool, stacking_weights
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.hyperparameters.hyper import noise_at
 from poolwise.posterior.joint import Joint

@@ -15,8 +15,8 @@ from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError
 from poolwise.inputs import real, whole
 from poolwise.meta import privacy
+from poolwise.meta.hyperposterior import PooledEstimates, pooled, scale_table
 from poolwise.meta.packs import Pack, checked_card, usable
-from poolwise.meta.pooling import PooledEstimates, pooled, scale_table
 from poolwise.names import checked
 from poolwise.posterior.joint import prior_scales
 from poolwise.schema import STATUSES

@@ -9,7 +9,7 @@ from poolwise.engine.indexing.name_index import Catalogue
 from poolwise.engine.state.job_adjustment import costs_alone
 from poolwise.engine.state.serving_posterior import Live
 from poolwise.engine.state.tables import NORMAL_95
-from poolwise.meta.pooling import between_project_variance
+from poolwise.meta.hyperposterior import between_project_variance
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.project_deviation import deviations

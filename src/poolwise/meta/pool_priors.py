@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
+from poolwise.meta.hyperposterior import between_project_variance
 from poolwise.meta.packs import BLOCKS, TIERS, Pack
-from poolwise.meta.pooling import between_project_variance
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Pooled, Prior, Tier
 

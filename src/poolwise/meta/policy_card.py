@@ -13,8 +13,8 @@ import numpy as np
 
 from poolwise.errors import DataError
 from poolwise.meta import exploration
-from poolwise.meta.characteristics import MetaFeatures
 from poolwise.meta.exploration import Model
+from poolwise.meta.meta_features import MetaFeatures
 from poolwise.policy.parsing import parse
 from poolwise.policy.view import Policy
 from poolwise.targets import target

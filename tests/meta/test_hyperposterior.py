@@ -7,7 +7,7 @@ import pytest
 
 from poolwise.errors import InputError
 from poolwise.meta import packs
-from poolwise.meta.pooling import pooled
+from poolwise.meta.hyperposterior import pooled
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.joint import prior_scales
 from tests.meta.stores import learned

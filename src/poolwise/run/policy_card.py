@@ -5,9 +5,9 @@ import numpy as np
 from poolwise import policy as policies
 from poolwise.engine import Settings
 from poolwise.engine.safeguards import damaged_records
-from poolwise.meta import card as cards
-from poolwise.meta import characteristics
-from poolwise.meta.characteristics import MetaFeatures
+from poolwise.meta import meta_features
+from poolwise.meta import policy_card as cards
+from poolwise.meta.meta_features import MetaFeatures
 from poolwise.policy import Policy
 from poolwise.posterior.hyperparameters import hyper as hypers
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper
@@ -40,7 +40,7 @@ def known(store: Store, space: ArmSpace, settings: Settings) -> MetaFeatures:
     frequency = np.bincount(made.context, minlength=contexts) + 1.0
     every = settings.horizon or max(2.0 * len(made.context), 100.0)
     scales = serving(store) or PRIOR.median
-    return characteristics.of(scales, len(space.arms), frequency, np.ones(contexts), max(every / projects, 1.0), every)
+    return meta_features.of(scales, len(space.arms), frequency, np.ones(contexts), max(every / projects, 1.0), every)
 
 
 def named(card: str) -> Policy:

@@ -5,7 +5,7 @@ import pytest
 
 from poolwise.engine import Engine
 from poolwise.errors import InputError
-from poolwise.meta.combine import align, log_predictive, logarithmic_pool, stacking_weights
+from poolwise.meta.pool_priors import align, log_predictive, logarithmic_pool, stacking_weights
 from poolwise.parameters import Choice
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.space import ArmSpace, Family
