@@ -32,11 +32,13 @@ def target(path: Any, kind: str, *, make: bool = False, error: type[InputError] 
         there, folder = found.exists(), make or found.parent.is_dir()
         head = _head(found) if there and found.is_file() else None
     except (OSError, TypeError, ValueError) as wrong:
-        raise error(f"cannot write the {kind} {told(path)} ({told(_reason(wrong))}): name another file") from wrong
+        raise error(
+            f"cannot write the {kind} {description(path)} ({description(_reason(wrong))}): name another file"
+        ) from wrong
     if not folder or (there and head is None):
-        raise error(f"cannot write the {kind} {told(path)}: name a file in a folder that exists")
+        raise error(f"cannot write the {kind} {description(path)}: name a file in a folder that exists")
     if head and not head.startswith(BEGINNINGS[kind]):
-        raise error(f"{told(path)} exists and is no {kind}: name another file, or move it away first")
+        raise error(f"{description(path)} exists and is no {kind}: name another file, or move it away first")
     return found
 
 
@@ -48,7 +50,7 @@ def is_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def told(path: Any) -> str:
+def description(path: Any) -> str:
     """A path in a message."""
     return shown(str(path) if isinstance(path, str | os.PathLike) else path, 200).strip("'\"")
 

@@ -39,7 +39,7 @@ def evaluate(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
         "trained": {
             "shape": task.shape._asdict(),
             "seed": task.seed,
-            "told": task.told,
+            "told": task.horizon_known,
             "fitted": task.hyper is not None,
         },
         "held_out": {
@@ -61,7 +61,13 @@ def evaluate(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
 
 def _tried(task: Task, model: Model, number: int) -> HeldOutResult:
     """One batch of systems, each lived through twice."""
-    systems = sample(np.random.default_rng((task.seed, 2, number)), task.batch, task.hyper, task.shape, told=task.told)
+    systems = sample(
+        np.random.default_rng((task.seed, 2, number)),
+        task.batch,
+        task.hyper,
+        task.shape,
+        horizon_known=task.horizon_known,
+    )
     luck = 2**20 + 1_000 * task.seed + number
     default = np.array([task.policy.params[name] for name in model.names])
     ours = losses(task, systems, exploration.constants(model, systems.known), model.names, luck)

@@ -59,14 +59,15 @@ def pooled(
 def scale_table(fit: Fit, stats: Statistics, prior: Prior = PRIOR) -> dict[str, tuple[float, float]]:
     """`arm.level` .. `globe.cell` and `noise`: value, 0 where there are no such effects, and standard deviation of its
     logarithm."""
-    hyper, spread = effective(fit.hyper, fit.families, stats.count.shape), log_spread(fit, stats, prior)
+    hyper, log_deviation = effective(fit.hyper, fit.families, stats.count.shape), log_spread(fit, stats, prior)
     names = [(tier, block) for tier in ("arm", "family", "globe") for block in ("level", "context", "project", "cell")]
     values = [float(getattr(getattr(hyper, tier), block)) for tier, block in names]
     table = {
-        f"{tier}.{block}": (value, float(sd)) for (tier, block), value, sd in zip(names, values, spread, strict=False)
+        f"{tier}.{block}": (value, float(sd))
+        for (tier, block), value, sd in zip(names, values, log_deviation, strict=False)
     }
     noise = float(np.exp(np.log(hyper.noise).mean()))
-    return {**table, "noise": (noise, float(spread[len(names)]))}
+    return {**table, "noise": (noise, float(log_deviation[len(names)]))}
 
 
 def log_spread(fit: Fit, stats: Statistics, prior: Prior) -> np.ndarray:

@@ -48,7 +48,7 @@ class Task(NamedTuple):
     shape: Shape
     hyper: Hyper | None = None
     """Of a refit; None: the medians of the hyperprior."""
-    told: bool = False
+    horizon_known: bool = False
     """Whether the policy is told how many decisions are to come."""
     seed: int = 0
     batch: int = 128
@@ -71,7 +71,9 @@ class Progress(NamedTuple):
 
 def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Progress]:
     """Train step by step; goes on from `checkpoint` where there is one of the same task. Raises DataError."""
-    known = sample(np.random.default_rng((task.seed, 0)), 256, task.hyper, task.shape, told=task.told).known
+    known = sample(
+        np.random.default_rng((task.seed, 0)), 256, task.hyper, task.shape, horizon_known=task.horizon_known
+    ).known
     model = exploration.start(task.policy.params, known)
     rule = optax.adam(lambda step: task.rate / (1 + step / SETTLING) ** 0.75)
     moments = rule.init((model.bias, model.weights))
@@ -89,7 +91,7 @@ def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Pr
 def gradient(task: Task, model: Model, step: int) -> tuple[tuple[np.ndarray, np.ndarray], float]:
     """By bias and weights, and the loss of this step."""
     rng = np.random.default_rng((task.seed, 1, step))
-    systems = sample(rng, task.batch, task.hyper, task.shape, told=task.told)
+    systems = sample(rng, task.batch, task.hyper, task.shape, horizon_known=task.horizon_known)
     here = np.log(exploration.constants(model, systems.known))
     move = MOVE * rng.standard_normal(here.shape)
     low, high = np.log(np.array([exploration.RANGES[name] for name in model.names]).T)
@@ -143,7 +145,7 @@ def _identity(task: Task) -> dict[str, Any]:
     return {
         "spec": task.policy.spec,
         "shape": list(task.shape),
-        "told": task.told,
+        "told": task.horizon_known,
         "seed": task.seed,
         "batch": task.batch,
     }

@@ -15,7 +15,7 @@ import numpy as np
 
 from poolwise.errors import DataError, InputError
 from poolwise.names import escaped, fault, iterable, shown
-from poolwise.targets import target, told
+from poolwise.targets import description, target
 
 FORMAT, SCHEMA = "poolwise prior pack", 1
 BLOCKS = ("level", "context", "project", "cell")
@@ -210,9 +210,15 @@ def _json(path: str | Path, kind: str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, TypeError) as error:
-        raise DataError(f"cannot read the {kind} {told(path)}: {getattr(error, 'strerror', None) or error}") from error
+        raise DataError(
+            f"cannot read the {kind} {description(path)}: {getattr(error, 'strerror', None) or error}"
+        ) from error
     except (ValueError, RecursionError) as error:
-        hint = f"{told(path)} is no prior pack, it" if kind == "pack" else f"cannot read the card {told(path)}: it"
+        hint = (
+            f"{description(path)} is no prior pack, it"
+            if kind == "pack"
+            else f"cannot read the card {description(path)}: it"
+        )
         raise DataError(f"{hint} cannot be read as JSON ({error}): export it again") from error
 
 

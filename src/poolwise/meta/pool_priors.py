@@ -139,8 +139,8 @@ def _column(
     total = weight.sum(1)
     safe = np.where(total > 0, total, 1.0)
     centre = (weight * mean[:, others]).sum(1) / safe
-    evidence = np.array([table[:, others].sum(1) for table in (pack.amount, pack.successes)]) / sharers
-    return np.array([centre, np.where(total > 0, 1 / (sharers / safe + own), 0.0), *evidence])
+    pseudo_counts = np.array([table[:, others].sum(1) for table in (pack.amount, pack.successes)]) / sharers
+    return np.array([centre, np.where(total > 0, 1 / (sharers / safe + own), 0.0), *pseudo_counts])
 
 
 def _given_success(mean: np.ndarray, precision: np.ndarray, names: Names) -> tuple[np.ndarray, np.ndarray]:
@@ -162,9 +162,9 @@ def log_predictive(packs: Sequence[AlignedPack], data: Cells, noise: np.ndarray)
         prior = _usual_variance(hyper)
         k = np.zeros(data.count.shape[1:]) if precision is None else precision
         m = np.zeros_like(k) if mean is None else mean
-        spread = np.broadcast_to(1 / (k + 1 / prior), data.count.shape)[seen] + apart + own
+        variance = np.broadcast_to(1 / (k + 1 / prior), data.count.shape)[seen] + apart + own
         centre = np.broadcast_to(m * k / (k + 1 / prior), data.count.shape)[seen]
-        rows.append(-0.5 * ((data.mean[seen] - centre) ** 2 / spread + np.log(spread)))
+        rows.append(-0.5 * ((data.mean[seen] - centre) ** 2 / variance + np.log(variance)))
     return np.array(rows)
 
 

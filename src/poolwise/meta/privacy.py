@@ -84,15 +84,15 @@ def clipped(vectors: np.ndarray, bound: float) -> np.ndarray:
     return vectors * np.minimum(1.0, bound / np.maximum(length, 1e-12))
 
 
-def add_noise(told: Contributions, mu: float, rng: np.random.Generator) -> NoisySums:
+def add_noise(contributions: Contributions, mu: float, rng: np.random.Generator) -> NoisySums:
     """The Gaussian mechanism."""
-    scales = (1 / (_COUNTS * mu), float(told.bound / (np.sqrt(1 - _COUNTS**2) * mu)))
-    counts = told.counts.sum(0) + rng.normal(0, scales[0], told.counts.shape[1])
-    values = told.values.sum(0) + rng.normal(0, scales[1], told.values.shape[1:])
+    scales = (1 / (_COUNTS * mu), float(contributions.bound / (np.sqrt(1 - _COUNTS**2) * mu)))
+    counts = contributions.counts.sum(0) + rng.normal(0, scales[0], contributions.counts.shape[1])
+    values = contributions.values.sum(0) + rng.normal(0, scales[1], contributions.values.shape[1:])
     return NoisySums(counts, values, scales)
 
 
-def shared(sums: NoisySums, told: Contributions, minimum: int) -> tuple[PooledEstimates, float]:
+def shared(sums: NoisySums, contributions: Contributions, minimum: int) -> tuple[PooledEstimates, float]:
     """The numbers of a pack, and the number of projects, from the noisy sums and what is public alone.
 
     Counts of contexts are shrunk to their mean by what their spread exceeds the noise; contexts of fewer than `minimum`
@@ -102,13 +102,13 @@ def shared(sums: NoisySums, told: Contributions, minimum: int) -> tuple[PooledEs
     average = max(float(raw.mean()), 1e-9) if len(raw) else 0.0
     excess = max(0.0, 1 - sums.scales[0] ** 2 / max(float(raw.var(ddof=1)), 1e-12)) if len(raw) > 1 else 0.0
     weight = average + excess * (raw - average)
-    number = weight / told.unit
+    number = weight / contributions.unit
     enough = number >= minimum
     safe = np.where(enough, weight, 1.0)[:, None]
     variance = (sums.scales[1] / safe) ** 2 + between_project_variance(PRIOR.median) / np.where(enough, number, 1.0)[
         :, None
     ]
-    mean = np.round(np.where(enough[:, None], told.usual + sums.values / safe, 0.0), _DIGITS)
+    mean = np.round(np.where(enough[:, None], contributions.usual + sums.values / safe, 0.0), _DIGITS)
     precision = np.round(np.where(enough[:, None], 1 / variance, 0.0) * np.ones_like(mean), _DIGITS)
     none = np.zeros_like(mean)
     return PooledEstimates(mean, precision, none, none, none), float(np.round(number.max(initial=0.0)))

@@ -28,12 +28,12 @@ def sample(
     hyper: Hyper | None,
     shape: Shape,
     *,
-    told: bool = False,
+    horizon_known: bool = False,
     apart: float = APART,
 ) -> Systems:
     """hyper: of a refit, None: the medians of the hyperprior; told: the number of decisions to come is known."""
     kinds = rng.permutation(np.arange(number) % len(STRESS))
-    chosen = [_one(rng, hyper or PRIOR.median, shape, kind, told, apart) for kind in kinds.tolist()]
+    chosen = [_one(rng, hyper or PRIOR.median, shape, kind, horizon_known, apart) for kind in kinds.tolist()]
     population = _stacked([one for one, _ in chosen])
     known = np.array([expected(one, shape) for one, _ in chosen])
     return Systems(population, known, np.array([kind for _, kind in chosen]))
@@ -48,10 +48,10 @@ def expected(population: Population, shape: Shape) -> MetaFeatures:
 
 
 def _one(
-    rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int, told: bool, apart: float
+    rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int, horizon_known: bool, project_spread: float
 ) -> tuple[Population, int]:
     factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))
-    own = float(np.exp(apart * rng.standard_normal()))
+    own = float(np.exp(project_spread * rng.standard_normal()))
     arm, family, globe = (
         Tier(*(float(scale) * share * factor() for scale, share in zip(tier, (1.0, 1.0, own, own), strict=True)))
         for tier in hyper[:3]
@@ -63,14 +63,14 @@ def _one(
         concentration=rng.uniform(0.0, 1.5),
         importance=rng.uniform(0.0, 1.0),
         scale_error=0.2,
-        unknown_horizon=float(not told),
+        unknown_horizon=float(not horizon_known),
     )
     stressed: tuple[dict[str, Any], ...] = (
         {},
         {"drift": 1.0 / shape.decisions},
         {"outlier": 0.3},
         {"concentration": 3.0},
-        {"misjudged": 0.5},
+        {"scale_error": 0.5},
     )
     return made._replace(**stressed[kind]), kind
 

@@ -96,9 +96,9 @@ def mismatch(logged: Log, weight: np.ndarray) -> float:
         found.append(most_frequent(logged))
         if logged.behaviour is not None:
             expected = logged.behaviour.sum(axis=0)
-            spread = np.sqrt((logged.behaviour * (1 - logged.behaviour)).sum(axis=0))
+            deviation = np.sqrt((logged.behaviour * (1 - logged.behaviour)).sum(axis=0))
             count = np.bincount(logged.action, minlength=len(expected))
-            found.append(float(np.max(np.abs(count - expected) / np.maximum(spread, 1.0))))
+            found.append(float(np.max(np.abs(count - expected) / np.maximum(deviation, 1.0))))
     return float(np.max(found))
 
 
@@ -109,12 +109,14 @@ def most_frequent(logged: Log) -> float:
     inverse = 1.0 / logged.propensity
     mean = np.bincount(logged.action, inverse, arms) / rows
     square = np.bincount(logged.action, inverse**2, arms) / rows
-    spread = np.sqrt(np.maximum(square - mean**2, 0.0))
-    return float(np.max([excess(*one, rows) for one in zip(mean, spread, strict=True)]))
+    deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return float(np.max([excess(*one, rows) for one in zip(mean, deviation, strict=True)]))
 
 
-def excess(mean: float, spread: float, rows: int) -> float:
+def excess(mean: float, deviation: float, rows: int) -> float:
     """(mean - 1) in standard errors; where nothing varies 0 or infinite."""
     if abs(mean - 1) <= ROUNDING:
         return 0.0
-    return float(np.sign(mean - 1) * np.inf if spread <= ROUNDING * abs(mean) else (mean - 1) / spread * np.sqrt(rows))
+    return float(
+        np.sign(mean - 1) * np.inf if deviation <= ROUNDING * abs(mean) else (mean - 1) / deviation * np.sqrt(rows)
+    )

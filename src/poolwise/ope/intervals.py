@@ -82,14 +82,14 @@ def invert(point: float, a: float, b: float) -> float:
 def bootstrap(influence: np.ndarray, confidence: float, resamples: int, seed: int) -> tuple[float, float]:
     """Offsets of the bias-corrected and accelerated bootstrap of the mean (Efron 1987)."""
     rows, rng = len(influence), np.random.default_rng(seed)
-    spread = np.sum(influence**2)
-    if spread == 0:
+    variance = np.sum(influence**2)
+    if variance == 0:
         return 0.0, 0.0
     block = max(1, CHUNK // rows)
     sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
     means = np.concatenate([influence[rng.integers(rows, size=(size, rows))].mean(axis=1) for size in sizes])
     shift = norm.ppf(np.clip((means < 0).mean() + 0.5 * (means == 0).mean(), 1 / resamples, 1 - 1 / resamples))
-    acceleration = np.sum(influence**3) / (6 * spread**1.5)
+    acceleration = np.sum(influence**3) / (6 * variance**1.5)
     tails = norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
     levels = norm.cdf(shift + (shift + tails) / (1 - acceleration * (shift + tails)))
     low, high = np.quantile(means, levels)

@@ -118,9 +118,9 @@ def _prediction(problem: Problem, found: RefitResult, limits: GateThresholds) ->
     own = cells(problem.stats)
     freedom = np.maximum(own.count - 1, 0).sum()
     if freedom >= FEW:
-        spread = float((own.deviation / serving_marginals.noise(problem, found.scales) ** 2).sum() / freedom)
+        ratio = float((own.deviation / serving_marginals.noise(problem, found.scales) ** 2).sum() / freedom)
         yield most(
-            "spread within cells", spread, limits.surprise, "outcomes of a cell vary more than the noise: squared"
+            "spread within cells", ratio, limits.surprise, "outcomes of a cell vary more than the noise: squared"
         )
     z = standardised(problem, found)
     if len(z) < FEW:

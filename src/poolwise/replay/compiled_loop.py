@@ -109,10 +109,10 @@ def _step(
     favourite = whole((shown.mean - 1e9 * ~jobs.allowed[step]).argmax())
     made = Decisions(put(made.arm, arm, step), put(made.chances, chances, step), put(made.favourite, favourite, step))
     used = counts.decided(now.usage, p, c)
-    return _told(frame, now._replace(usage=used, made=made), known, jobs, step - frame.delay)
+    return _outcome(frame, now._replace(usage=used, made=made), known, jobs, step - frame.delay)
 
 
-def _told(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, step: Array) -> LoopState:
+def _outcome(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, step: Array) -> LoopState:
     """After the outcome of one decision, if it has been made."""
     there, at = (step >= 0) * 1.0, step * (step >= 0)
     p, c, arm = jobs.project[at], jobs.context[at], whole(now.made.arm[at])

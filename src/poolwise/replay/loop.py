@@ -91,9 +91,9 @@ def _step_by_step(
         favourite[step - start] = np.where(seen.allowed, seen.mean, -np.inf).argmax()
         sums = np.cumsum(found)
         arms[step] = (sums <= jobs.lottery[step] * sums[-1]).sum()
-        if (told := step - delay) >= 0:
-            place = int(jobs.project[told]), int(jobs.context[told]), int(arms[told])
-            believer.update(*place, float(jobs.utility[told, arms[told]]))
+        if (reported := step - delay) >= 0:
+            place = int(jobs.project[reported]), int(jobs.context[reported]), int(arms[reported])
+            believer.update(*place, float(jobs.utility[reported, arms[reported]]))
     return arms[start:stop], chances, favourite
 
 

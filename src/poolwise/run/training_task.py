@@ -40,7 +40,7 @@ def task(path: str, url: str | None, *, decisions: int, seed: int, batch: int) -
             arms=arms,
             families=families if families < arms else 0,
         )
-        told = config.engine.horizon is not None
-        return Task(policy_of(config), shape, serving(store), told, seed, batch)
+        horizon_known = config.engine.horizon is not None
+        return Task(policy_of(config), shape, serving(store), horizon_known, seed, batch)
     finally:
         store.close()

@@ -57,26 +57,26 @@ class Predictive(NamedTuple):
     wider_share: Array
 
 
-def init(told: BelievedParameters, shape: Shape) -> State:
+def init(believed: BelievedParameters, shape: Shape) -> State:
     """Before any outcome."""
     size = 2 + 2 * shape.contexts
-    covariance = jnp.broadcast_to(jnp.diag(_variances(told, shape)), (shape.arms, size, size))
+    covariance = jnp.broadcast_to(jnp.diag(_variances(believed, shape)), (shape.arms, size, size))
     none = jnp.zeros((2, shape.contexts, shape.arms))
     home = jnp.zeros((3, shape.contexts))
     return State(jnp.zeros((shape.arms, size)), covariance, none, none, home, jnp.zeros(5))
 
 
-def _variances(told: BelievedParameters, shape: Shape) -> Array:
-    level, context, project, cell = (jnp.asarray(scale) ** 2 for scale in told.scales)
+def _variances(believed: BelievedParameters, shape: Shape) -> Array:
+    level, context, project, cell = (jnp.asarray(scale) ** 2 for scale in believed.scales)
     many = (shape.contexts,)
     return jnp.concatenate([level[None], jnp.full(many, context), project[None], jnp.full(many, cell)])
 
 
-def marginalise_project(state: State, told: BelievedParameters, shape: Shape) -> State:
+def marginalise_project(state: State, believed: BelievedParameters, shape: Shape) -> State:
     """The project is over: its own effects are integrated out, the next one's are unknown."""
     shared = 1.0 * (jnp.arange(2 + 2 * shape.contexts) < 1 + shape.contexts)
     kept = shared[:, None] * shared
-    fresh = jnp.diag(_variances(told, shape) * (1.0 - shared))
+    fresh = jnp.diag(_variances(believed, shape) * (1.0 - shared))
     before = state.before + _discounted(state.cell)
     mean, covariance = state.mean * shared, state.covariance * kept + fresh
     return State(mean, covariance, before, 0.0 * state.cell, 0.0 * state.home, _homes(state))
@@ -102,16 +102,19 @@ def predict(state: State, world: World, context: Array, shape: Shape) -> Predict
     share = jnp.stack([along[0] + along[2], along[0] + along[1]]) / variance[0]
     chance = success(state, world, context)
     found = join(chance, mean, jnp.sqrt(variance), noise, world.failed)
-    mean, scale, noise, share = _told(state, found, share, context)
+    mean, scale, noise, share = _observation(state, found, share, context)
     return Predictive(mean[0], scale[0], noise[0], state.cell[0, context], mean[1:], scale[1:], share)
 
 
-def _told(state: State, found: Utility, share: Array, context: Array) -> tuple[Array, Array, Array, Array]:
+def _observation(state: State, found: Utility, share: Array, context: Array) -> tuple[Array, Array, Array, Array]:
     """Utility (3, arms) and share with those of the baseline, as `reference.Reference.tell`."""
     between, noise = baseline_utility.variances(tuple(_homes(state)))
     count, seen, _ = state.home[:, context]
-    rest = jnp.array([noise / (noise + count * between), 1.0, 1.0])
-    mean, scale = found.mean.at[:, 0].set((1.0 - rest) * seen), found.scale.at[:, 0].set(jnp.sqrt(rest * between))
+    shrinkage = jnp.array([noise / (noise + count * between), 1.0, 1.0])
+    mean, scale = (
+        found.mean.at[:, 0].set((1.0 - shrinkage) * seen),
+        found.scale.at[:, 0].set(jnp.sqrt(shrinkage * between)),
+    )
     return mean, scale, found.noise.at[:, 0].set(jnp.sqrt(noise)), share.at[:, 0].set(0.0)
 
 
@@ -127,8 +130,8 @@ def success(state: State, world: World, context: Array) -> bernoulli.Beta:
     return bernoulli.Beta((found.size * found.mean + own[1]) / size, size)
 
 
-def _discounted(evidence: Array) -> Array:
-    return evidence * (_KAPPA / (evidence[0] + _KAPPA))
+def _discounted(counts: Array) -> Array:
+    return counts * (_KAPPA / (counts[0] + _KAPPA))
 
 
 def update(state: State, world: World, context: Array, share: Array, y: Array, fine: Array, shape: Shape) -> State:

@@ -44,7 +44,7 @@ class World(NamedTuple):
 
 def draw(key: Array, population: Population, shape: Shape) -> World:
     """One world. The same key gives the same world."""
-    shared, own, anew, shuffle, chance, noise, place, worth, told = jax.random.split(key, 9)
+    shared, own, anew, shuffle, chance, noise, place, worth, believed = jax.random.split(key, 9)
     common = _shared(shared, population.hyper, shape)
     first, later = (_own(one, population.hyper, shape) for one in (own, anew))
     odd = jax.random.uniform(shuffle, (shape.projects, 1, 1)) < population.outlier
@@ -54,44 +54,44 @@ def draw(key: Array, population: Population, shape: Shape) -> World:
     rank = jax.random.permutation(place, shape.contexts) + 1.0
     frequency = rank**-population.concentration / (rank**-population.concentration).sum()
     weight = jnp.exp(population.importance * jax.random.normal(worth, (shape.contexts,)))
-    spread = population.hyper.noise * jnp.exp(0.3 * jax.random.normal(noise, (shape.contexts, shape.arms)))
-    gap = jax.random.exponential(told, (shape.projects,)) / jnp.maximum(population.drift, 1e-9)
+    noise_scale = population.hyper.noise * jnp.exp(0.3 * jax.random.normal(noise, (shape.contexts, shape.arms)))
+    gap = jax.random.exponential(believed, (shape.projects,)) / jnp.maximum(population.drift, 1e-9)
     return World(
         theta * away,
         gap,
         _chance(chance, population, shape),
-        spread * (0.2 + 0.8 * away),
+        noise_scale * (0.2 + 0.8 * away),
         frequency,
         weight / (weight * frequency).sum(),
         jnp.asarray(population.failed),
         jnp.asarray(population.unknown_horizon),
-        _believed(told, population, shape),
+        _believed(believed, population, shape),
     )
 
 
 def _shared(key: Array, hyper: Hyper, shape: Shape) -> Array:
     """(contexts, arms): level and context effects of all tiers."""
     total = jnp.zeros((shape.contexts, shape.arms))
-    for one, tier, spread in zip(jax.random.split(key, 3), hyper[:3], _spreads(shape), strict=True):
+    for one, tier, design in zip(jax.random.split(key, 3), hyper[:3], _designs(shape), strict=True):
         level, context = jax.random.split(one)
-        size = spread.shape[0]
-        total += (tier.level * jax.random.normal(level, (1, size))) @ spread
-        total += (tier.context * jax.random.normal(context, (shape.contexts, size))) @ spread
+        size = design.shape[0]
+        total += (tier.level * jax.random.normal(level, (1, size))) @ design
+        total += (tier.context * jax.random.normal(context, (shape.contexts, size))) @ design
     return total
 
 
 def _own(key: Array, hyper: Hyper, shape: Shape) -> Array:
     """(projects, contexts, arms): project and cell effects of all tiers."""
     total = jnp.zeros((shape.projects, shape.contexts, shape.arms))
-    for one, tier, spread in zip(jax.random.split(key, 3), hyper[:3], _spreads(shape), strict=True):
+    for one, tier, design in zip(jax.random.split(key, 3), hyper[:3], _designs(shape), strict=True):
         project, cell = jax.random.split(one)
-        size = spread.shape[0]
-        total += (tier.project * jax.random.normal(project, (shape.projects, 1, size))) @ spread
-        total += (tier.cell * jax.random.normal(cell, (shape.projects, shape.contexts, size))) @ spread
+        size = design.shape[0]
+        total += (tier.project * jax.random.normal(project, (shape.projects, 1, size))) @ design
+        total += (tier.cell * jax.random.normal(cell, (shape.projects, shape.contexts, size))) @ design
     return total
 
 
-def _spreads(shape: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _designs(shape: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of arm, family and globe: which arms have which of its effects, (effects, arms)."""
     families = np.eye(int(shape.family.max()) + 1)[:, shape.family]
     return np.eye(shape.arms), families, np.ones((1, shape.arms))

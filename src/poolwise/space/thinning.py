@@ -26,14 +26,14 @@ def thinned(found: Diagram, count: int) -> list[tuple[int, ...]]:
     """`count` distinct combinations, or all where there are no more; levels as declared, in their order."""
     if found.size <= count:
         return sorted(at(found, number) for number in range(found.size))
-    chosen = _spread(found, count, [])
+    chosen = _evenly(found, count, [])
     levels = {
         parameter: {level for node in layer for level in node.levels} - {ABSENT}
         for parameter, layer in zip(found.order, found.layers, strict=True)
     }
     met = list(zip(*(at(found, number) for number in chosen), strict=True))
     if any(not some <= set(met[parameter]) for parameter, some in levels.items()):
-        chosen = _spread(found, count, _covering(found, levels, count))
+        chosen = _evenly(found, count, _covering(found, levels, count))
     return sorted(at(found, number) for number in chosen)
 
 
@@ -45,7 +45,7 @@ def low_discrepancy(count: int, dimensions: int) -> np.ndarray:
     return np.arange(count)[:, None] * root ** -np.arange(1.0, dimensions + 1) % 1.0
 
 
-def _spread(found: Diagram, count: int, first: list[int]) -> list[int]:
+def _evenly(found: Diagram, count: int, first: list[int]) -> list[int]:
     """Numbers of `count` combinations, those given first."""
     after: dict[int, int] = {}
     """Of every number that is taken, one to try next."""

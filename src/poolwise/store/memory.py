@@ -260,14 +260,14 @@ class MemoryStore:
         views = [k for k, view in enumerate(self._views) if view is not None and view.project == project]
         for k in views:
             self._views[k] = None
-        told = own & self._outcomes.keys()
-        self._outcomes |= {id: Outcome(id, "ok", 0.0, None, None, 0.0) for id in told}
-        self._withdrawn |= told
+        answered = own & self._outcomes.keys()
+        self._outcomes |= {id: Outcome(id, "ok", 0.0, None, None, 0.0) for id in answered}
+        self._withdrawn |= answered
         for kind in ("control", "measurement", "problem"):
             for k, body in enumerate(self._records.get(kind, ())):
                 if body.get("project") == project or body.get("decision") in own:
                     self._records[kind][k] = {WITHDRAWN: time}
-        return Removed(len(own), len(told), len(views))
+        return Removed(len(own), len(answered), len(views))
 
     def _blank(self, part: Decision | DecisionColumns, own: set[int]) -> Decision | DecisionColumns:
         if isinstance(part, Decision):

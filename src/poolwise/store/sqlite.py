@@ -62,11 +62,11 @@ class SqliteStore:
 
     def _seed(self) -> int:
         """Of the store; where its record is damaged, one that is drawn now, and kept beside it."""
-        told = [body["seed"] for body in self.records("store") if isinstance(body.get("seed"), int)]
-        if not told and not self.read_only:
+        recorded = [body["seed"] for body in self.records("store") if isinstance(body.get("seed"), int)]
+        if not recorded and not self.read_only:
             self.append_record("store", {"seed": secrets.randbits(62)})
             return self._seed()
-        return told[0] if told else 0
+        return recorded[0] if recorded else 0
 
     def reserve(self, count: int) -> int:
         return self._ids["decision"].take(count)

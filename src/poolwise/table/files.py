@@ -26,18 +26,18 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise DataError(
-            f"{_told(path)}: {shown(path.suffix) if path.suffix else 'no suffix'} is not known here; "
+            f"{_description(path)}: {shown(path.suffix) if path.suffix else 'no suffix'} is not known here; "
             "give a .parquet or a .csv file"
         )
     if not is_file(path):
-        raise DataError(f"{_told(path)}: there is no such file")
+        raise DataError(f"{_description(path)}: there is no such file")
     try:
         rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     except DataError:
         raise
     except _UNREADABLE as error:
         utf = "; save it as UTF-8" if isinstance(error, UnicodeError) else ""
-        raise DataError(f"{_told(path)} cannot be read as {path.suffix[1:]}: {_line(error)}{utf}") from error
+        raise DataError(f"{_description(path)} cannot be read as {path.suffix[1:]}: {_line(error)}{utf}") from error
     return _named(rows, path)
 
 
@@ -51,7 +51,7 @@ def _csv(path: Path) -> pd.DataFrame:
     rows: Any = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     rows.columns = [*rows.iloc[0]]
     if rows.shape[1] == 1 and (other := next((one for one in ";\t|" if one in str(rows.columns[0])), None)):
-        raise DataError(f"{_told(path)}: columns seem to be separated by {other!r}; write commas")
+        raise DataError(f"{_description(path)}: columns seem to be separated by {other!r}; write commas")
     return rows.iloc[1:].reset_index(drop=True)
 
 
@@ -59,10 +59,10 @@ def _named(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
     rows.columns = pd.Index([str(name) for name in rows.columns], dtype=object)
     again = rows.columns[rows.columns.duplicated()]
     if len(again):
-        raise DataError(f"{_told(path)}: column {shown(again[0])} stands there twice; keep one of them")
+        raise DataError(f"{_description(path)}: column {shown(again[0])} stands there twice; keep one of them")
     for name in rows.columns:
         if name and (wrong := fault(name)):
-            raise DataError(f"{_told(path)}: the column name {shown(name)} {wrong}")
+            raise DataError(f"{_description(path)}: the column name {shown(name)} {wrong}")
     return rows
 
 
@@ -70,5 +70,5 @@ def _line(error: BaseException) -> str:
     return shown((str(error).splitlines() or [type(error).__name__])[0], 200)[1:-1]
 
 
-def _told(path: Path) -> str:
+def _description(path: Path) -> str:
     return shown(str(path), 200)[1:-1]

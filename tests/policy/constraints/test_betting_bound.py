@@ -57,4 +57,4 @@ def test_never_falls_and_leaves_alone_what_does_not_count():
     for value in (2.0, 3.0, 2.0, 3.0, 2.0, 0.0, 0.0):
         before, account = account, betting_bound.update(account, np.full(2, value), np.array([1.0, 0.0]), 1.0, DELTA)
         assert account.least[0] >= before.least[0]
-    assert [account.number[1], account.least[1], account.total[1], *account.evidence[1]] == [0.0] * 6
+    assert [account.number[1], account.least[1], account.total[1], *account.log_wealth[1]] == [0.0] * 6

@@ -14,14 +14,14 @@ SEEN = view([0.0, 0.1, -0.4, 0.3], [0.02, 0.1, 0.3, 0.5])
 NONE = constraints.unconstrained(4)
 IN_FORCE = {
     "none": {},
-    "held": {"leave": False},
+    "held": {"may_leave_baseline": False},
     "stopped": {"controls": Controls(stop=True)},
     "pinned": {"controls": Controls(pin=3)},
     "frozen": {"controls": Controls(freeze=True, ban=(1,))},
     "banned": {"controls": Controls(ban=(1, 3), fallbacks=(4, 2))},
-    "quarantine": {"code": np.array([0, 2, 1, 3, 0, 1]), "dose": 0.1},
-    "budget": {"explore": 0.0, "delta": 0.1},
-    "coverage": {"explore": 0.5, "cover": 0.3, "delta": 0.1},
+    "quarantine": {"code": np.array([0, 2, 1, 3, 0, 1]), "probation_factor": 0.1},
+    "budget": {"exploration_factor": 0.0, "delta": 0.1},
+    "coverage": {"exploration_factor": 0.5, "coverage_share": 0.3, "delta": 0.1},
 }
 
 

@@ -44,11 +44,11 @@ def export(
         raise InputError("--clip and --card are for packs without noise: a private one takes --bound, and no card")
     named = name or file.stem
     with engine(config, store) as opened:
-        told = read_card(card) if card else None
+        policy_card = read_card(card) if card else None
         if private:
             pack = opened.priors.exported_privately(named, minimum=minimum, mu=mu, bound=bound)
         else:
-            pack = opened.priors.exported(named, minimum=minimum, clip=clip, card=told)
+            pack = opened.priors.exported(named, minimum=minimum, clip=clip, card=policy_card)
     write(file, pack)
     if as_json:
         print_json({"written": str(file), **summary(pack)})

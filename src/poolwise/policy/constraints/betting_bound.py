@@ -35,7 +35,7 @@ class ConfidenceSequence(NamedTuple):
 
     number: Array
     total: Array
-    evidence: Array
+    log_wealth: Array
     """(..., stakes): A_n of every stake."""
     least: Array
     """Lower bound of the sum of the means."""
@@ -57,18 +57,18 @@ def update(account: ConfidenceSequence, value: Array, counts: Array, usual: floa
     stakes = xp.asarray(STAKES / usual)
     guess = xp.clip(forecast[..., None], 0.0, RUIN / stakes)
     gained = xp.log1p(stakes * (value[..., None] - guess)) + stakes * guess
-    evidence = account.evidence + counts[..., None] * gained
-    least = xp.maximum(account.least, xp.where(counts > 0, bound(evidence, stakes, delta), 0.0))
-    return ConfidenceSequence(account.number + counts, account.total + counts * value, evidence, least)
+    log_wealth = account.log_wealth + counts[..., None] * gained
+    least = xp.maximum(account.least, xp.where(counts > 0, bound(log_wealth, stakes, delta), 0.0))
+    return ConfidenceSequence(account.number + counts, account.total + counts * value, log_wealth, least)
 
 
-def bound(evidence: Array, stakes: Array, delta: float) -> Array:
+def bound(log_wealth: Array, stakes: Array, delta: float) -> Array:
     """Sum of means at which the mean fortune would be 1 / delta; evidence (..., stakes)."""
-    xp = namespace(evidence)
+    xp = namespace(log_wealth)
     needed = -xp.log(delta * WEIGHTS)
-    least = ((evidence - needed) / stakes).max(axis=-1)
+    least = ((log_wealth - needed) / stakes).max(axis=-1)
     for _ in range(STEPS):
-        fortune = xp.exp(xp.minimum(evidence - needed - stakes * least[..., None], 0.0))
+        fortune = xp.exp(xp.minimum(log_wealth - needed - stakes * least[..., None], 0.0))
         whole = fortune.sum(axis=-1)
         least = least + xp.log(whole) * whole / (fortune * stakes).sum(axis=-1)
     return least

@@ -59,11 +59,11 @@ def update(settings: Settings, track: CusumState, utility: float) -> tuple[Cusum
     """State after one outcome, and whether it revealed a change; then the state starts again from this outcome."""
     if track.number == 0:
         return CusumState(1, utility), False
-    spread = noise(settings, track)
-    reach = settings.limit * spread
+    deviation = noise(settings, track)
+    reach = settings.limit * deviation
     residual = min(max(utility - track.mean, -reach), reach)
-    up = max(0.0, track.up + residual / spread - settings.slack)
-    down = max(0.0, track.down - residual / spread - settings.slack)
+    up = max(0.0, track.up + residual / deviation - settings.slack)
+    down = max(0.0, track.down - residual / deviation - settings.slack)
     if max(up, down) > settings.threshold:
         return CusumState(1, utility), True
     weight = 1.0 / (track.number + 1)

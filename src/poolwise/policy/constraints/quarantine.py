@@ -101,9 +101,9 @@ def reasons(settings: Settings, state: State, time: Array, baseline: int) -> Arr
     """(contexts, arms) int: index into `REASONS` of every arm at `time`."""
     xp = namespace(state.harm)
     away = state.until > time
-    spread = away.sum(axis=0, keepdims=True) >= settings.places
+    everywhere = away.sum(axis=0, keepdims=True) >= settings.places
     code = xp.where(state.left > 0, PROBATION, OPEN)
-    code = xp.where(spread, QUARANTINED_PROJECT, code)
+    code = xp.where(everywhere, QUARANTINED_PROJECT, code)
     code = xp.where(away, QUARANTINED, code)
     return xp.where(xp.arange(state.harm.shape[1]) == baseline, OPEN, code)
 

@@ -115,5 +115,9 @@ def _around(
     cell = np.asarray(leaf_cell(scales.gaussian.hyper, form.cells))
     noise = noise_at(scales.gaussian.hyper, problem.shape[1])
     seen = cells(problem.stats)
-    rest = noise**2 / (seen.count * cell**2 + noise**2)
-    return rest * effect + (1 - rest) * seen.mean + np.sqrt(rest) * cell * random.standard_normal(effect.shape)
+    shrinkage = noise**2 / (seen.count * cell**2 + noise**2)
+    return (
+        shrinkage * effect
+        + (1 - shrinkage) * seen.mean
+        + np.sqrt(shrinkage) * cell * random.standard_normal(effect.shape)
+    )

@@ -52,8 +52,8 @@ def theta(problem: Problem, scales: Scales) -> Belief:
 
 def chance(problem: Problem, scales: Scales) -> Belief:
     """Belief about the chance of success [project, context, arm]."""
-    evidence = bernoulli_kernel.gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
-    found = bernoulli.beliefs(scales.success, evidence)
+    pseudo_counts = bernoulli_kernel.gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
+    found = bernoulli.beliefs(scales.success, pseudo_counts)
     return Belief(found.mean, found.scale)
 
 

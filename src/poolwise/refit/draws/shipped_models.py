@@ -45,10 +45,10 @@ def simulated(problem: Problem, part: str, count: int, random: Any) -> Values:
 def _utility(problem: Problem, sites: Values, random: Any) -> Groups:
     effect, seen = _effect(problem, sites), problem.stats.count > 0
     tau, variance, mean = _wide(sites["tau_cell"]), _variance(problem, sites), cells(problem.stats).mean
-    rest = np.where(seen, variance / (variance + tau**2), 1.0)
-    theta = mean + rest * (effect - mean) + tau * rest**0.5 * random.standard_normal(effect.shape)
-    spread = tau**2 + variance
-    likelihood = -0.5 * ((mean - effect) ** 2 / spread + np.log(spread) + _LOG_2PI)
+    shrinkage = np.where(seen, variance / (variance + tau**2), 1.0)
+    theta = mean + shrinkage * (effect - mean) + tau * shrinkage**0.5 * random.standard_normal(effect.shape)
+    total = tau**2 + variance
+    likelihood = -0.5 * ((mean - effect) ** 2 / total + np.log(total) + _LOG_2PI)
     return {
         "cells": {"effect": effect, "theta": theta},
         "predicted": _replicated(problem, sites, effect, random),
@@ -58,11 +58,11 @@ def _utility(problem: Problem, sites: Values, random: Any) -> Groups:
 
 def _replicated(problem: Problem, sites: Values, effect: np.ndarray, random: Any) -> Values:
     """Means of new outcomes, as many as were seen, and squared deviations around the cells' means."""
-    spread = np.sqrt(_wide(sites["tau_cell"]) ** 2 + _variance(problem, sites))
+    deviation = np.sqrt(_wide(sites["tau_cell"]) ** 2 + _variance(problem, sites))
     freedom = np.maximum(problem.stats.count - 1, 0).sum(0)
     noise = _noise(problem, sites)
     within = noise**2 * random.chisquare(np.maximum(freedom, 1), noise.shape)
-    return {"mean": effect + spread * random.standard_normal(effect.shape), "within": within}
+    return {"mean": effect + deviation * random.standard_normal(effect.shape), "within": within}
 
 
 def _effect(problem: Problem, sites: Values) -> np.ndarray:
@@ -133,8 +133,8 @@ def _prior_utility(problem: Problem, count: int, random: Any) -> Values:
             scales[0] = np.full(count, blocks[0])
         names = ("level", "context", "project", "cell")[: len(scales)]
         sites |= {f"tau_{tier}_{name}": scale for name, scale in zip(names, scales, strict=True)}
-        spread = np.concatenate([np.repeat(s[:, None], n, 1) for s, n in zip(scales, sizes, strict=False)], 1)
-        own = spread[:, None] * random.standard_normal((count, members, spread.shape[1]))
+        deviation = np.concatenate([np.repeat(s[:, None], n, 1) for s, n in zip(scales, sizes, strict=False)], 1)
+        own = deviation[:, None] * random.standard_normal((count, members, deviation.shape[1]))
         start = np.pad(above, (0, own.shape[2] - 1)) if tier == "global" else above[..., : own.shape[2]]
         above = start + own
         sites[f"{tier}_effects"] = above[:, 0] if tier == "global" else above

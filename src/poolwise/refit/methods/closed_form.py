@@ -80,9 +80,9 @@ def log_likelihood(problem: Problem, scales: Scales, drawn: Values) -> np.ndarra
     seen = problem.stats.count > 0
     count = problem.stats.count[seen]
     own = exact_sampling.own(problem, scales) if "effect" in drawn else 0.0
-    spread = np.sqrt(own**2 + serving_marginals.noise(problem, scales)[seen] ** 2 / count)
+    deviation = np.sqrt(own**2 + serving_marginals.noise(problem, scales)[seen] ** 2 / count)
     centre = drawn.get("effect", drawn["theta"])[:, seen]
-    return np.asarray(norm.logpdf(problem.stats.total[seen] / count, centre, spread))
+    return np.asarray(norm.logpdf(problem.stats.total[seen] / count, centre, deviation))
 
 
 def _replicated(
@@ -93,16 +93,16 @@ def _replicated(
     count, centre = problem.stats.count, drawn.get("effect", drawn["theta"])
     own = exact_sampling.own(problem, scales) if "effect" in drawn else 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.where(count > 0, np.sqrt(own**2 + serving_marginals.noise(problem, scales) ** 2 / count), np.nan)
-    mean = centre + spread * random.standard_normal(centre.shape)
+        deviation = np.where(count > 0, np.sqrt(own**2 + serving_marginals.noise(problem, scales) ** 2 / count), np.nan)
+    mean = centre + deviation * random.standard_normal(centre.shape)
     successes = random.binomial(np.round(problem.tried).astype(np.int64), chance)
     return [("mean", mean), ("successes", successes)]
 
 
 def _success_likelihood(problem: Problem, scales: Scales) -> np.ndarray:
     """Log probability of the successes of every tried cell, given all other cells."""
-    evidence = gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
-    prior = cell_prior(scales.success, evidence.cell, evidence.context[:, None], above(evidence))
+    pseudo_counts = gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
+    prior = cell_prior(scales.success, pseudo_counts.cell, pseudo_counts.context[:, None], above(pseudo_counts))
     tried = problem.tried > 0
     n, k = (np.round(part[tried]) for part in (problem.tried, problem.succeeded))
     a, b = (prior.mean * prior.size)[tried], ((1 - prior.mean) * prior.size)[tried]

@@ -143,7 +143,7 @@ def _chances(
     arm = _picked(np.broadcast_to(known.arm, (count, *known.arm.shape)), random)
     at = np.arange(shape[0] * shape[1]).reshape(shape)
     context = np.stack([_picked(known.context[one] * known.likelihood[at], random) for one in arm])
-    return _spread(arm, on, random), _spread(context, on, random)
+    return _broadcast(arm, on, random), _broadcast(context, on, random)
 
 
 def _picked(weight: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -152,7 +152,7 @@ def _picked(weight: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.asarray((total < random.uniform(size=total.shape[:-1])[..., None] * total[..., -1:]).sum(-1))
 
 
-def _spread(index: np.ndarray, on: Grid, random: np.random.Generator) -> np.ndarray:
+def _broadcast(index: np.ndarray, on: Grid, random: np.random.Generator) -> np.ndarray:
     """Chances of grid points, the inner ones anywhere in their stretch of the axis."""
     inner = (index > 0) & (index < len(on.chance) - 1)
     place = on.place[np.clip(index - 1, 0, len(on.place) - 1)]

@@ -43,16 +43,16 @@ def trials_of_space(
     """
     rng, at, arms = np.random.default_rng([seed, unit, 7]), places(coordinates(table)), len(table.arms)
     others = source_tasks_of(at, known, rng) if len(known.unit) else None
-    belief, chosen, told = TransferMixture(at, others, rng.spawn(1)[0]), np.empty(trials, int), np.empty(trials)
+    belief, chosen, reward = TransferMixture(at, others, rng.spawn(1)[0]), np.empty(trials, int), np.empty(trials)
     for trial in range(trials):
         seen = belief.predict()
         chances = probabilities(seen, float(trials - trial))
         sums = np.cumsum(chances)
         arm = chosen[trial] = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), arms - 1)
         launches = table.reward[unit, arm, None] if table.repeats is None else table.repeats[unit, arm]
-        told[trial] = launches[rng.integers(len(launches))]
-        belief.update(int(arm), float(told[trial]))
-    return chosen, told
+        reward[trial] = launches[rng.integers(len(launches))]
+        belief.update(int(arm), float(reward[trial]))
+    return chosen, reward
 
 
 def probabilities(seen: Seen, remaining: float) -> np.ndarray:

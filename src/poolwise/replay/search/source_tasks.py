@@ -52,16 +52,16 @@ class _SourceObservations(NamedTuple):
 
 def source_tasks_of(at: Places, known: Observations, rng: np.random.Generator) -> SourceTasks:
     """From all outcomes of the other units, at least one."""
-    told = [_source_observations(known, unit, rng) for unit in np.unique(known.unit)]
-    bend = _bend(at, told)
-    told = [one._replace(y=bent(one.y, one.y.max(), bend)) for one in told]
-    found = [_surface(at, one) for one in told]
+    samples = [_source_observations(known, unit, rng) for unit in np.unique(known.unit)]
+    bend = _bend(at, samples)
+    samples = [one._replace(y=bent(one.y, one.y.max(), bend)) for one in samples]
+    found = [_surface(at, one) for one in samples]
     values = np.stack([value for value, _ in found], 1)
     features, offset = _basis(values)
-    if len(told) == 1:
+    if len(samples) == 1:
         return SourceTasks(features, offset, _alone(found[0][1], at), bend)
-    scales = np.stack([_foreseen(at, np.delete(values, k, 1), one) for k, one in enumerate(told)])
-    return SourceTasks(features, offset, _informed(scales, at, features.shape[1]), bend)
+    scales = np.stack([_foreseen(at, np.delete(values, k, 1), one) for k, one in enumerate(samples)])
+    return SourceTasks(features, offset, with_log_likelihood(scales, at, features.shape[1]), bend)
 
 
 def _source_observations(known: Observations, unit: int, rng: np.random.Generator) -> _SourceObservations:
@@ -69,21 +69,21 @@ def _source_observations(known: Observations, unit: int, rng: np.random.Generato
     return _SourceObservations(known.arm[rows], known.reward[rows], rng.permutation(len(rows))[:_LARGEST])
 
 
-def _bend(at: Places, told: list[_SourceObservations]) -> float:
+def _bend(at: Places, samples: list[_SourceObservations]) -> float:
     """The likeliest of all units together."""
-    evidence = [Bending(at).evidence(one.arm[one.few[:_FEW]], one.y[one.few[:_FEW]]) for one in told]
+    evidence = [Bending(at).evidence(one.arm[one.few[:_FEW]], one.y[one.few[:_FEW]]) for one in samples]
     return BENDS[int(np.sum(evidence, axis=0).argmax())]
 
 
-def _surface(at: Places, told: _SourceObservations) -> tuple[np.ndarray, np.ndarray]:
+def _surface(at: Places, sample: _SourceObservations) -> tuple[np.ndarray, np.ndarray]:
     """(arms,) around their mean, measured where every arm was measured; and the scales of the surface."""
     surface = Surface(at)
-    surface.learn_many(told.arm[told.few], told.y[told.few])
+    surface.learn_many(sample.arm[sample.few], sample.y[sample.few])
     surface.reestimate()
     mean, arms = surface.look().mean, len(at.code[0])
-    if len(told.few) < len(told.arm):
-        count = np.bincount(told.arm, minlength=arms)
-        mean = np.where(count > 0, np.bincount(told.arm, told.y, arms) / np.maximum(count, 1), mean)
+    if len(sample.few) < len(sample.arm):
+        count = np.bincount(sample.arm, minlength=arms)
+        mean = np.where(count > 0, np.bincount(sample.arm, sample.y, arms) / np.maximum(count, 1), mean)
     return mean - mean.mean(), surface.coordinates
 
 
@@ -93,15 +93,15 @@ def _basis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.column_stack([shared, values - shared[:, None]]), shared
 
 
-def _foreseen(at: Places, rest: np.ndarray, told: _SourceObservations) -> np.ndarray:
+def _foreseen(at: Places, others: np.ndarray, sample: _SourceObservations) -> np.ndarray:
     """Scales of what the others' surfaces leave unexplained of this unit's outcomes."""
-    surface = Surface(at, *_basis(rest))
-    surface.learn_many(told.arm[told.few], told.y[told.few])
+    surface = Surface(at, *_basis(others))
+    surface.learn_many(sample.arm[sample.few], sample.y[sample.few])
     surface.reestimate()
     return surface.coordinates
 
 
-def _informed(scales: np.ndarray, at: Places, features: int) -> Hyperprior:
+def with_log_likelihood(scales: np.ndarray, at: Places, features: int) -> Hyperprior:
     """Scales are spread around the others', (units, coordinates), as these are around their mean, the usual width
     counting as one unit more."""
     usual, units = hyperprior(len(at.code), features), len(scales)

@@ -12,7 +12,7 @@ import xarray as xr
 from arviz_stats.base import array_stats
 
 from poolwise.errors import InputError
-from poolwise.targets import is_file, told
+from poolwise.targets import description, is_file
 
 GROUPS = ("posterior", "posterior_predictive", "log_likelihood", "observed_data", "constant_data")
 CELL = ("project", "context", "arm")
@@ -37,7 +37,7 @@ class LeftOut(NamedTuple):
 def opened(path: str | Path) -> xr.DataTree:
     """Every group of the file. Raises InputError for a file that no refit wrote."""
     if not is_file(path):
-        raise InputError(f"there is no file {told(path)}: `poolwise refit` writes one")
+        raise InputError(f"there is no file {description(path)}: `poolwise refit` writes one")
     try:
         data = xr.open_datatree(path, engine="h5netcdf")
         missing = [name for name in GROUPS if name not in data]

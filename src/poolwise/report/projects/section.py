@@ -104,8 +104,10 @@ def factor_map(places: pd.DataFrame) -> Figure:
     """Positions of projects on the first two factors, or on the only one."""
     made = figure(4.2 if "u_2" in places else 2.4)
     axes = made.subplots()
-    second, spread = (places["u_2"], places["sd_2"]) if "u_2" in places else (0.0 * places["u_1"], 0.0 * places["u_1"])
-    axes.errorbar(places["u_1"], second, xerr=places["sd_1"], yerr=spread, fmt="none", ecolor=MUTED, alpha=0.35)
+    second, deviation = (
+        (places["u_2"], places["sd_2"]) if "u_2" in places else (0.0 * places["u_1"], 0.0 * places["u_1"])
+    )
+    axes.errorbar(places["u_1"], second, xerr=places["sd_1"], yerr=deviation, fmt="none", ecolor=MUTED, alpha=0.35)
     axes.plot(places["u_1"], second, "o", color=SERIES[0], markersize=6)
     # Neighbours on either side of their points, so that no name covers another.
     order = np.argsort(np.lexsort((places["u_1"], second)))
