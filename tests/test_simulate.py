@@ -77,7 +77,7 @@ def test_the_belief_is_that_of_dense_conditioning():
             share = 1.0 * (jnp.arange(4) == arm)
             state = learn(state, world, jnp.asarray(c), share, jnp.full(4, y), jnp.ones(4))
             rows.append((p, c, arm, y))
-    certain = world._replace(told=world.believed._replace(success=jnp.tile(jnp.array([1e9, 1.0]), (4, 1))))
+    certain = world._replace(believed=world.believed._replace(success=jnp.tile(jnp.array([1e9, 1.0]), (4, 1))))
     for c in range(3):
         seen = belief.predict(state, certain, jnp.asarray(c), SHAPE)
         for arm in range(1, 4):
@@ -139,7 +139,7 @@ def test_the_belief_is_the_one_that_serves():
 
 @pytest.mark.parametrize("told", [True, False])
 def test_a_simulated_policy_is_told_what_an_engine_would_tell_it(told):
-    world = draw(jax.random.key(1), population(uncertain=float(not told)), SHAPE)
+    world = draw(jax.random.key(1), population(unknown_horizon=float(not told)), SHAPE)
     counted = UsageCounts(SHAPE.projects * SHAPE.decisions if told else None)
     before, made = np.zeros((2, 3, 3))
     for p, t in [(p, t) for p in range(2) for t in range(SHAPE.decisions)]:

@@ -53,33 +53,33 @@ def test_nothing_in_force_changes_nothing():
 
 
 def test_what_may_not_explore_goes_to_the_sound_favourite():
-    np.testing.assert_allclose(ruling("uniform", explore=0.0, delta=0.1).probabilities, [0, 1, 0, 0])
-    np.testing.assert_allclose(ruling("uniform", explore=0.4).probabilities, [0.1, 0.1, 0.1, 0.7])
+    np.testing.assert_allclose(ruling("uniform", exploration_factor=0.0, delta=0.1).probabilities, [0, 1, 0, 0])
+    np.testing.assert_allclose(ruling("uniform", exploration_factor=0.4).probabilities, [0.1, 0.1, 0.1, 0.7])
 
 
 def test_coverage_reserves_for_what_was_never_tried_then_for_what_may_be_best_and_is_least_known():
     """Arms 0 and 1 are sound, tried 0 and 1 times; then both tried, of which 1 is five times less well known."""
-    first = ruling("greedy", cover=0.5, delta=0.1).probabilities
+    first = ruling("greedy", coverage_share=0.5, delta=0.1).probabilities
     np.testing.assert_allclose(first, [0.5, 0, 0, 0.5])
     tried = SEEN._replace(count=np.ones(4))
-    later = ruling("greedy", seen=tried, cover=0.5, delta=0.1).probabilities
+    later = ruling("greedy", seen=tried, coverage_share=0.5, delta=0.1).probabilities
     np.testing.assert_allclose(later, [0.5 / (1 + 5**8), 0.5 / (1 + 5**-8), 0, 0.5])
 
 
 def test_coverage_sets_aside_what_cannot_be_best():
     """Two standard deviations up, arm 0 reaches 0.1: that and no more is the lower bound of arm 1."""
     even = view([-0.3, 0.3, 0.0, 0.0], [0.2, 0.1, 0.01, 0.01])._replace(count=np.ones(4))
-    assert ruling("greedy", seen=even, cover=1.0).probabilities[0] > 0.99
+    assert ruling("greedy", seen=even, coverage_share=1.0).probabilities[0] > 0.99
     worse = even._replace(mean=even.mean - np.array([0.01, 0, 0, 0]))
-    np.testing.assert_allclose(ruling("greedy", seen=worse, cover=1.0).probabilities, [0, 1, 0, 0])
+    np.testing.assert_allclose(ruling("greedy", seen=worse, coverage_share=1.0).probabilities, [0, 1, 0, 0])
 
 
 def test_safety_comes_before_orders_and_orders_before_exploration():
     away = {"code": np.array([0, 0, 0, quarantine.QUARANTINED]), "controls": Controls(pin=3)}
     assert ruling("thompson", **away).probabilities[3] == 0
-    held = ruling("thompson", leave=False, controls=Controls(pin=3))
+    held = ruling("thompson", may_leave_baseline=False, controls=Controls(pin=3))
     assert (held.probabilities[0], held.acted) == (1.0, ("conservative budget",))
-    pinned = ruling("thompson", explore=0.0, controls=Controls(pin=2))
+    pinned = ruling("thompson", exploration_factor=0.0, controls=Controls(pin=2))
     np.testing.assert_array_equal(pinned.probabilities, [0, 0, 1, 0])
 
 
