@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.engine.estimation.thread_switching import nimble
+from poolwise.engine.state.exchange import Operation
 from poolwise.posterior.joint import Joint, Scales, estimated
 from poolwise.schema import Snapshot
 
@@ -52,10 +53,10 @@ def answer(asked: Asked) -> Answer:
     return Answer(asked.outcomes, asked.packs, scales, time.perf_counter() - began, joint)
 
 
-def caught_up(found: Answer, rest: Sequence[tuple[str, tuple[Any, ...]]]) -> Answer:
+def caught_up(found: Answer, rest: Sequence[Operation]) -> Answer:
     """With what was learned meanwhile."""
-    for name, arguments in rest:
-        getattr(found.joint, name)(*arguments)
+    for method, arguments in rest:
+        method(found.joint, *arguments)
     return found
 
 

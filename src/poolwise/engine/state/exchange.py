@@ -3,9 +3,13 @@
 So scales are adopted where nobody waits for it, and nothing that was learned while they were searched for is lost.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from poolwise.posterior.joint import Joint
+
+Operation = tuple[Callable[..., None], tuple[Any, ...]]
+"""A method of `Joint`, and its arguments."""
 
 
 class Exchange:
@@ -13,13 +17,13 @@ class Exchange:
 
     def __init__(self, joint: Joint) -> None:
         self.joint = joint
-        self._since: list[tuple[str, tuple[Any, ...]]] | None = None
+        self._since: list[Operation] | None = None
 
-    def do(self, name: str, *arguments: Any) -> None:
-        """Call a method of the posterior."""
-        getattr(self.joint, name)(*arguments)
+    def do(self, method: Callable[..., None], *arguments: Any) -> None:
+        """Call a method of `Joint` on the posterior."""
+        method(self.joint, *arguments)
         if self._since is not None:
-            self._since.append((name, arguments))
+            self._since.append((method, arguments))
 
     def follow(self) -> None:
         """Remember from now on what is done, for a posterior that is made from a copy of this one."""
@@ -34,13 +38,13 @@ class Exchange:
         """How much there is to be done to the other one; None: it is out of date."""
         return None if self._since is None else len(self._since)
 
-    def rest(self) -> list[tuple[str, tuple[Any, ...]]]:
+    def rest(self) -> list[Operation]:
         """What is to be done to the other one, handed over."""
         found, self._since = self._since or [], []
         return found
 
     def exchange(self, joint: Joint) -> None:
         """Serve from the other one from now on."""
-        for name, arguments in self.rest():
-            getattr(joint, name)(*arguments)
+        for method, arguments in self.rest():
+            method(joint, *arguments)
         self.joint, self._since = joint, None

@@ -16,6 +16,7 @@ import numpy as np
 from poolwise.engine.safeguards.safeguards import Fade
 from poolwise.engine.state.exchange import Exchange
 from poolwise.posterior.crossed.job_effects import Change, Key, contrasts, level_of
+from poolwise.posterior.joint import Joint
 from poolwise.schema import STATUSES
 from poolwise.store.base import OutcomeColumns
 
@@ -70,7 +71,7 @@ class Levelling:
             sums[key] = sums.get(key, 0.0) + np.array([1.0, y, y * y])
             self._sums[job] = sums
             _add(change, self._contrasts(sums), 1.0)
-            self._belief.do("succeeded", *key)
+            self._belief.do(Joint.succeeded, *key)
         _add(self._told, change, 1.0)
         self._amend(change)
         due, self._heard = _next(self._heard), self._heard + len(rows.decision)
@@ -145,7 +146,7 @@ class Levelling:
         if change:
             keys = sorted(change)
             rows, values = np.array(keys, dtype=np.int64), np.array([change[key] for key in keys])
-            self._belief.do("amend", Change(*rows.T, *values.T))
+            self._belief.do(Joint.amend, Change(*rows.T, *values.T))
 
 
 def _next(heard: int) -> int:

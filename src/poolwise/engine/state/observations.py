@@ -9,6 +9,7 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.state.exchange import Exchange
 from poolwise.engine.state.job_adjustment import Levelling, costs_alone
 from poolwise.engine.state.tables import chosen
+from poolwise.posterior.joint import Joint
 from poolwise.schema import STATUSES
 from poolwise.store.base import OutcomeColumns
 
@@ -39,7 +40,7 @@ def learn(belief: Exchange, levelling: Levelling, rows: OutcomeColumns, settings
     said = told = np.where(cut, bound, single.utility)
     ok = ((single.status == _OK) | cut) & (np.abs(said) <= ABSURD)
     said = np.where(np.abs(said) <= ABSURD, said, settings.failure_utility)
-    belief.do("learn_many", single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
+    belief.do(Joint.learn_many, single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
     if own.any():
         levelling.learn(chosen(rows, own))
     return int((np.abs(told) > limit).sum())

@@ -149,7 +149,7 @@ class Live:
         """Decisions that have had no outcome for too long count as failed, in the belief alone, until heard of. They
         were made before `until`, and later than what was assumed before."""
         for cell in cells:
-            self._belief.do("learn", *cell, self._settings.failure_utility, False)
+            self._belief.do(Joint.learn, *cell, self._settings.failure_utility, False)
             self._assumed[cell[:2]] = self._assumed.get(cell[:2], 0) + 1
             self.version += 1
         self.assumed_until = until
@@ -158,7 +158,7 @@ class Live:
         """Take such a failure back, if there was one: of a decision, made at this time, that was heard of now."""
         place = cell[:2]
         if self._set_aside.get(place, -np.inf) <= made < self.assumed_until and self._assumed.get(place):
-            self._belief.do("forget", *cell, self._settings.failure_utility)
+            self._belief.do(Joint.forget, *cell, self._settings.failure_utility)
             self._assumed[place] -= 1
 
     def fade(self, fade: Fade) -> None:
@@ -166,7 +166,7 @@ class Live:
         place = fade.project, fade.context
         self._set_aside[place] = self.assumed_until
         self._assumed.pop(place, None)
-        self._belief.do("fade", *fade)
+        self._belief.do(Joint.fade, *fade)
         self._levelling.fade(fade)
         self.version += 1
 
