@@ -21,7 +21,7 @@ from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed import chunked_reduction
 from poolwise.posterior.crossed.solve import Cells, at_cells, marginals, project_effects, solve, solve_reduced, tiers
-from poolwise.posterior.gp.coregionalisation import ArmFeatures, SmoothComponent
+from poolwise.posterior.gp.coregionalisation import Ground, Smooth
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
 from poolwise.posterior.hyperparameters.optimize import search
 from poolwise.posterior.hyperparameters.parametrisation import length
@@ -74,9 +74,9 @@ class Fit(NamedTuple):
     """How far `hyper` lies beyond it, since the scales are uncertain; see `integrate`."""
     shift_from: float = 0.0
     """Number of outcomes that this rests on."""
-    ground: ArmFeatures | None = None
+    ground: Ground | None = None
     """Where arms stand among each other; None: none resembles another by its parameters."""
-    smooth: SmoothComponent | None = None
+    smooth: Smooth | None = None
     """What is estimated of how far they do; there if `ground` is."""
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import betaln
 
 from poolwise.arrays import Array
-from poolwise.posterior.transfer.prior_data_conflict import DiscountedPrior, StatedPrior, discounted
+from poolwise.posterior.transfer.prior_data_conflict import Discounted, Stated, discounted
 
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
 _TOTALS = np.array([[1.0, 1.0], [1.0, 0.0]])
@@ -32,7 +32,7 @@ class Hyper(NamedTuple):
     kappa_cell: Array = 20.0
     pooled: Array | None = None
     """(2, contexts, arms): evidence of other stores, in the terms of `Evidence.context`."""
-    stated: StatedPrior | None = None
+    stated: Stated | None = None
     """What was said before any outcome, where `prior` is what is left of it (`transfer.prior_data_conflict`)."""
     kappa_near: Array = 5.0
     """Of other arms (`gp.bernoulli_kernel`)."""
@@ -140,7 +140,7 @@ def trusted(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Hyper:
     return hyper if left is None else hyper._replace(prior=left.prior)
 
 
-def trust(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior | None:
+def trust(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Discounted | None:
     """How far the stated priors are believed after these outcomes; None where nothing was said."""
     return None if hyper.stated is None else discounted(hyper.stated, *gather(hyper, outcomes, successes).arm)
 

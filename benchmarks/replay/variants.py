@@ -1,0 +1,46 @@
+"""The variants that `ablation` compares: values of the package that are replaced, by name."""
+
+from functools import partial
+from typing import Any
+
+from poolwise.posterior.hyperparameters.hyper import PRIOR, Prior, Tier
+from poolwise.posterior.joint import Joint
+from poolwise.posterior.observation_model import Options
+
+REPLAYED, LOOP, SCALES = (
+    "poolwise.replay.replay_posterior",
+    "poolwise.replay.loop",
+    "poolwise.posterior.hyperparameters",
+)
+
+
+def _prior(prior: Prior) -> dict[str, Any]:
+    """Another hyperprior."""
+    return {f"{SCALES}.hyper:PRIOR": prior, f"{SCALES}.utility_scale:PRIOR": prior}
+
+
+def _options(**changed: Any) -> dict[str, Any]:
+    return {f"{REPLAYED}:Joint": partial(Joint, options=Options(**changed))}
+
+
+def _both(name: str, value: Any) -> dict[str, Any]:
+    return {f"{REPLAYED}:{name}": value, f"{LOOP}:{name}": value}
+
+
+NARROW = PRIOR.median._replace(arm=Tier(0.2, 0.2, 0.15, 0.3), family=Tier(0.3, 0.3, 0.3, 0.3), noise=0.4)
+"""What the mean-field form began with: contexts differ less, outcomes more."""
+NARROWER = NARROW._replace(arm=Tier(0.2, 0.1, 0.15, 0.3), family=Tier(0.3, 0.15, 0.3, 0.3))
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "every block its own scale": {f"{SCALES}.utility_scale:identified": lambda prior, count: prior},
+    "contexts differ less": _prior(PRIOR._replace(median=NARROW)),
+    "contexts differ much less": _prior(PRIOR._replace(median=NARROWER)),
+    "contexts differ less, wider": _prior(PRIOR._replace(median=NARROW, width=0.8)),
+    "all outcomes count fully": _options(outliers=None),
+    "projects are alike": _options(trust=1.0),
+    "success is certain": {f"{REPLAYED}:USUAL_SUCCESS": (3e6, 1e-3)},
+    "utilities not limited": _both("LIMIT", 50.0),
+    "scales at their mode": {f"{SCALES}.laplace:_LARGEST": 0.0},
+    "scales estimated more often": _both("EVERY", ((100, 4), (500, 20), (2_000, 50))),
+}

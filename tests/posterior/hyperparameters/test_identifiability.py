@@ -1,0 +1,36 @@
+"""Effects that outcomes cannot tell apart share the scale of one of them."""
+
+import numpy as np
+import pytest
+
+from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.identifiability import identified
+
+
+def sums(cells, *groups):
+    """Of the squared medians of blocks of an arm, for outcomes in these cells, over those of the first of each."""
+    tier, usual = (identified(PRIOR, np.array(cells)[:, :, None]).median.arm, PRIOR.median.arm)
+    return [sum(tier[block] ** 2 for block in group) / usual[group[0]] ** 2 for group in groups]
+
+
+@pytest.mark.parametrize(
+    ("cells", "groups"),
+    [
+        ([[0]], [(0, 1, 2, 3)]),
+        ([[1]], [(0, 1, 2, 3)]),
+        ([[1, 3], [0, 0]], [(0, 2), (1, 3)]),
+        ([[1, 0], [2, 0]], [(0, 1), (2, 3)]),
+        ([[1, 1, 0], [0, 0, 1]], [(0,), (1, 3), (2,)]),
+        ([[1, 0], [1, 0], [0, 1]], [(0,), (1,), (2, 3)]),
+        ([[1, 0], [0, 1]], [(0,), (1, 2, 3)]),
+        ([[1, 1], [1, 0]], [(0,), (1,), (2,), (3,)]),
+    ],
+)
+def test_a_group_varies_as_its_first_block_alone(cells, groups):
+    assert sums(cells, *groups) == pytest.approx(np.ones(len(groups)))
+
+
+def test_how_a_sum_is_split_stays():
+    tier = identified(PRIOR, np.ones((1, 5, 3))).median.family
+    assert tier.level / tier.project == pytest.approx(PRIOR.median.family.level / PRIOR.median.family.project)
+    assert tier.context / tier.cell == pytest.approx(PRIOR.median.family.context / PRIOR.median.family.cell)
