@@ -18,6 +18,7 @@ from poolwise.cli.app import app, main
 from poolwise.errors import PoolwiseError
 from poolwise.meta import packs
 from poolwise.ope import files
+from poolwise.store.retention import retain
 
 Call = tuple[Callable[[], Any], str]
 """What is called, and how it is told."""
@@ -574,19 +575,17 @@ def _change(body: Any, random: Random, depth: int) -> None:
         body[key] = random.choice([*values, text(random)])
 
 
+_FILES: list[bytes] = []
+"""Stores that pages are damaged in: a young one, and one with records of every kind, packs, a checkpoint, prunings."""
+
+
 def databases(random: Random) -> Room:
     """A store with damaged pages: opened, asked, written to."""
-    path = Path("whole.db")
-    if not path.exists():
-        with contextlib.closing(Engine.open("sqlite:///whole.db", SPACE, seed=3)) as engine:
-            for k in range(40):
-                engine.observe(engine.decide(f"p{k % 3}", "c").id, utility=0.1)
-        with contextlib.closing(sqlite3.connect(path)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    whole_file = path.read_bytes()
+    if not _FILES:
+        _FILES.extend(_file(rich) for rich in (False, True))
 
     def draw(random: Random) -> Call:
-        body, target = bytearray(whole_file), Path(f"d{random.randrange(10**9)}.db")
+        body, target = bytearray(random.choice(_FILES)), Path(f"d{random.randrange(10**9)}.db")
         for _ in range(random.choice([1, 1, 3, 30])):
             start = random.randrange(len(body))
             length = random.choice([1, 4, 64, 4096])
@@ -594,11 +593,11 @@ def databases(random: Random) -> Room:
             body[start : start + length] = piece[: len(body) - start]
         if random.random() < 0.1:
             del body[random.randrange(len(body)) :]
-        target.write_bytes(body)
 
         def call() -> None:
+            target.write_bytes(body)
             try:
-                with contextlib.closing(Engine.open(f"sqlite:///{target}", SPACE)) as engine:
+                with contextlib.closing(Engine.open(f"sqlite:///{target}", SPACE, settings=INLINE)) as engine:
                     made = engine.decide("p0", "c")
                     engine.observe(made.id, utility=0.1)
                     engine.status(), engine.beliefs(), engine.overview(), engine.explain(made.id, replay=True)
@@ -610,3 +609,23 @@ def databases(random: Random) -> Room:
         return call, told("damaged", len(body))
 
     return Room(draw, lambda: None, 10**9)
+
+
+def _file(rich: bool) -> bytes:
+    path = Path("whole.db")
+    with contextlib.closing(Engine.open(f"sqlite:///{path}", SPACE, seed=3, settings=INLINE)) as engine:
+        for k in range(12):
+            engine.observe(engine.decide(f"p{k % 3}", "c").id, utility=0.1)
+        if rich:
+            pack = engine.priors.exported("usual", minimum=1)
+            engine.priors.adopt([pack, pack._replace(name="other")])
+            engine.priors.exported_privately("private", minimum=1, seed=1)
+            engine.control("ban", "slow")
+            engine.withdraw(pack="other")  # which leaves a checkpoint
+    if rich:
+        retain(path, Path("archive"), events=2.0**40)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    body = path.read_bytes()
+    path.unlink()
+    return body

@@ -1,190 +1,197 @@
-"""A writer killed with SIGKILL at random moments, again and again: nothing it acknowledged is lost or counted twice.
+"""Whoever uses a store, killed with SIGKILL at random moments: nothing acknowledged is lost, doubled or half done.
 
     python -m benchmarks.robustness.crash --json benchmarks/results/crash.json
 
-Every kill: a new process opens an engine on the file that all kills before have left, decides and observes one by one
-and in batches, and acknowledges on a pipe what each call has returned. At a random time after its start it is killed,
-be it while it opens, migrates, writes or waits. Then store and engine are opened on the file: every acknowledged
-decision and outcome must be there once, with the arm and the utility that were acknowledged, and be learned once. What
-was under way may be there without having been acknowledged. A new file is begun every few kills, so that new and old
-ones are both met.
+Every kill: a process, forked from one that has the modules loaded and nothing running, opens the store, repeats one
+operation (`crash_operations.py`) and acknowledges on a pipe what each call has returned. At a random time after its
+start it is killed, be it while it opens, migrates, writes, computes or waits. Another process then opens everything as
+a user would: every acknowledged event, pack, copy, snapshot, deletion is there exactly once; what was under way may be
+there whole, without having been acknowledged; the belief is that of all events, folded again; SQLite finds every page
+sound. Nothing here but the time at which an operation is killed differs from its use.
 """
 
+import json
+import multiprocessing
 import os
 import select
+import shutil
 import signal
 import sqlite3
-import struct
 import tempfile
 import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
+import numpyro.infer  # noqa: F401  Once, and not in every process that is killed.
 
-from benchmarks.harness.result import Figure, arguments, percentiles, rows, save, table
-from poolwise import ArmSpace, Engine, Family
-from poolwise.errors import PoolwiseError
+from benchmarks.harness.result import Figure, arguments, rows, save, table
+from benchmarks.robustness.crash_operations import OPERATIONS, Operation
+from poolwise.refit import nuts  # noqa: F401
 
-SEED = 23
-SPACE = ArmSpace([Family(f"arm-{i}") for i in range(4)], "arm-0")
-LONGEST = 0.5
-"""Seconds from a writer's start within which it dies, uniformly."""
-PER_FILE = 10
-BATCH = 200
-EVENT = struct.Struct("<cqid")
-"""Decision (d) or outcome (o), id of the decision, index of the arm, utility."""
+SEED, PATIENCE = 23, 300.0
 
 
 class Seen(NamedTuple):
-    """What was found after one kill. Acknowledged and stored: on this file so far."""
+    """Kills of one operation on one folder."""
 
     acknowledged: int
-    stored: int
-    lost: int
-    twice: int
-    changed: int
-    """There with another arm or utility than acknowledged."""
-    unlearned: int
-    """Difference between the outcomes stored and those in the engine's belief."""
-    sound: bool
-    """SQLite's own check of every page and index."""
+    before_store: int
+    """Kills at which there was no store yet."""
+    early: int
+    """Kills before the first acknowledgement of their process."""
+    wrong: list[str]
     seconds: float
-    """To open an engine, its belief included."""
 
 
-def write(url: str, seed: int, pipe: int) -> None:
-    """Decide and observe until killed."""
-    engine, random = Engine.open(url, SPACE, seed=SEED), np.random.default_rng(seed)
-    while True:
-        if random.random() < 0.02:
-            batch(engine, random, pipe)
-        else:
-            single(engine, random, pipe)
-
-
-def single(engine: Engine, random: np.random.Generator, pipe: int) -> None:
-    """One pair; every twentieth outcome never comes."""
-    made = engine.decide(f"project-{random.integers(3)}", f"context-{random.integers(5)}")
-    os.write(pipe, EVENT.pack(b"d", made.id, SPACE.arms.index(SPACE.arm(made.arm)), 0.0))
-    if random.random() < 0.95:
-        utility = float(random.normal())
-        engine.observe(made.id, utility=utility)
-        os.write(pipe, EVENT.pack(b"o", made.id, 0, utility))
-
-
-def batch(engine: Engine, random: np.random.Generator, pipe: int) -> None:
-    made = engine.decide_many("project-0", [f"context-{i}" for i in random.integers(0, 5, BATCH)])
-    pairs = list(zip(made.id.tolist(), made.arm.tolist(), random.normal(size=BATCH).tolist(), strict=True))
-    os.write(pipe, b"".join(EVENT.pack(b"d", id, arm, 0.0) for id, arm, _ in pairs))
-    engine.observe_many(made.id, utility=[utility for *_, utility in pairs])
-    os.write(pipe, b"".join(EVENT.pack(b"o", id, 0, utility) for id, _, utility in pairs))
-
-
-def killed(url: str, seed: int, after: float) -> bytes:
-    """What a new writer acknowledged before it was killed `after` seconds from its start."""
+def forked(work: Callable[[], Iterator[Any]], seconds: float) -> tuple[list[Any], bool]:
+    """What a child of its own yields until it ends, or is killed after so many seconds; whether it was killed."""
     source, sink = os.pipe()
     child = os.fork()
     if not child:
         try:
-            write(url, seed, sink)
+            for told in work():
+                _write(sink, json.dumps(told).encode() + b"\n")
+        except BaseException:
+            _write(sink, json.dumps({"error": traceback.format_exc()}).encode() + b"\n")
         finally:
-            os._exit(1)
+            os._exit(0)
     os.close(sink)
-    deadline, parts = time.monotonic() + after, []
-    while (left := deadline - time.monotonic()) > 0:
+    deadline, parts, ended = time.monotonic() + seconds, [b""], False
+    while not ended and (left := deadline - time.monotonic()) > 0:
         if select.select([source], [], [], left)[0]:
             parts.append(os.read(source, 1 << 16))
-            if not parts[-1]:
-                raise RuntimeError("the writer ended by itself: run it alone to see why")
+            ended = not parts[-1]
     os.kill(child, signal.SIGKILL)
     while part := os.read(source, 1 << 16):
         parts.append(part)
     os.waitpid(child, 0)
     os.close(source)
-    return b"".join(parts)
+    lines = b"".join(parts).split(b"\n")[:-1]  # A line that was cut short was not acknowledged.
+    return [json.loads(line) for line in lines], not ended
 
 
-def remember(acknowledged: dict[str, dict[int, float]], data: bytes) -> None:
-    """Adds whole events; a last one that was cut short was not acknowledged."""
-    for kind, id, arm, utility in EVENT.iter_unpack(data[: len(data) // EVENT.size * EVENT.size]):
-        acknowledged[kind.decode()][id] = arm if kind == b"d" else utility
+def _write(sink: int, line: bytes) -> None:
+    while line:
+        line = line[os.write(sink, line) :]
 
 
-def seen(path: Path, acknowledged: dict[str, dict[int, float]]) -> Seen:
-    """Open the file as a user would, and compare."""
-    began = time.perf_counter()
-    engine = Engine.open(f"sqlite:///{path}", SPACE)
-    seconds = time.perf_counter() - began
-    made, heard = engine.store.decisions(), engine.store.outcomes()
-    stored = {"d": (made.id, made.arm), "o": (heard.decision, heard.utility)}
-    lost = twice = changed = 0
-    for kind, (ids, values) in stored.items():
-        found = dict(zip(ids.tolist(), values.tolist(), strict=True))
-        lost += len(acknowledged[kind].keys() - found.keys())
-        twice += len(ids) - len(found)
-        changed += sum(found.get(id, value) != value for id, value in acknowledged[kind].items())
-    unlearned = abs(len(heard.decision) - int(engine.beliefs()["n"].sum())) if len(made.id) else 0
-    engine.close()
-    count = sum(map(len, acknowledged.values()))
-    return Seen(count, len(made.id) + len(heard.decision), lost, twice, changed, unlearned, sound(path), seconds)
+def errors(told: list[Any]) -> list[str]:
+    return [one["error"] for one in told if isinstance(one, dict) and "error" in one]
 
 
-def sound(path: Path) -> bool:
-    database = sqlite3.connect(path)
-    answer = database.execute("PRAGMA integrity_check").fetchall()
-    database.close()
-    return bool(answer == [("ok",)])
+def damaged(folder: Path) -> Iterator[str]:
+    for path in folder.glob("*.db"):
+        with closing(sqlite3.connect(path)) as database:
+            if database.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+                yield f"{path.name} is not sound"
 
 
-def campaign(folder: Path, kills: int) -> tuple[list[Seen], list[str], int]:
-    """All kills: what was seen, why a store did not open, and how many died before their first acknowledgement."""
-    random, found, refused, early = np.random.default_rng(SEED), [], [], 0
-    for kill in range(kills):
-        if kill % PER_FILE == 0:
-            path, acknowledged = folder / f"{kill}.db", {"d": {}, "o": {}}
-        data = killed(f"sqlite:///{path}", SEED + kill, random.uniform(0, LONGEST))
-        early += not data
-        remember(acknowledged, data)
-        try:
-            found.append(seen(path, acknowledged))
-        except PoolwiseError as error:
-            refused.append(f"kill {kill}: {error}")
-    return found, refused, early
+def checked(operation: Operation, folder: Path, told: list[Any]) -> Iterator[str]:
+    yield from operation.check(folder, told)
+    yield from damaged(folder)
 
 
-def figures(found: list[Seen], refused: list[str], early: int) -> list[Figure]:
-    kills = len(found) + len(refused)
-    last = found[PER_FILE - 1 :: PER_FILE]
-    sums = {name: float(sum(getattr(one, name) for one in found)) for name in ("lost", "twice", "changed", "unlearned")}
+def kills(template: Path, name: str, first: int) -> Seen:
+    """Those of one folder, one after the other."""
+    operation, began = OPERATIONS[name], time.perf_counter()
+    told: list[Any] = []
+    found = Seen(0, 0, 0, [], 0.0)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(shutil.copytree(template / name, Path(place) / "folder"))
+        for kill in range(first, first + operation.together):
+            random = np.random.default_rng([SEED, list(OPERATIONS).index(name), kill])
+            done, killed = forked(partial(operation.act, folder, random), random.uniform(0, operation.longest))
+            wrong = errors(done) or ["it ended by itself"] * (not killed and name not in ("forget", "withdraw"))
+            told += done
+            absent = not [*folder.glob("*.db")]
+            if not wrong:
+                seen, late = forked(partial(checked, operation, folder, told), PATIENCE)
+                wrong = errors(seen) or seen + ["the check did not end"] * late
+            found = Seen(
+                found.acknowledged + len(done),
+                found.before_store + absent,
+                found.early + (not done),
+                found.wrong + [f"kill {kill}: {what}" for what in wrong],
+                time.perf_counter() - began,
+            )
+    return found
+
+
+def campaign(names: list[str], share: float, processes: int) -> dict[str, list[Seen]]:
+    """All kills of these operations, in random order of folders, several at a time."""
+    with tempfile.TemporaryDirectory() as place:
+        template = Path(place)
+        jax.config.update("jax_compilation_cache_dir", f"{template}/compiled")
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        for name in names:
+            (template / name).mkdir()
+            told, late = forked(lambda name=name: _prepared(name, template / name), PATIENCE)
+            if late or errors(told):
+                raise RuntimeError(f"{name} cannot be prepared: {errors(told)}")
+        tasks = [
+            (template, name, first)
+            for name in names
+            for first in range(0, max(round(OPERATIONS[name].kills * share), 1), OPERATIONS[name].together)
+        ]
+        tasks = [tasks[k] for k in np.random.default_rng(SEED).permutation(len(tasks))]
+        with multiprocessing.get_context("fork").Pool(processes) as pool:
+            found = pool.starmap(kills, tasks, chunksize=1)
+    return {name: [one for (_, of, _), one in zip(tasks, found, strict=True) if of == name] for name in names}
+
+
+def _prepared(name: str, folder: Path) -> Iterator[Any]:
+    OPERATIONS[name].prepare(folder)
+    yield name
+
+
+def summed(name: str, parts: list[Seen]) -> dict[str, Any]:
+    wrong = [f"{name}, {what}" for one in parts for what in one.wrong]
+    return {
+        "kills": len(parts) * OPERATIONS[name].together,
+        "all right": len(parts) * OPERATIONS[name].together - len({what.partition(":")[0] for what in wrong}),
+        **{field: sum(getattr(one, field) for one in parts) for field in ("acknowledged", "before_store", "early")},
+        "wrong": wrong,
+        "seconds": sum(one.seconds for one in parts),
+    }
+
+
+def figures(found: dict[str, dict[str, Any]]) -> list[Figure]:
+    every = {
+        field: sum(one[field] for one in found.values()) for field in ("kills", "all right", "before_store", "early")
+    }
     return [
-        Figure("stores that opened after a kill", len(found), f"of {kills}", kills, True),
-        Figure(
-            "stores that SQLite's integrity check finds sound", sum(s.sound for s in found), f"of {kills}", kills, True
+        Figure("kills after which all was right", every["all right"], "kills", every["kills"], True),
+        Figure("killed before the store existed", every["before_store"], "kills"),
+        Figure("killed before their first acknowledgement", every["early"], "kills"),
+        *(
+            Figure(f"{name}: kills after which all was right", one["all right"], "kills", one["kills"], True)
+            for name, one in found.items()
         ),
-        Figure("acknowledged events lost", sums["lost"], "events", 0),
-        Figure("events there twice", sums["twice"], "events", 0),
-        Figure("acknowledged events with another arm or utility", sums["changed"], "events", 0),
-        Figure("outcomes stored but not learned, or learned twice", sums["unlearned"], "events", 0),
-        Figure("acknowledged events in all files", sum(one.acknowledged for one in last), "events"),
-        Figure("stored without having been acknowledged", sum(one.stored - one.acknowledged for one in last), "events"),
-        Figure("writers killed before their first acknowledgement", early, "writers"),
-        Figure("time to open an engine after a kill, p50", 1e3 * float(np.median([s.seconds for s in found])), "ms"),
+        *(Figure(f"{name}: calls acknowledged", one["acknowledged"], "calls") for name, one in found.items()),
     ]
 
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=1_000, help="Of all operations, in their shares.")
+    parser.add_argument("--only", choices=list(OPERATIONS))
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found, refused, early = campaign(Path(folder), options.kills)
-    case = {"kills": options.kills, "kills_per_file": PER_FILE, "longest_s": LONGEST, "batch": BATCH, "seed": SEED}
-    shown = figures(found, refused, early)
-    print("\n".join([table(shown), *refused]))
-    opening = percentiles([one.seconds for one in found])
-    result = {"case": case, "figures": rows(shown), "refused": refused, "open_s": opening}
-    save(options.json, result)
+    began = time.perf_counter()
+    names = [options.only] if options.only else list(OPERATIONS)
+    share = options.kills / sum(one.kills for one in OPERATIONS.values())
+    found = {name: summed(name, parts) for name, parts in campaign(names, share, options.processes).items()}
+    shown = figures(found)
+    print("\n".join([table(shown), *(what for one in found.values() for what in one["wrong"])]))
+    case = {"longest_s": {name: one.longest for name, one in OPERATIONS.items()}, "seed": SEED}
+    seconds = time.perf_counter() - began
+    save(options.json, {"case": case, "seconds": seconds, "figures": rows(shown), "found": found})
 
 
 if __name__ == "__main__":

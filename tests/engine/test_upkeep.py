@@ -99,7 +99,7 @@ def test_a_checkpoint_that_is_none_costs_time_and_nothing_else(url, damage, monk
     before = engine.beliefs()
     engine.close()
     engine = opened(url)
-    name = checkpoint._name(engine.serving)
+    name = checkpoint._name(engine.serving, engine.space.baseline)
     kept = engine.store.checkpoint(name)
     spoiled = {
         "cut": kept._replace(body=kept.body[:300]),

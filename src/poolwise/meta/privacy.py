@@ -29,6 +29,8 @@ from poolwise.posterior.joint import Joint, Scales
 
 MU = 0.5
 """Default: no attacker is right more often than Phi(0.25) = 59.9 %."""
+SMALLEST, LARGEST = 1e-6, 10.0
+"""What a pack may spend: mu from the one to below the other."""
 DELTA = 1e-5
 _COUNTS = 0.4
 """Part of mu that goes to the counts."""
@@ -125,6 +127,13 @@ def epsilon(mu: float, delta: float = DELTA) -> float:
         return float(ndtr(mu / 2 - e / mu) - np.exp(e) * ndtr(-mu / 2 - e / mu) - delta)
 
     return float(brentq(excess, 0.0, 10 * mu + mu**2)) if excess(0.0) > 0 else 0.0
+
+
+def checked_mu(mu: Any) -> float:
+    """What a pack has spent that says so; raises ValueError where none can have."""
+    if isinstance(mu, bool) or not isinstance(mu, float | int) or not SMALLEST <= mu < LARGEST:
+        raise ValueError("what it spent is not known, and counts as the most that a pack may spend")
+    return float(mu)
 
 
 def guarantee(mu: float, before: float, sums: NoisySums, bound: float) -> dict[str, Any]:

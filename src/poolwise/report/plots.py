@@ -9,9 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from poolwise.names import shortened
 from poolwise.report.palette import GRID, INK, MUTED, SERIES, figure, styled
 from poolwise.report.tables import rows
 
+MOST = 24
+"""Characters of a name of a project or context: pictures have to stay pictures."""
 WINDOW = 60
 """Decisions of one project that a running figure averages over."""
 
@@ -56,7 +59,7 @@ def exploration_and_safety(table: pd.DataFrame) -> Figure:
         for axes in (upper, lower):
             axes.axvline(first, color=GRID, linewidth=1, zorder=0)
         place = {**_ABOVE, "xytext": (3, 3 + 11 * (number % 2))}  # Neighbours in two rows, so that none covers another
-        upper.annotate(", ".join(names), (first, 1), xycoords=("data", "axes fraction"), **place)
+        upper.annotate(_listed(names), (first, 1), xycoords=("data", "axes fraction"), **place)
     upper.set_ylabel("not the favourite")
     lower.set(ylabel="slower", xlabel="decisions")
     return made
@@ -69,13 +72,13 @@ def forest(favourites: pd.DataFrame, projects: Sequence[str]) -> Figure:
     made = figure(0.26 * len(favourites) + 0.42 * len(contexts) + 0.6)
     axes, place, ticks = made.subplots(), 0.0, []
     for context in contexts:
-        axes.annotate(context, (0, place), xycoords=("axes fraction", "data"), **_HEADING)
+        axes.annotate(shortened(context, MOST), (0, place), xycoords=("axes fraction", "data"), **_HEADING)
         for row in rows(favourites[favourites["context"] == context]):
             place += 1
             colour = colours(projects)[row.project]
             axes.plot([row.low, row.high], [place, place], color=colour, linewidth=2, alpha=0.45)
             axes.plot(row.speed_up, place, "o", color=colour, markersize=5)
-            ticks.append((place, f"{row.project}: {short(row.arm)}"))
+            ticks.append((place, f"{shortened(row.project, MOST)}: {short(row.arm)}"))
             axes.annotate(str(row.trials), (1.01, place), xycoords=("axes fraction", "data"), **_BESIDE)
         place += 1.6
     axes.annotate("trials", (1.01, -0.1), xycoords=("axes fraction", "data"), **_BESIDE)
@@ -90,13 +93,13 @@ def shrinkage(cells: pd.DataFrame) -> Figure:
     made = figure(0.28 * len(cells) + 1.3)
     axes, place, ticks = made.subplots(), 0.0, []
     for title, part in cells.groupby("group", sort=False):
-        axes.annotate(str(title), (0, place), xycoords=("axes fraction", "data"), **_HEADING)
+        axes.annotate(shortened(str(title), MOST), (0, place), xycoords=("axes fraction", "data"), **_HEADING)
         for row in rows(part):
             place += 1
             axes.plot([row.raw, row.pooled], [place, place], color=MUTED, linewidth=1.2, alpha=0.6, zorder=1)
             axes.plot(row.raw, place, "o", markerfacecolor="none", markeredgecolor=SERIES[1], markersize=6)
             axes.plot(row.pooled, place, "o", color=SERIES[0], markersize=6)
-            ticks.append((place, f"{row.project}, {row.context}: {short(row.arm, 26)}"))
+            ticks.append((place, cell_label(row)))
             axes.annotate(str(row.trials), (1.01, place), xycoords=("axes fraction", "data"), **_BESIDE)
         place += 1.6
     axes.annotate("trials", (1.01, -0.1), xycoords=("axes fraction", "data"), **_BESIDE)
@@ -131,6 +134,15 @@ _HEADING: dict[str, Any] = {
     "ha": "right",
     "va": "center",
 }
+
+
+def cell_label(row: Any) -> str:
+    """Of a row with a project, a context and an arm."""
+    return f"{shortened(row.project, MOST)}, {shortened(row.context, MOST)}: {short(row.arm, 26)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return shortened(", ".join(shortened(name, MOST) for name in names), 3 * MOST)
 
 
 def _arrivals(table: pd.DataFrame) -> list[tuple[list[str], int]]:
@@ -173,5 +185,10 @@ def _end_labels(axes: Axes, ends: list[tuple[str, float]], colour: dict[str, str
     for name, value in sorted(ends, key=lambda end: end[1]):
         last = max(np.log(value), last + gap)
         axes.annotate(
-            name, (1.01, np.exp(last)), xycoords=("axes fraction", "data"), color=colour[name], va="center", fontsize=9
+            shortened(name, MOST),
+            (1.01, np.exp(last)),
+            xycoords=("axes fraction", "data"),
+            color=colour[name],
+            va="center",
+            fontsize=9,
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolwise.errors import StoreError
-from poolwise.store import archive
+from poolwise.store import archive, rows
 from poolwise.store.database import statements
 from poolwise.store.database.connection import Database
 
@@ -42,7 +42,7 @@ _OUTCOMES = f"""
     SELECT sequence, decision, status, utility, cost, baseline_cost, time FROM outcome
     WHERE decision {_AMONG} ORDER BY sequence
 """
-_LEARNED = "SELECT name, outcomes, decisions FROM checkpoint ORDER BY outcomes DESC LIMIT 1"
+_LEARNED = "SELECT name, outcomes, decisions, checksum, body FROM checkpoint ORDER BY outcomes DESC"
 _LAST_DECISION = """
     SELECT min(coalesce((SELECT min(sequence) FROM decision WHERE time >= ?), max(sequence)) - 1, ?) FROM decision
 """
@@ -92,10 +92,13 @@ def _prune_views(database: Database, folder: Path, before: float) -> tuple[int, 
 
 
 def _prune_events(database: Database, folder: Path, before: float) -> tuple[int, int, list[str | None]]:
-    learned = database.row(_LEARNED)
+    whole = (
+        (*found, name) for name, *found, checksum, body in database.all(_LEARNED) if rows.checksum(body) == checksum
+    )
+    learned = next(whole, None)
     if learned is None:
         raise StoreError("no checkpoint holds what was learned: open an engine on this store, close it, and try again")
-    name, outcomes, decisions = learned
+    outcomes, decisions, name = learned
     last_decision = database.one(_LAST_DECISION, before, decisions)[0] or 0
     last_outcome = database.one(_LAST_OUTCOME, before, last_decision, outcomes)[0] or 0
     old = [id for (id,) in database.all(_OLD_DECISIONS, last_decision, last_outcome)]

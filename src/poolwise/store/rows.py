@@ -1,5 +1,6 @@
 """Outcomes as rows of a table, and the verdict on each of many."""
 
+import hashlib
 import json
 import zlib
 from typing import Any
@@ -27,6 +28,11 @@ def record_of(body: Any) -> dict[str, Any]:
     except (zlib.error, ValueError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def checksum(body: bytes) -> bytes:
+    """Of a checkpoint: one that is damaged must not be taken for what was learned."""
+    return hashlib.blake2b(body, digest_size=16).digest()
 
 
 def snapshot_of(body: dict[str, Any], id: int) -> Snapshot:

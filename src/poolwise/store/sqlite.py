@@ -1,6 +1,5 @@
 """The SQLite store: append-only tables, one short transaction per call, durable when the call returns."""
 
-import hashlib
 import json
 import secrets
 import sqlite3
@@ -11,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from poolwise.errors import ConflictingOutcome, StoreError, StorePruned, StoreStale, UnknownDecision
+from poolwise.errors import ConflictingOutcome, StoreError, StoreStale, UnknownDecision
 from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot, family_of
 from poolwise.store import rows
 from poolwise.store.base import (
@@ -28,7 +27,7 @@ from poolwise.store.base import (
     same_outcome,
 )
 from poolwise.store.codec import pack, unpack, unpack_first
-from poolwise.store.database import statements
+from poolwise.store.database import pruning, statements
 from poolwise.store.database.connection import Database, counted
 from poolwise.store.database.ids import Ids
 from poolwise.store.database.names import Names
@@ -166,7 +165,7 @@ class SqliteStore:
     def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
         where = "sequence > ? AND sequence <= ? AND project >= 0 ORDER BY sequence"
         statement = f"SELECT {statements.MADE} FROM decision WHERE {where}"
-        places = statements.places(self._first(after, self.pruned()[1]), limit)
+        places = statements.places(pruning.first(self._file, "decision", after), limit)
         return DecisionColumns(*self._file.columns(statement, "iiiififii", *places))
 
     def made(self) -> int:
@@ -237,21 +236,11 @@ class SqliteStore:
             return None if row is None else rows.outcome_of(row)
 
     def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
-        places = statements.places(self._first(after, self.pruned()[0]), limit)
+        places = statements.places(pruning.first(self._file, "outcome", after), limit)
         return OutcomeColumns(*self._file.columns(statements.OUTCOMES, "iiiiisffff", *places))
 
     def pruned(self) -> tuple[int, int]:
-        row = self._file.row("SELECT body FROM record WHERE kind = ? ORDER BY id DESC LIMIT 1", statements.PRUNED)
-        body = json.loads(row[0]) if row else {"outcomes": 0, "decisions": 0}
-        return body["outcomes"], body["decisions"]
-
-    def _first(self, after: int | None, pruned: int) -> int:
-        if after is not None and after < pruned:
-            raise StorePruned(
-                f"the first {pruned} events were archived by `poolwise retention`, and what they taught is in a "
-                "checkpoint of other settings: use those, or restore a backup from before"
-            )
-        return after or 0
+        return pruning.cursors(self._file)
 
     def append_record(self, kind: str, body: dict[str, Any]) -> int:
         self._file.write(statements.RECORD, (kind, rows.record_body(body)))
@@ -293,8 +282,7 @@ class SqliteStore:
         return self._file.one("SELECT count(*) FROM record WHERE kind = 'undo'")[0]
 
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
-        checksum = hashlib.blake2b(checkpoint.body, digest_size=16).digest()
-        row = (name, checkpoint.outcomes, checkpoint.decisions, checksum, checkpoint.body)
+        row = (name, checkpoint.outcomes, checkpoint.decisions, rows.checksum(checkpoint.body), checkpoint.body)
         self._file.write(statements.CHECKPOINT, row)
 
     def checkpoint(self, name: str) -> Checkpoint | None:
@@ -303,7 +291,7 @@ class SqliteStore:
             return None
         *parts, checksum = row
         found = Checkpoint(*parts)
-        return found if hashlib.blake2b(found.body, digest_size=16).digest() == checksum else None
+        return found if rows.checksum(found.body) == checksum else None
 
     def close(self) -> None:
         self._file.close()

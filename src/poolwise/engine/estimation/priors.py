@@ -1,5 +1,6 @@
 """Prior packs of an engine: what its projects share goes out, what other stores know comes in (`Engine.priors`)."""
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.indexing.name_index import Catalogue
-from poolwise.engine.safeguards import damaged_records
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.job_adjustment import costs_alone
 from poolwise.engine.state.serving_posterior import Live
@@ -98,7 +98,7 @@ def private(
     rng: np.random.Generator,
 ) -> Pack:
     """A pack that keeps `meta.privacy`'s promise; what it spends is logged before it is returned."""
-    if not (1e-6 <= mu < 10 and 1e-6 <= bound <= 1e6):
+    if not (privacy.SMALLEST <= mu < privacy.LARGEST and 1e-6 <= bound <= 1e6):
         raise InputError(
             f"a private pack needs mu from 1e-6 to 10 and a bound from 1e-6 to 1e6, got mu {mu} and bound {bound}"
         )
@@ -106,11 +106,23 @@ def private(
     _enough(int(told.counts.any(axis=1).sum()), minimum)
     sums = privacy.add_noise(told, mu, rng)
     found, number = privacy.shared(sums, told, minimum)
-    before = float(np.sqrt(sum(body["mu"] ** 2 for body in damaged_records.usable(store, SPENT))))
+    before = spent(store)
     store.append_record(SPENT, {"name": name, "mu": mu})
     keep = np.flatnonzero(found.precision.any(axis=1))
     pack = _pack(name, catalogue, found, keep, minimum)
     return pack._replace(whole=True, size=(int(number), 0), promise=privacy.guarantee(mu, before, sums, bound))
+
+
+def spent(store: Store) -> float:
+    """mu of all private packs of a store so far; one whose record is damaged has spent the most that one may."""
+    return math.hypot(*map(_spent, store.records(SPENT)))
+
+
+def _spent(body: dict[str, Any]) -> float:
+    try:
+        return privacy.checked_mu(body.get("mu"))
+    except ValueError:
+        return privacy.LARGEST
 
 
 def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) -> privacy.Contributions:

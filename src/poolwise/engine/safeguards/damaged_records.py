@@ -12,11 +12,13 @@ import numpy as np
 from poolwise.engine.safeguards.operator_overrides import ACTIONS
 from poolwise.errors import PoolwiseError, SpaceError
 from poolwise.meta.packs import Pack, from_dict
+from poolwise.meta.privacy import checked_mu
 from poolwise.names import escaped, shortened
 from poolwise.parameters import parameter_from_dict
 from poolwise.posterior.hyperparameters import hyper
 from poolwise.schema import Snapshot
 from poolwise.store.base import WITHDRAWN, Store
+from poolwise.store.database import pruning
 
 FAULTS = (PoolwiseError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
 """What comes of reading a record that is not what it should be."""
@@ -115,10 +117,12 @@ CHECKS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "prior": lambda body: from_dict(body["pack"], "it"),
     "control": _order,
     "snapshot": _snapshot,
-    "export": lambda body: float(body["mu"]),
+    "export": lambda body: checked_mu(body.get("mu")),
     "measurement": _measurement,
     "problem": _has("kind"),
     "run": _has(),
     "learned": _has("params"),
+    "undo": _has("undo"),
+    "pruned": pruning.checked,
 }
 """By kind: raises one of `FAULTS` for a record that does not conform."""

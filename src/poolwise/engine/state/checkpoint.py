@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.engine.settings import Settings
+from poolwise.engine.state.other_baseline import rebased
 from poolwise.engine.state.serving import Serving
 from poolwise.store.base import Checkpoint, Store
 
@@ -52,7 +53,8 @@ def taken(serving: Serving) -> Taken | None:
     suite = serving.guarding.suite
     parts = {"live": body, "uses": serving.uses.saved(), "suite": None if suite is None else suite.saved()}
     whole = {**parts, "arms": list(serving.catalogue.known)}
-    return Taken(_name(serving), serving.outcomes, serving.decisions, arrays, whole)
+    baseline = serving.catalogue.ids[serving.catalogue.baseline]
+    return Taken(_name(serving, baseline), serving.outcomes, serving.decisions, arrays, whole)
 
 
 def write(store: Store, taken: Taken) -> None:
@@ -64,11 +66,11 @@ def write(store: Store, taken: Taken) -> None:
 def restore(serving: Serving) -> None:
     """Let a value that has folded nothing yet start from the store's checkpoint, where there is one that fits. Raises
     Unusable where it turns out to be none; then the value is spoiled."""
-    found = serving.store.checkpoint(_name(serving))
-    if found is None or found.outcomes > serving.store.answered() or found.decisions > serving.store.made():
+    home, found = _fitting(serving)
+    if found is None:
         return
     try:
-        _resume(serving, *_unpacked(found.body))
+        _resume(serving, home, *_unpacked(found.body))
     except Unusable:
         raise
     except (ValueError, KeyError, TypeError, IndexError, OSError, zipfile.BadZipFile) as error:
@@ -88,7 +90,21 @@ class OtherOrder(Unusable):
         self.arms = arms
 
 
-def _resume(serving: Serving, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
+def _fitting(serving: Serving) -> tuple[str, Checkpoint | None]:
+    """The checkpoint to start from, and the baseline that it was folded with: another one only where events before it
+    were archived, so that they cannot be folded again with this one."""
+    baseline, store = serving.catalogue.ids[serving.catalogue.baseline], serving.store
+    pruned, ends = store.pruned()[0], (store.answered(), store.made())
+    others = [id for id in serving.catalogue.known if id != baseline] if pruned else []
+    found: list[tuple[str, Checkpoint]] = []
+    for home in (baseline, *others):
+        kept = store.checkpoint(_name(serving, home))
+        if kept is not None and pruned <= kept.outcomes <= ends[0] and kept.decisions <= ends[1]:
+            found.append((home, kept))
+    return max(found, key=lambda one: (one[0] == baseline, one[1].outcomes), default=(baseline, None))
+
+
+def _resume(serving: Serving, home: str, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
     known, suite = body["arms"], serving.guarding.suite
     if (suite is None) != (body["suite"] is None):
         raise ValueError("it was folded with other layers")
@@ -96,17 +112,20 @@ def _resume(serving: Serving, arrays: dict[str, np.ndarray], body: dict[str, Any
         if set(known) <= set(serving.catalogue.known):
             raise OtherOrder(known)
         raise ValueError("it was folded with arms that nobody chose and nobody offers any more")
+    before, now = known.index(home), int(serving.catalogue.columns[serving.catalogue.baseline])
+    if before != now:
+        arrays = rebased(arrays, body["live"]["jobs"]["told"], before, now)
     serving.live.resume(arrays, body["live"])
     serving.uses.resume(body["uses"])
     if suite is not None:
         suite.resume(body["suite"])
 
 
-def _name(serving: Serving) -> str:
+def _name(serving: Serving, baseline: str) -> str:
     settings: Settings = serving.settings
     fold = [repr(getattr(settings, name)) for name in _FOLD]
     undone = [serving.live.undone] if serving.live.undone else []
-    text = repr((VERSION, serving.catalogue.ids[serving.catalogue.baseline], fold, *undone))
+    text = repr((VERSION, baseline, fold, *undone))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from poolwise.engine import Engine
 from poolwise.report.page import as_html
 from poolwise.report.palette import INK, MUTED, SERIES, figure, styled, svg
-from poolwise.report.plots import short
+from poolwise.report.plots import cell_label, short
 from poolwise.report.projects.tables import clear
 from poolwise.report.tables import rows
 
@@ -90,7 +90,7 @@ def forest(differences: pd.DataFrame) -> Figure:
         colour = SERIES[0] if row.factor > 1 else SERIES[1]
         axes.plot([row.low, row.high], [place, place], color=colour, linewidth=2, alpha=0.45)
         axes.plot(row.factor, place, "o", color=colour, markersize=5)
-    labels = [f"{row.project}, {row.context}: {short(row.arm, 26)}" for row in rows(shown)]
+    labels = [cell_label(row) for row in rows(shown)]
     axes.set_yticks(range(len(shown)), labels)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
