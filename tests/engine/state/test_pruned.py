@@ -15,7 +15,7 @@ from poolwise.store import open_store
 from poolwise.store.retention import retain
 from tests.engine.limited import FULL, live
 from tests.engine.limited import SPACE as FOUR
-from tests.engine.test_edits import BEGINNINGS, EDITS, INLINE
+from tests.engine.state.test_edits import BEGINNINGS, EDITS, INLINE
 
 FAR = 4e9
 
