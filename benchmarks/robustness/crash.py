@@ -32,7 +32,7 @@ import numpyro.infer  # noqa: F401  Once, and not in every process that is kille
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from benchmarks.robustness.crash_operations import OPERATIONS, Operation
-from poolwise.refit import nuts  # noqa: F401
+from poolwise.refit.methods import nuts  # noqa: F401
 
 SEED, PATIENCE = 23, 300.0
 

@@ -303,12 +303,12 @@ def without(state: State, step: Step) -> State:
 
 OPERATIONS = {
     "decide and observe": Operation(nothing, pairs, paired, 0.6, 290, 10),
-    "refit fast": Operation(alone, refit("fast"), refitted, 1.0, 120),
+    "refit fast": Operation(alone, refit("fast"), refitted, 1.5, 120),
     "refit nuts": Operation(drawn, NUTS, refitted, 20.0, 30),
-    "import": Operation(lived, import_packs, imported, 1.0, 100),
+    "import": Operation(lived, import_packs, imported, 1.5, 100),
     "backup": Operation(alone, back_up, backed_up, 0.4, 100),
     "retention": Operation(filled, prune, pruned, 0.6, 100),
     "creation": Operation(nothing, create, created, 0.4, 100),
-    "forget": Operation(lived, forget, undone(FORGET), 1.2, 80),
-    "withdraw": Operation(lived, withdraw, undone(WITHDRAW), 1.2, 80),
+    "forget": Operation(lived, forget, undone(FORGET), 3.0, 80),
+    "withdraw": Operation(lived, withdraw, undone(WITHDRAW), 3.0, 80),
 }

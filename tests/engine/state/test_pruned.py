@@ -119,7 +119,7 @@ def test_another_baseline_is_told_what_jobs_and_failures_said(tmp_path, monkeypa
     """Of costs alone, time-outs and failures, under safety; against the same store with all its events."""
     monkeypatch.setattr(checkpoint, "AT_CLOSE", 1)
     path, random, other = tmp_path / "a.db", np.random.default_rng(5), type(FOUR)(FOUR.families, "fast")
-    said = Settings(estimate="inline", backend="numpy")
+    said = Settings(estimate="inline", backend="numpy", outliers=None, project_trust=1.0)
     with Engine.open(f"sqlite:///{path}", FOUR, seed=1, settings=said) as engine:
         for k in range(120):
             made = engine.decide(f"p{k % 2}", f"c{k % 3}", job=f"j{k % 5}")

@@ -115,7 +115,7 @@ def _resume(serving: Serving, home: str, arrays: dict[str, np.ndarray], body: di
     before, now = known.index(home), int(serving.catalogue.columns[serving.catalogue.baseline])
     if before != now:
         arrays = rebased(arrays, body["live"]["jobs"]["told"], before, now)
-    serving.live.resume(arrays, body["live"])
+    serving.live.resume(arrays, body["live"], rebased=before != now)
     serving.uses.resume(body["uses"])
     if suite is not None:
         suite.resume(body["suite"])

@@ -316,8 +316,9 @@ class Live:
         body = {"jobs": self._levelling.saved(), "assumed": assumed, "aside": aside, "until": until}
         return arrays, {**body, "clipped": self.clipped, "learned": self.learned}
 
-    def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
-        """Go on from what was saved, under the scales that serve now."""
+    def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any], *, rebased: bool) -> None:
+        """Go on from what was saved, under the scales that serve now; rebased: with another baseline, which jobs settle
+        around from now on."""
         self.joint.resume(arrays)
         self._levelling.resume(body["jobs"])
         self._assumed = {(p, c): number for p, c, number in body["assumed"]}
@@ -325,6 +326,8 @@ class Live:
         self.assumed_until = -np.inf if body["until"] is None else body["until"]
         self.clipped, self.learned = body["clipped"], body["learned"]
         self._began = self.learned
+        if rebased:
+            self._levelling.settle()
 
     def status(self) -> dict[str, Any]:
         return {
