@@ -40,7 +40,7 @@ class Operation(NamedTuple):
     act: Callable[[Path, np.random.Generator], Iterator[Any]]
     check: Callable[[Path, list[Any]], Iterator[str]]
     longest: float
-    """Seconds from the start within which it is killed, uniformly."""
+    """Seconds of its own work within which it is killed, uniformly."""
     kills: int
     """Of 1,000."""
     together: int = 1
@@ -302,13 +302,13 @@ def without(state: State, step: Step) -> State:
 
 
 OPERATIONS = {
-    "decide and observe": Operation(nothing, pairs, paired, 0.6, 290, 10),
-    "refit fast": Operation(alone, refit("fast"), refitted, 1.5, 120),
-    "refit nuts": Operation(drawn, NUTS, refitted, 20.0, 30),
-    "import": Operation(lived, import_packs, imported, 1.5, 100),
-    "backup": Operation(alone, back_up, backed_up, 0.4, 100),
-    "retention": Operation(filled, prune, pruned, 0.6, 100),
-    "creation": Operation(nothing, create, created, 0.4, 100),
-    "forget": Operation(lived, forget, undone(FORGET), 3.0, 80),
-    "withdraw": Operation(lived, withdraw, undone(WITHDRAW), 3.0, 80),
+    "decide and observe": Operation(nothing, pairs, paired, 0.4, 290, 10),
+    "refit fast": Operation(alone, refit("fast"), refitted, 0.5, 120),
+    "refit nuts": Operation(drawn, NUTS, refitted, 6.0, 30),
+    "import": Operation(lived, import_packs, imported, 0.6, 100),
+    "backup": Operation(alone, back_up, backed_up, 0.15, 100),
+    "retention": Operation(filled, prune, pruned, 0.5, 100),
+    "creation": Operation(nothing, create, created, 0.2, 100),
+    "forget": Operation(lived, forget, undone(FORGET), 1.2, 80),
+    "withdraw": Operation(lived, withdraw, undone(WITHDRAW), 1.2, 80),
 }

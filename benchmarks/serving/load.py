@@ -6,7 +6,8 @@ latency: 20 projects x 50 contexts x 8 arms on a file, 20,000 pairs one by one w
 every call timed. growth: 300,000 pairs in one process, resident memory and time per pair in tenths. opening: seconds of
 `Engine.open` in a new process, imports apart, of stores with 10^4 and 10^6 outcomes. interrupts: 50 processes, in each
 of which a timer raises an exception at 60 random moments. faults: a lock held by another process, a full disk (a
-limit on the size of files), a file that may not be written, a file removed: how long decisions take, and what is lost.
+limit on the size of files), a file removed, a file and a mount that become read-only (these need root): how long
+decisions take, and what is lost.
 """
 
 import contextlib
@@ -271,7 +272,27 @@ def removed(path: Path):
     yield
 
 
+@contextlib.contextmanager
+def unchangeable(path: Path):
+    """File and log refuse to be written, also by those who have them open."""
+    files = [path, Path(f"{path}-wal")]
+    subprocess.run(["chattr", "+i", *files], check=True)
+    yield
+    subprocess.run(["chattr", "-i", *files], check=True)
+
+
+@contextlib.contextmanager
+def mounted(path: Path):
+    """Nothing new can be opened to be written in the folder."""
+    subprocess.run(["mount", "--bind", path.parent, path.parent], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", path.parent], check=True)
+    yield
+    subprocess.run(["umount", path.parent], check=True)
+
+
 FAULTS = {"lock held": locked, "disk full": full, "file removed": removed}
+if os.geteuid() == 0:
+    FAULTS |= {"file read-only": unchangeable, "mount read-only": mounted}
 PARTS = {
     "latency": lambda folder, small: latency(folder, 4_000 if small else 20_000),
     "growth": lambda folder, small: growth(folder, 20_000 if small else 300_000),

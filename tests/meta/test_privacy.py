@@ -96,3 +96,13 @@ def test_private_packs_of_one_store_add_up():
     again = engine.priors.exported_privately("x", mu=9.0, minimum=1)
     other = engine.priors.exported_privately("x", mu=9.0, minimum=1)
     assert again.mean.tolist() != other.mean.tolist()
+
+
+@pytest.mark.parametrize("body", [{}, {"mu": "x"}, {"mu": float("nan")}, {"mu": -1.0}, {"mu": 1e9}, {"withdrawn": 1.0}])
+def test_a_damaged_record_has_spent_the_most_that_a_pack_may(body):
+    engine = learned(4, tries=1)
+    engine.store.append_record("export", body)
+    sent = engine.priors.exported_privately("x", mu=0.3)
+    assert sent.promise["with_earlier_packs"]["mu"] == pytest.approx(np.hypot(0.3, privacy.LARGEST))
+    if "withdrawn" not in body:
+        assert "export 1" in engine.status()["quarantined"][0]

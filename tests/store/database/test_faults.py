@@ -151,6 +151,19 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged_and_passes(small):
         decide(again, view(again, 500))
 
 
+def test_a_file_that_becomes_read_only_is_said_to_be_and_may_be_written_again(tmp_path):
+    store = SqliteStore(path := tmp_path / "a.db", seed=1, wait=WAIT)
+    kept = [decide(store)]
+    if subprocess.run(["chattr", "+i", path, f"{path}-wal"], capture_output=True).returncode:
+        pytest.skip("needs root, and a file system that knows files nobody may change")
+    with pytest.raises(errors.StoreReadOnly, match="may not be written"):
+        decide(store)
+    subprocess.run(["chattr", "-i", path, f"{path}-wal"], check=True)
+    assert store.decisions().id.tolist() == kept
+    decide(store)
+    store.close()
+
+
 def test_a_full_disk_that_is_freed_is_written_again(small):
     (small / "ballast").write_bytes(bytes(600_000))
     store = SqliteStore(small / "a.db", seed=1, wait=WAIT)

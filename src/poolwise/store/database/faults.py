@@ -33,7 +33,7 @@ def translated(error: Exception, path: str | None) -> StoreError:
     code, text = primary(cause), str(cause)
     if code in BUSY:
         return StoreLocked(f"{path} is locked by another process: try again, raise lock_wait, or stop that process")
-    if code == sqlite3.SQLITE_READONLY:
+    if code == sqlite3.SQLITE_READONLY or (code == sqlite3.SQLITE_IOERR and _unwritable(path)):
         return StoreReadOnly(f"{path} may not be written ({text}): change its permissions, or copy it elsewhere")
     if code in _DAMAGED or "decode" in text:
         return StoreDamaged(f"{path} is damaged ({text}): restore it from a backup")
@@ -46,6 +46,12 @@ def translated(error: Exception, path: str | None) -> StoreError:
     if path is not None and not os.path.exists(path):
         return gone(path)
     return StoreError(f"{path} cannot be used ({text}): check the path and the disk, or give another one")
+
+
+def _unwritable(path: str | None) -> bool:
+    """Whether a file that is there became read-only, or the disk that it lies on."""
+    files = [path, f"{path}-wal"] if path else []
+    return any(os.path.exists(file) and not os.access(file, os.W_OK) for file in files)
 
 
 class Reading:
