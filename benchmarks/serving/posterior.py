@@ -110,7 +110,7 @@ def warm(stats: Statistics) -> list[tuple[Figure, dict[str, float]]]:
         "same, from an earlier fit": (lambda: both(None, earlier), None),
         "same, arms in four families": (lambda: both(family, None), None),
         "same, arms in four families, from an earlier fit": (lambda: both(family, of_families), None),
-        "same, as the engine serves systems of this size": (lambda: collapsed.start(collapsed.fit(stats), stats), None),
+        "same, as the engine serves systems of this size": (lambda: collapsed.init(collapsed.fit(stats), stats), None),
     }
     found = []
     for what, (call, target) in calls.items():

@@ -1,8 +1,8 @@
 """Effects kept by another form than exact covariances, behind one interface; everything else is `recursive`.
 
 `smooth` where arms resemble each other by their parameters, `wide` where exact covariances would be too large. Each is
-a module with start(fit, stats) -> state, absorb(state, project, context, arm, y, weight) in place, look(state, project,
-context) -> Effects, stale(state) -> whether to `start` again.
+a module with init(fit, stats) -> state, update(state, project, context, arm, y, weight) in place, predict(state,
+project, context) -> Effects, needs_refactor(state) -> whether to `init` again.
 """
 
 from types import ModuleType
@@ -25,7 +25,7 @@ class Form:
 
     def __init__(self, module: ModuleType, fit: Fit, success: bernoulli.Hyper, tally: Tally) -> None:
         self._module, self._fit, self._success = module, fit, success
-        self.state: Any = module.start(fit, tally.utility)
+        self.state: Any = module.init(fit, tally.utility)
         self.shares = module is gp_filter
         """Whether it tells by how much of a change here what is shared changes."""
         self._arm = bernoulli.gather(success, tally.outcomes, tally.successes).arm
@@ -33,11 +33,11 @@ class Form:
 
     @property
     def stale(self) -> bool:
-        return bool(self._module.stale(self.state))
+        return bool(self._module.needs_refactor(self.state))
 
     def look(self, project: int, context: int) -> Effects:
         """Of the utility of a success; `along` is 0 where it is not kept."""
-        found: Effects = self._module.look(self.state, project, context)
+        found: Effects = self._module.predict(self.state, project, context)
         return found
 
     def near(self) -> np.ndarray | None:
@@ -54,7 +54,7 @@ class Form:
                 change[:, None] * bernoulli_kernel.weights(self._fit, np.array([arm]), self._success.power_near)[0]
             )
         if weight > 0:
-            self._module.absorb(self.state, project, context, arm, y, weight)
+            self._module.update(self.state, project, context, arm, y, weight)
 
 
 def form(fit: Fit, success: bernoulli.Hyper, tally: Tally) -> Form | None:

@@ -22,7 +22,7 @@ def pooled(shape, seed=1):
     random = np.random.default_rng(seed)
     rows = [random.integers(0, size, 90) for size in shape]
     stats = Statistics.of(*rows, random.normal(0.2, 0.6, 90), shape=shape)
-    return fit, stats, collapsed.start(fit, stats)
+    return fit, stats, collapsed.init(fit, stats)
 
 
 @pytest.mark.parametrize("shape", SIDES)
@@ -31,7 +31,7 @@ def test_after_pooling_it_is_the_exact_belief(shape):
     exact, form = batch.beliefs(fit, stats), layout(shape, 0)
     tiers = effects.init(batch.cells(stats), fit.hyper, fit.family, 0)
     for p, c in np.ndindex(*shape[:2]):
-        found = collapsed.look(state, p, c)
+        found = collapsed.predict(state, p, c)
         np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-8, atol=1e-9)
         np.testing.assert_allclose(found.variance[0] ** 0.5, exact.scale[p, c], rtol=1e-8)
         mean, variance, _ = effects.predict(tiers, form, None, shape[2], 0, form.at(p, c))
@@ -42,25 +42,25 @@ def test_after_pooling_it_is_the_exact_belief(shape):
 @pytest.mark.parametrize("shape", SIDES)
 def test_an_outcome_updates_its_own_cell_exactly(shape):
     fit, stats, state = pooled(shape)
-    collapsed.absorb(state, 1, 2, 3, 0.9)
+    collapsed.update(state, 1, 2, 3, 0.9)
     more = Statistics(*(part.copy() for part in stats))
     for part, value in zip(more, (1.0, 0.9, 0.81), strict=True):
         part[1, 2, 3] += value
-    exact, here = batch.beliefs(fit, more), collapsed.look(state, 1, 2)
+    exact, here = batch.beliefs(fit, more), collapsed.predict(state, 1, 2)
     np.testing.assert_allclose(here.mean[0, 3], exact.mean[1, 2, 3], rtol=1e-8)
     np.testing.assert_allclose(here.variance[0, 3] ** 0.5, exact.scale[1, 2, 3], rtol=1e-8)
     count, mean, deviation = state.cells
-    again = collapsed.start(fit, Statistics(count, count * mean, deviation + count * mean**2))
+    again = collapsed.init(fit, Statistics(count, count * mean, deviation + count * mean**2))
     np.testing.assert_allclose(again.mean, exact.mean, rtol=1e-8, atol=1e-9)
 
 
 def test_others_hear_of_it_from_time_to_time():
     _, _, state = pooled(SIDES[0])
     for _ in range(collapsed._FEW - 1):
-        collapsed.absorb(state, 0, 0, 0, 0.1)
-    assert not collapsed.stale(state)
-    collapsed.absorb(state, 0, 0, 0, 0.1)
-    assert collapsed.stale(state)
+        collapsed.update(state, 0, 0, 0, 0.1)
+    assert not collapsed.needs_refactor(state)
+    collapsed.update(state, 0, 0, 0, 0.1)
+    assert collapsed.needs_refactor(state)
 
 
 def test_the_sides_may_be_exchanged():

@@ -136,7 +136,7 @@ def test_large_systems_are_told_too(shape):
     fit = fit_of(truth._replace(stated=elicited_prior.stated(told(FAMILY))), 0)
     random = np.random.default_rng(3)
     stats = Statistics.of(*(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape)
-    exact, state = batch.beliefs(fit, stats), collapsed.start(fit, stats)
+    exact, state = batch.beliefs(fit, stats), collapsed.init(fit, stats)
     np.testing.assert_allclose(state.mean, exact.mean, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(np.sqrt(state.variance), exact.scale, rtol=1e-7)
 

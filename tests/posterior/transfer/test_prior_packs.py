@@ -106,10 +106,10 @@ def test_large_systems_know_it_too(shape):
     pooled = Pooled(random.uniform(0, 30, (3, 5)), random.normal(0, 9, (3, 5)))
     fit = fit_of(truth._replace(pooled=pooled), 0)
     stats = Statistics.of(*(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape)
-    exact, state = batch.beliefs(fit, stats), collapsed.start(fit, stats)
+    exact, state = batch.beliefs(fit, stats), collapsed.init(fit, stats)
     tiers, form = effects.init(batch.cells(stats), fit.hyper, fit.family, 0), layout(shape, 0)
     for p, c in np.ndindex(*shape[:2]):
-        found = collapsed.look(state, p, c)
+        found = collapsed.predict(state, p, c)
         np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-7, atol=1e-8)
         np.testing.assert_allclose(found.variance[0] ** 0.5, exact.scale[p, c], rtol=1e-7)
         mean, _, _ = effects.predict(tiers, form, None, shape[2], 0, form.at(p, c))

@@ -61,7 +61,7 @@ def fit(stats: Statistics, *, start: np.ndarray | None = None, prior: Prior = PR
     return found._replace(hyper=scales._replace(arm=arm, family=Tier(0.0, 0.0, 0.0), spread=np.zeros(0)))
 
 
-def start(fit: Fit, stats: Statistics) -> State:
+def init(fit: Fit, stats: Statistics) -> State:
     """Pool all that was seen. Unseen projects and contexts in `stats` are room to grow."""
     turned = _turned(stats)
     cells = batch.cells(stats)
@@ -83,12 +83,12 @@ def log_evidence(fit: Fit, stats: Statistics) -> float:
         return float(tiers(potential(stack, hyper), hyper, None, 0, Layout(stack.count.shape[2], 0)).evidence)
 
 
-def stale(state: State) -> bool:
+def needs_refactor(state: State) -> bool:
     """Whether others should hear of the outcomes since the last `start`."""
     return bool(state.since[0] >= max(_FEW, state.cells.count.sum() / _PART))
 
 
-def absorb(state: State, project: int, context: int, arm: int, y: float, weight: float = 1.0) -> None:
+def update(state: State, project: int, context: int, arm: int, y: float, weight: float = 1.0) -> None:
     """One more outcome, in place; `weight`: part of an outcome that it counts as."""
     at = (project, context, arm)
     count, mean, deviation = (float(part[at]) for part in state.cells)
@@ -101,7 +101,7 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     state.since[0] += 1
 
 
-def look(state: State, project: int, context: int) -> Effects:
+def predict(state: State, project: int, context: int) -> Effects:
     """Utility of a success of every arm in one cell, and what it shares; no covariance of them is kept."""
     mean, variance = state.mean[project, context], state.variance[project, context]
     (along, wide), (across, spread) = state.project, state.context

@@ -42,6 +42,6 @@ def deviations(fit: Fit, stats: Statistics) -> Belief:
 
 
 def _large(fit: Fit, stats: Statistics) -> Belief:
-    state = collapsed.start(fit, stats)
+    state = collapsed.init(fit, stats)
     scale = np.sqrt(state.variance + np.square(state.context.scale)[None])
     return Belief(state.mean - state.context.mean[None], scale)

@@ -42,7 +42,7 @@ def theta(problem: Problem, scales: Scales) -> Belief:
     if has_surface(problem):
         found = gp_filter.beliefs(scales.gaussian, stats)
     elif is_wide(problem):
-        state = collapsed.start(scales.gaussian, stats)
+        state = collapsed.init(scales.gaussian, stats)
         found = Belief(state.mean, np.sqrt(state.variance))
     else:
         found = batch.beliefs(scales.gaussian._replace(reduced=False), stats)
