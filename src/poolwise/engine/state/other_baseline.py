@@ -14,21 +14,19 @@ _SITE_ARM = 2
 
 
 def rebased(saved: Mapping[str, Any], told: Iterable[list[Any]], before: int, now: int) -> dict[str, Any]:
-    """Arrays as `Joint.saved` gives them. told: rows of project, context, arm, number, sum and sum of squares."""
-    found = {name: np.array(part) for name, part in saved.items()}
-    arms = max(found["outcomes"].shape[-1], now + 1)
-    for name in ("utility", "outcomes", "successes", "failures", "lasting"):
-        if name in found:
-            part = found[name]
-            found[name] = np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, arms - part.shape[-1])])
-    rows, utility = list(told), found["utility"]
+    """Arrays as `Joint.saved` gives them. told: rows of project, context, arm, number, sum and sum of squares. now: an
+    arm beyond those of the arrays has no outcomes."""
+    found, rows = {name: np.array(part) for name, part in saved.items()}, list(told)
+    utility, none = found["utility"], np.zeros_like(found["baseline"])
+    new = now < utility.shape[-1]
     _add(utility, rows, -1.0, but=before)
-    own, failed = utility[..., now].copy(), _failures(found, now)
-    utility[..., before], utility[..., now] = found["baseline"], 0.0
+    own, failed = (utility[..., now].copy(), _failures(found, now)) if new else (none, none)
+    for name in {"utility", "lasting"} & found.keys():
+        found[name][..., before] = found["baseline"]
+        if new:
+            found[name][..., now] = 0.0
     _add(utility, rows, 1.0, but=now)
     utility *= utility[0] > 1e-9
-    if "lasting" in found:
-        found["lasting"][..., before], found["lasting"][..., now] = found["baseline"], 0.0
     sites = found["sites"][found["sites"][:, _SITE_ARM] != now]
     return {**found, "baseline": own, "baseline_failures": failed, "sites": sites}
 
