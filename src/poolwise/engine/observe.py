@@ -79,7 +79,7 @@ def waiting(serving: Serving) -> Waiting:
         if rows is not None:
             serving.catalogue.follow("project", rows.project)
             serving.catalogue.follow("context", rows.context)
-    asked = serving.guarding.suite is not None or np.isfinite(serving.live.assumed_until)
+    asked = serving.guarding.suite is not None or np.isfinite(serving.live.overdue.until)
     told = [_made(serving, id) for id in outcomes.decision.tolist()] if asked else []
     return Waiting(outcomes, decisions, reasons, (cursor, made), told)
 
@@ -95,6 +95,8 @@ def fold(serving: Serving, new: Waiting) -> None:
             serving.live.withdraw(place, made.time)
         _learn(serving, rows, [made.reason for made in new.made])
     serving.others += new.cursor[0] - serving.outcomes
+    if serving.others > 0:
+        serving.live.share()
     serving.outcomes, serving.decisions = new.cursor
     serving.own, serving.stored, serving.behind = set(), [], False
     for id in rows.decision.tolist():
@@ -114,7 +116,7 @@ def assume_overdue(serving: Serving, now: float) -> None:
     until, cells = now - timeout, []
     late = [store.decision(id) for id in store.open_decisions(until).tolist()]
     for decision in late:
-        if decision.time >= live.assumed_until:
+        if decision.time >= live.overdue.until:
             cells.append(serving.catalogue.cell_of(decision))
     if store.answered() == serving.outcomes:  # otherwise some were heard of meanwhile: the next time will do
         live.assume(cells, until)

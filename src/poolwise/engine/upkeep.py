@@ -16,6 +16,7 @@ from poolwise.engine.faults import Faults
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import checkpoint
 from poolwise.engine.state.serving import Serving
+from poolwise.engine.state.serving_posterior import Live
 from poolwise.errors import PoolwiseError, StoreError, StoreStale
 from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
@@ -23,6 +24,8 @@ from poolwise.space import ArmSpace
 from poolwise.store.base import Store
 
 T = TypeVar("T")
+LEASE, _LEASED = "estimate", 30.0
+"""What one process of many holds, and for how many seconds: one that is killed keeps the others waiting so long."""
 
 
 class Upkeep:
@@ -120,6 +123,7 @@ class Upkeep:
         self._beside.close()
         self._closing = True
         with suppress(StoreError):
+            self.store.release(LEASE)
             self.expect()
             serving = self.current()
             taken = checkpoint.taken(serving)
@@ -161,7 +165,8 @@ class Upkeep:
 
     def _follow(self, serving: Serving) -> int:
         serving.live.follow_priors()
-        serving.live.follow_snapshots(at_once=True)
+        if (news := serving.live.news(at_once=True)) is not None:
+            serving.live.follow(news)
         observe.assume_overdue(serving, time.time())
         others, serving.others = serving.others, 0
         return others
@@ -176,25 +181,37 @@ class Upkeep:
             elif isinstance(found, Exception):
                 live.failed(found)
             elif found is not None and found.arms == len(serving.catalogue.known):
-                if (rest := live.rest(found)) is not None:
-                    self._beside.start(rest)
-                else:
+                if (rest := live.rest(found)) is None:
                     live.answered(found, "on schedule")
+                else:
+                    self._beside.start(rest)
             if self._beside.busy or self._closing:
                 return
-            if not live.follow_snapshots() and live.due:
-                self._estimate(serving)
+            if found is not None:
+                self.store.release(LEASE)
+            if live.due:
+                self._estimate_or_follow(live)
             elif serving.outcomes - serving.saved >= checkpoint.EVERY and not serving.own:
                 self._save(serving)
         except StoreError as error:
             self.faults.meet(error)
 
-    def _estimate(self, serving: Serving) -> None:
-        if self.settings.estimate == "inline":
-            serving.live.reestimate("on schedule")
-        else:
-            asked = serving.live.asked_beside()
+    def _estimate_or_follow(self, live: Live) -> None:
+        """One process of all estimates; whoever has the lease now may have had to wait until another was done."""
+        leads, inline = self.store.lease(LEASE, _LEASED), self.settings.estimate == "inline"
+        news = live.news(at_once=leads)
+        if news is None and leads and not inline:
+            asked = live.asked_beside()
             self._beside.start(lambda: answer(asked))
+            return
+        if news is None and leads:
+            live.reestimate("on schedule")
+        elif news is not None and inline:
+            live.follow(news)
+        elif news is not None and (work := live.follow_beside(news)) is not None:
+            self._beside.start(work)
+        if leads:
+            self.store.release(LEASE)
 
     def _save(self, serving: Serving) -> None:
         serving.saved, taken = serving.outcomes, checkpoint.taken(serving)

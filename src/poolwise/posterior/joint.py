@@ -35,12 +35,11 @@ _FEW = 64
 """Outcomes that are learned one by one, though they come together."""
 _WAITING = 16
 """Most outcomes that wait for the next answer."""
-_WARM = 100
+WARM = 100
 """Outcomes that a process learns one by one before the posterior is compiled for it."""
 _SWEEPS, _SETTLED = 5, 0.05
 """Most sweeps over the factors of outcomes that were cut off, and the change of a mean that ends them, in standard
 deviations."""
-
 
 _NO_TAIL: tuple[Tail, Any, int] = (lambda seen, _: seen.count[:0], None, 0)
 
@@ -65,7 +64,8 @@ class Joint:
         self._failed, self._baseline, self._rank, self._backend = failure_utility, baseline, factors.MOST, backend
         self._memory, self._tail, self._learned = Memory(shape, options), _NO_TAIL, 0
         self._waiting: list[Row] = []
-        self._restart(initial.empty(shape, failure_utility))
+        self.warm = WARM
+        self._state: Serving | Tally = initial.empty(shape, failure_utility)
 
     def limit_factors(self, rank: int) -> None:
         """The largest number of project factors that is tried."""
@@ -83,9 +83,7 @@ class Joint:
 
     def serve(self, tail: Tail, key: Any, extra: int) -> None:
         """Let compiled calls end in `tail(belief, extra)`, which takes so many numbers; key: names it."""
-        tally = self._tally()
-        self._tail = (tail, key, extra)
-        self._restart(tally)
+        self._state, self._tail = self._tally(), (tail, key, extra)
 
     def look(self, project: int, context: int) -> Look:
         """What is believed now. Projects and contexts need no outcome to be looked at."""
@@ -167,33 +165,32 @@ class Joint:
         self._memory.successes(weight)
         stopped = rows.where(cut if self._baseline is None else cut & (arm != self._baseline))
         self._memory.cut_many(list(stopped.place), stopped.utility, stopped.worth)
-        self._restart(tally)
+        self._state = tally
         if cut.any():
             self._settle()
 
     def forget(self, project: int, context: int, arm: int, utility: float) -> None:
         """Take a failure back that was assumed before its outcome arrived."""
         self.outcomes -= 1
-        self._restart(initial.without_failure(self._tally(), (project, context, arm), utility, self._baseline))
+        self._state = initial.without_failure(self._tally(), (project, context, arm), utility, self._baseline)
 
     def fade(self, project: int, context: int, keep: np.ndarray) -> None:
         """Let a share of a cell's evidence count, (arms,) in [0, 1]: what was seen before a change holds no longer."""
-        tally = initial.cell_discounted(self._tally(), project, context, keep, self._baseline)
+        self._state = initial.cell_discounted(self._tally(), project, context, keep, self._baseline)
         self._memory.discount_cell(project, context, keep)
-        self._restart(tally)
 
     def succeeded(self, project: int, context: int, arm: int) -> None:
         """A success whose utility is told by `amend`."""
         self.make_room(project, context)
         self.outcomes += 1
-        self._restart(initial.with_success(self._tally(), (project, context, arm)))
+        self._state = initial.with_success(self._tally(), (project, context, arm))
 
     def amend(self, change: Change) -> None:
         """Add what levelled jobs say to the statistics; of the baseline they say nothing, whose utility is 0."""
         change = change if self._baseline is None else without(change, self._baseline)
         self._memory.amend(change)
         tally = self._tally()
-        self._restart(tally._replace(utility=amended(tally.utility, change)))
+        self._state = tally._replace(utility=amended(tally.utility, change))
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
@@ -215,7 +212,7 @@ class Joint:
         """Serve from these scales from now on, and from the project factors that follow from them."""
         tally = self._tally()
         self.scales = scales._replace(factors=self.scales.factors)
-        self._restart(tally)
+        self._state = tally
         self._settle()
         self.scales = self._serving.scales = self.scales._replace(factors=self._serving.refreshed(self._rank))
 
@@ -226,7 +223,7 @@ class Joint:
         fit, self.prior = self.scales.gaussian, prior
         fit = fit._replace(hyper=fit.hyper._replace(pooled=prior.median.pooled))
         self.scales = self.scales._replace(gaussian=fit, success=self.scales.success._replace(pooled=success))
-        self._restart(tally)
+        self._state = tally
 
     def tally(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""
@@ -244,7 +241,7 @@ class Joint:
 
     def renew(self) -> None:
         """Compute everything again from what was counted: rounding does not pile up, and the way does not matter."""
-        self._restart(self._tally())
+        self._state = self._tally()
 
     def saved(self) -> dict[str, np.ndarray] | None:
         """All that `resume` needs, copied; None where a half-life is learned: only events give that back."""
@@ -252,21 +249,21 @@ class Joint:
         return None if self._memory.learns else {**parts, **self._memory.saved(), "learned": np.array(self.outcomes)}
 
     def resume(self, saved: dict[str, np.ndarray], learned: int = 0) -> None:
-        """Go on from `saved`; learned: see `_WARM`. Raises ValueError or KeyError for other arrays."""
+        """Go on from `saved`; learned: see `WARM`. Raises ValueError or KeyError for other arrays."""
         tally = initial.resumed(saved, len(self.scales.gaussian.family), self._failed)
         self.outcomes, self._learned, self._memory = int(saved["learned"]), learned, Memory(tally.shape, self.options)
         self._memory.resume(saved)
-        self._restart(tally)
+        self._state = tally
 
     def make_room(self, project: int, context: int) -> None:
         """Let these indices exist; nothing that is believed changes."""
-        projects, contexts = self._serving.structure[:2]
+        projects, contexts = self._state.shape[:2]
         if project < projects and context < contexts:
             return
         wider = (rounded(max(project + 1, projects)), rounded(max(context + 1, contexts)))
         tally = self._tally()
         self._memory.make_room(((0, wider[0] - projects), (0, wider[1] - contexts), (0, 0)))
-        self._restart(initial.padded(tally, wider))
+        self._state = initial.padded(tally, wider)
 
     # The state
 
@@ -283,15 +280,18 @@ class Joint:
     def _tally(self) -> Tally:
         """All that was counted, outcomes that wait included; the arrays are the caller's."""
         self._fold()
-        return self._serving.tally()
+        return self._state.tally() if isinstance(self._state, Serving) else self._state
 
-    def _restart(self, tally: Tally) -> None:
-        """From statistics, under the scales that serve."""
-        self._serving = Serving(self.scales, tally, self.options, self._baseline)
+    @property
+    def _serving(self) -> Serving:
+        """From statistics, under the scales that serve: computed when it is first asked for."""
+        if not isinstance(self._state, Serving):
+            self._state = Serving(self.scales, self._state, self.options, self._baseline)
+        return self._state
 
     def _compiled(self) -> Program | None:
         """What answers, once it is there and may."""
-        warm = self._backend == "jax" or (self._backend == "auto" and self._learned >= _WARM)
+        warm = self._backend == "jax" or (self._backend == "auto" and self._learned >= self.warm)
         if not (warm and self._memory.idle):
             return None
         return self._serving.compile(*self._tail, wait=self._backend == "jax")
@@ -325,9 +325,9 @@ class Joint:
             else:
                 self._memory.success((project, context, arm), value, weight, number)
         if serving.form is not None and serving.form.stale:
-            self._restart(serving.tally())
+            self._state = serving.tally()
         if (chosen := self._memory.chosen(number, serving.structure[:3])) is not None:
-            self._restart(self._serving.tally()._replace(utility=chosen))
+            self._state = self._serving.tally()._replace(utility=chosen)
         self._discount(self._memory.share(number))
 
     def _discount(self, share: float) -> None:
@@ -337,7 +337,7 @@ class Joint:
         tally = self._serving.tally()
         self._memory.discount(share)
         # Of what is learned of half-lives, the candidates say what counts.
-        self._restart(initial.discounted(tally, share, self._failed, utility=not self._memory.learns))
+        self._state = initial.discounted(tally, share, self._failed, utility=not self._memory.learns)
 
     def _settle(self) -> None:
         """Sweep over all outcomes that were cut off, each against what is believed now, until little changes."""
@@ -347,4 +347,4 @@ class Joint:
             if before is not None and (np.abs(mean - before) < _SETTLED * scale).all():
                 return
             before, self._memory.sites = mean, found
-            self._restart(tally)
+            self._state = tally

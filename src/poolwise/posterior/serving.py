@@ -102,6 +102,11 @@ class Serving:
         return Cells(*(np.asarray(self.state.cells)[:, :, part] for part in range(3)))
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Projects, contexts and arms, with room to come."""
+        return self.structure[:3]
+
+    @property
     def slots(self) -> np.ndarray:
         """(projects,): of every project, -1 where it has none."""
         return np.array([self._alone.get(p, -1) for p in range(self.structure.projects)], dtype=np.int32)

@@ -253,6 +253,14 @@ class Store(Protocol):
         """The last one that was saved whole; None where there is none, or its checksum is not its body's."""
         ...
 
+    def lease(self, name: str, seconds: float) -> bool:
+        """Whether this process may do for so long what one process of many is to do; for all who ask by that name."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Give a lease back that this process holds."""
+        ...
+
     def counts(self) -> dict[str, int]:
         """decisions, outcomes, open, repeated, conflicting, unknown."""
         ...

@@ -206,6 +206,12 @@ class MemoryStore:
     def undone(self) -> int:
         return len(self._records.get("undo", ()))
 
+    def lease(self, name: str, seconds: float) -> bool:
+        return True
+
+    def release(self, name: str) -> None:
+        pass
+
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         self._checkpoints[name] = checkpoint
 

@@ -61,6 +61,13 @@ class _Looking:
     def snapshots(self, after: int = 0) -> list[Snapshot]:
         return [snapshot_of(body, i) for i, body in enumerate(self.records("snapshot", after), start=after + 1)]
 
+    def lease(self, name: str, seconds: float) -> bool:
+        """What is found stays here, whoever else finds it."""
+        return True
+
+    def release(self, name: str) -> None:
+        """Nothing is held."""
+
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         """Can be computed again."""
 

@@ -30,6 +30,7 @@ from poolwise.store.codec import pack, unpack, unpack_first
 from poolwise.store.database import pruning, statements
 from poolwise.store.database.connection import Database, counted
 from poolwise.store.database.ids import Ids
+from poolwise.store.database.leases import Leases
 from poolwise.store.database.names import Names
 from poolwise.store.database.removal import taken_back
 from poolwise.store.file.connect import Durability
@@ -56,6 +57,8 @@ class SqliteStore:
         self._layouts: dict[str, int] = {}
         self._pending: dict[int, LoggedView] = {}
         self._ids = {kind: Ids(self._file, kind) for kind in ("decision", "view")}
+        leases = Leases(self._file)
+        self.lease, self.release = leases.take, leases.release
         self.read_only = look
         self.seed = self._seed()
 

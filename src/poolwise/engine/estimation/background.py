@@ -39,6 +39,8 @@ class Answer(NamedTuple):
     scales: Scales
     seconds: float
     joint: Joint | None = None
+    snapshot: Snapshot | None = None
+    """Of another process, which has estimated them and stored them."""
 
     @property
     def arms(self) -> int:

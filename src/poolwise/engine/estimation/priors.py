@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine.estimation.prior_packs import RECORD, check, record
 from poolwise.engine.indexing.name_index import Catalogue
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.job_adjustment import costs_alone
@@ -66,7 +67,18 @@ class Priors:
         whoever opens this store starts from them too. Raises InputError where a pack has nothing in common with it."""
         packs = usable(packs)
         with self._held():
-            return self._upkeep.change(lambda now: now.live.import_priors(packs))
+            return self._upkeep.change(lambda now: _adopted(now.live, self._upkeep.store, packs))
+
+
+def _adopted(live: Live, store: Store, packs: Sequence[Pack]) -> list[dict[str, Any]]:
+    names = live.borrowed.names()
+    used = [check(pack, names) for pack in packs]
+    for pack in packs:
+        store.append_record(RECORD, record(pack))
+    live.borrowed.follow()
+    live.reestimate("prior packs imported")
+    mine = live.borrowed.weights[-1 - len(packs) : -1].tolist()
+    return [{**one, "weight": weight} for one, weight in zip(used, mine, strict=True)]
 
 
 def plain(live: Live, catalogue: Catalogue, name: str, minimum: int, clip: float | None) -> Pack:

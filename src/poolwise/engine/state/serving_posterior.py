@@ -1,6 +1,7 @@
 """The belief that serves: fed from the store and from this process, its scales estimated again on a schedule."""
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.estimation.background import Answer, Asked, answer, as_snapshot, caught_up
-from poolwise.engine.estimation.prior_packs import RECORD, Borrowed, check, record
+from poolwise.engine.estimation.prior_packs import Borrowed
 from poolwise.engine.estimation.refit_request import Problem, problem_of, usable
 from poolwise.engine.indexing.arm_features import surfaces, terrain
 from poolwise.engine.indexing.arms import Axes, aligned
@@ -19,15 +20,18 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.state import observations
 from poolwise.engine.state.exchange import Exchange
 from poolwise.engine.state.job_adjustment import Levelling
+from poolwise.engine.state.overdue import Overdue
 from poolwise.errors import RefitError
-from poolwise.meta.packs import Pack
 from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.refit_schedule import until
-from poolwise.posterior.joint import Joint, Look, Scales, restored, to_dict
+from poolwise.posterior.joint import WARM, Joint, Look, Scales, restored, to_dict
 from poolwise.schema import Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 from poolwise.views import SCALARS, extra, probabilities_of, view
 
+PATIENCE = 5_000
+"""Outcomes after which the posterior is compiled, at the earliest, where other processes write to the store too: those
+share the cores as well, and to compile takes as long as to learn some thousand outcomes without."""
 BLOCK, FEW = 512, 64
 """Outcomes after which the belief is computed again, and that are learned at once between."""
 
@@ -38,21 +42,16 @@ class Live:
     def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
         self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
+        self._warm = WARM
         self.learned, self._began = 0, 0
         """Outcomes that were folded, so many of the store's first ones."""
-        self._assumed: dict[tuple[int, int], int] = {}
-        self.assumed_until = -np.inf
-        """Decisions made before this time that had no outcome then count as failed."""
-        self._set_aside: dict[tuple[int, int], float] = {}
-        """Where evidence was set aside, what had been assumed with it: of decisions made before these times."""
+        self.overdue = Overdue()
         self.borrowed = Borrowed(store, catalogue, settings)
         self.undone = store.undone()
         stored = store.snapshots()
         served = damaged_records.serving(store)
         self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
-        self.leads = True
-        """Whether this process estimates for all: it did last, or nobody did since it opened the store."""
         smooth = surfaces(catalogue.known_arms, catalogue.space, settings.surface)
         self._axes = Axes(tuple(catalogue.index.codes.tolist()), tuple(catalogue.known_names), smooth)
         self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
@@ -79,6 +78,7 @@ class Live:
             baseline=int(catalogue.columns[catalogue.baseline]),
             backend=self._settings.backend,
         )
+        joint.warm = self._warm
         joint.limit_factors(self._settings.project_factors)
         if self._tail is not None:
             joint.serve(*self._tail)
@@ -88,6 +88,11 @@ class Live:
     def joint(self) -> Joint:
         """The belief itself, to be read."""
         return self._belief.joint
+
+    def share(self) -> None:
+        """Other processes write to the store, too; not all of them compile at the same time."""
+        if self._warm == WARM > self.learned - self._began:
+            self._warm = self.joint.warm = int(PATIENCE * random.uniform(1.0, 3.0))
 
     @property
     def outcomes(self) -> int:
@@ -146,35 +151,30 @@ class Live:
         self.version += 1
 
     def assume(self, cells: list[tuple[int, int, int]], until: float) -> None:
-        """Decisions that have had no outcome for too long count as failed, in the belief alone, until heard of. They
-        were made before `until`, and later than what was assumed before."""
+        """Decisions that have had no outcome for too long count as failed. They were made before `until`, and later
+        than what was assumed before."""
         for cell in cells:
             self._belief.do(Joint.learn, *cell, self._settings.failure_utility, False)
-            self._assumed[cell[:2]] = self._assumed.get(cell[:2], 0) + 1
+            self.overdue.assume(cell[:2])
             self.version += 1
-        self.assumed_until = until
+        self.overdue.until = until
 
     def withdraw(self, cell: tuple[int, int, int], made: float) -> None:
         """Take such a failure back, if there was one: of a decision, made at this time, that was heard of now."""
-        place = cell[:2]
-        if self._set_aside.get(place, -np.inf) <= made < self.assumed_until and self._assumed.get(place):
+        if self.overdue.heard(cell[:2], made):
             self._belief.do(Joint.forget, *cell, self._settings.failure_utility)
-            self._assumed[place] -= 1
 
     def fade(self, fade: Fade) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
-        place = fade.project, fade.context
-        self._set_aside[place] = self.assumed_until
-        self._assumed.pop(place, None)
+        self.overdue.set_aside((fade.project, fade.context))
         self._belief.do(Joint.fade, *fade)
         self._levelling.fade(fade)
         self.version += 1
 
     @property
     def due(self) -> bool:
-        """Whether this process is to estimate the scales again: others only where the one that leads is late."""
-        new = self.outcomes - self.estimated
-        return self._settings.due(self.estimated + (new if self.leads else new // 2), self.estimated)
+        """Whether the scales are to be estimated again, by one process of all."""
+        return self._settings.due(self.outcomes, self.estimated)
 
     def failed(self, error: Exception) -> None:
         """A search for scales broke down; the next one comes on schedule."""
@@ -188,19 +188,24 @@ class Live:
 
     def asked_beside(self) -> Asked:
         """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
-        asked, saved = self.asked(), self.joint.saved()
-        if saved is None:
-            return asked
-        self._belief.follow()
-        fresh, prior, learned = self._posterior(self.joint.scales), self.joint.prior, self.learned - self._began
+        return self.asked()._replace(made=self._copied())
 
-        def made(scales: Scales) -> Joint:
+    def _copied(self) -> Callable[[Scales], Joint] | None:
+        """Makes a posterior that knows what this one does, and serves from other scales."""
+        saved, scales, prior = self.joint.saved(), self.joint.scales, self.joint.prior
+        if saved is None:
+            return None
+        self._belief.follow()
+        learned = self.learned - self._began
+
+        def made(found: Scales) -> Joint:
+            fresh = self._posterior(scales)
             fresh.prior = prior
             fresh.resume(saved, learned)
-            fresh.adopt(scales)
+            fresh.adopt(found)
             return fresh
 
-        return asked._replace(made=made)
+        return made
 
     def rest(self, found: Answer) -> Callable[[], Answer] | None:
         """What is to be done beside before an answer serves, or the next call would wait for it."""
@@ -228,27 +233,38 @@ class Live:
         elif serves:
             self.joint.adopt(found.scales)
         self.version += 1
+        if found.snapshot is not None:
+            return self._followed(found.snapshot)
         hyper = {**to_dict(self.joint.scales), **self._axes.labels(), "packs": found.packs}
         return self.stored(as_snapshot(found, hyper, reason, self.snapshot or None), keep=keep)
 
-    def follow_snapshots(self, *, at_once: bool = False) -> bool:
-        """Serve from what another process has estimated since; whether there was anything. Looked up where it is due,
-        and not at every outcome, or at once."""
-        soon = self._looked + max((self.outcomes - self.estimated) // 8, 1)
-        due = self._settings.due(self.outcomes, self.estimated) and not self._looked <= self.outcomes < soon
-        if not (due or at_once):
-            return False
+    def news(self, *, at_once: bool = False) -> Snapshot | None:
+        """What another process has estimated since; looked up at once, or not at every outcome."""
+        if not at_once and self._looked <= self.outcomes < self._looked + max((self.outcomes - self.estimated) // 8, 1):
+            return None
         self._looked = self.outcomes
-        for snapshot in (served := damaged_records.serving(self._store, self.snapshot))[-1:]:
-            self._serve(snapshot)
-        return bool(served)
+        return next(reversed(damaged_records.serving(self._store, self.snapshot)), None)
 
-    def _serve(self, snapshot: Snapshot) -> None:
+    def follow(self, snapshot: Snapshot) -> None:
+        """Serve from what another process has estimated."""
         self._belief.forget()
         with suppress(RefitError):  # another process finds it usable: its space is larger
             self.joint.adopt(self._usable(snapshot))
-        self.snapshot, self.estimated, self.leads = snapshot.id, max(self.estimated, snapshot.outcomes), False
+        self._followed(snapshot)
+
+    def follow_beside(self, snapshot: Snapshot) -> Callable[[], Answer] | None:
+        """The same as work to be done beside, whose answer is `answered`; None where it was done at once."""
+        with suppress(RefitError):
+            scales = self._usable(snapshot)
+            if (made := self._copied()) is not None:
+                return lambda: Answer(snapshot.outcomes, [], scales, 0.0, made(scales), snapshot)
+        self.follow(snapshot)
+        return None
+
+    def _followed(self, snapshot: Snapshot) -> Snapshot:
+        self.snapshot, self.estimated = snapshot.id, max(self.estimated, snapshot.outcomes)
         self.version += 1
+        return snapshot
 
     def problem(self) -> Problem:
         """What a refit starts from: all that the belief rests on."""
@@ -283,20 +299,9 @@ class Live:
         number = self._store.append_snapshot(snapshot) if keep else self.snapshot
         serves = snapshot.status == "serving"
         self.snapshot, self._rejected = (number, None) if serves else (self.snapshot, snapshot._replace(id=number))
-        self.estimated, self.leads = max(self.estimated, snapshot.outcomes), True
+        self.estimated = max(self.estimated, snapshot.outcomes)
         self.version += 1
         return snapshot._replace(id=number)
-
-    def import_priors(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
-        """See `Priors.adopt`."""
-        names = self.borrowed.names()
-        used = [check(pack, names) for pack in packs]
-        for pack in packs:
-            self._store.append_record(RECORD, record(pack))
-        self.borrowed.follow()
-        self.reestimate("prior packs imported")
-        mine = self.borrowed.weights[-1 - len(packs) : -1].tolist()
-        return [{**one, "weight": weight} for one, weight in zip(used, mine, strict=True)]
 
     def follow_priors(self) -> None:
         """Start from packs that other processes have imported."""
@@ -310,10 +315,7 @@ class Live:
         arrays = self.joint.saved()
         if arrays is None:
             return None
-        assumed = [[*place, number] for place, number in self._assumed.items()]
-        aside = [[*place, _finite(until)] for place, until in self._set_aside.items()]
-        until = _finite(self.assumed_until)
-        body = {"jobs": self._levelling.saved(), "assumed": assumed, "aside": aside, "until": until}
+        body = {"jobs": self._levelling.saved(), **self.overdue.saved()}
         return arrays, {**body, "clipped": self.clipped, "learned": self.learned}
 
     def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any], *, rebased: bool) -> None:
@@ -321,9 +323,7 @@ class Live:
         around from now on."""
         self.joint.resume(arrays)
         self._levelling.resume(body["jobs"])
-        self._assumed = {(p, c): number for p, c, number in body["assumed"]}
-        self._set_aside = {(p, c): -np.inf if until is None else until for p, c, until in body["aside"]}
-        self.assumed_until = -np.inf if body["until"] is None else body["until"]
+        self.overdue.resume(body)
         self.clipped, self.learned = body["clipped"], body["learned"]
         self._began = self.learned
         if rebased:
@@ -334,15 +334,11 @@ class Live:
             "snapshot": self.snapshot,
             "learned": self.outcomes,
             "estimated_from": self.estimated,
-            "overdue": sum(self._assumed.values()),
+            "overdue": len(self.overdue),
             "clipped": self.clipped,
             **({"rejected": _refused(self._rejected)} if self._rejected else {}),
             **({"trouble": self.trouble} if self.trouble else {}),
         }
-
-
-def _finite(time: float) -> float | None:
-    return time if np.isfinite(time) else None
 
 
 def _refused(snapshot: Snapshot) -> str:
