@@ -1,7 +1,7 @@
 """From a belief to what a policy sees: one function, for a call in NumPy and for the compiled one.
 
-A view has the precision in which it is logged, 24 binary digits: half the bytes, and nothing that a decision rests on
-is lost.
+A view has the precision in which it is logged: 24 binary digits, half the bytes, and 11 of shares, which say how much a
+trial here is worth elsewhere. Nothing that a decision rests on is lost.
 """
 
 from typing import Any, Protocol
@@ -63,7 +63,7 @@ def view(found: Belief, arms: Offered, allowed: Array, scalars: Array, contrast:
         wider_mean=chosen(found.wider_mean),
         wider_scale=chosen(found.wider_scale),
         context=_context(_single(scalars)),
-        wider_share=chosen(found.wider_share),
+        wider_share=None if found.wider_share is None else _half(chosen(found.wider_share)),
         contrast=None if contrast is None else _single(contrast),
     )
 
@@ -91,3 +91,8 @@ def _context(scalars: Array) -> Context:
 def _single(numbers: Array) -> Array:
     """Rounded to 24 binary digits."""
     return numbers.astype("float32").astype("float64")
+
+
+def _half(numbers: Array) -> Array:
+    """From 24 binary digits to 11."""
+    return numbers.astype("float32").astype("float16").astype("float64")

@@ -3,8 +3,8 @@
     line   `name:dtype:shape` of every array, joined by blanks
     body   one byte of width for every array, then the numbers of all, each array in C order
 
-The width is the smallest in which every number of the array comes back exactly: 1, 2, 4 or 8 bytes of an integer, 4 or
-8 of floating point, and a byte for eight truth values.
+The width is the smallest in which every number of the array comes back exactly: 1, 2, 4 or 8 bytes of an integer, 2, 4
+or 8 of floating point, and a byte for eight truth values.
 """
 
 import math
@@ -81,13 +81,18 @@ def _floating(values: list[np.ndarray]) -> Iterator[tuple[int, bytes]]:
         return
     every = np.concatenate(values, axis=None, dtype=np.float64)
     with np.errstate(over="ignore"):
-        narrow = every.astype(np.float32)
-    back, start = narrow.astype(np.float64), 0
-    whole = back.tobytes() == every.tobytes()
+        half, single = every.astype(np.float16), every.astype(np.float32)
+    told, short = every.tobytes(), (half.tobytes(), single.tobytes())
+    back, start = [part.astype(np.float64).tobytes() for part in (half, single)], 0
     for value in values:
         end = start + value.size
-        exact = whole or back[start:end].tobytes() == every[start:end].tobytes()
-        yield (4, narrow[start:end].tobytes()) if exact else (8, value.tobytes())
+        own = told[8 * start : 8 * end]
+        if back[0][8 * start : 8 * end] == own:
+            yield 2, short[0][2 * start : 2 * end]
+        elif back[1][8 * start : 8 * end] == own:
+            yield 4, short[1][4 * start : 4 * end]
+        else:
+            yield 8, own
         start = end
 
 

@@ -131,7 +131,7 @@ def _name(serving: Serving, baseline: str) -> str:
 
 def _packed(arrays: dict[str, np.ndarray], text: str) -> bytes:
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, body=np.frombuffer(text.encode(), np.uint8), **arrays)
+    np.savez_compressed(file, allow_pickle=False, body=np.frombuffer(text.encode(), np.uint8), **arrays)
     return file.getvalue()
 
 

@@ -42,7 +42,7 @@ class Live:
     def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
         self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
-        self._warm = WARM
+        self._warm, self.shared, self._led = WARM, False, False
         self.learned, self._began = 0, 0
         """Outcomes that were folded, so many of the store's first ones."""
         self.overdue = Overdue()
@@ -91,8 +91,9 @@ class Live:
 
     def share(self) -> None:
         """Other processes write to the store, too; not all of them compile at the same time."""
-        if self._warm == WARM > self.learned - self._began:
+        if not self.shared and self.learned - self._began < WARM:
             self._warm = self.joint.warm = int(PATIENCE * random.uniform(1.0, 3.0))
+        self.shared = True
 
     @property
     def outcomes(self) -> int:
@@ -173,8 +174,10 @@ class Live:
 
     @property
     def due(self) -> bool:
-        """Whether the scales are to be estimated again, by one process of all."""
-        return self._settings.due(self.outcomes, self.estimated)
+        """Whether the scales are to be estimated again by this process: whoever did it last leaves it to others first,
+        if there are any, so that all have an equal share of the work."""
+        new = self.outcomes - self.estimated
+        return self._settings.due(self.outcomes - (new // 4 if self._led and self.shared else 0), self.estimated)
 
     def failed(self, error: Exception) -> None:
         """A search for scales broke down; the next one comes on schedule."""
@@ -262,7 +265,7 @@ class Live:
         return None
 
     def _followed(self, snapshot: Snapshot) -> Snapshot:
-        self.snapshot, self.estimated = snapshot.id, max(self.estimated, snapshot.outcomes)
+        self.snapshot, self.estimated, self._led = snapshot.id, max(self.estimated, snapshot.outcomes), False
         self.version += 1
         return snapshot
 
@@ -299,7 +302,7 @@ class Live:
         number = self._store.append_snapshot(snapshot) if keep else self.snapshot
         serves = snapshot.status == "serving"
         self.snapshot, self._rejected = (number, None) if serves else (self.snapshot, snapshot._replace(id=number))
-        self.estimated = max(self.estimated, snapshot.outcomes)
+        self.estimated, self._led = max(self.estimated, snapshot.outcomes), True
         self.version += 1
         return snapshot._replace(id=number)
 

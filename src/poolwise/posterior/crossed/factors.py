@@ -172,9 +172,11 @@ def positions(found: Factors, cells: Cells, projects: int, hyper: Hyper, family:
 
 
 def to_dict(found: Factors | None) -> dict[str, Any] | None:
-    """JSON numbers and lists; `from_dict` is its inverse."""
+    """JSON numbers and lists; `from_dict` is its inverse, but for what nobody asks for where there are no factors."""
     if found is None:
         return None
+    if not found.rank:
+        found = found._replace(level=np.zeros_like(found.level), variance=np.zeros_like(found.level))
     arrays = {name: getattr(found, name).tolist() for name in ("loadings", "level", "variance")}
     return {**found._asdict(), **arrays, "rank": found.rank, "scores": list(found.scores)}
 
