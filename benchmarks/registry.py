@@ -74,6 +74,7 @@ BENCHMARKS = {
         _of("engine", "serving.engine", "2 min"),
         _of("store", "serving.store", "3 min"),
         _of("store_operations", "serving.store_operations", "5 min"),
+        _of("processes", "serving.processes", "2 min"),
         _of("serving", "serving.load latency growth opening interrupts faults", "20 min"),
         _of("posterior", "serving.posterior", "2 min"),
         _of("policy", "serving.policy", "2 min"),

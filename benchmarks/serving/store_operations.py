@@ -1,15 +1,13 @@
-"""What a store costs and stands: bytes of a pair, both durabilities, many processes on one file, and calls under fault.
+"""What a store costs and stands: bytes of a pair, both durabilities, and calls under fault.
 
     python -m benchmarks.serving.store_operations --json benchmarks/results/store_operations.json
 
 Bytes: the file after it was closed, 8 arms, views logged, per decide + observe pair. Durability: the store alone, one
-call at a time. Processes: engines that come up together on a file that does not exist, pairs counted from when the last
-one is open. Faults: each write of the store under a lock that is held for longer than it waits, on a full disk, and
+call at a time. Faults: each write of the store under a lock that is held for longer than it waits, on a full disk, and
 after the file was removed; a call is in time if it ends within `lock_wait` + 10 ms, and lost is what was acknowledged
 and is not there afterwards. The full disk is a small tmpfs, which needs root; without, it is left out.
 """
 
-import multiprocessing
 import os
 import sqlite3
 import subprocess
@@ -68,41 +66,6 @@ def durability(folder: Path, kind: str, pairs: int) -> dict[str, float]:
             store.append_outcome(Outcome(decide(store), "ok", 0.1, None, None, 2.0))
             times[i] = (time.perf_counter() - began) * 1e6
     return percentiles(times)
-
-
-def worker(url: str, number: int, seconds: float, gate, found) -> None:
-    gate.wait()
-    random, pairs, longest = np.random.default_rng(number), 0, 0.0
-    with closing(Engine.open(url, SPACE)) as engine:
-        gate.wait()
-        end = time.monotonic() + seconds
-        while (began := time.monotonic()) < end:
-            pair(engine, 0, int(random.integers(50)), random)
-            pairs, longest = pairs + 1, max(longest, time.monotonic() - began)
-    found.put((pairs, longest))
-
-
-def processes(folder: Path, count: int, seconds: float) -> dict[str, float]:
-    """Pairs a second of all, the most over the fewest of one, the longest pair in seconds."""
-    context = multiprocessing.get_context("spawn")
-    gate, found = context.Barrier(count), context.Queue()
-    arguments = (f"sqlite:///{folder / 'shared.db'}",)
-    workers = [context.Process(target=worker, args=(*arguments, k, seconds, gate, found)) for k in range(count)]
-    for one in workers:
-        one.start()
-    done = [found.get(timeout=seconds + 120) for _ in workers]
-    for one in workers:
-        one.join()
-    pairs = [pairs for pairs, _ in done]
-    with closing(open_store(*arguments)) as store:
-        lost = sum(pairs) - store.answered()
-    return {
-        "rate": sum(pairs) / seconds,
-        "fair": max(pairs) / max(min(pairs), 1),
-        "longest": max(slowest for _, slowest in done),
-        "lost": lost,
-        "drafts": len(list(folder.glob("*.new"))),
-    }
 
 
 WRITES: dict[str, Callable[[Store], object]] = {
@@ -169,16 +132,12 @@ def removed(folder: Path) -> dict[str, float]:
     return {**found, "lost": found["calls"] - found["refused"]}
 
 
-def figures(sizes: dict, durable: dict, shared: dict, faults: dict) -> list[Figure]:
+def figures(sizes: dict, durable: dict, faults: dict) -> list[Figure]:
     ratio = durable["power"]["p50"] / durable["process"]["p50"]
     told = [
         *(Figure(f"bytes per pair, {what}", value, "bytes", 700) for what, value in sizes.items()),
         *(Figure(f"store alone, durability {kind}, pair, p50", durable[kind]["p50"], "us") for kind in durable),
         Figure("the same, power over process", ratio, "times"),
-        Figure(f"{shared['count']} processes on a fresh file, pairs in all", shared["rate"], "pairs/s", 175, True),
-        Figure("the same, most over fewest pairs of a process", shared["fair"], "times", 1.5),
-        Figure("the same, acknowledged and lost", shared["lost"], "pairs", 0),
-        Figure("the same, drafts left beside the file", shared["drafts"], "files", 0),
     ]
     for what, found in faults.items():
         told += [
@@ -192,12 +151,9 @@ def figures(sizes: dict, durable: dict, shared: dict, faults: dict) -> list[Figu
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=20_000)
-    parser.add_argument("--processes", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        shared = {"count": options.processes, **processes(folder, options.processes, options.seconds)}
         sizes = {
             "1 project x 50 contexts": size(folder, 1, 50, options.pairs),
             "20 projects x 50 contexts": size(folder, 20, 50, options.pairs),
@@ -205,10 +161,10 @@ def main() -> None:
         durable = {kind: durability(folder, kind, 2_000) for kind in ("process", "power")}
         faults = {f"lock held {HELD:g} s": lock(folder), "disk full": full(folder), "file removed": removed(folder)}
     faults = {what: found for what, found in faults.items() if found is not None}
-    case = {"arms": ARMS, "pairs": options.pairs, "seconds": options.seconds, "lock_wait_s": WAIT, "seed": SEED}
-    found = figures(sizes, durable, shared, faults)
+    case = {"arms": ARMS, "pairs": options.pairs, "lock_wait_s": WAIT, "seed": SEED}
+    found = figures(sizes, durable, faults)
     print(table(found))
-    parts = {"processes": shared, "sizes": sizes, "durability": durable, "faults": faults}
+    parts = {"sizes": sizes, "durability": durable, "faults": faults}
     save(options.json, {"case": case, "figures": rows(found), **parts})
 
 
