@@ -21,13 +21,14 @@ def create(path: Path, seed: int | None, wait: float) -> None:
     """Make an empty store unless there is one by now. Raises StoreError and its kinds."""
     place.check_new(path)
     place.check_writable(path)
+    data = image(seed)  # Not in turn: whoever waits for it would wait for everybody's.
     try:
         with _turn(path.parent, wait):
             if place.exists(path):
                 return
             place.check_new(path)
             Path(f"{path}-shm").unlink(missing_ok=True)
-            _put(path, image(seed))
+            _put(path, data)
     except OSError as error:
         if error.errno == 28:
             raise StoreFull(f"{path} could not be created, the disk is full: free some space and try again") from error
