@@ -1,14 +1,13 @@
 """Fit and all beliefs of large systems: time, peak memory, and how both grow with cells, contexts, projects and events.
 
     python -m benchmarks.serving.scaling --json benchmarks/results/scaling.json --plot benchmarks/results/scaling.png
-    python -m benchmarks.serving.scaling --backend jax --cells 64000000
+    python -m benchmarks.serving.scaling --json benchmarks/results/scaling.json --device cpu
 
 Outcomes are drawn from the model, cells at random. Every size has a process of its own, whose peak memory is that of
 drawing, fitting and believing together; times are the better of two in it, so nothing is counted but the work. Growth
 is the slope of log processor time, which others on the machine disturb less, against log size, to be compared with the
-formula O(projects contexts^2 arms), in which events do not occur. With `--backend jax` the evidence, its gradient and
-all beliefs of one system are compiled in float64 for whatever JAX finds, and compared with NumPy's: without a GPU, at a
-size that fits the machine.
+formula O(projects contexts^2 arms), in which events do not occur. With `--device` three sizes, with a GPU four, are
+fitted by JAX in float64 there and by NumPy, compilation apart.
 """
 
 import argparse
@@ -17,7 +16,6 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,6 @@ import numpy as np
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 
 SEED = 7
 LARGE, HUGE = (1_000, 100, 8, 1_000_000), (10_000, 100, 8, 10_000_000)
@@ -39,7 +36,9 @@ GROWTH = {
     "events": (3, (20_000, 200_000, 2_000_000, 20_000_000), 0.2),
 }
 """Which size varies, its values, and the largest exponent that the formula allows, with a little for noise."""
-SHAPES = {16_000: (100, 20, 8), 800_000: (1_000, 100, 8), 8_000_000: (10_000, 100, 8), 64_000_000: (1_000, 1_000, 64)}
+SMALL, GIANT = (100, 20, 8, 100_000), (1_000, 1_000, 64, 80_000_000)
+WITHIN = {16_000: (0.045, 1_400), 800_000: (0.6, 1_400), 8_000_000: (6.0, 1_400), 64_000_000: (2.0, 64_000)}
+"""Seconds and megabytes on a device, by cells."""
 _DRAWN = 1_000_000
 """Outcomes drawn at a time."""
 
@@ -60,14 +59,14 @@ def drawn(shape: tuple[int, int, int], outcomes: int) -> Statistics:
     return total
 
 
-def one(sizes: tuple[int, int, int, int]) -> dict[str, Any]:
+def one(sizes: tuple[int, int, int, int], device: str | None = None) -> dict[str, Any]:
     """Seconds and megabytes of one system, and where its fit ended."""
     stats, times = drawn(sizes[:3], sizes[3]), []
-    for _ in range(2):
+    for _ in range(2 if device is None else 3):
         began, cpu = time.perf_counter(), time.process_time()
-        fit = batch.fit(stats)
+        fit = batch.fit(stats, device=device)
         middle = time.perf_counter()
-        batch.beliefs(fit, stats)
+        batch.beliefs(fit, stats, device)
         times.append((time.perf_counter() - began, middle - began, time.process_time() - cpu))
     whole, search, cpu = min(times)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -76,9 +75,10 @@ def one(sizes: tuple[int, int, int, int]) -> dict[str, Any]:
     return {**names, "seconds": whole, "fit": search, "beliefs": whole - search, "cpu": cpu, "peak_mb": peak, **ended}
 
 
-def apart(sizes: tuple[int, ...]) -> dict[str, Any]:
+def apart(sizes: tuple[int, ...], device: str | None = None) -> dict[str, Any]:
     """`one` in a new process."""
     command = [sys.executable, "-m", "benchmarks.serving.scaling", "--one", *map(str, sizes)]
+    command += ["--device", device] if device else []
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found
 
@@ -111,6 +111,21 @@ def figures(large: list[dict[str, Any]], growth: dict[str, list[dict[str, Any]]]
     return found
 
 
+def on_device(device: str) -> tuple[list[Figure], dict[str, Any]]:
+    """Fits of growing size there and by NumPy."""
+    shown: list[Figure] = []
+    runs: dict[str, Any] = {"numpy": [], device: []}
+    for sizes in (SMALL, LARGE, HUGE, *([GIANT] if device == "gpu" else [])):
+        cells = sizes[0] * sizes[1] * sizes[2]
+        for name, found in runs.items():
+            found.append(run := apart(sizes, None if name == "numpy" else name))
+            (seconds, memory), what = WITHIN[cells], f"{cells:,} cells, {name}"
+            goal = seconds if name == device else None
+            shown.append(Figure(f"{what}: fit and all beliefs, warm", run["seconds"], "s", goal))
+            shown.append(Figure(f"{what}: peak memory", run["peak_mb"], "MB", memory if name == device else None))
+    return shown, runs
+
+
 def plot(path: Path, growth: dict[str, list[dict[str, Any]]]) -> None:
     """Time against every size, the formula beside it."""
     import matplotlib
@@ -136,82 +151,29 @@ def plot(path: Path, growth: dict[str, list[dict[str, Any]]]) -> None:
     figure.savefig(path, dpi=120)
 
 
-def compiled(cells: int) -> dict[str, Any]:
-    """Evidence, gradient and beliefs compiled by JAX in float64, against NumPy's on the same statistics."""
-    import jax
-    import jax.numpy as jnp
-
-    from poolwise.posterior.crossed.solve import Cells, solve_reduced
-
-    devices = [device.device_kind for device in jax.devices()]
-    shape, gpu = SHAPES[cells], jax.default_backend() != "cpu"
-    note = "on the GPU" if gpu else "no GPU at hand: compiled for the CPU"
-    if not gpu and cells > 800_000:
-        shape, note = SHAPES[800_000], f"{note}; {cells:,} cells belong on a GPU, checked at the size that fits here"
-    stats = batch.cells(drawn(shape, int(1.25 * np.prod(shape))))
-    arms = Tier(np.full((), 0.3), np.full((), 0.35), np.full((), 0.15), np.full((), 0.1))
-    none = Tier(*(np.zeros(()) for _ in range(4)))
-    truth = Hyper(arms, none, Tier(0.5, 0.05, 0.0, 0.0), np.full(shape[2], 0.25))
-    with jax.enable_x64(True):
-        data, scales = Cells(*map(jnp.asarray, stats)), jax.tree.map(jnp.asarray, arms)
-        density = lambda tier, cells: solve_reduced(cells, truth._replace(arm=tier))[0].evidence
-        gradient, believed = (
-            jax.jit(jax.value_and_grad(density)),
-            jax.jit(lambda cells: batch.beliefs_reduced(cells, truth)[0]),
-        )
-        slope, sure = (
-            timed(lambda: jax.block_until_ready(gradient(scales, data))),
-            timed(lambda: jax.block_until_ready(believed(data))),
-        )
-        found = believed(data)
-    plain, seconds = timed(lambda: batch.beliefs_reduced(stats, truth)[0])
-    expected = batch.beliefs_reduced(stats, truth)[0]
-    off = max(float(np.abs(np.asarray(a) - b).max()) for a, b in zip(found, expected, strict=True))
-    return {
-        "devices": devices,
-        "note": note,
-        "shape": shape,
-        "dtype": str(found.mean.dtype),
-        "largest difference from NumPy": off,
-        "seconds": {
-            "evidence and gradient": {"first": slope[0], "then": slope[1]},
-            "beliefs": {"first": sure[0], "then": sure[1]},
-            "beliefs in NumPy": {"first": plain, "then": seconds},
-        },
-    }
-
-
-def timed(call: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of the first call, compilation included, and the better of the next three."""
-    times = []
-    for _ in range(4):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return times[0], min(times[1:])
-
-
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--one", type=int, nargs=4, help=argparse.SUPPRESS)
-    parser.add_argument("--backend", choices=("numpy", "jax"), default="numpy")
-    parser.add_argument("--cells", type=int, choices=sorted(SHAPES), default=800_000, help="for --backend jax")
+    parser.add_argument("--device", choices=("cpu", "gpu"))
     parser.add_argument("--scale", type=float, default=1.0, help="below 1: without the largest sizes")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(one(tuple(options.one))))
+        print(json.dumps(one(tuple(options.one), options.device)))
         return
     body: dict[str, Any] = {"seed": SEED, "base": BASE}
     kept = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
-    if options.backend == "jax":
-        body = {**kept, "jax": compiled(options.cells)}
-        print(json.dumps(body["jax"], indent=1))
+    if options.device:
+        shown, runs = on_device(options.device)
+        print(table(shown))
+        body = {**kept, options.device: {"figures": rows(shown), "runs": runs}}
     else:
         large = [apart(sizes) for sizes in ((LARGE, HUGE) if options.scale == 1 else (LARGE,))]
         growth = grown(options.scale)
         shown = figures(large, growth)
-        body |= {"figures": rows(shown), "large": large, "growth": growth} | {k: kept[k] for k in kept if k == "jax"}
+        body |= {"figures": rows(shown), "large": large, "growth": growth} | {
+            k: kept[k] for k in kept if k in ("cpu", "gpu")
+        }
         print(table(shown))
         if options.plot:
             plot(options.plot, growth)

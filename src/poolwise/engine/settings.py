@@ -41,7 +41,7 @@ class Settings(NamedTuple):
     outliers: float | None = 4.0
     """Spreads from what was expected beyond which a utility counts less; None: all count fully."""
     reestimate_every: tuple[tuple[int, int], ...] = EVERY
-    """(up to this many outcomes, re-estimate the scales after so many new ones); later at every tenth more."""
+    """(up to this many outcomes, re-estimate the scales after so many new ones); later at every fifth more."""
     horizon: float | None = None
     """Expected number of decisions in all; None: twice as many to come as have been made."""
     project_factors: int = 2

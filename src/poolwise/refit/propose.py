@@ -80,8 +80,8 @@ def drop_unknown_contexts(scales: Scales, problem: Problem) -> Scales:
     if not strange:
         return scales
     hyper = fit.hyper._replace(spread=fit.hyper.spread[:known])
-    kept = {name: getattr(fit, name)[: max(len(getattr(fit, name)) - strange, 0)] for name in ("coordinates", "shift")}
-    return scales._replace(gaussian=fit._replace(hyper=hyper, **kept))
+    kept = fit.coordinates[: max(len(fit.coordinates) - strange, 0)]
+    return scales._replace(gaussian=fit._replace(hyper=hyper, coordinates=kept))
 
 
 def plain(body: Any) -> Any:

@@ -206,14 +206,13 @@ def test_hyperparameters_go_with_their_arms_families_and_parameters():
         "factors": {"rank": 1, **{name: [[1.0, 2.0, 3.0]] for name in ("level", "variance", "loadings")}},
         "smooth": {"tier": [1, 1, 1, 1], "length": [[0.4, 0.5]], "rho": [[0.1, 0.2]]},
         "coordinates": [1.0],
-        "shift": [7.0, 0.1],
         **before.labels(),
     }
     assert aligned(body, before) == body
     fewer = aligned(body, Axes((0, 3), ("d", "f"), before.surfaces))
     assert fewer["gaussian"]["noise"] == [0.1, 0.3]
     assert fewer["factors"]["level"] == [[1.0, 3.0]]
-    assert (fewer["coordinates"], fewer["shift"]) == ([], [7.0])
+    assert fewer["coordinates"] == []
     more = aligned(body, Axes((0, 2, 5, 6), ("d", "f", "f", "g"), {"f": ["y", "z"]}))
     assert more["gaussian"]["noise"] == [0.1, 0.2, 0.3, 0.2]
     assert more["factors"] is None

@@ -37,7 +37,7 @@ def found_of(seed=3, rank=2):
     rng = np.random.default_rng(seed)
     level = rng.normal(0, 0.3, SHAPE[1:])
     loadings = rng.normal(0, 0.4, (*SHAPE[1:], rank))
-    return factors.Factors(loadings, 0.8, level, rng.uniform(0.01, 0.1, SHAPE[1:]), 1.0, 12, ())
+    return factors.Factors(loadings, 0.8, level, rng.uniform(0.01, 0.1, SHAPE[1:]), 1.0, 12, (1.0, 12), ())
 
 
 @pytest.mark.parametrize("rank", [0, 1, 2])
@@ -81,8 +81,8 @@ def test_a_project_without_outcomes_has_the_prior_and_later_contexts_the_tree():
 def test_gradient_of_the_evidence():
     data, found = sample()[0], found_of()
     every = [factors.seen_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in (2, 3)]
-    (group, place), *_ = factor_fit.grouped(every)
-    one = every[place[0]]
+    group, *_ = factor_fit.grouped(every, SHAPE[1:])
+    one = every[group.place[0]]
     value = lambda w, rest: factor_fit.evidence(group, w, rest)[0][0]
     _, (inside, *_), (along, *_) = factor_fit.evidence(group, found.loadings, found.rest)
     for row in (0, 4):
@@ -97,8 +97,8 @@ def test_gradient_of_the_evidence():
 def test_side_by_side_is_one_by_one():
     data, found = sample(share=0.5)[0], found_of()
     every = [factors.seen_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
-    for group, place in factor_fit.grouped(every):
-        for p, value in zip(place, factor_fit.evidence(group, found.loadings, found.rest)[0], strict=True):
+    for group in factor_fit.grouped(every, SHAPE[1:]):
+        for p, value in zip(group.place, factor_fit.evidence(group, found.loadings, found.rest)[0], strict=True):
             w = found.loadings[every[p].context, every[p].arm]
             covariance = w @ w.T + found.rest**2 * every[p].tree + np.diag(every[p].noise)
             x = every[p].x
@@ -145,6 +145,18 @@ def test_loadings_are_kept_until_there_is_enough_that_is_new():
     np.testing.assert_allclose(again.level, moved.mean)
     more = data._replace(count=2 * data.count)
     assert factors.refreshed(first, more, HYPER, FAMILY, level, 1).outcomes == 2 * first.outcomes
+
+
+def test_between_two_choices_of_their_number_loadings_go_on_from_where_they_were():
+    data, level, _ = sample("clusters", 1)
+    first = factors.refreshed(None, data, HYPER, FAMILY, level, 2)
+    more = data._replace(count=1.5 * data.count)
+    again = factors.refreshed(first, more, HYPER, FAMILY, level, 2)
+    assert (again.rank, again.chosen) == (first.rank, first.chosen)
+    assert again.outcomes == 1.5 * first.outcomes
+    afresh = factors.refreshed(None, more, HYPER, FAMILY, level, 2)
+    shared = lambda found: found.loadings.reshape(-1, found.rank) @ found.loadings.reshape(-1, found.rank).T
+    np.testing.assert_allclose(shared(again), shared(afresh), atol=0.05 * np.abs(shared(afresh)).max())
 
 
 def test_a_fit_takes_what_it_can_afford(monkeypatch):

@@ -125,3 +125,16 @@ def test_what_never_failed_needs_no_search(seed):
     }
     found = bernoulli.fit(outcomes, outcomes, PRIOR)
     assert scores[found.kappa_context, found.kappa_cell] == max(scores.values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_climb_from_the_last_concentrations_ends_where_the_whole_grid_does(seed):
+    random = np.random.default_rng(seed)
+    chance = random.beta(4, 1, (1, 6, 5)) * random.beta(8, 1, (10, 6, 5))
+    outcomes = random.poisson(3.0, chance.shape).astype(float)
+    successes = random.binomial(outcomes.astype(int), chance).astype(float)
+    prior = np.tile((3.0, 0.6), (5, 1))
+    whole = bernoulli.fit(outcomes, successes, prior)
+    for start in ((2.0, 200.0), (17.0, 25.0)):
+        near = bernoulli.fit(outcomes, successes, prior, start=start)
+        assert (near.kappa_context, near.kappa_cell) == (whole.kappa_context, whole.kappa_cell)

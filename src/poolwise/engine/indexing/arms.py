@@ -88,7 +88,7 @@ def aligned(body: Mapping[str, Any], axes: Axes) -> dict[str, Any]:
     if body.get("smooth"):
         found["smooth"] = _smooth(body["smooth"], body.get("surfaces", {}), axes.surfaces)
     # Coordinates go by family and parameter: those of others would be a wrong place to search from.
-    return {**found, "coordinates": [], "shift": body.get("shift", [0.0])[:1]}
+    return {**found, "coordinates": []}
 
 
 def _noise(before: Sequence[float], rows: Sequence[int | None]) -> list[float]:

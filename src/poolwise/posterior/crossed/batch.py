@@ -69,11 +69,8 @@ class Fit(NamedTuple):
     iterations: int
     converged: bool
     coordinates: np.ndarray
-    """Of the mode of the scales; see `optimise.hyper_at`."""
-    shift: np.ndarray = np.zeros(0)
-    """How far `hyper` lies beyond it, since the scales are uncertain; see `integrate`."""
-    shift_from: float = 0.0
-    """Number of outcomes that this rests on."""
+    """Of the mode of the scales (`parametrisation.hyper_at`), where the next search starts. What serves may lie beyond
+    it (`laplace`)."""
     ground: Ground | None = None
     """Where arms stand among each other; None: none resembles another by its parameters."""
     smooth: Smooth | None = None
@@ -87,10 +84,12 @@ def fit(
     prior: Prior = PRIOR,
     start: np.ndarray | None = None,
     iterations: int = 60,
+    device: str | None = None,
 ) -> Fit:
     """Hyperparameters by maximum marginal likelihood with weak hyperpriors.
 
-    family: (arms,) index, None: one family each. start: `Fit.coordinates` of an earlier fit. Raises InputError where
+    family: (arms,) index, None: one family each. start: `Fit.coordinates` of an earlier fit. device: where JAX
+    is to compute the likelihood of a large system of one family per arm; None: NumPy does. Raises InputError where
     the statistics are no statistics; a search that did not settle says so in `converged`.
     """
     stats = seen(checked(stats))
@@ -102,8 +101,12 @@ def fit(
     families = 0 if family is None else int(index.max(initial=0)) + 1
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
     size = length(families or arms, 0 if reduced else count.shape[1])
-    begin = None if start is None else _resized(arguments.numbers("start", start), length(families or arms, 0), size)
-    found = search(cells(stats), index, begin, size, prior, families=families, reduced=reduced, iterations=iterations)
+    begin = None if start is None else resized(arguments.numbers("start", start), length(families or arms, 0), size)
+    data = cells(stats)
+    score = on_device(data, device).score if device and reduced and compiles(prior.median) else None
+    found = search(
+        data, index, begin, size, prior, families=families, reduced=reduced, iterations=iterations, score=score
+    )
     converged = found.converged and bool(np.isfinite(found.log_evidence))
     evidence, taken = found.log_evidence, found.iterations
     return Fit(found.hyper, index, families, reduced, evidence, taken, converged, found.coordinates)
@@ -115,13 +118,25 @@ def seen(stats: Statistics) -> Statistics:
     return Statistics(*(np.asarray(part)[: ends[0], : ends[1]] for part in stats))
 
 
-def _resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
-    """Coordinates for as many contexts as there are now; None where they are those of another problem."""
+def resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
+    """(size,): coordinates for as many contexts as there are now; None where they are those of another problem."""
     fits = start.ndim == 1 and fixed <= len(start) <= size and np.isfinite(start).all()
     return np.pad(start, (0, size - len(start))) if fits else None
 
 
-def beliefs(fit: Fit, stats: Statistics) -> Belief:
+def compiles(hyper: Hyper) -> bool:
+    """Whether the compiled form knows all of it."""
+    return hyper.pooled is None and hyper.stated is None
+
+
+def on_device(cells: Cells, device: str) -> Any:
+    """`compiled_reduction.Reduced`. Raises RefitError where there is no such device."""
+    from poolwise.posterior.crossed.compiled_reduction import Reduced  # JAX, where it is asked for
+
+    return Reduced(cells, device)
+
+
+def beliefs(fit: Fit, stats: Statistics, device: str | None = None) -> Belief:
     """Posterior mean and standard deviation of theta for every cell, [project, context, arm], seen or not.
 
     A project or context that was never seen is one more row of zeros in the statistics.
@@ -129,6 +144,8 @@ def beliefs(fit: Fit, stats: Statistics) -> Belief:
     data = cells(checked(stats))
     if not isinstance(fit, Fit) or len(fit.family) != data.count.shape[2]:
         raise InputError("a fit of other arms, or none at all: pass what `fit` made of these statistics")
+    if fit.reduced and device and compiles(fit.hyper):
+        return Belief(*on_device(data, device).beliefs(fit.hyper))
     if fit.reduced:
         return beliefs_reduced(data, fit.hyper)[0]
     form = layout(data.count.shape, fit.families)

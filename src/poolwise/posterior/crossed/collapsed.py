@@ -49,12 +49,11 @@ def too_large(arms: int, projects: int, contexts: int) -> bool:
     return arms * (1 + projects + contexts) ** 3 > _LARGEST
 
 
-def fit(stats: Statistics, *, start: np.ndarray | None = None, prior: Prior = PRIOR) -> Fit:
+def fit(stats: Statistics, *, start: np.ndarray | None = None, prior: Prior = PRIOR, device: str | None = None) -> Fit:
     """Scales by maximum marginal likelihood; there is no tier of families, its scales are 0. As `gaussian.fit`."""
     turned = _turned(stats)
-    found = batch.fit(
-        Statistics(*(_sides(part, turned) for part in stats)), prior=_crossed_prior(prior, turned), start=start
-    )
+    across = Statistics(*(_sides(part, turned) for part in stats))
+    found = batch.fit(across, prior=_crossed_prior(prior, turned), start=start, device=device)
     scales = _crossed(found.hyper, turned)
     # Families have no tier here, but their part of what cells have to themselves was fitted: it is the arms' own.
     arm = scales.arm._replace(cell=np.hypot(scales.arm.cell, scales.family.cell))

@@ -28,7 +28,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.factor_fit import Seen, fitted, left_out
+from poolwise.posterior.crossed.factor_fit import Seen, fitted, grouped
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters.hyper import Hyper, noise_at
 
@@ -40,8 +40,9 @@ _LARGEST = 4e6
 """Sum over projects of (cells with outcomes)^3 that a fit takes; those with most outcomes first."""
 _SURE = 2.0
 """Standard errors by which a rank has to predict better than none."""
-_GROWTH = 1.3
-"""Fitted again when there are so many times as many outcomes or projects."""
+_GROWTH, _AGAIN = 1.3, 2.0
+"""Fitted again, from where they were, when there are so many times as many outcomes or projects; and their number
+chosen again."""
 
 
 class Factors(NamedTuple):
@@ -56,6 +57,8 @@ class Factors(NamedTuple):
     """Var L [context, arm]."""
     outcomes: float
     projects: int
+    chosen: tuple[float, int]
+    """From how many outcomes and projects the rank was chosen."""
     scores: tuple[float, ...]
     """Mean log predictive density of a project left out, for rank 0, 1 ..; empty where no other rank was tried."""
 
@@ -100,18 +103,30 @@ def refreshed(
     if most == 0 or len(active) < FEW:
         return None
     mean, variance = level.mean, np.square(level.scale)
-    if old is not None and outcomes < _GROWTH * old.outcomes and len(active) < _GROWTH * old.projects:
-        grown = np.pad(old.loadings, ((0, len(mean) - len(old.loadings)), (0, 0), (0, 0)))
-        return old._replace(loadings=grown, level=mean, variance=variance)
+    now = (outcomes, len(active))
+    if old is not None:
+        wider = np.pad(old.loadings, ((0, len(mean) - len(old.loadings)), (0, 0), (0, 0)))
+        old = old._replace(loadings=wider, level=mean, variance=variance)
+        if not _grown(now, (old.outcomes, old.projects), _GROWTH if old.rank else _AGAIN):
+            return old
     every = [seen_of(cells, p, hyper, family, mean, variance) for p in active.tolist()]
-    ranks = list(range(most + 1))
     if len(taken := _fitting(every)) < FEW:
         return None  # every project is so large that it needs no other
-    scores = np.array([left_out(taken, mean.shape, rank) for rank in ranks])
-    rank = _best(scores)
-    loadings, rest = fitted(taken, mean.shape, rank)
-    means = tuple(float(value) for value in scores.mean(1))
-    return Factors(loadings, rest, mean, variance, outcomes, len(active), means)
+    groups, found = grouped(taken, mean.shape), []
+    if old is not None and not _grown(now, old.chosen, _AGAIN):
+        again = fitted(taken, groups, mean.shape, old.rank, start=(old.loadings, old.rest))
+        return old._replace(loadings=again.loadings, rest=again.rest, outcomes=outcomes, projects=len(active))
+    for rank in range(most + 1):
+        found.append(fitted(taken, groups, mean.shape, rank))
+        if rank and found[rank].left_out.mean() <= found[rank - 1].left_out.mean():
+            break  # what the last one added did not help, and the next one would have to
+    best = found[_best(np.array([one.left_out for one in found]))]
+    means = tuple(float(one.left_out.mean()) for one in found)
+    return Factors(best.loadings, best.rest, mean, variance, *now, now, means)
+
+
+def _grown(now: tuple[float, int], before: tuple[float, int], factor: float) -> bool:
+    return any(one >= factor * other for one, other in zip(now, before, strict=True))
 
 
 def _best(scores: np.ndarray) -> int:
@@ -178,7 +193,7 @@ def to_dict(found: Factors | None) -> dict[str, Any] | None:
     if not found.rank:
         found = found._replace(level=np.zeros_like(found.level), variance=np.zeros_like(found.level))
     arrays = {name: getattr(found, name).tolist() for name in ("loadings", "level", "variance")}
-    return {**found._asdict(), **arrays, "rank": found.rank, "scores": list(found.scores)}
+    return {**found._asdict(), **arrays, "rank": found.rank, "scores": list(found.scores), "chosen": list(found.chosen)}
 
 
 def from_dict(body: dict[str, Any] | None) -> Factors | None:
@@ -187,4 +202,6 @@ def from_dict(body: dict[str, Any] | None) -> Factors | None:
     level = np.array(body["level"], dtype=float)
     loadings = np.array(body["loadings"], dtype=float).reshape(*level.shape, body["rank"])
     variance, scores = np.array(body["variance"], dtype=float), tuple(body["scores"])
-    return Factors(loadings, body["rest"], level, variance, body["outcomes"], body["projects"], scores)
+    size = body["outcomes"], body["projects"]
+    outcomes, projects = body.get("chosen", size)
+    return Factors(loadings, body["rest"], level, variance, *size, (outcomes, projects), scores)

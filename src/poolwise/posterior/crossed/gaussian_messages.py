@@ -43,7 +43,9 @@ def upward(potential: Potential, variance: Array) -> tuple[Potential, Conditiona
     root = xp.sqrt(variance)
     across = root[:, None] * root
     # I + D^1/2 L D^1/2 is well conditioned where D is tiny, as L + D^-1 is not.
-    factor = xp.linalg.cholesky(identity + across * potential.precision)
+    precision = across * potential.precision
+    precision += identity
+    factor = xp.linalg.cholesky(precision)
     inner = _inverse(factor)
     inverse = xp.swapaxes(inner, -1, -2) @ inner
     covariance = across * inverse
@@ -54,8 +56,9 @@ def upward(potential: Potential, variance: Array) -> tuple[Potential, Conditiona
     log_determinant = -2 * xp.log(xp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
     constant = potential.constant + 0.5 * (log_determinant + (white**2).sum(-1))
     # D^-1 S L as a difference: the product would multiply the rounding errors of S by a precision of any size.
-    precision = (identity - inverse) / across
-    return Potential(precision, mean / variance, constant), Conditional(covariance, mean, upper)
+    inverse -= identity
+    inverse /= -across
+    return Potential(inverse, mean / variance, constant), Conditional(covariance, mean, upper)
 
 
 def _inverse(factor: Array) -> Array:

@@ -17,10 +17,11 @@ import numpy as np
 
 from poolwise.arrays import Array, namespace
 from poolwise.posterior.belief import shrink
-from poolwise.posterior.crossed import chunked_reduction
+from poolwise.posterior.crossed import average_information, chunked_reduction
+from poolwise.posterior.crossed.average_information import Means
 from poolwise.posterior.crossed.chunked_reduction import Stack
-from poolwise.posterior.crossed.gaussian_messages import Conditional, downward
-from poolwise.posterior.crossed.solve import Cells, around_zero, at_cells, marginals, solve, tiers
+from poolwise.posterior.crossed.gaussian_messages import Conditional
+from poolwise.posterior.crossed.solve import Cells, Tree, around_zero, at_cells, solve, tiers
 from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, Tier, layout, leaf_cell, noise_at
 
 
@@ -42,20 +43,44 @@ def log_marginal_likelihood(
 ) -> tuple[Array, Score]:
     """Value and score. cells: statistics [project, context, arm]; family: (arms,) index; families: see `crossed.solve`;
     form: which effects are coordinates, None: as suits the size."""
-    form = form or layout(cells.count.shape, families)
+    return _passed(hyper, cells, family, families, form or layout(cells.count.shape, families))[:2]
+
+
+def with_information(
+    hyper: Hyper, cells: Cells, family: np.ndarray, families: int
+) -> tuple[float, Score, average_information.Information]:
+    """The same in NumPy, and the curvature that follows from the same factorisation."""
+    form = layout(cells.count.shape, families)
+    value, score, tree, means, (centre, spread) = _passed(hyper, cells, family, families, form)
+    slopes = np.concatenate(score[:3]), score.noise
+    found = average_information.information(
+        tree, means, cells, cells.mean - centre, spread, hyper, family, form, slopes
+    )
+    return float(value), score, found
+
+
+def _passed(
+    hyper: Hyper, cells: Cells, family: np.ndarray, families: int, form: Layout
+) -> tuple[Array, Score, Tree, Means, tuple[Array, Array]]:
+    """Value, score, what they rest on, and mean and variance of the sum of the effects of every cell."""
     tree = solve(cells, hyper, family, families, form)
-    mean, covariance = tree.globe.mean, tree.globe.covariance
-    xp = namespace(mean)
-    globe, middle = _globe(tree.globe, hyper, form), _NONE
+    top, covariance = tree.globe.mean, tree.globe.covariance
+    xp = namespace(top)
+    globe, middle, above, kin = _globe(tree.globe, hyper, form), _NONE, top, None
     if families:
-        variance = form.variances(hyper.family, xp)
-        middle = _blocks(_excess(tree.family, variance, mean, covariance), form)
-        mean, covariance = downward(tree.family, variance, mean, covariance)
-        mean, covariance = mean[family], covariance[family]
-    variance = form.variances(hyper.arm, xp)
-    arm = _blocks(_excess(around_zero(tree, hyper), variance, mean, covariance), form)
-    centre, spread = at_cells(*downward(tree.arm, variance, mean, covariance), form)
-    return _with_leaves(tree.evidence, (arm, middle, globe), cells, hyper, centre, spread, form.cells)
+        kin, covariance, excess = _downward(tree.family, form.variances(hyper.family, xp), top, covariance)
+        middle, above, covariance = _blocks(excess, form), kin[family], covariance[family]
+    own, covariance, excess = _downward(around_zero(tree, hyper), form.variances(hyper.arm, xp), above, covariance)
+    centre, spread = at_cells(own if hyper.stated is None else own + _offset(hyper, form), covariance, form)
+    tiers = (_blocks(excess, form), middle, globe)
+    found = _with_leaves(tree.evidence, tiers, cells, hyper, centre, spread, form.cells)
+    return *found, tree, Means(own, kin, top), (centre, spread)
+
+
+def _offset(hyper: Hyper, form: Layout) -> Array:
+    """(arms, q): what an expert says the arms lie around."""
+    assert hyper.stated is not None
+    return hyper.stated.offset[:, None] * (np.arange(form.size) == 0)
 
 
 def differentiable(cells: Cells, family: np.ndarray, families: int, form: Layout) -> Callable[[Hyper], Array]:
@@ -86,8 +111,9 @@ def log_marginal_likelihood_reduced(hyper: Hyper, stack: Stack) -> tuple[Array, 
     form = Layout(stack.count.shape[2], 0)
     tree = tiers(chunked_reduction.potential(stack, hyper), hyper, None, 0, form)
     own, top = around_zero(tree, hyper), tree.globe
-    arm = _blocks(_excess(own, form.variances(hyper.arm, np), top.mean, top.covariance), form)
-    (one, first, second), project = chunked_reduction.sums(stack, hyper, *marginals(tree, hyper, np.zeros(0), 0, form))
+    mean, covariance, excess = _downward(own, form.variances(hyper.arm, np), top.mean, top.covariance)
+    mean, arm = mean if hyper.stated is None else mean + _offset(hyper, form), _blocks(excess, form)
+    (one, first, second), project = chunked_reduction.sums(stack, hyper, mean, covariance)
     arm = arm._replace(project=float((project / hyper.arm.project**2 - stack.count.shape[1]).sum()))
     whole, cell = float((second - one).sum()), leaf_cell(hyper, False) ** 2
     found = [
@@ -105,13 +131,16 @@ def _globe(globe: Conditional, hyper: Hyper, form: Layout) -> Tier:
     return _blocks((second / form.variances(hyper.globe, xp) - 1)[None], form)
 
 
-def _excess(conditional: Conditional, variance: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """(batch, q): E[(v - z)^2] / variance - 1, with z of the given marginal."""
-    xp = namespace(mean)
-    back = conditional.covariance / variance - xp.eye(len(variance))
-    moved = conditional.mean + (back @ mean[..., None])[..., 0]
-    own = xp.diagonal(conditional.covariance, axis1=1, axis2=2)
-    return (moved**2 + own + xp.vecdot(back @ covariance, back)) / variance - 1
+def _downward(conditional: Conditional, variance: Array, mean: Array, covariance: Array) -> tuple[Array, Array, Array]:
+    """`gaussian_messages.downward`, and (batch, q): E[(v - z)^2] / variance - 1, with z of the given marginal."""
+    xp, own = namespace(mean), lambda part: namespace(mean).diagonal(part, axis1=-2, axis2=-1)
+    gain = conditional.covariance / variance
+    across = gain @ covariance
+    spread = across @ xp.swapaxes(gain, -1, -2)
+    below = conditional.mean + (gain @ mean[..., None])[..., 0]
+    second = (below - mean) ** 2 + own(conditional.covariance) + own(spread) - 2 * own(across) + own(covariance)
+    spread += conditional.covariance
+    return below, spread, second / variance - 1
 
 
 def _blocks(excess: np.ndarray, form: Layout) -> Tier:

@@ -8,7 +8,11 @@ from scipy.optimize import minimize
 
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.chunked_reduction import Stack, stacked
-from poolwise.posterior.crossed.marginal_likelihood import log_marginal_likelihood, log_marginal_likelihood_reduced
+from poolwise.posterior.crossed.marginal_likelihood import (
+    Score,
+    log_marginal_likelihood,
+    log_marginal_likelihood_reduced,
+)
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters.hyper import Hyper, Prior
 from poolwise.posterior.hyperparameters.initialisation import curvature, moment_start
@@ -16,8 +20,12 @@ from poolwise.posterior.hyperparameters.parametrisation import box, floored, hyp
 
 _SAMPLED_FROM, _SAMPLE = 256, 64
 """From so many projects on, the search begins where one over so many of them ends, at a part of the cost."""
-_NOWHERE = 1e15
+NOWHERE = 1e15
 """Value of scales so far off that the algebra fails: the line search steps back from there."""
+
+
+Likelihood = Callable[[Hyper], tuple[Any, Score]]
+"""Log marginal likelihood and its score."""
 
 
 class Search(NamedTuple):
@@ -33,23 +41,38 @@ class Search(NamedTuple):
 
 
 def objective(
-    coordinates: np.ndarray, cells: Any, family: np.ndarray, prior: Prior, *, families: int, reduced: bool
+    coordinates: np.ndarray,
+    cells: Any,
+    family: np.ndarray,
+    prior: Prior,
+    *,
+    families: int,
+    reduced: bool,
+    score: Likelihood | None = None,
 ) -> tuple[float, np.ndarray]:
-    """Minus log posterior of the scales, and its gradient. cells: `crossed.Cells`, or a `Stack` where `reduced`."""
+    """Minus log posterior of the scales, and its gradient. cells: `crossed.Cells`, or a `Stack` where `reduced`; score:
+    the likelihood where it is computed elsewhere."""
     groups = families or len(family)
     hyper = hyper_at(coordinates, family, prior, groups=groups)
-    if reduced:
+    if score is not None:
+        evidence, found = score(hyper)
+    elif reduced:
         evidence, found = log_marginal_likelihood_reduced(hyper, stacked(cells))
     else:
         evidence, found = log_marginal_likelihood(hyper, cells, family, families)
-    globe = found.globe._replace(level=0.0)
-    # The floor of the noise takes its part of the derivative.
-    noise = found.noise * (1 - (prior.median.noise * prior.noise_floor / hyper.noise) ** 2)
-    own = np.bincount(family, noise.sum(0), groups)
-    spread = found.noise.sum(1)[: len(coordinates) - length(groups, 0)]
-    slope = np.concatenate([found.arm, found.family, globe, [noise.sum()], own, spread])
+    slope, _ = slopes(found, hyper, family, prior, len(coordinates), groups)
     pull = coordinates / widths(len(coordinates), prior, groups) ** 2
     return penalty(coordinates, prior, groups=groups) - evidence, pull - slope
+
+
+def slopes(
+    score: Score, hyper: Hyper, family: np.ndarray, prior: Prior, size: int, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(size,) the score by coordinates, and (arms,) the part of the noise's that its floor leaves."""
+    part = 1 - (prior.median.noise * prior.noise_floor / hyper.noise) ** 2
+    noise, globe = score.noise * part, score.globe._replace(level=0.0)
+    own, spread = np.bincount(family, noise.sum(0), groups), score.noise.sum(1)[: size - length(groups, 0)]
+    return np.concatenate([score.arm, score.family, globe, [noise.sum()], own, spread]), part
 
 
 def search(
@@ -63,10 +86,11 @@ def search(
     reduced: bool,
     iterations: int = 60,
     tolerance: float = 0.02,
+    score: Likelihood | None = None,
 ) -> Search:
     """Minimise minus log posterior from `start` (None: from moments) until a step gains less than `tolerance` nats.
 
-    SciPy's L-BFGS-B over the score (`marginal_likelihood`) in NumPy: nothing is compiled.
+    SciPy's L-BFGS-B over the score in NumPy, or what `score` computes of the same cells.
     """
     groups = families or cells.count.shape[2]
     prior = floored(prior, cells)
@@ -79,9 +103,10 @@ def search(
     at_first = hyper_at(begin, family, prior, groups=groups)
     unit = 1 / np.sqrt(curvature(cells, at_first, family, families, size, prior, reduced=reduced))
     values: list[float] = []
+    data = stacked(cells) if reduced and score is None else cells
     with single_blas():
         found = minimize(
-            _scaled(unit, stacked(cells) if reduced else cells, family, prior, families=families, reduced=reduced),
+            _scaled(unit, data, family, prior, families=families, reduced=reduced, score=score),
             begin / unit,
             jac=True,
             method="L-BFGS-B",
@@ -90,22 +115,31 @@ def search(
             callback=_stop(values, tolerance),
         )
     at = found.x * unit
-    evidence = float(penalty(at, prior, groups=groups) - found.fun) if found.fun < _NOWHERE else np.nan
+    evidence = float(penalty(at, prior, groups=groups) - found.fun) if found.fun < NOWHERE else np.nan
     converged = bool(found.success) or _settled(values, tolerance)
     return Search(hyper_at(at, family, prior, groups=groups), evidence, int(found.nit), converged, at)
 
 
 def _scaled(
-    unit: np.ndarray, data: Cells | Stack, family: np.ndarray, prior: Prior, *, families: int, reduced: bool
+    unit: np.ndarray,
+    data: Cells | Stack,
+    family: np.ndarray,
+    prior: Prior,
+    *,
+    families: int,
+    reduced: bool,
+    score: Likelihood | None,
 ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """`objective` of coordinates in these units; flat and very high where the algebra fails."""
 
     def evaluate(scaled: np.ndarray) -> tuple[float, np.ndarray]:
         try:
-            value, gradient = objective(scaled * unit, data, family, prior, families=families, reduced=reduced)
+            value, gradient = objective(
+                scaled * unit, data, family, prior, families=families, reduced=reduced, score=score
+            )
         except np.linalg.LinAlgError:
-            return _NOWHERE, np.zeros(len(unit))
-        return (value, gradient * unit) if np.isfinite(value) else (_NOWHERE, np.zeros(len(unit)))
+            return NOWHERE, np.zeros(len(unit))
+        return (value, gradient * unit) if np.isfinite(value) else (NOWHERE, np.zeros(len(unit)))
 
     return evaluate
 

@@ -1,14 +1,17 @@
-"""When the scales are estimated again: often at first, rarely later."""
+"""When the scales are estimated again: often at first, then whenever there is a fifth more to estimate them from.
 
-EVERY = ((100, 10), (2_000, 50))
-"""(up to this many outcomes, after so many new ones); later at every tenth more."""
+So their number grows with the logarithm of that of the outcomes, and what they cost becomes an ever smaller share.
+"""
+
+EVERY = ((50, 10),)
+"""(up to this many outcomes, after so many new ones); later at every fifth more."""
 
 
 def until(every: tuple[tuple[int, int], ...], outcomes: int, last: int) -> int:
     """After how many outcomes more they are `due` for the first time.
 
-    >>> until(EVERY, 95, 90), until(EVERY, 100, 100), until(EVERY, 30_000, 29_900)
-    (5, 50, 3222)
+    >>> until(EVERY, 45, 40), until(EVERY, 60, 60), until(EVERY, 30_000, 29_900)
+    (5, 11, 5879)
     """
     more = 1
     while not due(every, outcomes + more, last):
@@ -19,8 +22,8 @@ def until(every: tuple[tuple[int, int], ...], outcomes: int, last: int) -> int:
 def due(every: tuple[tuple[int, int], ...], outcomes: int, last: int) -> bool:
     """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`.
 
-    >>> [due(EVERY, outcomes, 90) for outcomes in (99, 100)]
+    >>> [due(EVERY, outcomes, 40) for outcomes in (49, 50)]
     [False, True]
     """
-    step = next((step for limit, step in every if outcomes <= limit), max(outcomes // 10, 1))
+    step = next((step for limit, step in every if outcomes <= limit), max(outcomes // 6, 1))
     return outcomes - last >= step

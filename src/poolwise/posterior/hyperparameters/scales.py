@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.crossed import batch, collapsed, factors
+from poolwise.posterior.crossed import collapsed, factors
 from poolwise.posterior.crossed.batch import Fit, Statistics
 from poolwise.posterior.crossed.factors import Factors
 from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
@@ -69,9 +69,17 @@ def _expecting(scales: Scales, said: Expert | None) -> Scales:
 
 
 def estimated(
-    scales: Scales, stats: Statistics, outcomes: np.ndarray, successes: np.ndarray, prior: hyper.Prior = hyper.PRIOR
+    scales: Scales,
+    stats: Statistics,
+    outcomes: np.ndarray,
+    successes: np.ndarray,
+    prior: hyper.Prior = hyper.PRIOR,
+    *,
+    full: bool = False,
+    device: str | None = None,
 ) -> Scales:
-    """Scales from all statistics, on the families and domain priors of `scales`, where the search begins.
+    """Scales from all statistics, on the families and domain priors of `scales`, where the search begins: a step or two
+    from there; full: or from afresh; device: where JAX computes the likelihood of a large system, None: NumPy does.
 
     A search that failed has a log evidence that is not finite.
     """
@@ -79,23 +87,27 @@ def estimated(
         scales = _expecting(scales, elicited_prior.weighed(scales.expert, scales.gaussian, stats))
     old = scales.gaussian
     prior = prior._replace(median=prior.median._replace(stated=old.hyper.stated))
-    families = old.family if old.families else None
-    form: Any = collapsed.fit if collapsed.too_large(*sizes(stats)) else partial(batch.fit, family=families)
-    if old.ground is not None:
-        form = partial(gp_marginal_likelihood.fit, old=old)
-    search = partial(form, prior=prior)
-    fit = search(stats, start=old.coordinates if len(old.coordinates) else None)
-    if not fit.converged and len(old.coordinates):
-        afresh = search(stats, start=None)
-        fit = afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
-    if (
-        form is not collapsed.fit and old.ground is None and np.isfinite(fit.log_evidence)
-    ):  # large systems know their scales
-        fit = laplace.integrated(fit, stats, prior, old)
+    if old.ground is None and not collapsed.too_large(*sizes(stats)):
+        fit = laplace.fit(stats, old, prior, full=full)
+    else:
+        fit = _searched(stats, old, prior, device)
     said = bernoulli.trusted(scales.success, outcomes, successes)
-    success = bernoulli.fit(outcomes, successes, said.prior, said.pooled)
+    start = None if full else (float(said.kappa_context), float(said.kappa_cell))
+    success = bernoulli.fit(outcomes, successes, said.prior, said.pooled, start)
     success = bernoulli_kernel.fitted(fit, success._replace(stated=said.stated), outcomes, successes)
     return Scales(fit, success, expert=scales.expert)
+
+
+def _searched(stats: Statistics, old: Fit, prior: hyper.Prior, device: str | None) -> Fit:
+    """Of large systems, and where arms resemble each other: from the last mode, and afresh if that did not settle."""
+    large = partial(collapsed.fit, device=device)
+    form: Any = large if old.ground is None else partial(gp_marginal_likelihood.fit, old=old)
+    search = partial(form, stats, prior=prior)
+    fit: Fit = search(start=old.coordinates if len(old.coordinates) else None)
+    if fit.converged or not len(old.coordinates):
+        return fit
+    afresh: Fit = search(start=None)
+    return afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
 
 
 def sizes(stats: Statistics) -> tuple[int, int, int]:
@@ -110,7 +122,6 @@ def to_dict(scales: Scales) -> dict[str, Any]:
     return {
         "gaussian": hyper.to_dict(scales.gaussian.hyper),
         "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
-        "shift": [scales.gaussian.shift_from, *np.asarray(scales.gaussian.shift).tolist()],
         "smooth": coregionalisation.to_dict(scales.gaussian.smooth),
         "success": [float(success.kappa_context), float(success.kappa_cell)],
         "near": [float(success.kappa_near), float(success.power_near)],
@@ -132,13 +143,10 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
     missing = len(start.gaussian.family) - len(found.noise)
     noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
     found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
-    rests, *shift = body.get("shift", [0.0])
     smooth = coregionalisation.within(coregionalisation.from_dict(body.get("smooth"), start.gaussian.smooth), found)
     alike = (body.get("smooth") is None) == (smooth is None)
     coordinates = np.array(body["coordinates"] if alike else [])
-    fit = start.gaussian._replace(
-        hyper=found, coordinates=coordinates, shift=np.array(shift), shift_from=rests, smooth=smooth
-    )
+    fit = start.gaussian._replace(hyper=found, coordinates=coordinates, smooth=smooth)
     success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
     kappa, power = body.get("near", (success.kappa_near, success.power_near))
     success = success._replace(kappa_near=kappa, power_near=power)

@@ -11,6 +11,8 @@ posterior for few (`tests/posterior/likelihoods/test_bernoulli.py` compares with
 and JAX arrays serve alike.
 """
 
+from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -76,10 +78,7 @@ class Beta(NamedTuple):
 def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
     """Evidence of all cells at once, from counts [project, context, arm]."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
-    context = discount(cell, hyper.kappa_cell).sum(axis=1)
-    if hyper.pooled is not None:
-        known = min(hyper.pooled.shape[1], context.shape[1])
-        context[:, :known] += hyper.pooled[:, :known]
+    context = _with_pooled(hyper, discount(cell, hyper.kappa_cell).sum(axis=1))
     return Evidence(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
 
 
@@ -121,16 +120,75 @@ def _family(hyper: Hyper) -> Array:
     return (hyper.prior @ _TOTALS).T
 
 
-def fit(outcomes: np.ndarray, successes: np.ndarray, prior: np.ndarray, pooled: np.ndarray | None = None) -> Hyper:
+def fit(
+    outcomes: np.ndarray,
+    successes: np.ndarray,
+    prior: np.ndarray,
+    pooled: np.ndarray | None = None,
+    start: tuple[float, float] | None = None,
+) -> Hyper:
     """Concentrations that predict best: every cell's outcomes from all the other cells (beta-binomial), on a grid.
 
     outcomes, successes: counts [project, context, arm]; prior: (arms, 2) domain priors, for instance (3, 1): three
-    successes and one failure seen. Where the data say nothing, the strongest sharing wins.
+    successes and one failure seen; start: of contexts and cells, from which a climb over the grid begins; None: all of
+    it is tried. Where the data say nothing, the strongest sharing wins.
     """
     if (outcomes == successes).all():  # what never failed is foreseen best by the cells nearest to it
         return Hyper(prior, _GRID[0], _GRID[-1], pooled)
-    candidates = [Hyper(prior, context, cell, pooled) for context in _GRID for cell in _GRID]
-    return max(candidates, key=lambda hyper: (round(score(hyper, outcomes, successes), 6), hyper.kappa_cell))
+    seen = _Seen.of(outcomes, successes)
+
+    @cache
+    def worth(at: tuple[int, int]) -> tuple[float, int, int]:
+        hyper = Hyper(prior, _GRID[at[0]], _GRID[at[1]], pooled)
+        return round(seen.score(hyper), 6), at[1], -at[0]
+
+    sides = range(len(_GRID))
+    if start is None:
+        best = max(product(sides, sides), key=worth)
+    else:
+        first, second = (int(np.abs(np.log(np.divide(_GRID, one))).argmin()) for one in start)
+        best, before = (first, second), (-1, -1)
+        while best != before:
+            near = [(best[0] + i, best[1] + j) for i, j in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
+            before, best = best, max((at for at in near if set(at) <= set(sides)), key=worth)
+    return Hyper(prior, _GRID[best[0]], _GRID[best[1]], pooled)
+
+
+class _Seen(NamedTuple):
+    """Cells with outcomes alone: most of a large system are empty, and say nothing."""
+
+    cell: np.ndarray
+    """(2, cells) number of outcomes and of successes."""
+    place: np.ndarray
+    """(cells,) index of their [context, arm]."""
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, outcomes: np.ndarray, successes: np.ndarray) -> "_Seen":
+        places = np.broadcast_to(np.arange(outcomes[0].size).reshape(outcomes.shape[1:]), outcomes.shape)
+        seen = outcomes > 0
+        return cls(np.stack([outcomes[seen], successes[seen]]), places[seen], outcomes.shape[1:])
+
+    def score(self, hyper: Hyper) -> float:
+        """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
+        told = discount(self.cell, hyper.kappa_cell)
+        size = int(np.prod(self.shape))
+        context = np.stack([np.bincount(self.place, row, size) for row in told]).reshape(2, *self.shape)
+        context = _with_pooled(hyper, context)
+        beside = discount(context, hyper.kappa_context)
+        above = _family(hyper)[:, None] + beside.sum(1, keepdims=True) - beside
+        around = (discount(above, hyper.kappa_context) + context).reshape(2, -1)[:, self.place] - told
+        size, good = discount(around, hyper.kappa_cell)
+        n, k = self.cell
+        return float(np.sum(betaln(good + k, size - good + n - k) - betaln(good, size - good)))
+
+
+def _with_pooled(hyper: Hyper, context: np.ndarray) -> np.ndarray:
+    """Evidence of contexts with that of other stores."""
+    if hyper.pooled is not None:
+        known = min(hyper.pooled.shape[1], context.shape[1])
+        context[:, :known] += hyper.pooled[:, :known]
+    return context
 
 
 def trusted(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Hyper:
@@ -147,12 +205,7 @@ def trust(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Discount
 
 def score(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> float:
     """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
-    evidence = gather(hyper, outcomes, successes)
-    prior = cell_prior(hyper, evidence.cell, evidence.context[:, None], evidence.arm)
-    seen = outcomes > 0  # most cells of a large system are empty, and say nothing
-    mean, size, successes, failures = (part[seen] for part in (*prior, successes, outcomes - successes))
-    a, b = mean * size, (1 - mean) * size
-    return float(np.sum(betaln(a + successes, b + failures) - betaln(a, b)))
+    return _Seen.of(outcomes, successes).score(hyper)
 
 
 def _combined(prior: Beta, cell: Array) -> Beta:

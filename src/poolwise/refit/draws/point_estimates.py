@@ -36,7 +36,7 @@ def point_estimates(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales
     usual = {name: geometric_mean(sites[name]) for name in (*spreads, "sigma", "spread") if name in sites}
     serves = _hyper(problem, usual | {name: root_mean_square(values) for name, values in spreads.items()})
     fit = problem.scales.gaussian._replace(hyper=serves, coordinates=coordinates(problem, _hyper(problem, usual)))
-    return found._replace(gaussian=fit._replace(shift=np.zeros(0), shift_from=0.0))
+    return found._replace(gaussian=fit)
 
 
 def geometric_mean(draws: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """One chain of NUTS in blocks, each written down before the next: it shows its progress and survives interruption."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,10 +10,11 @@ import numpy as np
 from jax import lax
 from numpyro.handlers import reparam
 from numpyro.infer import NUTS, init_to_value
+from numpyro.infer.hmc import hmc
 from numpyro.infer.util import initialize_model
 
 from poolwise.refit.checkpoint import load, whole
-from poolwise.refit.methods.collapsed import Whitened
+from poolwise.refit.methods.collapsed import Given, Whitened
 from poolwise.refit.methods.submodels import Submodel
 
 BLOCK = 50
@@ -50,29 +52,38 @@ def sampler(part: Submodel, warmup: int, near: Callable[[Any], dict[str, Any]]) 
         return kernel.init(walking, warmup, begin, (), arguments)
 
     # The kernel knows how to constrain once it has started.
-    return _compiled(kernel, start, lambda z: kernel.postprocess_fn((), arguments)(z), arguments)
+    walk = lambda state, given: kernel.sample(state, (), given)
+    return _compiled(walk, start, lambda z, given: kernel.postprocess_fn((), given)(z), arguments)
 
 
 def round_sampler(density: Whitened, warmup: int) -> Sampler:
     """NUTS in round coordinates: only its step size is adapted. Chains start apart, so that R-hat can tell whether they
     met."""
-    kernel = NUTS(potential_fn=density.potential, adapt_mass_matrix=False, target_accept_prob=_BOLD)
+    init, sample = hmc(potential_fn_gen=lambda given: lambda u: density.potential(u, given), algo="NUTS")
+    adapted: dict[str, Any] = {"adapt_mass_matrix": False, "target_accept_prob": _BOLD}
 
-    def start(key: Any) -> Any:
+    def start(key: Any, given: Given) -> Any:
         placing, walking = jax.random.split(key)
         begin = _APART * jax.random.normal(placing, (density.size,))
-        return kernel.init(walking, warmup, begin, (), {})
+        return init(begin, warmup, **adapted, model_args=(given,), rng_key=walking)
 
-    return _compiled(kernel, jax.jit(start), density.constrained, {})
+    first = jax.jit(start)
+    walk = lambda state, given: sample(state, (given,))
+    return _compiled(walk, lambda key: first(key, density.given), density.constrained, density.given)
 
 
-def _compiled(kernel: NUTS, start: Callable[[Any], Any], constrained: Callable[[Any], Any], given: Any) -> Sampler:
-    def step(state: Any, _: None) -> tuple[Any, Any]:
-        state = kernel.sample(state, (), given)
+def _compiled(
+    sample: Callable[[Any, Any], Any], start: Callable[[Any], Any], constrained: Callable[[Any, Any], Any], given: Any
+) -> Sampler:
+    """What it is given is an argument of all that is compiled: another time, with other outcomes, it is there."""
+
+    def step(given: Any, state: Any, _: None) -> tuple[Any, Any]:
+        state = sample(state, given)
         return state, (state.z, {name: getattr(state, name) for name in FIELDS})
 
-    advance = jax.jit(lambda state: lax.scan(step, state, None, length=BLOCK))
-    return Sampler(start, advance, jax.jit(lambda z: lax.map(constrained, z)))
+    advance = jax.jit(lambda state, given: lax.scan(partial(step, given), state, None, length=BLOCK))
+    every = jax.jit(lambda z, given: lax.map(lambda one: constrained(one, given), z))
+    return Sampler(start, lambda state: advance(state, given), lambda z: every(z, given))
 
 
 def blocks(made: Sampler, key: Any, warmup: int, draws: int, folder: Path | None) -> Iterator[tuple[int, Any | None]]:

@@ -22,7 +22,8 @@ from poolwise.refit.result import Draws, RefitResult, Values, thinning
 def run(problem: Problem, options: Options) -> RefitResult:
     """Scales from all statistics; draws of everything they imply."""
     began = time.perf_counter()
-    scales = estimate(problem)
+    large = options.device == "gpu" or problem.stats.count.size >= COMPILED
+    scales = estimate(problem, options.device if large else None)
     fit = scales.gaussian
     found = bool(np.isfinite(fit.log_evidence))
     notes = {
@@ -34,12 +35,16 @@ def run(problem: Problem, options: Options) -> RefitResult:
     return RefitResult(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes, chains={})
 
 
-def estimate(problem: Problem) -> Scales:
-    """Scales by maximum marginal likelihood."""
+def estimate(problem: Problem, device: str | None = None) -> Scales:
+    """Scales by maximum marginal likelihood; device: see `estimated`."""
     tried, succeeded = _roomy_tally(problem)
-    return estimated(problem.scales, serving_marginals.padded(problem), tried, succeeded, problem.prior)
+    stats = serving_marginals.padded(problem)
+    return estimated(problem.scales, stats, tried, succeeded, problem.prior, full=True, device=device)
 
 
+COMPILED = 2_000_000
+"""Cells from which compiling the likelihood on the CPU pays. Systems so large are served by NumPy, so that no other
+compiled call runs beside."""
 CHECKED = 50
 """Draws per chain where they only serve the gate."""
 EMPTY = Draws({}, {}, {}, {}, {}, {}, {})

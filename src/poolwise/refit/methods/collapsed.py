@@ -10,6 +10,7 @@ The sampler walks in coordinates that Laplace's approximation makes round: u = r
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -52,14 +53,30 @@ class Collapsed(NamedTuple):
     """Scale of the globe's level, which one draw says nothing about."""
 
 
+class Given(NamedTuple):
+    """What a compiled density of the scales takes as an argument, so that it serves all statistics of one shape."""
+
+    cells: Cells
+    prior: scales_of_effects.Prior
+    mean: Any
+    level: Any
+    mode: Any
+    root: Any
+    """(size, size): round coordinates are root^-1 (log scales - mode)."""
+
+
 class Whitened(NamedTuple):
     """The posterior of the scales over round coordinates u."""
 
-    potential: Callable[[Any], Any]
+    potential: Callable[[Any, Given], Any]
     """Minus its logarithm, of u."""
-    size: int
-    constrained: Callable[[Any], Any]
+    given: Given
+    constrained: Callable[[Any, Given], Any]
     """Sites of the model from u."""
+
+    @property
+    def size(self) -> int:
+        return len(self.given.mode)
 
 
 def applies(problem: Problem, options: Options) -> bool:
@@ -69,7 +86,7 @@ def applies(problem: Problem, options: Options) -> bool:
 
 def warmup(problem: Problem, options: Options) -> int:
     """Steps before the draws: where coordinates are round, only the step size is adapted."""
-    return options.warmup or (150 if applies(problem, options) else 500)
+    return options.warmup or (100 if applies(problem, options) else 500)
 
 
 def collapsed(problem: Problem) -> Collapsed:
@@ -108,16 +125,22 @@ def whitened(about: Collapsed, near: dict[str, Any]) -> Whitened:
     sites = {name: site for name, site in jax.eval_shape(values, jax.random.PRNGKey(0)).items() if name in near}
     start = {name: np.log(np.broadcast_to(near[name], site.shape)) for name, site in sites.items()}
     first, unravel = ravel_pytree(start)
-    potential = lambda flat: potential_energy(model, (about,), {}, unravel(flat))
-    density = jax.jit(jax.value_and_grad(potential))
-    mode = minimize(lambda at: tuple(map(np.asarray, density(at))), np.asarray(first), jac=True, method="L-BFGS-B").x
+    place = lambda u, given: unravel(given.mode + given.root @ u)
+    potential = lambda u, given: potential_energy(model, (_about(about, given),), {}, place(u, given))
+    constrained = lambda u, given: constrain_fn(model, (_about(about, given),), {}, place(u, given))
+    begin = Given(about.cells, about.prior, about.mean, about.level, np.zeros(len(first)), np.eye(len(first)))
+    compiled = jax.jit(jax.value_and_grad(potential))
+    density = lambda at: tuple(map(np.asarray, compiled(at, begin)))
+    mode = minimize(density, np.asarray(first), jac=True, method="L-BFGS-B").x
     steps = _STEP * np.eye(len(mode))
-    hessian = np.stack([np.asarray(density(mode + s)[1] - density(mode - s)[1]) for s in steps]) / (2 * _STEP)
+    hessian = np.stack([density(mode + s)[1] - density(mode - s)[1] for s in steps]) / (2 * _STEP)
     information, axes = np.linalg.eigh((hessian + hessian.T) / 2)
     root = axes / np.sqrt(np.maximum(information, _LEAST))
-    place = lambda u: jnp.asarray(mode) + jnp.asarray(root) @ u
-    constrained = lambda u: constrain_fn(model, (about,), {}, unravel(place(u)))
-    return Whitened(lambda u: potential(place(u)), len(mode), constrained)
+    return Whitened(potential, begin._replace(mode=mode, root=root), constrained)
+
+
+def _about(about: Collapsed, given: Given) -> Collapsed:
+    return about._replace(cells=given.cells, prior=given.prior, mean=given.mean, level=given.level)
 
 
 def with_effects(about: Collapsed, sites: Values, random: np.random.Generator) -> Values:
@@ -126,14 +149,15 @@ def with_effects(about: Collapsed, sites: Values, random: np.random.Generator) -
     normal = random.standard_normal((count, 1 + about.families + arms, form.size))
     taken = {name: value for name, value in sites.items() if name.startswith("tau_") or name in ("sigma", "spread")}
 
-    def one(drawn: tuple[dict[str, Any], Any]) -> tuple[Any, Any, Any]:
+    def one(drawn: tuple[dict[str, Any], Any], cells: Cells) -> tuple[Any, Any, Any]:
         hyper = _hyper_from(about, drawn[0])
-        tree = solve(about.cells, hyper, about.family, about.families, form)
+        tree = solve(cells, hyper, about.family, about.families, form)
         return jax.tree.map(
             lambda part: part[0], exact_sampling.vectors(tree, hyper, about.family, form, drawn[1][None])
         )
 
-    found = jax.jit(lambda drawn: jax.lax.map(one, drawn))((taken, normal))
+    every = jax.jit(lambda drawn, cells: jax.lax.map(partial(one, cells=cells), drawn))
+    found = every((taken, normal), about.cells)
     globe, family, arm = jax.tree.map(np.asarray, found)
     drawn = {"global_effects": globe[:, 0], "arm_effects": arm[:, :, : 1 + form.contexts + form.projects]}
     return sites | drawn | ({"family_effects": family} if about.families else {})

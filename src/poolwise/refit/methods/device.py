@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import jax
 
 from poolwise.errors import RefitError
+from poolwise.posterior.recursive.compiled import keep_on_disk
 
 
 @contextmanager
@@ -17,5 +18,6 @@ def on(device: str) -> Iterator[None]:
         raise RefitError(
             f"JAX sees no {device} here: install a JAX with support for it (jax[cuda13]), or use --device cpu"
         ) from error
+    keep_on_disk(jax)
     with jax.enable_x64(True), jax.default_device(chosen):
         yield

@@ -81,17 +81,20 @@ def _of_scales(problem: Problem, options: Options, fastest: Any, key: Any) -> Va
     about = collapsed.collapsed(problem)
     density = collapsed.whitened(about, nuts.usual(fastest))
 
-    def model() -> None:
+    def model(given: collapsed.Given) -> None:
         u = numpyro.sample("u", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))
         with block():  # The density is a model too, whose sites are no sites of this one.
-            minus_log = density.potential(u)
+            minus_log = density.potential(u, given)
         numpyro.factor("log_density", -minus_log)
 
     guide = AutoMultivariateNormal(
         model, init_loc_fn=init_to_value(values={"u": np.zeros(density.size)}), init_scale=1.0
     )
-    drawn, gain = guided(model, guide, {}, options.steps or ROUND_STEPS, ROUND_RATE, options, key)
-    scales = jax.tree.map(np.asarray, jax.jit(lambda u: lax.map(density.constrained, u))(drawn["u"]))
+    drawn, gain = guided(model, guide, {"given": density.given}, options.steps or ROUND_STEPS, ROUND_RATE, options, key)
+    scales = jax.tree.map(
+        np.asarray,
+        jax.jit(lambda u, given: lax.map(lambda one: density.constrained(one, given), u))(drawn["u"], density.given),
+    )
     whole = collapsed.with_effects(about, scales, np.random.default_rng([options.seed, 2]))
     return {name: value[None] for name, value in whole.items()} | {"still_gains": np.array(gain)}
 
@@ -107,11 +110,12 @@ def guided(
         numpyro.optim.ClippedAdam(_rate(rate, each * LOOKS), clip_norm=10.0),
         Trace_ELBO(num_particles=PARTICLES),
     )
-    state = jax.jit(lambda key: svi.init(key, **data))(key)
-    advance = jax.jit(lambda s: lax.scan(lambda one, _: svi.stable_update(one, **data), s, None, length=each))
+    state = jax.jit(lambda key, data: svi.init(key, **data))(key, data)
+    update = lambda data, state, _: svi.stable_update(state, **data)
+    advance = jax.jit(lambda state, data: lax.scan(partial(update, data), state, None, length=each))
     losses = []
     for look in range(LOOKS):
-        state, lost = jax.block_until_ready(advance(state))
+        state, lost = jax.block_until_ready(advance(state, data))
         losses.append(np.asarray(lost))
         options.progress("utility", look + 1, LOOKS)
     bound = np.concatenate(losses)

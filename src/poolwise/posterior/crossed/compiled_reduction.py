@@ -1,0 +1,275 @@
+"""The reduced form of large systems compiled by JAX: the algebra of `chunked_reduction`, on any device and on several.
+
+Statistics lie as [arm, block, project, context]; what is padded has no outcome, which is exact. Arms are spread over
+the devices of a mesh: each sends the sum of its messages to the tier above, (1 + C)^2 numbers, and a few sums of the
+score.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as Spec
+
+from poolwise.arrays import Array
+from poolwise.errors import RefitError
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed.gaussian_messages import Potential, downward, upward
+from poolwise.posterior.crossed.marginal_likelihood import Score
+from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, leaf_cell, noise_at
+
+_LOG_2PI = 1.8378770664093453
+_BLOCK = 1 << 15
+"""Cells of a block."""
+_DEVICES = "devices"
+_SAFE = (0, 12)
+"""JAX from which two CPU devices of one process are safe: before, their programs waited for each other for ever."""
+
+
+class Data(NamedTuple):
+    """Statistics of cells."""
+
+    count: Array
+    mean: Array
+    """Both [arm, block, project, context]."""
+    outcomes: Array
+    deviation: Array
+    """Both (arms, contexts)."""
+
+
+class Scales(NamedTuple):
+    """What the algebra takes of a `Hyper`: variances."""
+
+    level: Array
+    context: Array
+    project: Array
+    """Of an arm's effects; the next three of the globe's, with the mean of its level."""
+    top_level: Array
+    top_context: Array
+    mean: Array
+    cell: Array
+    noise: Array
+    """(arms, contexts)."""
+
+
+class Sums(NamedTuple):
+    """Value and derivatives by logarithms: arm's level, context, project; globe's level, context; cell's variance
+    (half); noise, (arms, contexts)."""
+
+    value: Array
+    arm: Array
+    globe: Array
+    cell: Array
+    noise: Array
+
+
+class Reduced:
+    """Statistics on the devices, for searches and beliefs; arrays of the results are NumPy's."""
+
+    def __init__(self, cells: Cells, device: str, most: int | None = None) -> None:
+        """most: devices that are used; None: all. Raises RefitError where there is none."""
+        self._shape = cells.count.shape
+        self._mesh = _mesh(device, most)
+        _, contexts, arms = self._shape
+        size = max(_BLOCK // contexts, 16)
+        with jax.enable_x64(), jax.default_device(self._mesh.devices.flat[0]):
+            parts = _packed(cells, min(size, self._shape[0]), -arms % self._mesh.size)
+            self._data = Data(*(jax.device_put(part, NamedSharding(self._mesh, Spec(_DEVICES))) for part in parts))
+
+    def score(self, hyper: Hyper) -> tuple[float, Score]:
+        """As `marginal_likelihood.log_marginal_likelihood_reduced`."""
+        found = self._call(_score, hyper)
+        arms = self._shape[2]
+        none = Tier(0.0, 0.0, 0.0, 0.0)
+        tiers = (Tier(*found.arm, 0.0), none, Tier(*found.globe, 0.0, 0.0))
+        with_cell = [t._replace(cell=found.cell * s.cell**2) for t, s in zip(tiers, hyper[:3], strict=True)]
+        return float(found.value), Score(with_cell[0], with_cell[1], with_cell[2], found.noise[:arms].T)
+
+    def beliefs(self, hyper: Hyper) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of every cell [project, context, arm]."""
+        projects, contexts, arms = self._shape
+        parts = (part.reshape(part.shape[0], -1, contexts)[:arms, :projects] for part in self._call(_beliefs, hyper))
+        mean, scale = (np.moveaxis(part, 0, 2) for part in parts)
+        return mean, scale
+
+    def _call(self, function: Callable[..., Any], hyper: Hyper) -> Any:
+        with jax.enable_x64(), single_blas():
+            scales = _scales(hyper, self._shape[1], self._data.count.shape[0])
+            return jax.tree.map(np.asarray, _compiled(function, self._mesh)(scales, self._data))
+
+
+def _mesh(device: str, most: int | None) -> Mesh:
+    try:
+        found = jax.devices(device)[:most]
+    except RuntimeError as error:
+        raise RefitError(
+            f"JAX sees no {device} here: install a JAX with support for it, or use --device cpu"
+        ) from error
+    version = tuple(map(int, jax.__version__.split(".")[:2]))
+    if device == "cpu" and len(found) > 1 and version < _SAFE:
+        raise RefitError(
+            f"JAX {jax.__version__} may wait for ever with {len(found)} CPU devices in one process: use JAX 0.12 or "
+            "newer, or leave jax_num_cpu_devices at 1"
+        )
+    return Mesh(np.array(found), (_DEVICES,))
+
+
+@cache
+def _compiled(function: Callable[..., Any], mesh: Mesh) -> Callable[[Scales, Data], Any]:
+    along, everywhere = Spec(_DEVICES), Spec()
+    scales = Scales._make([*[everywhere] * (len(Scales._fields) - 1), along])
+    out = Sums._make([*[everywhere] * 4, along]) if function is _score else (along, along)
+    spread = jax.shard_map(function, mesh=mesh, in_specs=(scales, Data(*[along] * 4)), out_specs=out, check_vma=False)
+    return jax.jit(spread)
+
+
+def _packed(cells: Cells, size: int, more: int) -> list[np.ndarray]:
+    """Arrays of `Data` with so many projects a block, and so many arms more."""
+    projects, contexts, _ = cells.count.shape
+    blocks = -(-projects // size)
+
+    def blocked(part: np.ndarray) -> np.ndarray:
+        wide = np.pad(np.moveaxis(part, 2, 0), ((0, more), (0, blocks * size - projects), (0, 0)))
+        return wide.reshape(-1, blocks, size, contexts)
+
+    sums = [np.pad(part.sum(0).T, ((0, more), (0, 0))) for part in (cells.count, cells.deviation)]
+    return [blocked(cells.count), blocked(cells.mean), *sums]
+
+
+def _scales(hyper: Hyper, contexts: int, arms: int) -> Scales:
+    noise = np.broadcast_to(noise_at(hyper, contexts), (contexts, len(hyper.noise))).T
+    noise = np.pad(noise, ((0, arms - len(noise)), (0, 0)), mode="edge") ** 2
+    own = [float(scale) ** 2 for scale in hyper.arm[:3]]
+    top = [float(scale) ** 2 for scale in hyper.globe[:2]]
+    cell = float(leaf_cell(hyper, False)) ** 2
+    return Scales._make([*own, *top, float(hyper.mean), cell, np.ascontiguousarray(noise)])
+
+
+class _Solved(NamedTuple):
+    """Evidence; of level and contexts: conditionals of the arms, marginal of the globe, variances, marginals of the
+    arms."""
+
+    evidence: Array
+    arm: tuple[Array, Array]
+    top: tuple[Array, Array]
+    variance: tuple[Array, Array]
+    marginal: tuple[Array, Array]
+
+
+def _solve(scales: Scales, data: Data) -> _Solved:
+    contexts = data.count.shape[-1]
+    leaves = lax.map(partial(_of_arm, scales), (data.count, data.mean, scales.noise))
+    blocks, rows = data.count.shape[1:3]
+    noise = jnp.log(scales.noise)
+    own = data.outcomes * (_LOG_2PI + noise) + data.deviation / scales.noise - blocks * rows * noise
+    leaves = leaves._replace(constant=leaves.constant - 0.5 * own.sum(1))
+    below = jnp.concatenate([scales.level[None], jnp.full(contexts, scales.context)])
+    above = jnp.concatenate([scales.top_level[None], jnp.full(contexts, scales.top_context)])
+    message, arm = upward(leaves, below)
+    total = Potential(*lax.psum(tuple(part.sum(0) for part in message), _DEVICES))
+    start = scales.mean * (jnp.arange(contexts + 1) == 0)
+    total = total._replace(
+        information=total.information + start / above, constant=total.constant - 0.5 * (start**2 / above).sum()
+    )
+    found, top = upward(total, above)
+    marginal = downward(arm, below, top.mean, top.covariance)
+    return _Solved(found.constant, arm[:2], top[:2], (below, above), marginal)
+
+
+def _of_arm(scales: Scales, part: tuple[Array, Array, Array]) -> Potential:
+    """Over level and contexts, project effects integrated out block by block."""
+    count, mean, noise = part
+    found = _each_block(partial(_gathered, scales, noise), count, mean)
+    product, level, column, information, constant = found
+    rest = jnp.diag(jnp.concatenate([jnp.zeros(1), column])) - product
+    precision = rest.at[0].add(jnp.concatenate([level[None], column])).at[1:, 0].add(column)
+    return Potential(precision, information, constant)
+
+
+def _gathered(scales: Scales, noise: Array, count: Array, mean: Array) -> tuple[Array, ...]:
+    """Sums of one block (projects, contexts) of one arm."""
+    spread = count * scales.cell + noise
+    weight = count / spread
+    alone, product = weight.sum(1), weight * mean
+    own, told = alone + 1 / scales.project, product.sum(1)
+    root = lax.rsqrt(own)
+    share = jnp.concatenate([(alone * root)[:, None], weight * root[:, None]], 1)
+    white = told * root
+    evidence = (white**2).sum() - jnp.log(own * scales.project).sum() - (product * mean).sum() - jnp.log(spread).sum()
+    information = jnp.concatenate([told.sum()[None], product.sum(0)]) - white @ share
+    return share.T @ share, alone.sum(), weight.sum(0), information, 0.5 * evidence
+
+
+def _back(
+    scales: Scales, noise: Array, count: Array, mean: Array, centre: Array, covariance: Array
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Weights; mean and variance of projects' effects; mean and variance of the sum of the effects of every cell."""
+    weight = count / (count * scales.cell + noise)
+    alone = weight.sum(1)
+    own = alone + 1 / scales.project
+    share = jnp.concatenate([(alone / own)[:, None], weight / own[:, None]], 1)
+    moved = share @ covariance
+    effect = (weight * mean).sum(1) / own - share @ centre
+    variance = 1 / own + (share * moved).sum(1)
+    along = jnp.diagonal(covariance)[1:] + covariance[0, 0] + 2 * covariance[0, 1:]
+    spread = along - 2 * moved[:, 1:] + (variance - 2 * moved[:, 0])[:, None]
+    return weight, effect, variance, effect[:, None] + centre[0] + centre[1:], spread
+
+
+def _score(scales: Scales, data: Data) -> Sums:
+    found = _solve(scales, data)
+    (covariance, own), (above, mean), (below, top) = found.arm, found.top, found.variance
+    back = covariance / below - jnp.eye(len(below))
+    second = (own + back @ mean) ** 2 + jnp.diagonal(covariance, axis1=1, axis2=2) + ((back @ above) * back).sum(2)
+    excess = (second / below - 1).sum(0)
+    start = scales.mean * (jnp.arange(len(below)) == 0)
+    globe = ((mean - start) ** 2 + jnp.diagonal(above)) / top - 1
+
+    def of_arm(part: tuple[Array, ...]) -> tuple[Array, Array]:
+        count, mean, noise, centre, spread = part
+
+        def summed(count: Array, mean: Array) -> tuple[Array, Array]:
+            weight, effect, variance, at, wide = _back(scales, noise, count, mean, centre, spread)
+            square = weight * ((mean - at) ** 2 + wide)
+            return jnp.stack([weight.sum(0), square.sum(0), (weight * square).sum(0)]), (effect**2 + variance).sum()
+
+        return _each_block(summed, count, mean)
+
+    sums, projects = lax.map(of_arm, (data.count, data.mean, scales.noise, *found.marginal))
+    one, first, squares = sums[:, 0], sums[:, 1], sums[:, 2]
+    by_project = projects.sum() / scales.project - np.prod(data.count.shape[:3])
+    arm, cell = lax.psum((jnp.stack([excess[0], excess[1:].sum(), by_project]), (squares - one).sum()), _DEVICES)
+    noise = data.deviation / scales.noise - data.outcomes + first + scales.cell * (one - squares)
+    return Sums(found.evidence, arm, jnp.stack([globe[0], globe[1:].sum()]), cell, noise)
+
+
+def _beliefs(scales: Scales, data: Data) -> tuple[Array, Array]:
+    """Mean and standard deviation of every cell."""
+    marginal = _solve(scales, data).marginal
+
+    def of_arm(part: tuple[Array, ...]) -> tuple[Array, Array]:
+        count, mean, noise, centre, spread = part
+
+        def believed(_: None, block: tuple[Array, Array]) -> tuple[None, tuple[Array, Array]]:
+            weight, _, _, at, wide = _back(scales, noise, *block, centre, spread)
+            rest = 1 - scales.cell * weight
+            return None, (block[1] + rest * (at - block[1]), jnp.sqrt(rest * (rest * wide + scales.cell)))
+
+        found: tuple[Array, Array] = lax.scan(believed, None, (count, mean))[1]
+        return found
+
+    found: tuple[Array, Array] = lax.map(of_arm, (data.count, data.mean, scales.noise, *marginal))
+    return found
+
+
+def _each_block(function: Callable[[Array, Array], Any], count: Array, mean: Array) -> Any:
+    """Sum of a function over the blocks of one arm."""
+    zero = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), jax.eval_shape(function, count[0], mean[0]))
+    add = lambda total, part: (jax.tree.map(jnp.add, total, function(*part)), None)
+    return lax.scan(add, zero, (count, mean))[0]

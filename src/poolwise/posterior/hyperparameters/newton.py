@@ -1,0 +1,131 @@
+"""The mode of the scales by Newton steps, of which one suffices where the search begins near: at the last mode.
+
+A step takes one score, with the average information as its curvature (`crossed.average_information`), and one value,
+which must not be worse. Directions in which less is known than the hyperprior says are taken to be known as well as it
+says.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed.marginal_likelihood import with_information
+from poolwise.posterior.crossed.solve import Cells, solve
+from poolwise.posterior.hyperparameters.hyper import Prior
+from poolwise.posterior.hyperparameters.optimize import NOWHERE, Search, slopes
+from poolwise.posterior.hyperparameters.parametrisation import SCALES, box, floored, hyper_at, length, penalty, widths
+
+_STEPS, _HALVINGS = 8, 3
+_SETTLED = 0.25
+"""Nats that a step was expected to gain, or by which it gained more or less than that: the next would gain fewer."""
+_NEAR = 5.0
+"""Nats beyond which a step that gained what was expected may have done so by chance."""
+_FARTHEST = 1.0
+"""A step changes no scale by more than this factor, as a logarithm: beyond it is not where its curvature was taken."""
+
+
+class Curvature(NamedTuple):
+    """Of minus log posterior, in units of the hyperprior's widths; of N noise coordinates: common, of families, of
+    contexts."""
+
+    scales: np.ndarray
+    """(12, 12)."""
+    across: np.ndarray
+    """(12, N)."""
+    noise: np.ndarray
+    """(N, N)."""
+
+    def solved(self, gradient: np.ndarray) -> np.ndarray:
+        """The Newton step for a gradient in the same units; the noise is eliminated first."""
+        first, rest = gradient[:SCALES], gradient[SCALES:]
+        factor = cho_factor(self.noise, lower=True, check_finite=False)
+        share = cho_solve(factor, np.c_[self.across.T, rest])
+        left = at_least_prior(self.scales - self.across @ share[:, :-1])
+        step = left @ (first - self.across @ share[:, -1])
+        return -np.concatenate([step, share[:, -1] - share[:, :-1] @ step])
+
+
+def at_least_prior(information: np.ndarray) -> np.ndarray:
+    """Its inverse, where in every direction at least as much is known as beforehand: 1 in units of the hyperprior."""
+    known, axes = np.linalg.eigh((information + information.T) / 2)
+    return np.asarray((axes / np.maximum(known, 1.0)) @ axes.T)
+
+
+def local(
+    coordinates: np.ndarray, cells: Cells, family: np.ndarray, prior: Prior, families: int
+) -> tuple[float, np.ndarray, Curvature]:
+    """Minus log posterior, its gradient and its curvature, the latter two in units of the hyperprior's widths."""
+    groups = families or cells.count.shape[2]
+    hyper = hyper_at(coordinates, family, prior, groups=groups)
+    evidence, score, known = with_information(hyper, cells, family, families)
+    slope, part = slopes(score, hyper, family, prior, len(coordinates), groups)
+    unit = widths(len(coordinates), prior, groups)
+    weight, scales = known.noise * part**2, known.scales
+    scales[8], scales[:, 8] = 0.0, 0.0  # the globe's level stays at its prior
+    own, contexts = np.eye(groups)[family], len(coordinates) - length(groups, 0)
+    curvature = Curvature(scales, _by_noise(known.across * part, own, contexts), _noises(weight, own, contexts))
+    value = penalty(coordinates, prior, groups=groups) - evidence
+    return value, coordinates / unit - slope * unit, _scaled(curvature, unit)
+
+
+def _by_noise(across: np.ndarray, own: np.ndarray, contexts: int) -> np.ndarray:
+    """(S, N) from (S, contexts, arms)."""
+    by_arm = across.sum(1)
+    return np.concatenate([by_arm.sum(1, keepdims=True), by_arm @ own, across.sum(2)[:, :contexts]], 1)
+
+
+def _noises(weight: np.ndarray, own: np.ndarray, contexts: int) -> np.ndarray:
+    """(N, N) from what is known of the noise of every context and arm, (contexts, arms)."""
+    table = weight @ own
+    by_family, by_context = table.sum(0), table.sum(1)[:contexts]
+    first = np.concatenate([[table.sum()], by_family, by_context])
+    families = np.concatenate([by_family[:, None], np.diag(by_family), table[:contexts].T], 1)
+    rest = np.concatenate([by_context[:, None], table[:contexts], np.diag(by_context)], 1)
+    return np.concatenate([first[None], families, rest])
+
+
+def _scaled(curvature: Curvature, unit: np.ndarray) -> Curvature:
+    """In units of the hyperprior, whose own curvature is 1."""
+    first, rest = unit[:SCALES], unit[SCALES:]
+    scales = curvature.scales * np.multiply.outer(first, first) + np.eye(len(first))
+    noise = curvature.noise * np.multiply.outer(rest, rest) + np.eye(len(rest))
+    return Curvature(scales, curvature.across * np.multiply.outer(first, rest), noise)
+
+
+@single_blas()
+def refine(
+    cells: Cells, family: np.ndarray, start: np.ndarray, prior: Prior, *, families: int
+) -> tuple[Search, Curvature]:
+    """From `start` until a step is expected to gain little; and the curvature where the last one began.
+
+    `Search.converged` is False where a step made it worse, however short, or it took too many.
+    """
+    groups, prior = families or cells.count.shape[2], floored(prior, cells)
+    low, high = box(cells, len(start), prior, groups).T
+    unit = widths(len(start), prior, groups)
+    at, settled, steps = np.clip(start, low, high), False, 0
+
+    def worth(coordinates: np.ndarray) -> float:
+        hyper = hyper_at(coordinates, family, prior, groups=groups)
+        try:
+            found = penalty(coordinates, prior, groups=groups) - float(solve(cells, hyper, family, families).evidence)
+        except np.linalg.LinAlgError:
+            return NOWHERE
+        return found if np.isfinite(found) else NOWHERE
+
+    while not settled and steps < _STEPS:
+        steps += 1
+        value, gradient, curvature = local(at, cells, family, prior, families)
+        move = unit * curvature.solved(gradient)
+        expected, near = -float(move / unit @ gradient) / 2, min(1.0, _FARTHEST / np.abs(move).max())
+        trials = [np.clip(at + near * move * 0.3**power, low, high) for power in range(_HALVINGS)]
+        better = next(((one, found) for one in trials if (found := worth(one)) <= value), None)
+        if better is None:
+            break
+        missed = abs(value - better[1] - expected)
+        settled = near == 1.0 and expected < _NEAR and min(expected, missed) < _SETTLED
+        at, value = better
+    evidence = penalty(at, prior, groups=groups) - value
+    return Search(hyper_at(at, family, prior, groups=groups), evidence, steps, settled, at), curvature
