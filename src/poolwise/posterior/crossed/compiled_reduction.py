@@ -87,7 +87,7 @@ class Reduced:
         found = self._call(_score, hyper)
         arms = self._shape[2]
         none = Tier(0.0, 0.0, 0.0, 0.0)
-        tiers = (Tier(*found.arm, 0.0), none, Tier(*found.globe, 0.0, 0.0))
+        tiers = (Tier._make([*found.arm, 0.0]), none, Tier._make([*found.globe, 0.0, 0.0]))
         with_cell = [t._replace(cell=found.cell * s.cell**2) for t, s in zip(tiers, hyper[:3], strict=True)]
         return float(found.value), Score(with_cell[0], with_cell[1], with_cell[2], found.noise[:arms].T)
 

@@ -10,7 +10,7 @@ from poolwise.posterior.hyperparameters.hyper import PRIOR, Layout, Pooled, Stat
 from poolwise.posterior.hyperparameters.initialisation import moment_start
 from poolwise.posterior.hyperparameters.newton import local, refine
 from poolwise.posterior.hyperparameters.parametrisation import SCALES, hyper_at, length
-from tests.posterior.test_gaussian import FAMILY, SHAPE, data
+from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data
 
 KNOWN = {
     "outcomes alone": {},
