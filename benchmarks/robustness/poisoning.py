@@ -4,7 +4,8 @@
 
 Every world has projects that differ as the hierarchy says, in four contexts with six arms. Gain: mean true utility of
 what was chosen. A liar reports +-1e5, plausible fakes (what it saw, turned around), that all failed, or, the worst that
-is believed as it stands, +-5 against what is true. Engines are those that a user opens, on a store in memory.
+is believed as it stands, +-5 against what is true, or -5 of all. Engines are those that a user opens, on a store in
+memory.
 """
 
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from poolwise.space import ArmSpace, Family
 ARMS, CONTEXTS, NOISE, NEWCOMER = 6, 4, 0.2, 50
 SPACE = ArmSpace([Family(f"arm{a}" if a else "default") for a in range(ARMS)], "default")
 SETTINGS = Settings(estimate="inline", backend="numpy")
-LIES = ("huge", "fakes", "failed", "limit")
+LIES = ("huge", "fakes", "failed", "limit", "down")
 
 
 class World(NamedTuple):
@@ -53,6 +54,8 @@ def report(engine: Engine, id: int, utility: float, lie: str | None) -> None:
         engine.observe(id, utility=-1e5 * np.sign(utility))
     elif lie == "limit":
         engine.observe(id, utility=-5.0 * np.sign(utility))
+    elif lie == "down":
+        engine.observe(id, utility=-5.0)
     else:
         engine.observe(id, utility=utility)
 

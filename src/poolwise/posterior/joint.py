@@ -19,7 +19,7 @@ from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.gp.correlated_gain import contrast
 from poolwise.posterior.hyperparameters import hyper, utility_scale
 from poolwise.posterior.hyperparameters.scales import Scales, estimated, prior_scales, restored, to_dict
-from poolwise.posterior.likelihoods import discounting
+from poolwise.posterior.likelihoods import discounting, project_weights
 from poolwise.posterior.memory import Memory
 from poolwise.posterior.observation_model import DEFAULT, Options
 from poolwise.posterior.padding import rounded
@@ -206,7 +206,7 @@ class Joint:
     @property
     def hyperprior(self) -> hyper.Prior:
         """Of the scales."""
-        return utility_scale.hyperprior(self.prior, self.statistics())
+        return utility_scale.hyperprior(self.prior, project_weights.shared(*self._tally()[:2]))
 
     def adopt(self, scales: Scales) -> None:
         """Serve from these scales from now on, and from the project factors that follow from them."""

@@ -17,7 +17,7 @@ from poolwise.posterior.crossed.factors import Factors
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters import hyper
 from poolwise.posterior.hyperparameters.scales import Scales
-from poolwise.posterior.likelihoods import censored
+from poolwise.posterior.likelihoods import censored, project_weights
 from poolwise.posterior.observation_model import Options
 from poolwise.posterior.recursive import compiled, initial, posterior
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
@@ -76,14 +76,18 @@ class Serving:
         projects, contexts, arms = tally.shape
         slots = min(projects, int(_SLOTS // (arms * (2 + contexts) ** 2)))
         number = tally.utility.count.sum(axis=(1, 2))
-        odds = tally.log_odds + logit(self._trust)
+        odds = tally.log_odds + logit(self._trust) + np.log(self._weight(projects))
         order = sorted(np.flatnonzero(odds <= CERTAIN).tolist(), key=lambda p: number[p] or np.inf)[:slots]
         spare = range(projects, projects + slots - len(order))
         return {project: slot for slot, project in enumerate((*order, *spare))}
 
+    def _weight(self, projects: int) -> np.ndarray:
+        return project_weights.padded(self.scales.weight, projects)
+
     def slot(self, project: int) -> int:
         """-1: whether the project is like the others is not asked, since it is certain or there are no others."""
         alone = self.heard <= {project} and self.scales.gaussian.hyper.pooled is None
+        alone = alone and bool(self._weight(project + 1)[project] == 1)
         return -1 if alone else self._alone.get(project, -1)
 
     def _heard_of(self, row: Row) -> int:
@@ -208,6 +212,8 @@ class Serving:
 
         None where projects inform each other by their surfaces, or are too few."""
         fit, cells = self.scales.gaussian, self.cells()
+        part = self._weight(len(cells.count))[:, None, None]
+        cells = cells._replace(count=part * cells.count, deviation=part * cells.deviation)
         contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
         if not contexts or not rank or fit.ground is not None or len(self.heard) < factors.FEW:
             return None

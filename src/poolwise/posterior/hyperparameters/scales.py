@@ -11,7 +11,7 @@ from poolwise.posterior.crossed.batch import Fit, Statistics
 from poolwise.posterior.crossed.factors import Factors
 from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
 from poolwise.posterior.hyperparameters import hyper, laplace
-from poolwise.posterior.likelihoods import bernoulli
+from poolwise.posterior.likelihoods import bernoulli, project_weights
 from poolwise.posterior.transfer import elicited_prior, prior_data_conflict
 from poolwise.posterior.transfer.elicited_prior import Expert
 
@@ -24,6 +24,8 @@ class Scales(NamedTuple):
     factors: Factors | None = None
     expert: Expert | None = None
     """What was said of utilities before any outcome; `gaussian.hyper.stated` is what is left of it."""
+    weight: np.ndarray = np.ones(0)
+    """(projects,): how much each counts in what others borrow, see `project_weights`; 1 beyond its end."""
 
 
 def prior_scales(
@@ -83,6 +85,8 @@ def estimated(
 
     A search that failed has a log evidence that is not finite.
     """
+    weight = project_weights.weights(stats, outcomes)
+    stats = project_weights.bounded(stats, weight)
     if scales.expert is not None:
         scales = _expecting(scales, elicited_prior.weighed(scales.expert, scales.gaussian, stats))
     old = scales.gaussian
@@ -95,7 +99,7 @@ def estimated(
     start = None if full else (float(said.kappa_context), float(said.kappa_cell))
     success = bernoulli.fit(outcomes, successes, said.prior, said.pooled, start)
     success = bernoulli_kernel.fitted(fit, success._replace(stated=said.stated), outcomes, successes)
-    return Scales(fit, success, expert=scales.expert)
+    return Scales(fit, success, expert=scales.expert, weight=weight)
 
 
 def _searched(stats: Statistics, old: Fit, prior: hyper.Prior, device: str | None) -> Fit:
@@ -126,6 +130,7 @@ def to_dict(scales: Scales) -> dict[str, Any]:
         "success": [float(success.kappa_context), float(success.kappa_cell)],
         "near": [float(success.kappa_near), float(success.power_near)],
         "factors": factors.to_dict(scales.factors),
+        "project_weight": np.asarray(scales.weight).tolist(),
         "expert": None if scales.expert is None else _said(scales.expert),
         "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
     }
@@ -155,7 +160,8 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
         same = (success.stated.prior == said).all(axis=1, keepdims=True)
         success = success._replace(prior=np.where(same, left, success.prior))
     told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
-    known = Scales(fit, success, told if told is not None and told.level.shape[1] == len(noise) else None)
+    told = told if told is not None and told.level.shape[1] == len(noise) else None
+    known = Scales(fit, success, told, weight=np.array(body.get("project_weight", []), dtype=float))
     expected, before = start.expert, body.get("expert")
     if expected is not None and before is not None and len(before[2]) == len(expected.weight):
         pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)

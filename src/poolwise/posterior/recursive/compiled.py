@@ -144,7 +144,7 @@ def shapes(structure: Structure, of: Callable[..., Any]) -> tuple[State, Constan
         own_effects=tuple(of(structure.slots * n, own, own + 1) for n in rows) if structure.slots else (),
         log_odds=of(projects),
     )
-    return state, Constants(of(contexts, arms), of(2, arms), of(8))
+    return state, Constants(of(contexts, arms), of(2, arms), of(8), of(projects))
 
 
 def keep_on_disk(jax: Any) -> None:

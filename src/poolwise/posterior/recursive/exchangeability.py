@@ -17,6 +17,8 @@ from poolwise.arrays import Array, namespace
 
 CERTAIN = 9.0
 """Log odds from which on the others are believed without a doubt."""
+_LARGEST = 700.0
+"""Whose exponential is a number."""
 
 
 class Effects(NamedTuple):
@@ -44,7 +46,7 @@ def mixed(pooled: Effects, own: Effects, log_odds: Array) -> Effects:
     """The mixture. What a context shares with other projects is theirs, and changes only as far as this one is like
     them."""
     xp = namespace(pooled.mean)
-    weight = xp.where(log_odds > CERTAIN, 1.0, 1 / (1 + xp.exp(-log_odds)))
+    weight = xp.where(log_odds > CERTAIN, 1.0, 1 / (1 + xp.exp(xp.minimum(-log_odds, _LARGEST))))
     rest = 1 - weight
     gap = (pooled.mean - own.mean)[:2]
     mean = xp.concatenate([pooled.mean[:2] - rest * gap, pooled.mean[2:]])

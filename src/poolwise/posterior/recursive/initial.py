@@ -10,7 +10,7 @@ from poolwise.posterior.crossed.batch import Fit, Statistics, cells
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters.hyper import layout, leaf_cell, noise_at
 from poolwise.posterior.hyperparameters.scales import Scales
-from poolwise.posterior.likelihoods import baseline_utility, bernoulli, robust_weights
+from poolwise.posterior.likelihoods import baseline_utility, bernoulli, project_weights, robust_weights
 from poolwise.posterior.observation_model import Options
 from poolwise.posterior.recursive import effects
 from poolwise.posterior.recursive.types import Constants, Numbers, State, Structure
@@ -202,12 +202,12 @@ def init(
     """
     fit, shape = scales.gaussian, tally.shape
     structure = _structure(fit, shape, baseline, len(alone))
-    utility = cells(tally.utility)
+    utility, shared = cells(tally.utility), cells(project_weights.bounded(tally.utility, scales.weight))
     judged = cells(tally.baseline)
     every = cells(tally.baseline.plus(tally.baseline_failures))
     evidence = bernoulli.gather(scales.success, tally.outcomes, tally.successes)
     state = State(
-        effects=effects.init(utility, fit.hyper, np.asarray(fit.family), fit.families) if exact else (),
+        effects=effects.init(shared, fit.hyper, np.asarray(fit.family), fit.families) if exact else (),
         cells=np.stack([*utility, tally.outcomes, tally.successes], 2),
         contexts=np.moveaxis(evidence.context, 0, 1).copy(),
         arms=np.concatenate([np.stack(robust_weights.arms(utility)), evidence.arm, tally.failures]),
@@ -261,7 +261,8 @@ def _constants(scales: Scales, structure: Structure, options: Options) -> Consta
         trust=np.inf if trust == 1 else float(np.log(trust / (1 - trust))),
     )
     prior = np.stack([success.prior.sum(1), success.prior[:, 0]])
-    return Constants(np.array(noise), prior, np.array(numbers))
+    weight = project_weights.padded(scales.weight, structure.projects)
+    return Constants(np.array(noise), prior, np.array(numbers), weight)
 
 
 def _own_effects(fit: Fit, utility: Cells, structure: Structure, alone: tuple[int, ...]) -> tuple[np.ndarray, ...]:

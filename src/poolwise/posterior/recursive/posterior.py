@@ -63,6 +63,7 @@ class Here(NamedTuple):
     sums: Array
     log_odds: Array
     noise: Array
+    weight: Array
 
 
 def update(
@@ -124,14 +125,14 @@ def with_own(
     """The mixture of that and of what the project says by itself."""
     if not structure.slots:
         return pooled
-    numbers, form = Numbers(*constants.numbers), structure.own_layout
+    xp, numbers, form = namespace(state.arms), Numbers(*constants.numbers), structure.own_layout
     cell, noise = at(state.cells, project, context), at(constants.noise, context)
 
     def mixed(pooled: Effects, tiers: tuple[Array, ...], cell: Array, noise: Array, log_odds: Array) -> Effects:
         alone = effects.predict(tiers, form, structure.family, structure.arms, slot, form.at(0, context))
         return exchangeability.mixed(pooled, _in_cell(alone, cell, noise, numbers.own_cell), log_odds)
 
-    log_odds = numbers.trust + at(state.log_odds, project)
+    log_odds = numbers.trust + at(state.log_odds, project) + xp.log(at(constants.weight, project))
     return choose(slot >= 0, mixed, lambda pooled, *_: pooled, pooled, state.own_effects, cell, noise, log_odds)
 
 
@@ -188,7 +189,8 @@ def _learned(
     cells, contexts = at(state.cells, p, c), at(state.contexts, c)
     cell, context, arm = (window(part, (0, a), (len(part), 1))[:, 0] for part in (cells, contexts, state.arms))
     noise = window(constants.noise, (c, a), (1, 1))[0, 0]
-    here = Here(cell, context, arm, at(state.baseline, p, c), state.baseline_sums, at(state.log_odds, p), noise)
+    own = at(state.log_odds, p), noise, at(constants.weight, p)
+    here = Here(cell, context, arm, at(state.baseline, p, c), state.baseline_sums, *own)
     ok = (outcome.kind != FAILURE) * 1.0
     one = xp.stack([ok * 0.0 + 1.0, ok])
     evidence, above, gained = bernoulli.update(cell[3:], context, one, _kappa(numbers))
@@ -252,11 +254,11 @@ def _of_arm(
         told = asked * weight * counted
         log_odds = log_odds + told * exchangeability.gain(pooled, alone, here.noise, value)
         own_along = tuple(part[:-1] for part in own.moved)
-        k, h = _told(here, moments, numbers.own_cell)
+        k, h = _told(here, moments, numbers.own_cell, 1.0)
         own_change = effects.changes(own, asked * k, asked * h)
     return Change(
         along=tuple(part[:-1] for part in found.moved),
-        change=effects.changes(found, *_told(here, moments, numbers.cell)),
+        change=effects.changes(found, *_told(here, moments, numbers.cell, here.weight)),
         own_along=own_along,
         own_change=own_change,
         moments=moments,
@@ -288,7 +290,7 @@ def _unchanged(
     p, c = outcome.project, outcome.context
     cells = at(state.cells, p, c)
     zero = cells[:, 0] * 0.0
-    here = Here(zero, zero[:2], zero, at(state.baseline, p, c), state.baseline_sums, at(state.log_odds, p), zero[0])
+    here = Here(zero, zero[:2], zero, at(state.baseline, p, c), state.baseline_sums, at(state.log_odds, p), *zero[:2])
     return _no_change(structure, state, here), cells, at(state.contexts, c), state.arms
 
 
@@ -296,10 +298,9 @@ def _no_change(structure: Structure, state: State, here: Here) -> Change:
     """Nothing learned of the effects."""
     along, change = _nothing(state.effects)
     own_along, own_change = _nothing(state.own_effects)
-    tracks = here.arm[:5]
     counted = namespace(here.cell).stack([here.log_odds * 0.0, here.log_odds * 0.0])
-    return Change(along, change, own_along, own_change, here.cell[:3], tracks, here.baseline, here.sums, here.log_odds,
-                  counted)  # fmt: skip
+    return Change(along, change, own_along, own_change, here.cell[:3], here.arm[:5], here.baseline, here.sums,
+                  here.log_odds, counted)  # fmt: skip
 
 
 def _nothing(tiers: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
@@ -313,10 +314,10 @@ def _theta(mean: Array, variance: Array, here: Here, cell: Array) -> tuple[Array
     return here.cell[1] + rest * (mean - here.cell[1]), rest * (rest * variance + cell)
 
 
-def _told(here: Here, after: Array, cell: Array) -> tuple[Array, Array]:
-    """Change of the precision that a cell gives its coordinates, and of its precision times mean."""
+def _told(here: Here, after: Array, cell: Array, weight: Array) -> tuple[Array, Array]:
+    """Change of the precision that a cell, whose outcomes count as `weight`, gives its coordinates, and times mean."""
     square = here.noise * here.noise
-    before, now = (count / (count * cell + square) for count in (here.cell[0], after[0]))
+    before, now = (weight * count / (weight * count * cell + square) for count in (here.cell[0], after[0]))
     return now - before, now * after[1] - before * here.cell[1]
 
 

@@ -46,6 +46,8 @@ class Constants(NamedTuple):
     """(2, A): pseudo-counts of the domain prior, and the successes in them."""
     numbers: Array
     """(8,): see `Numbers`."""
+    weight: Array
+    """(P,): how much a project's outcomes count in `State.effects`, above 0."""
 
 
 class Numbers(NamedTuple):
