@@ -101,7 +101,7 @@ def _step(
     (constants, slots), made = known, now.made
     p, c = jobs.project[step], jobs.context[step]
     scalars = counts.scalars(now.usage, p, c, frame.horizon)
-    seen = posterior.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, slots, p))
+    seen = posterior.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, known, p))
     shown = view(look_of(seen), arms, jobs.allowed[step], scalars)
     chances = policy.probabilities(policy.params, shown)
     sums = chances.cumsum()
@@ -117,17 +117,17 @@ def _outcome(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, ste
     there, at = (step >= 0) * 1.0, step * (step >= 0)
     p, c, arm = jobs.project[at], jobs.context[at], whole(now.made.arm[at])
     kind = whole(there * (SUCCESS - NONE) + NONE)
-    outcome = Outcome(p, c, arm, jobs.utility[at, arm], kind, _slot(now.heard, known.slots, p))
+    outcome = Outcome(p, c, arm, jobs.utility[at, arm], kind, _slot(now.heard, known, p))
     state, _ = posterior.update(frame.structure, known.constants, now.state, outcome)
     tells = there if frame.structure.baseline is None else there * (arm != frame.structure.baseline)
     heard = put(now.heard, (now.heard[p] + tells).clip(0.0, 1.0), p)
     return now._replace(state=state, heard=heard, usage=counts.observed(now.usage, p, c, there))
 
 
-def _slot(heard: Array, slots: Array, project: Array) -> Array:
+def _slot(heard: Array, known: Known, project: Array) -> Array:
     """As `Serving.slot`."""
-    others = heard.sum() > heard[project]
-    return whole((slots[project] + 1) * others) - 1
+    asked = (heard.sum() > heard[project]) | (known.constants.weight[project] < 1)
+    return whole((known.slots[project] + 1) * asked) - 1
 
 
 def nothing(jobs: int, arms: int) -> Decisions:
