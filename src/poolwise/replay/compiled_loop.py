@@ -98,7 +98,7 @@ def stretch(
 def _step(
     frame: Frame, policy: Policy, arms: Offered, now: LoopState, known: LoopConstants, jobs: Jobs, step: Array
 ) -> LoopState:
-    (constants, slots), made = known, now.made
+    constants, made = known.constants, now.made
     p, c = jobs.project[step], jobs.context[step]
     scalars = counts.scalars(now.usage, p, c, frame.horizon)
     seen = posterior.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, known, p))
@@ -124,7 +124,7 @@ def _outcome(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, ste
     return now._replace(state=state, heard=heard, usage=counts.observed(now.usage, p, c, there))
 
 
-def _slot(heard: Array, known: Known, project: Array) -> Array:
+def _slot(heard: Array, known: LoopConstants, project: Array) -> Array:
     """As `Serving.slot`."""
     asked = (heard.sum() > heard[project]) | (known.constants.weight[project] < 1)
     return whole((known.slots[project] + 1) * asked) - 1
