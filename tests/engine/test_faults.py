@@ -45,7 +45,7 @@ def test_a_decision_is_made_without_the_store_and_says_so(tmp_path, place):
         assert engine.decide(*place).id != made.id
         with pytest.raises(errors.StoreLocked):
             engine.observe(waiting.id, utility=0.5)
-    with pytest.raises(errors.UnknownDecision):
+    with pytest.raises(errors.UnknownDecision, match="without the store"):
         engine.observe(made.id, utility=0.5)
     assert engine.observe(waiting.id, utility=0.5)
     time.sleep(WAIT)

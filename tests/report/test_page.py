@@ -92,3 +92,13 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch):
 def test_short_names(arm, expected):
     assert len(short(arm)) <= 38
     assert expected in (None, short(arm))
+
+
+def test_long_names_leave_room_for_the_pictures(tmp_path):
+    """Nothing warns, and every name is there in the tables."""
+    name = "a" * 1000
+    with Engine.open("memory://", ArmSpace([Family("default"), Family(name)], "default"), seed=1) as engine:
+        for k in range(8):
+            engine.observe(engine.decide(name, f"{name[:-1]}b").id, utility=0.1 * k)
+        made = trials(engine.store)
+        write_page(tmp_path / "x.html", made, engine.beliefs(), summary(made, engine.beliefs(), [engine]))

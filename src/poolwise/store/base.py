@@ -108,6 +108,8 @@ def conflict(earlier: Outcome, later: Outcome) -> str:
 
 def missing(decision: int) -> str:
     """The message of an UnknownDecision."""
+    if decision < 0:
+        return f"decision {shown(decision)} was made without the store, unlogged: its outcome cannot be reported"
     return f"decision {shown(decision)} is not in this store: pass the `id` that `decide` returned"
 
 

@@ -45,6 +45,18 @@ def test_symbolic_links_are_followed(tmp_path):
         open_store(f"sqlite:///{tmp_path / 'loop.db'}")
 
 
+def test_a_file_of_two_names_is_refused_and_a_draft_that_is_left_is_none(tmp_path):
+    filled(path := tmp_path / "a.db").close()
+    os.link(path, tmp_path / "a.db.0123456789abcdef.new")
+    open_store(f"sqlite:///{path}").close()
+    os.link(path, tmp_path / "b.db")
+    before = bytes_of(tmp_path)
+    for name in ("a.db", "b.db"):
+        with pytest.raises(errors.StoreError, match="another name"):
+            open_store(f"sqlite:///{tmp_path / name}")
+    assert bytes_of(tmp_path) == before
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "memory://"])
 def test_stores_in_memory(url, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -66,6 +66,10 @@ def inspect(path: Path) -> None:
         raise StoreError(f"{path} is a folder: give the path of a file, for instance {path / 'poolwise.db'}")
     if not stat.S_ISREG(path.stat().st_mode):
         raise StoreError(f"{path} is no ordinary file: give the path of one, for instance poolwise.db")
+    if path.stat().st_nlink > 1 and _has_another_name(path):
+        raise StoreError(
+            f"{path} has another name (a hard link), and each would have a log of its own: remove one, or copy the file"
+        )
     if not os.access(path, os.R_OK):
         raise StoreError(f"{path} may not be read: change its permissions, or give another path")
     header = _header(path)
@@ -76,6 +80,13 @@ def inspect(path: Path) -> None:
         raise StoreDamaged(f"{path} is truncated ({found} of {expected} bytes): restore it from a backup")
     if size(f"{path}-journal"):
         raise StoreDamaged(f"{path}-journal is none of Poolwise's, and would be played into {path}: move it away")
+
+
+def _has_another_name(path: Path) -> bool:
+    """Beside that of the draft as which it was made, where its maker is about to take it away or was killed."""
+    with os.scandir(path.parent) as entries:
+        drafts = sum(one.name.startswith(f"{path.name}.") and one.inode() == path.stat().st_ino for one in entries)
+    return path.stat().st_nlink > 1 + drafts
 
 
 def check_writable(path: Path) -> None:
