@@ -86,7 +86,9 @@ def test_withdrawn_outcomes_have_never_been(url):
     same(engine, without([(d, None if d.id in gone else u) for d, u in made]))
     with pytest.raises(errors.ConflictingOutcome):
         engine.observe(min(gone), utility=0.0)
+    undone = engine.store.undone()
     assert engine.withdraw(decisions=(first, last), project="a")["outcomes"] == 0
+    assert engine.store.undone() == undone
     assert engine.status()["withdrawn"] == len(gone)
 
 
@@ -166,7 +168,8 @@ def test_nothing_is_left_of_a_forgotten_name(tmp_path):
 @pytest.mark.parametrize(
     "limits",
     [{}, {"pack": 3}, {"pack": "p", "project": "a"}, {"decisions": (5, 1)}, {"decisions": 7}, {"decisions": ("a", "b")},
-     {"decisions": (1, 2**70)}, {"since": float("nan")}, {"until": "noon"}, {"project": "q"}, {"project": "\ud800"}],
+     {"decisions": (1, 2**70)}, {"since": float("nan")}, {"until": "noon"}, {"since": 5.0, "until": 4.0},
+     {"project": "q"}, {"project": "\ud800"}],
     ids=str,
 )  # fmt: skip
 def test_what_means_nothing_is_refused_and_changes_nothing(limits):

@@ -32,6 +32,8 @@ def withdrawing(store: Store, pack: Any, decisions: Any, since: Any, until: Any,
     for name in ("since", "until"):
         if name in given and not math.isfinite(real(name, given[name])):
             raise InputError(f"{name} {given[name]!r} must be a time in seconds since 1970, or left out")
+    if {"since", "until"} <= given.keys() and not given["since"] < given["until"]:
+        raise InputError(f"nothing is reported since {since} and until {until}: swap the two")
     if "project" in given:
         given["project"] = _known_project(store, project)
     if "decisions" in given:

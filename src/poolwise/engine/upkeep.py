@@ -92,7 +92,10 @@ class Upkeep:
         """Let events be taken back, and fold the others as if those had never been: scales are estimated where they
         would have been, and kept with a checkpoint for whoever opens the store next."""
         self._beside.close()
-        taken, self._serving = take(), None
+        undone, taken = self.store.undone(), take()
+        if self.store.undone() == undone:
+            return taken
+        self._serving = None
         found: list[Snapshot] = []
         serving = self._begun()
         observe.opened(serving, found.append)

@@ -75,6 +75,10 @@ class Removal(NamedTuple):
     contexts: tuple[str, ...] = ()
     """Names of contexts that nobody needs any more."""
 
+    def means_nothing(self, found: "Removed") -> bool:
+        """Whether there was nothing to take back; then nothing is noted, and no belief is folded again."""
+        return not (self.forget or self.records or found.outcomes)
+
 
 class Removed(NamedTuple):
     """How many rows were taken back."""

@@ -196,6 +196,8 @@ class MemoryStore:
         if removal.project is not None and removal.project not in self._names.get("project", {}):
             raise InputError(unknown_project(removal))
         found = self._forgotten(removal.project or "", time) if removal.forget else self._taken(removal)
+        if removal.means_nothing(found):
+            return found
         for kind, number in removal.records:
             self._records[kind][number - 1] = {WITHDRAWN: time}
         self._rename("context", removal.contexts)

@@ -47,6 +47,8 @@ def _undo(db: sqlite3.Connection, removal: Removal, time: float) -> Removed:
         found = _forgotten(db, project, removal.project or "", time)
     else:
         found = Removed(0, 0 if removal.records else _withdrawn(db, removal, project), 0)
+    if removal.means_nothing(found):
+        return found
     for kind, number in removal.records:
         _replace(db, kind, number, time)
     _forget_names(db, "context", removal.contexts)
