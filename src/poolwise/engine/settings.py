@@ -9,11 +9,11 @@ import numpy as np
 from poolwise.engine.safeguards.settings import Exploration, Safety, check_arms
 from poolwise.errors import ConfigError, nearest
 from poolwise.inputs import conforming
-from poolwise.posterior.gp.coregionalisation import Ground
+from poolwise.posterior.gp.coregionalisation import ArmFeatures
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.hyperparameters.scales import Scales, prior_scales
 from poolwise.posterior.observation_model import Options
-from poolwise.posterior.transfer.elicited_prior import Expert, said
+from poolwise.posterior.transfer.elicited_prior import ElicitedPrior, elicit
 from poolwise.space import ArmSpace
 
 
@@ -164,13 +164,13 @@ class Settings(NamedTuple):
         stated = {family: (a, b) for family, a, b in self.domain_priors}
         return np.array([stated.get(family, self.usual_success) for family in families], dtype=np.float64)
 
-    def expected(self, families: Sequence[str], index: np.ndarray) -> Expert | None:
+    def expected(self, families: Sequence[str], index: np.ndarray) -> ElicitedPrior | None:
         """What is said of utilities, for the family of every arm: (arms,) names and indices."""
         stated = {family: (mean, sd) for family, mean, sd in self.utility_priors}
         mean, sd = np.array([stated.get(family, (0.0, math.inf)) for family in families]).T
-        return said(mean, sd, index)
+        return elicit(mean, sd, index)
 
-    def scales(self, families: Sequence[str], index: np.ndarray, ground: Ground | None, baseline: int) -> Scales:
+    def scales(self, families: Sequence[str], index: np.ndarray, ground: ArmFeatures | None, baseline: int) -> Scales:
         """What is believed before any outcome, of arms whose families have these names and indices."""
         usual = self.usual_success if self.domain_priors else None
         said, expected = self.success_prior(families), self.expected(families, index)

@@ -16,13 +16,13 @@ from poolwise.posterior.crossed import factors
 from poolwise.posterior.crossed.batch import Fit, Statistics
 from poolwise.posterior.crossed.job_effects import Change, amended, without
 from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.gp.correlated_gain import contrast
+from poolwise.posterior.gp.correlated_gain import gain_over_best
 from poolwise.posterior.hyperparameters import hyper, utility_scale
 from poolwise.posterior.hyperparameters.scales import Scales, estimated, prior_scales, restored, to_dict
 from poolwise.posterior.likelihoods import discounting, project_weights
 from poolwise.posterior.memory import Memory
 from poolwise.posterior.observation_model import DEFAULT, Options
-from poolwise.posterior.padding import rounded
+from poolwise.posterior.padding import padded_size
 from poolwise.posterior.recursive import initial
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.initial import Tally
@@ -59,7 +59,7 @@ class Joint:
         backend: Backend = "auto",
     ) -> None:
         """baseline: the arm whose utility is 0 by definition, see `reference`; None: no arm stands apart."""
-        shape = (rounded(projects), rounded(contexts), len(scales.gaussian.family))
+        shape = (padded_size(projects), padded_size(contexts), len(scales.gaussian.family))
         self.outcomes, self.prior, self.scales, self.options = 0, hyper.PRIOR, scales, options
         self._failed, self._baseline, self._rank, self._backend = failure_utility, baseline, factors.MOST, backend
         self._memory, self._tail, self._learned = Memory(shape, options), _NO_TAIL, 0
@@ -107,7 +107,7 @@ class Joint:
         form = self._serving.form
         if self.scales.gaussian.ground is None or form is None:
             return None
-        return contrast(form.state, (project, context), look, self._serving.chance(project, context), offered)
+        return gain_over_best(form.state, (project, context), look, self._serving.chance(project, context), offered)
 
     def given_success(self, project: int, context: int) -> Belief:
         """What the hierarchy says now of the utility of success alone, before any project factors: (arms,)."""
@@ -260,7 +260,7 @@ class Joint:
         projects, contexts = self._state.shape[:2]
         if project < projects and context < contexts:
             return
-        wider = (rounded(max(project + 1, projects)), rounded(max(context + 1, contexts)))
+        wider = (padded_size(max(project + 1, projects)), padded_size(max(context + 1, contexts)))
         tally = self._tally()
         self._memory.make_room(((0, wider[0] - projects), (0, wider[1] - contexts), (0, 0)))
         self._state = initial.padded(tally, wider)

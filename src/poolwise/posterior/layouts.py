@@ -29,7 +29,9 @@ class Form:
         self.shares = module is gp_filter
         """Whether it tells by how much of a change here what is shared changes."""
         self._arm = bernoulli.gather(success, tally.outcomes, tally.successes).arm
-        self._near = None if fit.ground is None else bernoulli_kernel.around(fit, self._arm, success.power_near)
+        self._near = (
+            None if fit.ground is None else bernoulli_kernel.neighbour_counts(fit, self._arm, success.power_near)
+        )
 
     @property
     def stale(self) -> bool:

@@ -20,7 +20,7 @@ class Memory:
     def __init__(self, shape: tuple[int, int, int], options: Options) -> None:
         self.sites: censored.Sites = {}
         self._cuts, self._settle_at = 0, 1
-        self._candidates = discounting.candidates() if options.half_life == "learned" else None
+        self._candidates = discounting.half_life_grid() if options.half_life == "learned" else None
         self.half_life = options.half_life if isinstance(options.half_life, int | float) else np.inf
         """In force; infinite: nothing fades."""
         empty = Statistics(*(np.zeros(shape) for _ in range(3)))
@@ -42,7 +42,7 @@ class Memory:
             for power, part in enumerate(self._lasting):
                 part[place] += weight * y**power
         if self._candidates is not None:
-            discounting.observe(self._candidates, place, y, weight, number)
+            discounting.update(self._candidates, place, y, weight, number)
 
     def successes(self, stats: Statistics) -> None:
         """Many, with weights that are not for their age."""
@@ -51,7 +51,7 @@ class Memory:
     def cut(self, place: Place, bound: float, weight: float, value: float) -> None:
         """One that was cut off, and what it counts as."""
         self._cuts += 1
-        censored.joined(self.sites, (*place, int(censored.rounded(bound))), 1.0, weight, value)
+        censored.joined(self.sites, (*place, int(censored.quantised(bound))), 1.0, weight, value)
 
     def cut_many(self, at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> None:
         """Many that were cut off, to be judged later."""
@@ -69,7 +69,7 @@ class Memory:
         """The statistics that count, where after the `number`-th outcome a half-life is chosen again."""
         if self._candidates is None or not discounting.due(self._candidates, number):
             return None
-        index = discounting.chosen(self._candidates)
+        index = discounting.select_half_life(self._candidates)
         self.half_life = discounting.GRID[index]
         return censored.added(discounting.statistics(self._candidates, index, shape), self.sites)
 
@@ -80,7 +80,7 @@ class Memory:
 
     def discount(self, share: float) -> None:
         """Let a share of everything count."""
-        censored.faded(self.sites, share)
+        censored.discounted(self.sites, share)
 
     def discount_cell(self, project: int, context: int, keep: np.ndarray) -> None:
         """Let a share of a cell's evidence count, (arms,)."""
@@ -91,7 +91,7 @@ class Memory:
             if share > 0:
                 self.sites[place] = censored.Site(site.number * share, site.weight * share, site.value)
         if self._candidates is not None:
-            discounting.fade(self._candidates, project, context, keep)
+            discounting.discount(self._candidates, project, context, keep)
 
     def amend(self, change: Change) -> None:
         """Add what levelled jobs say."""
@@ -117,5 +117,5 @@ class Memory:
     def lasting(self, now: Statistics) -> Statistics:
         """What scales are estimated from, as arrays of its own. now: what counts."""
         lasting = self._lasting and Statistics(*(part.copy() for part in self._lasting))
-        kept = lasting and discounting.still(lasting, self._candidates)
+        kept = lasting and discounting.detrended(lasting, self._candidates)
         return censored.added(kept, self.sites) if kept else now

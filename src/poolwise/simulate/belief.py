@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from poolwise.posterior.likelihoods import baseline_utility, bernoulli
-from poolwise.posterior.likelihoods.hurdle_utility import Utility, join
+from poolwise.posterior.likelihoods.hurdle_utility import Utility, combine
 from poolwise.simulate.population import Shape
 from poolwise.simulate.world import BelievedParameters, World
 
@@ -101,7 +101,7 @@ def predict(state: State, world: World, context: Array, shape: Shape) -> Predict
     variance = jnp.maximum(jnp.stack([sum(along), by_project, by_context]), (_LEAST * noise) ** 2)
     share = jnp.stack([along[0] + along[2], along[0] + along[1]]) / variance[0]
     chance = success(state, world, context)
-    found = join(chance, mean, jnp.sqrt(variance), noise, world.failed)
+    found = combine(chance, mean, jnp.sqrt(variance), noise, world.failed)
     mean, scale, noise, share = _observation(state, found, share, context)
     return Predictive(mean[0], scale[0], noise[0], state.cell[0, context], mean[1:], scale[1:], share)
 

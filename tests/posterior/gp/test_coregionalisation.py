@@ -8,8 +8,8 @@ from scipy.optimize import approx_fprime
 
 from poolwise.posterior.crossed.batch import Fit, Statistics
 from poolwise.posterior.gp import bernoulli_kernel, gp_filter, gp_marginal_likelihood, inducing_points
-from poolwise.posterior.gp.coregionalisation import ground, nugget
-from poolwise.posterior.gp.kernels import places
+from poolwise.posterior.gp.coregionalisation import arm_features, nugget
+from poolwise.posterior.gp.kernels import arm_coordinates
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Pooled, Stated
 from poolwise.posterior.hyperparameters.scales import estimated
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
@@ -19,7 +19,7 @@ from poolwise.posterior.recursive import posterior
 RNG = np.random.default_rng(3)
 FAMILY = np.array([0, *[1] * 30, *[2] * 3])
 X, MODE = np.tile(np.linspace(0, 1, 10), 3), np.repeat(np.arange(3), 10)
-GROUND = ground(FAMILY, {1: places([X, np.eye(3)[MODE] / np.sqrt(2)])})
+GROUND = arm_features(FAMILY, {1: arm_coordinates([X, np.eye(3)[MODE] / np.sqrt(2)])})
 SHAPE = (3, 2, 34)
 COORDINATES = 0.3 * RNG.normal(size=len(gp_marginal_likelihood._widths(FAMILY, GROUND, PRIOR)))
 HYPER, SMOOTH = gp_marginal_likelihood.scales_at(COORDINATES, PRIOR, FAMILY, GROUND)
@@ -65,7 +65,7 @@ def conditioned(whole: np.ndarray, at: np.ndarray, y: np.ndarray, noise: np.ndar
 
 
 def served(state: gp_filter.State) -> tuple[np.ndarray, np.ndarray]:
-    looks = [[gp_filter.look(state, p, c) for c in range(SHAPE[1])] for p in range(SHAPE[0])]
+    looks = [[gp_filter.predict(state, p, c) for c in range(SHAPE[1])] for p in range(SHAPE[0])]
     mean, variance = (
         np.array([[getattr(one, name)[0] for one in row] for row in looks]) for name in ("mean", "variance")
     )
@@ -77,11 +77,11 @@ def test_the_belief_is_that_of_dense_conditioning(at_once):
     """Whether rows are made at the start or outcome by outcome, looked at or not in between."""
     rows, y = outcomes(60)
     exact = conditioned(prior(), np.ravel_multi_index(rows, SHAPE), y, HYPER.noise[rows[2]])
-    state = gp_filter.start(FIT, Statistics.of(*(part[:at_once] for part in rows), y[:at_once], shape=SHAPE))
+    state = gp_filter.init(FIT, Statistics.of(*(part[:at_once] for part in rows), y[:at_once], shape=SHAPE))
     for number, row in enumerate(zip(*(part[at_once:].tolist() for part in (*rows, y)), strict=True)):
-        gp_filter.absorb(state, *row)
+        gp_filter.update(state, *row)
         if number % 7 == 0:
-            gp_filter.look(state, 0, 1)
+            gp_filter.predict(state, 0, 1)
     for found, right in zip(served(state), exact, strict=True):
         np.testing.assert_allclose(found, right, atol=1e-9)
 
@@ -89,9 +89,9 @@ def test_the_belief_is_that_of_dense_conditioning(at_once):
 def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
     """Rows 1 and 2: level + project, level + context; by conditioning with an unseen context, less its own effects."""
     rows, y = outcomes(40)
-    state = gp_filter.start(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
+    state = gp_filter.init(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
     tiers = (HYPER.globe, HYPER.family, HYPER.arm)
-    unseen, along = gp_filter.look(state, 1, 2), gp_filter.look(state, 1, 0)
+    unseen, along = gp_filter.predict(state, 1, 2), gp_filter.predict(state, 1, 0)
     np.testing.assert_allclose(unseen.mean[0], along.mean[1], atol=1e-9)
     own = sum(tier.context**2 + tier.cell**2 for tier in tiers)
     np.testing.assert_allclose(unseen.variance[0], along.variance[1] + own, atol=1e-9)
@@ -100,10 +100,10 @@ def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
 def test_what_is_shared_changes_with_what_is_believed_here():
     """`share`: their covariance over the variance here, from the sums' variances in an unseen context."""
     rows, y = outcomes(40)
-    state = gp_filter.start(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
-    before = gp_filter.look(state, 1, 1)
-    gp_filter.absorb(state, 1, 1, 7, 0.9)
-    after = gp_filter.look(state, 1, 1)
+    state = gp_filter.init(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
+    before = gp_filter.predict(state, 1, 1)
+    gp_filter.update(state, 1, 1, 7, 0.9)
+    after = gp_filter.predict(state, 1, 1)
     moved = (after.mean - before.mean)[:, 7]
     np.testing.assert_allclose(moved[1:] / moved[0], before.along[:, 7] / before.variance[0, 7], atol=1e-9)
 
@@ -125,7 +125,7 @@ def test_what_an_expert_says_is_a_measurement_of_the_levels_of_families():
     offset = STATED.offset[np.indices(SHAPE)[2]]
     at = np.ravel_multi_index(rows, SHAPE)
     mean, variance = conditioned(whole - told, at, y - offset.reshape(-1)[at], HYPER.noise[rows[2]])
-    found = served(gp_filter.start(fit, Statistics.of(*rows, y, shape=SHAPE)))
+    found = served(gp_filter.init(fit, Statistics.of(*rows, y, shape=SHAPE)))
     np.testing.assert_allclose(found[0], mean + offset, atol=1e-9)
     np.testing.assert_allclose(found[1], variance, atol=1e-9)
 
@@ -137,16 +137,16 @@ def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
     count = stats.count.reshape(-1)
     seen = np.flatnonzero(count)
     noise = HYPER.noise[np.unravel_index(seen, SHAPE)[2]] / np.sqrt(count[seen])
-    whole, u = prior(), seen[inducing_points.chosen(noise**2, 40)]
+    whole, u = prior(), seen[inducing_points.select_inducing(noise**2, 40)]
     low = whole[:, u] @ np.linalg.solve(whole[np.ix_(u, u)], whole[u])
     fitc = low + np.diag(np.diag(whole - low))
     exact = conditioned(fitc, seen, stats.total.reshape(-1)[seen] / count[seen], noise)
-    state = gp_filter.start(FIT, stats)
+    state = gp_filter.init(FIT, stats)
     assert len(state.base) <= 40
     for found, right in zip(served(state), exact, strict=True):
         np.testing.assert_allclose(found, right, atol=1e-6)
     before = served(state)[1]
-    gp_filter.absorb(state, *(int(part[0]) for part in rows), 0.5)
+    gp_filter.update(state, *(int(part[0]) for part in rows), 0.5)
     assert (served(state)[1] <= before + 1e-9).all()
 
 
@@ -154,7 +154,7 @@ def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
 def test_gradient_of_the_evidence(stated):
     told = PRIOR._replace(median=PRIOR.median._replace(stated=stated))
     rows, y = outcomes(50)
-    data = gp_marginal_likelihood.tried(Statistics.of(*rows, y, shape=SHAPE))
+    data = gp_marginal_likelihood.observed_cells(Statistics.of(*rows, y, shape=SHAPE))
     at = COORDINATES + 0.2 * RNG.normal(size=len(COORDINATES))
     value = lambda x: gp_marginal_likelihood.objective(x, data, told, FAMILY, GROUND)[0]
     found = gp_marginal_likelihood.objective(at, data, told, FAMILY, GROUND)[1]
@@ -166,7 +166,7 @@ def test_what_other_stores_know_counts_as_outcomes_without_project():
     known = Pooled(np.zeros((2, 34)), np.zeros((2, 34)))
     known.precision[1, 5], known.information[1, 5] = 1e6, 0.7e6
     fit = FIT._replace(hyper=HYPER._replace(pooled=known))
-    found = gp_filter.look(gp_filter.start(fit, Statistics(*(np.zeros(SHAPE) for _ in range(3)))), 0, 1)
+    found = gp_filter.predict(gp_filter.init(fit, Statistics(*(np.zeros(SHAPE) for _ in range(3)))), 0, 1)
     assert found.mean[2, 5] == pytest.approx(0.7, abs=1e-3)
     assert found.variance[2, 5] ** 0.5 < 2e-3
     assert found.variance[0, 5] ** 0.5 > 0.1
@@ -207,7 +207,7 @@ def test_neighbours_evidence_kept_up_equals_that_made_anew():
         made.learn(k % 3, k % 2, 1 + int(RNG.integers(30)), 0.0, bool(k % 4))
     counts = made.tally()
     fit, success = made.scales.gaussian, made.scales.success
-    anew = bernoulli.beliefs(success, bernoulli_kernel.gathered(fit, success, *counts))
+    anew = bernoulli.beliefs(success, bernoulli_kernel.aggregate(fit, success, *counts))
     kept = posterior.chance(made._serving.constants, made._serving.state, 1, 1, made._serving.form.near())
     np.testing.assert_allclose(kept.mean, anew.mean[1, 1], atol=1e-12)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.gp import surface_likelihood
-from poolwise.posterior.gp.hyperparameter_samples import Ensemble, mixture
-from poolwise.posterior.gp.kernels import covariance, places
-from poolwise.posterior.gp.surface import Seen
+from poolwise.posterior.gp.hyperparameter_samples import HyperparameterSamples, moment_match
+from poolwise.posterior.gp.kernels import arm_coordinates, covariance
+from poolwise.posterior.gp.surface import SurfacePredictive
 
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 1, 6))]
-AT = places(GRID)
+AT = arm_coordinates(GRID)
 NONE = np.zeros((48, 0))
 
 
@@ -27,20 +27,22 @@ def test_untried_arms_of_surfaces_drawn_from_the_prior_are_foreseen_as_surely_as
     for seed in range(40):
         rng = np.random.default_rng(seed)
         truth, y = drawn(rng)
-        arms, several = rng.permutation(48), Ensemble(AT, rng)
+        arms, several = rng.permutation(48), HyperparameterSamples(AT, rng)
         for arm in arms[:16].tolist():
-            several.learn(arm, float(y[arm]))
+            several.update(arm, float(y[arm]))
         for _ in range(4):
             several.reestimate()
-        seen, untried = several.look(), arms[16:]
+        seen, untried = several.predict(), arms[16:]
         scores.append(np.mean((truth - seen.mean)[untried] ** 2 / seen.variance[untried]))
     error = np.std(scores) / np.sqrt(len(scores))
     assert abs(np.mean(scores) - 1) < 4 * error + 0.1
 
 
 def test_the_mixture_has_the_moments_of_its_parts():
-    first, second = (Seen(np.array([m]), np.array([v]), n) for m, v, n in ((0.0, 1.0, 1.0), (2.0, 3.0, 2.0)))
-    found = mixture([first, second], np.array([0.25, 0.75]))
+    first, second = (
+        SurfacePredictive(np.array([m]), np.array([v]), n) for m, v, n in ((0.0, 1.0, 1.0), (2.0, 3.0, 2.0))
+    )
+    found = moment_match([first, second], np.array([0.25, 0.75]))
     assert found.mean[0] == pytest.approx(1.5)
     assert found.variance[0] == pytest.approx(0.25 * 1 + 0.75 * (3 + 4) - 1.5**2)
     assert found.noise**2 == pytest.approx(0.25 + 0.75 * 4)
@@ -48,12 +50,12 @@ def test_the_mixture_has_the_moments_of_its_parts():
 
 def test_outcomes_in_other_units():
     """Retold and learned afresh is the same."""
-    told, fresh = (Ensemble(AT, np.random.default_rng(0)) for _ in range(2))
+    told, fresh = (HyperparameterSamples(AT, np.random.default_rng(0)) for _ in range(2))
     arm, y = [3, 9, 3, 40], np.array([1.0, 2.0, 1.5, -1.0])
     for one, value in zip(arm, y.tolist(), strict=True):
-        told.learn(one, value)
-        fresh.learn(one, 2 * value)
-    told.retell(2 * y)
+        told.update(one, value)
+        fresh.update(one, 2 * value)
+    told.rewarp(2 * y)
     for one in (told, fresh):
         one.reestimate()
-    np.testing.assert_allclose(told.look().mean, fresh.look().mean)
+    np.testing.assert_allclose(told.predict().mean, fresh.predict().mean)

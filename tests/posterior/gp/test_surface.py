@@ -5,13 +5,13 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from poolwise.posterior.gp import surface_likelihood
-from poolwise.posterior.gp.kernels import covariance, places
-from poolwise.posterior.gp.surface import Surface
-from poolwise.posterior.gp.surface_likelihood import Tried, hyperprior, kernel_at
+from poolwise.posterior.gp.kernels import arm_coordinates, covariance
+from poolwise.posterior.gp.surface import GaussianProcess
+from poolwise.posterior.gp.surface_likelihood import ObservedArms, hyperprior, kernel_at
 
 RNG = np.random.default_rng(5)
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 1, 6))]
-AT = places([*GRID, np.eye(2)[RNG.integers(2, size=48)]])
+AT = arm_coordinates([*GRID, np.eye(2)[RNG.integers(2, size=48)]])
 FEATURES = RNG.normal(size=(48, 3))
 
 
@@ -32,18 +32,18 @@ def dense(arm: np.ndarray, y: np.ndarray, features: np.ndarray) -> tuple[np.ndar
 @pytest.mark.parametrize("number", [1, 5, 90])
 def test_row_by_row_equals_dense_conditioning(number):
     arm, y = outcomes(number)
-    surface = Surface(AT, FEATURES)
+    surface = GaussianProcess(AT, FEATURES)
     for one in zip(arm.tolist(), y.tolist(), strict=True):
-        surface.learn(*one)
+        surface.update(*one)
     mean, variance = dense(arm, y, FEATURES)
-    np.testing.assert_allclose(surface.look().mean, mean, atol=1e-7)
-    np.testing.assert_allclose(surface.look().variance, variance, atol=1e-7)
+    np.testing.assert_allclose(surface.predict().mean, mean, atol=1e-7)
+    np.testing.assert_allclose(surface.predict().variance, variance, atol=1e-7)
 
 
 @pytest.mark.parametrize("features", [0, 1, 3])
 def test_gradient_of_the_evidence(features):
     arm, y = outcomes(40)
-    prior, tried = hyperprior(3, features), Tried.of(arm, y)
+    prior, tried = hyperprior(3, features), ObservedArms.of(arm, y)
     at = prior.median + np.where(prior.width > 1e-6, 0.3, 0.0) * RNG.normal(size=len(prior.median))
     value = lambda x: surface_likelihood.objective(x, tried, AT, FEATURES[:, :features], prior)[0]
     found = surface_likelihood.objective(at, tried, AT, FEATURES[:, :features], prior)[1]
@@ -65,7 +65,7 @@ def test_evidence_of_repeated_outcomes_equals_that_of_single_rows():
         return 0.5 * y @ np.linalg.solve(every, y) + 0.5 * np.linalg.slogdet(every)[1] + 0.5 * away @ away
 
     got = [
-        surface_likelihood.objective(x, Tried.of(arm, y), AT, np.zeros((48, 0)), prior)[0]
+        surface_likelihood.objective(x, ObservedArms.of(arm, y), AT, np.zeros((48, 0)), prior)[0]
         for x in (prior.median, other)
     ]
     assert got[1] - got[0] == pytest.approx(whole(other) - whole(prior.median), rel=1e-6)
@@ -73,7 +73,7 @@ def test_evidence_of_repeated_outcomes_equals_that_of_single_rows():
 
 def test_the_likelihood_of_slices_is_that_of_the_gradient():
     arm, y = outcomes(60)
-    prior, tried = hyperprior(3, 3), Tried.of(arm, y)
+    prior, tried = hyperprior(3, 3), ObservedArms.of(arm, y)
     other = prior.median + 0.3 * (prior.width > 1e-6)
     away = ((other - prior.median) / prior.width) ** 2
     got = [surface_likelihood.likelihood(x, tried, AT, FEATURES) for x in (prior.median, other)]
@@ -82,29 +82,29 @@ def test_the_likelihood_of_slices_is_that_of_the_gradient():
 
 
 def test_an_untried_arm_keeps_its_nugget():
-    surface = Surface(AT)
+    surface = GaussianProcess(AT)
     for arm, y in zip(*(part.tolist() for part in outcomes(150)), strict=True):
         if arm:
-            surface.learn(arm, y)
+            surface.update(arm, y)
     surface.reestimate()
     nugget = kernel_at(surface.coordinates, 3, 0).nugget
-    assert surface.look().variance[0] >= nugget**2
-    assert surface.look().variance[1:].min() < surface.look().variance[0]
+    assert surface.predict().variance[0] >= nugget**2
+    assert surface.predict().variance[1:].min() < surface.predict().variance[0]
 
 
 def test_neighbours_are_foreseen_better_than_by_the_mean_of_all():
     arm, y = outcomes(24)
-    surface = Surface(AT)
-    surface.learn_many(arm, y)
+    surface = GaussianProcess(AT)
+    surface.update_many(arm, y)
     surface.reestimate()
     truth, untried = np.sin(4 * GRID[0]) + GRID[1], np.setdiff1d(np.arange(48), arm)
-    error = surface.look().mean[untried] - truth[untried]
+    error = surface.predict().mean[untried] - truth[untried]
     assert (error**2).mean() < 0.3 * truth[untried].var()
 
 
 def test_equal_outcomes_give_finite_beliefs():
-    surface = Surface(AT)
-    surface.learn_many(np.arange(20), np.ones(20))
+    surface = GaussianProcess(AT)
+    surface.update_many(np.arange(20), np.ones(20))
     surface.reestimate()
-    assert np.isfinite(surface.look().mean).all()
-    assert (surface.look().variance > 0).all()
+    assert np.isfinite(surface.predict().mean).all()
+    assert (surface.predict().variance > 0).all()

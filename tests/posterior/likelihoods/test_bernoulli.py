@@ -107,8 +107,8 @@ def test_arms_have_in_common_what_usually_comes_of_them():
         outcomes, successes = np.full((1, 1, 10), 20.0), np.full((1, 1, 10), 20.0 * others)
         outcomes[..., 9], successes[..., 9] = 1.0, 0.0
         scales = joint.prior_scales(np.arange(10), np.tile((3.0, 0.6), (10, 1)))
-        found = bernoulli_kernel.fitted(scales.gaussian, scales.success, outcomes, successes)
-        evidence = bernoulli_kernel.gathered(scales.gaussian, found, outcomes, successes)
+        found = bernoulli_kernel.fit_success(scales.gaussian, scales.success, outcomes, successes)
+        evidence = bernoulli_kernel.aggregate(scales.gaussian, found, outcomes, successes)
         chances.append(float(bernoulli.beliefs(found, evidence).mean[0, 0, 9]))
     assert chances[0] > 0.75  # by itself it would stand at 3 / 4.6
     assert chances[1] < 0.6

@@ -86,13 +86,13 @@ def kalman(y, gaps, noise: float, wander: float):
 
 
 def test_a_cell_is_filtered_as_a_level_that_wanders():
-    random, state = np.random.default_rng(3), discounting.candidates()
+    random, state = np.random.default_rng(3), discounting.half_life_grid()
     times = np.cumsum(random.integers(1, 40, 30))
     y = random.normal(0, 0.3, 30)
     index = discounting.GRID.index(1e3)
     for time, value in zip(times.tolist(), y.tolist(), strict=True):
         state.usual[0] = state.usual[1] * np.log(discounting.noise(state, 0, 0))  # one cell: its noise is the usual one
-        discounting.observe(state, (0, 0, 0), value, 1.0, time)
+        discounting.update(state, (0, 0, 0), value, 1.0, time)
     found = discounting.statistics(state, index, (1, 1, 1))
     mean, variance = kalman(y, np.diff(times), 1.0, 1 / discounting.GRID[index])
     assert found.count.item() == pytest.approx(1 / variance, rel=1e-3)

@@ -24,7 +24,7 @@ def outcomes(n, share, seed=0):
 
 def one_by_one(rows, y):
     state, found = empty(), []
-    tracks = robust_weights.arms(state)
+    tracks = robust_weights.arm_moments(state)
     for at, value in zip(zip(*(row.tolist() for row in rows), strict=True), y.tolist(), strict=True):
         own, every = (np.array([part[place] for part in parts]) for parts, place in ((state, at), (tracks, at[2])))
         weight = robust_weights.weight(own, every, value, LIMIT)
@@ -41,7 +41,7 @@ def test_many_at_once_weigh_what_they_weigh_one_by_one(share):
     rows, y = outcomes(6_000, share)
     found, state, tracks = one_by_one(rows, y)
     np.testing.assert_allclose(robust_weights.weights(empty(), rows, y, LIMIT), found, rtol=1e-9)
-    for part, other in zip(robust_weights.arms(state), tracks, strict=True):
+    for part, other in zip(robust_weights.arm_moments(state), tracks, strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-9)
     assert (found < 1).mean() == pytest.approx(share, abs=0.5 * share + 0.002)
 

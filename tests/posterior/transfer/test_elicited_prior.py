@@ -12,7 +12,7 @@ from poolwise.posterior.hyperparameters.optimize import objective
 from poolwise.posterior.hyperparameters.parametrisation import length
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
 from poolwise.posterior.transfer import elicited_prior
-from poolwise.posterior.transfer.prior_data_conflict import CONFLICT, believed
+from poolwise.posterior.transfer.prior_data_conflict import CONFLICT_THRESHOLD, posterior_weight
 from tests.posterior import oracle
 from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, hyper
 
@@ -24,7 +24,7 @@ def told(index, weight=1.0):
     """Of every family but the last: a mean and a standard deviation."""
     last = index == index.max()
     mean, scale = np.where(last, 0.0, 0.4 - 0.3 * index), np.where(last, np.inf, 0.1 + 0.1 * index)
-    return elicited_prior.said(mean, scale, index)._replace(weight=np.full(len(index), weight))
+    return elicited_prior.elicit(mean, scale, index)._replace(weight=np.full(len(index), weight))
 
 
 def parts(form):
@@ -42,7 +42,7 @@ def dense(truth, index, rows, y, said, families):
     arms = arms[np.isfinite(said.scale[arms])]
     own, shared = (truth.family if families else truth.arm).level ** 2, truth.globe.level**2
     cell = np.indices(SHAPE)[2].ravel()
-    offset = truth.mean + elicited_prior.stated(said).offset[cell]
+    offset = truth.mean + elicited_prior.as_measurement(said).offset[cell]
     level = shared + own * (index[arms][:, None] == index[arms])
     across = shared + own * (index[cell][:, None] == index[arms])
     at = np.ravel_multi_index(rows, SHAPE)
@@ -61,7 +61,7 @@ def test_every_cell_equals_dense_conditioning(form):
     families, reduced, index, truth = parts(form)
     rows, y = data(2)
     said = told(index)
-    fit = fit_of(truth._replace(stated=elicited_prior.stated(said)), families, reduced)
+    fit = fit_of(truth._replace(stated=elicited_prior.as_measurement(said)), families, reduced)
     belief = batch.beliefs(fit, Statistics.of(*rows, y, shape=SHAPE))
     _, mean, scale = dense(truth, index, rows, y, said, families)
     np.testing.assert_allclose(belief.mean.ravel(), mean, rtol=1e-7, atol=1e-9)
@@ -74,7 +74,7 @@ def test_evidence_compares_scales_as_the_dense_density_does(form):
     rows, y = data(2)
     cells, found, said = batch.cells(Statistics.of(*rows, y, shape=SHAPE)), [], told(index)
     for truth in (first, first._replace(arm=first.arm._replace(level=0.9), noise=2 * first.noise)):
-        stated = truth._replace(stated=elicited_prior.stated(said))
+        stated = truth._replace(stated=elicited_prior.as_measurement(said))
         tree = solve_reduced(cells, stated)[0] if reduced else solve(cells, stated, index, families)
         found.append(float(tree.evidence) - dense(truth, index, rows, y, said, families)[0])
     assert found[0] == pytest.approx(found[1], rel=1e-9)
@@ -85,7 +85,7 @@ def test_gradient_of_the_evidence(form):
     families, reduced, index, _ = parts(form)
     rows, y = data(3)
     cells = batch.cells(Statistics.of(*rows, y, shape=SHAPE))
-    prior = PRIOR._replace(median=PRIOR.median._replace(stated=elicited_prior.stated(told(index))))
+    prior = PRIOR._replace(median=PRIOR.median._replace(stated=elicited_prior.as_measurement(told(index))))
     at = np.random.default_rng(4).normal(0, 0.5, length(families or SHAPE[2], 0 if reduced else SHAPE[1]))
     value = lambda x: objective(x, cells, index, prior, families=families, reduced=reduced)
     slope = [(value(at + step)[0] - value(at - step)[0]) / 2e-5 for step in np.eye(len(at)) * 1e-5]
@@ -98,7 +98,7 @@ def test_mean_and_variance_go_straight_from_what_is_usual_to_what_was_said(weigh
     """Of the family alone, and however sure the expert is."""
 
     def before(weight):
-        one = elicited_prior.Expert(
+        one = elicited_prior.ElicitedPrior(
             np.array([0.4, 0.0]), np.array([scale, np.inf]), np.arange(2), np.array([weight, 1.0])
         )
         fit = prior_scales(np.array([0, 1]), np.ones((2, 2)), said=one).gaussian
@@ -124,8 +124,8 @@ def test_the_weight_is_how_much_likelier_outcomes_make_what_was_said(form):
         none = (NOTHING,) * 3, np.zeros(0)
         likely = dense(truth, index, rows, y, alone, families)[0] - dense(truth, index, *none, alone, families)[0]
         factor[index == family] = likely - dense(truth, index, rows, y, nobody, families)[0]
-    found = elicited_prior.weighed(said, fit_of(truth, families), Statistics.of(*rows, y, shape=SHAPE))
-    np.testing.assert_allclose(found.weight, believed(factor, index, np.isfinite(said.scale)), rtol=1e-7)
+    found = elicited_prior.reweight(said, fit_of(truth, families), Statistics.of(*rows, y, shape=SHAPE))
+    np.testing.assert_allclose(found.weight, posterior_weight(factor, index, np.isfinite(said.scale)), rtol=1e-7)
 
 
 @pytest.mark.parametrize("shape", [(7, 3, 5), (3, 7, 5)], ids=["projects are many", "contexts are many"])
@@ -133,7 +133,7 @@ def test_large_systems_are_told_too(shape):
     long = "project" if shape[0] > shape[1] else "context"
     truth = hyper(1, families=False)
     truth = truth._replace(spread=np.zeros(0), globe=truth.globe._replace(**{long: 1e-6}))
-    fit = fit_of(truth._replace(stated=elicited_prior.stated(told(FAMILY))), 0)
+    fit = fit_of(truth._replace(stated=elicited_prior.as_measurement(told(FAMILY))), 0)
     random = np.random.default_rng(3)
     stats = Statistics.of(*(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape)
     exact, state = batch.beliefs(fit, stats), collapsed.init(fit, stats)
@@ -145,7 +145,7 @@ def test_large_systems_are_told_too(shape):
 def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believed(large, monkeypatch):
     monkeypatch.setattr(collapsed, "_LARGEST", 0.0 if large else 1e9)
     random, family = np.random.default_rng(0), np.array([0, 0, 1, 1])
-    said = elicited_prior.said(np.array([0.6, 0.6, 0.0, 0.0]), np.array([0.05, 0.05, np.inf, np.inf]), family)
+    said = elicited_prior.elicit(np.array([0.6, 0.6, 0.0, 0.0]), np.array([0.05, 0.05, np.inf, np.inf]), family)
     weights = []
     for truth in (0.6, -0.6):
         belief = Joint(prior_scales(family, np.ones((4, 2)), said=said), -1.0, projects=2, contexts=3)
@@ -157,7 +157,7 @@ def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believe
         assert belief.given_success(1, 2).mean[0] == pytest.approx(truth, abs=0.1)
         weights.append(belief.scales.expert.weight)
     np.testing.assert_array_equal(np.array(weights)[:, 2:], 1.0)
-    assert weights[0][0] > 0.6 > CONFLICT > weights[1][0]
+    assert weights[0][0] > 0.6 > CONFLICT_THRESHOLD > weights[1][0]
     assert belief.scales.expert.contradicted.tolist() == [True, True, False, False]
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import beta
 
-from poolwise.posterior.transfer.prior_data_conflict import Stated, discounted
+from poolwise.posterior.transfer.prior_data_conflict import StatedPrior, discounted
 
 USUAL = np.array([3.0, 0.6])
 
 
 def stated(*pairs, family=None):
-    return Stated(np.array(pairs), USUAL, np.arange(len(pairs)) if family is None else np.array(family))
+    return StatedPrior(np.array(pairs), USUAL, np.arange(len(pairs)) if family is None else np.array(family))
 
 
 def weights_by_hand(prior, won, lost):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.gp.kernels import places
+from poolwise.posterior.gp.kernels import arm_coordinates
 from poolwise.posterior.gp.surface_likelihood import hyperprior
 from poolwise.replay.search.source_tasks import Observations, SourceTasks, source_tasks_of
 
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 12), np.linspace(0, 1, 8))]
 ARMS = len(GRID[0])
-AT = places(GRID)
+AT = arm_coordinates(GRID)
 BOWL = -3 * ((GRID[0] - 0.4) ** 2 + (GRID[1] - 0.7) ** 2)
 
 

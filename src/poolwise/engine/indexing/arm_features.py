@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from poolwise.parameters import Choice, Parameter
-from poolwise.posterior.gp.coregionalisation import Ground, ground
-from poolwise.posterior.gp.kernels import places
+from poolwise.posterior.gp.coregionalisation import ArmFeatures, arm_features
+from poolwise.posterior.gp.kernels import arm_coordinates
 from poolwise.space import Arm, ArmSpace, Family
 from poolwise.values import key
 
@@ -35,14 +35,14 @@ def surfaces(arms: Sequence[Arm], space: ArmSpace, rule: Literal["auto", "always
 
 def terrain(
     arms: Sequence[Arm], family: np.ndarray, space: ArmSpace, smooth: Mapping[str, Sequence[str]]
-) -> Ground | None:
+) -> ArmFeatures | None:
     """Of all known arms, whose families have these indices; None where every arm stands alone. smooth: `surfaces`."""
     found = {}
     for name, parameters in smooth.items():
         own, members = space.family(name), [k for k, arm in enumerate(arms) if arm.family == name]
         places_of = [coordinates(own.parameters[one], one, [arms[k] for k in members]) for one in parameters]
-        found[int(family[members[0]])] = places(places_of)
-    return ground(family, found) if found else None
+        found[int(family[members[0]])] = arm_coordinates(places_of)
+    return arm_features(family, found) if found else None
 
 
 def coordinates(parameter: Parameter, name: str, arms: Sequence[Arm]) -> np.ndarray:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.state.serving_posterior import Live
-from poolwise.posterior.gp.coregionalisation import alike, from_dict, model_at
-from poolwise.posterior.gp.gp_marginal_likelihood import starting
+from poolwise.posterior.gp.coregionalisation import arm_correlation, from_dict, model_at
+from poolwise.posterior.gp.gp_marginal_likelihood import initial_components
 from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.schema import LoggedView
 from poolwise.store.base import Store
@@ -24,10 +24,10 @@ def neighbours(store: Store, live: Live, logged: LoggedView, k: int) -> dict[str
     if ground is None or known is None or ground.patch[known] < 0:
         return None
     served = [one for one in store.snapshots() if one.id == logged.snapshot]
-    hyper, start = starting(PRIOR, ground.family, ground)
+    hyper, start = initial_components(PRIOR, ground.family, ground)
     smooth = from_dict(live.aligned(served[0]).get("smooth") if served else None, start) or start
     offered = [live.place(name) for name in logged.arms]
-    every = alike(model_at(hyper, smooth, ground), np.array([known]))[0]
+    every = arm_correlation(model_at(hyper, smooth, ground), np.array([known]))[0]
     likeness = np.array([0.0 if place is None else every[place] for place in offered])
     likeness[k] = 0.0
     count, mean = logged.arrays["count"], logged.arrays["mean"]

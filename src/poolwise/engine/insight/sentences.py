@@ -9,7 +9,7 @@ import numpy as np
 from poolwise.engine.reasons import EXPLORED, read
 from poolwise.policy.constraints import quarantine
 from poolwise.policy.constraints.constraints import ConstrainedDecision, Constraints
-from poolwise.posterior.transfer.prior_data_conflict import CONFLICT
+from poolwise.posterior.transfer.prior_data_conflict import CONFLICT_THRESHOLD
 from poolwise.schema import Decision, LoggedView
 
 
@@ -69,7 +69,7 @@ def _borrowed(found: dict[str, Any]) -> list[str]:
 def _stated(said: dict[str, float] | None) -> list[str]:
     if said is None:
         return []
-    dropped = ": outcomes contradict it" if said["weight"] < CONFLICT else ""
+    dropped = ": outcomes contradict it" if said["weight"] < CONFLICT_THRESHOLD else ""
     return [
         f"The stated prior expects a utility of {said['mean']:+.2f} (sd {said['sd']:.2f}) of its family, "
         f"{math.exp(said['mean']):.2f} times the baseline's speed; its weight now is {said['weight']:.2f}{dropped}."

@@ -21,7 +21,7 @@ from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed import chunked_reduction
 from poolwise.posterior.crossed.solve import Cells, at_cells, marginals, project_effects, solve, solve_reduced, tiers
-from poolwise.posterior.gp.coregionalisation import Ground, Smooth
+from poolwise.posterior.gp.coregionalisation import ArmFeatures, SmoothComponent
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
 from poolwise.posterior.hyperparameters.optimize import search
 from poolwise.posterior.hyperparameters.parametrisation import length
@@ -71,9 +71,9 @@ class Fit(NamedTuple):
     coordinates: np.ndarray
     """Of the mode of the scales (`parametrisation.hyper_at`), where the next search starts. What serves may lie beyond
     it (`laplace`)."""
-    ground: Ground | None = None
+    ground: ArmFeatures | None = None
     """Where arms stand among each other; None: none resembles another by its parameters."""
-    smooth: Smooth | None = None
+    smooth: SmoothComponent | None = None
     """What is estimated of how far they do; there if `ground` is."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import betaln
 
 from poolwise.posterior.crossed.batch import Fit
-from poolwise.posterior.gp.coregionalisation import alike
+from poolwise.posterior.gp.coregionalisation import arm_correlation
 from poolwise.posterior.gp.inducing_points import model_of
 from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.likelihoods.bernoulli import Evidence
@@ -32,12 +32,12 @@ _CHUNK = 256
 def weights(fit: Fit, arms: np.ndarray, power: float) -> np.ndarray:
     """(rows, arms): how far each of these arms tells of every other; 0 of itself."""
     size = (len(arms), len(fit.family))
-    found = np.ones(size) if fit.ground is None else alike(model_of(fit), arms) ** power
+    found = np.ones(size) if fit.ground is None else arm_correlation(model_of(fit), arms) ** power
     found[np.arange(len(arms)), arms] = 0.0
     return found
 
 
-def around(fit: Fit, arm: np.ndarray, power: float) -> np.ndarray:
+def neighbour_counts(fit: Fit, arm: np.ndarray, power: float) -> np.ndarray:
     """(2, arms): evidence of every arm's neighbours, not yet discounted. arm: of the arms themselves, the same."""
     if fit.ground is None:
         return np.asarray(arm.sum(1, keepdims=True) - arm)
@@ -48,26 +48,28 @@ def around(fit: Fit, arm: np.ndarray, power: float) -> np.ndarray:
     return total
 
 
-def gathered(fit: Fit, success: bernoulli.Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Evidence:
+def aggregate(fit: Fit, success: bernoulli.Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Evidence:
     """`bernoulli.gather`, with the evidence of neighbours where arms have some."""
     found = bernoulli.gather(success, outcomes, successes)
-    return found._replace(near=bernoulli.discount(around(fit, found.arm, success.power_near), success.kappa_near))
+    return found._replace(
+        near=bernoulli.discount(neighbour_counts(fit, found.arm, success.power_near), success.kappa_near)
+    )
 
 
-def fitted(fit: Fit, success: bernoulli.Hyper, outcomes: np.ndarray, successes: np.ndarray) -> bernoulli.Hyper:
+def fit_success(fit: Fit, success: bernoulli.Hyper, outcomes: np.ndarray, successes: np.ndarray) -> bernoulli.Hyper:
     """With the power and the concentration that predict every tried arm from the others (beta-binomial), on a grid."""
     arm = bernoulli.gather(success, outcomes, successes).arm
     family = np.stack([success.prior.sum(1), success.prior[:, 0]])
     tried = np.flatnonzero(arm[0])
     if fit.ground is None:
-        near = around(fit, arm, 1.0)[:, tried]
+        near = neighbour_counts(fit, arm, 1.0)[:, tried]
         scores = np.array([_score(family[:, tried], near, kappa, arm[:, tried]) for kappa in _COMMON])
         weight = np.exp(scores - scores.max())
         return success._replace(kappa_near=float(weight.sum() / (weight @ (1 / _COMMON))))
     if len(tried) > _MOST:
         tried = tried[np.linspace(0, len(tried) - 1, _MOST).round().astype(int)]
     seen = arm[:, tried]
-    likeness, best = alike(model_of(fit), tried)[:, tried] - np.eye(len(tried)), (-np.inf, 0.0, 1.0)
+    likeness, best = arm_correlation(model_of(fit), tried)[:, tried] - np.eye(len(tried)), (-np.inf, 0.0, 1.0)
     for power in _POWERS:
         near = seen @ likeness**power
         for kappa in _GRID:

@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.gp.kernels import Places, matern
+from poolwise.posterior.gp.kernels import ArmCoordinates, matern
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 
 
-class Ground(NamedTuple):
+class ArmFeatures(NamedTuple):
     """Where arms stand among each other."""
 
     family: np.ndarray
     """(arms,) index."""
     members: tuple[np.ndarray, ...]
     """Of every family whose effects are smooth: its arms, in the order of its places."""
-    places: tuple[Places, ...]
+    places: tuple[ArmCoordinates, ...]
     """Where they stand."""
     patch: np.ndarray
     """(arms,): which of these families; -1: none of them."""
@@ -33,7 +33,7 @@ class Ground(NamedTuple):
     """(arms,): place within its family."""
 
 
-class Smooth(NamedTuple):
+class SmoothComponent(NamedTuple):
     """What is estimated of smoothness."""
 
     tier: Tier
@@ -44,19 +44,19 @@ class Smooth(NamedTuple):
     """Of every smooth family, (parameters,): see `kernel`."""
 
 
-class Model(NamedTuple):
+class MultiTaskGP(NamedTuple):
     """All that a covariance rests on."""
 
     hyper: Hyper
-    smooth: Smooth
-    ground: Ground
-    kin: np.ndarray
+    smooth: SmoothComponent
+    ground: ArmFeatures
+    family_covariance: np.ndarray
     """(families, families): covariance of their levels."""
     mean: np.ndarray
     """(arms,) before any outcome."""
 
 
-class Points(NamedTuple):
+class CellIndex(NamedTuple):
     """Cells (n,); a project, or a context, of -1: without effects of projects, or contexts, hence of cells."""
 
     project: Any
@@ -64,22 +64,22 @@ class Points(NamedTuple):
     arm: np.ndarray
 
 
-def ground(family: np.ndarray, smooth: dict[int, Places]) -> Ground:
+def arm_features(family: np.ndarray, smooth: dict[int, ArmCoordinates]) -> ArmFeatures:
     """family: (arms,) index; smooth: by index of the family, where its arms stand in their order among all arms."""
     patch, position = np.full(len(family), -1), np.zeros(len(family), dtype=np.int64)
     members = tuple(np.flatnonzero(family == one) for one in smooth)
     for number, arms in enumerate(members):
         patch[arms], position[arms] = number, np.arange(len(arms))
-    return Ground(np.asarray(family), members, tuple(smooth.values()), patch, position)
+    return ArmFeatures(np.asarray(family), members, tuple(smooth.values()), patch, position)
 
 
-def nugget(hyper: Hyper, smooth: Smooth) -> Tier:
+def nugget(hyper: Hyper, smooth: SmoothComponent) -> Tier:
     """What is special about an arm and shared with no other: true variance of an untried arm."""
     pairs = zip(hyper.arm, smooth.tier, strict=True)
     return Tier(*(float(np.sqrt(max(whole**2 - part**2, 0.0))) for whole, part in pairs))
 
 
-def amount(tier: Tier, rows: Points, columns: Points) -> np.ndarray:
+def amount(tier: Tier, rows: CellIndex, columns: CellIndex) -> np.ndarray:
     """(rows, columns): sum over blocks of E_b tier_b^2; (rows, 1) where all columns lie in one cell."""
     here, there = np.asarray(columns.project), np.asarray(columns.context)
     project = (rows.project[:, None] == here) & (here >= 0)
@@ -87,20 +87,20 @@ def amount(tier: Tier, rows: Points, columns: Points) -> np.ndarray:
     return tier.level**2 + tier.context**2 * context + tier.project**2 * project + tier.cell**2 * (project & context)
 
 
-def model_at(hyper: Hyper, smooth: Smooth, ground: Ground) -> Model:
+def model_at(hyper: Hyper, smooth: SmoothComponent, ground: ArmFeatures) -> MultiTaskGP:
     """The model that has these scales."""
     families = int(ground.family.max()) + 1
     levels = np.full((families, families), float(hyper.globe.level) ** 2) + float(hyper.family.level) ** 2 * np.eye(
         families
     )
     offset = 0.0 if hyper.stated is None else np.asarray(hyper.stated.offset)
-    kept = told(hyper, ground, levels)
-    return Model(
+    kept = posterior_shrinkage(hyper, ground, levels)
+    return MultiTaskGP(
         hyper, smooth, ground, kept @ levels, float(np.asarray(hyper.mean)) + offset + np.zeros(len(ground.family))
     )
 
 
-def told(hyper: Hyper, ground: Ground, levels: np.ndarray) -> np.ndarray:
+def posterior_shrinkage(hyper: Hyper, ground: ArmFeatures, levels: np.ndarray) -> np.ndarray:
     """(families, families) M = (1 + K S)^-1: of the covariance K of their levels M K is left, once an expert has
     measured them with precisions S (`hyper.Stated`)."""
     if hyper.stated is None:
@@ -109,17 +109,17 @@ def told(hyper: Hyper, ground: Ground, levels: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.inv(np.eye(len(levels)) + levels * precision))
 
 
-def prior_variance(model: Model, at: Points) -> np.ndarray:
+def prior_variance(model: MultiTaskGP, at: CellIndex) -> np.ndarray:
     """Of utilities, before any outcome, in cells (n,) or of arms (n,) in one cell."""
     inside, outside = np.asarray(at.context) >= 0, np.asarray(at.project) >= 0
     family = model.ground.family[at.arm]
-    total = model.kin[family, family] + model.hyper.arm.level**2
+    total = model.family_covariance[family, family] + model.hyper.arm.level**2
     for tier in (model.hyper.globe, model.hyper.family, model.hyper.arm):
         total = total + tier.context**2 * inside + tier.project**2 * outside + tier.cell**2 * (inside & outside)
     return np.asarray(total)
 
 
-def alike(model: Model, arms: np.ndarray) -> np.ndarray:
+def arm_correlation(model: MultiTaskGP, arms: np.ndarray) -> np.ndarray:
     """(rows, arms): correlation of what is smooth between these arms and all arms."""
     smooth, ground = model.smooth, model.ground
     found = np.zeros((len(arms), len(ground.family)))
@@ -134,23 +134,23 @@ def alike(model: Model, arms: np.ndarray) -> np.ndarray:
     return found
 
 
-def covariance(model: Model, rows: Points, columns: Points, correlation: np.ndarray) -> np.ndarray:
-    """(rows, columns) of utilities. correlation: `alike` of the same arms, (rows, columns)."""
+def covariance(model: MultiTaskGP, rows: CellIndex, columns: CellIndex, correlation: np.ndarray) -> np.ndarray:
+    """(rows, columns) of utilities. correlation: `arm_correlation` of the same arms, (rows, columns)."""
     hyper, smooth, family = model.hyper, model.smooth, model.ground.family
     found = correlation * amount(smooth.tier, rows, columns)
     here, there = family[rows.arm][:, None], family[columns.arm]
-    found += model.kin[here, there] + amount(hyper.globe._replace(level=0.0), rows, columns)
+    found += model.family_covariance[here, there] + amount(hyper.globe._replace(level=0.0), rows, columns)
     found += (here == there) * amount(hyper.family._replace(level=0.0), rows, columns)
     own = rows.arm[:, None] == columns.arm
     found += own * amount(nugget(hyper, smooth), rows, columns)
     return found
 
 
-def across(model: Model, rows: Points, project: int, context: int, correlation: np.ndarray) -> np.ndarray:
+def across(model: MultiTaskGP, rows: CellIndex, project: int, context: int, correlation: np.ndarray) -> np.ndarray:
     """(rows, arms): `covariance` with every arm of one cell, in few passes."""
-    hyper, family, cell = model.hyper, model.ground.family, Points(project, context, np.zeros(0, int))
+    hyper, family, cell = model.hyper, model.ground.family, CellIndex(project, context, np.zeros(0, int))
     here = family[rows.arm]
-    kin = model.kin[here] + amount(hyper.globe._replace(level=0.0), rows, cell)
+    kin = model.family_covariance[here] + amount(hyper.globe._replace(level=0.0), rows, cell)
     kin[np.arange(len(here)), here] += amount(hyper.family._replace(level=0.0), rows, cell)[:, 0]
     found = kin.take(family, 1)
     found += correlation * amount(model.smooth.tier, rows, cell)
@@ -158,7 +158,7 @@ def across(model: Model, rows: Points, project: int, context: int, correlation: 
     return found
 
 
-def to_dict(smooth: Smooth | None) -> dict[str, Any] | None:
+def to_dict(smooth: SmoothComponent | None) -> dict[str, Any] | None:
     """JSON numbers and lists; `from_dict` is its inverse, bit for bit."""
     if smooth is None:
         return None
@@ -166,14 +166,14 @@ def to_dict(smooth: Smooth | None) -> dict[str, Any] | None:
     return {"tier": [float(scale) for scale in smooth.tier], **lists}
 
 
-def within(smooth: Smooth | None, hyper: Hyper) -> Smooth | None:
+def clip(smooth: SmoothComponent | None, hyper: Hyper) -> SmoothComponent | None:
     """No more than the arms' scales, whose part it is: these may have been found before anything was smooth."""
     if smooth is None:
         return None
     return smooth._replace(tier=Tier(*(min(part, whole) for part, whole in zip(smooth.tier, hyper.arm, strict=True))))
 
 
-def from_dict(body: dict[str, Any] | None, start: Smooth | None) -> Smooth | None:
+def from_dict(body: dict[str, Any] | None, start: SmoothComponent | None) -> SmoothComponent | None:
     """On the families of `start`, which stays where their parameters are no longer the same, and where there is NaN."""
     if body is None or start is None:
         return start
@@ -183,4 +183,4 @@ def from_dict(body: dict[str, Any] | None, start: Smooth | None) -> Smooth | Non
         tuple(np.where(np.isnan(part), usual, part) for part, usual in zip(found, usually, strict=True))
         for found, usually in ((body["length"], start.length), (body["rho"], start.rho))
     )
-    return Smooth(Tier(*body["tier"]), length, rho)
+    return SmoothComponent(Tier(*body["tier"]), length, rho)

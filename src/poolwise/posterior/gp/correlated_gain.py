@@ -13,7 +13,7 @@ import numpy as np
 from poolwise.posterior.gp import gp_filter
 
 
-class Believed(Protocol):
+class HasMarginals(Protocol):
     """Belief about the utility of every arm, (arms,) each."""
 
     @property
@@ -23,8 +23,8 @@ class Believed(Protocol):
     def scale(self) -> np.ndarray: ...
 
 
-def contrast(
-    state: gp_filter.State, at: tuple[int, int], utility: Believed, chance: np.ndarray, offered: np.ndarray
+def gain_over_best(
+    state: gp_filter.State, at: tuple[int, int], utility: HasMarginals, chance: np.ndarray, offered: np.ndarray
 ) -> np.ndarray:
     """(offered,) in [0, 1]. utility: of the offered arms in this (project, context), (offered,); chance: mean chance of
     success of every arm; offered: their indices. What is uncertain of success is taken as every arm's own."""
@@ -32,6 +32,6 @@ def contrast(
     likely = chance[offered]
     shared = gp_filter.covariances(state, *at, int(offered[best]))[offered] * likely * likely[best]
     variance = np.maximum(utility.scale**2, 1e-300)
-    told = 1 - shared / variance
-    told[best] = 1 - shared[second] / variance[best]
-    return np.clip(np.abs(told), 0.0, 1.0)
+    gain = 1 - shared / variance
+    gain[best] = 1 - shared[second] / variance[best]
+    return np.clip(np.abs(gain), 0.0, 1.0)

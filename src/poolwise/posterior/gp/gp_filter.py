@@ -7,7 +7,7 @@ whitened outcomes,
 
 and one more outcome y of a cell x appends the row (cov(x, .) - V_x'V) / d, d^2 = variance_x + noise^2, and the number
 (y - mean_x) / d: O(n^2) when it is learned, O(n A) when a cell is looked at next. Cells looked at keep their V, as
-`Panel`s. At every `start` the outcomes of a cell become one row, and the rows no more than `inducing.MOST`.
+`PredictiveCache`s. At every `init` the outcomes of a cell become one row, and the rows no more than `inducing.MOST`.
 Protocol of `online`. `tests/posterior/gp/test_coregionalisation.py` holds it to dense conditioning.
 """
 
@@ -21,7 +21,14 @@ from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, Statistics, cells
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.gp import inducing_points
-from poolwise.posterior.gp.coregionalisation import Model, Points, across, alike, covariance, prior_variance
+from poolwise.posterior.gp.coregionalisation import (
+    CellIndex,
+    MultiTaskGP,
+    across,
+    arm_correlation,
+    covariance,
+    prior_variance,
+)
 from poolwise.posterior.gp.inducing_points import model_of
 from poolwise.posterior.hyperparameters.hyper import noise_at, pooled_at
 from poolwise.posterior.recursive.exchangeability import Effects
@@ -33,7 +40,7 @@ PANELS = 24
 _LEAST = 1e-12
 
 
-class Panel:
+class PredictiveCache:
     """Rows over the arms of one (project, context), and the belief that they come to."""
 
     __slots__ = ("mean", "rows", "variance", "white")
@@ -45,7 +52,7 @@ class Panel:
 class State(NamedTuple):
     """What was seen, changed in place."""
 
-    model: Model
+    model: MultiTaskGP
     noise: np.ndarray
     """(contexts, arms)."""
     cells: Cells
@@ -53,10 +60,10 @@ class State(NamedTuple):
     """[project, context, arm]: variance of a cell around what the rows say of it; 0 where it has a row."""
     base: np.ndarray
     """(k, n): turns covariances with the first n points into the first k rows."""
-    points: Points
+    points: CellIndex
     """(n + ROOM,): whose utilities the rows were made from."""
-    likeness: np.ndarray
-    """(n + ROOM, arms): `micro.alike` of them."""
+    correlation: np.ndarray
+    """(n + ROOM, arms): `coregionalisation.arm_correlation` of them."""
     white: np.ndarray
     """(ROOM, k + ROOM): what the rows were at each appended point before it was."""
     width: np.ndarray
@@ -65,40 +72,40 @@ class State(NamedTuple):
     """(k + ROOM,): z."""
     used: np.ndarray
     """(1,): how many were appended."""
-    panels: dict[tuple[int, int], Panel]
+    panels: dict[tuple[int, int], PredictiveCache]
 
 
-def start(fit: Fit, stats: Statistics) -> State:
+def init(fit: Fit, stats: Statistics) -> State:
     """The state that all outcomes so far lead to. Unseen projects, contexts and arms in `stats` are room to grow."""
     statistics = Cells(*(part.copy() for part in cells(stats)))
     contexts = statistics.count.shape[1]
     noise = np.broadcast_to(noise_at(fit.hyper, contexts), statistics.count.shape[1:])
     model = model_of(fit)
-    found = inducing_points.rows(model, _seen(fit, statistics, noise))
+    found = inducing_points.whitened_rows(model, _seen(fit, statistics, noise))
     own = np.zeros(statistics.count.shape)
     own[*found.rest] = found.around
     k, arms = len(found.base), len(fit.family)
     pad = [np.concatenate([index, np.zeros(ROOM, dtype=np.int64)]) for index in found.points]
-    likeness = np.concatenate([found.likeness, np.zeros((ROOM, arms))])
+    likeness = np.concatenate([found.correlation, np.zeros((ROOM, arms))])
     step, white = np.concatenate([found.step, np.zeros(ROOM)]), np.zeros((ROOM, k + ROOM))
-    return State(model, noise, statistics, own, found.base, Points(*pad), likeness, white, np.zeros(ROOM), step,
+    return State(model, noise, statistics, own, found.base, CellIndex(*pad), likeness, white, np.zeros(ROOM), step,
                  np.zeros(1, dtype=np.int64), {})  # fmt: skip
 
 
-def stale(state: State) -> bool:
+def needs_refactor(state: State) -> bool:
     """Whether there is no room for another row."""
     return bool(state.used[0] >= ROOM)
 
 
-def absorb(state: State, project: int, context: int, arm: int, y: float, weight: float = 1.0) -> None:
+def update(state: State, project: int, context: int, arm: int, y: float, weight: float = 1.0) -> None:
     """One more outcome, in place; `weight`: part of an outcome that it counts as."""
-    if stale(state):
-        raise RuntimeError("no room for another row: `start` again when `stale`")
+    if needs_refactor(state):
+        raise RuntimeError("no room for another row: `init` again when `needs_refactor`")
     around = float(state.own[project, context, arm])
     precision, information = _observe(state, project, context, arm, y, weight, around)
-    likeness, (k, n), used = alike(state.model, np.array([arm]))[0], state.base.shape, int(state.used[0])
-    at = Points(np.array([project]), np.array([context]), np.array([arm]))
-    before = Points(*(index[: n + used] for index in state.points))
+    likeness, (k, n), used = arm_correlation(state.model, np.array([arm]))[0], state.base.shape, int(state.used[0])
+    at = CellIndex(np.array([project]), np.array([context]), np.array([arm]))
+    before = CellIndex(*(index[: n + used] for index in state.points))
     with_all = covariance(state.model, before, at, likeness[before.arm][:, None])[:, 0]
     found = state.white[used]
     found[:k] = state.base @ with_all[:n]
@@ -111,27 +118,33 @@ def absorb(state: State, project: int, context: int, arm: int, y: float, weight:
     state.step[k + used] = (information / precision - state.model.mean[arm] - known @ state.step[: k + used]) / width
     for part, value in zip(state.points, (project, context, arm), strict=True):
         part[n + used] = value
-    state.likeness[n + used] = likeness
+    state.correlation[n + used] = likeness
     state.used[0] += 1
 
 
 @single_blas()
-def look(state: State, project: int, context: int) -> Effects:
+def predict(state: State, project: int, context: int) -> Effects:
     """Utility of a success of every arm in one cell, and what it shares with the project and with the context."""
     here = at_cell(state, project, context)
-    shared = [panel(state, *at) for at in ((project, -1), (-1, context))]
+    shared = [predictive_cache(state, *at) for at in ((project, -1), (-1, context))]
     variance = np.stack([np.square(here.scale), *(part.variance for part in shared)])
-    return Effects(np.stack([here.mean, *(part.mean for part in shared)]), variance, _along(state, project, context))
+    return Effects(
+        np.stack([here.mean, *(part.mean for part in shared)]), variance, _low_rank_factor(state, project, context)
+    )
 
 
-def _along(state: State, project: int, context: int) -> np.ndarray:
+def _low_rank_factor(state: State, project: int, context: int) -> np.ndarray:
     """(2, arms): covariance of every arm's utility here with what it shares with project and with context."""
-    model, here = state.model, panel(state, project, context)
+    model, here = state.model, predictive_cache(state, project, context)
     family, found = model.ground.family, []
     for block, at in (("project", (project, -1)), ("context", (-1, context))):
         tiers = (model.hyper.globe, model.hyper.family, model.hyper.arm)
-        prior = model.kin[family, family] + model.hyper.arm.level**2 + sum(getattr(tier, block) ** 2 for tier in tiers)
-        there = panel(state, *at)
+        prior = (
+            model.family_covariance[family, family]
+            + model.hyper.arm.level**2
+            + sum(getattr(tier, block) ** 2 for tier in tiers)
+        )
+        there = predictive_cache(state, *at)
         found.append(prior - np.einsum("ij,ij->j", here.white[: here.rows], there.white[: there.rows]))
     around, noise, count = state.own[project, context], state.noise[context] ** 2, state.cells.count[project, context]
     return np.stack(found) * (noise / (count * around + noise))
@@ -140,7 +153,7 @@ def _along(state: State, project: int, context: int) -> np.ndarray:
 @single_blas()
 def beliefs(fit: Fit, stats: Statistics) -> Belief:
     """Of every cell, [project, context, arm], seen or not, as `gaussian.beliefs`."""
-    state, found = start(fit, stats), Belief(*(np.empty(stats.count.shape) for _ in range(2)))
+    state, found = init(fit, stats), Belief(*(np.empty(stats.count.shape) for _ in range(2)))
     for at in np.ndindex(stats.count.shape[:2]):
         found.mean[at], found.scale[at] = at_cell(state, *at)
     return found
@@ -148,7 +161,7 @@ def beliefs(fit: Fit, stats: Statistics) -> Belief:
 
 def at_cell(state: State, project: int, context: int) -> Belief:
     """Of every arm in one cell, (arms,)."""
-    found, around = panel(state, project, context), state.own[project, context]
+    found, around = predictive_cache(state, project, context), state.own[project, context]
     if not around.any():
         return Belief(found.mean, np.sqrt(found.variance))
     own = Cells(*(part[project, context] for part in state.cells))
@@ -159,16 +172,21 @@ def at_cell(state: State, project: int, context: int) -> Belief:
 @single_blas()
 def covariances(state: State, project: int, context: int, arm: int) -> np.ndarray:
     """(arms,): of every arm's utility with that of one of them, in one cell."""
-    found, at = panel(state, project, context), Points(np.array([project]), np.array([context]), np.array([arm]))
+    found, at = (
+        predictive_cache(state, project, context),
+        CellIndex(np.array([project]), np.array([context]), np.array([arm])),
+    )
     white = found.white[: found.rows]
-    return np.asarray(across(state.model, at, project, context, alike(state.model, at.arm))[0] - white[:, arm] @ white)
+    return np.asarray(
+        across(state.model, at, project, context, arm_correlation(state.model, at.arm))[0] - white[:, arm] @ white
+    )
 
 
-def panel(state: State, project: int, context: int) -> Panel:
+def predictive_cache(state: State, project: int, context: int) -> PredictiveCache:
     """Current rows over the arms of a cell; -1: of what is shared by all projects, or all contexts."""
     found = state.panels.pop((project, context), None)
     if found is None:
-        found = _begun(state, project, context)
+        found = _init(state, project, context)
         while len(state.panels) >= PANELS:
             state.panels.pop(next(iter(state.panels)))
     state.panels[project, context] = found
@@ -177,12 +195,12 @@ def panel(state: State, project: int, context: int) -> Panel:
     return found
 
 
-def _caught_up(state: State, found: Panel, project: int, context: int) -> None:
+def _caught_up(state: State, found: PredictiveCache, project: int, context: int) -> None:
     """Append the rows that came since, all in one pass over those before."""
     (k, n), done = state.base.shape, found.rows
     new, after = slice(done - k, int(state.used[0])), k + int(state.used[0])
-    at = Points(*(index[n:][new] for index in state.points))
-    rows = across(state.model, at, project, context, state.likeness[n:][new])
+    at = CellIndex(*(index[n:][new] for index in state.points))
+    rows = across(state.model, at, project, context, state.correlation[n:][new])
     here = np.flatnonzero((at.project == project) & (at.context == context))
     rows[here, at.arm[here]] -= state.own[project, context, at.arm[here]]
     rows -= state.white[new, :done] @ found.white[:done]
@@ -194,31 +212,33 @@ def _caught_up(state: State, found: Panel, project: int, context: int) -> None:
     found.rows = after
 
 
-def _begun(state: State, project: int, context: int) -> Panel:
+def _init(state: State, project: int, context: int) -> PredictiveCache:
     """Rows that the first points give."""
-    (k, n), arms = state.base.shape, state.likeness.shape[1]
+    (k, n), arms = state.base.shape, state.correlation.shape[1]
     white = np.zeros((k + ROOM, arms))
-    first = Points(*(index[:n] for index in state.points))
-    np.matmul(state.base, across(state.model, first, project, context, state.likeness[:n]), out=white[:k])
+    first = CellIndex(*(index[:n] for index in state.points))
+    np.matmul(state.base, across(state.model, first, project, context, state.correlation[:n]), out=white[:k])
     mean = state.model.mean + state.step[:k] @ white[:k]
-    variance = prior_variance(state.model, Points(project, context, np.arange(arms))) - np.einsum(
+    variance = prior_variance(state.model, CellIndex(project, context, np.arange(arms))) - np.einsum(
         "ij,ij->j", white[:k], white[:k]
     )
-    return Panel(white, k, mean, variance)
+    return PredictiveCache(white, k, mean, variance)
 
 
-def _seen(fit: Fit, statistics: Cells, noise: np.ndarray) -> inducing_points.Observed:
+def _seen(fit: Fit, statistics: Cells, noise: np.ndarray) -> inducing_points.Observations:
     """A row for every cell with outcomes, and for what other stores know."""
     at = np.nonzero(statistics.count)
     variance = noise[at[1], at[2]] ** 2 / statistics.count[at]
-    found = inducing_points.Observed(Points(*at), statistics.mean[at], variance)
+    found = inducing_points.Observations(CellIndex(*at), statistics.mean[at], variance)
     if (known := pooled_at(fit.hyper, statistics.count.shape[1])) is None:
         return found
-    told = np.nonzero(known.precision)
-    points = Points(*(np.concatenate(pair) for pair in zip(at, (np.full(len(told[0]), -1), *told), strict=True)))
-    precision = known.precision[told]
-    value = np.concatenate([found.value, known.information[told] / precision])
-    return inducing_points.Observed(points, value, np.concatenate([variance, 1 / precision]))
+    borrowed = np.nonzero(known.precision)
+    points = CellIndex(
+        *(np.concatenate(pair) for pair in zip(at, (np.full(len(borrowed[0]), -1), *borrowed), strict=True))
+    )
+    precision = known.precision[borrowed]
+    value = np.concatenate([found.value, known.information[borrowed] / precision])
+    return inducing_points.Observations(points, value, np.concatenate([variance, 1 / precision]))
 
 
 def _observe(

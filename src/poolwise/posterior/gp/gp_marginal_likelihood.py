@@ -14,9 +14,18 @@ from scipy.optimize import minimize
 
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, Statistics, cells
-from poolwise.posterior.gp.coregionalisation import Ground, Model, Points, Smooth, amount, model_at, nugget, told
+from poolwise.posterior.gp.coregionalisation import (
+    ArmFeatures,
+    CellIndex,
+    MultiTaskGP,
+    SmoothComponent,
+    amount,
+    model_at,
+    nugget,
+    posterior_shrinkage,
+)
 from poolwise.posterior.gp.kernels import Kernel, matern
-from poolwise.posterior.gp.surface_likelihood import LEAST, parts
+from poolwise.posterior.gp.surface_likelihood import LEAST, kernel_and_gradients
 from poolwise.posterior.hyperparameters.hyper import Hyper, Prior, Tier
 
 SMOOTH, NUGGET = Tier(1.5, 0.3, 0.3, 0.2), Tier(0.1, 0.1, 0.05, 0.1)
@@ -29,35 +38,37 @@ WIDE, LENGTHS, ODDS = 1.0, 0.8, 1.5
 LARGEST = 200
 """Cells that scales are estimated from: of more, an even selection."""
 _TIERS = 16
-_NOWHERE = 1e15
+_INFEASIBLE = 1e15
 """Value of scales whose covariance has no Cholesky factor: the line search steps back from there."""
 
 
-class Tried(NamedTuple):
+class ObservedCells(NamedTuple):
     """Distinct cells with outcomes, (n,): their number, mean and squared deviation."""
 
-    at: Points
+    at: CellIndex
     count: np.ndarray  # type: ignore[assignment]
     mean: np.ndarray
     deviation: np.ndarray
 
 
-def tried(stats: Statistics, most: int = LARGEST) -> Tried:
+def observed_cells(stats: Statistics, most: int = LARGEST) -> ObservedCells:
     """Of at most so many cells."""
     data = cells(stats)
     flat = np.flatnonzero(data.count)
     if len(flat) > most:
         flat = flat[np.linspace(0, len(flat) - 1, most).round().astype(int)]
-    at = Points(*np.unravel_index(flat, data.count.shape))
-    return Tried(at, *(part.reshape(-1)[flat] for part in data))
+    at = CellIndex(*np.unravel_index(flat, data.count.shape))
+    return ObservedCells(at, *(part.reshape(-1)[flat] for part in data))
 
 
-def starting(prior: Prior, family: np.ndarray, ground: Ground) -> tuple[Hyper, Smooth]:
+def initial_components(prior: Prior, family: np.ndarray, ground: ArmFeatures) -> tuple[Hyper, SmoothComponent]:
     """Before any outcome."""
     return scales_at(np.zeros(_length(family, ground)), prior, family, ground)
 
 
-def scales_at(coordinates: np.ndarray, prior: Prior, family: np.ndarray, ground: Ground) -> tuple[Hyper, Smooth]:
+def scales_at(
+    coordinates: np.ndarray, prior: Prior, family: np.ndarray, ground: ArmFeatures
+) -> tuple[Hyper, SmoothComponent]:
     """The scales of coordinates: of four tiers of four blocks, of the noise that families share and of each, then of
     every smooth family its lengths and log-odds of rho."""
     middle, factor = prior.median, np.exp(coordinates)
@@ -78,13 +89,13 @@ def scales_at(coordinates: np.ndarray, prior: Prior, family: np.ndarray, ground:
         length.append(LENGTH * np.exp(long))
         rho.append(1 / (1 + np.exp(-odds)))
     hyper = Hyper(arm, kin, globe, noise, np.zeros(0), middle.mean, middle.pooled, middle.stated)
-    return hyper, Smooth(smooth, tuple(length), tuple(rho))
+    return hyper, SmoothComponent(smooth, tuple(length), tuple(rho))
 
 
 def fit(stats: Statistics, old: Fit, *, prior: Prior, start: np.ndarray | None, iterations: int = 60) -> Fit:
     """Scales that serve `micro.covariance`, for the arms of `old`. As `gaussian.fit`."""
     ground = _known(old)
-    data, widths = tried(stats), _widths(old.family, ground, prior)
+    data, widths = observed_cells(stats), _widths(old.family, ground, prior)
     size = len(widths)
     begin = start if start is not None and len(start) == size else np.zeros(size)
     low, high = -LEAST * widths, 5 * widths
@@ -98,7 +109,7 @@ def fit(stats: Statistics, old: Fit, *, prior: Prior, start: np.ndarray | None, 
             bounds=np.stack([low, high], 1),
             options={"maxiter": iterations, "ftol": 1e-6},
         )
-    settled = bool(np.isfinite(found.fun) and found.fun < _NOWHERE)
+    settled = bool(np.isfinite(found.fun) and found.fun < _INFEASIBLE)
     at = found.x if settled else begin
     hyper, smooth = scales_at(at, prior, old.family, ground)
     evidence = -float(found.fun) if settled else np.nan
@@ -107,7 +118,7 @@ def fit(stats: Statistics, old: Fit, *, prior: Prior, start: np.ndarray | None, 
 
 
 def objective(
-    coordinates: np.ndarray, data: Tried, prior: Prior, family: np.ndarray, ground: Ground
+    coordinates: np.ndarray, data: ObservedCells, prior: Prior, family: np.ndarray, ground: ArmFeatures
 ) -> tuple[float, np.ndarray]:
     """Minus log posterior of the scales, up to a constant, and its gradient."""
     hyper, smooth = scales_at(coordinates, prior, family, ground)
@@ -115,12 +126,14 @@ def objective(
     groups, slopes = _groups(model, data)
     noise = hyper.noise[data.at.arm]
     squares = noise**2
-    whole = model.kin[np.ix_(index, index)] + sum(group * amount(tier, data.at, data.at) for group, tier in groups)
+    whole = model.family_covariance[np.ix_(index, index)] + sum(
+        group * amount(tier, data.at, data.at) for group, tier in groups
+    )
     away = data.mean - model.mean[data.at.arm]
     try:
         root = cholesky(whole + np.diag(squares / data.count), lower=True, check_finite=False)
     except np.linalg.LinAlgError:
-        return _NOWHERE, np.zeros(len(coordinates))
+        return _INFEASIBLE, np.zeros(len(coordinates))
     weight = cho_solve((root, True), away)
     pull = cho_solve((root, True), np.eye(len(away))) - np.outer(weight, weight)
     again = np.maximum(data.count - 1, 0.0)
@@ -140,7 +153,7 @@ def objective(
     return float(value + 0.5 * ((coordinates / widths) ** 2).sum()), gradient + coordinates / widths**2
 
 
-def _groups(model: Model, data: Tried) -> tuple[list[Any], list[Any]]:
+def _groups(model: MultiTaskGP, data: ObservedCells) -> tuple[list[Any], list[Any]]:
     """What the tiers of the coordinates multiply, with their scales, levels of families and of all apart; and of every
     smooth family which cells it has, with the derivatives of what they share by log lengths and log-odds of rho."""
     arm, ground, hyper = data.at.arm, model.ground, model.hyper
@@ -151,7 +164,7 @@ def _groups(model: Model, data: Tried) -> tuple[list[Any], list[Any]]:
         own = np.flatnonzero(ground.patch[arm] == number)
         where = np.ix_(own, own)
         kernel = Kernel(1.0, length, rho, 0.0, 0.0, np.zeros(0))
-        product, lengths, rhos = parts(kernel, at, ground.position[arm[own]], matern)
+        product, lengths, rhos = kernel_and_gradients(kernel, at, ground.position[arm[own]], matern)
         shared[where] = product
         slopes.append((where, [product * one for one in (*lengths, *rhos)]))
     family, globe = (tier._replace(level=0.0) for tier in (hyper.family, hyper.globe))
@@ -159,33 +172,33 @@ def _groups(model: Model, data: Tried) -> tuple[list[Any], list[Any]]:
     return list(zip((shared, same, kin, np.ones_like(same)), tiers, strict=True)), slopes
 
 
-def _levels(model: Model) -> np.ndarray:
+def _levels(model: MultiTaskGP) -> np.ndarray:
     """(families, families): derivative of the covariance of families' levels by the square of their scale."""
-    families = len(model.kin)
+    families = len(model.family_covariance)
     levels = np.full((families, families), float(model.hyper.globe.level) ** 2)
     levels += float(model.hyper.family.level) ** 2 * np.eye(families)
-    kept = told(model.hyper, model.ground, levels)
+    kept = posterior_shrinkage(model.hyper, model.ground, levels)
     return np.asarray(kept @ kept.T)
 
 
-def _of_tier(pull: np.ndarray, tier: Tier, at: Points) -> np.ndarray:
+def _of_tier(pull: np.ndarray, tier: Tier, at: CellIndex) -> np.ndarray:
     """(4,): derivatives by the logarithms of a tier's scales."""
     project, context = (index[:, None] == index for index in (at.project, at.context))
     sums = pull.sum(), pull[context].sum(), pull[project].sum(), pull[project & context].sum()
     return np.array([scale**2 * total for scale, total in zip(tier, sums, strict=True)])
 
 
-def _widths(family: np.ndarray, ground: Ground, prior: Prior) -> np.ndarray:
+def _widths(family: np.ndarray, ground: ArmFeatures, prior: Prior) -> np.ndarray:
     groups = int(family.max()) + 1
     fixed = [prior.width] * 4 + [WIDE] * 4 + [prior.width] * 8 + [prior.noise_width] + [prior.width] * groups
     own = [[LENGTHS] * len(at.code) + [ODDS] * len(at.code) for at in ground.places]
     return np.array(fixed + [width for widths in own for width in widths])
 
 
-def _length(family: np.ndarray, ground: Ground) -> int:
+def _length(family: np.ndarray, ground: ArmFeatures) -> int:
     return _TIERS + 2 + int(family.max()) + sum(2 * len(at.code) for at in ground.places)
 
 
-def _known(fit: Fit) -> Ground:
+def _known(fit: Fit) -> ArmFeatures:
     assert fit.ground is not None
     return fit.ground

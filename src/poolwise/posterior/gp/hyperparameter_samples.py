@@ -11,16 +11,16 @@ What is believed is the mixture of all. Source: Murray, Adams and MacKay (2010).
 
 import numpy as np
 
-from poolwise.posterior.gp.kernels import Places
-from poolwise.posterior.gp.surface import Seen, Surface
-from poolwise.posterior.gp.surface_likelihood import Hyperprior, Tried, fit, hyperprior, likelihood
+from poolwise.posterior.gp.kernels import ArmCoordinates
+from poolwise.posterior.gp.surface import GaussianProcess, SurfacePredictive
+from poolwise.posterior.gp.surface_likelihood import Hyperprior, ObservedArms, fit, hyperprior, likelihood
 
 DRAWS, STEPS = 4, 6
 """How many, and how often each is moved when the scales are estimated again."""
 
 
-class Ensemble:
-    """As `Surface`; `rng` moves the scales.
+class HyperparameterSamples:
+    """As `GaussianProcess`; `rng` moves the scales.
 
     >>> from poolwise.posterior.gp.kernels import places
     >>> several = Ensemble(places([np.linspace(0, 1, 11)]), np.random.default_rng(0))
@@ -32,7 +32,7 @@ class Ensemble:
 
     def __init__(
         self,
-        at: Places,
+        at: ArmCoordinates,
         rng: np.random.Generator,
         features: np.ndarray | None = None,
         offset: np.ndarray | None = None,
@@ -42,26 +42,26 @@ class Ensemble:
         self._features = np.zeros((len(at.code[0]), 0)) if features is None else features
         self._prior = prior or hyperprior(len(at.code), self._features.shape[1])
         self._drawn: list[np.ndarray] = []
-        self._surfaces = [Surface(at, self._features, offset, self._prior) for _ in range(DRAWS)]
+        self._surfaces = [GaussianProcess(at, self._features, offset, self._prior) for _ in range(DRAWS)]
 
-    def look(self) -> Seen:
+    def predict(self) -> SurfacePredictive:
         """Mean and variance of the mixture."""
-        looks = [one.look() for one in self._surfaces]
-        return mixture(looks, np.full(DRAWS, 1 / DRAWS))
+        looks = [one.predict() for one in self._surfaces]
+        return moment_match(looks, np.full(DRAWS, 1 / DRAWS))
 
     def density(self, arm: int, y: float) -> float:
         """Logarithm of the predictive density of an outcome."""
         return float(np.logaddexp.reduce([one.density(arm, y) for one in self._surfaces]) - np.log(DRAWS))
 
-    def learn(self, arm: int, y: float) -> None:
+    def update(self, arm: int, y: float) -> None:
         """One outcome; the belief about every arm is current afterwards."""
         for one in self._surfaces:
-            one.learn(arm, y)
+            one.update(arm, y)
 
-    def retell(self, y: np.ndarray) -> None:
+    def rewarp(self, y: np.ndarray) -> None:
         """The same outcomes in other units; `reestimate` is to follow."""
         for one in self._surfaces:
-            one.retell(y)
+            one.rewarp(y)
 
     def reestimate(self) -> None:
         """Move the scales of every surface."""
@@ -70,12 +70,12 @@ class Ensemble:
         for one, z in zip(self._surfaces, self._drawn, strict=True):
             one.rescale(self._prior.median + self._prior.width * z)
 
-    def _begun(self, tried: Tried) -> list[np.ndarray]:
+    def _begun(self, tried: ObservedArms) -> list[np.ndarray]:
         """Whitened coordinates of the best scales."""
         best = fit(tried, self._at, self._features, self._prior, self._prior.median)
         return [(best - self._prior.median) / self._prior.width] * DRAWS
 
-    def _moved(self, z: np.ndarray, tried: Tried) -> np.ndarray:
+    def _moved(self, z: np.ndarray, tried: ObservedArms) -> np.ndarray:
         value = self._value(z, tried)
         for _ in range(STEPS):
             across, least = self._rng.standard_normal(len(z)), value + np.log(self._rng.random())
@@ -91,13 +91,13 @@ class Ensemble:
             z = there
         return z
 
-    def _value(self, z: np.ndarray, tried: Tried) -> float:
+    def _value(self, z: np.ndarray, tried: ObservedArms) -> float:
         return likelihood(self._prior.median + self._prior.width * z, tried, self._at, self._features)
 
 
-def mixture(looks: list[Seen], weight: np.ndarray) -> Seen:
+def moment_match(looks: list[SurfacePredictive], weight: np.ndarray) -> SurfacePredictive:
     """Mean, variance and noise of a mixture of beliefs."""
-    means, spread = np.stack([one.mean for one in looks]), np.stack([one.variance for one in looks])
+    means, variances = np.stack([one.mean for one in looks]), np.stack([one.variance for one in looks])
     mean = weight @ means
     noise = float(np.sqrt(weight @ np.array([one.noise**2 for one in looks])))
-    return Seen(mean, weight @ (spread + (means - mean) ** 2), noise)
+    return SurfacePredictive(mean, weight @ (variances + (means - mean) ** 2), noise)

@@ -15,7 +15,14 @@ from scipy.linalg import cholesky, solve_triangular
 
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit
-from poolwise.posterior.gp.coregionalisation import Model, Points, alike, covariance, model_at, prior_variance
+from poolwise.posterior.gp.coregionalisation import (
+    CellIndex,
+    MultiTaskGP,
+    arm_correlation,
+    covariance,
+    model_at,
+    prior_variance,
+)
 
 MOST = 400
 """Cells that are conditioned on exactly: some milliseconds and megabytes for thousands of arms."""
@@ -23,51 +30,55 @@ _NOTHING = 1e-9
 """Directions whose variance shrinks by less than this part are left out."""
 
 
-class Observed(NamedTuple):
+class Observations(NamedTuple):
     """What was observed, (n,): where, its value, and the variance of the value around the utility there."""
 
-    at: Points
+    at: CellIndex
     value: np.ndarray
     variance: np.ndarray
 
 
-class Rows(NamedTuple):
+class WhitenedRows(NamedTuple):
     """See `smooth.State`."""
 
     base: np.ndarray
-    points: Points
-    likeness: np.ndarray
+    points: CellIndex
+    correlation: np.ndarray
     step: np.ndarray
-    rest: Points
+    rest: CellIndex
     """Cells that are no such points, and below their variance around what these say."""
     around: np.ndarray
 
 
-def model_of(fit: Fit) -> Model:
+def model_of(fit: Fit) -> MultiTaskGP:
     """Of a fit whose arms have a ground."""
     assert fit.ground is not None
     assert fit.smooth is not None
     return model_at(fit.hyper, fit.smooth, fit.ground)
 
 
-def along(model: Model) -> tuple[np.ndarray, np.ndarray]:
+def low_rank_factor(model: MultiTaskGP) -> tuple[np.ndarray, np.ndarray]:
     """What is smooth over the arms, of unit variance, as root'z + rest e with z, e standard normal: (k, arms), (arms,);
     exact up to `MOST` arms."""
     every = np.arange(len(model.ground.family))
     some = every[np.linspace(0, len(every) - 1, min(MOST, len(every))).round().astype(int)]
-    across = alike(model, some)
+    across = arm_correlation(model, some)
     own = across[:, some] + 1e-9 * np.eye(len(some))
     root = solve_triangular(cholesky(own, lower=True), across, lower=True, check_finite=False)
     return root, np.sqrt(np.maximum(1 - np.einsum("ij,ij->j", root, root), 0.0))
 
 
-def rows(model: Model, seen: Observed) -> Rows:
+def whitened_rows(model: MultiTaskGP, seen: Observations) -> WhitenedRows:
     """Rows for all that was seen."""
     with single_blas():
-        return _exact(model, seen) if len(seen.value) <= MOST else _through(model, seen, chosen(seen.variance, MOST))
+        return (
+            _exact(model, seen)
+            if len(seen.value) <= MOST
+            else _through(model, seen, select_inducing(seen.variance, MOST))
+        )
 
 
-def chosen(variance: np.ndarray, most: int) -> np.ndarray:
+def select_inducing(variance: np.ndarray, most: int) -> np.ndarray:
     """Indices of those through which the others are seen: half of them known best, half an even selection."""
     order = np.argsort(variance, kind="stable")
     others = np.sort(order[most // 2 :])
@@ -75,16 +86,16 @@ def chosen(variance: np.ndarray, most: int) -> np.ndarray:
     return np.sort(np.concatenate([order[: most // 2], even]))
 
 
-def _exact(model: Model, seen: Observed) -> Rows:
+def _exact(model: MultiTaskGP, seen: Observations) -> WhitenedRows:
     likeness, whole = _among(model, seen.at)
     root = cholesky(whole + np.diag(seen.variance), lower=True, check_finite=False)
     base = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
-    nowhere = Points(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
-    return Rows(base, seen.at, likeness, base @ (seen.value - model.mean[seen.at.arm]), nowhere, np.zeros(0))
+    nowhere = CellIndex(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
+    return WhitenedRows(base, seen.at, likeness, base @ (seen.value - model.mean[seen.at.arm]), nowhere, np.zeros(0))
 
 
-def _through(model: Model, seen: Observed, u: np.ndarray) -> Rows:
-    points = Points(*(index[u] for index in seen.at))
+def _through(model: MultiTaskGP, seen: Observations, u: np.ndarray) -> WhitenedRows:
+    points = CellIndex(*(index[u] for index in seen.at))
     likeness, own = _among(model, points)
     root = cholesky(own + 1e-9 * np.diag(np.diag(own)), lower=True, check_finite=False)
     across = covariance(model, points, seen.at, likeness[:, seen.at.arm])
@@ -93,16 +104,16 @@ def _through(model: Model, seen: Observed, u: np.ndarray) -> Rows:
     around[u] = 0.0
     weight = 1 / (around + seen.variance)
     b, axes = np.linalg.eigh(np.eye(len(u)) + (white * weight) @ white.T)
-    told = axes.T @ (white @ (weight * (seen.value - model.mean[seen.at.arm])))
+    information = axes.T @ (white @ (weight * (seen.value - model.mean[seen.at.arm])))
     kept = b - 1 > _NOTHING
     shrunk = np.sqrt(1 - 1 / b[kept])
     base = shrunk[:, None] * solve_triangular(root, axes[:, kept], lower=True, trans="T", check_finite=False).T
     rest = np.flatnonzero((around > 0) & (seen.at.project >= 0))
-    return Rows(base, points, likeness, told[kept] / (b[kept] * shrunk), Points(*(i[rest] for i in seen.at)),
-                around[rest])  # fmt: skip
+    step = information[kept] / (b[kept] * shrunk)
+    return WhitenedRows(base, points, likeness, step, CellIndex(*(i[rest] for i in seen.at)), around[rest])
 
 
-def _among(model: Model, points: Points) -> tuple[np.ndarray, np.ndarray]:
+def _among(model: MultiTaskGP, points: CellIndex) -> tuple[np.ndarray, np.ndarray]:
     """(n, arms) likeness of the points' arms with all arms; (n, n) covariance of the points."""
-    likeness = alike(model, points.arm)
+    likeness = arm_correlation(model, points.arm)
     return likeness, covariance(model, points, points, likeness[:, points.arm])

@@ -17,7 +17,7 @@ LEVEL = 3.0
 """Standard deviation of what all arms have in common, in units of utility: it is learned from the first outcomes."""
 
 
-class Places(NamedTuple):
+class ArmCoordinates(NamedTuple):
     """Where every arm stands: distances between the levels of each parameter, and the level of every arm."""
 
     distance: tuple[np.ndarray, ...]
@@ -40,7 +40,7 @@ class Kernel(NamedTuple):
     """(features,)."""
 
 
-def places(coordinates: list[np.ndarray]) -> Places:
+def arm_coordinates(coordinates: list[np.ndarray]) -> ArmCoordinates:
     """coordinates: of every parameter, (arms,) or (arms, k); the levels are the distinct rows."""
     distance, code = [], []
     for one in coordinates:
@@ -48,7 +48,7 @@ def places(coordinates: list[np.ndarray]) -> Places:
         levels, which = np.unique(rows, axis=0, return_inverse=True)
         distance.append(np.sqrt(((levels[:, None] - levels[None]) ** 2).sum(-1)))
         code.append(which.reshape(-1))
-    return Places(tuple(distance), tuple(code))
+    return ArmCoordinates(tuple(distance), tuple(code))
 
 
 def matern(distance: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +65,7 @@ def exponential(distance: np.ndarray, length: float) -> tuple[np.ndarray, np.nda
     return decay, scaled * decay
 
 
-def smooth(kernel: Kernel, at: Places, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def smooth(kernel: Kernel, at: ArmCoordinates, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """(rows, columns): signal^2 times the product over parameters."""
     product = np.full((len(rows), len(columns)), kernel.signal**2)
     for distance, code, length, rho in zip(*at, kernel.length, kernel.rho, strict=True):
@@ -73,7 +73,9 @@ def smooth(kernel: Kernel, at: Places, rows: np.ndarray, columns: np.ndarray) ->
     return product
 
 
-def covariance(kernel: Kernel, at: Places, features: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def covariance(
+    kernel: Kernel, at: ArmCoordinates, features: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
     """(rows, columns) of the arms' utilities. features: (arms, k)."""
     found = smooth(kernel, at, rows, columns) + LEVEL**2
     found += (features[rows] * kernel.slope**2) @ features[columns].T

@@ -15,14 +15,14 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from poolwise.posterior.gp import surface_likelihood
-from poolwise.posterior.gp.kernels import Places, covariance, variance
-from poolwise.posterior.gp.surface_likelihood import Hyperprior, Tried, hyperprior, kernel_at
+from poolwise.posterior.gp.kernels import ArmCoordinates, covariance, variance
+from poolwise.posterior.gp.surface_likelihood import Hyperprior, ObservedArms, hyperprior, kernel_at
 
 _ROOM = 64
 """Rows that are appended before all are set up again."""
 
 
-class Seen(NamedTuple):
+class SurfacePredictive(NamedTuple):
     """The belief about every arm, (arms,), and the noise of one outcome."""
 
     mean: np.ndarray
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     noise: float
 
 
-class Surface:
+class GaussianProcess:
     """Mutable shell over the pure kernel. features: (arms, k) other surfaces; offset: (arms,) what is expected before.
 
     >>> from poolwise.posterior.gp.kernels import places
@@ -42,7 +42,7 @@ class Surface:
 
     def __init__(
         self,
-        at: Places,
+        at: ArmCoordinates,
         features: np.ndarray | None = None,
         offset: np.ndarray | None = None,
         prior: Hyperprior | None = None,
@@ -58,18 +58,18 @@ class Surface:
         self._y: list[float] = []
         self._origin = 0.0
         self._mean, self._variance = self._offset, np.zeros(arms)
-        self._restart()
+        self._init()
 
-    def look(self) -> Seen:
+    def predict(self) -> SurfacePredictive:
         """What is believed now."""
-        return Seen(self._mean, self._variance, self._kernel.noise)
+        return SurfacePredictive(self._mean, self._variance, self._kernel.noise)
 
     def density(self, arm: int, y: float) -> float:
         """Logarithm of the predictive density of an outcome."""
-        spread = self._variance[arm] + self._kernel.noise**2
-        return -0.5 * (math.log(2 * math.pi * spread) + (y - self._mean[arm]) ** 2 / spread)
+        variance = self._variance[arm] + self._kernel.noise**2
+        return -0.5 * (math.log(2 * math.pi * variance) + (y - self._mean[arm]) ** 2 / variance)
 
-    def learn(self, arm: int, y: float) -> None:
+    def update(self, arm: int, y: float) -> None:
         """One outcome; the belief about every arm is current afterwards."""
         if not self._arm:
             self._origin = y - float(self._offset[arm])
@@ -77,7 +77,7 @@ class Surface:
         self._arm.append(arm)
         self._y.append(y)
         if self._rows == len(self._roots):
-            self._restart()
+            self._init()
             return
         every, roots = np.arange(len(self._mean)), self._roots[: self._rows]
         moved = covariance(self._kernel, self._at, self._features, np.array([arm]), every)[0] - roots[:, arm] @ roots
@@ -87,13 +87,13 @@ class Surface:
         self._mean = self._mean + (y - self._mean[arm]) / width * row
         self._variance = np.maximum(self._variance - row**2, 1e-12)
 
-    def learn_many(self, arm: np.ndarray, y: np.ndarray) -> None:
+    def update_many(self, arm: np.ndarray, y: np.ndarray) -> None:
         """Many outcomes in one step."""
         if not self._arm and len(arm):
             self._origin = float(np.mean(y - self._offset[arm]))
         self._arm += arm.tolist()
         self._y += y.tolist()
-        self._restart()
+        self._init()
 
     def reestimate(self) -> None:
         """Scales from all outcomes; they serve from now on."""
@@ -102,19 +102,19 @@ class Surface:
     def rescale(self, coordinates: np.ndarray) -> None:
         """These scales serve from now on."""
         self.coordinates = coordinates
-        self._restart()
+        self._init()
 
-    def retell(self, y: np.ndarray) -> None:
+    def rewarp(self, y: np.ndarray) -> None:
         """The same outcomes in other units; `rescale` or `reestimate` is to follow."""
         self._y = y.tolist()
         self._origin = float(y[0] - self._offset[self._arm[0]])
 
-    def tried(self) -> Tried:
+    def tried(self) -> ObservedArms:
         """Outcomes by arm, less what was expected."""
         arm = np.array(self._arm, dtype=np.int64)
-        return Tried.of(arm, np.array(self._y) - self._offset[arm] - self._origin)
+        return ObservedArms.of(arm, np.array(self._y) - self._offset[arm] - self._origin)
 
-    def _restart(self) -> None:
+    def _init(self) -> None:
         self._kernel = kernel_at(self.coordinates, len(self._at.code), self._features.shape[1])
         tried, every = self.tried(), np.arange(len(self._offset))
         self._rows = len(tried.arm)

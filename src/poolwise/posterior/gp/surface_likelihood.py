@@ -13,15 +13,15 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from poolwise.posterior.gp.kernels import LEVEL, Kernel, Places, covariance, exponential
+from poolwise.posterior.gp.kernels import LEVEL, ArmCoordinates, Kernel, covariance, exponential
 
 LEAST = 2.5
 """Scales are no smaller than so many widths below their medians: without nugget and noise a search would freeze."""
-_NOWHERE = 1e15
+_INFEASIBLE = 1e15
 """Value of scales whose covariance has no Cholesky factor: the line search steps back from there."""
 
 
-class Tried(NamedTuple):
+class ObservedArms(NamedTuple):
     """Outcomes by arm."""
 
     arm: np.ndarray
@@ -32,7 +32,7 @@ class Tried(NamedTuple):
     """Sum of squares around the arms' means."""
 
     @classmethod
-    def of(cls, arm: np.ndarray, y: np.ndarray) -> "Tried":
+    def of(cls, arm: np.ndarray, y: np.ndarray) -> "ObservedArms":
         """From one row per outcome."""
         distinct, which, count = np.unique(arm, return_inverse=True, return_counts=True)
         mean = np.bincount(which, y) / count
@@ -73,7 +73,13 @@ def kernel_at(coordinates: np.ndarray, parameters: int, features: int) -> Kernel
 
 
 def fit(
-    tried: Tried, at: Places, features: np.ndarray, prior: Hyperprior, start: np.ndarray, *, iterations: int = 30
+    tried: ObservedArms,
+    at: ArmCoordinates,
+    features: np.ndarray,
+    prior: Hyperprior,
+    start: np.ndarray,
+    *,
+    iterations: int = 30,
 ) -> np.ndarray:
     """Coordinates of the best scales, from `start`; `start` where nothing better was found."""
 
@@ -89,17 +95,17 @@ def fit(
         bounds=[(-LEAST, 5.0)] * len(start),
         options={"maxiter": iterations, "ftol": 1e-5},
     )
-    return prior.median + prior.width * found.x if np.isfinite(found.fun) and found.fun < _NOWHERE else start
+    return prior.median + prior.width * found.x if np.isfinite(found.fun) and found.fun < _INFEASIBLE else start
 
 
-def likelihood(coordinates: np.ndarray, tried: Tried, at: Places, features: np.ndarray) -> float:
+def likelihood(coordinates: np.ndarray, tried: ObservedArms, at: ArmCoordinates, features: np.ndarray) -> float:
     """Logarithm of the marginal likelihood, up to a constant."""
     kernel = kernel_at(coordinates, len(at.code), features.shape[1])
     whole = covariance(kernel, at, features, tried.arm, tried.arm) + np.diag(kernel.noise**2 / tried.count)
     try:
         root = cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
     except np.linalg.LinAlgError:
-        return -_NOWHERE
+        return -_INFEASIBLE
     white = solve_triangular(root, tried.mean, lower=True, check_finite=False)
     again = tried.count.sum() - len(white)
     within = 0.5 * tried.within / kernel.noise**2 + again * np.log(kernel.noise)
@@ -107,39 +113,39 @@ def likelihood(coordinates: np.ndarray, tried: Tried, at: Places, features: np.n
 
 
 def objective(
-    coordinates: np.ndarray, tried: Tried, at: Places, features: np.ndarray, prior: Hyperprior
+    coordinates: np.ndarray, tried: ObservedArms, at: ArmCoordinates, features: np.ndarray, prior: Hyperprior
 ) -> tuple[float, np.ndarray]:
     """Minus log posterior of the scales, up to a constant, and its gradient."""
     d, k = len(at.code), features.shape[1]
     kernel = kernel_at(coordinates, d, k)
-    whole, lengths, rhos = parts(kernel, at, tried.arm, exponential)
+    whole, lengths, rhos = kernel_and_gradients(kernel, at, tried.arm, exponential)
     phi, own = features[tried.arm], kernel.nugget**2 + kernel.noise**2 / tried.count
     try:
         root = cholesky(whole + LEVEL**2 + (phi * kernel.slope**2) @ phi.T + np.diag(own), lower=True)
     except np.linalg.LinAlgError:
-        return _NOWHERE, np.zeros(len(coordinates))
+        return _INFEASIBLE, np.zeros(len(coordinates))
     weight = cho_solve((root, True), tried.mean)
     pull = cho_solve((root, True), np.eye(len(own))) - np.outer(weight, weight)
     again, smoothed = tried.count.sum() - len(own), pull * whole
     slopes = np.einsum("ik,ij,jk->k", phi, pull, phi) * kernel.slope**2
-    spread = tried.within / kernel.noise**2
+    within = tried.within / kernel.noise**2
     gradient = np.concatenate(
         [
             [smoothed.sum()],
             [0.5 * np.vdot(smoothed, one) for one in lengths],
             [np.trace(pull) * kernel.nugget**2],
-            [(np.diag(pull) / tried.count).sum() * kernel.noise**2 - spread + again],
+            [(np.diag(pull) / tried.count).sum() * kernel.noise**2 - within + again],
             [slopes[:1].sum(), slopes[1:].sum()],
             [0.5 * np.vdot(smoothed, one) for one in rhos],
         ]
     )
-    value = 0.5 * tried.mean @ weight + np.log(np.diag(root)).sum() + 0.5 * spread + again * np.log(kernel.noise)
+    value = 0.5 * tried.mean @ weight + np.log(np.diag(root)).sum() + 0.5 * within + again * np.log(kernel.noise)
     away = (coordinates - prior.median) / prior.width
     return float(value + 0.5 * away @ away), gradient + away / prior.width
 
 
-def parts(
-    kernel: Kernel, at: Places, arm: np.ndarray, correlation: Callable[..., tuple[np.ndarray, np.ndarray]]
+def kernel_and_gradients(
+    kernel: Kernel, at: ArmCoordinates, arm: np.ndarray, correlation: Callable[..., tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
     """The smooth covariance of the arms, and its logarithm's derivatives by log lengths and by log-odds of rho."""
     whole, lengths, rhos = np.full((len(arm), len(arm)), kernel.signal**2), [], []

@@ -13,7 +13,7 @@ from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_margin
 from poolwise.posterior.hyperparameters import hyper, laplace
 from poolwise.posterior.likelihoods import bernoulli, project_weights
 from poolwise.posterior.transfer import elicited_prior, prior_data_conflict
-from poolwise.posterior.transfer.elicited_prior import Expert
+from poolwise.posterior.transfer.elicited_prior import ElicitedPrior
 
 
 class Scales(NamedTuple):
@@ -22,7 +22,7 @@ class Scales(NamedTuple):
     gaussian: Fit
     success: bernoulli.Hyper
     factors: Factors | None = None
-    expert: Expert | None = None
+    expert: ElicitedPrior | None = None
     """What was said of utilities before any outcome; `gaussian.hyper.stated` is what is left of it."""
     weight: np.ndarray = np.ones(0)
     """(projects,): how much each counts in what others borrow, see `project_weights`; 1 beyond its end."""
@@ -33,8 +33,8 @@ def prior_scales(
     success_prior: np.ndarray,
     prior: hyper.Prior = hyper.PRIOR,
     usual: Sequence[float] | None = None,
-    said: Expert | None = None,
-    ground: coregionalisation.Ground | None = None,
+    said: ElicitedPrior | None = None,
+    ground: coregionalisation.ArmFeatures | None = None,
     baseline: int | None = None,
 ) -> Scales:
     """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
@@ -53,19 +53,19 @@ def prior_scales(
     success = bernoulli.Hyper(success_prior)
     if usual is not None:
         success = success._replace(
-            stated=prior_data_conflict.Stated(success_prior, np.array(usual), np.asarray(family))
+            stated=prior_data_conflict.StatedPrior(success_prior, np.array(usual), np.asarray(family))
         )
         success = bernoulli.trusted(success, *np.zeros((2, 1, 1, arms)))
     fit = Fit(median, index, families, False, 0.0, 0, True, np.zeros(0))
     if ground is not None:
-        known, smooth = gp_marginal_likelihood.starting(prior, index, ground)
+        known, smooth = gp_marginal_likelihood.initial_components(prior, index, ground)
         fit = fit._replace(hyper=known, ground=ground, smooth=smooth)
     return _expecting(Scales(fit, success), said)
 
 
-def _expecting(scales: Scales, said: Expert | None) -> Scales:
+def _expecting(scales: Scales, said: ElicitedPrior | None) -> Scales:
     """With what is said of utilities, as far as it is believed."""
-    told = None if said is None else elicited_prior.stated(said)
+    told = None if said is None else elicited_prior.as_measurement(said)
     fit = scales.gaussian._replace(hyper=scales.gaussian.hyper._replace(stated=told))
     return scales._replace(gaussian=fit, expert=said)
 
@@ -88,7 +88,7 @@ def estimated(
     weight = project_weights.weights(stats, outcomes)
     stats = project_weights.bounded(stats, weight)
     if scales.expert is not None:
-        scales = _expecting(scales, elicited_prior.weighed(scales.expert, scales.gaussian, stats))
+        scales = _expecting(scales, elicited_prior.reweight(scales.expert, scales.gaussian, stats))
     old = scales.gaussian
     prior = prior._replace(median=prior.median._replace(stated=old.hyper.stated))
     if old.ground is None and not collapsed.too_large(*sizes(stats)):
@@ -98,7 +98,7 @@ def estimated(
     said = bernoulli.trusted(scales.success, outcomes, successes)
     start = None if full else (float(said.kappa_context), float(said.kappa_cell))
     success = bernoulli.fit(outcomes, successes, said.prior, said.pooled, start)
-    success = bernoulli_kernel.fitted(fit, success._replace(stated=said.stated), outcomes, successes)
+    success = bernoulli_kernel.fit_success(fit, success._replace(stated=said.stated), outcomes, successes)
     return Scales(fit, success, expert=scales.expert, weight=weight)
 
 
@@ -136,7 +136,7 @@ def to_dict(scales: Scales) -> dict[str, Any]:
     }
 
 
-def _said(one: Expert) -> list[list[float | None]]:
+def _said(one: ElicitedPrior) -> list[list[float | None]]:
     """Mean, standard deviation and weight of every arm's family."""
     scale = [value if np.isfinite(value) else None for value in one.scale.tolist()]
     return [one.mean.tolist(), scale, one.weight.tolist()]
@@ -148,7 +148,7 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
     missing = len(start.gaussian.family) - len(found.noise)
     noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
     found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
-    smooth = coregionalisation.within(coregionalisation.from_dict(body.get("smooth"), start.gaussian.smooth), found)
+    smooth = coregionalisation.clip(coregionalisation.from_dict(body.get("smooth"), start.gaussian.smooth), found)
     alike = (body.get("smooth") is None) == (smooth is None)
     coordinates = np.array(body["coordinates"] if alike else [])
     fit = start.gaussian._replace(hyper=found, coordinates=coordinates, smooth=smooth)

@@ -46,7 +46,7 @@ def predict(cell: Array, total: Array) -> tuple[Array, Array, Array]:
 
 def totals(judged: Cells, every: Cells) -> np.ndarray:
     """(10,), see `update`, from the moments [project, context] of all cells."""
-    moments = robust_weights.arms(Cells(*(part[..., None] for part in judged)))
+    moments = robust_weights.arm_moments(Cells(*(part[..., None] for part in judged)))
     return np.array([*(float(part.sum()) for part in sums(*every)), *(float(part[0]) for part in moments)])
 
 

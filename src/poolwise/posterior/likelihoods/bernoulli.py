@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import betaln
 
 from poolwise.arrays import Array
-from poolwise.posterior.transfer.prior_data_conflict import Discounted, Stated, discounted
+from poolwise.posterior.transfer.prior_data_conflict import DiscountedPrior, StatedPrior, discounted
 
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
 _TOTALS = np.array([[1.0, 1.0], [1.0, 0.0]])
@@ -34,7 +34,7 @@ class Hyper(NamedTuple):
     kappa_cell: Array = 20.0
     pooled: Array | None = None
     """(2, contexts, arms): evidence of other stores, in the terms of `Evidence.context`."""
-    stated: Stated | None = None
+    stated: StatedPrior | None = None
     """What was said before any outcome, where `prior` is what is left of it (`transfer.prior_data_conflict`)."""
     kappa_near: Array = 5.0
     """Of other arms (`gp.bernoulli_kernel`)."""
@@ -198,7 +198,7 @@ def trusted(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Hyper:
     return hyper if left is None else hyper._replace(prior=left.prior)
 
 
-def trust(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Discounted | None:
+def trust(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior | None:
     """How far the stated priors are believed after these outcomes; None where nothing was said."""
     return None if hyper.stated is None else discounted(hyper.stated, *gather(hyper, outcomes, successes).arm)
 

@@ -45,7 +45,7 @@ class Site(NamedTuple):
 Sites = dict[Place, Site]
 
 
-def rounded(bound: Array) -> Array:
+def quantised(bound: Array) -> Array:
     """The bound on the grid: an outcome was at most a little more."""
     return namespace(bound).ceil(bound * _GRID)
 
@@ -99,13 +99,13 @@ def joined(sites: Sites, place: Place, number: float, weight: float, value: floa
 
 def counted(at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> list[tuple[Place, float]]:
     """Distinct places of outcomes that were cut off, and how many there were at each."""
-    places = np.stack([*at, rounded(bound).astype(np.int64)])
+    places = np.stack([*at, quantised(bound).astype(np.int64)])
     distinct, which = np.unique(places, axis=1, return_inverse=True)
     numbers = np.bincount(which.reshape(-1), worth, distinct.shape[1]).tolist()
     return [((p, c, a, b), number) for (p, c, a, b), number in zip(distinct.T.tolist(), numbers, strict=True)]
 
 
-def faded(sites: Sites, keep: float) -> None:
+def discounted(sites: Sites, keep: float) -> None:
     """Let a share of all count, in place."""
     for place, site in sites.items():
         sites[place] = Site(site.number * keep, site.weight * keep, site.value)

@@ -15,7 +15,7 @@ more, as if fewer of them counted:
 
 so that one outcome is worth half after h more, and many together lose faster, as they claim more. q is the same for
 all cells, so that h is in proportion to the noise of an arm in a context; a half-life is that of the usual noise.
-`Candidates` keeps the statistics of every cell under each of a few half-lives, and how well each would have predicted
+`HalfLifeGrid` keeps the statistics of every cell under each of a few half-lives, and how well each would have predicted
 every outcome from the cell's own earlier ones: y ~ Normal(mean, s^2 (1 + 1 / n)). The best one serves; a drift so slow
 that it cannot be told from none may do so too. The noise of a cell is what such predictions miss, not its spread, which
 holds the drift. Source: the local level model (Harvey 1989, section 2.3; West and Harrison 1997, chapter 2).
@@ -61,7 +61,7 @@ def ages(half_life: float, before: int, count: int) -> np.ndarray:
     return np.asarray(kept(half_life) ** cuts)
 
 
-class Candidates(NamedTuple):
+class HalfLifeGrid(NamedTuple):
     """Every half-life of `GRID` at once; changed in place."""
 
     cells: dict[tuple[int, int, int], np.ndarray]
@@ -76,19 +76,19 @@ class Candidates(NamedTuple):
     """(1,): number of the last outcome."""
 
 
-def candidates() -> Candidates:
+def half_life_grid() -> HalfLifeGrid:
     """Before any outcome."""
     size = len(GRID)
     start = np.log(_START[0] / _START[1])
-    return Candidates({}, {}, np.outer([start, 1.0], np.ones(size)), np.zeros(size), np.zeros(1))
+    return HalfLifeGrid({}, {}, np.outer([start, 1.0], np.ones(size)), np.zeros(size), np.zeros(1))
 
 
-def due(state: Candidates, outcomes: int) -> bool:
+def due(state: HalfLifeGrid, outcomes: int) -> bool:
     """Whether a half-life is to be chosen again."""
     return outcomes % max(_EVERY, len(state.cells) // _PART) == 0
 
 
-def observe(state: Candidates, place: tuple[int, int, int], y: float, weight: float, number: int) -> None:
+def update(state: HalfLifeGrid, place: tuple[int, int, int], y: float, weight: float, number: int) -> None:
     """The `number`-th outcome of all."""
     cell = state.cells.setdefault(place, np.zeros((4, len(GRID))))
     cell[:3] *= _left(state, place, number)
@@ -98,7 +98,7 @@ def observe(state: Candidates, place: tuple[int, int, int], y: float, weight: fl
     cell[3] = state.last[0] = number
 
 
-def _judge(state: Candidates, place: tuple[int, int, int], y: float, cell: np.ndarray) -> None:
+def _judge(state: HalfLifeGrid, place: tuple[int, int, int], y: float, cell: np.ndarray) -> None:
     """How well each half-life predicted an outcome, and what that says of the noise."""
     variance, wider = noise(state, *place[1:]), 1 + 1 / cell[0]
     squared = np.minimum((y - cell[1] / cell[0]) ** 2 / (variance * wider), _ABSURD)
@@ -108,7 +108,7 @@ def _judge(state: Candidates, place: tuple[int, int, int], y: float, cell: np.nd
         part[:] += variance * squared, np.ones(len(GRID))
 
 
-def noise(state: Candidates, context: int, arm: int) -> np.ndarray:
+def noise(state: HalfLifeGrid, context: int, arm: int) -> np.ndarray:
     """(half-lives,): variance of one outcome, drift apart."""
     size = (1, len(GRID))
     every = state.noises.setdefault((arm,), np.tile(np.array(_START)[:, None], size))
@@ -116,26 +116,26 @@ def noise(state: Candidates, context: int, arm: int) -> np.ndarray:
     return np.asarray((own[0] + _SHARED * every[0] / every[1]) / (own[1] + _SHARED))
 
 
-def _left(state: Candidates, place: tuple[int, int, int], number: float) -> np.ndarray:
+def _left(state: HalfLifeGrid, place: tuple[int, int, int], number: float) -> np.ndarray:
     """(half-lives,): share of a cell's outcomes that still count by the `number`-th of all."""
     count, last = state.cells[place][[0, 3]]
     half_lives = np.array(GRID) * noise(state, *place[1:]) / np.exp(state.usual[0] / state.usual[1])
     return np.asarray(1 / (1 + count * (number - last) / half_lives))
 
 
-def chosen(state: Candidates) -> int:
+def select_half_life(state: HalfLifeGrid) -> int:
     """Index into `GRID` of the half-life that predicted best."""
     return int(state.score.argmax())
 
 
-def fade(state: Candidates, project: int, context: int, keep: np.ndarray) -> None:
+def discount(state: HalfLifeGrid, project: int, context: int, keep: np.ndarray) -> None:
     """Let a share of a cell's evidence count, (arms,)."""
     for (p, c, arm), cell in state.cells.items():
         if (p, c) == (project, context):
             cell[:3] *= keep[arm]
 
 
-def statistics(state: Candidates, index: int, shape: tuple[int, ...]) -> Statistics:
+def statistics(state: HalfLifeGrid, index: int, shape: tuple[int, ...]) -> Statistics:
     """What the outcomes come to under one of the half-lives."""
     parts = np.zeros((3, *shape))
     for place, cell in state.cells.items():
@@ -143,12 +143,12 @@ def statistics(state: Candidates, index: int, shape: tuple[int, ...]) -> Statist
     return Statistics(*parts)
 
 
-def still(stats: Statistics, state: Candidates | None) -> Statistics:
+def detrended(stats: Statistics, state: HalfLifeGrid | None) -> Statistics:
     """The statistics with outcomes as far around the mean of their cell as their noise, drift apart, spreads them; as
     they are where no half-life is learned."""
     if state is None:
         return stats
-    index, variance = chosen(state), np.zeros(stats.count.shape[1:])
+    index, variance = select_half_life(state), np.zeros(stats.count.shape[1:])
     for place in (place for place in state.noises if len(place) == 2):
         variance[place] = noise(state, *place)[index]
     squares = stats.total**2 / np.maximum(stats.count, 1e-300) + np.maximum(stats.count - 1, 0) * variance

@@ -32,12 +32,12 @@ class Utility(NamedTuple):
     noise: Array
 
 
-def join(success: Success, mean: Array, scale: Array, noise: Array, failed: Array) -> Utility:
+def combine(success: Success, mean: Array, scale: Array, noise: Array, failed: Array) -> Utility:
     """Utility from the belief in success, the belief in y given success, its noise, and the utility of a failure."""
     p, gap = success.mean, mean - failed
     certain, square = p * p, gap * gap
     either = p - certain
     doubt = either / (success.size + 1)
     variance = (certain + doubt) * (scale * scale) + doubt * square
-    spread = p * (noise * noise) + either * square
-    return Utility(failed + p * gap, variance**0.5, spread**0.5)
+    outcome_variance = p * (noise * noise) + either * square
+    return Utility(failed + p * gap, variance**0.5, outcome_variance**0.5)

@@ -32,7 +32,7 @@ _CHUNK = 4096
 """Rows whose weights are taken at a time, in the hope that all are 1."""
 
 
-class Arms(NamedTuple):
+class ArmMoments(NamedTuple):
     """What the outcomes of each arm look like, (arms,) each, or one number each."""
 
     count: Array
@@ -45,19 +45,19 @@ class Arms(NamedTuple):
     """Outcomes beyond the first of each cell."""
 
 
-def arms(cells: Cells) -> Arms:
+def arm_moments(cells: Cells) -> ArmMoments:
     """From the statistics of all cells."""
     count = cells.count.sum((0, 1))
     mean = (cells.count * cells.mean).sum((0, 1)) / np.maximum(count, 1e-300)
     within = cells.deviation.sum((0, 1))
     between = (cells.count * (cells.mean - mean) ** 2).sum((0, 1))
-    return Arms(count, mean, within + between, within, np.maximum(cells.count - 1, 0).sum((0, 1)))
+    return ArmMoments(count, mean, within + between, within, np.maximum(cells.count - 1, 0).sum((0, 1)))
 
 
 def weight(cell: Array, arm: Array, y: Array, limit: Array) -> Array:
     """In (0, 1]: what an outcome y counts as. cell: (3, ..) moments; arm: (5, ..), see `Arms`; limit: k."""
     xp = namespace(cell)
-    own, every = Cells(*cell), Arms(*arm)
+    own, every = Cells(*cell), ArmMoments(*arm)
     squared = xp.where(own.count >= _OWN, _here(own, every, y), _anywhere(every, y))
     bound = limit * limit
     return xp.where(squared <= bound, 1.0, bound / xp.maximum(squared, 1e-300))
@@ -97,7 +97,7 @@ def weights(cells: Cells, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: fl
         return np.ones(len(y))
     flat, arm = np.ravel_multi_index(rows, cells.count.shape), rows[2]
     state = Cells(*(part.reshape(-1).copy() for part in cells))
-    tracks, found, at, size = arms(cells), np.ones(len(y)), 0, _CHUNK
+    tracks, found, at, size = arm_moments(cells), np.ones(len(y)), 0, _CHUNK
     while at < len(y):
         part = slice(at, at + size)
         squared, after = _passed(state, tracks, flat[part], arm[part], y[part])
@@ -115,22 +115,22 @@ def weights(cells: Cells, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: fl
     return found
 
 
-def _here(own: Cells, arm: Arms, y: Array) -> Array:
+def _here(own: Cells, arm: ArmMoments, y: Array) -> Array:
     """z^2 by what the cell's own outcomes look like."""
     pooled = (_TRUST * _NOISE + arm.within) / (_TRUST + arm.freedom)
     noise = (_TRUST * pooled + own.deviation) / (_TRUST - 1 + own.count)
     return (y - own.mean) ** 2 / noise / (1 + 1 / (1 + own.count))
 
 
-def _anywhere(arm: Arms, y: Array) -> Array:
+def _anywhere(arm: ArmMoments, y: Array) -> Array:
     """z^2 by what all outcomes of the arm look like."""
     total = (_TRUST * _TOTAL + arm.deviation) / (_TRUST + arm.count)
     return (y - arm.mean * arm.count / (1 + arm.count)) ** 2 / total / (1 + 1 / (1 + arm.count))
 
 
 def _passed(
-    state: Cells, tracks: Arms, flat: np.ndarray, arm: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, tuple[Cells, Arms]]:
+    state: Cells, tracks: ArmMoments, flat: np.ndarray, arm: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, tuple[Cells, ArmMoments]]:
     """z^2 of rows that all count fully, and the state after each of them."""
     by_cell, by_arm = _grouped(flat), _grouped(arm)
     own, own_after = _running(Cells(*(part[flat] for part in state)), by_cell, y)
@@ -140,9 +140,9 @@ def _passed(
     within, freedom = (
         start[arm] + _before(part, *by_arm) for start, part in zip(tracks[3:], (gained, freed), strict=True)
     )
-    before = Arms(*every, within, freedom)
+    before = ArmMoments(*every, within, freedom)
     squared = np.asarray(np.where(own.count >= _OWN, _here(own, before, y), _anywhere(before, y)))
-    return squared, (own_after, Arms(*every_after, within + gained, freedom + freed))
+    return squared, (own_after, ArmMoments(*every_after, within + gained, freedom + freed))
 
 
 def _running(start: Cells, group: tuple[np.ndarray, np.ndarray], y: np.ndarray) -> tuple[Cells, Cells]:
@@ -175,7 +175,9 @@ def _before(part: np.ndarray, order: np.ndarray, first: np.ndarray) -> np.ndarra
     return found
 
 
-def _stored(state: Cells, tracks: Arms, flat: np.ndarray, arm: np.ndarray, after: tuple[Cells, Arms]) -> None:
+def _stored(
+    state: Cells, tracks: ArmMoments, flat: np.ndarray, arm: np.ndarray, after: tuple[Cells, ArmMoments]
+) -> None:
     """Take over the state after rows; of several rows in a cell NumPy keeps the last."""
     for array, rows, values in zip(
         (*state, *tracks), [flat] * len(state) + [arm] * len(tracks), (*after[0], *after[1]), strict=True
@@ -183,7 +185,7 @@ def _stored(state: Cells, tracks: Arms, flat: np.ndarray, arm: np.ndarray, after
         array[rows] = values[: len(rows)]
 
 
-def _learned_alone(state: Cells, tracks: Arms, flat: int, arm: int, y: float, weight: float) -> None:
+def _learned_alone(state: Cells, tracks: ArmMoments, flat: int, arm: int, y: float, weight: float) -> None:
     own, every = (np.array([part[at] for part in parts]) for parts, at in ((state, flat), (tracks, arm)))
     moments = arm_after(every, own, y, weight), cell_after(own, y, weight)
     for parts, at, values in zip((tracks, state), (arm, flat), moments, strict=True):

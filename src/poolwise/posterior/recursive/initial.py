@@ -210,7 +210,7 @@ def init(
         effects=effects.init(shared, fit.hyper, np.asarray(fit.family), fit.families) if exact else (),
         cells=np.stack([*utility, tally.outcomes, tally.successes], 2),
         contexts=np.moveaxis(evidence.context, 0, 1).copy(),
-        arms=np.concatenate([np.stack(robust_weights.arms(utility)), evidence.arm, tally.failures]),
+        arms=np.concatenate([np.stack(robust_weights.arm_moments(utility)), evidence.arm, tally.failures]),
         baseline=np.stack([*judged, *every], 2),
         baseline_sums=baseline_utility.totals(judged, every),
         own_effects=_own_effects(fit, utility, structure, alone),

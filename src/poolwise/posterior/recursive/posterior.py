@@ -12,7 +12,7 @@ from typing import NamedTuple
 from poolwise.arrays import Array, at, choose, namespace, put, window
 from poolwise.posterior.likelihoods import baseline_utility, bernoulli, censored, robust_weights
 from poolwise.posterior.likelihoods.bernoulli import Beta
-from poolwise.posterior.likelihoods.hurdle_utility import join
+from poolwise.posterior.likelihoods.hurdle_utility import combine
 from poolwise.posterior.recursive import effects, exchangeability
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import (
@@ -152,7 +152,7 @@ def assemble(
     xp = namespace(state.arms)
     cell, noise = at(state.cells, project, context), at(constants.noise, context)
     beta = chance(constants, state, project, context, near)
-    every = join(beta, given_success.mean, xp.sqrt(given_success.variance), noise, state.arms[8] / state.arms[7])
+    every = combine(beta, given_success.mean, xp.sqrt(given_success.variance), noise, state.arms[8] / state.arms[7])
     share = given_success.along / given_success.variance[0]
     seen = Predictive(every.mean, every.scale, every.noise[0], cell[3], share)
     return seen if structure.baseline is None else _with_baseline(structure, state, seen, project, context)
@@ -275,7 +275,7 @@ def _counted(outcome: Outcome, here: Here, pooled: Theta, numbers: Numbers) -> T
     xp, y = namespace(here.cell), outcome.utility * 1.0
 
     def cut(y: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
-        return censored.factor(mean, variance, here.noise, censored.bound_at(censored.rounded(y)))
+        return censored.factor(mean, variance, here.noise, censored.bound_at(censored.quantised(y)))
 
     def full(y: Array, *_: Array) -> tuple[Array, Array]:
         return robust_weights.weight(here.cell[:3], here.arm[:5], y, numbers.limit), y

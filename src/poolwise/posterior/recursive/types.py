@@ -78,7 +78,8 @@ class State(NamedTuple):
     contexts: Array
     """(C, 2, A): discounted evidence of success, number and successes."""
     arms: Array
-    """(9, A): moments of the arm's successes (5, `influence.Arms`), evidence of success (2), failures (2)."""
+    """(9, A): moments of the arm's successes (5, `robust_weights.ArmMoments`), evidence of success (2), failures
+    (2)."""
     baseline: Array
     """(P, C, 6): count, mean, sum of squared deviations of the baseline's successes, then of all its outcomes."""
     baseline_sums: Array

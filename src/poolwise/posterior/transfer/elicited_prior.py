@@ -22,14 +22,14 @@ from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit, Statistics, cells
 from poolwise.posterior.crossed.solve import solve
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Stated
-from poolwise.posterior.transfer.prior_data_conflict import CONFLICT, believed
+from poolwise.posterior.transfer.prior_data_conflict import CONFLICT_THRESHOLD, posterior_weight
 
 _USUAL = PRIOR.median.family.level**2 + PRIOR.median.globe.level**2
 _BEFORE = 0.5
 """Weight before any outcome."""
 
 
-class Expert(NamedTuple):
+class ElicitedPrior(NamedTuple):
     """What was said, and how far it is believed: (arms,), of every arm's family."""
 
     mean: np.ndarray
@@ -43,36 +43,36 @@ class Expert(NamedTuple):
     @property
     def contradicted(self) -> np.ndarray:
         """(arms,) bool."""
-        return self.weight < CONFLICT
+        return self.weight < CONFLICT_THRESHOLD
 
 
-def said(mean: np.ndarray, scale: np.ndarray, family: np.ndarray) -> Expert | None:
+def elicit(mean: np.ndarray, scale: np.ndarray, family: np.ndarray) -> ElicitedPrior | None:
     """Before any outcome; None where nothing was said."""
     told = np.isfinite(scale)
-    return Expert(mean, scale, family, np.where(told, _BEFORE, 1.0)) if told.any() else None
+    return ElicitedPrior(mean, scale, family, np.where(told, _BEFORE, 1.0)) if told.any() else None
 
 
-def stated(expert: Expert) -> Stated:
+def as_measurement(expert: ElicitedPrior) -> Stated:
     """As the tree takes it."""
     told, sharers = np.isfinite(expert.scale), np.bincount(expert.family)[expert.family]
     precision = expert.weight / (expert.scale**2 + (1 - expert.weight) * _USUAL) / sharers
     return Stated(np.where(told, expert.weight * expert.mean, 0.0), precision)
 
 
-def weighed(expert: Expert, fit: Fit, stats: Statistics) -> Expert:
+def reweight(expert: ElicitedPrior, fit: Fit, stats: Statistics) -> ElicitedPrior:
     """The same, believed as far as all outcomes speak for it. stats [project, context, arm]."""
     told, likelier = np.isfinite(expert.scale), np.zeros(len(expert.scale))
     usual = _log_probability(fit, stats, None)
     for family in np.unique(expert.family[told]).tolist():
         own = expert.family == family
         alone = expert._replace(scale=np.where(own, expert.scale, np.inf), weight=np.ones(len(own)))
-        likelier[own] = _log_probability(fit, stats, stated(alone)) - usual
-    return expert._replace(weight=believed(likelier, expert.family, told))
+        likelier[own] = _log_probability(fit, stats, as_measurement(alone)) - usual
+    return expert._replace(weight=posterior_weight(likelier, expert.family, told))
 
 
-def _log_probability(fit: Fit, stats: Statistics, told: Stated | None) -> float:
+def _log_probability(fit: Fit, stats: Statistics, measurement: Stated | None) -> float:
     """Of all outcomes, given what was said."""
-    fit = fit._replace(hyper=fit.hyper._replace(stated=told))
+    fit = fit._replace(hyper=fit.hyper._replace(stated=measurement))
     projects, contexts, arms = stats.count.shape
     nothing = Statistics(*np.zeros((3, 1, 1, arms)))
     if collapsed.too_large(arms, projects, contexts):

@@ -20,11 +20,11 @@ from scipy.special import betaln, expit
 
 _TRUST = (np.arange(20.0) + 0.5)[:, None] / 20.0
 """Midpoints on which the integral over trust is taken."""
-CONFLICT = 0.25
+CONFLICT_THRESHOLD = 0.25
 """Weight below which a prior is reported as contradicted; before any outcome it is 1/2."""
 
 
-class Stated(NamedTuple):
+class StatedPrior(NamedTuple):
     """What was said before any outcome."""
 
     prior: np.ndarray
@@ -35,7 +35,7 @@ class Stated(NamedTuple):
     """(arms,) index of the family."""
 
 
-class Discounted(NamedTuple):
+class DiscountedPrior(NamedTuple):
     """What is left of it."""
 
     prior: np.ndarray
@@ -46,21 +46,21 @@ class Discounted(NamedTuple):
     @property
     def contradicted(self) -> np.ndarray:
         """(arms,) bool."""
-        return self.weight < CONFLICT
+        return self.weight < CONFLICT_THRESHOLD
 
 
-def discounted(stated: Stated, outcomes: np.ndarray, successes: np.ndarray) -> Discounted:
+def discounted(stated: StatedPrior, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior:
     """outcomes, successes: (arms,) counts. Families of which nothing special was said keep the usual prior."""
     said = (stated.prior != stated.usual).any(axis=1)
     families = int(stated.family.max()) + 1
     won = np.bincount(stated.family, successes, families)[stated.family]
     lost = np.bincount(stated.family, outcomes - successes, families)[stated.family]
     expert, usual = (_log_probability(prior, won, lost) for prior in (stated.prior.T, stated.usual))
-    weight = believed(expert - usual, stated.family, said)
-    return Discounted(weight[:, None] * stated.prior + (1 - weight[:, None]) * stated.usual, weight)
+    weight = posterior_weight(expert - usual, stated.family, said)
+    return DiscountedPrior(weight[:, None] * stated.prior + (1 - weight[:, None]) * stated.usual, weight)
 
 
-def believed(log_factor: np.ndarray, family: np.ndarray, said: np.ndarray) -> np.ndarray:
+def posterior_weight(log_factor: np.ndarray, family: np.ndarray, said: np.ndarray) -> np.ndarray:
     """(arms,) w_f of every arm's family, 1 where nothing was said. log_factor: (arms,) log B_f of the same."""
     first = np.unique(family, return_index=True)[1]
     odds = log_factor + np.log(_TRUST / (1 - _TRUST))

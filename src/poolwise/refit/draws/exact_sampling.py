@@ -13,7 +13,7 @@ from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.gaussian_messages import Conditional
 from poolwise.posterior.crossed.solve import Tree, solve
 from poolwise.posterior.gp.coregionalisation import nugget
-from poolwise.posterior.gp.inducing_points import along, model_of
+from poolwise.posterior.gp.inducing_points import low_rank_factor, model_of
 from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, layout, leaf_cell, noise_at
 from poolwise.posterior.joint import Scales
 from poolwise.refit.draws.serving_marginals import has_surface, is_wide, padded, shares_cells, theta
@@ -60,9 +60,9 @@ def surfaces(problem: Problem, random: np.random.Generator, count: int) -> np.nd
     """(count, projects, contexts, arms) before any outcome, all cells together."""
     model, (projects, contexts, arms) = model_of(problem.scales.gaussian), problem.shape
     hyper, smooth, family = model.hyper, model.smooth, model.ground.family
-    special, families = nugget(hyper, smooth), len(model.kin)
-    root, rest = along(model)
-    levels = random.multivariate_normal(np.zeros(families), model.kin, (count, 1, 1), method="eigh")
+    special, families = nugget(hyper, smooth), len(model.family_covariance)
+    root, rest = low_rank_factor(model)
+    levels = random.multivariate_normal(np.zeros(families), model.family_covariance, (count, 1, 1), method="eigh")
     found = model.mean + np.broadcast_to(levels[..., family], (count, projects, contexts, arms))
     globe, kin = (tier._replace(level=0.0) for tier in (hyper.globe, hyper.family))
     for block, size in enumerate(((1, 1), (1, contexts), (projects, 1), (projects, contexts))):

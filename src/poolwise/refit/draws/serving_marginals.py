@@ -52,7 +52,7 @@ def theta(problem: Problem, scales: Scales) -> Belief:
 
 def chance(problem: Problem, scales: Scales) -> Belief:
     """Belief about the chance of success [project, context, arm]."""
-    pseudo_counts = bernoulli_kernel.gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
+    pseudo_counts = bernoulli_kernel.aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded)
     found = bernoulli.beliefs(scales.success, pseudo_counts)
     return Belief(found.mean, found.scale)
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import betabinom, norm
 
 from poolwise.engine.estimation.refit_request import Problem
-from poolwise.posterior.gp.bernoulli_kernel import gathered
+from poolwise.posterior.gp.bernoulli_kernel import aggregate
 from poolwise.posterior.hyperparameters.hyper import Tier
 from poolwise.posterior.joint import Scales, estimated, prior_scales
 from poolwise.posterior.likelihoods.bernoulli import above, beliefs, cell_prior
@@ -106,7 +106,7 @@ def _replicated(
 
 def _success_likelihood(problem: Problem, scales: Scales) -> np.ndarray:
     """Log probability of the successes of every tried cell, given all other cells."""
-    pseudo_counts = gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded)
+    pseudo_counts = aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded)
     prior = cell_prior(scales.success, pseudo_counts.cell, pseudo_counts.context[:, None], above(pseudo_counts))
     tried = problem.tried > 0
     n, k = (np.round(part[tried]) for part in (problem.tried, problem.succeeded))
@@ -119,7 +119,7 @@ def _tried(problem: Problem) -> int:
 
 
 def _pseudo_counts(problem: Problem, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
-    found = beliefs(scales.success, gathered(scales.gaussian, scales.success, problem.tried, problem.succeeded))
+    found = beliefs(scales.success, aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded))
     return found.mean * found.size, (1 - found.mean) * found.size
 
 

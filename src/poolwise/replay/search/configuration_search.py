@@ -12,10 +12,10 @@ import numpy as np
 from poolwise.policy.optimality import best_probability
 from poolwise.policy.rules.knowledge_gradient import knowledge
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.gp.hyperparameter_samples import Ensemble, mixture
-from poolwise.posterior.gp.kernels import Places, places
-from poolwise.posterior.gp.output_warping import USUAL, Bending, bent
-from poolwise.posterior.gp.surface import Seen
+from poolwise.posterior.gp.hyperparameter_samples import HyperparameterSamples, moment_match
+from poolwise.posterior.gp.kernels import ArmCoordinates, arm_coordinates
+from poolwise.posterior.gp.output_warping import USUAL, OutputWarping, warp
+from poolwise.posterior.gp.surface import SurfacePredictive
 from poolwise.posterior.hyperparameters.refit_schedule import due
 from poolwise.replay.search.source_tasks import Observations, SourceTasks, source_tasks_of
 from poolwise.table import Table
@@ -41,7 +41,7 @@ def trials_of_space(
 
     known: rewards of other units of the same table, possibly none. A failed arm is learned at what it costs.
     """
-    rng, at, arms = np.random.default_rng([seed, unit, 7]), places(coordinates(table)), len(table.arms)
+    rng, at, arms = np.random.default_rng([seed, unit, 7]), arm_coordinates(coordinates(table)), len(table.arms)
     others = source_tasks_of(at, known, rng) if len(known.unit) else None
     belief, chosen, reward = TransferMixture(at, others, rng.spawn(1)[0]), np.empty(trials, int), np.empty(trials)
     for trial in range(trials):
@@ -55,7 +55,7 @@ def trials_of_space(
     return chosen, reward
 
 
-def probabilities(seen: Seen, remaining: float) -> np.ndarray:
+def probabilities(seen: SurfacePredictive, remaining: float) -> np.ndarray:
     """(arms,) of the knowledge gradient with so many trials left."""
     scale, allowed = np.sqrt(seen.variance), np.ones(len(seen.mean), bool)
     gain = knowledge(seen.mean, scale, np.full(len(scale), seen.noise), np.array([remaining]), allowed)
@@ -65,33 +65,33 @@ def probabilities(seen: Seen, remaining: float) -> np.ndarray:
 class TransferMixture:
     """A surface that starts from nothing and, where others are known, one that starts from theirs."""
 
-    def __init__(self, at: Places, others: SourceTasks | None, rng: np.random.Generator) -> None:
-        self._surfaces = [Ensemble(at, rng)]
+    def __init__(self, at: ArmCoordinates, others: SourceTasks | None, rng: np.random.Generator) -> None:
+        self._surfaces = [HyperparameterSamples(at, rng)]
         if others is not None:
-            self._surfaces.append(Ensemble(at, rng, others.features, others.offset, others.prior))
+            self._surfaces.append(HyperparameterSamples(at, rng, others.features, others.offset, others.prior))
         self._score = np.zeros(len(self._surfaces))
-        self._bending, self._usual = Bending(at), others.bend if others else USUAL
+        self._bending, self._usual = OutputWarping(at), others.bend if others else USUAL
         self._bend, self._best, self._estimated = self._usual, 0.0, 0
         self._arm: list[int] = []
         self._told: list[float] = []
 
-    def predict(self) -> Seen:
+    def predict(self) -> SurfacePredictive:
         """Mean and variance of the mixture, of bent utilities."""
-        looks = [surface.look() for surface in self._surfaces]
+        looks = [surface.predict() for surface in self._surfaces]
         if not self._told:
             return looks[-1]
         weight = np.exp(self._score - self._score.max())
-        return mixture(looks, (1 - LEAST) * weight / weight.sum() + LEAST / len(weight))
+        return moment_match(looks, (1 - LEAST) * weight / weight.sum() + LEAST / len(weight))
 
     def update(self, arm: int, y: float) -> None:
         """One outcome; weights by how well it was foreseen. The first tells the level alone, and an arm's second one
         is foreseen by either."""
         self._best = self._best if self._told else y
-        value = float(bent(y, self._best, self._bend))
+        value = float(warp(y, self._best, self._bend))
         if self._told and arm not in self._arm:
             self._score = self._score + np.array([one.density(arm, value) for one in self._surfaces])
         for one in self._surfaces:
-            one.learn(arm, value)
+            one.update(arm, value)
         self._arm.append(arm)
         self._told.append(y)
         if due(EVERY, len(self._told), self._estimated):
@@ -100,9 +100,9 @@ class TransferMixture:
     def _reestimate(self) -> None:
         y = np.array(self._told)
         self._estimated, self._best = len(y), float(y.max())
-        self._bend = self._bending.chosen(np.array(self._arm), y, self._usual)
+        self._bend = self._bending.best(np.array(self._arm), y, self._usual)
         for one in self._surfaces:
-            one.retell(bent(y, self._best, self._bend))
+            one.rewarp(warp(y, self._best, self._bend))
             one.reestimate()
 
 

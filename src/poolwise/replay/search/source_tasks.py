@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.gp.kernels import Places
-from poolwise.posterior.gp.output_warping import BENDS, Bending, bent
-from poolwise.posterior.gp.surface import Surface
+from poolwise.posterior.gp.kernels import ArmCoordinates
+from poolwise.posterior.gp.output_warping import WARPS, OutputWarping, warp
+from poolwise.posterior.gp.surface import GaussianProcess
 from poolwise.posterior.gp.surface_likelihood import Hyperprior, hyperprior
 
 _LARGEST, _FEW = 200, 60
@@ -50,11 +50,11 @@ class _SourceObservations(NamedTuple):
     few: np.ndarray
 
 
-def source_tasks_of(at: Places, known: Observations, rng: np.random.Generator) -> SourceTasks:
+def source_tasks_of(at: ArmCoordinates, known: Observations, rng: np.random.Generator) -> SourceTasks:
     """From all outcomes of the other units, at least one."""
     samples = [_source_observations(known, unit, rng) for unit in np.unique(known.unit)]
     bend = _bend(at, samples)
-    samples = [one._replace(y=bent(one.y, one.y.max(), bend)) for one in samples]
+    samples = [one._replace(y=warp(one.y, one.y.max(), bend)) for one in samples]
     found = [_surface(at, one) for one in samples]
     values = np.stack([value for value, _ in found], 1)
     features, offset = _basis(values)
@@ -69,18 +69,18 @@ def _source_observations(known: Observations, unit: int, rng: np.random.Generato
     return _SourceObservations(known.arm[rows], known.reward[rows], rng.permutation(len(rows))[:_LARGEST])
 
 
-def _bend(at: Places, samples: list[_SourceObservations]) -> float:
+def _bend(at: ArmCoordinates, samples: list[_SourceObservations]) -> float:
     """The likeliest of all units together."""
-    evidence = [Bending(at).evidence(one.arm[one.few[:_FEW]], one.y[one.few[:_FEW]]) for one in samples]
-    return BENDS[int(np.sum(evidence, axis=0).argmax())]
+    evidence = [OutputWarping(at).evidence(one.arm[one.few[:_FEW]], one.y[one.few[:_FEW]]) for one in samples]
+    return WARPS[int(np.sum(evidence, axis=0).argmax())]
 
 
-def _surface(at: Places, sample: _SourceObservations) -> tuple[np.ndarray, np.ndarray]:
+def _surface(at: ArmCoordinates, sample: _SourceObservations) -> tuple[np.ndarray, np.ndarray]:
     """(arms,) around their mean, measured where every arm was measured; and the scales of the surface."""
-    surface = Surface(at)
-    surface.learn_many(sample.arm[sample.few], sample.y[sample.few])
+    surface = GaussianProcess(at)
+    surface.update_many(sample.arm[sample.few], sample.y[sample.few])
     surface.reestimate()
-    mean, arms = surface.look().mean, len(at.code[0])
+    mean, arms = surface.predict().mean, len(at.code[0])
     if len(sample.few) < len(sample.arm):
         count = np.bincount(sample.arm, minlength=arms)
         mean = np.where(count > 0, np.bincount(sample.arm, sample.y, arms) / np.maximum(count, 1), mean)
@@ -93,15 +93,15 @@ def _basis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.column_stack([shared, values - shared[:, None]]), shared
 
 
-def _foreseen(at: Places, others: np.ndarray, sample: _SourceObservations) -> np.ndarray:
+def _foreseen(at: ArmCoordinates, others: np.ndarray, sample: _SourceObservations) -> np.ndarray:
     """Scales of what the others' surfaces leave unexplained of this unit's outcomes."""
-    surface = Surface(at, *_basis(others))
-    surface.learn_many(sample.arm[sample.few], sample.y[sample.few])
+    surface = GaussianProcess(at, *_basis(others))
+    surface.update_many(sample.arm[sample.few], sample.y[sample.few])
     surface.reestimate()
     return surface.coordinates
 
 
-def with_log_likelihood(scales: np.ndarray, at: Places, features: int) -> Hyperprior:
+def with_log_likelihood(scales: np.ndarray, at: ArmCoordinates, features: int) -> Hyperprior:
     """Scales are spread around the others', (units, coordinates), as these are around their mean, the usual width
     counting as one unit more."""
     usual, units = hyperprior(len(at.code), features), len(scales)
@@ -110,7 +110,7 @@ def with_log_likelihood(scales: np.ndarray, at: Places, features: int) -> Hyperp
     return _within(usual, median, np.sqrt(between * (1 + 1 / units)))
 
 
-def _alone(scales: np.ndarray, at: Places) -> Hyperprior:
+def _alone(scales: np.ndarray, at: ArmCoordinates) -> Hyperprior:
     """Of the only other unit: what it leaves unexplained is shaped as its own surface, and half as large."""
     usual, parameters = hyperprior(len(at.code), 2), len(at.code)
     median = scales.copy()
