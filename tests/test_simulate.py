@@ -1,6 +1,6 @@
 """The simulator: worlds are what their population says, the belief is exact, and the loop credits what was decided."""
 
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +10,16 @@ import pytest
 from poolwise import policy as policies
 from poolwise.policy.constraints.usage import UsageCounts
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
-from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.observation_model import Options
-from poolwise.simulate import Population, Shape, belief, draw, population_of, simulate, values
-from poolwise.simulate.belief import Predictive
-from poolwise.simulate.loop import _scalars
+from poolwise.posterior.joint import Joint
+from poolwise.replay.replay_posterior import FAILURE_UTILITY
+from poolwise.simulate import Population, Shape, draw, population_of, simulate, values
+from poolwise.simulate.loop import decide, episode, play, scales_of
+from poolwise.views import view
 
 SHAPE = Shape(projects=2, decisions=30, contexts=3, arms=4)
 NONE = Tier(0.0, 0.0, 0.0, 0.0)
 POPULATION = population_of(Hyper(Tier(0.3, 0.4, 0.1, 0.2), NONE, NONE, jnp.full(4, 0.2)))
+TIERS = Hyper(Tier(0.3, 0.4, 0.1, 0.2), Tier(0.2, 0.2, 0.1, 0.1), Tier(0.2, 0.1, 0.1, 0.1), jnp.full(4, 0.2))
 
 
 def population(**changes) -> Population:
@@ -35,7 +36,7 @@ def worlds(**changes):
 def runs(spec, number=32):
     policy = policies.parse(spec)
     keys = jax.random.split(jax.random.key(5), number)
-    play = jax.vmap(lambda key: simulate(policy.probabilities, policy.params, key, POPULATION, SHAPE))
+    play = jax.vmap(lambda key: simulate(policy, key, POPULATION, SHAPE))
     return jax.jit(play)(keys)
 
 
@@ -64,93 +65,48 @@ def test_families_share_their_effects():
     np.testing.assert_allclose(theta[..., 2], theta[..., 3])
 
 
-def test_the_belief_is_that_of_dense_conditioning():
-    world = draw(jax.random.key(1), POPULATION, SHAPE)
-    rng, rows = np.random.default_rng(2), []
-    learn = jax.jit(lambda *given: belief.update(*given, SHAPE))
-    state = belief.init(world.believed, SHAPE)
-    for p in range(2):
-        if p:
-            state = belief.marginalise_project(state, world.believed, SHAPE)
-        for _ in range(25):
-            c, arm, y = int(rng.integers(3)), int(rng.integers(4)), float(rng.normal())
-            share = 1.0 * (jnp.arange(4) == arm)
-            state = learn(state, world, jnp.asarray(c), share, jnp.full(4, y), jnp.ones(4))
-            rows.append((p, c, arm, y))
-    certain = world._replace(believed=world.believed._replace(success=jnp.tile(jnp.array([1e9, 1.0]), (4, 1))))
-    for c in range(3):
-        seen = belief.predict(state, certain, jnp.asarray(c), SHAPE)
-        for arm in range(1, 4):
-            mean, scale = _conditioned([row for row in rows if row[2] == arm], (1, c))
-            assert float(seen.mean[arm]) == pytest.approx(mean, abs=2e-3)
-            assert float(seen.scale[arm]) == pytest.approx(scale, rel=1e-2)
-            moved = learn(state, certain, jnp.asarray(c), 1.0 * (jnp.arange(4) == arm), jnp.full(4, 9.0), jnp.ones(4))
-            later = belief.predict(moved, certain, jnp.asarray(c), SHAPE)
-            change = float(later.mean[arm] - seen.mean[arm])
-            shared = np.asarray(later.wider_mean - seen.wider_mean)[:, arm] / change
-            np.testing.assert_allclose(seen.wider_share[:, arm], shared, atol=5e-3)
+def episodes(shape, number=1, **changes):
+    def one(key):
+        first, second = jax.random.split(key)
+        return episode(second, draw(first, population(**changes), shape), shape)
+
+    return jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(1), number))
 
 
-def _conditioned(rows, at):
-    """Mean and standard deviation of theta at (project, context) from the covariance between all outcomes of an arm."""
-    level, context, project, cell = POPULATION.hyper.arm
-    places = [row[:2] for row in rows]
-
-    def covariance(a, b):
-        same = (a[0] == b[0], a[1] == b[1])
-        return level**2 + context**2 * same[1] + project**2 * same[0] + cell**2 * all(same)
-
-    own = np.array([[covariance(a, b) for b in places] for a in places]) + 0.2**2 * np.eye(len(rows))
-    across = np.array([covariance(at, b) for b in places])
-    gain = np.linalg.solve(own, across)
-    mean = gain @ np.array([row[3] for row in rows])
-    return mean, (covariance(at, at) - gain @ across) ** 0.5
-
-
-def test_the_belief_is_the_one_that_serves():
-    """The scales given, every arm alone, no outcome left out of account: failures, the baseline and all."""
-    world = draw(jax.random.key(1), POPULATION, SHAPE)
-    alone = POPULATION.hyper._replace(globe=Tier(1e-6, 1e-6, 1e-6, 1e-6), noise=np.full(4, 0.2))
-    scales = prior_scales(np.arange(4), np.array(world.believed.success, float))
-    served = Joint(
-        scales._replace(gaussian=scales.gaussian._replace(hyper=alone)),
-        float(world.failed),
-        projects=2,
-        contexts=3,
-        options=Options(outliers=None, trust=1.0),
-        baseline=0,
+@pytest.mark.parametrize(("families", "horizon_known"), [(0, False), (2, True)])
+def test_decisions_are_those_of_the_posterior_that_serves(families, horizon_known):
+    """Outcome by outcome in NumPy: failures, importance, the baseline and the trust in projects included."""
+    shape, policy = SHAPE._replace(families=families), policies.parse("curious(knowledge_gradient)")
+    given = jax.tree.map(
+        lambda part: np.array(part[0], float), episodes(shape, hyper=TIERS, success=1.0, importance=0.5)
     )
-    rng, learn = np.random.default_rng(3), jax.jit(lambda *given: belief.update(*given, SHAPE))
-    state = belief.init(world.believed, SHAPE)
-    for number in range(60):
-        p, c, arm, y, ok = number // 40, *rng.integers(3, size=2).tolist(), float(rng.normal()), rng.random() < 0.8
-        state = belief.marginalise_project(state, world.believed, SHAPE) if number == 40 else state
-        share, fine = 1.0 * (jnp.arange(4) == arm), jnp.full(4, 1.0 * ok)
-        state = learn(state, world, jnp.asarray(c), share, jnp.full(4, y), fine)
-        served.learn(p, c, arm, y if ok else float(world.failed), bool(ok))
-    served.adopt(served.scales)
-    for c in range(3):
-        ours, theirs = belief.predict(state, world, jnp.asarray(c), SHAPE), served.look(1, c)
-        for name in Predictive._fields:
-            wanted = getattr(theirs, name)
-            found = np.asarray(getattr(ours, name))
-            np.testing.assert_allclose(found, wanted if found.ndim == 1 else wanted[:2], atol=2e-3, err_msg=name)
-
-
-@pytest.mark.parametrize("told", [True, False])
-def test_a_simulated_policy_is_told_what_an_engine_would_tell_it(told):
-    world = draw(jax.random.key(1), population(unknown_horizon=float(not told)), SHAPE)
-    counted = UsageCounts(SHAPE.projects * SHAPE.decisions if told else None)
-    before, made = np.zeros((2, 3, 3))
-    for p, t in [(p, t) for p in range(2) for t in range(SHAPE.decisions)]:
-        made, before = (np.zeros((3, 3)), before + made) if (p, t) == (1, 0) else (made, before)
-        c = (t * t + p) % 3
-        expected = counted.context(p, c)
-        given = _scalars(jnp.asarray(made), before[0, c], world, SHAPE, jnp.asarray(p), jnp.asarray(t), c)
-        for name in ("decisions", "share", "remaining", "remaining_project", "remaining_all", "remaining_elsewhere"):
-            assert float(getattr(given, name)) == pytest.approx(getattr(expected, name), rel=1e-5), name
+    with jax.enable_x64():
+        made = jax.jit(lambda given: decide(policy, given, shape, horizon_known=horizon_known))(given)
+    believer = Joint(
+        scales_of(given.believed, shape), FAILURE_UTILITY, projects=2, contexts=3, baseline=0, backend="numpy"
+    )
+    counted = UsageCounts(2.0 * SHAPE.decisions if horizon_known else None)
+    for number, arm in enumerate(np.asarray(made.arm).tolist()):
+        p, c = number // SHAPE.decisions, int(given.context[number])
+        scalars = np.array(counted.context(p, c))
+        seen = view(believer.look(p, c), shape, np.ones(4, bool), scalars)
+        np.testing.assert_allclose(made.chances[number], policy.probabilities(policy.params, seen), atol=1e-6)
         counted.decided(p, c)
-        made[0, c] += 1
+        believer.learn(p, c, arm, given.utility[number, arm], bool(given.ok[number, arm]))
+        counted.observed(p, c, float(given.worth[number]))
+
+
+def test_single_precision_is_enough():
+    shape = Shape(projects=4, decisions=50, contexts=3, arms=4)
+    runs, policy, given = [], policies.default(), jax.tree.map(np.asarray, episodes(shape, 16))
+    for double in (False, True):
+        with jax.enable_x64(double):
+            exact = jax.tree.map(partial(np.asarray, dtype="float64" if double else "float32"), given)
+            exact = exact._replace(context=given.context)
+            runs.append(jax.jit(jax.vmap(lambda one: play(policy, one, shape)))(exact).regret)
+    single, double = (np.asarray(part, float).sum((1, 2)) for part in runs)
+    assert single.mean() == pytest.approx(double.mean(), rel=0.02)
+    assert np.median(abs(single / double - 1)) < 0.01
 
 
 def test_uniform_play_earns_the_average_arm():
@@ -164,7 +120,7 @@ def test_uniform_play_earns_the_average_arm():
 def test_the_same_key_gives_the_same_run():
     policy = policies.parse("uniform")
     key = jax.random.split(jax.random.key(5), 32)[3]
-    alone = simulate(policy.probabilities, policy.params, key, POPULATION, SHAPE)
+    alone = simulate(policy, key, POPULATION, SHAPE)
     np.testing.assert_allclose(alone.utility, runs("uniform").utility[3], rtol=1e-5)
 
 

@@ -90,9 +90,9 @@ def _context(scalars: Array) -> Context:
 
 def _single(numbers: Array) -> Array:
     """Rounded to 24 binary digits."""
-    return numbers.astype("float32").astype("float64")
+    return numbers.astype("float32").astype(numbers.dtype)
 
 
 def _half(numbers: Array) -> Array:
     """From 24 binary digits to 11."""
-    return numbers.astype("float32").astype("float16").astype("float64")
+    return numbers.astype("float32").astype("float16").astype(numbers.dtype)

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.meta import exploration
+from poolwise.meta.policy_card import FORMAT, SCHEMA
 from poolwise.meta.exploration import Model
 from poolwise.meta.learning import Task, losses
-from poolwise.meta.policy_card import FORMAT, SCHEMA
 from poolwise.meta.systems import STRESS, sample
 
 
@@ -61,13 +61,7 @@ def evaluate(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
 
 def _tried(task: Task, model: Model, number: int) -> HeldOutResult:
     """One batch of systems, each lived through twice."""
-    systems = sample(
-        np.random.default_rng((task.seed, 2, number)),
-        task.batch,
-        task.hyper,
-        task.shape,
-        horizon_known=task.horizon_known,
-    )
+    systems = sample(np.random.default_rng((task.seed, 2, number)), task.batch, task.hyper, task.shape)
     luck = 2**20 + 1_000 * task.seed + number
     default = np.array([task.policy.params[name] for name in model.names])
     ours = losses(task, systems, exploration.constants(model, systems.known), model.names, luck)

@@ -30,8 +30,9 @@ from poolwise.meta.exploration import Model
 from poolwise.meta.systems import Systems, sample
 from poolwise.policy.view import Policy
 from poolwise.posterior.hyperparameters.hyper import Hyper
-from poolwise.simulate.loop import simulate
+from poolwise.simulate.loop import episode, play
 from poolwise.simulate.population import Shape
+from poolwise.simulate.world import draw
 
 MOVE = 0.4
 """Standard deviation of the logarithm of the constants around their place."""
@@ -71,9 +72,7 @@ class Progress(NamedTuple):
 
 def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Progress]:
     """Train step by step; goes on from `checkpoint` where there is one of the same task. Raises DataError."""
-    known = sample(
-        np.random.default_rng((task.seed, 0)), 256, task.hyper, task.shape, horizon_known=task.horizon_known
-    ).known
+    known = sample(np.random.default_rng((task.seed, 0)), 256, task.hyper, task.shape).known
     model = exploration.start(task.policy.params, known)
     rule = optax.adam(lambda step: task.rate / (1 + step / SETTLING) ** 0.75)
     moments = rule.init((model.bias, model.weights))
@@ -91,7 +90,7 @@ def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Pr
 def gradient(task: Task, model: Model, step: int) -> tuple[tuple[np.ndarray, np.ndarray], float]:
     """By bias and weights, and the loss of this step."""
     rng = np.random.default_rng((task.seed, 1, step))
-    systems = sample(rng, task.batch, task.hyper, task.shape, horizon_known=task.horizon_known)
+    systems = sample(rng, task.batch, task.hyper, task.shape)
     here = np.log(exploration.constants(model, systems.known))
     move = MOVE * rng.standard_normal(here.shape)
     low, high = np.log(np.array([exploration.RANGES[name] for name in model.names]).T)
@@ -112,15 +111,27 @@ def losses(
     """Discounted regret, in standard deviations of a cell's utility, and share of unsafe decisions of every system,
     (systems,); the same seed, the same luck."""
     keys = jax.random.split(jax.random.key(seed), len(constants))
-    play = _player(task.policy.spec, tuple(sorted(task.policy.params.items())), names, task.shape, task.discount)
-    regret, unsafe = play(keys, systems.population, np.asarray(constants, np.float32))
+    params = tuple(sorted(task.policy.params.items()))
+    player = _player(task.policy.spec, params, names, task.shape, task.horizon_known, task.discount)
+    regret, unsafe = player(_world(task.shape)(keys, systems.population), np.asarray(constants, np.float32))
     unit = np.sqrt(sum(np.square(scale) for tier in systems.population.hyper[:3] for scale in tier))
     return np.asarray(regret, float) / unit + 1e-3, np.asarray(unsafe, float)
 
 
 @cache
+def _world(shape: Shape) -> Callable[..., Any]:
+    """Compiled once per shape: the jobs of many systems."""
+
+    def one(key: Any, population: Any) -> Any:
+        first, second = jax.random.split(key)
+        return episode(second, draw(first, population, shape), shape)
+
+    return jax.jit(jax.vmap(one))
+
+
+@cache
 def _player(
-    spec: str, params: tuple[tuple[str, float], ...], names: tuple[str, ...], shape: Shape, discount: float
+    spec: str, params: tuple[tuple[str, float], ...], names: tuple[str, ...], shape: Shape, horizon_known: bool, discount: float
 ) -> Callable[..., Any]:
     """Compiled once per policy and shape."""
     from poolwise.policy.parsing import parse
@@ -128,17 +139,12 @@ def _player(
     policy = parse(spec, dict(params))
     worth = discount ** np.arange(float(shape.projects * shape.decisions)).reshape(shape.projects, shape.decisions)
 
-    def one(key: Any, population: Any, constants: Any) -> tuple[Any, Any]:
-        chosen = {**policy.params, **dict(zip(names, constants, strict=True))}
-        made = simulate(policy.probabilities, chosen, key, population, shape)
+    def one(given: Any, constants: Any) -> tuple[Any, Any]:
+        chosen = policy._replace(params={**policy.params, **dict(zip(names, constants, strict=True))})
+        made = play(chosen, given, shape, horizon_known=horizon_known)
         return (worth.astype(np.float32) * made.regret).sum(), made.unsafe.mean()
 
     return jax.jit(jax.vmap(one))
-
-
-def decisions(task: Task) -> int:
-    """Simulated decisions of one step."""
-    return 2 * task.batch * task.shape.projects * task.shape.decisions
 
 
 def _identity(task: Task) -> dict[str, Any]:

@@ -28,12 +28,11 @@ def sample(
     hyper: Hyper | None,
     shape: Shape,
     *,
-    horizon_known: bool = False,
     apart: float = APART,
 ) -> Systems:
-    """hyper: of a refit, None: the medians of the hyperprior; told: the number of decisions to come is known."""
+    """hyper: of a refit, None: the medians of the hyperprior."""
     kinds = rng.permutation(np.arange(number) % len(STRESS))
-    chosen = [_one(rng, hyper or PRIOR.median, shape, kind, horizon_known, apart) for kind in kinds.tolist()]
+    chosen = [_one(rng, hyper or PRIOR.median, shape, kind, apart) for kind in kinds.tolist()]
     population = _stacked([one for one, _ in chosen])
     known = np.array([expected(one, shape) for one, _ in chosen])
     return Systems(population, known, np.array([kind for _, kind in chosen]))
@@ -47,9 +46,7 @@ def expected(population: Population, shape: Shape) -> MetaFeatures:
     return meta_features.of(population.hyper, shape.arms, frequency, worth, float(shape.decisions), every)
 
 
-def _one(
-    rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int, horizon_known: bool, project_spread: float
-) -> tuple[Population, int]:
+def _one(rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int, apart: float) -> tuple[Population, int]:
     factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))
     own = float(np.exp(project_spread * rng.standard_normal()))
     arm, family, globe = (
@@ -63,7 +60,6 @@ def _one(
         concentration=rng.uniform(0.0, 1.5),
         importance=rng.uniform(0.0, 1.0),
         scale_error=0.2,
-        unknown_horizon=float(not horizon_known),
     )
     stressed: tuple[dict[str, Any], ...] = (
         {},

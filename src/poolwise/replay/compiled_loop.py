@@ -8,7 +8,7 @@ import numpy as np
 from poolwise.arrays import Array, put, whole
 from poolwise.policy.view import Policy
 from poolwise.posterior.recursive import compiled, posterior
-from poolwise.posterior.recursive.types import NONE, SUCCESS, Constants, Outcome, State, Structure
+from poolwise.posterior.recursive.types import FAILURE, NONE, SUCCESS, Constants, Outcome, State, Structure
 from poolwise.posterior.serving import look_of
 from poolwise.replay import usage as counts
 from poolwise.replay.usage import Usage
@@ -26,6 +26,10 @@ class Jobs(NamedTuple):
     """(n, A)."""
     utility: Array
     """(n, A): what is learned of each arm."""
+    ok: Array
+    """(n, A): whether it is learned as a success."""
+    cost: Array
+    """(n,): what the baseline would have cost; 0 where it is not known."""
 
 
 class Decisions(NamedTuple):
@@ -58,17 +62,14 @@ class LoopState(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Known when the loop is compiled; hashable but for the policy, which `key` names."""
+    """Known when the loop is compiled; hashable."""
 
     structure: Structure
-    key: Hashable
     horizon: float | None
-    delay: int
-    jobs: int
-    """With room."""
+    delay: int = 0
 
 
-_LOOPS: dict[Frame, Any] = {}
+_LOOPS: dict[Hashable, Any] = {}
 
 
 def stretch(
@@ -85,43 +86,48 @@ def stretch(
     import jax
 
     def loop(course: LoopState, known: LoopConstants, jobs: Jobs, first: Array, last: Array) -> LoopState:
-        body = lambda step, now: _step(frame, policy, arms, now, known, jobs, step)
+        body = lambda number, now: step(frame, policy, arms, now, known, jobs, number)
         return jax.lax.fori_loop(first, last, body, course)
 
+    constants = tuple(sorted(policy.params.items()))
+    key = (frame, policy.spec, constants, arms.family.tobytes(), arms.baseline, len(jobs.project))
     with jax.enable_x64():
-        if frame not in _LOOPS:
+        if key not in _LOOPS:
             compiled.keep_on_disk(jax)
-            _LOOPS[frame] = jax.jit(loop, donate_argnums=0)
-        return _LOOPS[frame](course, known, jobs, *ends)
+            _LOOPS[key] = jax.jit(loop, donate_argnums=0)
+        return _LOOPS[key](course, known, jobs, *ends)
 
 
-def _step(
-    frame: Frame, policy: Policy, arms: Offered, now: LoopState, known: LoopConstants, jobs: Jobs, step: Array
+def step(
+    frame: Frame, policy: Policy, arms: Offered, now: LoopState, known: LoopConstants, jobs: Jobs, number: Array
 ) -> LoopState:
+    """After one decision, and the outcome that is told then."""
     constants, made = known.constants, now.made
-    p, c = jobs.project[step], jobs.context[step]
+    p, c = jobs.project[number], jobs.context[number]
     scalars = counts.scalars(now.usage, p, c, frame.horizon)
     seen = posterior.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, known, p))
-    shown = view(look_of(seen), arms, jobs.allowed[step], scalars)
+    shown = view(look_of(seen), arms, jobs.allowed[number], scalars)
     chances = policy.probabilities(policy.params, shown)
     sums = chances.cumsum()
-    arm = whole((sums <= jobs.lottery[step] * sums[-1]).sum())
-    favourite = whole((shown.mean - 1e9 * ~jobs.allowed[step]).argmax())
-    made = Decisions(put(made.arm, arm, step), put(made.chances, chances, step), put(made.favourite, favourite, step))
+    arm = whole((sums <= jobs.lottery[number] * sums[-1]).sum())
+    favourite = whole((shown.mean - 1e9 * ~jobs.allowed[number]).argmax())
+    made = Decisions(
+        put(made.arm, arm, number), put(made.chances, chances, number), put(made.favourite, favourite, number)
+    )
     used = counts.decided(now.usage, p, c)
-    return _outcome(frame, now._replace(usage=used, made=made), known, jobs, step - frame.delay)
+    return _outcome(frame, now._replace(usage=used, made=made), known, jobs, number - frame.delay)
 
 
-def _outcome(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, step: Array) -> LoopState:
+def _outcome(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, number: Array) -> LoopState:
     """After the outcome of one decision, if it has been made."""
-    there, at = (step >= 0) * 1.0, step * (step >= 0)
+    there, at = (number >= 0) * 1.0, number * (number >= 0)
     p, c, arm = jobs.project[at], jobs.context[at], whole(now.made.arm[at])
-    kind = whole(there * (SUCCESS - NONE) + NONE)
+    kind = whole(there * (jobs.ok[at, arm] * (SUCCESS - FAILURE) + FAILURE - NONE) + NONE)
     outcome = Outcome(p, c, arm, jobs.utility[at, arm], kind, _slot(now.heard, known, p))
     state, _ = posterior.update(frame.structure, known.constants, now.state, outcome)
     tells = there if frame.structure.baseline is None else there * (arm != frame.structure.baseline)
     heard = put(now.heard, (now.heard[p] + tells).clip(0.0, 1.0), p)
-    return now._replace(state=state, heard=heard, usage=counts.observed(now.usage, p, c, there))
+    return now._replace(state=state, heard=heard, usage=counts.observed(now.usage, p, c, there, jobs.cost[at]))
 
 
 def _slot(heard: Array, known: LoopConstants, project: Array) -> Array:

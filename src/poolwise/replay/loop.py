@@ -120,8 +120,7 @@ class _Stretches:
         """Arms, chances and favourites of these decisions."""
         joint, delay = self._believer.joint, self._settings.delay
         serving = joint.lend()
-        key = (self._policy.spec, tuple(sorted(self._policy.params.items())))
-        frame = Frame(serving.structure, key, self._settings.horizon, delay, self._room)
+        frame = Frame(serving.structure, self._settings.horizon, delay)
         heard = np.zeros(serving.structure.projects)
         heard[list(serving.heard)] = 1.0
         course = compiled.placed(LoopState(serving.state, heard, self._believer.usage, self._made))
@@ -138,7 +137,8 @@ def _jobs(table: Table, order: np.ndarray, seed: int, settings: Settings) -> Job
     learned = np.clip(_measured(table, order, seed, settings.repeats), -LIMIT, LIMIT)
     lottery = uniforms(seed, np.arange(1, len(order) + 1))
     as_index = lambda part: part[order].astype(np.int32)
-    return Jobs(as_index(table.project), as_index(table.context), lottery, available(table)[order], learned)
+    place = as_index(table.project), as_index(table.context)
+    return Jobs(*place, lottery, available(table)[order], learned, np.ones(learned.shape), np.zeros(len(order)))
 
 
 def _measured(table: Table, order: np.ndarray, seed: int, repeats: bool) -> np.ndarray:

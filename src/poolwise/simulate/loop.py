@@ -1,26 +1,32 @@
-"""The run loop: one scan over decisions within a scan over projects, `vmap` over worlds; float32 unless told else.
+"""A policy in simulated worlds: jobs drawn from a world, decided one after another by the loop of a replay.
 
-Every step decides by the policy's own probability vector and is credited with what that vector earns on average, so
-that no luck of the choice is in the reward; the arm that is learned from is drawn.
+What is believed is the posterior that serves (`posterior.recursive`), in the layout that an engine of this size has,
+from an engine's defaults, but with scales that are known with an error instead of estimated on the way. Pure, so that
+worlds are mapped by `jax.vmap`, on CPU or GPU, in the precision that JAX is set to.
+
+Every decision is credited with what the policy's probability vector earns on average, so that no luck of the choice is
+in the reward; the arm that is learned from is drawn.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poolwise.policy.constraints.usage import HORIZON_MULTIPLE
-from poolwise.policy.view import Context, Params, View
-from poolwise.simulate import belief
+from poolwise.policy.view import Policy
+from poolwise.posterior.hyperparameters.hyper import Hyper
+from poolwise.posterior.hyperparameters.scales import Scales, prior_scales
+from poolwise.posterior.observation_model import DEFAULT
+from poolwise.posterior.recursive.initial import empty, init
+from poolwise.posterior.recursive.types import Constants, State, Structure
+from poolwise.replay import usage
+from poolwise.replay.compiled_loop import Decisions, Frame, Jobs, LoopConstants, LoopState, nothing, step
+from poolwise.replay.replay_posterior import FAILURE_UTILITY, USUAL_SUCCESS
 from poolwise.simulate.population import Population, Shape
 from poolwise.simulate.world import World, draw, values
 
 Array = Any
-Decide = Callable[[Params, View], Array]
-"""A policy's `probabilities`."""
 MARGIN = float(np.log(0.95))
 """A decision is unsafe where its arm's expected utility lies below this."""
 
@@ -35,125 +41,92 @@ class Run(NamedTuple):
     """Probability of an arm whose expected utility is below MARGIN."""
 
 
-class RandomDraws(NamedTuple):
-    """Of every decision of a project, the same for every policy: (decisions,) or (decisions, arms)."""
+class Episode(NamedTuple):
+    """The jobs of all projects, one project after another, the same for every policy; (jobs,) or (jobs, arms)."""
 
+    believed: Hyper
+    """What the belief takes for the scales."""
     context: Array
-    pick: Array
-    fine: Array
-    """Uniform: the arm fails where this is not below its chance."""
-    score: Array
-    """Standard normal."""
-
-
-class Step(NamedTuple):
-    """What is about to be decided."""
-
-    view: View
+    lottery: Array
+    """Uniform: picks the arm."""
+    utility: Array
+    ok: Array
+    """1 where the arm does not fail."""
     value: Array
-    """(arms,): true expected utility."""
+    """Expected utility, failures included."""
     worth: Array
-    pick: Array
+    """Of the job, which is also what its baseline costs."""
 
 
-Act = Callable[[Any, Step], tuple[Any, Array, Array]]
-"""(memory, step) -> (memory, probabilities, arm)."""
-
-
-def simulate(decide: Decide, params: Params, key: Array, population: Population, shape: Shape) -> Run:
-    """One world of the population, and the policy in it from nothing."""
+def simulate(policy: Policy, key: Array, population: Population, shape: Shape, *, horizon_known: bool = False) -> Run:
+    """One world of the population, and the policy in it from nothing. horizon_known: to how many decisions are to come."""
     first, second = jax.random.split(key)
-    return play(decide, params, second, draw(first, population, shape), shape)
+    return play(policy, episode(second, draw(first, population, shape), shape), shape, horizon_known=horizon_known)
 
 
-def play(decide: Decide, params: Params, key: Array, world: World, shape: Shape) -> Run:
-    """The policy in one world. Pure; to be jitted and mapped by the caller."""
-
-    def act(memory: None, step: Step) -> tuple[None, Array, Array]:
-        chances = decide(params, step.view)
-        return memory, chances, drawn(chances, step.pick)
-
-    return loop(act, None, key, world, shape)[1]
-
-
-def drawn(chances: Array, number: Array) -> Array:
-    """Arm that a uniform number falls on."""
-    ends = jnp.cumsum(chances)
-    return jnp.minimum((number * ends[-1] >= ends).sum(), len(chances) - 1)
-
-
-def loop(act: Act, memory: Any, key: Array, world: World, shape: Shape) -> tuple[Any, Run]:
-    """All projects of a world, one after another; `memory` goes through all decisions."""
-    everything = values(world)
-
-    def project(carry: Any, at: tuple[Array, Array]) -> tuple[Any, Run]:
-        (memory, state, before), (p, one) = carry, at
-        inner = partial(_step, act, world, shape, p, world.theta[:, p], everything[:, p], before)
-        start, times = (memory, state, jnp.zeros((3, shape.contexts))), jnp.arange(shape.decisions)
-        (memory, state, uses), made = jax.lax.scan(inner, start, (times, random_draws(one, world, shape)))
-        return (memory, belief.marginalise_project(state, world.believed, shape), before + uses[0]), made
-
-    keys = jax.random.split(key, shape.projects)
-    start: Any = (memory, belief.init(world.believed, shape), jnp.zeros(shape.contexts))
-    (memory, *_), made = jax.lax.scan(project, start, (jnp.arange(shape.projects), keys))
-    return memory, made
-
-
-def random_draws(key: Array, world: World, shape: Shape) -> RandomDraws:
-    """Drawn at once, since a generator inside the scan would cost as much as the policy."""
-    where, pick, fine, score = jax.random.split(key, 4)
+def episode(key: Array, world: World, shape: Shape) -> Episode:
+    """Jobs of a world."""
+    where, lottery, fine, score = jax.random.split(key, 4)
+    project, time = _order(shape)
+    size, each = (len(project),), (len(project), shape.arms)
     ends = jnp.cumsum(world.frequency)
-    number = jax.random.uniform(where, (shape.decisions,)) * ends[-1]
-    context = jnp.minimum((number[:, None] > ends).sum(1), shape.contexts - 1)
-    each = (shape.decisions, shape.arms)
-    return RandomDraws(
-        context, jax.random.uniform(pick, each[:1]), jax.random.uniform(fine, each), jax.random.normal(score, each)
-    )
+    number = jax.random.uniform(where, size) * ends[-1]
+    context = jnp.minimum((number[:, None] > ends).sum(1), shape.contexts - 1).astype("int32")
+    late = 1 * (time >= world.change[project])
+    ok = jax.random.uniform(fine, each) < world.chance[context]
+    y = world.theta[late, project, context] + world.noise[context] * jax.random.normal(score, each)
+    utility, value = jnp.where(ok, y, world.failed), values(world)[late, project, context]
+    uniform = jax.random.uniform(lottery, size)
+    return Episode(world.believed, context, uniform, utility, 1.0 * ok, value, world.worth[context])
 
 
-def _step(
-    act: Act,
-    world: World,
-    shape: Shape,
-    p: Array,
-    theta: Array,
-    value: Array,
-    before: Array,
-    carry: Any,
-    at: tuple[Array, RandomDraws],
-) -> tuple[Any, Run]:
-    (memory, state, uses), (t, chance) = carry, at
-    c, late = chance.context, 1 * (t >= world.change[p])
-    seen, now = belief.predict(state, world, c, shape), value[late, c]
-    every, scalars = jnp.ones(shape.arms, bool), _scalars(uses, before[c], world, shape, p, t, c)
-    view = View(*seen[:3], every, seen.count, shape.family, 0, *seen[4:6], scalars, seen.wider_share)
-    memory, chances, arm = act(memory, Step(view, now, world.worth[c], chance.pick))
-    share, fine = 1.0 * (jnp.arange(shape.arms) == arm), 1.0 * (chance.fine < world.chance[c])
-    y = theta[late, c] + world.noise[c] * chance.score
-    earned = chances @ now
-    made = Run(world.worth[c] * earned, world.worth[c] * (now.max() - earned), chances @ (1.0 * (now < MARGIN)))
-    counted = uses.at[:, c].set(jnp.stack([uses[0, c] + 1.0, uses[1, c] + world.worth[c], t + 1.0]))
-    return (memory, belief.update(state, world, c, share, y, fine, shape), counted), made
+def play(policy: Policy, given: Episode, shape: Shape, *, horizon_known: bool = False) -> Run:
+    """The policy in one episode. Pure; to be jitted and mapped by the caller."""
+    return credited(decide(policy, given, shape, horizon_known=horizon_known).chances, given, shape)
 
 
-def _scalars(uses: Array, elsewhere: Array, world: World, shape: Shape, p: Array, t: Array, c: Array) -> Context:
-    """As `constraints.usage`. uses: (3, contexts) decisions of this project, their worth, and when the last was;
-    elsewhere: decisions of other projects in this context."""
-    made, total = uses[0, c], 1.0 * (p * shape.decisions + t)
-    unknown = world.unknown_horizon > 0
-    left = jnp.where(
-        unknown, jnp.maximum(HORIZON_MULTIPLE * total, 10.0), jnp.maximum(shape.projects * shape.decisions - total, 1.0)
-    )
-    usual = jnp.where(unknown, HORIZON_MULTIPLE * total, left) / jnp.maximum(p + (t > 0), 1)
-    project = jnp.minimum(jnp.maximum(jnp.where(unknown, HORIZON_MULTIPLE, 1.0) * t + 1.0, usual), left)
-    return Context(
-        made,
-        made,
-        made / jnp.maximum(t, 1),
-        uses[1, c] / jnp.maximum(uses[1].sum(), 1e-9),
-        t - uses[2, c],
-        project * (made + 1.0) / (t + 2.0),
-        project,
-        left,
-        left * elsewhere / (total + 2.0),
-    )
+def decide(policy: Policy, given: Episode, shape: Shape, *, horizon_known: bool = False) -> Decisions:
+    """What the policy decides in one episode."""
+    project, _ = _order(shape)
+    size = len(project)
+    every = np.ones((size, shape.arms), bool)
+    jobs = Jobs(project, given.context, given.lottery, every, given.utility, given.ok, given.worth)
+    structure, constants, state = start(given.believed, shape)
+    frame, known = Frame(structure, float(size) if horizon_known else None), LoopConstants(constants, np.arange(shape.projects))
+    counts = usage.empty(shape.projects, shape.contexts)
+    course = LoopState(state, np.zeros(shape.projects), counts, nothing(size, shape.arms))
+    course, known, jobs = jax.tree.map(jnp.asarray, (course, known, jobs))
+
+    def decision(now: LoopState, number: Array) -> tuple[LoopState, None]:
+        return step(frame, policy, shape, now, known, jobs, number), None
+
+    course, _ = jax.lax.scan(decision, course, jnp.arange(size))
+    return course.made
+
+
+def start(believed: Hyper, shape: Shape) -> tuple[Structure, Constants, State]:
+    """What is believed before any outcome."""
+    tally = empty((shape.projects, shape.contexts, shape.arms), FAILURE_UTILITY)
+    slots = tuple(range(shape.projects))
+    structure, constants, state = init(scales_of(believed, shape), tally, DEFAULT, shape.baseline, slots)
+    return structure._replace(censored=False), constants, state
+
+
+def scales_of(believed: Hyper, shape: Shape) -> Scales:
+    """An engine's before any outcome, but for those of the utilities."""
+    scales = prior_scales(shape.family, np.tile(USUAL_SUCCESS, (shape.arms, 1)), baseline=shape.baseline)
+    return scales._replace(gaussian=scales.gaussian._replace(hyper=believed))
+
+
+def _order(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+    """(jobs,): project of every job, and how many the project has had before."""
+    project, time = np.divmod(np.arange(shape.projects * shape.decisions, dtype=np.int32), shape.decisions)
+    return project, time
+
+
+def credited(chances: Array, given: Episode, shape: Shape) -> Run:
+    """What probabilities of the arms, (jobs, arms), come to in one episode."""
+    earned = (chances * given.value).sum(1)
+    unsafe = (chances * (given.value < MARGIN)).sum(1)
+    made = Run(given.worth * earned, given.worth * (given.value.max(1) - earned), unsafe)
+    return Run(*(part.reshape(shape.projects, shape.decisions) for part in made))

@@ -24,6 +24,15 @@ class Shape(NamedTuple):
         """(arms,) index of the family, concrete: it is structure."""
         return np.arange(self.arms) * (self.families or self.arms) // self.arms
 
+    @property
+    def offered(self) -> slice:
+        """All arms."""
+        return slice(None)
+
+    @property
+    def baseline(self) -> int:
+        return 0
+
 
 class Population(NamedTuple):
     """Numbers only, so that populations stack along a leading axis. Utilities in any one unit.
@@ -49,9 +58,6 @@ class Population(NamedTuple):
     """Probability that a project's arms are shuffled in every context."""
     scale_error: Array = 0.0
     """Standard deviation of the logarithm of every scale that the belief uses, around the true one."""
-    unknown_horizon: Array = 0.0
-    """1: the policy is not told how many decisions are to come; 0: it is. It always expects what `constraints.usage`
-    says."""
 
 
 def population_of(hyper: Hyper, **rest: float) -> Population:
@@ -59,6 +65,11 @@ def population_of(hyper: Hyper, **rest: float) -> Population:
     return Population(hyper._replace(spread=np.zeros(0), pooled=None, stated=None), **rest)
 
 
-def total_scales(hyper: Hyper, xp: Any = np) -> Tier:
-    """Standard deviations of an arm's effects, all tiers together."""
-    return Tier(*(xp.sqrt(a**2 + f**2 + g**2) for a, f, g in zip(hyper.arm, hyper.family, hyper.globe, strict=True)))
+def merged(hyper: Hyper, shape: Shape) -> Hyper:
+    """The same effects without a tier of families, where each has one arm, or all are of one."""
+    families = len(set(shape.family.tolist()))
+    if 1 < families < shape.arms:
+        return hyper
+    name = "globe" if families == 1 else "arm"
+    both = Tier(*((a**2 + b**2) ** 0.5 for a, b in zip(getattr(hyper, name), hyper.family, strict=True)))
+    return hyper._replace(**{name: both, "family": Tier(0.0, 0.0, 0.0, 0.0)})

@@ -7,19 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
-from poolwise.simulate.population import Population, Shape, total_scales
+from poolwise.simulate.population import Population, Shape, merged
 
 Array = Any
-
-
-class BelievedParameters(NamedTuple):
-    """What the belief takes for the truth."""
-
-    scales: Tier
-    noise: Array
-    """(contexts, arms)."""
-    success: Array
-    """(arms, 2) pseudo-counts of success and failure."""
 
 
 class World(NamedTuple):
@@ -38,63 +28,55 @@ class World(NamedTuple):
     worth: Array
     """(contexts,): of a job; 1 on average over jobs."""
     failed: Array
-    unknown_horizon: Array
-    believed: BelievedParameters
+    believed: Hyper
+    """What the belief takes for the scales."""
 
 
 def draw(key: Array, population: Population, shape: Shape) -> World:
     """One world. The same key gives the same world."""
-    shared, own, anew, shuffle, chance, noise, place, worth, believed = jax.random.split(key, 9)
-    common = _shared(shared, population.hyper, shape)
-    first, later = (_own(one, population.hyper, shape) for one in (own, anew))
+    shared, own, shuffle, chance, noise, place, worth, error = jax.random.split(key, 8)
+    level, context, project, cell = _scales(population.hyper, shape)
+    common = _effects(shared, level, context, (), shape)
     odd = jax.random.uniform(shuffle, (shape.projects, 1, 1)) < population.outlier
     mixed = jax.random.permutation(shuffle, jnp.tile(common, (shape.projects, 1, 1)), axis=2, independent=True)
-    theta = jnp.where(odd, mixed, common) + jnp.stack([first, later])
+    theta = jnp.where(odd, mixed, common) + _effects(own, project, cell, (2, shape.projects), shape)
     away = 1.0 * (np.arange(shape.arms) > 0)
     rank = jax.random.permutation(place, shape.contexts) + 1.0
     frequency = rank**-population.concentration / (rank**-population.concentration).sum()
     weight = jnp.exp(population.importance * jax.random.normal(worth, (shape.contexts,)))
-    noise_scale = population.hyper.noise * jnp.exp(0.3 * jax.random.normal(noise, (shape.contexts, shape.arms)))
-    gap = jax.random.exponential(believed, (shape.projects,)) / jnp.maximum(population.drift, 1e-9)
+    spread = population.hyper.noise * jnp.exp(0.3 * jax.random.normal(noise, (shape.contexts, shape.arms)))
+    gap = jax.random.exponential(error, (shape.projects,)) / jnp.maximum(population.drift, 1e-9)
     return World(
         theta * away,
         gap,
         _chance(chance, population, shape),
-        noise_scale * (0.2 + 0.8 * away),
+        spread * (0.2 + 0.8 * away),
         frequency,
         weight / (weight * frequency).sum(),
         jnp.asarray(population.failed),
-        jnp.asarray(population.unknown_horizon),
-        _believed(believed, population, shape),
+        _believed(error, population, shape),
     )
 
 
-def _shared(key: Array, hyper: Hyper, shape: Shape) -> Array:
-    """(contexts, arms): level and context effects of all tiers."""
-    total = jnp.zeros((shape.contexts, shape.arms))
-    for one, tier, design in zip(jax.random.split(key, 3), hyper[:3], _designs(shape), strict=True):
-        level, context = jax.random.split(one)
-        size = design.shape[0]
-        total += (tier.level * jax.random.normal(level, (1, size))) @ design
-        total += (tier.context * jax.random.normal(context, (shape.contexts, size))) @ design
-    return total
-
-
-def _own(key: Array, hyper: Hyper, shape: Shape) -> Array:
-    """(projects, contexts, arms): project and cell effects of all tiers."""
-    total = jnp.zeros((shape.projects, shape.contexts, shape.arms))
-    for one, tier, design in zip(jax.random.split(key, 3), hyper[:3], _designs(shape), strict=True):
-        project, cell = jax.random.split(one)
-        size = design.shape[0]
-        total += (tier.project * jax.random.normal(project, (shape.projects, 1, size))) @ design
-        total += (tier.cell * jax.random.normal(cell, (shape.projects, shape.contexts, size))) @ design
-    return total
-
-
-def _designs(shape: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of arm, family and globe: which arms have which of its effects, (effects, arms)."""
+def _spread(shape: Shape) -> np.ndarray:
+    """Which arms have which of the effects of arms, families and globe: (effects, arms)."""
     families = np.eye(int(shape.family.max()) + 1)[:, shape.family]
-    return np.eye(shape.arms), families, np.ones((1, shape.arms))
+    return np.concatenate([np.eye(shape.arms), families, np.ones((1, shape.arms))])
+
+
+def _scales(hyper: Hyper, shape: Shape) -> list[Array]:
+    """(effects,) standard deviations, of level, context, project and cell."""
+    sizes = np.array([shape.arms, len(_spread(shape)) - shape.arms - 1, 1])
+    return [
+        jnp.repeat(jnp.stack(part), sizes, total_repeat_length=sizes.sum()) for part in zip(*hyper[:3], strict=True)
+    ]
+
+
+def _effects(key: Array, one: Array, each: Array, lead: tuple[int, ...], shape: Shape) -> Array:
+    """(*lead, contexts, arms): effects that contexts share, and those of each context."""
+    spread = _spread(shape)
+    score = jax.random.normal(key, (*lead, 1 + shape.contexts, len(spread)))
+    return (score[..., :1, :] * one + score[..., 1:, :] * each) @ spread
 
 
 def _chance(key: Array, population: Population, shape: Shape) -> Array:
@@ -105,13 +87,12 @@ def _chance(key: Array, population: Population, shape: Shape) -> Array:
     return jax.nn.sigmoid(odds)
 
 
-def _believed(key: Array, population: Population, shape: Shape) -> BelievedParameters:
-    """The combined scales and the noise, each wrong by a factor of its own."""
-    error = jnp.exp(population.scale_error * jax.random.normal(key, (5,)))
-    scales = Tier(*(scale * one for scale, one in zip(total_scales(population.hyper, jnp), error[:4], strict=True)))
-    noise = jnp.broadcast_to(population.hyper.noise * error[4], (shape.contexts, shape.arms))
-    odds = jax.nn.sigmoid(population.success)
-    return BelievedParameters(scales, noise, jnp.tile(jnp.stack([4.0 * odds, 4.0 * (1.0 - odds)]), (shape.arms, 1)))
+def _believed(key: Array, population: Population, shape: Shape) -> Hyper:
+    """The scales and the noise, each kind wrong by a factor of its own in all tiers."""
+    hyper = merged(population.hyper, shape)
+    *error, of_noise = jnp.exp(population.scale_error * jax.random.normal(key, (5,)))
+    wrong = [Tier(*(scale * one for scale, one in zip(tier, error, strict=True))) for tier in hyper[:3]]
+    return Hyper(*wrong, jnp.broadcast_to(hyper.noise * of_noise, (shape.arms,)))
 
 
 def values(world: World) -> Array:

@@ -27,8 +27,8 @@ def potential(
 
     deviation: sum of squares around the cell's mean. With `cells` these are coordinates too, and `cell` is 0.
     """
-    xp = namespace(count)
     weight, product = weights(count, mean, cell, noise)
+    xp = namespace(weight)
     w, y = xp.moveaxis(weight, -1, 0), xp.moveaxis(product, -1, 0)
     contexts, projects = w.sum(1), w.sum(2)
     top = xp.concatenate([w.sum((1, 2))[:, None], contexts, projects], 1)
@@ -107,8 +107,8 @@ def reduced(
     Also what brings them back: for every project its precision d (A, P), its information (A, P), and its coupling to
     the kept coordinates (A, P, 1 + C).
     """
-    xp = namespace(count)
     weight, product = weights(count, mean, cell, noise)
+    xp = namespace(weight)
     w, y = xp.moveaxis(weight, -1, 0), xp.moveaxis(product, -1, 0)
     alone, told = w.sum(2), y.sum(2)
     if pooled is not None and pooled.turned:
@@ -133,7 +133,7 @@ def reduced(
 
 def constant(count: Array, mean: Array, deviation: Array, weight: Array, noise: Array) -> Array:
     """(arms,): the part of the log density that does not depend on the effects."""
-    xp = namespace(count)
+    xp = namespace(weight)
     seen = count > 0
     noise = xp.broadcast_to(noise, count.shape)
     within = -0.5 * (count - 1) * (_LOG_2PI + 2 * xp.log(noise)) - 0.5 * xp.log(xp.where(seen, count, 1.0))

@@ -14,7 +14,7 @@ and the tier above sees the same with e <- u, k <- k / d, h <- (h - k e'mean) / 
 cell's coordinates before the outcome falls out on the way: its mean is the sum of e'mean, its variance that of e'u.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,27 +45,40 @@ class Passage(NamedTuple):
         return sum(self.along) * 1.0
 
 
-def init(cells: Cells, hyper: Hyper, family: np.ndarray, families: int) -> tuple[np.ndarray, ...]:
-    """The tiers that all outcomes so far lead to; statistics [project, context, arm]."""
-    form = layout(cells.count.shape, families)
-    tree = solve(cells, hyper, family, families)
-    globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
-    middle = (tree.family,) if families else ()
-    below = (hyper.arm, hyper.family)[: 1 + len(middle)]
-    units = _units([form.variances(tier, np) for tier in below])
-    return tuple(_side_by_side(one, unit) for one, unit in zip((tree.arm, *middle, globe), units, strict=True))
+def init(cells: Cells, hyper: Hyper, family: np.ndarray, families: int) -> tuple[Array, ...]:
+    """The tiers that all outcomes so far lead to; statistics [project, context, arm]. Of none, scales may be traced."""
+    form, xp = layout(cells.count.shape, families), namespace(hyper.arm.level)
+    scales = (hyper.arm, *((hyper.family,) if families else ()), hyper.globe)
+    variances = [form.variances(tier, xp) for tier in scales]
+    if hyper.stated is None and hyper.pooled is None and not cells.count.any():
+        rows = (cells.count.shape[2], *((families,) if families else ()), 1)
+        means = (*(0.0 for _ in rows[1:]), hyper.mean)
+        found = [_unseen(*one, xp) for one in zip(means, variances, rows, strict=True)]
+    else:
+        tree = solve(cells, hyper, family, families)
+        globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
+        found = [tree.arm, *((tree.family,) if families else ()), globe]
+    return tuple(map(_side_by_side, found, _units(variances[:-1])))
+
+
+def _unseen(mean: Array, variance: Array, rows: int, xp: Any) -> Conditional:
+    """So many vectors of which nothing is known but the mean of their level."""
+    size = len(variance)
+    centre = xp.broadcast_to(mean * (xp.arange(size) == 0), (rows, size))
+    return Conditional(xp.broadcast_to(xp.diag(variance), (rows, size, size)), centre)
 
 
 def _units(variances: list[np.ndarray]) -> list[np.ndarray]:
     """(q,) factor on every tier's effects: D^-1 S e is the direction in the tier above, in these units S e itself."""
-    units = [np.ones_like(variances[0])]
+    units = [variances[0] * 0.0 + 1.0]
     for variance in variances:
         units.append(1 / (units[-1] * variance))
     return units
 
 
 def _side_by_side(one: Conditional, unit: np.ndarray) -> np.ndarray:
-    return np.concatenate([unit[:, None] * one.covariance * unit, (unit * one.mean)[..., None]], 2)
+    wide = unit[:, None] * one.covariance * unit
+    return namespace(wide).concatenate([wide, (unit * one.mean)[..., None]], 2)
 
 
 def passage(tiers: tuple[Array, ...], rows: tuple[Array, ...], coordinates: list[Array]) -> Passage:

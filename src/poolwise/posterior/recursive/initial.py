@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import Array, namespace
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, Statistics, cells
 from poolwise.posterior.crossed.solve import Cells
@@ -249,23 +250,24 @@ def _structure(fit: Fit, shape: tuple[int, int, int], baseline: int | None, slot
 
 def _constants(scales: Scales, structure: Structure, options: Options) -> Constants:
     known, success = scales.gaussian.hyper, scales.success
-    noise = np.broadcast_to(noise_at(known, structure.contexts), (structure.contexts, structure.arms))
+    xp = namespace(known.noise)
+    noise = xp.broadcast_to(noise_at(known, structure.contexts), (structure.contexts, structure.arms))
     trust = options.trust
     numbers = Numbers(
-        cell=float(leaf_cell(known, structure.cells)) ** 2,
-        own_cell=float(leaf_cell(known, structure.own_cells)) ** 2,
-        kappa_context=float(success.kappa_context),
-        kappa_cell=float(success.kappa_cell),
-        kappa_near=float(success.kappa_near),
+        cell=leaf_cell(known, structure.cells) ** 2,
+        own_cell=leaf_cell(known, structure.own_cells) ** 2,
+        kappa_context=success.kappa_context,
+        kappa_cell=success.kappa_cell,
+        kappa_near=success.kappa_near,
         limit=np.inf if options.outliers is None else options.outliers,
         trust=np.inf if trust == 1 else float(np.log(trust / (1 - trust))),
     )
-    prior = np.stack([success.prior.sum(1), success.prior[:, 0]])
+    prior = xp.stack([success.prior.sum(1), success.prior[:, 0]])
     weight = project_weights.padded(scales.weight, structure.projects)
-    return Constants(np.array(noise), prior, np.array(numbers), weight)
+    return Constants(xp.array(noise), prior, xp.array(numbers), weight)
 
 
-def _own_effects(fit: Fit, utility: Cells, structure: Structure, alone: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+def _own_effects(fit: Fit, utility: Cells, structure: Structure, alone: tuple[int, ...]) -> tuple[Array, ...]:
     """Every slot's tiers one below the other; those of a project without outcomes are all the same."""
     if not alone:
         return ()
@@ -277,7 +279,7 @@ def _own_effects(fit: Fit, utility: Cells, structure: Structure, alone: tuple[in
         own = Cells(*(part[project : project + 1] for part in utility))
         if own.count.size and own.count.any():
             found[slot] = effects.init(own, hyper, family, fit.families)
-    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+    return tuple(namespace(part[0]).concatenate(part) for part in zip(*found, strict=True))
 
 
 def _sums(moments: np.ndarray) -> Statistics:

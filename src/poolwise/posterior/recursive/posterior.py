@@ -238,7 +238,7 @@ def _of_arm(
     xp, (rows, own_rows) = namespace(state.arms), _rows(structure, outcome)
     found = effects.passage(state.effects, rows, structure.layout.at(outcome.project, outcome.context))
     pooled = pooled or _theta(found.mean, found.variance, here, numbers.cell)
-    weight, value = _counted(outcome, here, pooled, numbers)
+    weight, value = _counted(structure, outcome, here, pooled, numbers)
     moments = xp.where(
         weight > 0, robust_weights.cell_after(here.cell[:3], value, weight + (weight == 0)), here.cell[:3]
     )
@@ -270,7 +270,7 @@ def _of_arm(
     )
 
 
-def _counted(outcome: Outcome, here: Here, pooled: Theta, numbers: Numbers) -> Theta:
+def _counted(structure: Structure, outcome: Outcome, here: Here, pooled: Theta, numbers: Numbers) -> Theta:
     """Weight and value of an outcome: 0 of a failure."""
     xp, y = namespace(here.cell), outcome.utility * 1.0
 
@@ -280,7 +280,7 @@ def _counted(outcome: Outcome, here: Here, pooled: Theta, numbers: Numbers) -> T
     def full(y: Array, *_: Array) -> tuple[Array, Array]:
         return robust_weights.weight(here.cell[:3], here.arm[:5], y, numbers.limit), y
 
-    weight, value = choose(outcome.kind == CUT, cut, full, y, *pooled)
+    weight, value = choose(structure.censored and outcome.kind == CUT, cut, full, y, *pooled)
     return xp.where(outcome.kind == FAILURE, 0.0, weight), value * 1.0
 
 

@@ -26,6 +26,8 @@ class Structure(NamedTuple):
     """The arm whose utility is 0 by definition."""
     slots: int
     """K: projects whose exchangeability is asked at a time."""
+    censored: bool = True
+    """Whether outcomes may be cut off."""
 
     @property
     def layout(self) -> Layout:
