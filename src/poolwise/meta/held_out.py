@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.meta import exploration
-from poolwise.meta.policy_card import FORMAT, SCHEMA
 from poolwise.meta.exploration import Model
 from poolwise.meta.learning import Task, losses
+from poolwise.meta.policy_card import FORMAT, SCHEMA
 from poolwise.meta.systems import STRESS, sample
 
 

@@ -131,7 +131,12 @@ def _world(shape: Shape) -> Callable[..., Any]:
 
 @cache
 def _player(
-    spec: str, params: tuple[tuple[str, float], ...], names: tuple[str, ...], shape: Shape, horizon_known: bool, discount: float
+    spec: str,
+    params: tuple[tuple[str, float], ...],
+    names: tuple[str, ...],
+    shape: Shape,
+    horizon_known: bool,
+    discount: float,
 ) -> Callable[..., Any]:
     """Compiled once per policy and shape."""
     from poolwise.policy.parsing import parse

@@ -46,7 +46,9 @@ def expected(population: Population, shape: Shape) -> MetaFeatures:
     return meta_features.of(population.hyper, shape.arms, frequency, worth, float(shape.decisions), every)
 
 
-def _one(rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int, apart: float) -> tuple[Population, int]:
+def _one(
+    rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int, project_spread: float
+) -> tuple[Population, int]:
     factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))
     own = float(np.exp(project_spread * rng.standard_normal()))
     arm, family, globe = (

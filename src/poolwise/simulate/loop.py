@@ -59,7 +59,7 @@ class Episode(NamedTuple):
 
 
 def simulate(policy: Policy, key: Array, population: Population, shape: Shape, *, horizon_known: bool = False) -> Run:
-    """One world of the population, and the policy in it from nothing. horizon_known: to how many decisions are to come."""
+    """One world, and the policy in it from nothing. horizon_known: it is told how many decisions are to come."""
     first, second = jax.random.split(key)
     return play(policy, episode(second, draw(first, population, shape), shape), shape, horizon_known=horizon_known)
 
@@ -92,7 +92,8 @@ def decide(policy: Policy, given: Episode, shape: Shape, *, horizon_known: bool 
     every = np.ones((size, shape.arms), bool)
     jobs = Jobs(project, given.context, given.lottery, every, given.utility, given.ok, given.worth)
     structure, constants, state = start(given.believed, shape)
-    frame, known = Frame(structure, float(size) if horizon_known else None), LoopConstants(constants, np.arange(shape.projects))
+    frame = Frame(structure, float(size) if horizon_known else None)
+    known = LoopConstants(constants, np.arange(shape.projects))
     counts = usage.empty(shape.projects, shape.contexts)
     course = LoopState(state, np.zeros(shape.projects), counts, nothing(size, shape.arms))
     course, known, jobs = jax.tree.map(jnp.asarray, (course, known, jobs))

@@ -70,6 +70,6 @@ def merged(hyper: Hyper, shape: Shape) -> Hyper:
     families = len(set(shape.family.tolist()))
     if 1 < families < shape.arms:
         return hyper
-    name = "globe" if families == 1 else "arm"
-    both = Tier(*((a**2 + b**2) ** 0.5 for a, b in zip(getattr(hyper, name), hyper.family, strict=True)))
-    return hyper._replace(**{name: both, "family": Tier(0.0, 0.0, 0.0, 0.0)})
+    both = lambda tier: Tier(*((a**2 + b**2) ** 0.5 for a, b in zip(tier, hyper.family, strict=True)))
+    plain = hyper._replace(family=Tier(0.0, 0.0, 0.0, 0.0))
+    return plain._replace(globe=both(hyper.globe)) if families == 1 else plain._replace(arm=both(hyper.arm))

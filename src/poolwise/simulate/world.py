@@ -91,8 +91,9 @@ def _believed(key: Array, population: Population, shape: Shape) -> Hyper:
     """The scales and the noise, each kind wrong by a factor of its own in all tiers."""
     hyper = merged(population.hyper, shape)
     *error, of_noise = jnp.exp(population.scale_error * jax.random.normal(key, (5,)))
-    wrong = [Tier(*(scale * one for scale, one in zip(tier, error, strict=True))) for tier in hyper[:3]]
-    return Hyper(*wrong, jnp.broadcast_to(hyper.noise * of_noise, (shape.arms,)))
+    wrong = lambda tier: Tier(*(scale * one for scale, one in zip(tier, error, strict=True)))
+    noise = jnp.broadcast_to(hyper.noise * of_noise, (shape.arms,))
+    return Hyper(wrong(hyper.arm), wrong(hyper.family), wrong(hyper.globe), noise)
 
 
 def values(world: World) -> Array:
