@@ -64,6 +64,7 @@ BENCHMARKS = {
         _of("prover_simulation", "simulation.prover", "60 min"),
         _of("projects", "simulation.projects --seeds 100 --outlier", "40 min"),
         _of("learning", "simulation.learning --steps 200 --judged 384 --oracle", "15 min"),
+        _of("against_engine", "simulation.against_engine", "5 min"),
         _of("safety", "simulation.safety", "15 min"),
         _of("refit", "calibration.refit", "5 min"),
         _of("samplers", "calibration.samplers --draws 300", "15 min", "bench"),

@@ -13,7 +13,7 @@ from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
 from poolwise.posterior.joint import Joint
 from poolwise.replay.replay_posterior import FAILURE_UTILITY
 from poolwise.simulate import Population, Shape, draw, population_of, simulate, values
-from poolwise.simulate.loop import decide, episode, play, scales_of
+from poolwise.simulate.loop import decide, episodes, play, scales_of
 from poolwise.views import view
 
 SHAPE = Shape(projects=2, decisions=30, contexts=3, arms=4)
@@ -65,21 +65,17 @@ def test_families_share_their_effects():
     np.testing.assert_allclose(theta[..., 2], theta[..., 3])
 
 
-def episodes(shape, number=1, **changes):
-    def one(key):
-        first, second = jax.random.split(key)
-        return episode(second, draw(first, population(**changes), shape), shape)
-
-    return jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(1), number))
+def drawn(shape, number=1, **changes):
+    """Episodes of one population."""
+    every = jax.tree.map(lambda part: np.broadcast_to(part, (number, *np.shape(part))), population(**changes))
+    return episodes(shape)(jax.random.split(jax.random.key(1), number), every)
 
 
 @pytest.mark.parametrize(("families", "horizon_known"), [(0, False), (2, True)])
 def test_decisions_are_those_of_the_posterior_that_serves(families, horizon_known):
     """Outcome by outcome in NumPy: failures, importance, the baseline and the trust in projects included."""
     shape, policy = SHAPE._replace(families=families), policies.parse("curious(knowledge_gradient)")
-    given = jax.tree.map(
-        lambda part: np.array(part[0], float), episodes(shape, hyper=TIERS, success=1.0, importance=0.5)
-    )
+    given = jax.tree.map(lambda part: np.array(part[0], float), drawn(shape, hyper=TIERS, success=1.0, importance=0.5))
     with jax.enable_x64():
         made = jax.jit(lambda given: decide(policy, given, shape, horizon_known=horizon_known))(given)
     believer = Joint(
@@ -98,7 +94,7 @@ def test_decisions_are_those_of_the_posterior_that_serves(families, horizon_know
 
 def test_single_precision_is_enough():
     shape = Shape(projects=4, decisions=50, contexts=3, arms=4)
-    runs, policy, given = [], policies.default(), jax.tree.map(np.asarray, episodes(shape, 16))
+    runs, policy, given = [], policies.default(), jax.tree.map(np.asarray, drawn(shape, 16))
     for double in (False, True):
         with jax.enable_x64(double):
             exact = jax.tree.map(partial(np.asarray, dtype="float64" if double else "float32"), given)

@@ -30,9 +30,8 @@ from poolwise.meta.exploration import Model
 from poolwise.meta.systems import Systems, sample
 from poolwise.policy.view import Policy
 from poolwise.posterior.hyperparameters.hyper import Hyper
-from poolwise.simulate.loop import episode, play
+from poolwise.simulate.loop import episodes, play
 from poolwise.simulate.population import Shape
-from poolwise.simulate.world import draw
 
 MOVE = 0.4
 """Standard deviation of the logarithm of the constants around their place."""
@@ -113,20 +112,9 @@ def losses(
     keys = jax.random.split(jax.random.key(seed), len(constants))
     params = tuple(sorted(task.policy.params.items()))
     player = _player(task.policy.spec, params, names, task.shape, task.horizon_known, task.discount)
-    regret, unsafe = player(_world(task.shape)(keys, systems.population), np.asarray(constants, np.float32))
+    regret, unsafe = player(episodes(task.shape)(keys, systems.population), np.asarray(constants, np.float32))
     unit = np.sqrt(sum(np.square(scale) for tier in systems.population.hyper[:3] for scale in tier))
     return np.asarray(regret, float) / unit + 1e-3, np.asarray(unsafe, float)
-
-
-@cache
-def _world(shape: Shape) -> Callable[..., Any]:
-    """Compiled once per shape: the jobs of many systems."""
-
-    def one(key: Any, population: Any) -> Any:
-        first, second = jax.random.split(key)
-        return episode(second, draw(first, population, shape), shape)
-
-    return jax.jit(jax.vmap(one))
 
 
 @cache

@@ -8,6 +8,8 @@ Every decision is credited with what the policy's probability vector earns on av
 in the reward; the arm that is learned from is drawn.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -58,10 +60,20 @@ class Episode(NamedTuple):
     """Of the job, which is also what its baseline costs."""
 
 
+@cache
+def episodes(shape: Shape) -> Callable[[Array, Population], Episode]:
+    """From many keys and populations to an episode of each, compiled once per shape."""
+    return jax.jit(jax.vmap(lambda key, population: _drawn(key, population, shape)))
+
+
+def _drawn(key: Array, population: Population, shape: Shape) -> Episode:
+    first, second = jax.random.split(key)
+    return episode(second, draw(first, population, shape), shape)
+
+
 def simulate(policy: Policy, key: Array, population: Population, shape: Shape, *, horizon_known: bool = False) -> Run:
     """One world, and the policy in it from nothing. horizon_known: it is told how many decisions are to come."""
-    first, second = jax.random.split(key)
-    return play(policy, episode(second, draw(first, population, shape), shape), shape, horizon_known=horizon_known)
+    return play(policy, _drawn(key, population, shape), shape, horizon_known=horizon_known)
 
 
 def episode(key: Array, world: World, shape: Shape) -> Episode:
