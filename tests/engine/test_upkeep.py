@@ -200,6 +200,7 @@ def test_an_engine_ends_with_its_block(url):
         engine.beliefs,
         engine.across.projects,
         engine.refresh,
+        engine.__enter__,
     ):
         with pytest.raises(errors.StoreClosed, match=r"Engine\.open"):
             call()

@@ -305,6 +305,7 @@ class Engine:
             self.store.close()
 
     def __enter__(self) -> "Engine":
+        self._held()
         return self
 
     def __exit__(self, *error: object) -> None:

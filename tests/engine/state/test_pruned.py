@@ -101,13 +101,13 @@ CASES = [("few", state) for state in STATES] + [("smooth", "all that may left"),
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize(("beginning", "state"), CASES)
 def test_a_pruned_store_opens_with_any_space_and_goes_on(stores, tmp_path, beginning, state, edit):
-    """Believing what it would believe with all its events, but for what the order of arms does to rounding."""
+    """Believing what it would believe with all its events; a smooth family also knows the arms that nobody chose."""
     original, middle = stores[beginning]
     whole = believed(shutil.copy(original, tmp_path / "whole.db"), EDITS[edit])
     STATES[state](path := shutil.copy(original, tmp_path / "pruned.db"), tmp_path / "archive", middle)
     found = believed(path, EDITS[edit]).loc[whole.index]
     assert found["n"].tolist() == whole["n"].tolist()
-    np.testing.assert_allclose(found, whole, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found, whole, rtol=0, atol=0.01 if beginning == "smooth" else 1e-6)
     with opened(path, EDITS[edit]) as engine:
         made = engine.decide("p0", "c0")
         assert engine.observe(made.id, utility=0.1)
