@@ -43,6 +43,14 @@ BENCHMARKS = {
             "6 min",
             "data",
         ),
+        _of("ablation", "replay.ablation --only aslib --variants narrow-contexts", "15 min", "data"),
+        _of(
+            "ablation_small",
+            "replay.ablation --only CSP,MIP,OPENML --decisions 2500 "
+            "--variants own-scales,narrow-contexts,narrower-contexts,narrow-contexts-wide",
+            "5 min",
+            "data",
+        ),
         _of("peers", "replay.tables --peers --policy none --space-policy none", "30 min", "data, bench"),
         _of("replay_speed", "replay.speed", "1 min"),
         _of("spaces", "replay.spaces --seeds 4", "30 min", "data"),

@@ -107,7 +107,7 @@ def stated() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
     parser.add_argument("--decisions", type=int, default=1_200, help="seeds until a set has so many, 3 to 12 of them")
     parser.add_argument("--only", default="aslib", help="only data sets whose name contains one of these, by commas")
-    parser.add_argument("--variants", default=";".join(VARIANTS), help="names of variants, by semicolons")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="names of variants, by commas")
     parser.add_argument("--cache", type=Path, help="file that keeps results between runs")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     return parser.parse_args()
@@ -118,7 +118,7 @@ def main() -> None:
     options = stated()
     sets = [name for name in names(options.data) if any(part in name for part in options.only.split(","))]
     seeds = {name: seeds_of(len(table_of(options.data, name).units), options.decisions) for name in sets}
-    chosen = ["default", *(name for name in options.variants.split(";") if name != "default")]
+    chosen = ["default", *(name for name in options.variants.split(",") if name != "default")]
     pieces = [
         Work(run, Piece(options.data, name, variant, seeds[name]), f"{variant}|{name}|{seeds[name]}")
         for variant in chosen
