@@ -43,11 +43,10 @@ BENCHMARKS = {
             "6 min",
             "data",
         ),
-        _of("ablation", "replay.ablation --only aslib --variants narrow-contexts", "15 min", "data"),
         _of(
-            "ablation_small",
-            "replay.ablation --only CSP,MIP,OPENML --decisions 2500 "
-            "--variants own-scales,narrow-contexts,narrower-contexts,narrow-contexts-wide",
+            "ablation",
+            "replay.ablation --only CSP,MIP,OPENML --decisions 2400 "
+            "--variants shared-scales,shared-narrow,shared-narrower,shared-narrow-wide",
             "5 min",
             "data",
         ),

@@ -3,6 +3,9 @@
 from functools import partial
 from typing import Any
 
+from benchmarks.replay.shared_scales import identified
+from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.hyperparameters import hyper, utility_scale
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Prior, Tier
 from poolwise.posterior.joint import Joint
 from poolwise.posterior.observation_model import Options
@@ -19,6 +22,12 @@ def _prior(prior: Prior) -> dict[str, Any]:
     return {f"{SCALES}.hyper:PRIOR": prior, f"{SCALES}.utility_scale:PRIOR": prior}
 
 
+def _shared(prior: Prior, stats: Statistics) -> Prior:
+    """As `utility_scale.hyperprior`, for what can be told apart."""
+    told = identified(prior, stats.count)
+    return utility_scale.scaled(told, utility_scale.unit(stats)) if prior is hyper.PRIOR else prior
+
+
 def _options(**changed: Any) -> dict[str, Any]:
     return {f"{REPLAYED}:Joint": partial(Joint, options=Options(**changed))}
 
@@ -31,12 +40,15 @@ NARROW = PRIOR.median._replace(arm=Tier(0.2, 0.2, 0.15, 0.3), family=Tier(0.3, 0
 """What the mean-field form began with: contexts differ less, outcomes more."""
 NARROWER = NARROW._replace(arm=Tier(0.2, 0.1, 0.15, 0.3), family=Tier(0.3, 0.15, 0.3, 0.3))
 
+SHARED = {f"{SCALES}.utility_scale:hyperprior": _shared}
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
-    "own-scales": {f"{SCALES}.utility_scale:identified": lambda prior, count: prior},
-    "narrow-contexts": _prior(PRIOR._replace(median=NARROW)),
-    "narrower-contexts": _prior(PRIOR._replace(median=NARROWER)),
-    "narrow-contexts-wide": _prior(PRIOR._replace(median=NARROW, width=0.8)),
+    "shared-scales": SHARED,
+    "shared-narrow": SHARED | _prior(PRIOR._replace(median=NARROW)),
+    "shared-narrower": SHARED | _prior(PRIOR._replace(median=NARROWER)),
+    "shared-narrow-wide": SHARED | _prior(PRIOR._replace(median=NARROW, width=0.8)),
+    "narrow": _prior(PRIOR._replace(median=NARROW)),
     "no-robust-weights": _options(outliers=None),
     "no-trust": _options(trust=1.0),
     "certain-success": {f"{REPLAYED}:USUAL_SUCCESS": (3e6, 1e-3)},

@@ -8,6 +8,7 @@ from benchmarks.peers import linear as linear_peers
 from benchmarks.peers import tabular as peers
 from benchmarks.replay import learners
 from benchmarks.replay.report import geometric_mean, summary
+from benchmarks.replay.tables import same_table
 from poolwise.replay import orders
 from poolwise.table import Table, available, from_rows, utility
 
@@ -122,3 +123,10 @@ def test_summary_by_hand() -> None:
     assert found["lost to pooled Thompson on null sets"] == {"s": -0.5, "t": 0.5}
     assert found["ratio by other references"]["virtual best"] == pytest.approx(np.sqrt(1.0 / 1.5 * 1.5 / 1.0))
     assert np.isnan(geometric_mean([1.0, -0.1]))
+
+
+def test_a_table_is_known_again_by_the_six_digits_that_a_file_keeps():
+    now = {"units": 9, "arms": 2, "references": {"single best": 1.234567, "virtual best": 0.0}}
+    assert same_table({**now, "references": {"single best": 1.23457, "virtual best": 0.0}}, now)
+    assert not same_table({**now, "references": {"single best": 1.2347, "virtual best": 0.0}}, now)
+    assert not same_table({**now, "units": 8}, now)

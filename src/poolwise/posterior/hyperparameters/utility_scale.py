@@ -11,7 +11,6 @@ import numpy as np
 
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.hyperparameters.hyper import PRIOR, Prior, Tier
-from poolwise.posterior.hyperparameters.identifiability import identified
 
 _FEW = 2.0
 """Outcomes that give an arm half its weight."""
@@ -26,8 +25,8 @@ def unit(stats: Statistics) -> float:
 
 
 def hyperprior(prior: Prior, stats: Statistics) -> Prior:
-    """The usual one for what can be told apart, in the unit of what was seen; what other stores know stays as it is."""
-    return scaled(identified(prior, stats.count), unit(stats)) if prior is PRIOR else prior
+    """The usual one in the unit of what was seen; one of what other stores know as it is."""
+    return scaled(prior, unit(stats)) if prior is PRIOR else prior
 
 
 def scaled(prior: Prior, unit: float) -> Prior:

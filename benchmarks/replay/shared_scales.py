@@ -1,4 +1,4 @@
-"""Effects that outcomes cannot tell apart share the scale of one of them.
+"""A hyperprior in which effects that outcomes cannot tell apart share the scale of one of them.
 
 Where there is one project, its effects and the levels are known only by their sum, and so are its cells' and the
 contexts'; where there is one context, levels and contexts, projects and cells; where every context has one project,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from benchmarks.replay.shared_scales import identified
 from poolwise.posterior.hyperparameters.hyper import PRIOR
-from poolwise.posterior.hyperparameters.identifiability import identified
 
 
 def sums(cells, *groups):
