@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.posterior.hyperparameters.hyper import PRIOR
 from poolwise.posterior.joint import prior_scales
@@ -28,7 +28,7 @@ CASES = {"demo": ((4, 6, 64), 9, 2_400, 60.0), "large": ((100, 20, 8), 8, 100_00
 METHODS = {"nuts": nuts.run, "svi": svi.run}
 
 
-def problem(name: str) -> Problem:
+def problem(name: str) -> RefitData:
     """Drawn from the model: effects of arms and of their families, noise 0.25, one outcome in ten fails."""
     (shape, families, outcomes, _), random = CASES[name], np.random.default_rng(SEED)
     (projects, contexts, arms), family = shape, np.arange(shape[2]) % families
@@ -42,7 +42,7 @@ def problem(name: str) -> Problem:
     y = theta[at] + 0.25 * random.standard_normal(outcomes)
     stats = Statistics.of(*(index[ok] for index in at), y[ok], shape=shape)
     names = [tuple(f"{kind}{i}" for i in range(size)) for kind, size in zip("pca", shape, strict=True)]
-    return Problem(
+    return RefitData(
         *names,
         families=tuple(f"f{one}" for one in family),
         stats=stats,

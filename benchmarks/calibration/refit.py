@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Statistics
@@ -36,7 +36,7 @@ OUTCOMES = 100_000
 COMPARED = 500
 
 
-def problem_of(shape: tuple[int, int, int], outcomes: int) -> Problem:
+def problem_of(shape: tuple[int, int, int], outcomes: int) -> RefitData:
     """Outcomes drawn from crossed effects of levels, contexts, projects and cells, noise 0.25."""
     random = np.random.default_rng(SEED)
     projects, contexts, arms = shape
@@ -45,7 +45,7 @@ def problem_of(shape: tuple[int, int, int], outcomes: int) -> Problem:
     at = tuple(random.integers(0, size, outcomes) for size in shape)
     stats = Statistics.of(*at, theta[at] + 0.25 * random.standard_normal(outcomes), shape=shape)
     names = [tuple(f"{kind}{i}" for i in range(size)) for kind, size in zip("pca", shape, strict=True)]
-    return Problem(
+    return RefitData(
         *names,
         families=names[2],
         stats=stats,
@@ -60,7 +60,7 @@ def problem_of(shape: tuple[int, int, int], outcomes: int) -> Problem:
     )
 
 
-def fast_core(problem: Problem, repeats: int = 7) -> tuple[Belief, float]:
+def fast_core(problem: RefitData, repeats: int = 7) -> tuple[Belief, float]:
     """Beliefs of every cell, and the median time of scales and beliefs together."""
     times = []
     for _ in range(repeats + 1):
@@ -71,7 +71,7 @@ def fast_core(problem: Problem, repeats: int = 7) -> tuple[Belief, float]:
     return belief, float(np.median(times[1:]))
 
 
-def moments(part: Submodel, problem: Problem, sites: dict[str, np.ndarray]) -> Belief:
+def moments(part: Submodel, problem: RefitData, sites: dict[str, np.ndarray]) -> Belief:
     """Of theta [project, context, arm], from draws (draws, ...) of effects and scales: total mean and variance."""
     count, mean = problem.stats.count, part.data.mean
     total, squares, inside = 0.0, 0.0, 0.0
@@ -87,7 +87,7 @@ def moments(part: Submodel, problem: Problem, sites: dict[str, np.ndarray]) -> B
     return Belief(middle, np.sqrt((squares / n - middle**2) * n / (n - 1) + inside / n))
 
 
-def sampled(problem: Problem, options: Options) -> tuple[Submodel, dict[str, np.ndarray], dict[str, Any]]:
+def sampled(problem: RefitData, options: Options) -> tuple[Submodel, dict[str, np.ndarray], dict[str, Any]]:
     """Draws (chain, draw, ...) of the utility's part, and how long one chain took."""
     near = closed_form.estimate(problem)
     part = parts(problem, options, near)[0]
@@ -112,7 +112,7 @@ def sampled(problem: Problem, options: Options) -> tuple[Submodel, dict[str, np.
     return part, joined, {"seconds": times, "steps_per_draw": float(np.mean(steps))}
 
 
-def figures(problem: Problem, options: Options) -> tuple[list[Figure], dict[str, Any]]:
+def figures(problem: RefitData, options: Options) -> tuple[list[Figure], dict[str, Any]]:
     """What the issue asks, and what is needed to trust it."""
     belief, seconds = fast_core(problem)
     part, sites, about = sampled(problem, options)

@@ -27,7 +27,7 @@ from benchmarks.simulation.world import Problem, read
 from poolwise import ArmSpace, Engine, Family
 from poolwise.engine import Settings
 from poolwise.engine.estimation.priors import given
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.meta import privacy
 from poolwise.meta.hyperposterior import pooled
 from poolwise.posterior.crossed.batch import Statistics
@@ -99,7 +99,7 @@ def population(task: tuple[Problem, float, int]) -> dict[str, Any]:
 
 def attacks(world: World, source: Engine, seed: int) -> dict[str, list[bool]]:
     """Whether the attacker was right, once for every project, world and noise."""
-    told = given(source.store, Catalogue(source.store, world.space), world.settings, 1.0)
+    told = given(source.store, NameIndex(source.store, world.space), world.settings, 1.0)
     rng, right = np.random.default_rng([seed, 71]), {"left out": [], "another instead": [], "plain": []}
     for p in range(PROJECTS):
         mine = (told.counts[p], told.values[p])

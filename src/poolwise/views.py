@@ -39,7 +39,7 @@ class Belief(Protocol):
 
 
 class Offered(Protocol):
-    """Which of the known arms are offered: `engine.indexing.name_index.Catalogue`."""
+    """Which of the known arms are offered: `engine.indexing.name_index.NameIndex`."""
 
     @property
     def offered(self) -> slice | np.ndarray: ...

@@ -16,7 +16,7 @@ LARGEST = 2**63 - 1
 """Of ids and seeds: what a store can hold."""
 
 
-class Asked(NamedTuple):
+class DecisionRequest(NamedTuple):
     """A decision that is asked for, in plain strings."""
 
     project: str
@@ -25,11 +25,11 @@ class Asked(NamedTuple):
     available: list[str] | None
 
 
-def asked(project: Any, context: Any, job: Any, available: Any) -> Asked:
+def asked(project: Any, context: Any, job: Any, available: Any) -> DecisionRequest:
     """Raises InputError for names that are none."""
     if isinstance(available, str):
         raise InputError(f"available must be a list of arms or families, got the string {shown(available)}")
-    return Asked(
+    return DecisionRequest(
         checked("project", project),
         checked("context", context),
         None if job is None else checked("job", job),

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from poolwise.engine.safeguards.safeguards import Suite
+from poolwise.engine.safeguards.safeguards import Safeguards
 from poolwise.engine.state import tables
-from poolwise.engine.state.cached_decision import Cell, cumulative
+from poolwise.engine.state.cached_decision import CachedDecision, cumulative
 from poolwise.engine.state.serving import MOST, Recent, Serving, shorten
 from poolwise.policy.constraints.constraints import Constraints, to_arrays
 from poolwise.policy.view import View
@@ -75,7 +75,7 @@ def many(serving: Serving, keys: list[tuple[str, str]], which: np.ndarray) -> De
     return stored
 
 
-def _one_by_one(serving: Serving, suite: Suite, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
+def _one_by_one(serving: Serving, suite: Safeguards, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
     """`many` where each decision may change what the next one is allowed."""
     store, now, rows = serving.store, time.time(), []
     first = store.reserve(len(which))
@@ -101,14 +101,14 @@ def _counted(serving: Serving, columns: DecisionColumns) -> None:
         serving.uses.decided(p, c, made)
 
 
-def _drawn(cell: Cell, id: int, seed: int, asked: tuple[str, str, str | None]) -> Decision:
+def _drawn(cell: CachedDecision, id: int, seed: int, asked: tuple[str, str, str | None]) -> Decision:
     k = cell.pick(uniform(seed, id))
     arm, (project, context, job) = cell.arms[k], asked
     chosen = (arm.family, dict(arm.params), arm.id, cell.probabilities[k], cell.reasons[k])
     return Decision(id, project, context, *chosen, time.time(), job, cell.view)
 
 
-def _cell(serving: Serving, project: str, context: str) -> Cell:
+def _cell(serving: Serving, project: str, context: str) -> CachedDecision:
     cell, guarding = serving.cells.get((project, context)), serving.guarding
     if (
         cell is None
@@ -121,7 +121,7 @@ def _cell(serving: Serving, project: str, context: str) -> Cell:
     return cell
 
 
-def _look(serving: Serving, project: str, context: str, available: Iterable[str] | None) -> Cell:
+def _look(serving: Serving, project: str, context: str, available: Iterable[str] | None) -> CachedDecision:
     """Compute and log the view of one cell, and the probabilities that follow from it."""
     catalogue = serving.catalogue
     allowed = catalogue.allowed(available, serving.guarding.trusted)  # Before names are numbered: it may refuse.
@@ -134,10 +134,10 @@ def _look(serving: Serving, project: str, context: str, available: Iterable[str]
 
 def _made_ready(
     serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray
-) -> tuple[Cell, View, Constraints | None]:
+) -> tuple[CachedDecision, View, Constraints | None]:
     view, chances = serving.live.view(*at, allowed, np.array(serving.uses.context(*at)))
     found = serving.guarding.choice(names, at, view, chances)
-    cell = Cell(
+    cell = CachedDecision(
         project=at[0],
         context=at[1],
         arms=found.answers,

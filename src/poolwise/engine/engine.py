@@ -19,9 +19,9 @@ import pandas as pd
 from poolwise import policy as policies
 from poolwise.engine import arguments, decide, undo
 from poolwise.engine.estimation.priors import Priors
-from poolwise.engine.estimation.refit_request import Problem, proposer
+from poolwise.engine.estimation.refit_request import RefitData, proposer
 from poolwise.engine.insight import explain, overview
-from poolwise.engine.insight.project_tables import Across
+from poolwise.engine.insight.project_tables import ProjectTables
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
 from poolwise.engine.safeguards import damaged_records, suspicion
@@ -54,7 +54,7 @@ class Engine:
         self._lock, self._process, self._closed = threading.RLock(), os.getpid(), False
         self._upkeep = Upkeep(store, space, policy, self.settings)
         self.policy = self._upkeep.current().guarding.policy
-        self.across = Across(self._held, self._upkeep.current)
+        self.across = ProjectTables(self._held, self._upkeep.current)
         """Tables that compare projects."""
         self.priors = Priors(self._held, self._upkeep)
         """Export and import of what projects share."""
@@ -195,7 +195,7 @@ class Engine:
             raise RefitError("outcomes were taken back meanwhile, on which this refit rests: refit again")
         return self.propose(found)
 
-    def problem(self) -> Problem:
+    def problem(self) -> RefitData:
         """What a refit starts from: statistics of all that the belief rests on."""
         with self._held():
             return self._upkeep.current().live.problem()

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.engine.safeguards.safeguards import Fade, Suite
+from poolwise.engine.safeguards.safeguards import Discount, Safeguards
 from poolwise.engine.state import tables
 from poolwise.engine.state.job_adjustment import costs_alone
 from poolwise.engine.state.serving import Recent, Serving, shorten
-from poolwise.engine.state.serving_posterior import BLOCK, FEW, Live
+from poolwise.engine.state.serving_posterior import BLOCK, FEW, ServingPosterior
 from poolwise.schema import STATUSES, Snapshot
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
@@ -189,8 +189,8 @@ def _learn(
     count: Callable[[int], None] | None = None,
     estimated: Callable[[Snapshot], None] | None = None,
 ) -> None:
-    """Suite and belief. reasons: of every row, where there is a suite; count: counts what was decided before the k-th
-    outcome; estimated: see `opened`."""
+    """Safeguards and belief. reasons: of every row, where there is a suite; count: counts what was decided before the
+    k-th outcome; estimated: see `opened`."""
     live, suite = serving.live, serving.guarding.suite
     for start, end in _parts(live, rows, again=estimated is not None):
         part, fades = tables.chosen(rows, slice(start, end)), {}
@@ -198,16 +198,16 @@ def _learn(
             worth = part._replace(utility=live.worth(part))
             fades = _watched(suite, worth, reasons[start:end], start, count)
         for piece, fade in tables.parted(part, fades):
-            live.learn(piece)
+            live.update(piece)
             if fade is not None:
-                live.fade(fade)
+                live.discount(fade)
         if live.learned % BLOCK == 0:
             live.renew()
         if estimated is not None and live.due:
             estimated(live.reestimate("without what was taken back", keep=False))
 
 
-def _parts(live: Live, rows: OutcomeColumns, *, again: bool) -> Iterator[tuple[int, int]]:
+def _parts(live: ServingPosterior, rows: OutcomeColumns, *, again: bool) -> Iterator[tuple[int, int]]:
     """Stretches of rows that are to be learned together, in their order; again: ending where estimates are due.
 
     At every `BLOCK`-th outcome the belief is computed again from its statistics. Up to the last such place it does
@@ -227,8 +227,8 @@ def _parts(live: Live, rows: OutcomeColumns, *, again: bool) -> Iterator[tuple[i
 
 
 def _watched(
-    suite: Suite, rows: OutcomeColumns, reasons: Sequence[str], start: int, count: Callable[[int], None] | None
-) -> dict[int, Fade]:
+    suite: Safeguards, rows: OutcomeColumns, reasons: Sequence[str], start: int, count: Callable[[int], None] | None
+) -> dict[int, Discount]:
     """What is to be forgotten, by the decision whose outcome told."""
     fades = {}
     columns = zip(rows.decision.tolist(), _places(rows), rows.utility.tolist(), reasons, strict=True)
@@ -241,7 +241,7 @@ def _watched(
 
 
 def _counting(
-    suite: Suite, made: DecisionColumns, reasons: Sequence[str], rows: OutcomeColumns, row_of: np.ndarray
+    suite: Safeguards, made: DecisionColumns, reasons: Sequence[str], rows: OutcomeColumns, row_of: np.ndarray
 ) -> Callable[[int], None]:
     """A function that lets the suite count all decisions made before the k-th outcome came, by the clock and at least
     its own; after the last outcome, all."""

@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import TypeVar
 
 from poolwise.engine import observe
-from poolwise.engine.estimation.background import Beside, answer
+from poolwise.engine.estimation.background import BackgroundEstimation, answer
 from poolwise.engine.faults import Faults
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import checkpoint
 from poolwise.engine.state.serving import Serving
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import PoolwiseError, StoreError, StoreStale
 from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
@@ -34,7 +34,7 @@ class Upkeep:
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
         self.store, self.space, self.settings = store, space, settings
         self.faults = Faults(0.0 if settings.on_store_fault == "raise" else settings.lock_wait)
-        self._policy, self._beside, self._closing = policy, Beside(), False
+        self._policy, self._beside, self._closing = policy, BackgroundEstimation(), False
         self._serving: Serving | None = None
         self._serving = self._opened(commit=True)
         self.change(self._go_on)
@@ -199,7 +199,7 @@ class Upkeep:
         except StoreError as error:
             self.faults.meet(error)
 
-    def _estimate_or_follow(self, live: Live) -> None:
+    def _estimate_or_follow(self, live: ServingPosterior) -> None:
         """One process of all estimates; whoever has the lease now may have had to wait until another was done."""
         leads, inline = self.store.lease(LEASE, _LEASED), self.settings.estimate == "inline"
         news = live.news(at_once=leads)

@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
-from poolwise.engine.estimation.refit_request import NOBODY, Problem
+from poolwise.engine.estimation.refit_request import NOBODY, RefitData
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import observations
 from poolwise.engine.state.exchange import Exchange
-from poolwise.engine.state.job_adjustment import Levelling
+from poolwise.engine.state.job_adjustment import JobAdjustment
 from poolwise.engine.state.tables import chosen
 from poolwise.errors import DataError, nearest
 from poolwise.names import fault, shown
@@ -47,7 +47,7 @@ MEMORY = "2GB"
 """What DuckDB may use before it spills to disk."""
 
 
-def read(source: str, problem: Problem) -> Problem:
+def read(source: str, problem: RefitData) -> RefitData:
     """The problem with the statistics of the events in a store, a Parquet file, a folder of such files, or a pattern.
 
     Arms are those of the problem; projects and contexts that it does not know come after those that it does. Raises
@@ -90,7 +90,7 @@ class Events(NamedTuple):
     """Of their projects, contexts and arms."""
 
 
-def learned(problem: Problem, rows: OutcomeColumns) -> Problem:
+def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
     """The problem with outcomes that are learned one after another, beside its statistics."""
     if not len(rows.decision):
         return problem
@@ -106,10 +106,10 @@ def learned(problem: Problem, rows: OutcomeColumns) -> Problem:
     at = np.nonzero(problem.stats.count)
     joint.amend(Change(*at, *(part[at] for part in problem.stats)))
     belief = Exchange(joint)
-    levelling = Levelling(belief, problem.limit)
+    levelling = JobAdjustment(belief, problem.limit)
     for start, end in observations.stretches(rows, levelling):
-        observations.learn(belief, levelling, chosen(rows, slice(start, end)), settings)
-    levelling.settle()
+        observations.update(belief, levelling, chosen(rows, slice(start, end)), settings)
+    levelling.converge()
     cut = np.s_[: shape[0], : shape[1]]
     tried, succeeded = (part[cut] for part in joint.tally())
     return problem._replace(
@@ -175,7 +175,7 @@ def _special(rows: dict[str, np.ndarray]) -> tuple[OutcomeColumns, tuple[np.ndar
     return columns, (project, context, arm)
 
 
-def stored(url: str, problem: Problem) -> Events:
+def stored(url: str, problem: RefitData) -> Events:
     """The outcomes of a store."""
     store = open_store(url, create=False)
     try:

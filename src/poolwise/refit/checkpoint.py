@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.errors import InputError, RefitError
 from poolwise.posterior.crossed.batch import Statistics
 from poolwise.refit.options import Options
@@ -30,7 +30,7 @@ _FILE = re.compile(r"plan\.json|(problem|utility|success|state|\d{6})(\.new)?\.n
 """Files of a refit, drafts included."""
 
 
-def resumed(problem: Problem, options: Options, method: str) -> tuple[Problem, Path | None]:
+def resumed(problem: RefitData, options: Options, method: str) -> tuple[RefitData, Path | None]:
     """The problem that an interrupted refit of the same settings was about, or this one; and where its work lies.
 
     Outcomes that came since wait for the next refit: chains about different data could not be put together. Raises
@@ -131,20 +131,20 @@ def _plan(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and {"method", "model", "arms", "room", *SETTINGS} <= set(found) else None
 
 
-def _settings(problem: Problem, options: Options, method: str) -> dict[str, Any]:
+def _settings(problem: RefitData, options: Options, method: str) -> dict[str, Any]:
     model = "" if options.model is None else hashlib.sha256(Path(options.model).read_bytes()).hexdigest()
     given = {name: getattr(options, name) for name in SETTINGS}
     return {"method": method, "model": model, "arms": list(problem.arms), "room": list(problem.room), **given}
 
 
-def _save(problem: Problem, path: Path) -> None:
+def _save(problem: RefitData, path: Path) -> None:
     arrays = {"count": problem.stats.count, "total": problem.stats.total, "squares": problem.stats.squares}
     names = {"projects": np.array(problem.projects), "contexts": np.array(problem.contexts)}
     counts = {"tried": problem.tried, "succeeded": problem.succeeded, "outcomes": np.array(problem.outcomes)}
     whole(path, {**arrays, **counts, **names})
 
 
-def _restored(problem: Problem, file: Values) -> Problem:
+def _restored(problem: RefitData, file: Values) -> RefitData:
     return problem._replace(
         projects=tuple(file["projects"].tolist()),
         contexts=tuple(file["contexts"].tolist()),

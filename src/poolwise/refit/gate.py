@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed.batch import cells
 from poolwise.refit.draws import serving_marginals
@@ -39,7 +39,7 @@ class Check(NamedTuple):
     """What is wrong, where it did not pass."""
 
 
-def checks(problem: Problem, found: RefitResult, limits: GateThresholds) -> list[Check]:
+def checks(problem: RefitData, found: RefitResult, limits: GateThresholds) -> list[Check]:
     """Every check that applies; figures that cannot be computed do not pass."""
     with np.errstate(all="ignore"):
         return [
@@ -114,7 +114,7 @@ def _low(values: np.ndarray) -> float:
     return float(np.nanmin(values)) if np.isfinite(values).any() else np.inf
 
 
-def _prediction(problem: Problem, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
+def _prediction(problem: RefitData, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     own = cells(problem.stats)
     freedom = np.maximum(own.count - 1, 0).sum()
     if freedom >= FEW:
@@ -132,14 +132,14 @@ def _prediction(problem: Problem, found: RefitResult, limits: GateThresholds) ->
     yield most("surprise", float(np.mean(z**2)), limits.surprise, says)
 
 
-def standardised(problem: Problem, found: RefitResult) -> np.ndarray:
+def standardised(problem: RefitData, found: RefitResult) -> np.ndarray:
     """(seen cells,): mean outcome minus its prediction from all other cells, in its standard deviations."""
     others, count = serving_marginals.left_out(problem, found.scales), problem.stats.count
     seen = count > 0
     return np.asarray((problem.stats.total[seen] / count[seen] - others.mean[seen]) / others.scale[seen])
 
 
-def _predictive_draws(problem: Problem, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
+def _predictive_draws(problem: RefitData, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     seen = problem.stats.count > 0
     if not seen.any():
         return
@@ -168,7 +168,7 @@ def tail_of(drawn: np.ndarray, observed: float, sides: int = 2) -> float:
     return float(t.sf(z, 4) if sides == 1 else 2 * t.sf(abs(z), 4))
 
 
-def _agreement(problem: Problem, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
+def _agreement(problem: RefitData, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     if found.theta is not None:
         gap, ratio = compared(serving_marginals.theta(problem, found.scales), found.theta)
         says = "what would serve differs from the posterior: the {} gap of the means, in sd, is"
@@ -187,14 +187,14 @@ def compared(serves: Belief, full: Belief) -> tuple[np.ndarray, np.ndarray]:
     return np.abs(serves.mean - full.mean) / full.scale, serves.scale / full.scale
 
 
-def _shift(problem: Problem, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
+def _shift(problem: RefitData, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     before, after = (serving_marginals.theta(problem, scales) for scales in (problem.scales, found.scales))
     moved = np.abs(after.mean - before.mean) / np.maximum(after.scale, before.scale)
     says = "beliefs would move too far from those that served on the same events: median shift, in sd,"
     yield most("shift against what served", float(np.median(moved)), limits.shift, says)
 
 
-def _drift(problem: Problem, limits: GateThresholds) -> Iterator[Check]:
+def _drift(problem: RefitData, limits: GateThresholds) -> Iterator[Check]:
     if problem.online is None:
         return
     afresh = Belief(*(part[problem.places] for part in serving_marginals.theta(problem, problem.scales)))

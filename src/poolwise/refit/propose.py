@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.estimation.refit_request import NOBODY, Problem
+from poolwise.engine.estimation.refit_request import NOBODY, RefitData
 from poolwise.errors import InputError, RefitError
 from poolwise.extras import explained
 from poolwise.names import shown
@@ -22,7 +22,7 @@ METHODS = {"fast": "methods.closed_form", "nuts": "methods.nuts", "svi": "method
 """Modules of this package whose `run` estimates everything again; loaded when asked for, as some need NumPyro."""
 
 
-def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot:
+def propose(problem: RefitData, *, method: str = "fast", **given: Any) -> Snapshot:
     """Estimate everything again and judge it. The snapshot says whether it may serve, and why not.
 
     given: fields of `Options`. Raises InputError for what cannot be meant, DataError for malformed events, RefitError
@@ -63,7 +63,7 @@ def propose(problem: Problem, *, method: str = "fast", **given: Any) -> Snapshot
     return snapshot
 
 
-def _check_method(method: str, problem: Problem) -> None:
+def _check_method(method: str, problem: RefitData) -> None:
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"refit method {shown(method)} is unknown: use one of {', '.join(METHODS)}")
     if method != "fast" and problem.scales.gaussian.ground is not None:
@@ -73,7 +73,7 @@ def _check_method(method: str, problem: Problem) -> None:
         )
 
 
-def drop_unknown_contexts(scales: Scales, problem: Problem) -> Scales:
+def drop_unknown_contexts(scales: Scales, problem: RefitData) -> Scales:
     """Without the noise of contexts that only the events from elsewhere have: the next new context is another one."""
     fit, known = scales.gaussian, sum(name != NOBODY for name in problem.contexts)
     strange = max(len(fit.hyper.spread) - known, 0)

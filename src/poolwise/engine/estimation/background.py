@@ -18,7 +18,7 @@ from poolwise.posterior.joint import Joint, Scales, estimated
 from poolwise.schema import Snapshot
 
 
-class Asked(NamedTuple):
+class EstimationRequest(NamedTuple):
     """What scales are to be estimated from."""
 
     outcomes: int
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
     """A posterior that serves from them; None: whoever takes the answer sees to it."""
 
 
-class Answer(NamedTuple):
+class Estimate(NamedTuple):
     """What came of it."""
 
     outcomes: int
@@ -47,22 +47,22 @@ class Answer(NamedTuple):
         return len(self.scales.gaussian.family)
 
 
-def answer(asked: Asked) -> Answer:
+def answer(asked: EstimationRequest) -> Estimate:
     """Search for the scales."""
     began = time.perf_counter()
     scales = estimated(*asked.statistics)
     joint = asked.made(scales) if asked.made and np.isfinite(scales.gaussian.log_evidence) else None
-    return Answer(asked.outcomes, asked.packs, scales, time.perf_counter() - began, joint)
+    return Estimate(asked.outcomes, asked.packs, scales, time.perf_counter() - began, joint)
 
 
-def caught_up(found: Answer, rest: Sequence[Operation]) -> Answer:
+def caught_up(found: Estimate, rest: Sequence[Operation]) -> Estimate:
     """With what was learned meanwhile."""
     for method, arguments in rest:
         method(found.joint, *arguments)
     return found
 
 
-def as_snapshot(found: Answer, hyper: dict[str, Any], reason: str, parent: int | None) -> Snapshot:
+def as_snapshot(found: Estimate, hyper: dict[str, Any], reason: str, parent: int | None) -> Snapshot:
     """To be stored; it serves unless the search failed."""
     fit = found.scales.gaussian
     serves = bool(np.isfinite(fit.log_evidence))
@@ -85,12 +85,12 @@ def as_snapshot(found: Answer, hyper: dict[str, Any], reason: str, parent: int |
     )
 
 
-class Beside:
+class BackgroundEstimation:
     """At most one piece of work at a time: a search for scales, or something that gives no answer."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
-        self._found: list[Answer | Exception | None] = []
+        self._found: list[Estimate | Exception | None] = []
 
     @property
     def busy(self) -> bool:
@@ -102,13 +102,13 @@ class Beside:
         """Whether there is work done and not yet taken."""
         return bool(self._found)
 
-    def start(self, work: Callable[[], Answer | None]) -> None:
+    def start(self, work: Callable[[], Estimate | None]) -> None:
         """In a thread of its own."""
-        found: list[Answer | Exception | None] = []
+        found: list[Estimate | Exception | None] = []
         self._found, self._thread = found, threading.Thread(target=_worked, args=(work, found), name="poolwise")
         self._thread.start()
 
-    def taken(self) -> Answer | Exception | None:
+    def taken(self) -> Estimate | Exception | None:
         """The answer, or what the work broke down of, once; None: there is none."""
         if not self._found:
             return None
@@ -122,7 +122,7 @@ class Beside:
         self._thread, self._found = None, []
 
 
-def _worked(work: Callable[[], Answer | None], found: list[Answer | Exception | None]) -> None:
+def _worked(work: Callable[[], Estimate | None], found: list[Estimate | Exception | None]) -> None:
     try:
         with nimble():
             done = work()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards import damaged_records
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
@@ -25,10 +25,10 @@ from poolwise.store.base import Store
 RECORD = "prior"
 
 
-class Borrowed:
+class PriorPackPool:
     """The packs of one store, and their weights."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
+    def __init__(self, store: Store, catalogue: NameIndex, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
         self.packs: list[Pack] = []
         """That can be used, see `damaged_records`."""
@@ -64,7 +64,7 @@ class Borrowed:
             settings.failure_utility,
         )
 
-    def lend(self, joint: Joint, weights: Sequence[float] | None = None) -> None:
+    def apply(self, joint: Joint, weights: Sequence[float] | None = None) -> None:
         """Let a belief start from the packs, with given weights, or those that its own outcomes speak for."""
         if not self.packs:
             return
@@ -108,7 +108,7 @@ def record(pack: Pack) -> dict[str, Any]:
     return {"pack": to_dict(pack), "time": time.time()}
 
 
-def lenders(store: Store, decision: Decision, snapshot: int) -> list[dict[str, Any]]:
+def attributions(store: Store, decision: Decision, snapshot: int) -> list[dict[str, Any]]:
     """What each pack that had been imported says of the chosen arm in its context: pack, weight, mean, sd."""
     served = [one for one in store.snapshots() if one.id == snapshot]
     weights = served[0].hyper.get("packs", []) if served else []

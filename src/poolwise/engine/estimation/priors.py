@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.estimation.prior_packs import RECORD, check, record
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.job_adjustment import costs_alone
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError
 from poolwise.inputs import real, whole
@@ -70,7 +70,7 @@ class Priors:
             return self._upkeep.change(lambda now: _adopted(now.live, self._upkeep.store, packs))
 
 
-def _adopted(live: Live, store: Store, packs: Sequence[Pack]) -> list[dict[str, Any]]:
+def _adopted(live: ServingPosterior, store: Store, packs: Sequence[Pack]) -> list[dict[str, Any]]:
     names = live.borrowed.names()
     used = [check(pack, names) for pack in packs]
     for pack in packs:
@@ -81,7 +81,7 @@ def _adopted(live: Live, store: Store, packs: Sequence[Pack]) -> list[dict[str, 
     return [{**one, "weight": weight} for one, weight in zip(used, mine, strict=True)]
 
 
-def plain(live: Live, catalogue: Catalogue, name: str, minimum: int, clip: float | None) -> Pack:
+def plain(live: ServingPosterior, catalogue: NameIndex, name: str, minimum: int, clip: float | None) -> Pack:
     """A pack without noise. Raises InputError where too few projects have outcomes."""
     joint = live.joint
     outcomes, successes = joint.tally()
@@ -101,7 +101,7 @@ def plain(live: Live, catalogue: Catalogue, name: str, minimum: int, clip: float
 
 def private(
     store: Store,
-    catalogue: Catalogue,
+    catalogue: NameIndex,
     settings: Settings,
     name: str,
     minimum: int,
@@ -137,7 +137,7 @@ def _spent(body: dict[str, Any]) -> float:
         return privacy.LARGEST
 
 
-def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) -> privacy.Contributions:
+def given(store: Store, catalogue: NameIndex, settings: Settings, bound: float) -> privacy.Contributions:
     """What the projects of a store give to a private pack, before any noise."""
     rows = catalogue.indexed(store.outcomes())
     # Costs alone mean something only beside the costs of other projects: no project's own belief may rest on those.
@@ -149,7 +149,7 @@ def given(store: Store, catalogue: Catalogue, settings: Settings, bound: float) 
     return privacy.contributions(columns, shape, public, settings.failure_utility, bound)
 
 
-def _pack(name: str, catalogue: Catalogue, found: PooledEstimates, keep: np.ndarray, minimum: int) -> Pack:
+def _pack(name: str, catalogue: NameIndex, found: PooledEstimates, keep: np.ndarray, minimum: int) -> Pack:
     contexts = catalogue.names("context")
     arms = catalogue.known
     tables = {field: table[keep] for field, table in found._asdict().items()}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.settings import Settings
 from poolwise.errors import RefitError
 from poolwise.extras import explained
@@ -27,7 +27,7 @@ PROPOSER = "poolwise.refit.propose"
 """Module whose `propose` answers. By name: refits stand on the engine, and NumPyro stands behind some of them."""
 
 
-class Problem(NamedTuple):
+class RefitData(NamedTuple):
     """All that was seen, as statistics with the names of their axes: what a refit starts from."""
 
     projects: tuple[str, ...]
@@ -64,10 +64,10 @@ class Problem(NamedTuple):
         return self.tried.shape
 
 
-class Proposer(Protocol):
+class RefitMethod(Protocol):
     """A way of estimating everything again."""
 
-    def __call__(self, problem: Problem, *, method: str, **options: Any) -> Snapshot:
+    def __call__(self, problem: RefitData, *, method: str, **options: Any) -> Snapshot:
         """The proposed snapshot with its diagnostics; `status` says whether it may serve, `reason` why (not).
 
         Raises RefitError where nothing could be proposed, InputError for options that mean nothing.
@@ -75,7 +75,7 @@ class Proposer(Protocol):
         ...
 
 
-def proposer() -> Proposer:
+def proposer() -> RefitMethod:
     """Raises MissingLibrary where the libraries of refits are not installed."""
     try:
         return importlib.import_module(PROPOSER).propose
@@ -98,12 +98,12 @@ def usable(read: Callable[[], Scales], arms: int) -> Scales:
     return scales
 
 
-def problem_of(catalogue: Catalogue, joint: Joint, settings: Settings, labels: Mapping[str, Any]) -> Problem:
+def problem_of(catalogue: NameIndex, joint: Joint, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
     projects, contexts = (tuple(catalogue.names(kind)) or (NOBODY,) for kind in ("project", "context"))
     stats, tally = joint.statistics(), joint.tally()
     cut = np.s_[: len(projects), : len(contexts)]
-    return Problem(
+    return RefitData(
         projects=projects,
         contexts=contexts,
         arms=tuple(catalogue.known),

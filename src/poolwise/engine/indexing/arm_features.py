@@ -33,7 +33,7 @@ def surfaces(arms: Sequence[Arm], space: ArmSpace, rule: Literal["auto", "always
     return found
 
 
-def terrain(
+def features_of(
     arms: Sequence[Arm], family: np.ndarray, space: ArmSpace, smooth: Mapping[str, Sequence[str]]
 ) -> ArmFeatures | None:
     """Of all known arms, whose families have these indices; None where every arm stands alone. smooth: `surfaces`."""

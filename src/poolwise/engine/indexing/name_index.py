@@ -14,7 +14,7 @@ from poolwise.space.memory import remembered
 from poolwise.store.base import DecisionColumns, Store
 
 
-class Catalogue:
+class NameIndex:
     """Indices of names. Arms that a store has seen stay known when the space no longer offers them."""
 
     def __init__(self, store: Store, space: ArmSpace, first: Sequence[str] = ()) -> None:

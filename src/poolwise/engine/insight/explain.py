@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise import policy as policies
-from poolwise.engine.estimation.prior_packs import lenders
+from poolwise.engine.estimation.prior_packs import attributions
 from poolwise.engine.insight import sentences
 from poolwise.engine.insight.neighbours import neighbours
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError
 from poolwise.policy.constraints.constraints import PREFIX, constrain, from_arrays
 from poolwise.policy.learning_phase import phase
@@ -29,7 +29,7 @@ _ROUNDING = 1e-9
 """Difference of probabilities between array libraries: the same source, other orders of summation."""
 
 
-def explain(store: Store, id: int, settings: Settings, live: Live, *, replay: bool) -> dict[str, Any]:
+def explain(store: Store, id: int, settings: Settings, live: ServingPosterior, *, replay: bool) -> dict[str, Any]:
     """What `Engine.explain` returns; settings: of priors that no snapshot has weighed yet; live: what serves now.
 
     Raises UnknownDecision, or InputError where no view was logged.
@@ -52,7 +52,7 @@ def explain(store: Store, id: int, settings: Settings, live: Live, *, replay: bo
         "favourite": _favourite(store, logged, view, k),
         "layers": _layers(store, logged, view),
         "stated": _stated(store, decision, logged.snapshot, settings),
-        "packs": lenders(store, decision, logged.snapshot),
+        "packs": attributions(store, decision, logged.snapshot),
     }
     body["sentences"] = sentences.sentences(decision, logged, body)
     if replay:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.posterior.gp.coregionalisation import arm_correlation, from_dict, model_at
 from poolwise.posterior.gp.gp_marginal_likelihood import initial_components
 from poolwise.posterior.hyperparameters.hyper import PRIOR
@@ -16,7 +16,7 @@ ALIKE = 0.5
 SHOWN = 3
 
 
-def neighbours(store: Store, live: Live, logged: LoggedView, k: int) -> dict[str, Any] | None:
+def neighbours(store: Store, live: ServingPosterior, logged: LoggedView, k: int) -> dict[str, Any] | None:
     """Of the k-th arm of a view: how many tried neighbours it had here, their outcomes, the average of what was
     believed of them, by likeness, and the nearest; None where arms stand alone. Likeness is that of the snapshot which
     served then."""

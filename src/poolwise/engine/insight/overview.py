@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
 from poolwise.engine.safeguards import operator_overrides
-from poolwise.engine.safeguards.policy_gate import Guarding
-from poolwise.engine.safeguards.safeguards import Suite
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.safeguards.policy_gate import PolicyGate
+from poolwise.engine.safeguards.safeguards import Safeguards
+from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import ConfigError
 from poolwise.policy.constraints import conservative, quarantine
 from poolwise.policy.constraints.constraints import constrain, contenders
@@ -24,7 +24,9 @@ from poolwise.posterior.likelihoods import bernoulli
 from poolwise.store.base import Store
 
 
-def overview(live: Live, catalogue: Catalogue, uses: UsageCounts, guarding: Guarding, store: Store) -> dict[str, Any]:
+def overview(
+    live: ServingPosterior, catalogue: NameIndex, uses: UsageCounts, guarding: PolicyGate, store: Store
+) -> dict[str, Any]:
     """`contexts` (phase, confidence, favourite, mass that explores, curiosity, share of arms covered), `quarantined`,
     `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each,
     empty where nothing is in force."""
@@ -55,13 +57,13 @@ def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: 
 
 
 def view_of_cell(
-    live: Live, catalogue: Catalogue, uses: UsageCounts, project: int, context: int, allowed: np.ndarray
+    live: ServingPosterior, catalogue: NameIndex, uses: UsageCounts, project: int, context: int, allowed: np.ndarray
 ) -> View:
     """What a policy sees of one cell."""
     return live.view(project, context, allowed, np.array(uses.context(project, context)))[0]
 
 
-def _places(catalogue: Catalogue, uses: UsageCounts) -> Iterator[tuple[str, str, int, int]]:
+def _places(catalogue: NameIndex, uses: UsageCounts) -> Iterator[tuple[str, str, int, int]]:
     """Every (project, context) in which something was decided."""
     for p, project in enumerate(catalogue.names("project")):
         for c, context in enumerate(catalogue.names("context")):
@@ -70,7 +72,14 @@ def _places(catalogue: Catalogue, uses: UsageCounts) -> Iterator[tuple[str, str,
 
 
 def _context(
-    live: Live, catalogue: Catalogue, uses: UsageCounts, guarding: Guarding, project: str, context: str, p: int, c: int
+    live: ServingPosterior,
+    catalogue: NameIndex,
+    uses: UsageCounts,
+    guarding: PolicyGate,
+    project: str,
+    context: str,
+    p: int,
+    c: int,
 ) -> dict[str, Any]:
     view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
     found = guarding.choice((project, context), (p, c), view)
@@ -95,7 +104,7 @@ def _curiosity(policy: Policy, view: View) -> float:
     return float(np.mean(score(weights, view)))
 
 
-def _priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+def _priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
     """What is left of the priors that were stated: a row per family, the weight of what was said of it."""
     yield from _success_priors(live, catalogue)
     expected = live.joint.scales.expert
@@ -111,7 +120,7 @@ def _priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
             }
 
 
-def _success_priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+def _success_priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
     success = live.joint.scales.success
     left = bernoulli.trust(success, *live.joint.tally())
     if left is None or success.stated is None:
@@ -128,7 +137,7 @@ def _success_priors(live: Live, catalogue: Catalogue) -> Iterator[dict[str, Any]
 
 
 def _quarantined(
-    suite: Suite, catalogue: Catalogue, project: str, context: str, p: int, c: int
+    suite: Safeguards, catalogue: NameIndex, project: str, context: str, p: int, c: int
 ) -> Iterator[dict[str, Any]]:
     code = suite.codes(p, c)
     for arm in np.flatnonzero(code).tolist():
@@ -141,7 +150,7 @@ def _quarantined(
         }
 
 
-def _budgets(suite: Suite, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+def _budgets(suite: Safeguards, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
     """What is left: of the guarantee in jobs of the baseline, of exploration in decisions."""
     rules, most = suite.safety.conservative, suite.exploration
     projects, contexts = catalogue.names("project"), catalogue.names("context")
@@ -159,7 +168,7 @@ def _budgets(suite: Suite, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
 
 
 def _coverage(
-    live: Live, suite: Suite, catalogue: Catalogue, uses: UsageCounts, store: Store
+    live: ServingPosterior, suite: Safeguards, catalogue: NameIndex, uses: UsageCounts, store: Store
 ) -> Iterator[dict[str, Any]]:
     """Important contexts that lack informative trials in the last window, and why."""
     rules = suite.exploration.coverage
@@ -186,9 +195,9 @@ def _coverage(
             }
 
 
-def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], view: View) -> str | None:
+def _forced(suite: Safeguards, names: tuple[str, str], at: tuple[int, int], view: View) -> str | None:
     """What keeps a context from exploring at all, if anything does."""
-    gate = suite.gate(*at)
+    gate = suite.permissions(*at)
     limits = suite.limits(names, at, gate, view.context)
     for holds, reason in (
         (limits.controls.stop, "an operator has stopped all but the baseline"),
@@ -205,7 +214,7 @@ def _forced(suite: Suite, names: tuple[str, str], at: tuple[int, int], view: Vie
 
 
 def _shadow(
-    live: Live, catalogue: Catalogue, uses: UsageCounts, guarding: Guarding, suite: Suite
+    live: ServingPosterior, catalogue: NameIndex, uses: UsageCounts, guarding: PolicyGate, suite: Safeguards
 ) -> Iterator[dict[str, Any]]:
     """Gain over the baseline that is believed of what would have been answered; errors taken as fully shared."""
     for project, context, p, c in _places(catalogue, uses):
@@ -213,7 +222,7 @@ def _shadow(
         if place is None or not place.shadowed:
             continue
         view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
-        limits = suite.limits((project, context), (p, c), suite.gate(p, c), view.context)
+        limits = suite.limits((project, context), (p, c), suite.permissions(p, c), view.context)
         chances = constrain(guarding.policy, view, limits).probabilities
         away = chances * (np.arange(len(chances)) != view.baseline)
         gain = float(away @ (view.mean - view.mean[view.baseline]))

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.state.job_adjustment import costs_alone
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.engine.state.tables import NORMAL_95
 from poolwise.meta.hyperposterior import between_project_variance
 from poolwise.posterior.belief import Belief
@@ -17,7 +17,7 @@ from poolwise.posterior.hyperparameters.hyper import effective, noise_at
 from poolwise.store.base import OutcomeColumns, Store
 
 
-def projects(live: Live, catalogue: Catalogue, store: Store) -> pd.DataFrame:
+def projects(live: ServingPosterior, catalogue: NameIndex, store: Store) -> pd.DataFrame:
     """A row for every project.
 
     decisions, outcomes; contexts and arms: how many were met and tried; concentration: sum of the squared frequencies
@@ -57,7 +57,7 @@ def projects(live: Live, catalogue: Catalogue, store: Store) -> pd.DataFrame:
     )
 
 
-def personal(live: Live, catalogue: Catalogue) -> pd.DataFrame:
+def project_deviations(live: ServingPosterior, catalogue: NameIndex) -> pd.DataFrame:
     """In what every project differs: project, context, arm, n, difference of utility from what the context is like
     elsewhere with its 90 % interval, largest first; arms that the project has tried there."""
     found = _deviation(live, catalogue)
@@ -81,7 +81,7 @@ def personal(live: Live, catalogue: Catalogue) -> pd.DataFrame:
     return table.iloc[np.argsort(-np.abs(mean / scale), kind="stable")].reset_index(drop=True)
 
 
-def distances(live: Live, catalogue: Catalogue) -> np.ndarray:
+def distances(live: ServingPosterior, catalogue: NameIndex) -> np.ndarray:
     """(projects, projects) root mean square difference of utility over the cells that both have tried; NaN on the
     diagonal and where there is none."""
     mean = _deviation(live, catalogue).mean
@@ -96,7 +96,7 @@ def distances(live: Live, catalogue: Catalogue) -> np.ndarray:
     return apart
 
 
-def _deviation(live: Live, catalogue: Catalogue) -> Belief:
+def _deviation(live: ServingPosterior, catalogue: NameIndex) -> Belief:
     joint = live.joint
     found = deviations(joint.scales.gaussian, joint.statistics())
     rows = (slice(catalogue.size("project")), slice(catalogue.size("context")))
@@ -110,7 +110,7 @@ def _gains(rows: OutcomeColumns, projects: int) -> np.ndarray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def _gave(live: Live, shape: tuple[int, int]) -> np.ndarray:
+def _gave(live: ServingPosterior, shape: tuple[int, int]) -> np.ndarray:
     joint = live.joint
     count = joint.statistics().count[: shape[0], : shape[1]]
     fit = joint.scales.gaussian
@@ -123,13 +123,13 @@ def _gave(live: Live, shape: tuple[int, int]) -> np.ndarray:
     return weight / max(float(weight.sum()), 1e-300)
 
 
-def _took(live: Live, project: int, jobs: np.ndarray) -> float:
+def _took(live: ServingPosterior, project: int, jobs: np.ndarray) -> float:
     """1 minus n scale^2 / noise^2 of the preferred arm, the part of its precision that its own outcomes give."""
     if not jobs.any():
         return np.nan
     parts = []
     for context in np.flatnonzero(jobs).tolist():
-        look = live.look(project, context)
+        look = live.predict(project, context)
         best = int(np.argmax(look.mean))
         parts.append(
             (1 - min(1.0, float(look.count[best] * (look.scale[best] / look.noise[best]) ** 2)), jobs[context])

@@ -11,7 +11,7 @@ from poolwise.engine.state.serving import Serving
 from poolwise.names import checked
 
 
-class Across:
+class ProjectTables:
     """Tables over projects, from what is believed now."""
 
     def __init__(self, held: Callable[[], threading.RLock], current: Callable[[], Serving]) -> None:
@@ -24,10 +24,10 @@ class Across:
             return profile.projects(now.live, now.catalogue, now.store)
 
     def deviations(self) -> pd.DataFrame:
-        """Which arms are better or worse in a project than elsewhere; see `profile.personal`."""
+        """Which arms are better or worse in a project than elsewhere; see `profile.project_deviations`."""
         with self._held():
             now = self._current()
-            return profile.personal(now.live, now.catalogue)
+            return profile.project_deviations(now.live, now.catalogue)
 
     def similar(self, project: str) -> Similar:
         """The projects most like one, and what they would recommend to it. Raises InputError for an unknown one."""

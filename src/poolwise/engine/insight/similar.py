@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.insight.profile import distances
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError
 from poolwise.posterior.crossed import factors
 from poolwise.posterior.hyperparameters.hyper import effective
@@ -27,7 +27,7 @@ class Similar(NamedTuple):
     of it here), favourite (the arm believed best here), n (own outcomes of the recommended arm)."""
 
 
-def similar(live: Live, catalogue: Catalogue, project: str) -> Similar:
+def similar(live: ServingPosterior, catalogue: NameIndex, project: str) -> Similar:
     """Weights are proportional to shared / (distance^2 + 0.05^2). Raises InputError for an unknown project."""
     names = catalogue.names("project")
     if project not in names:
@@ -50,11 +50,13 @@ def similar(live: Live, catalogue: Catalogue, project: str) -> Similar:
     return Similar(neighbours, _recommended(live, catalogue, own, near, weight))
 
 
-def _recommended(live: Live, catalogue: Catalogue, own: int, near: list[int], weight: np.ndarray) -> pd.DataFrame:
+def _recommended(
+    live: ServingPosterior, catalogue: NameIndex, own: int, near: list[int], weight: np.ndarray
+) -> pd.DataFrame:
     rows = []
     for c, context in enumerate(catalogue.names("context") if near else ()):
-        here = live.look(own, c)
-        there = weight @ np.array([live.look(q, c).mean for q in near])
+        here = live.predict(own, c)
+        there = weight @ np.array([live.predict(q, c).mean for q in near])
         best = int(np.argmax(there))
         favourite = catalogue.ids[int(np.argmax(here.mean))]
         rows.append(
@@ -63,7 +65,7 @@ def _recommended(live: Live, catalogue: Catalogue, own: int, near: list[int], we
     return pd.DataFrame(rows, columns=["context", "arm", "mean", "own", "favourite", "n"])
 
 
-def positions(live: Live, catalogue: Catalogue) -> pd.DataFrame:
+def positions(live: ServingPosterior, catalogue: NameIndex) -> pd.DataFrame:
     """project, and of every factor k its position `u_k` with its standard deviation `sd_k`; empty without factors.
 
     u is Normal(0, 1) over projects; a factor's sign means nothing, and neither does its order.

@@ -13,7 +13,7 @@ Scope = tuple[str | None, str | None]
 """(project, context); None: all of them."""
 
 
-class Standing(NamedTuple):
+class Override(NamedTuple):
     """Orders in force in one scope, arms by id."""
 
     stop: bool = False
@@ -23,22 +23,22 @@ class Standing(NamedTuple):
     shadow: bool | None = None
 
 
-class Orders(NamedTuple):
+class Overrides(NamedTuple):
     """The rules of the configuration, and what was ordered since."""
 
     base: Controls
     shadow: bool
-    standing: Mapping[Scope, Standing] = {}
+    standing: Mapping[Scope, Override] = {}
 
 
-def folded(orders: Orders, records: Iterable[dict[str, Any]]) -> Orders:
+def fold(orders: Overrides, records: Iterable[dict[str, Any]]) -> Overrides:
     """After the records of a log, in their order."""
     for record in records:
         orders = _after(orders, record)
     return orders
 
 
-def checked(orders: Orders, space: ArmSpace, record: dict[str, Any]) -> dict[str, Any]:
+def checked(orders: Overrides, space: ArmSpace, record: dict[str, Any]) -> dict[str, Any]:
     """The record, its arm in full. Raises ConfigError for orders that do not exist, name nothing, or contradict."""
     action, arm = record["order"], record["arm"]
     if action not in ACTIONS:
@@ -62,7 +62,7 @@ def checked(orders: Orders, space: ArmSpace, record: dict[str, Any]) -> dict[str
     return record
 
 
-def in_force(orders: Orders, space: ArmSpace, project: str, context: str) -> tuple[Controls, bool]:
+def in_force(orders: Overrides, space: ArmSpace, project: str, context: str) -> tuple[Controls, bool]:
     """Orders for one cell by index, and whether it is a shadow. Stops, bans and freezes add up; the narrowest pin and
     shadow hold; an arm that is banned anywhere is not pinned."""
     scopes: list[Scope] = [(None, None), (None, context), (project, None), (project, context)]
@@ -83,7 +83,7 @@ def in_force(orders: Orders, space: ArmSpace, project: str, context: str) -> tup
     return controls, shadows[-1] if shadows else orders.shadow
 
 
-def sentences(orders: Orders) -> list[str]:
+def sentences(orders: Overrides) -> list[str]:
     """Every order in force, in words."""
     found = []
     for (project, context), one in orders.standing.items():
@@ -98,11 +98,11 @@ def _scope(record: dict[str, Any]) -> Scope:
     return record["project"], record["context"]
 
 
-def _standing(orders: Orders, record: dict[str, Any]) -> Standing:
-    return orders.standing.get(_scope(record), Standing())
+def _standing(orders: Overrides, record: dict[str, Any]) -> Override:
+    return orders.standing.get(_scope(record), Override())
 
 
-def _after(orders: Orders, record: dict[str, Any]) -> Orders:
+def _after(orders: Overrides, record: dict[str, Any]) -> Overrides:
     old, arms = _standing(orders, record), frozenset(record["arms"])
     changes: dict[str, dict[str, Any]] = {
         "pin": {"pin": next(iter(arms), None)},

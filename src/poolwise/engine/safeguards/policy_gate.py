@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards import damaged_records, operator_overrides
-from poolwise.engine.safeguards.safeguards import Key, Suite
+from poolwise.engine.safeguards.safeguards import Key, Safeguards
 from poolwise.engine.safeguards.settings import NO_EXPLORATION, NO_SAFETY, controls, protected
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import limited_reasons, reasons
@@ -18,7 +18,7 @@ from poolwise.space import Arm, ArmSpace
 from poolwise.store.base import Store
 
 
-class Choice(NamedTuple):
+class ActionDistribution(NamedTuple):
     """What may happen in one decision, per drawn arm."""
 
     probabilities: list[float]
@@ -32,17 +32,17 @@ class Choice(NamedTuple):
     limits: Constraints | None
 
 
-class Guarding:
+class PolicyGate:
     """Holds the suite, if any, and the policy inside eligibility."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, space: ArmSpace, policy: Policy, settings: Settings) -> None:
+    def __init__(self, store: Store, catalogue: NameIndex, space: ArmSpace, policy: Policy, settings: Settings) -> None:
         self._store, self._catalogue, self._space, self._settings = store, catalogue, space, settings
         self.policy = protected(policy, settings.safety)
-        self.suite: Suite | None = None
+        self.suite: Safeguards | None = None
         """None: nothing was ever asked for, and nothing is counted."""
         if settings.safety or settings.exploration or damaged_records.usable(store, "control"):
             safety, exploration = settings.safety or NO_SAFETY, settings.exploration or NO_EXPLORATION
-            self.suite = Suite(catalogue, space, safety, exploration)
+            self.suite = Safeguards(catalogue, space, safety, exploration)
             self.follow_orders()
 
     @property
@@ -50,15 +50,17 @@ class Guarding:
         """Arms that may stand in where the baseline is not available."""
         return self.suite.orders.base.fallbacks if self.suite else ()
 
-    def choice(self, names: tuple[str, str], at: Key, view: View, chances: np.ndarray | None = None) -> Choice:
+    def choice(
+        self, names: tuple[str, str], at: Key, view: View, chances: np.ndarray | None = None
+    ) -> ActionDistribution:
         """What the policy makes of a view under the limits in force in a cell; chances: what it made of it already."""
         arms, suite = self._catalogue.arms, self.suite
         if suite is None:
             if chances is None:
                 chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
             drawn = chances.tolist()
-            return Choice(drawn, arms, drawn, reasons(view), None, None)
-        gate = suite.gate(*at)
+            return ActionDistribution(drawn, arms, drawn, reasons(view), None, None)
+        gate = suite.permissions(*at)
         limits = suite.limits(names, at, gate, view.context)
         ruling = constrain(self.policy, view, limits)
         drawn, answers = ruling.probabilities.tolist(), arms
@@ -66,11 +68,11 @@ class Guarding:
         if limits.shadow:
             propensities, answers = [1.0] * len(arms), (arms[view.baseline],) * len(arms)
         why = limited_reasons(view, limits, ruling, arms)
-        return Choice(drawn, answers, propensities, why, gate, limits)
+        return ActionDistribution(drawn, answers, propensities, why, gate, limits)
 
     def stale(self, project: int, context: int, gate: tuple[bool, bool] | None) -> bool:
         """Whether what a choice was allowed is no longer what it would be."""
-        return self.suite is not None and self.suite.gate(project, context) != gate
+        return self.suite is not None and self.suite.permissions(project, context) != gate
 
     def follow_orders(self) -> bool:
         """Let orders take effect that any process has logged; whether there were any. Where nothing was counted yet,
@@ -79,7 +81,7 @@ class Guarding:
         if self.suite is None:
             return bool(records)
         before = self.suite.orders
-        self.suite.orders = operator_overrides.folded(before._replace(standing={}), records)
+        self.suite.orders = operator_overrides.fold(before._replace(standing={}), records)
         return self.suite.orders != before
 
     def checked(self, order: str, arm: str | None, project: str | None, context: str | None) -> dict[str, Any]:
@@ -90,8 +92,8 @@ class Guarding:
             if name is not None and name not in known:
                 raise ConfigError(f"no {kind} {name!r} in this store: it has {', '.join(known) or 'none'}")
         safety = self._settings.safety or NO_SAFETY
-        base = operator_overrides.Orders(controls(safety, self._space), safety.shadow)
+        base = operator_overrides.Overrides(controls(safety, self._space), safety.shadow)
         record = {"order": order, "arm": arm, "project": project, "context": context, "time": time.time()}
         return operator_overrides.checked(
-            operator_overrides.folded(base, damaged_records.usable(self._store, "control")), self._space, record
+            operator_overrides.fold(base, damaged_records.usable(self._store, "control")), self._space, record
         )

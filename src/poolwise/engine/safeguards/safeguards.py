@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, SETTLED, read
 from poolwise.engine.safeguards import operator_overrides as standing
 from poolwise.engine.safeguards.settings import Exploration, Safety, controls
@@ -27,10 +27,10 @@ MOST = 1.0
 """Largest share of the mass that coverage takes where trials are lacking."""
 _TEACHING = (EXPLORED, FAVOURITE)
 _COUNTS = ("made", "seen", "explored", "shadowed", "favourite", "found", "changed")
-"""Of a `Place`, but for its trials."""
+"""Of a `CellCounts`, but for its trials."""
 
 
-class Fade(NamedTuple):
+class Discount(NamedTuple):
     """Evidence to be set aside in one cell: of every known arm the share `keep`, (known arms,)."""
 
     project: int
@@ -38,7 +38,7 @@ class Fade(NamedTuple):
     keep: np.ndarray
 
 
-class Place:
+class CellCounts:
     """What is counted per (project, context)."""
 
     __slots__ = ("changed", "explored", "favourite", "found", "made", "seen", "shadowed", "trials")
@@ -54,13 +54,13 @@ class Place:
         """Project's decisions when the last informative trials came back."""
 
 
-class Suite:
+class Safeguards:
     """Guards one engine. Arms are indices of all known arms, but for `Constraints`, which speak of the offered ones."""
 
-    def __init__(self, catalogue: Catalogue, space: ArmSpace, safety: Safety, exploration: Exploration) -> None:
+    def __init__(self, catalogue: NameIndex, space: ArmSpace, safety: Safety, exploration: Exploration) -> None:
         self.safety, self.exploration = safety, exploration
         self._catalogue, self._space = catalogue, space
-        self.orders = standing.Orders(controls(safety, space), safety.shadow)
+        self.orders = standing.Overrides(controls(safety, space), safety.shadow)
         self._home = int(catalogue.columns[catalogue.baseline])
         self._tracks: dict[tuple[int, int, int], change_detection.CusumState] = {}
         self._held: dict[int, dict[tuple[int, int], quarantine.State]] = {}
@@ -69,7 +69,7 @@ class Suite:
         self.made: dict[int, int] = {}
         """Decisions of each project."""
         self.ledgers: dict[int, conservative.Ledger] = {}
-        self.places: dict[Key, Place] = {}
+        self.places: dict[Key, CellCounts] = {}
         self.explored, self.total = 0, 0
 
     def decided(self, project: int, context: int, arm: int, reason: str) -> None:
@@ -92,7 +92,7 @@ class Suite:
             ledger = self.ledgers.get(project) or conservative.start(np)
             self.ledgers[project] = conservative.decided(ledger, arm != self._home)
 
-    def observed(self, project: int, context: int, arm: int, utility: float, reason: str) -> Fade | None:
+    def observed(self, project: int, context: int, arm: int, utility: float, reason: str) -> Discount | None:
         """Learn the outcome of a decision made for this reason; what has changed or was quarantined is to be
         forgotten."""
         place = self._place(project, context)
@@ -116,9 +116,9 @@ class Suite:
         keep[arm] = 0.0
         if changed:
             place.changed = place.seen
-        return Fade(project, context, keep)
+        return Discount(project, context, keep)
 
-    def gate(self, project: int, context: int) -> tuple[bool, bool]:
+    def permissions(self, project: int, context: int) -> tuple[bool, bool]:
         """Whether the next decision may leave the baseline, and whether it may explore."""
         rules, leave = self.safety.conservative, True
         if rules is not None:
@@ -140,8 +140,8 @@ class Suite:
             code=self.codes(project, context)[self._catalogue.columns],
             probation_factor=safety.quarantine.dose if safety.quarantine else 1.0,
             may_leave_baseline=gate[0],
-            exploration_factor=self._drive(project, context) if gate[1] else 0.0,
-            coverage_share=self._cover(project, context, uses),
+            exploration_factor=self._exploration_factor(project, context) if gate[1] else 0.0,
+            coverage_share=self._coverage_share(project, context, uses),
             delta=1.0 if safety.delta is None else safety.delta,
             margin=safety.margin,
             controls=orders,
@@ -216,7 +216,7 @@ class Suite:
             del held[context, arm]
         return bool(after.until[0, 0] > before.until[0, 0])
 
-    def _drive(self, project: int, context: int) -> float:
+    def _exploration_factor(self, project: int, context: int) -> float:
         """Factor on exploring; see `policy.constraints.coverage_guarantee.exploration_factor`."""
         memory, place = self.exploration.memory, self.places.get((project, context))
         if memory is None or place is None:
@@ -224,7 +224,7 @@ class Suite:
         changed = math.inf if place.changed is None else place.seen - place.changed
         return exploration_factor(place.made - place.found, changed, memory, self.exploration.quiet)
 
-    def _cover(self, project: int, context: int, uses: Context) -> float:
+    def _coverage_share(self, project: int, context: int, uses: Context) -> float:
         """Share of the mass that half a window still needs to see half of the guaranteed trials."""
         rules = self.exploration.coverage
         if rules is None or uses.importance < rules.share:
@@ -234,11 +234,11 @@ class Suite:
         lacking = math.ceil(rules.trials / 2) - recent
         return min(MOST, lacking / max(uses.share * half, 1.0)) if lacking > 0 else 0.0
 
-    def _place(self, project: int, context: int) -> Place:
+    def _place(self, project: int, context: int) -> CellCounts:
         key = (project, context)
         if key not in self.places:
             rules = self.exploration.coverage
-            self.places[key] = Place(rules.trials if rules else 0)
+            self.places[key] = CellCounts(rules.trials if rules else 0)
         return self.places[key]
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.indexing.name_index import Catalogue
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.indexing.name_index import NameIndex
+from poolwise.engine.state.serving_posterior import ServingPosterior
 
 FEW, MANY = 6, 200
 """Projects with outcomes below which nothing is said, and of a sample with which more are compared."""
@@ -23,7 +23,7 @@ _DRAWS = 5_000
 _SHOWN = 5
 
 
-def suspicious(live: Live, catalogue: Catalogue, failure: float) -> dict[str, Any] | None:
+def suspicious(live: ServingPosterior, catalogue: NameIndex, failure: float) -> dict[str, Any] | None:
     """The smaller camp, the size of the other, and how probable such a split were by chance; None: no alarm."""
     names = catalogue.names("project")
     tried, succeeded = (part[: len(names)] for part in live.joint.tally())

@@ -14,7 +14,7 @@ from poolwise.policy.view import View
 from poolwise.space import Arm
 
 
-class Cell(NamedTuple):
+class CachedDecision(NamedTuple):
     """Probabilities computed from one view, and how long they hold."""
 
     project: int

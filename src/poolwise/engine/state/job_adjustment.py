@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.safeguards.safeguards import Fade
+from poolwise.engine.safeguards.safeguards import Discount
 from poolwise.engine.state.exchange import Exchange
 from poolwise.posterior.crossed.job_effects import Change, Key, contrasts, level_of
 from poolwise.posterior.joint import Joint
@@ -33,7 +33,7 @@ def costs_alone(rows: OutcomeColumns) -> np.ndarray:
     return (rows.job >= 0) & (rows.status == _OK) & alone
 
 
-class Levelling:
+class JobAdjustment:
     """Around a posterior, whose statistics it keeps in step with all contrasts.
 
     Contrasts leave open what all arms have in common. It is set by the baseline being worth 0, as everywhere.
@@ -61,7 +61,7 @@ class Levelling:
             utility[row] = self._theta(*key[:2])[key[2]] if level is None else utility[row] - level
         return utility
 
-    def learn(self, rows: OutcomeColumns) -> None:
+    def update(self, rows: OutcomeColumns) -> None:
         """Outcomes of jobs whose utilities are -log cost."""
         change: dict[Key, np.ndarray] = {}
         for row, y in enumerate(rows.utility.tolist()):
@@ -78,9 +78,9 @@ class Levelling:
         while len(self._sums) > JOBS:
             _add(self._told, self._contrasts(self._sums.pop(next(iter(self._sums)))), -1.0)
         if self._heard >= due:
-            self.settle()
+            self.converge()
 
-    def settle(self) -> None:
+    def converge(self) -> None:
         """Let reference and belief agree."""
         cells = sorted({key[:2] for sums in self._sums.values() for key in sums})
         if not cells:
@@ -96,7 +96,7 @@ class Levelling:
             points, steps = [*points, here][-_MEMORY:], [*steps, step][-_MEMORY:]
             here = _mixed(points, steps)
 
-    def fade(self, fade: Fade) -> None:
+    def discount(self, fade: Discount) -> None:
         """Forget what is set aside: it is no longer compared with anything."""
         gone = {(fade.project, fade.context, arm) for arm in np.flatnonzero(fade.keep < 1).tolist()}
         for sums in (self._told, *self._sums.values()):

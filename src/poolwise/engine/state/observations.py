@@ -7,7 +7,7 @@ import numpy as np
 from poolwise.engine.outcomes import upper_bounds
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.exchange import Exchange
-from poolwise.engine.state.job_adjustment import Levelling, costs_alone
+from poolwise.engine.state.job_adjustment import JobAdjustment, costs_alone
 from poolwise.engine.state.tables import chosen
 from poolwise.posterior.joint import Joint
 from poolwise.schema import STATUSES
@@ -18,7 +18,7 @@ ABSURD = 50.0
 """A utility beyond this, a factor of 5e21, is no measurement: whoever reports it is believed to have failed."""
 
 
-def stretches(rows: OutcomeColumns, levelling: Levelling) -> Iterator[tuple[int, int]]:
+def stretches(rows: OutcomeColumns, levelling: JobAdjustment) -> Iterator[tuple[int, int]]:
     """(first, end) of rows, in their order, between which the levels of jobs are settled."""
     alone, start = np.flatnonzero(costs_alone(rows)), 0
     until = levelling.until_settling()
@@ -30,7 +30,7 @@ def stretches(rows: OutcomeColumns, levelling: Levelling) -> Iterator[tuple[int,
         yield start, len(rows.decision)
 
 
-def learn(belief: Exchange, levelling: Levelling, rows: OutcomeColumns, settings: Settings) -> int:
+def update(belief: Exchange, levelling: JobAdjustment, rows: OutcomeColumns, settings: Settings) -> int:
     """Learn outcomes: runs that were stopped as bounds, others by their utility within the limit, in their order, those
     beyond `ABSURD` as failures, and then costs alone within their job. Returns how many were clipped."""
     own = costs_alone(rows)
@@ -42,7 +42,7 @@ def learn(belief: Exchange, levelling: Levelling, rows: OutcomeColumns, settings
     said = np.where(np.abs(said) <= ABSURD, said, settings.failure_utility)
     belief.do(Joint.learn_many, single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
     if own.any():
-        levelling.learn(chosen(rows, own))
+        levelling.update(chosen(rows, own))
     return int((np.abs(told) > limit).sum())
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from poolwise.engine.indexing.name_index import Catalogue
-from poolwise.engine.safeguards.policy_gate import Guarding
+from poolwise.engine.indexing.name_index import NameIndex
+from poolwise.engine.safeguards.policy_gate import PolicyGate
 from poolwise.engine.settings import Settings
-from poolwise.engine.state.cached_decision import Cell
-from poolwise.engine.state.serving_posterior import Live
+from poolwise.engine.state.cached_decision import CachedDecision
+from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.policy.constraints.usage import UsageCounts
 from poolwise.policy.view import CUSTOM, Policy
 from poolwise.schema import Outcome
@@ -42,10 +42,10 @@ class Serving:
         self, store: Store, space: ArmSpace, policy: Policy, settings: Settings, first: Sequence[str] = ()
     ) -> None:
         self.store, self.settings = store, settings
-        self.catalogue = Catalogue(store, space, first)
-        self.guarding = Guarding(store, self.catalogue, space, policy, settings)
+        self.catalogue = NameIndex(store, space, first)
+        self.guarding = PolicyGate(store, self.catalogue, space, policy, settings)
         self.uses = UsageCounts(settings.horizon)
-        self.live = Live(store, self.catalogue, settings)
+        self.live = ServingPosterior(store, self.catalogue, settings)
         if self.guarding.suite is None and self.guarding.policy.spec != CUSTOM:
             self.live.serve(self.guarding.policy)
         self.outcomes, self.decisions = 0, 0
@@ -63,7 +63,7 @@ class Serving:
         self.others = 0
         """Outcomes that were folded, less those that this process has stored."""
         self.recent: dict[int, Recent] = {}
-        self.cells: dict[tuple[str, str], Cell] = {}
+        self.cells: dict[tuple[str, str], CachedDecision] = {}
         self.policy: int | None = None
         """Key of the policy in the store; None: not asked for yet."""
 

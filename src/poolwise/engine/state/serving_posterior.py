@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.estimation.background import Answer, Asked, answer, as_snapshot, caught_up
-from poolwise.engine.estimation.prior_packs import Borrowed
-from poolwise.engine.estimation.refit_request import Problem, problem_of, usable
-from poolwise.engine.indexing.arm_features import surfaces, terrain
+from poolwise.engine.estimation.background import Estimate, EstimationRequest, answer, as_snapshot, caught_up
+from poolwise.engine.estimation.prior_packs import PriorPackPool
+from poolwise.engine.estimation.refit_request import RefitData, problem_of, usable
+from poolwise.engine.indexing.arm_features import features_of, surfaces
 from poolwise.engine.indexing.arms import Axes, aligned
-from poolwise.engine.indexing.name_index import Catalogue
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards import damaged_records
-from poolwise.engine.safeguards.safeguards import Fade
+from poolwise.engine.safeguards.safeguards import Discount
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import observations
 from poolwise.engine.state.exchange import Exchange
-from poolwise.engine.state.job_adjustment import Levelling
+from poolwise.engine.state.job_adjustment import JobAdjustment
 from poolwise.engine.state.overdue import Overdue
 from poolwise.errors import RefitError
 from poolwise.policy.view import Policy, View
@@ -36,17 +36,17 @@ BLOCK, FEW = 512, 64
 """Outcomes after which the belief is computed again, and that are learned at once between."""
 
 
-class Live:
+class ServingPosterior:
     """A `Joint` belief with its bookkeeping: which outcomes it has seen, which snapshot it serves from."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, settings: Settings) -> None:
+    def __init__(self, store: Store, catalogue: NameIndex, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
         self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
         self._warm, self.shared, self._led = WARM, False, False
         self.learned, self._began = 0, 0
         """Outcomes that were folded, so many of the store's first ones."""
         self.overdue = Overdue()
-        self.borrowed = Borrowed(store, catalogue, settings)
+        self.borrowed = PriorPackPool(store, catalogue, settings)
         self.undone = store.undone()
         stored = store.snapshots()
         served = damaged_records.serving(store)
@@ -54,7 +54,7 @@ class Live:
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
         smooth = surfaces(catalogue.known_arms, catalogue.space, settings.surface)
         self._axes = Axes(tuple(catalogue.index.codes.tolist()), tuple(catalogue.known_names), smooth)
-        self.ground = terrain(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
+        self.ground = features_of(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
         """Where arms stand among each other by their parameters; None: none resembles another."""
         home = int(catalogue.columns[catalogue.baseline])
         scales = settings.scales(catalogue.known_names, catalogue.known_family, self.ground, home)
@@ -64,8 +64,8 @@ class Live:
                 break
         self._tail: tuple[Any, Any, int] | None = None
         self._belief = Exchange(self._posterior(scales))
-        self._levelling = Levelling(self._belief, settings.utility_limit)
-        self.borrowed.lend(self.joint, served[-1].hyper.get("packs", ()) if served else None)
+        self._levelling = JobAdjustment(self._belief, settings.utility_limit)
+        self.borrowed.apply(self.joint, served[-1].hyper.get("packs", ()) if served else None)
 
     def _posterior(self, scales: Scales) -> Joint:
         catalogue = self._catalogue
@@ -100,7 +100,7 @@ class Live:
         """How many outcomes the belief rests on."""
         return self.joint.outcomes
 
-    def look(self, project: int, context: int) -> Look:
+    def predict(self, project: int, context: int) -> Look:
         """What is believed now about the offered arms."""
         return self._offered(self.joint.look(project, context))
 
@@ -139,11 +139,11 @@ class Live:
         """(n,) utilities: of those that are -log cost of a job what that says of the arm, others as they are."""
         return self._levelling.worth(rows)
 
-    def learn(self, rows: OutcomeColumns) -> None:
+    def update(self, rows: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
         whole blocks, after the others."""
         self.learned += len(rows.decision)
-        self.clipped += observations.learn(self._belief, self._levelling, rows, self._settings)
+        self.clipped += observations.update(self._belief, self._levelling, rows, self._settings)
         self.version += 1
 
     def renew(self) -> None:
@@ -165,11 +165,11 @@ class Live:
         if self.overdue.heard(cell[:2], made):
             self._belief.do(Joint.forget, *cell, self._settings.failure_utility)
 
-    def fade(self, fade: Fade) -> None:
+    def discount(self, fade: Discount) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
         self.overdue.set_aside((fade.project, fade.context))
         self._belief.do(Joint.fade, *fade)
-        self._levelling.fade(fade)
+        self._levelling.discount(fade)
         self.version += 1
 
     @property
@@ -183,13 +183,13 @@ class Live:
         """A search for scales broke down; the next one comes on schedule."""
         self.estimated, self.trouble = self.outcomes, f"the search for scales failed ({error!r})"
 
-    def asked(self) -> Asked:
+    def asked(self) -> EstimationRequest:
         """What the scales are to be estimated from; nothing that comes later changes it."""
-        self.borrowed.lend(self.joint)
-        self._levelling.settle()
-        return Asked(self.outcomes, self.joint.asked(), self.borrowed.weights.tolist())
+        self.borrowed.apply(self.joint)
+        self._levelling.converge()
+        return EstimationRequest(self.outcomes, self.joint.asked(), self.borrowed.weights.tolist())
 
-    def asked_beside(self) -> Asked:
+    def asked_beside(self) -> EstimationRequest:
         """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
         return self.asked()._replace(made=self._copied())
 
@@ -210,7 +210,7 @@ class Live:
 
         return made
 
-    def rest(self, found: Answer) -> Callable[[], Answer] | None:
+    def rest(self, found: Estimate) -> Callable[[], Estimate] | None:
         """What is to be done beside before an answer serves, or the next call would wait for it."""
         joint = found.joint
         if joint is None or (self._belief.behind or 0) <= FEW // 2:
@@ -224,7 +224,7 @@ class Live:
         assert found is not None
         return found
 
-    def answered(self, found: Answer, reason: str, *, keep: bool = True) -> Snapshot | None:
+    def answered(self, found: Estimate, reason: str, *, keep: bool = True) -> Snapshot | None:
         """Serve from scales that were estimated, with all that was learned since, and store them; None where others
         were taken meanwhile."""
         fit = found.scales.gaussian
@@ -255,12 +255,12 @@ class Live:
             self.joint.adopt(self._usable(snapshot))
         self._followed(snapshot)
 
-    def follow_beside(self, snapshot: Snapshot) -> Callable[[], Answer] | None:
+    def follow_beside(self, snapshot: Snapshot) -> Callable[[], Estimate] | None:
         """The same as work to be done beside, whose answer is `answered`; None where it was done at once."""
         with suppress(RefitError):
             scales = self._usable(snapshot)
             if (made := self._copied()) is not None:
-                return lambda: Answer(snapshot.outcomes, [], scales, 0.0, made(scales), snapshot)
+                return lambda: Estimate(snapshot.outcomes, [], scales, 0.0, made(scales), snapshot)
         self.follow(snapshot)
         return None
 
@@ -269,7 +269,7 @@ class Live:
         self.version += 1
         return snapshot
 
-    def problem(self) -> Problem:
+    def problem(self) -> RefitData:
         """What a refit starts from: all that the belief rests on."""
         return problem_of(self._catalogue, self.joint, self._settings, self._axes.labels())
 
@@ -310,7 +310,7 @@ class Live:
         """Start from packs that other processes have imported."""
         if self.borrowed.follow():
             self._belief.forget()
-            self.borrowed.lend(self.joint)
+            self.borrowed.apply(self.joint)
             self.version += 1
 
     def saved(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -330,7 +330,7 @@ class Live:
         self.clipped, self.learned = body["clipped"], body["learned"]
         self._began = self.learned
         if rebased:
-            self._levelling.settle()
+            self._levelling.converge()
 
     def status(self) -> dict[str, Any]:
         return {

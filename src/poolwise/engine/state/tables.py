@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from poolwise.engine.indexing.name_index import Catalogue
-from poolwise.engine.safeguards.safeguards import Fade
-from poolwise.engine.state.cached_decision import Cell
+from poolwise.engine.indexing.name_index import NameIndex
+from poolwise.engine.safeguards.safeguards import Discount
+from poolwise.engine.state.cached_decision import CachedDecision
 from poolwise.errors import InputError
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
@@ -40,7 +40,12 @@ def _coded(kind: str, names: str | np.ndarray, count: int) -> tuple[np.ndarray, 
 
 
 def draw(
-    cells: list[Cell], which: np.ndarray, ids: np.ndarray, numbers: np.ndarray, catalogue: Catalogue, now: float
+    cells: list[CachedDecision],
+    which: np.ndarray,
+    ids: np.ndarray,
+    numbers: np.ndarray,
+    catalogue: NameIndex,
+    now: float,
 ) -> DecisionColumns:
     """One arm per job, bit for bit as `Cell.pick` would: the number of running sums that the number has passed."""
     sums = np.array([cell.cumulative for cell in cells])
@@ -53,7 +58,12 @@ def draw(
 
 
 def _columns(
-    cells: list[Cell], which: np.ndarray, ids: np.ndarray, position: np.ndarray, catalogue: Catalogue, now: float
+    cells: list[CachedDecision],
+    which: np.ndarray,
+    ids: np.ndarray,
+    position: np.ndarray,
+    catalogue: NameIndex,
+    now: float,
 ) -> DecisionColumns:
     chances = np.array([cell.probabilities for cell in cells])
     reasons = np.array([catalogue.codes("reason", cell.reasons) for cell in cells])
@@ -72,7 +82,7 @@ def _columns(
     )
 
 
-def decision_columns(rows: Sequence[tuple[Any, ...]], catalogue: Catalogue) -> DecisionColumns:
+def decision_columns(rows: Sequence[tuple[Any, ...]], catalogue: NameIndex) -> DecisionColumns:
     """Rows in the order of the fields, arms by index, reasons by name, as columns."""
     columns: list[Any] = list(zip(*rows, strict=True)) or [()] * len(DecisionColumns._fields)
     columns[3] = catalogue.index.codes[list(columns[3])]
@@ -86,7 +96,7 @@ def chosen(outcomes: OutcomeColumns, which: np.ndarray | slice) -> OutcomeColumn
     return OutcomeColumns(*(column[which] for column in outcomes))
 
 
-def parted(outcomes: OutcomeColumns, fades: Mapping[int, Fade]) -> Iterator[tuple[OutcomeColumns, Fade | None]]:
+def parted(outcomes: OutcomeColumns, fades: Mapping[int, Discount]) -> Iterator[tuple[OutcomeColumns, Discount | None]]:
     """Outcomes in parts, each but the last ending with one after which evidence fades."""
     start = 0
     for end in np.flatnonzero(np.isin(outcomes.decision, list(fades))).tolist() if fades else ():
@@ -130,10 +140,10 @@ def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, floa
     yield from zip(pairs, np.bincount(which).tolist(), total.tolist(), strict=True)
 
 
-def beliefs(live: Any, catalogue: Catalogue) -> pd.DataFrame:
+def beliefs(live: Any, catalogue: NameIndex) -> pd.DataFrame:
     """A row for every known project, context and offered arm; see `Engine.beliefs`."""
     projects, contexts = catalogue.names("project"), catalogue.names("context")
-    looks = [[live.look(p, c) for c in range(len(contexts))] for p in range(len(projects))]
+    looks = [[live.predict(p, c) for c in range(len(contexts))] for p in range(len(projects))]
     shape = (len(projects), len(contexts), len(catalogue.ids))
     mean, scale, count = (
         np.array([[getattr(look, name) for look in row] for row in looks]).reshape(-1)

@@ -8,7 +8,7 @@ cell has of its own, as in the NumPyro models.
 import numpy as np
 
 from poolwise.arrays import Array, namespace
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.gaussian_messages import Conditional
 from poolwise.posterior.crossed.solve import Tree, solve
@@ -19,7 +19,7 @@ from poolwise.posterior.joint import Scales
 from poolwise.refit.draws.serving_marginals import has_surface, is_wide, padded, shares_cells, theta
 
 
-def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+def draws(problem: RefitData, scales: Scales, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
     """`effect` and `theta`, (count, projects, contexts, arms); of wide systems and of surfaces theta alone, every
     cell by itself."""
     if is_wide(problem) or has_surface(problem):
@@ -38,7 +38,7 @@ def draws(problem: Problem, scales: Scales, random: np.random.Generator, count: 
     return {"effect": effect, "theta": _around(effect, problem, scales, form, random)}
 
 
-def prior_draws(problem: Problem, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+def prior_draws(problem: RefitData, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
     """`effect` and `theta` of a problem without outcomes: of wide systems together too, since nothing is coupled; of
     surfaces theta."""
     if has_surface(problem):
@@ -56,7 +56,7 @@ def prior_draws(problem: Problem, random: np.random.Generator, count: int) -> di
     return {"effect": effect, "theta": effect + own(problem, problem.scales) * random.standard_normal(effect.shape)}
 
 
-def surfaces(problem: Problem, random: np.random.Generator, count: int) -> np.ndarray:
+def surfaces(problem: RefitData, random: np.random.Generator, count: int) -> np.ndarray:
     """(count, projects, contexts, arms) before any outcome, all cells together."""
     model, (projects, contexts, arms) = model_of(problem.scales.gaussian), problem.shape
     hyper, smooth, family = model.hyper, model.smooth, model.ground.family
@@ -72,7 +72,7 @@ def surfaces(problem: Problem, random: np.random.Generator, count: int) -> np.nd
     return found
 
 
-def own(problem: Problem, scales: Scales) -> float:
+def own(problem: RefitData, scales: Scales) -> float:
     """Standard deviation of theta around `effect`."""
     hyper = scales.gaussian.hyper
     return float(np.asarray(hyper.arm.cell if shares_cells(problem) else leaf_cell(hyper, False)))
@@ -109,7 +109,7 @@ def _at_cells(v: np.ndarray, cells: np.ndarray, form: Layout) -> np.ndarray:
 
 
 def _around(
-    effect: np.ndarray, problem: Problem, scales: Scales, form: Layout, random: np.random.Generator
+    effect: np.ndarray, problem: RefitData, scales: Scales, form: Layout, random: np.random.Generator
 ) -> np.ndarray:
     """theta given the effects and the cell's own outcomes, as `belief.shrink`."""
     cell = np.asarray(leaf_cell(scales.gaussian.hyper, form.cells))

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.belief import Belief
 from poolwise.refit.draws import derived_quantities, shipped_models
 from poolwise.refit.draws.derived_quantities import Groups
@@ -20,7 +20,7 @@ PRIOR_DRAWS = 200
 
 
 def refit_result(
-    problem: Problem, options: Options, by_part: Mapping[str, tuple[Values, Values]], notes: dict[str, Any]
+    problem: RefitData, options: Options, by_part: Mapping[str, tuple[Values, Values]], notes: dict[str, Any]
 ) -> RefitResult:
     """by_part: sites and sampler fields of every part, (chain, draw, ...)."""
     sites = {name: value for drawn, _ in by_part.values() for name, value in drawn.items()}
@@ -68,7 +68,7 @@ def refit_result(
 
 
 def _completed(
-    problem: Problem, sites: Values, complete: Callable[[Values], Iterable[Groups]]
+    problem: RefitData, sites: Values, complete: Callable[[Values], Iterable[Groups]]
 ) -> tuple[Groups, dict[str, Belief]]:
     """Groups of a part, thinned, and the moments of its cells from all draws."""
     chains, count = next(iter(sites.values())).shape[:2]
@@ -91,7 +91,7 @@ def _completed(
     return jax.tree.map(joined, *kept), moments
 
 
-def _thinning(problem: Problem, sites: Values) -> int:
+def _thinning(problem: RefitData, sites: Values) -> int:
     chains, count = next(iter(sites.values())).shape[:2]
     return thinning(chains, count, int(np.prod(problem.shape)))
 
@@ -115,13 +115,13 @@ def _fields(by_part: Mapping[str, tuple[Values, Values]], thin: int) -> Values:
     return made
 
 
-def _seen(problem: Problem, name: str, value: np.ndarray) -> np.ndarray | None:
+def _seen(problem: RefitData, name: str, value: np.ndarray) -> np.ndarray | None:
     """Log likelihoods of the cells that were seen; None for those of other statistics."""
     counts = {"mean": problem.stats.count, "successes": problem.tried}
     return value[..., counts[name] > 0] if name in counts else None
 
 
-def _hidden(problem: Problem, values: Values) -> Values:
+def _hidden(problem: RefitData, values: Values) -> Values:
     """Means of cells that were never seen mean nothing."""
     unseen = problem.stats.count == 0
     return {name: np.where(unseen, np.nan, value) if name == "mean" else value for name, value in values.items()}

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from poolwise import targets
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.errors import InputError
 from poolwise.extras import require
 from poolwise.refit.result import Draws, RefitResult, Values
@@ -52,7 +52,7 @@ def _draft(target: Path) -> Path:
     return target.with_name(f".{target.name}.new")
 
 
-def write(path: str | Path, problem: Problem, found: RefitResult, about: dict[str, Any]) -> str:
+def write(path: str | Path, problem: RefitData, found: RefitResult, about: dict[str, Any]) -> str:
     """Write the file; returns its path. `about`: JSON that tells of the snapshot.
 
     An earlier file is replaced at once or not at all. Raises InputError.
@@ -73,7 +73,7 @@ def write(path: str | Path, problem: Problem, found: RefitResult, about: dict[st
     return str(target)
 
 
-def groups(problem: Problem, draws: Draws, about: dict[str, Any]) -> dict[str, xr.Dataset]:
+def groups(problem: RefitData, draws: Draws, about: dict[str, Any]) -> dict[str, xr.Dataset]:
     """The groups of InferenceData, by name."""
     tables = draws._asdict()
     constant = {**tables.pop("constant_data"), "count": problem.stats.count, "tried": problem.tried}
@@ -90,7 +90,7 @@ def groups(problem: Problem, draws: Draws, about: dict[str, Any]) -> dict[str, x
     return {name: one.assign_attrs(attributes) for name, one in made.items()}
 
 
-def dataset(values: Values, problem: Problem, lead: tuple[str, ...] = (), *, cells: bool = False) -> xr.Dataset:
+def dataset(values: Values, problem: RefitData, lead: tuple[str, ...] = (), *, cells: bool = False) -> xr.Dataset:
     """Variables with named axes and coordinates; single precision, which is finer than any draw is."""
     made: dict[str, Any] = {}
     for name, value in values.items():
@@ -106,7 +106,7 @@ def _named(name: str, axes: tuple[str, ...] | None, shape: tuple[int, ...]) -> t
     return tuple(f"{name}_{number}" for number in range(len(shape)))
 
 
-def _coordinates(found: xr.Dataset, problem: Problem) -> dict[str, Any]:
+def _coordinates(found: xr.Dataset, problem: RefitData) -> dict[str, Any]:
     families = list(dict.fromkeys(problem.families))
     names = {"project": problem.projects, "context": problem.contexts, "arm": problem.arms, "family": families}
     made: dict[str, Any] = {axis: np.arange(found.sizes[axis]) for axis in ("chain", "draw") if axis in found.sizes}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, leaf_cell
 from poolwise.posterior.joint import Scales
 from poolwise.refit.draws.serving_marginals import is_wide, shares_cells
@@ -23,7 +23,7 @@ ABSENT = 1e-3
 """Of its median: the scale of effects that a model does not have."""
 
 
-def point_estimates(problem: Problem, sites: Mapping[str, np.ndarray]) -> Scales:
+def point_estimates(problem: RefitData, sites: Mapping[str, np.ndarray]) -> Scales:
     """Scales that serve, from draws (chain, draw, ...) of the sites of the models; sites that lack keep what served."""
     success = problem.scales.success
     kappa: dict[str, Any] = {
@@ -49,7 +49,7 @@ def root_mean_square(draws: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(np.square(draws).mean((0, 1))))
 
 
-def _hyper(problem: Problem, scales: Mapping[str, np.ndarray]) -> Hyper:
+def _hyper(problem: RefitData, scales: Mapping[str, np.ndarray]) -> Hyper:
     median = problem.prior.median
     tiers = {
         name: Tier(*(float(scales.get(f"tau_{name}_{block}", ABSENT * float(usual)))
@@ -76,7 +76,7 @@ def _hyper(problem: Problem, scales: Mapping[str, np.ndarray]) -> Hyper:
     return Hyper(arm, family, globe, noise, scales.get("spread", np.zeros(0)), median.mean, median.pooled)
 
 
-def coordinates(problem: Problem, hyper: Hyper) -> np.ndarray:
+def coordinates(problem: RefitData, hyper: Hyper) -> np.ndarray:
     """Where these scales lie for the search of `hyperparameters.optimize`: a warm start for the next fast refit."""
     prior, index = problem.prior, problem.scales.gaussian.family
     median = prior.median

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import batch, collapsed
 from poolwise.posterior.crossed.batch import Statistics
@@ -12,31 +12,31 @@ from poolwise.posterior.joint import Scales
 from poolwise.posterior.likelihoods import bernoulli
 
 
-def padded(problem: Problem) -> Statistics:
+def padded(problem: RefitData) -> Statistics:
     """The statistics with the room that the serving belief has: its form depends on it."""
     pads = [(0, max(room - size, 0)) for room, size in zip(problem.room, problem.shape[:2], strict=True)]
     return Statistics(*(np.pad(part, (*pads, (0, 0))) for part in problem.stats))
 
 
-def is_wide(problem: Problem) -> bool:
+def is_wide(problem: RefitData) -> bool:
     """Whether such a system serves with the effects of its longer side integrated out."""
     projects, contexts, arms = padded(problem).count.shape
     return collapsed.too_large(arms, projects, contexts)
 
 
-def has_surface(problem: Problem) -> bool:
+def has_surface(problem: RefitData) -> bool:
     """Whether arms tell of arms with similar parameters."""
     return problem.scales.gaussian.ground is not None
 
 
-def shares_cells(problem: Problem) -> bool:
+def shares_cells(problem: RefitData) -> bool:
     """Whether arms of a family share what is special about a (project, context)."""
     if is_wide(problem) or has_surface(problem):
         return False
     return layout(padded(problem).count.shape, problem.scales.gaussian.families).cells
 
 
-def theta(problem: Problem, scales: Scales) -> Belief:
+def theta(problem: RefitData, scales: Scales) -> Belief:
     """Belief about the utility given success [project, context, arm]."""
     stats = padded(problem)
     if has_surface(problem):
@@ -50,19 +50,19 @@ def theta(problem: Problem, scales: Scales) -> Belief:
     return Belief(*(part[:projects, :contexts] for part in found))
 
 
-def chance(problem: Problem, scales: Scales) -> Belief:
+def chance(problem: RefitData, scales: Scales) -> Belief:
     """Belief about the chance of success [project, context, arm]."""
     pseudo_counts = bernoulli_kernel.aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded)
     found = bernoulli.beliefs(scales.success, pseudo_counts)
     return Belief(found.mean, found.scale)
 
 
-def noise(problem: Problem, scales: Scales) -> np.ndarray:
+def noise(problem: RefitData, scales: Scales) -> np.ndarray:
     """Standard deviation of one outcome [project, context, arm]."""
     return np.broadcast_to(noise_at(scales.gaussian.hyper, problem.shape[1]), problem.shape)
 
 
-def left_out(problem: Problem, scales: Scales) -> Belief:
+def left_out(problem: RefitData, scales: Scales) -> Belief:
     """What all other cells say about the mean outcome of every cell, exactly: its belief without its own outcomes.
 
     With the belief N(m, v) and the cell's mean y of variance r = noise^2 / n,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.crossed.batch import cells
 from poolwise.refit.draws.derived_quantities import CHUNK, Groups
 from poolwise.refit.draws.serving_marginals import is_wide, shares_cells
@@ -21,7 +21,7 @@ _EDGE = 1e-6
 _LOG_2PI = 1.8378770664093453
 
 
-def completed(problem: Problem, part: str, drawn: Mapping[str, np.ndarray], random: Any) -> Iterator[Groups]:
+def completed(problem: RefitData, part: str, drawn: Mapping[str, np.ndarray], random: Any) -> Iterator[Groups]:
     """As `draws.completed`, for draws (draws, ...) of the sites of `utility` or `success`."""
     count = len(next(iter(drawn.values())))
     for at in range(0, count, CHUNK):
@@ -29,7 +29,7 @@ def completed(problem: Problem, part: str, drawn: Mapping[str, np.ndarray], rand
         yield (_utility if part == "utility" else _success)(problem, chunk, random)
 
 
-def simulated(problem: Problem, part: str, count: int, random: Any) -> Values:
+def simulated(problem: RefitData, part: str, count: int, random: Any) -> Values:
     """As `draws.simulated`: so many draws from the prior, data included, each (count, ...)."""
     if part == "success":
         sites = _prior_success(problem, count, random)
@@ -42,7 +42,7 @@ def simulated(problem: Problem, part: str, count: int, random: Any) -> Values:
     return sites | {"effect": effect, "theta": theta} | _replicated(problem, sites, effect, random)
 
 
-def _utility(problem: Problem, sites: Values, random: Any) -> Groups:
+def _utility(problem: RefitData, sites: Values, random: Any) -> Groups:
     effect, seen = _effect(problem, sites), problem.stats.count > 0
     tau, variance, mean = _wide(sites["tau_cell"]), _variance(problem, sites), cells(problem.stats).mean
     shrinkage = np.where(seen, variance / (variance + tau**2), 1.0)
@@ -56,7 +56,7 @@ def _utility(problem: Problem, sites: Values, random: Any) -> Groups:
     }
 
 
-def _replicated(problem: Problem, sites: Values, effect: np.ndarray, random: Any) -> Values:
+def _replicated(problem: RefitData, sites: Values, effect: np.ndarray, random: Any) -> Values:
     """Means of new outcomes, as many as were seen, and squared deviations around the cells' means."""
     deviation = np.sqrt(_wide(sites["tau_cell"]) ** 2 + _variance(problem, sites))
     freedom = np.maximum(problem.stats.count - 1, 0).sum(0)
@@ -65,7 +65,7 @@ def _replicated(problem: Problem, sites: Values, effect: np.ndarray, random: Any
     return {"mean": effect + deviation * random.standard_normal(effect.shape), "within": within}
 
 
-def _effect(problem: Problem, sites: Values) -> np.ndarray:
+def _effect(problem: RefitData, sites: Values) -> np.ndarray:
     """(draws, projects, contexts, arms)."""
     (projects, contexts, _), v = problem.shape, sites["arm_effects"]
     size = 1 + contexts + projects
@@ -77,7 +77,7 @@ def _effect(problem: Problem, sites: Values) -> np.ndarray:
     return np.moveaxis(effect, 1, 3)
 
 
-def _noise(problem: Problem, sites: Values) -> np.ndarray:
+def _noise(problem: RefitData, sites: Values) -> np.ndarray:
     """(draws, contexts, arms)."""
     fit, sigma = problem.scales.gaussian, sites["sigma"]
     own = sigma if sigma.shape[1] == problem.shape[2] else sigma[:, fit.family]
@@ -85,12 +85,12 @@ def _noise(problem: Problem, sites: Values) -> np.ndarray:
     return np.asarray(spread[:, :, None] * own[:, None])
 
 
-def _variance(problem: Problem, sites: Values) -> np.ndarray:
+def _variance(problem: RefitData, sites: Values) -> np.ndarray:
     """Of the mean outcome of every cell given its theta."""
     return np.asarray(_noise(problem, sites)[:, None] ** 2 / np.maximum(problem.stats.count, 1))
 
 
-def _success(problem: Problem, sites: Values, random: Any) -> Groups:
+def _success(problem: RefitData, sites: Values, random: Any) -> Groups:
     tried, succeeded = _whole(problem.tried), _whole(problem.succeeded)
     a, b = (part[:, None] for part in _around(sites["chance_context"], sites["kappa_cell"]))
     ways = gammaln(tried + 1) - gammaln(succeeded + 1) - gammaln(tried - succeeded + 1)
@@ -103,7 +103,7 @@ def _success(problem: Problem, sites: Values, random: Any) -> Groups:
     }
 
 
-def _prior_success(problem: Problem, count: int, random: Any) -> Values:
+def _prior_success(problem: RefitData, count: int, random: Any) -> Values:
     pseudo, (_, contexts, arms) = problem.scales.success.prior, problem.shape
     kappa = {name: np.exp(np.log(20.0) + random.standard_normal(count)) for name in ("kappa_context", "kappa_cell")}
     arm = random.beta(pseudo[:, 0], pseudo[:, 1], (count, arms))
@@ -112,7 +112,7 @@ def _prior_success(problem: Problem, count: int, random: Any) -> Values:
     return kappa | {"chance_arm": arm, "chance_context": context}
 
 
-def _prior_utility(problem: Problem, count: int, random: Any) -> Values:
+def _prior_utility(problem: RefitData, count: int, random: Any) -> Values:
     prior, fit, (projects, contexts, arms) = prior_of(problem), problem.scales.gaussian, problem.shape
     families = 0 if is_wide(problem) else fit.families
     drawn = lambda median, width, *size: median * np.exp(width * random.standard_normal((count, *size)))

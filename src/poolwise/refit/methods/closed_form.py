@@ -9,7 +9,7 @@ import time
 import numpy as np
 from scipy.stats import betabinom, norm
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.gp.bernoulli_kernel import aggregate
 from poolwise.posterior.hyperparameters.hyper import Tier
 from poolwise.posterior.joint import Scales, estimated, prior_scales
@@ -19,7 +19,7 @@ from poolwise.refit.options import Options
 from poolwise.refit.result import Draws, RefitResult, Values, thinning
 
 
-def run(problem: Problem, options: Options) -> RefitResult:
+def run(problem: RefitData, options: Options) -> RefitResult:
     """Scales from all statistics; draws of everything they imply."""
     began = time.perf_counter()
     large = options.device == "gpu" or problem.stats.count.size >= COMPILED
@@ -35,7 +35,7 @@ def run(problem: Problem, options: Options) -> RefitResult:
     return RefitResult(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes, chains={})
 
 
-def estimate(problem: Problem, device: str | None = None) -> Scales:
+def estimate(problem: RefitData, device: str | None = None) -> Scales:
     """Scales by maximum marginal likelihood; device: see `estimated`."""
     tried, succeeded = _roomy_tally(problem)
     stats = serving_marginals.padded(problem)
@@ -50,7 +50,7 @@ CHECKED = 50
 EMPTY = Draws({}, {}, {}, {}, {}, {}, {})
 
 
-def drawn(problem: Problem, scales: Scales, options: Options) -> Draws:
+def drawn(problem: RefitData, scales: Scales, options: Options) -> Draws:
     """Draws from posterior and prior, and what they predict."""
     random = np.random.default_rng(options.seed)
     cells, wanted = int(np.prod(problem.shape)), options.draws if options.save else min(options.draws, CHECKED)
@@ -79,7 +79,7 @@ def drawn(problem: Problem, scales: Scales, options: Options) -> Draws:
     )
 
 
-def log_likelihood(problem: Problem, scales: Scales, drawn: Values) -> np.ndarray:
+def log_likelihood(problem: RefitData, scales: Scales, drawn: Values) -> np.ndarray:
     """(draws, seen cells): log density of the mean outcome of every cell, its own deviation integrated out where the
     effects are known."""
     seen = problem.stats.count > 0
@@ -91,7 +91,7 @@ def log_likelihood(problem: Problem, scales: Scales, drawn: Values) -> np.ndarra
 
 
 def _replicated(
-    problem: Problem, scales: Scales, drawn: Values, chance: np.ndarray, random: np.random.Generator
+    problem: RefitData, scales: Scales, drawn: Values, chance: np.ndarray, random: np.random.Generator
 ) -> list[tuple[str, np.ndarray]]:
     """Mean outcomes and successes of new outcomes, as many as were seen; NaN and 0 where none were. What a cell has of
     its own is drawn anew around its effects, as in `log_likelihood`."""
@@ -104,7 +104,7 @@ def _replicated(
     return [("mean", mean), ("successes", successes)]
 
 
-def _success_likelihood(problem: Problem, scales: Scales) -> np.ndarray:
+def _success_likelihood(problem: RefitData, scales: Scales) -> np.ndarray:
     """Log probability of the successes of every tried cell, given all other cells."""
     pseudo_counts = aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded)
     prior = cell_prior(scales.success, pseudo_counts.cell, pseudo_counts.context[:, None], above(pseudo_counts))
@@ -114,11 +114,11 @@ def _success_likelihood(problem: Problem, scales: Scales) -> np.ndarray:
     return np.asarray(betabinom.logpmf(k, n, a, b))
 
 
-def _tried(problem: Problem) -> int:
+def _tried(problem: RefitData) -> int:
     return int((problem.tried > 0).sum())
 
 
-def _pseudo_counts(problem: Problem, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
+def _pseudo_counts(problem: RefitData, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
     found = beliefs(scales.success, aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded))
     return found.mean * found.size, (1 - found.mean) * found.size
 
@@ -127,7 +127,7 @@ def _beta(random: np.random.Generator, a: np.ndarray, b: np.ndarray, count: int)
     return random.beta(a, b, (count, *a.shape))
 
 
-def _before(problem: Problem) -> Problem:
+def _before(problem: RefitData) -> RefitData:
     """The same names before any outcome, with the hyperprior's medians as scales."""
     empty = problem._replace(
         stats=type(problem.stats)(*(np.zeros_like(part) for part in problem.stats)),
@@ -140,7 +140,7 @@ def _before(problem: Problem) -> Problem:
     return empty._replace(scales=prior_scales(index, success.prior, problem.prior, said=said, ground=ground))
 
 
-def _roomy_tally(problem: Problem) -> list[np.ndarray]:
+def _roomy_tally(problem: RefitData) -> list[np.ndarray]:
     shape = serving_marginals.padded(problem).count.shape
     pads = [(0, wide - size) for wide, size in zip(shape, problem.shape, strict=True)]
     return [np.pad(part, pads) for part in (problem.tried, problem.succeeded)]

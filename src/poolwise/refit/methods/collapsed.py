@@ -22,7 +22,7 @@ from numpyro.handlers import seed, trace
 from numpyro.infer.util import constrain_fn, potential_energy
 from scipy.optimize import minimize
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.models import effects as scales_of_effects
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.marginal_likelihood import differentiable
@@ -79,17 +79,17 @@ class Whitened(NamedTuple):
         return len(self.given.mode)
 
 
-def applies(problem: Problem, options: Options) -> bool:
+def applies(problem: RefitData, options: Options) -> bool:
     """Whether the utility has this form: not for a model of the user's own, nor for systems that are served wide."""
     return options.model is None and not is_wide(problem) and bool(problem.stats.count.any())
 
 
-def warmup(problem: Problem, options: Options) -> int:
+def warmup(problem: RefitData, options: Options) -> int:
     """Steps before the draws: where coordinates are round, only the step size is adapted."""
     return options.warmup or (100 if applies(problem, options) else 500)
 
 
-def collapsed(problem: Problem) -> Collapsed:
+def collapsed(problem: RefitData) -> Collapsed:
     """What the model needs of the problem."""
     fit, (projects, contexts, arms) = problem.scales.gaussian, problem.shape
     index = fit.family if fit.families else np.arange(arms)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.refit import checkpoint
 from poolwise.refit.draws import from_samples
@@ -40,7 +40,7 @@ class Task(NamedTuple):
     folder: Path | None
 
 
-def run(problem: Problem, options: Options) -> RefitResult:
+def run(problem: RefitData, options: Options) -> RefitResult:
     """Sample the posterior of all scales and effects; `scales` says which serve."""
     began = time.perf_counter()
     with on(options.device), single_blas():
@@ -60,7 +60,7 @@ def run(problem: Problem, options: Options) -> RefitResult:
     return found
 
 
-def of_success(problem: Problem, options: Options, chains: int) -> Values:
+def of_success(problem: RefitData, options: Options, chains: int) -> Values:
     """Independent draws of success, as if of so many chains."""
     # Evidence that a change let fade leaves parts of outcomes: a binomial wants whole ones.
     tried, succeeded = (np.round(part).astype(np.int64) for part in (problem.tried, problem.succeeded))
@@ -69,7 +69,7 @@ def of_success(problem: Problem, options: Options, chains: int) -> Values:
     return {name: value.reshape(chains, -1, *value.shape[1:]) for name, value in drawn.items()}
 
 
-def _with_effects(problem: Problem, options: Options, drawn: Drawn) -> Drawn:
+def _with_effects(problem: RefitData, options: Options, drawn: Drawn) -> Drawn:
     if not collapsed.applies(problem, options):
         return drawn
     sites, fields = drawn
@@ -80,7 +80,7 @@ def _with_effects(problem: Problem, options: Options, drawn: Drawn) -> Drawn:
     return {name: value.reshape(*chains, -1, *value.shape[1:]) for name, value in whole.items()}, fields
 
 
-def _all(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
+def _all(problem: RefitData, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
     if options.workers == 1 or options.device == "gpu":
         yield from _in_turn(problem, options, tasks)
         return
@@ -96,13 +96,13 @@ def _all(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tupl
             pool.shutdown(cancel_futures=True)
 
 
-def run_chain_in_process(problem: Problem, options: Options, task: Task) -> Drawn:
+def run_chain_in_process(problem: RefitData, options: Options, task: Task) -> Drawn:
     """One chain in a process of its own."""
     with on(options.device), single_blas():
         return next(drawn for _, drawn in _in_turn(problem, options, [task]))
 
 
-def _in_turn(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
+def _in_turn(problem: RefitData, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
     """The sampler is compiled once for all of them."""
     total = sum(-(-count // chain.BLOCK) for count in (collapsed.warmup(problem, options), options.draws)) * chain.BLOCK
     for task in tasks:
@@ -114,7 +114,7 @@ def _in_turn(problem: Problem, options: Options, tasks: list[Task]) -> Iterator[
         yield task, _one(made, task, options, key, total)
 
 
-def _sampler(problem: Problem, options: Options) -> chain.Sampler:
+def _sampler(problem: RefitData, options: Options) -> chain.Sampler:
     fastest = closed_form.estimate(problem)
     if collapsed.applies(problem, options):
         density = collapsed.whitened(collapsed.collapsed(problem), usual(fastest))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpyro.infer.reparam import LocScaleReparam
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.errors import RefitError
 from poolwise.models.bernoulli import bernoulli
 from poolwise.models.effects import Prior
@@ -38,7 +38,7 @@ class Submodel(NamedTuple):
     """For `numpyro.handlers.reparam`: how far each effect is sampled around its mean, 1, or standardised, 0."""
 
 
-def parts(problem: Problem, options: Options, scales: Scales) -> list[Submodel]:
+def parts(problem: RefitData, options: Options, scales: Scales) -> list[Submodel]:
     """`scales`: near those that will be found; they choose the parametrisation and nothing else."""
     if problem.outcomes == 0 or not problem.tried.any():
         raise RefitError("there is no outcome to sample from: use method 'fast', or observe some outcomes first")
@@ -53,7 +53,7 @@ def parts(problem: Problem, options: Options, scales: Scales) -> list[Submodel]:
     return [*made, Submodel("success", success, succeeded, {})]
 
 
-def utility(problem: Problem, options: Options, scales: Scales) -> Submodel:
+def utility(problem: RefitData, options: Options, scales: Scales) -> Submodel:
     """The model of the utility given success, conditioned on the statistics."""
     index = problem.scales.gaussian.family if problem.scales.gaussian.families and not is_wide(problem) else None
     function = gaussian if options.model is None else read_model(options.model, options.function)
@@ -65,13 +65,13 @@ def utility(problem: Problem, options: Options, scales: Scales) -> Submodel:
     return Submodel("utility", model, summary(problem, bool(given.get("by_context"))), centring(problem, scales, index))
 
 
-def summary(problem: Problem, by_context: bool) -> Summary:
+def summary(problem: RefitData, by_context: bool) -> Summary:
     """Mean outcome of every cell (0 where unseen), and squared deviations of every arm, or context and arm."""
     found = cells(problem.stats)
     return Summary(found.mean, found.deviation.sum(0 if by_context else (0, 1)))
 
 
-def prior_of(problem: Problem) -> Prior:
+def prior_of(problem: RefitData) -> Prior:
     """The hyperprior of the fast core in the terms of the models."""
     prior, median = problem.prior, problem.prior.median
     tiers = {name: tuple(map(float, getattr(median, name)[:3])) for name in ("arm", "family", "globe")}
@@ -89,7 +89,7 @@ def prior_of(problem: Problem) -> Prior:
     )
 
 
-def centring(problem: Problem, scales: Scales, family: Any) -> dict[str, Any]:
+def centring(problem: RefitData, scales: Scales, family: Any) -> dict[str, Any]:
     """The share of every effect's information that comes from its data, tier by tier: the best partial centring
     (Papaspiliopoulos, Roberts and Skoeld 2007). Sites that a model does not have are no matter."""
     found, form = scales.gaussian.hyper, Layout(problem.shape[1], problem.shape[0], shares_cells(problem))

@@ -21,7 +21,7 @@ from numpyro.handlers import block, reparam
 from numpyro.infer import SVI, Trace_ELBO, init_to_value
 from numpyro.infer.autoguide import AutoLowRankMultivariateNormal, AutoMultivariateNormal
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.errors import RefitError
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.refit import checkpoint
@@ -43,7 +43,7 @@ ROUND_STEPS, ROUND_RATE = 600, 0.01
 """Where the effects are integrated out: the search begins near its end."""
 
 
-def run(problem: Problem, options: Options) -> RefitResult:
+def run(problem: RefitData, options: Options) -> RefitResult:
     """The guide of the utility, and draws from it, as if from one chain; success by quadrature."""
     began = time.perf_counter()
     with on(options.device), single_blas():
@@ -63,7 +63,7 @@ def run(problem: Problem, options: Options) -> RefitResult:
     return found
 
 
-def _utility(problem: Problem, options: Options) -> Values:
+def _utility(problem: RefitData, options: Options) -> Values:
     """Draws (1, draws, ...) of the utility's sites, and `still_gains`: the bound's gain at the end, in nats."""
     fastest, key = closed_form.estimate(problem), jax.random.PRNGKey(options.seed)
     if collapsed.applies(problem, options):
@@ -76,7 +76,7 @@ def _utility(problem: Problem, options: Options) -> Values:
     return {**_sites(model, part, drawn, jax.random.fold_in(key, 2)), "still_gains": np.array(gain)}
 
 
-def _of_scales(problem: Problem, options: Options, fastest: Any, key: Any) -> Values:
+def _of_scales(problem: RefitData, options: Options, fastest: Any, key: Any) -> Values:
     """With the effects integrated out, from Laplace's approximation on; effects drawn exactly afterwards."""
     about = collapsed.collapsed(problem)
     density = collapsed.whitened(about, nuts.usual(fastest))

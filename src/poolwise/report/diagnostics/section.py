@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from poolwise.engine.estimation.refit_request import Problem
+from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.refit import gate
 from poolwise.refit.draws import inference_data
 from poolwise.refit.gate_thresholds import DEFAULT_THRESHOLDS
@@ -18,7 +18,7 @@ SHOWN = ("predictive", "calibration", "loo", "success")
 DRAWS = 250
 
 
-def diagnostics_section(problem: Problem) -> str:
+def diagnostics_section(problem: RefitData) -> str:
     """HTML: a heading, the checks of a fast refit of everything seen, and plots of its predictions."""
     found = closed_form.run(problem, Options(draws=DRAWS))
     if not found.draws.posterior or not problem.stats.count.any():
