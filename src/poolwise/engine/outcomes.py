@@ -84,16 +84,8 @@ def outcomes(
     return OutcomeColumns(ids, none, none, none, none, codes, values, costs, baselines, np.full(n, time.time()))
 
 
-def upper_bound(outcome: Outcome, settings: Settings) -> float | None:
-    """What the utility of an outcome is at most, where it was cut off; None: it is known, or it failed."""
-    cost, baseline = outcome.cost, outcome.baseline_cost
-    if settings.timeouts != "censored" or outcome.status != "timeout" or cost is None or baseline is None:
-        return None
-    return math.log(baseline) - math.log(cost)
-
-
 def upper_bounds(outcomes: OutcomeColumns, settings: Settings) -> np.ndarray:
-    """`upper_bound` of each; NaN for None."""
+    """What the utility of each is at most, where it was cut off; NaN: it is known, or it failed."""
     if settings.timeouts != "censored":
         return np.full(len(outcomes.status), np.nan)
     bound = np.log(outcomes.baseline_cost) - np.log(outcomes.cost)
