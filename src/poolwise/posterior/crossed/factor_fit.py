@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-_FOLDS, _ITERATIONS = 4, 30
+_FOLDS, _ITERATIONS = 4, 15
 
 
 class Seen(NamedTuple):
@@ -134,7 +134,7 @@ def fitted(
         return penalty - total, np.concatenate([by_loading, 4.0 * log_rest - along])
 
     bounds = [(None, None)] * (parts * cells * rank) + [(-3.0, 1.0)] * parts
-    options = {"maxiter": _ITERATIONS, "ftol": 1e-5}
+    options = {"maxiter": _ITERATIONS, "ftol": 1e-4}
     found = minimize(evaluate, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
     loadings, rest = found[:-parts].reshape(size), np.exp(found[-parts:])
     score = np.empty(projects)
