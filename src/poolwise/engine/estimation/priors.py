@@ -20,6 +20,7 @@ from poolwise.meta.hyperposterior import PooledEstimates, pooled, scale_table
 from poolwise.meta.packs import Pack, checked_card, usable
 from poolwise.names import checked
 from poolwise.posterior.joint import prior_scales
+from poolwise.posterior.likelihoods import project_weights
 from poolwise.schema import STATUSES
 from poolwise.store.base import Store
 
@@ -87,7 +88,8 @@ def plain(live: ServingPosterior, catalogue: NameIndex, name: str, minimum: int,
     outcomes, successes = joint.tally()
     active = int((outcomes.sum((1, 2)) > 0).sum())
     _enough(active, minimum)
-    stats, scales = joint.statistics(), joint.scales
+    scales = joint.scales
+    stats = project_weights.bounded(joint.statistics(), scales.weight)
     found = pooled(stats, scales, outcomes, successes, minimum, clip)
     contexts = catalogue.names("context")
     keep = np.flatnonzero(((outcomes.sum(2) > 0).sum(0) >= minimum)[: len(contexts)])

@@ -2,9 +2,9 @@
 
 A project is compared with the others by its mean square around their medians, over the cells that it tried,
 
-    q_p = sum of w_ca ms_pca / W_p,   ms_pca = mean square of its outcomes around median[c, a],   w = n / (n + 1)
-    r_p = q_p / (median of all q) / exp(2 s),   s = how much log q differs among most projects,   W_p = sum of w_ca
-    d_p = W_p (r - 1 - log r) where r > 1:  the deviance of a chi-square variable of W degrees of freedom
+    q_p = sum of w_ca ms_pca / sum of w_ca,  ms_pca = mean square of its outcomes around median[c, a],  w = n / (n + 1)
+    r_p = q_p / (median of all q) / exp(2 s),  s = how much log q differs among most projects
+    d_p = f (r - 1 - log r) where r > 1:  the deviance of a chi-square variable of f = (sum of w)^2 / sum of w^2 degrees
 
 and counts as one of them while d is below 9, beyond it as the part exp(-(d - 9) / 2) of each outcome: what it says of
 all projects then vanishes, and so does its part in the scales, however far it is off. What it says of itself it always
@@ -61,14 +61,14 @@ def shared(stats: Statistics, outcomes: np.ndarray) -> Statistics:
 
 
 def distances(stats: Statistics) -> tuple[np.ndarray, np.ndarray]:
-    """(projects,) each: q, and the sum of w that it rests on; of projects that all have outcomes."""
+    """(projects,) each: q, and its degrees of freedom; of projects that all have outcomes."""
     count = stats.count
     safe = np.where(count > 0, count, 1.0)
     centre = medians(stats)
     square = np.maximum(stats.squares - 2 * centre * stats.total + count * centre**2, 0.0) / safe
     weight = count / (count + 1)
-    number = weight.sum((1, 2))
-    return (weight * square).sum((1, 2)) / number, number
+    whole = weight.sum((1, 2))
+    return (weight * square).sum((1, 2)) / whole, whole**2 / (weight**2).sum((1, 2))
 
 
 def medians(stats: Statistics) -> np.ndarray:
