@@ -12,7 +12,6 @@ import numpy as np
 
 from poolwise.posterior import arguments
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed import factors
 from poolwise.posterior.crossed.batch import Fit, Statistics
 from poolwise.posterior.crossed.job_effects import Change, amended, without
 from poolwise.posterior.crossed.solve import Cells
@@ -23,6 +22,7 @@ from poolwise.posterior.likelihoods import discounting, project_weights
 from poolwise.posterior.memory import Memory
 from poolwise.posterior.observation_model import DEFAULT, Options
 from poolwise.posterior.padding import padded_size
+from poolwise.posterior.projects import factors
 from poolwise.posterior.recursive import initial
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.initial import Tally

@@ -12,13 +12,13 @@ from scipy.special import logit
 
 from poolwise.posterior import layouts
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed import factors
-from poolwise.posterior.crossed.factors import Factors
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters import hyper
 from poolwise.posterior.hyperparameters.scales import Scales
 from poolwise.posterior.likelihoods import censored, project_weights
 from poolwise.posterior.observation_model import Options
+from poolwise.posterior.projects import factors
+from poolwise.posterior.projects.factors import Factors
 from poolwise.posterior.recursive import compiled, initial, posterior
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.exchangeability import CERTAIN, Effects

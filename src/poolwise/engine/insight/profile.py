@@ -12,8 +12,8 @@ from poolwise.engine.state.tables import NORMAL_95
 from poolwise.meta.hyperposterior import between_project_variance
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed.batch import cells
-from poolwise.posterior.crossed.project_deviation import deviations
 from poolwise.posterior.hyperparameters.hyper import effective, noise_at
+from poolwise.posterior.projects.project_deviation import deviations
 from poolwise.store.base import OutcomeColumns, Store
 
 

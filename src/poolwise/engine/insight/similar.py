@@ -9,8 +9,8 @@ from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.insight.profile import distances
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError
-from poolwise.posterior.crossed import factors
 from poolwise.posterior.hyperparameters.hyper import effective
+from poolwise.posterior.projects import factors
 
 _NEAR = 0.05
 """Root mean square difference of utility below which projects count as equal: weights do not rise any further."""

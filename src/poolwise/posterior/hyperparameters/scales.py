@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.crossed import collapsed, factors
+from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit, Statistics
-from poolwise.posterior.crossed.factors import Factors
 from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
 from poolwise.posterior.hyperparameters import hyper, laplace
 from poolwise.posterior.likelihoods import bernoulli, project_weights
+from poolwise.posterior.projects import factors
+from poolwise.posterior.projects.factors import Factors
 from poolwise.posterior.transfer import elicited_prior, prior_data_conflict
 from poolwise.posterior.transfer.elicited_prior import ElicitedPrior
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed import factor_fit, factors
 from poolwise.posterior.crossed.batch import Statistics, cells
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, effective
 from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
+from poolwise.posterior.projects import factor_fit, factors
 
 SHAPE = (12, 3, 5)
 FAMILY = np.array([0, 0, 1, 1, 1])

@@ -28,9 +28,9 @@ from scipy.linalg import cho_factor, cho_solve
 
 from poolwise.posterior.belief import Belief
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.factor_fit import Seen, fitted, grouped
 from poolwise.posterior.crossed.solve import Cells
 from poolwise.posterior.hyperparameters.hyper import Hyper, noise_at
+from poolwise.posterior.projects.factor_fit import Seen, fitted, grouped
 
 MOST = 2
 """Largest rank that is tried."""

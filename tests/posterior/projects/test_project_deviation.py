@@ -5,8 +5,8 @@ import pytest
 
 from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.crossed.project_deviation import deviations
 from poolwise.posterior.hyperparameters.hyper import Layout
+from poolwise.posterior.projects.project_deviation import deviations
 from tests.posterior import oracle
 from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, hyper
 
