@@ -87,7 +87,7 @@ def _completed(
     for name, (total, squares) in sums.items():
         mean = total / (chains * count)
         moments[name] = Belief(mean, np.sqrt(np.maximum(squares / (chains * count) - mean**2, 0.0)))
-    joined = lambda *parts: (whole := np.concatenate(parts)).reshape(chains, -1, *whole.shape[1:])
+    joined = lambda *parts: (whole := np.concatenate(parts)).reshape(chains, len(whole) // chains, *whole.shape[1:])
     return jax.tree.map(joined, *kept), moments
 
 
