@@ -28,7 +28,7 @@ def dense(truth, index, rows, y):
 def test_every_deviation_equals_dense_conditioning(families, cells, monkeypatch):
     if not cells:
         keep = lambda shape, families: Layout(shape[1], shape[0])
-        for module in ("crossed.solve", "crossed.project_deviation"):
+        for module in ("crossed.solve", "projects.project_deviation"):
             monkeypatch.setattr(f"poolwise.posterior.{module}.layout", keep)
     truth, index = hyper(2, families > 0), FAMILY if families else np.arange(SHAPE[2])
     if not cells:  # a family's part of a cell is then its arms' own
