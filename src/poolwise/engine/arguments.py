@@ -7,11 +7,13 @@ import pandas as pd
 
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError, UnknownDecision
-from poolwise.names import checked, every, identity, iterable, shown
+from poolwise.names import checked, every, fault, identity, iterable, shown
 from poolwise.policy.view import Policy
 from poolwise.space import ArmSpace
 from poolwise.store.base import missing
 
+Names = str | tuple[np.ndarray, list[str]]
+"""One name, or for every job (n,) its place in a list of distinct ones."""
 LARGEST = 2**63 - 1
 """Of ids and seeds: what a store can hold."""
 
@@ -37,8 +39,8 @@ def asked(project: Any, context: Any, job: Any, available: Any) -> DecisionReque
     )
 
 
-def column(kind: str, names: Any) -> str | np.ndarray:
-    """One name, or a name per job (n,). Raises InputError for what is no list of names; each is checked once."""
+def column(kind: str, names: Any) -> Names:
+    """One name, or a name per job. Raises InputError for what is no list of names; each is checked once."""
     if isinstance(names, str):
         return checked(kind, names)
     if isinstance(names, bytes | dict | set | frozenset) or not iterable(names):
@@ -52,8 +54,11 @@ def column(kind: str, names: Any) -> str | np.ndarray:
         raise InputError(f"{kind} holds something that is no name ({error}): give a list of strings") from error
     if (codes < 0).any():
         raise InputError(f"{kind} has no name in row {int(np.argmax(codes < 0))}: give a non-empty string")
-    plain = [checked(f"row {int(np.argmax(codes == code))}: {kind}", name) for code, name in enumerate(distinct)]
-    return np.array(plain, dtype=object)[codes]
+    fine = [isinstance(name, str) and fault(name) is None for name in distinct]
+    if not all(fine):
+        row = int(np.argmax(codes == fine.index(False)))
+        checked(f"row {row}: {kind}", found[row])
+    return codes, [str(name) for name in distinct]
 
 
 def order(order: Any, arm: Any, project: Any, context: Any) -> tuple[str, str | None, str | None, str | None]:

@@ -13,7 +13,7 @@ import numpy as np
 from poolwise.engine.safeguards.safeguards import Safeguards
 from poolwise.engine.state import tables
 from poolwise.engine.state.cached_decision import CachedDecision, cumulative
-from poolwise.engine.state.serving import MOST, Recent, Serving, shorten
+from poolwise.engine.state.serving import Serving, shorten
 from poolwise.policy.constraints.constraints import Constraints, to_arrays
 from poolwise.policy.view import View
 from poolwise.randomness import uniform, uniforms
@@ -31,11 +31,9 @@ def one(serving: Serving, project: str, context: str, job: str | None, available
     store = serving.store
     cell = _cell(serving, project, context) if available is None else _look(serving, project, context, available)
     id = store.reserve(1)
-    decision = _drawn(cell, id, store.seed, (project, context, job))
-    code = -1 if job is None else int(store.intern("job", [job])[0])
+    decision = _drawn(cell, id, store.seed, project, context, job)
     store.append_decision(decision)
-    arm = serving.catalogue.arm[decision.arm]
-    serving.counted(id, Recent(cell.project, cell.context, arm, code, decision.reason, decision.time))
+    serving.counted(cell.project, cell.context, decision)
     return decision
 
 
@@ -49,7 +47,7 @@ def unlogged(
     if not free and allowed[catalogue.baseline]:
         allowed = np.arange(len(allowed)) == catalogue.baseline
     cell, _, _ = _made_ready(serving, (project, context), at, allowed)
-    decision = _drawn(cell, -1 - secrets.randbits(62), serving.store.seed, (project, context, job))
+    decision = _drawn(cell, -1 - secrets.randbits(62), serving.store.seed, project, context, job)
     return decision._replace(reason=decision.reason + UNLOGGED)
 
 
@@ -71,7 +69,9 @@ def many(serving: Serving, keys: list[tuple[str, str]], which: np.ndarray) -> De
     columns = tables.draw(cells, which, ids, uniforms(store.seed, ids), serving.catalogue, time.time())
     stored = serving.catalogue.coded(columns)
     store.append_decisions(stored)
-    _counted(serving, columns)
+    serving.counted_together(ids)
+    for cell, made in zip(cells, np.bincount(which, minlength=len(cells)).tolist(), strict=True):
+        serving.uses.decided(cell.project, cell.context, made)
     return stored
 
 
@@ -89,32 +89,27 @@ def _one_by_one(serving: Serving, suite: Safeguards, keys: list[tuple[str, str]]
     columns = tables.decision_columns(rows, serving.catalogue)
     stored = serving.catalogue.coded(columns)
     store.append_decisions(stored)
-    _counted(serving, columns)
+    serving.counted_together(columns.id)
+    for (p, c), made in tables.counted(columns.project, columns.context):
+        serving.uses.decided(p, c, made)
     serving.torn = False
     return stored
 
 
-def _counted(serving: Serving, columns: DecisionColumns) -> None:
-    serving.own.update(columns.id.tolist())
-    serving.behind |= len(serving.own) >= MOST
-    for (p, c), made in tables.counted(columns.project, columns.context):
-        serving.uses.decided(p, c, made)
-
-
-def _drawn(cell: CachedDecision, id: int, seed: int, asked: tuple[str, str, str | None]) -> Decision:
+def _drawn(cell: CachedDecision, id: int, seed: int, project: str, context: str, job: str | None) -> Decision:
     k = cell.pick(uniform(seed, id))
-    arm, (project, context, job) = cell.arms[k], asked
-    chosen = (arm.family, dict(arm.params), arm.id, cell.probabilities[k], cell.reasons[k])
-    return Decision(id, project, context, *chosen, time.time(), job, cell.view)
+    arm, chance, reason = cell.arms[k], cell.probabilities[k], cell.reasons[k]
+    params, view = dict(arm.params), cell.view
+    return Decision(id, project, context, arm.family, params, arm.id, chance, reason, time.time(), job, view)
 
 
 def _cell(serving: Serving, project: str, context: str) -> CachedDecision:
-    cell, guarding = serving.cells.get((project, context)), serving.guarding
+    cell, suite = serving.cells.get((project, context)), serving.guarding.suite
     if (
         cell is None
         or cell.version != serving.live.version
         or serving.uses.decisions(cell.project, cell.context) >= cell.refresh
-        or guarding.stale(cell.project, cell.context, cell.gate)
+        or (suite is not None and suite.permissions(cell.project, cell.context) != cell.gate)
     ):
         cell = serving.cells[project, context] = _look(serving, project, context, None)
         shorten(serving.cells)

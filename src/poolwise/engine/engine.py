@@ -92,19 +92,20 @@ class Engine:
         Raises InputError for names that are no strings or that the space does not hold. Where the store cannot be
         written, `Settings.on_store_fault` says what happens: an unlogged decision has a negative id.
         """
-        asked = arguments.asked(project, context, job, available)
+        upkeep, faults = self._upkeep, self._upkeep.faults
+        if job is not None or available is not None or not upkeep.knows(project, context):
+            project, context, job, available = arguments.asked(project, context, job, available)
         with self._held():
-            faults = self._upkeep.faults
             try:
                 if not faults.waiting:
-                    self._upkeep.current()
-                if not faults.waiting:
-                    return self._upkeep.change(lambda now: decide.one(now, *asked))
+                    now = upkeep.current()
+                    if not faults.waiting:
+                        return upkeep.changed(now, decide.one, project, context, job, available)
             except StoreError as error:
                 faults.meet(error)
                 if self.settings.on_store_fault == "raise":
                     raise
-            return self._unlogged(*asked)
+            return self._unlogged(project, context, job, available)
 
     def observe(
         self,
@@ -142,7 +143,7 @@ class Engine:
         One of the two may be a single name. All decisions are durable when it returns.
         """
         columns = arguments.column("project", project), arguments.column("context", context)
-        keys, which = tables.distinct_cells(*columns, max(1 if isinstance(one, str) else len(one) for one in columns))
+        keys, which = tables.distinct_cells(*columns)
         with self._held():
             return self._upkeep.change(lambda now: decide.many(now, keys, which))
 

@@ -8,13 +8,14 @@ class Faults:
     waited is answered at once. `lock_wait`: see `Settings`."""
 
     def __init__(self, lock_wait: float) -> None:
-        self._pause, self._until = lock_wait, float("-inf")
+        self._pause = lock_wait
+        self._until: float | None = None
         self.unlogged, self.met, self.last = 0, 0, ""
 
     @property
     def waiting(self) -> bool:
         """Whether the store is left alone."""
-        return time.monotonic() < self._until
+        return self._until is not None and time.monotonic() < self._until
 
     def meet(self, error: Exception) -> None:
         """A call of the store has failed."""
@@ -22,7 +23,7 @@ class Faults:
 
     def over(self) -> None:
         """A call of the store was answered."""
-        self._until = float("-inf")
+        self._until = None
 
     def status(self) -> dict[str, int | str]:
         """Decisions that were not logged, faults of the store, and the last of these, since the engine was opened."""

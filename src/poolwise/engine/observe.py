@@ -10,12 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.engine.safeguards.safeguards import Discount, Safeguards
-from poolwise.engine.state import tables
+from poolwise.engine.state import observations, tables
 from poolwise.engine.state.job_adjustment import costs_alone
-from poolwise.engine.state.serving import Recent, Serving, shorten
+from poolwise.engine.state.serving import Serving
 from poolwise.engine.state.serving_posterior import BLOCK, FEW, ServingPosterior
-from poolwise.schema import STATUSES, Snapshot
+from poolwise.schema import STATUSES, Decision, Outcome, Snapshot
 from poolwise.store.base import DecisionColumns, OutcomeColumns
+
+_KINDS = (np.int64,) * 5 + (np.int8,) + (np.float64,) * 4
+_NOTHING = OutcomeColumns(*(np.zeros(0, dtype=kind) for kind in _KINDS))
 
 
 class Waiting(NamedTuple):
@@ -28,8 +31,10 @@ class Waiting(NamedTuple):
     """By code."""
     cursor: tuple[int, int]
     """Outcomes and decisions of the store up to here."""
-    made: list[Recent]
+    made: list[Decision]
     """The decision of every outcome, where anybody asks why or when it was made."""
+    plain: Sequence[Outcome] = ()
+    """A few outcomes of this process that say by themselves what they are worth: then there are no others."""
 
 
 def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None) -> None:
@@ -63,10 +68,11 @@ def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None
 
 def waiting(serving: Serving) -> Waiting:
     """Read what is to be folded next; what is believed and counted does not change."""
-    store, made = serving.store, serving.decisions + len(serving.own)
-    known = all(outcome.decision in serving.recent for outcome in serving.stored)
-    if known and store.answered() == serving.outcomes + len(serving.stored):
-        outcomes, cursor = _remembered(serving), serving.outcomes + len(serving.stored)
+    store, made, cursor = serving.store, serving.decisions + serving.ahead, serving.outcomes + len(serving.stored)
+    if _known(serving) and store.answered() == cursor:
+        if _plain(serving) and store.made() == made:
+            return Waiting(_NOTHING, None, [], (cursor, made), [], serving.stored)
+        outcomes = _remembered(serving)
     else:
         outcomes, cursor = _outcomes(serving)
     outcomes = readable(outcomes)
@@ -86,26 +92,48 @@ def waiting(serving: Serving) -> Waiting:
 
 def fold(serving: Serving, new: Waiting) -> None:
     """Fold what comes next."""
+    for outcome in new.plain:
+        _fold_plain(serving, outcome)
     if new.decisions is not None:
         _count(serving, new.decisions, new.reasons)
     rows = new.outcomes
     if len(rows.decision):
         _used(serving, rows)
-        for place, made in zip(_places(rows), new.made, strict=bool(new.made)):
-            serving.live.withdraw(place, made.time)
+        for place, decision in zip(_places(rows), new.made, strict=bool(new.made)):
+            serving.live.withdraw(place, decision.time)
         _learn(serving, rows, [made.reason for made in new.made])
     serving.others += new.cursor[0] - serving.outcomes
     if serving.others > 0:
         serving.live.share()
     serving.outcomes, serving.decisions = new.cursor
-    serving.own, serving.stored, serving.behind = set(), [], False
+    serving.own, serving.blocks, serving.stored, serving.behind = set(), [], [], False
     for id in rows.decision.tolist():
         serving.recent.pop(id, None)
 
 
+def _known(serving: Serving) -> bool:
+    """Whether the decisions of what this process has stored are remembered."""
+    return all(outcome.decision in serving.recent for outcome in serving.stored)
+
+
+def _plain(serving: Serving) -> bool:
+    """See `Waiting.plain`."""
+    asked = serving.guarding.suite is not None or np.isfinite(serving.live.overdue.until)
+    few = not asked and len(serving.stored) <= FEW
+    return few and all(observations.plain(outcome, serving.settings) for outcome in serving.stored)
+
+
+def _fold_plain(serving: Serving, outcome: Outcome) -> None:
+    project, context, arm = serving.catalogue.cell_of(serving.recent.pop(outcome.decision))
+    serving.uses.observed(project, context, np.nan if outcome.baseline_cost is None else outcome.baseline_cost)
+    serving.live.learn_plain(project, context, arm, outcome)
+    if serving.live.learned % BLOCK == 0:
+        serving.live.renew()
+
+
 def outgrown(serving: Serving, rows: DecisionColumns | OutcomeColumns | None) -> bool:
     """Whether there are arms among new events that this process does not know: another one has a larger space."""
-    return rows is not None and rows.arm.max(initial=-1) >= len(serving.catalogue.known)
+    return rows is not None and len(rows.arm) > 0 and rows.arm.max(initial=-1) >= len(serving.catalogue.known)
 
 
 def assume_overdue(serving: Serving, now: float) -> None:
@@ -146,35 +174,33 @@ def _remembered(serving: Serving) -> OutcomeColumns:
     rows = []
     for one in serving.stored:
         made = serving.recent[one.decision]
+        job = -1 if made.job is None else int(serving.store.intern("job", [made.job])[0])
         cost, baseline = (np.nan if part is None else part for part in (one.cost, one.baseline_cost))
         status = STATUSES.index(one.status)
-        rows.append((one.decision, *made[:4], status, one.utility, cost, baseline, one.time))
+        rows.append(
+            (one.decision, *serving.catalogue.cell_of(made), job, status, one.utility, cost, baseline, one.time)
+        )
     columns = zip(*rows, strict=True) if rows else [()] * len(OutcomeColumns._fields)
-    kinds = (np.int64,) * 5 + (np.int8,) + (np.float64,) * 4
-    return OutcomeColumns(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+    kinds = zip(columns, _KINDS, strict=True)
+    return OutcomeColumns(*(np.array(column, dtype=kind) for column, kind in kinds))
 
 
 def _count(serving: Serving, made: DecisionColumns, names: list[str]) -> None:
     """Count the decisions of other processes."""
-    foreign = ~np.isin(made.id, np.fromiter(serving.own, np.int64, len(serving.own)))
+    own = np.concatenate([np.fromiter(serving.own, np.int64, len(serving.own)), *serving.blocks])
+    foreign = ~np.isin(made.id, own)
     made = DecisionColumns(*(column[foreign] for column in made))
     for (p, c), count in tables.counted(made.project, made.context):
         serving.uses.decided(p, c, count)
     if (suite := serving.guarding.suite) is None:
         return
-    columns = (made.id, made.project, made.context, made.arm, made.job, made.reason, made.time)
-    for id, project, context, arm, job, reason, time in zip(*(column.tolist() for column in columns), strict=True):
-        suite.decided(project, context, arm, names[reason])
-        serving.recent[id] = Recent(project, context, arm, job, names[reason], time)
-    shorten(serving.recent)
+    for place, reason in zip(_places(made), made.reason.tolist(), strict=True):
+        suite.decided(*place, names[reason])
 
 
-def _made(serving: Serving, id: int) -> Recent:
+def _made(serving: Serving, id: int) -> Decision:
     """The decision of an outcome."""
-    if (known := serving.recent.get(id)) is not None:
-        return known
-    made = serving.store.decision(id)  # job: its code is in the outcome's row
-    return Recent(*serving.catalogue.cell_of(made), -1, made.reason, made.time)
+    return serving.recent.get(id) or serving.store.decision(id)
 
 
 def _used(serving: Serving, rows: OutcomeColumns) -> None:

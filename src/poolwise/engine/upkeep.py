@@ -8,7 +8,7 @@ the next call folds the store again. Not safe between threads: `Engine` holds th
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from poolwise.engine import observe
 from poolwise.engine.estimation.background import BackgroundEstimation, answer
@@ -24,6 +24,7 @@ from poolwise.space import ArmSpace
 from poolwise.store.base import Store
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 LEASE, _LEASED = "estimate", 30.0
 """What one process of many holds, and for how many seconds: one that is killed keeps the others waiting so long."""
 
@@ -59,13 +60,30 @@ class Upkeep:
             self._change(serving, self._go_on)
         return serving
 
+    def knows(self, project: Any, context: Any) -> bool:
+        """Whether these are the names of a cell that is kept ready: then they were checked."""
+        serving = self._serving
+        plain = type(project) is str and type(context) is str
+        return serving is not None and plain and (project, context) in serving.cells
+
     def change(self, change: Callable[[Serving], T]) -> T:
+        """Let what serves be changed, level with the store."""
+        return self.changed(self.current(), change)
+
+    def changed(self, serving: Serving, change: Callable[[Serving, *Ts], T], *more: *Ts) -> T:
         """Let what serves be changed. Errors of ours are raised where nothing has changed yet; after any other, all is
         folded again."""
+        self._serving = None
         try:
-            return self._change(self.current(), change)
-        except StoreStale:
-            return self._change(self.renewed(), change)
+            answer = change(serving, *more)
+        except PoolwiseError as error:
+            self._serving = None if serving.torn else serving
+            if not isinstance(error, StoreStale):
+                raise
+        else:
+            self._serving = serving
+            return answer
+        return self._change(self.renewed(), change, *more)
 
     def expect(self) -> Serving | None:
         """What serves, about to fall behind the store."""
@@ -156,10 +174,10 @@ class Upkeep:
         serving.others = before.others + serving.outcomes - before.outcomes
         return serving
 
-    def _change(self, serving: Serving, change: Callable[[Serving], T]) -> T:
+    def _change(self, serving: Serving, change: Callable[[Serving, *Ts], T], *more: *Ts) -> T:
         self._serving = None
         try:
-            answer = change(serving)
+            answer = change(serving, *more)
         except PoolwiseError:
             self._serving = None if serving.torn else serving
             raise
@@ -194,7 +212,7 @@ class Upkeep:
                 self.store.release(LEASE)
             if live.due:
                 self._estimate_or_follow(live)
-            elif serving.outcomes - serving.saved >= checkpoint.EVERY and not serving.own:
+            elif serving.outcomes - serving.saved >= checkpoint.EVERY and not serving.ahead:
                 self._save(serving)
         except StoreError as error:
             self.faults.meet(error)

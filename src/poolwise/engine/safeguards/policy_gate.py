@@ -70,10 +70,6 @@ class PolicyGate:
         why = limited_reasons(view, limits, ruling, arms)
         return ActionDistribution(drawn, answers, propensities, why, gate, limits)
 
-    def stale(self, project: int, context: int, gate: tuple[bool, bool] | None) -> bool:
-        """Whether what a choice was allowed is no longer what it would be."""
-        return self.suite is not None and self.suite.permissions(project, context) != gate
-
     def follow_orders(self) -> bool:
         """Let orders take effect that any process has logged; whether there were any. Where nothing was counted yet,
         whoever asks must fold the log again, with a suite."""

@@ -47,7 +47,7 @@ class Taken(NamedTuple):
 def taken(serving: Serving) -> Taken | None:
     """Of what serves, level with the store; None where only events give it back."""
     saved = serving.live.saved()
-    if saved is None or serving.own:
+    if saved is None or serving.ahead:
         return None
     arrays, body = saved
     suite = serving.guarding.suite

@@ -10,7 +10,7 @@ from poolwise.engine.state.exchange import Exchange
 from poolwise.engine.state.job_adjustment import JobAdjustment, costs_alone
 from poolwise.engine.state.tables import chosen
 from poolwise.posterior.joint import Joint
-from poolwise.schema import STATUSES
+from poolwise.schema import STATUSES, Outcome
 from poolwise.store.base import OutcomeColumns
 
 _OK = STATUSES.index("ok")
@@ -44,6 +44,21 @@ def update(belief: Exchange, levelling: JobAdjustment, rows: OutcomeColumns, set
     if own.any():
         levelling.update(chosen(rows, own))
     return int((np.abs(told) > limit).sum())
+
+
+def plain(outcome: Outcome, settings: Settings) -> bool:
+    """Whether an outcome's utility says by itself what it is worth; where False, that may still be so (`special`)."""
+    alone = outcome.cost is not None and outcome.baseline_cost is None
+    stopped = outcome.status == "timeout" and settings.timeouts == "censored"
+    return not alone and not stopped and abs(outcome.utility) <= ABSURD
+
+
+def learn_plain(belief: Exchange, project: int, context: int, arm: int, outcome: Outcome, settings: Settings) -> bool:
+    """`learn` of one such outcome; whether it was clipped."""
+    limit, ok = settings.utility_limit, outcome.status == "ok"
+    worth = min(max(outcome.utility, -limit), limit)
+    belief.do(Joint.learn, project, context, arm, worth, ok)
+    return abs(outcome.utility) > limit
 
 
 def special(rows: OutcomeColumns, settings: Settings) -> np.ndarray:

@@ -6,7 +6,9 @@ the change is whole; where that was cut short, it is folded from the store again
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards.policy_gate import PolicyGate
@@ -15,24 +17,12 @@ from poolwise.engine.state.cached_decision import CachedDecision
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.policy.constraints.usage import UsageCounts
 from poolwise.policy.view import CUSTOM, Policy
-from poolwise.schema import Outcome
+from poolwise.schema import Decision, Outcome
 from poolwise.space import ArmSpace
 from poolwise.store.base import Store
 
 MOST = 4096
 """Cells kept ready, decisions and outcomes remembered until they are folded: beyond that they are read again."""
-
-
-class Recent(NamedTuple):
-    """A decision of which no outcome has come yet."""
-
-    project: int
-    context: int
-    arm: int
-    job: int
-    """-1: none."""
-    reason: str
-    time: float
 
 
 class Serving:
@@ -54,6 +44,8 @@ class Serving:
         """Outcomes that the store's checkpoint covers."""
         self.own: set[int] = set()
         """Decisions after the cursor that are counted already: this process has made them."""
+        self.blocks: list[np.ndarray] = []
+        """The same of decisions that were made together."""
         self.stored: list[Outcome] = []
         """Outcomes after the cursor that this process has stored, as far as they are remembered."""
         self.behind = False
@@ -62,20 +54,34 @@ class Serving:
         """Whether a change is under way that cannot be given up half-way."""
         self.others = 0
         """Outcomes that were folded, less those that this process has stored."""
-        self.recent: dict[int, Recent] = {}
+        self.recent: dict[int, Decision] = {}
+        """Of this process, without an outcome yet."""
         self.cells: dict[tuple[str, str], CachedDecision] = {}
         self.policy: int | None = None
         """Key of the policy in the store; None: not asked for yet."""
 
-    def counted(self, id: int, made: Recent) -> None:
+    @property
+    def ahead(self) -> int:
+        """How many decisions after the cursor this process has made."""
+        return len(self.own) + sum(map(len, self.blocks))
+
+    def counted(self, project: int, context: int, made: Decision) -> None:
         """A decision that this process has just stored."""
-        self.uses.decided(made.project, made.context)
+        self.uses.decided(project, context)
         if self.guarding.suite is not None:
-            self.guarding.suite.decided(made.project, made.context, made.arm, made.reason)
-        self.own.add(id)
-        self.recent[id] = made
-        shorten(self.recent)
-        self.behind |= len(self.own) >= MOST
+            self.guarding.suite.decided(project, context, self.catalogue.arm[made.arm], made.reason)
+        self.own.add(made.id)
+        self.recent[made.id] = made
+        if len(self.recent) > MOST:
+            shorten(self.recent)
+        if len(self.own) >= MOST:
+            self.behind = True
+
+    def counted_together(self, ids: np.ndarray) -> None:
+        """Decisions that this process has just stored, and whose uses are counted."""
+        self.blocks.append(ids)
+        if self.ahead >= MOST:
+            self.behind = True
 
     def told(self, outcome: Outcome) -> None:
         """An outcome that this process has just stored."""

@@ -25,7 +25,7 @@ from poolwise.errors import RefitError
 from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.refit_schedule import until
 from poolwise.posterior.joint import WARM, Joint, Look, Scales, restored, to_dict
-from poolwise.schema import Snapshot
+from poolwise.schema import Outcome, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 from poolwise.views import SCALARS, extra, probabilities_of, view
 
@@ -144,6 +144,12 @@ class ServingPosterior:
         whole blocks, after the others."""
         self.learned += len(rows.decision)
         self.clipped += observations.update(self._belief, self._levelling, rows, self._settings)
+        self.version += 1
+
+    def learn_plain(self, project: int, context: int, arm: int, outcome: Outcome) -> None:
+        """`learn` of one outcome that says by itself what it is worth."""
+        self.learned += 1
+        self.clipped += observations.learn_plain(self._belief, project, context, arm, outcome, self._settings)
         self.version += 1
 
     def renew(self) -> None:

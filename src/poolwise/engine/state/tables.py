@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from poolwise.engine.arguments import Names
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards.safeguards import Discount
 from poolwise.engine.state.cached_decision import CachedDecision
@@ -18,25 +19,34 @@ _CHUNK = 1 << 19
 """Numbers compared at a time: they stay in the cache."""
 
 
-def distinct_cells(
-    project: str | np.ndarray, context: str | np.ndarray, count: int
-) -> tuple[list[tuple[str, str]], np.ndarray]:
-    """The distinct (project, context) pairs of `count` jobs, and which pair each job has. Raises InputError."""
+def distinct_cells(project: Names, context: Names) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """The distinct (project, context) pairs of some jobs, and which pair each job has. Raises InputError."""
+    count = max(1 if isinstance(names, str) else len(names[0]) for names in (project, context))
     codes, names = zip(
         *(_coded(kind, one, count) for kind, one in (("project", project), ("context", context))), strict=True
     )
-    pair = codes[0] * len(names[1]) + codes[1]
-    pairs, which = np.unique(pair, return_inverse=True) if pair.max(initial=0) else (np.zeros(1, np.int64), pair)
-    return [(names[0][one // len(names[1])], names[1][one % len(names[1])]) for one in pairs], which
+    pairs, which = _distinct(codes[0] * len(names[1]) + codes[1])
+    return [(names[0][one // len(names[1])], names[1][one % len(names[1])]) for one in pairs.tolist()], which
 
 
-def _coded(kind: str, names: str | np.ndarray, count: int) -> tuple[np.ndarray, list[str]]:
+def _distinct(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending, and which of them each is; counted, where numbers are small."""
+    most = int(pair.max())
+    if most > 4 * len(pair):
+        return np.unique(pair, return_inverse=True)
+    pairs = np.flatnonzero(np.bincount(pair))
+    place = np.empty(most + 1, dtype=np.int64)
+    place[pairs] = np.arange(len(pairs))
+    return pairs, place[pair]
+
+
+def _coded(kind: str, names: Names, count: int) -> tuple[np.ndarray, list[str]]:
     if isinstance(names, str):
         return np.zeros(count, dtype=np.int64), [names]
-    if len(names) != count:
-        raise InputError(f"{kind} has {len(names)} names for {count} jobs: give one name, or one per job")
-    codes, distinct = pd.factorize(names)
-    return codes, list(distinct)
+    codes, distinct = names
+    if len(codes) != count:
+        raise InputError(f"{kind} has {len(codes)} names for {count} jobs: give one name, or one per job")
+    return codes, distinct
 
 
 def draw(
@@ -47,7 +57,7 @@ def draw(
     catalogue: NameIndex,
     now: float,
 ) -> DecisionColumns:
-    """One arm per job, bit for bit as `Cell.pick` would: the number of running sums that the number has passed."""
+    """One arm per job, bit for bit as `CachedDecision.pick`: the number of running sums that the number has passed."""
     sums = np.array([cell.cumulative for cell in cells])
     position = np.empty(len(ids), dtype=np.int64)
     step = max(_CHUNK // sums.shape[1], 1)
