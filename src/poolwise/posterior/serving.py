@@ -124,7 +124,7 @@ class Serving:
         if self.program is None and self.form is None and not self.factored:
             self.program = compiled.program(self.structure, tail, key, extra, wait)
             if self.program is not None:
-                self.state, self.constants = compiled.placed((self.state, self.constants))
+                self.state, self.constants = self.program.placed((self.state, self.constants))
         return self.program
 
     def turn(self, program: Program, row: Row, project: int, context: int, extra: np.ndarray) -> Answer:

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,15 +57,19 @@ def unpacked(packed: np.ndarray, arms: int) -> Answer:
 
 
 class Program:
-    """A compiled `turn`; `state` and `constants` must be of JAX (`placed`)."""
+    """A compiled `turn`; `state` and `constants` must be where it runs (`placed`)."""
 
-    def __init__(self, call: Any, structure: Structure) -> None:
-        self._call, self._arms = call, structure.arms
+    def __init__(self, call: Any, structure: Structure, device: Any) -> None:
+        self._call, self._arms, self._device = call, structure.arms, device
 
     @property
     def text(self) -> str:
         """The compiled instructions."""
         return str(self._call.as_text())
+
+    def placed(self, part: Any) -> Any:
+        """See `placed`."""
+        return placed(part, self._device)
 
     def __call__(self, state: State, constants: Constants, row: np.ndarray) -> tuple[State, Answer]:
         """Consumes `state`, row by row in double precision."""
@@ -93,12 +98,12 @@ def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: b
     return found.result() if wait or found.done() else None
 
 
-def placed(part: Any) -> Any:
-    """A pytree of NumPy arrays as one of JAX, copied, in double precision."""
+def placed(part: Any, device: Any = None) -> Any:
+    """A pytree of NumPy arrays as one of JAX, copied, in double precision. device: None for the usual one."""
     import jax
 
     with jax.enable_x64():
-        return jax.tree.map(jax.numpy.array, part)
+        return jax.tree.map(lambda leaf: jax.device_put(np.array(leaf), device), part)
 
 
 def fetched(part: Any) -> Any:
@@ -114,16 +119,34 @@ def lost(state: State) -> bool:
     return not isinstance(leaf, np.ndarray) and leaf.is_deleted()
 
 
+@lru_cache(1)
+def _device(jax: Any) -> Any:
+    """Where calls run: on a processor, within the call. JAX's own client hands each to a thread, and waiting for that
+    takes as long as the call; which it does is chosen when a client is made, for the whole process, so this one is
+    ours. The usual device where there is another than the processor, or where no client can be made."""
+    usual = jax.devices()[0]
+    if usual.platform != "cpu":
+        return usual
+    try:
+        from jaxlib.xla_client import make_cpu_client
+
+        return make_cpu_client(asynchronous=False).devices()[0]
+    except (ImportError, AttributeError, TypeError, RuntimeError):
+        return usual
+
+
 def _compiled(structure: Structure, tail: Tail, extra: int) -> Program | None:
     try:
         import jax
 
         keep_on_disk(jax)
         with jax.enable_x64():
-            double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64")
+            device = _device(jax)
+            place = jax.sharding.SingleDeviceSharding(device)
+            double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64", sharding=place)
             state, constants = shapes(structure, double)
             function = jax.jit(lambda *known: turn(structure, tail, *known), donate_argnums=0)
-            return Program(function.lower(state, constants, double(ROW + extra)).compile(), structure)
+            return Program(function.lower(state, constants, double(ROW + extra)).compile(), structure, device)
     except Exception:
         LOG.warning("JAX cannot compile the posterior here: NumPy serves, some times slower", exc_info=True)
         return None
