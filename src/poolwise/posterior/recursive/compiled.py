@@ -128,9 +128,10 @@ def _device(jax: Any) -> Any:
     if usual.platform != "cpu":
         return usual
     try:
-        from jaxlib.xla_client import make_cpu_client
+        from jaxlib import xla_client
 
-        return make_cpu_client(asynchronous=False).devices()[0]
+        client: Any = xla_client.make_cpu_client(asynchronous=False)
+        return client.devices()[0]
     except (ImportError, AttributeError, TypeError, RuntimeError):
         return usual
 
