@@ -31,7 +31,7 @@ from poolwise.posterior.serving import NO_ROW, Backend, Look, Row, Serving, look
 
 __all__ = ["Joint", "Look", "Scales", "estimated", "prior_scales", "restored", "to_dict"]
 
-_FEW = 64
+_FEW = 1_024
 """Outcomes that are learned one by one, though they come together."""
 _WAITING = 16
 """Most outcomes that wait for the next answer."""
