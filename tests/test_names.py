@@ -82,7 +82,7 @@ def test_what_is_no_id_is_refused(engine, id):
 
 @pytest.mark.parametrize("id", [0, -1, 2**63, 10**400, np.uint64(2**64 - 1)])
 def test_ids_that_no_store_can_hold_are_unknown(engine, id):
-    with pytest.raises(UnknownDecision, match="not in this store"):
+    with pytest.raises(UnknownDecision, match="unlogged" if id == -1 else "not in this store"):
         engine.observe(id, utility=0.0)
 
 

@@ -176,7 +176,7 @@ def _usual_variance(hyper: Hyper) -> float:
 def stacking_weights(scores: np.ndarray, rounds: int = 200) -> np.ndarray:
     """(packs + 1,) weights from `log_predictive`, the last that of no pack; equal among packs before any outcome.
 
-    >>> stacked(np.zeros((3, 0))).round(3).tolist()
+    >>> stacking_weights(np.zeros((3, 0))).round(3).tolist()
     [0.475, 0.475, 0.05]
     """
     packs = len(scores) - 1

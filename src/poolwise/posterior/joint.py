@@ -31,8 +31,8 @@ from poolwise.posterior.serving import NO_ROW, Backend, Look, Row, Serving, look
 
 __all__ = ["Joint", "Look", "Scales", "estimated", "prior_scales", "restored", "to_dict"]
 
-_FEW = 1_024
-"""Outcomes that are learned one by one, though they come together."""
+_FEW, _ASKED = 64, 1_024
+"""Outcomes that are learned one by one, though they come together; and where they tell whether projects are alike."""
 _WAITING = 16
 """Most outcomes that wait for the next answer."""
 WARM = 100
@@ -152,7 +152,7 @@ class Joint:
         """Many outcomes in their order; a few are learned one by one, many in one pass over the statistics."""
         arguments.check_utilities(utility)
         cut = np.zeros(len(arm), bool) if cut is None else cut & ok
-        if len(arm) <= _FEW or self._memory.learns:
+        if len(arm) <= _FEW or self._memory.learns or (len(arm) <= _ASKED and self._serving.asks):
             for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok, cut)), strict=True):
                 self.learn(*row)
             return

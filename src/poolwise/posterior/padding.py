@@ -7,7 +7,7 @@ LEAST = 4
 def padded_size(size: int) -> int:
     """The next of 4, 8, 12, 16, 24, 32, 48, 64 ..: room to grow, in few enough sizes that code is compiled rarely.
 
-    >>> [rounded(size) for size in (1, 5, 9, 13)]
+    >>> [padded_size(size) for size in (1, 5, 9, 13)]
     [4, 8, 12, 16]
     """
     room = LEAST

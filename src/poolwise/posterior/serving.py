@@ -116,6 +116,11 @@ class Serving:
         return np.array([self._alone.get(p, -1) for p in range(self.structure.projects)], dtype=np.int32)
 
     @property
+    def asks(self) -> bool:
+        """Whether outcomes tell that a project is like the others, or is not."""
+        return bool(self._alone)
+
+    @property
     def factored(self) -> bool:
         return self.scales.factors is not None and self.scales.factors.rank > 0
 

@@ -60,7 +60,7 @@ def of_run(
 def decisions_to_level(earned: np.ndarray) -> float:
     """Decisions until the running mean (over a twentieth of the run, 10 at least) is at LEVEL of the final level.
 
-    >>> reached(np.repeat([0.0, 1.0], [50, 150]))
+    >>> decisions_to_level(np.repeat([0.0, 1.0], [50, 150]))
     59.0
     """
     final = earned[-max(len(earned) // 5, 1) :].mean()

@@ -129,3 +129,8 @@ def _worked(work: Callable[[], Estimate | None], found: list[Estimate | Exceptio
         found.append(done)
     except Exception as error:
         found.append(error)
+
+
+def refused(snapshot: Snapshot) -> str:
+    """Why a proposal does not serve."""
+    return f"snapshot {snapshot.id} ({snapshot.method}) does not serve: {snapshot.reason}"

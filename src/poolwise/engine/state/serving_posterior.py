@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.estimation.background import Estimate, EstimationRequest, answer, as_snapshot, caught_up
+from poolwise.engine.estimation.background import Estimate, EstimationRequest, answer, as_snapshot, caught_up, refused
 from poolwise.engine.estimation.prior_packs import PriorPackPool
 from poolwise.engine.estimation.refit_request import RefitData, problem_of, usable
 from poolwise.engine.indexing.arm_features import features_of, surfaces
@@ -345,11 +345,6 @@ class ServingPosterior:
             "estimated_from": self.estimated,
             "overdue": len(self.overdue),
             "clipped": self.clipped,
-            **({"rejected": _refused(self._rejected)} if self._rejected else {}),
+            **({"rejected": refused(self._rejected)} if self._rejected else {}),
             **({"trouble": self.trouble} if self.trouble else {}),
         }
-
-
-def _refused(snapshot: Snapshot) -> str:
-    """Why a proposal does not serve."""
-    return f"snapshot {snapshot.id} ({snapshot.method}) does not serve: {snapshot.reason}"

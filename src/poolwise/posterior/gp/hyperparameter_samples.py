@@ -22,11 +22,11 @@ DRAWS, STEPS = 4, 6
 class HyperparameterSamples:
     """As `GaussianProcess`; `rng` moves the scales.
 
-    >>> from poolwise.posterior.gp.kernels import places
-    >>> several = Ensemble(places([np.linspace(0, 1, 11)]), np.random.default_rng(0))
-    >>> for arm, y in ((0, 0.0), (5, 1.0), (10, 0.0)): several.learn(arm, y)
+    >>> from poolwise.posterior.gp.kernels import arm_coordinates
+    >>> several = HyperparameterSamples(arm_coordinates([np.linspace(0, 1, 11)]), np.random.default_rng(0))
+    >>> for arm, y in ((0, 0.0), (5, 1.0), (10, 0.0)): several.update(arm, y)
     >>> several.reestimate()
-    >>> int(several.look().mean.argmax())
+    >>> int(several.predict().mean.argmax())
     5
     """
 

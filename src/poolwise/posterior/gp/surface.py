@@ -33,10 +33,10 @@ class SurfacePredictive(NamedTuple):
 class GaussianProcess:
     """Mutable shell over the pure kernel. features: (arms, k) other surfaces; offset: (arms,) what is expected before.
 
-    >>> from poolwise.posterior.gp.kernels import places
-    >>> surface = Surface(places([np.linspace(0, 1, 11)]))
-    >>> for arm, y in ((0, 0.0), (5, 1.0), (10, 0.0)): surface.learn(arm, y)
-    >>> int(surface.look().mean.argmax())
+    >>> from poolwise.posterior.gp.kernels import arm_coordinates
+    >>> surface = GaussianProcess(arm_coordinates([np.linspace(0, 1, 11)]))
+    >>> for arm, y in ((0, 0.0), (5, 1.0), (10, 0.0)): surface.update(arm, y)
+    >>> int(surface.predict().mean.argmax())
     5
     """
 

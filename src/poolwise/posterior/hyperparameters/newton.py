@@ -100,7 +100,7 @@ def refine(
 ) -> tuple[Search, Curvature]:
     """From `start` until a step is expected to gain little; and the curvature where the last one began.
 
-    `Search.converged` is False where a step made it worse, however short, or it took too many.
+    `Search.converged` is False where a step that promised something made it worse, however short, or it took too many.
     """
     groups, prior = families or cells.count.shape[2], floored(prior, cells)
     low, high = box(cells, len(start), prior, groups).T
@@ -119,10 +119,11 @@ def refine(
         steps += 1
         value, gradient, curvature = local(at, cells, family, prior, families)
         move = unit * curvature.solved(gradient)
-        expected, near = -float(move / unit @ gradient) / 2, min(1.0, _FARTHEST / np.abs(move).max())
+        expected, near = -float(move / unit @ gradient) / 2, _FARTHEST / max(np.abs(move).max(), _FARTHEST)
         trials = [np.clip(at + near * move * 0.3**power, low, high) for power in range(_HALVINGS)]
         better = next(((one, found) for one in trials if (found := worth(one)) <= value), None)
         if better is None:
+            settled = expected < _SETTLED
             break
         missed = abs(value - better[1] - expected)
         settled = near == 1.0 and expected < _NEAR and min(expected, missed) < _SETTLED

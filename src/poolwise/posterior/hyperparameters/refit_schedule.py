@@ -11,7 +11,7 @@ def until(every: tuple[tuple[int, int], ...], outcomes: int, last: int) -> int:
     """After how many outcomes more they are `due` for the first time.
 
     >>> until(EVERY, 45, 40), until(EVERY, 60, 60), until(EVERY, 30_000, 29_900)
-    (5, 11, 5879)
+    (5, 12, 5880)
     """
     more = 1
     while not due(every, outcomes + more, last):
@@ -25,5 +25,5 @@ def due(every: tuple[tuple[int, int], ...], outcomes: int, last: int) -> bool:
     >>> [due(EVERY, outcomes, 40) for outcomes in (49, 50)]
     [False, True]
     """
-    step = next((step for limit, step in every if outcomes <= limit), max(outcomes // 6, 1))
+    step = next((step for limit, step in every if outcomes <= limit), -(-outcomes // 6))
     return outcomes - last >= step
