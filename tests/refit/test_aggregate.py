@@ -180,7 +180,8 @@ def lived(tmp_path_factory):
 
 @pytest.mark.parametrize("source", [1, 2], ids=["the store", "its export"])
 def test_every_kind_of_outcome_is_translated_as_the_engine_does(lived, source):
-    """Jobs, time-outs and limits; where outliers count fully, as statistics count them."""
+    """Jobs, time-outs and limits; where outliers count fully, as statistics count them. What a stopped run was worth is
+    settled to 0.05 standard deviations, which are about 1 where it is the only one."""
     own = lived[0]
     found = aggregate.read(lived[source], own)
     assert (found.projects, found.contexts, found.outcomes) == (own.projects, own.contexts, own.outcomes)
@@ -190,7 +191,7 @@ def test_every_kind_of_outcome_is_translated_as_the_engine_does(lived, source):
     seen = own.stats.count > 5
     assert seen.sum() >= 5
     mean, wanted = (part.total[seen] / part.count[seen] for part in (found.stats, own.stats))
-    np.testing.assert_allclose(mean, wanted, atol=0.02)
+    np.testing.assert_allclose(mean, wanted, atol=0.05)
 
 
 def test_an_export_says_what_its_store_says(lived):
