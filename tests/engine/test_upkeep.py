@@ -269,11 +269,12 @@ def test_nothing_grows_with_decisions_that_are_not_answered():
 
 
 def test_a_store_reopened_trusts_its_projects_as_the_one_that_was_lived_with(tmp_path):
-    """Odds that a project is like the others are carried from outcome to outcome, however many come at once."""
+    """Odds that a project is like the others are carried from outcome to outcome, however many come at once, and what the
+    first project told when it was the only one counts in them."""
     settings, random = Settings(reestimate_every=((10**6, 10**6),), estimate="inline"), np.random.default_rng(0)
     url, space = f"sqlite:///{tmp_path}/lived.db", ArmSpace([Family(f"arm-{i}") for i in range(4)], "arm-0")
     with Engine.open(url, space, seed=1, settings=settings) as lived:
-        for i in range(300):
+        for i in range(700):
             made = lived.decide(f"project {i % 3}", f"context {i % 4}")
             lived.observe(made.id, utility=float(0.2 * space.index[made.arm] + random.normal(0, 0.3)))
         expected = lived.beliefs()[["mean", "sd"]]

@@ -31,7 +31,7 @@ from poolwise.posterior.serving import NO_ROW, Backend, Look, Row, Serving, look
 
 __all__ = ["Joint", "Look", "Scales", "estimated", "prior_scales", "restored", "to_dict"]
 
-_FEW, _ASKED = 64, 1_024
+_FEW, _ASKED = 64, 2_560
 """Outcomes that are learned one by one, though they come together; and where they tell whether projects are alike."""
 _WAITING = 16
 """Most outcomes that wait for the next answer."""

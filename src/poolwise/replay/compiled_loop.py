@@ -123,7 +123,7 @@ def _outcome(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, num
     there, at = (number >= 0) * 1.0, number * (number >= 0)
     p, c, arm = jobs.project[at], jobs.context[at], whole(now.made.arm[at])
     kind = whole(there * (jobs.ok[at, arm] * (SUCCESS - FAILURE) + FAILURE - NONE) + NONE)
-    outcome = Outcome(p, c, arm, jobs.utility[at, arm], kind, _slot(now.heard, known, p))
+    outcome = Outcome(p, c, arm, jobs.utility[at, arm], kind, whole(known.slots[p]))
     state, _ = posterior.update(frame.structure, known.constants, now.state, outcome)
     tells = there if frame.structure.baseline is None else there * (arm != frame.structure.baseline)
     heard = put(now.heard, (now.heard[p] + tells).clip(0.0, 1.0), p)

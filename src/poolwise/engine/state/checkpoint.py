@@ -19,7 +19,7 @@ from poolwise.store.base import Checkpoint, Store
 
 VERSION = 1
 """Of what is saved, and of how events are folded: an older one is not used."""
-EVERY, AT_CLOSE = 10_000, 1_000
+EVERY, AT_CLOSE = 2_000, 1_000
 """Outcomes since the last checkpoint at which one is due, and at which a store that is closed gets one."""
 _FOLD = (
     "failure_utility",

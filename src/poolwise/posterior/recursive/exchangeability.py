@@ -37,6 +37,14 @@ def gain(pooled: tuple[Array, Array], own: tuple[Array, Array], noise: Array, y:
     return _log_density(*pooled, noise, y) - _log_density(*own, noise, y)
 
 
+def uncertain(log_odds: Array, weight: Array) -> Array:
+    """Whether it is still asked if a project is like the others; once it is certain, it stays so.
+
+    weight: what the project's outcomes count as for others, see `likelihoods.project_weights`.
+    """
+    return log_odds + namespace(log_odds).log(weight) <= CERTAIN
+
+
 def _log_density(mean: Array, variance: Array, noise: Array, y: Array) -> Array:
     total = variance + noise * noise
     return -0.5 * (namespace(total).log(total) + (y - mean) ** 2 / total)

@@ -251,7 +251,7 @@ def _of_arm(
         asked = (outcome.slot >= 0) * 1.0
         own = effects.passage(state.own_effects, own_rows, structure.own_layout.at(0, outcome.context))
         alone = _theta(own.mean, own.variance, here, numbers.own_cell)
-        told = asked * weight * counted
+        told = asked * weight * counted * exchangeability.uncertain(numbers.trust + log_odds, here.weight)
         log_odds = log_odds + told * exchangeability.gain(pooled, alone, here.noise, value)
         own_along = tuple(part[:-1] for part in own.moved)
         k, h = _told(here, moments, numbers.own_cell, 1.0)
