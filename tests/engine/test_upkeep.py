@@ -269,8 +269,8 @@ def test_nothing_grows_with_decisions_that_are_not_answered():
 
 
 def test_a_store_reopened_trusts_its_projects_as_the_one_that_was_lived_with(tmp_path):
-    """Odds that a project is like the others are carried from outcome to outcome, however many come at once, and what the
-    first project told when it was the only one counts in them."""
+    """Odds that a project is like the others are carried from outcome to outcome, however many come at once, and what
+    the first project told when it was the only one counts in them."""
     settings, random = Settings(reestimate_every=((10**6, 10**6),), estimate="inline"), np.random.default_rng(0)
     url, space = f"sqlite:///{tmp_path}/lived.db", ArmSpace([Family(f"arm-{i}") for i in range(4)], "arm-0")
     with Engine.open(url, space, seed=1, settings=settings) as lived:
