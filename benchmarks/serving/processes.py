@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,8 @@ def watched(path: Path, seconds: float) -> dict[str, float]:
     asked = subprocess.Popen(command, cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     status = None
     while time.monotonic() < end or status is None:
-        largest = max(largest, Path(f"{path}-wal").stat().st_size)
+        with suppress(FileNotFoundError):  # the last one that closes removes it
+            largest = max(largest, Path(f"{path}-wal").stat().st_size)
         if status is None and asked.poll() is not None:
             status = time.monotonic() - began
         time.sleep(0.05)

@@ -91,8 +91,7 @@ class Serving:
         return -1 if alone else self._alone.get(project, -1)
 
     def _heard_of(self, row: Row) -> int:
-        """Slot with which an outcome is learned: that of a project that is alone, too, which is to remember it. From then
-        on its project tells the others."""
+        """Slot with which an outcome is learned, be its project alone or not; from then on it tells the others."""
         slot = self._alone.get(row[0], -1)
         if row[4] in (SUCCESS, CUT) and row[2] != self.structure.baseline:
             self.heard.add(row[0])
