@@ -58,7 +58,7 @@ class Tuned:
 
     def __init__(self, known: Table, trials: int, seed: int, horizon: int | None) -> None:
         arms, self._index = space(known)
-        settings = Settings(horizon=horizon, log_views=False)
+        settings = Settings(horizon=horizon, log_views=False, estimate="inline")
         self._engine = Engine.open("memory://", arms, seed=seed, settings=settings)
         self._known, self._trials, self._seed = known, trials, seed
 

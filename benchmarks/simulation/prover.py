@@ -55,6 +55,7 @@ def engine_of(problem: Problem, seed: int, change: dict[str, Any]) -> Engine:
         "horizon": float(problem.rounds),
         "domain_priors": problem.priors,
         "log_views": False,
+        "estimate": "inline",  # one seed, one answer
         **{name: value for name, value in change.items() if name != "policy"},
     }
     chosen = policy.parse(change["policy"], {}) if "policy" in change else policy.default()

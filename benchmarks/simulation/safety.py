@@ -32,7 +32,7 @@ from poolwise.policy.constraints.coverage_guarantee import Guarantee
 
 SPACE = ArmSpace([Family(f"arm-{i}") for i in range(8)], "arm-0")
 COMPOSED = "floored(safe(covered(curious(thompson))))"
-GUARDED = Settings(log_views=False, safety=Safety(delta=None), exploration=Exploration())
+GUARDED = Settings(log_views=False, estimate="inline", safety=Safety(delta=None), exploration=Exploration())
 RULES = {"unsafe": None, "guaranteed": Conservative(), "guaranteed, worst 0.3 known": Conservative(worst=0.3)}
 NOISE, SPREAD, CONTEXTS = 0.2, 0.35, 4
 
@@ -174,7 +174,10 @@ def stationary(seed: int) -> dict[str, list[float]]:
 def conservative(seed: int, decisions: int = 300) -> dict[str, float]:
     """Every arm but the baseline is worse: least of what was expected over 0.9 of the baseline's, at any time."""
     settings = Settings(
-        log_views=False, safety=Safety(delta=None, conservative=Conservative()), exploration=Exploration()
+        log_views=False,
+        estimate="inline",
+        safety=Safety(delta=None, conservative=Conservative()),
+        exploration=Exploration(),
     )
     world = World(seed, settings, "covered(curious(thompson))")
     world.gain[:, 1:] = -np.abs(world.gain[:, 1:]) - 0.1

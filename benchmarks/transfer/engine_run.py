@@ -11,7 +11,7 @@ def run_engine(
     table: Table, order: np.ndarray, seed: int, settings: Settings | None = None, policy: Policy | None = None
 ) -> np.ndarray:
     """(units,) arms that an engine chooses, told the utility of each before the next."""
-    stated = (settings or Settings())._replace(log_views=False)
+    stated = (settings or Settings())._replace(log_views=False, estimate="inline")
     names = arm_names(table)
     codes = {name: code for code, name in enumerate(names)}
     engine = Engine.open("memory://", space(table, names), seed=seed, settings=stated, policy=policy)

@@ -59,7 +59,7 @@ def one(task: tuple[str, int, int]) -> dict[str, float]:
     rng = np.random.default_rng([seed, 83])
     truth = world(kind, rng)
     names = [f"arm-{a}" for a in range(ARMS)]
-    settings = Settings(log_views=False, project_factors=most)
+    settings = Settings(log_views=False, estimate="inline", project_factors=most)
     space = ArmSpace([Family(name) for name in names], names[0])
     engine = Engine.open("memory://", space, settings=settings, seed=seed)
     lost = 0.0
@@ -117,7 +117,7 @@ def replayed(task: tuple[Path, str, int, int, dict[str, float]]) -> float:
     root, name, seed, most, constants = task
     found = next(source for source in replay_sets(root) if source.name == name).load()
     rows_ = np.concatenate(beginnings(found, seed))
-    settings, chosen = Settings(project_factors=most), policy.parse(policy.default().spec, constants)
+    settings, chosen = Settings(project_factors=most, estimate="inline"), policy.parse(policy.default().spec, constants)
     arms = run_engine(found, rows_, seed, settings, chosen)
     return float(gap(found)[rows_, arms].mean())
 

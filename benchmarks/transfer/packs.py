@@ -45,7 +45,7 @@ class World:
         self.problem, self.deviation = problem, deviation
         self.rng = np.random.default_rng([seed, 61])
         self.space = ArmSpace([Family(arm) for arm in problem.arms], problem.arms[problem.baseline])
-        self.settings = Settings(failure_utility=math.log(problem.failed), log_views=False)
+        self.settings = Settings(failure_utility=math.log(problem.failed), log_views=False, estimate="inline")
 
     def engine(self, seed: int) -> Engine:
         return Engine.open("memory://", self.space, settings=self.settings, seed=seed)
