@@ -162,7 +162,7 @@ NUTS = refit("nuts", chains=1, warmup=8, draws=8)
 def refitted(folder: Path, told: list[Any]) -> Iterator[str]:
     with opened(folder, INLINE) as engine:
         there = [snapshot.id for snapshot in engine.store.snapshots()]
-        serving = [one.id for one in engine.store.snapshots() if one.status == "serving"]
+        serving = [0, *(one.id for one in engine.store.snapshots() if one.status == "serving")]
         if engine.status()["snapshot"] != serving[-1]:
             yield "another snapshot serves than the last"
         if len(engine.store.outcomes().decision) != OUTCOMES or engine.status()["learned"] != OUTCOMES:
