@@ -177,10 +177,11 @@ README = [
         lambda: f"{figure('aggregation', 'statistics of'):.0f} s, {figure('aggregation', 'peak memory'):.0f} GB",
     ),
     Row(
-        "events lost or counted twice in 200 runs",
+        "runs killed at random moments after which all was right",
         lambda: (
-            f"{figure('crash', 'acknowledged events lost') + figure('crash', 'events there twice'):.0f} of"
-            f" {figure('crash', 'acknowledged events in all files'):,.0f}"
+            f"{figure('crash', 'kills after which all was right'):,.0f}; before the store existed:"
+            f" {figure('crash', 'killed before the store existed'):.0f}, before the first acknowledgement:"
+            f" {figure('crash', 'killed before their first acknowledgement'):.0f}"
         ),
     ),
 ]
