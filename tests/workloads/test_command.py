@@ -106,6 +106,20 @@ def test_the_time_is_a_limit_for_all_that_was_started(made, folder):
     assert (found.status, found.cost) == ("timeout", pytest.approx(0.3 + found.baseline_cost))
 
 
+def test_a_process_that_leaves_its_group_is_not_waited_for(folder):
+    began = time.perf_counter()
+    found = Calls().run(["sh", "-c", "setsid sleep 8 & echo cost: 1"], str(folder), 30)
+    assert time.perf_counter() - began < 6
+    assert (found.code, found.output) == (0, "cost: 1\n")
+
+
+def test_a_baseline_that_took_too_long_is_remembered_as_that(made):
+    workload = made(timeout=2.0)
+    job = next(workload.jobs(0))
+    workload.recall(job, 2.0, 2.0, failed=True)
+    assert workload.measure(job, "plain", {}).status == "timeout"
+
+
 def test_closing_ends_what_runs(folder):
     pool, found = Calls(), []
     thread = threading.Thread(target=lambda: found.append(pool.run(["sleep", "30"], str(folder), 30)))

@@ -52,11 +52,11 @@ def record(task: Task, found: Measurement) -> dict[str, Any]:
 
 def recalled(workload: Workload, engine: Engine) -> None:
     """Tell a workload that wants to know it what the baseline came to on every job, so that none is run again."""
-    recall = getattr(workload, "recall", None)
-    known = [body for body in damaged_records.usable(engine.store, "measurement") if "baseline_cost" in body]
-    if recall is None or not known:
+    if (recall := getattr(workload, "recall", None)) is None:
         return
-    for body in known:
+    for body in damaged_records.usable(engine.store, "measurement"):
+        if "baseline_cost" not in body:
+            continue
         made = engine.store.decision(int(body["decision"]))
         job = Job(made.project, made.context, made.job or "")
         recall(job, body["baseline_cost"], body["baseline_wall"], failed=bool(body.get("baseline_failed")))

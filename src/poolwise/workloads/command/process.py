@@ -13,6 +13,8 @@ from poolwise.errors import WorkloadError
 
 TAIL = 65_536
 """Bytes of the output that are kept, its last."""
+PATIENCE = 1.0
+"""Seconds that output is waited for once all is ended: a process that left the group may keep the pipe open."""
 
 
 class Call(NamedTuple):
@@ -82,17 +84,15 @@ class _Watch:
         self.ended, self.output = threading.Event(), b""
         self.code, self.wall, self.cpu = 0, 0.0, 0.0
         assert process.stdout is not None
-        self._threads = [
-            threading.Thread(target=self._wait, daemon=True),
-            threading.Thread(target=self._read, args=(process.stdout,), daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._waiter = threading.Thread(target=self._wait, daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)
+        self._waiter.start()
+        self._reader.start()
 
     def join(self) -> None:
         """After the group was killed."""
-        for thread in self._threads:
-            thread.join()
+        self._waiter.join()
+        self._reader.join(PATIENCE)
 
     def _wait(self) -> None:
         _, status, used = os.wait4(self.process.pid, 0)

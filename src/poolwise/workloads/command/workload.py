@@ -100,7 +100,8 @@ class Command:
     def recall(self, job: Job, cost: float, wall: float, *, failed: bool) -> None:
         """What the baseline came to on a job in an earlier run: it is not run again."""
         known: Future[Result] = Future()
-        known.set_result(Result(cost, wall, "the baseline failed on it" if failed else "", False))
+        expired = failed and wall >= self.rules.timeout
+        known.set_result(Result(cost, wall, "the baseline failed on it" if failed else "", expired))
         self._baselines.setdefault((job.project, job.name), known)
 
     def baseline(self, job: Job) -> Result:
