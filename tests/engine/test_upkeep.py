@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from poolwise import errors, policy
-from poolwise.engine import Engine, Exploration, Safety, Settings
+from poolwise.engine import Engine, Exploration, Safety, Settings, observe
 from poolwise.engine.state import checkpoint
 from poolwise.policy.constraints.conservative import Settings as Conservative
 from poolwise.space import ArmSpace, Family
@@ -280,3 +280,24 @@ def test_a_store_reopened_trusts_its_projects_as_the_one_that_was_lived_with(tmp
         expected = lived.beliefs()[["mean", "sd"]]
         with Engine.open(url, space, settings=settings) as reopened:
             np.testing.assert_allclose(reopened.beliefs()[["mean", "sd"]], expected, atol=1e-9)
+
+
+def test_a_plain_outcome_is_folded_as_any_other(monkeypatch):
+    def lived():
+        made, found = Engine.open("memory://", SPACE, seed=3, settings=Settings(estimate="inline")), []
+        random = np.random.default_rng(1)
+        for k in range(80):
+            one = made.decide(f"p{k % 3}", f"c{k % 4}")
+            if k % 7 == 5:
+                made.observe(one.id, status="failed")
+            else:
+                made.observe(one.id, utility=float(random.normal(0, 0.6)) * (30 if k == 41 else 1))
+            found.append((one.arm, one.probability))
+        return found, made.beliefs(), made.status()["clipped"]
+
+    plain = lived()
+    monkeypatch.setattr(observe, "_plain", lambda serving: False)
+    columns = lived()
+    assert plain[0] == columns[0]
+    assert plain[2] == columns[2]
+    np.testing.assert_array_equal(plain[1][["mean", "sd", "n"]], columns[1][["mean", "sd", "n"]])
