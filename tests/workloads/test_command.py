@@ -179,6 +179,12 @@ WRONG = {
     "codes": ({"success_codes": ["0"]}, "whole numbers"),
     "folder": ({"folder": "nowhere"}, "no folder"),
     "no arms": ({"arms": None}, r"\[space\]"),
+    "context of another type": ({"context": 7}, "context = 7 .* text in quotes"),
+    "commands of another type": ({"commands": "cat"}, "must be a table"),
+    "a table of another type": ({"jobs": None, "table": 3}, "table = 3 .* text in quotes"),
+    "codes of another type": ({"success_codes": 0}, "must be a list"),
+    "a folder of another type": ({"folder": 3}, "folder = 3 .* text in quotes"),
+    "a parameter of another type": ({"parameter": 4}, "parameter = 4 .* text in quotes"),
     "parameter": ({"parameter": "{nmae}"}, "unknown placeholder"),
 }
 

@@ -61,6 +61,12 @@ class Command:
     ) -> None:
         if arms is None:
             raise ConfigError("a command has no arms of its own: name families and their parameters in [space]")
+        _texts(context=context, project=project, parameter=parameter, folder=folder)
+        _texts(**{name: text for name, text in (("table", table), ("pattern", pattern)) if text is not None})
+        if not isinstance(commands or {}, Mapping):
+            raise ConfigError(f"commands = {commands!r} in [workload] must be a table: FAMILY = a command")
+        if not isinstance(success_codes, Sequence):
+            raise ConfigError(f"success_codes = {success_codes!r} in [workload] must be a list, such as [0]")
         if not Path(folder).is_dir():
             raise ConfigError(f"folder = {folder!r} in [workload] is no folder: name one that is there")
         self.space, self.folder, self.seed, self.parameter = arms, folder, seed, parameter
@@ -199,3 +205,10 @@ class Command:
 
     def _program(self, name: str) -> bool:
         return bool(shutil.which(name) or ("/" in name and shutil.which(str(Path(self.folder) / name))))
+
+
+def _texts(**given: Any) -> None:
+    """Raises ConfigError for what is no text that a process can be given."""
+    for name, text in given.items():
+        if not isinstance(text, str) or "\0" in text:
+            raise ConfigError(f"{name} = {text!r} in [workload] must be a text in quotes")
