@@ -92,6 +92,7 @@ def waiting(serving: Serving) -> Waiting:
 
 def fold(serving: Serving, new: Waiting) -> None:
     """Fold what comes next."""
+    serving.live.in_service = True
     for outcome in new.plain:
         _fold_plain(serving, outcome)
     if new.decisions is not None:

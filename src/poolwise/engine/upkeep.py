@@ -212,6 +212,8 @@ class Upkeep:
                 self.store.release(LEASE)
             if live.due:
                 self._estimate_or_follow(live)
+            elif live.worn:
+                self._renew(live)
             elif serving.outcomes - serving.saved >= checkpoint.EVERY and not serving.ahead:
                 self._save(serving)
         except StoreError as error:
@@ -233,6 +235,10 @@ class Upkeep:
             self._beside.start(work)
         if leads:
             self.store.release(LEASE)
+
+    def _renew(self, live: ServingPosterior) -> None:
+        if (work := live.renew_beside()) is not None:
+            self._beside.start(work)
 
     def _save(self, serving: Serving) -> None:
         serving.saved, taken = serving.outcomes, checkpoint.taken(serving)

@@ -38,8 +38,7 @@ _WAITING = 16
 WARM = 100
 """Outcomes that a process learns one by one before the posterior is compiled for it."""
 _SWEEPS, _SETTLED = 5, 0.05
-"""Most sweeps over the factors of outcomes that were cut off, and the change of a mean that ends them, in standard
-deviations."""
+"""Most sweeps over outcomes that were cut off, and the change of a mean, in standard deviations, that ends them."""
 
 _NO_TAIL: tuple[Tail, Any, int] = (lambda seen, _: seen.count[:0], None, 0)
 
@@ -57,19 +56,15 @@ class Joint:
         options: Options = DEFAULT,
         baseline: int | None = None,
         backend: Backend = "auto",
+        most_factors: int = factors.MOST,
     ) -> None:
-        """baseline: the arm whose utility is 0 by definition, see `reference`; None: no arm stands apart."""
+        """baseline: the arm whose utility is 0 by definition; None: no arm stands apart. most_factors: of projects."""
         shape = (padded_size(projects), padded_size(contexts), len(scales.gaussian.family))
         self.outcomes, self.prior, self.scales, self.options = 0, hyper.PRIOR, scales, options
-        self._failed, self._baseline, self._rank, self._backend = failure_utility, baseline, factors.MOST, backend
-        self._memory, self._tail, self._learned = Memory(shape, options), _NO_TAIL, 0
+        self._failed, self._baseline, self._rank, self._backend = failure_utility, baseline, most_factors, backend
+        self._memory, self._tail, self._learned, self.warm = Memory(shape, options), _NO_TAIL, 0, WARM
         self._waiting: list[Row] = []
-        self.warm = WARM
         self._state: Serving | Tally = initial.empty(shape, failure_utility)
-
-    def limit_factors(self, rank: int) -> None:
-        """The largest number of project factors that is tried."""
-        self._rank = rank
 
     @property
     def half_life(self) -> float:
@@ -93,8 +88,7 @@ class Joint:
         """`look`, and what the function of `serve` makes of it where one compiled call does both; else None."""
         self.make_room(project, context)
         if (program := self._compiled()) is None:
-            self._fold()
-            return self._serving.look(project, context), None
+            return self.lend().look(project, context), None
         extra = extra[: self._tail[2]]
         while len(self._waiting) > 1:
             self._turn(program, project, context, extra)
@@ -243,6 +237,11 @@ class Joint:
         """Compute everything again from what was counted: rounding does not pile up, and the way does not matter."""
         self._state = self._tally()
 
+    def ready(self) -> None:
+        """Compute what the next answer needs, where nobody waits for it yet."""
+        self.lend()
+        self._compiled()
+
     def saved(self) -> dict[str, np.ndarray] | None:
         """All that `resume` needs, copied; None where a half-life is learned: only events give that back."""
         parts = {name: np.array(part) for name, part in self._tally()._asdict().items()}
@@ -261,9 +260,10 @@ class Joint:
         if project < projects and context < contexts:
             return
         wider = (padded_size(max(project + 1, projects)), padded_size(max(context + 1, contexts)))
-        tally = self._tally()
+        self._fold()
         self._memory.make_room(((0, wider[0] - projects), (0, wider[1] - contexts), (0, 0)))
-        self._state = initial.padded(tally, wider)
+        if not (isinstance(self._state, Serving) and self._state.make_room(*wider)):
+            self._state = initial.padded(self._tally(), wider)
 
     # The state
 

@@ -13,7 +13,6 @@ import numpy as np
 from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit
 from poolwise.posterior.gp import bernoulli_kernel, gp_filter
-from poolwise.posterior.hyperparameters.scales import sizes
 from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.initial import Tally
@@ -59,8 +58,15 @@ class Form:
             self._module.update(self.state, project, context, arm, y, weight)
 
 
+def kept_by(fit: Fit, shape: tuple[int, int, int]) -> ModuleType | None:
+    """What keeps the effects of so many projects, contexts and arms; None: exact covariances of all."""
+    if fit.ground is not None:
+        return gp_filter
+    projects, contexts, arms = shape
+    return collapsed if collapsed.too_large(arms, projects, contexts) else None
+
+
 def form(fit: Fit, success: bernoulli.Hyper, tally: Tally) -> Form | None:
     """None: exact covariances of all effects."""
-    if fit.ground is not None:
-        return Form(gp_filter, fit, success, tally)
-    return Form(collapsed, fit, success, tally) if collapsed.too_large(*sizes(tally.utility)) else None
+    module = kept_by(fit, tally.shape)
+    return None if module is None else Form(module, fit, success, tally)

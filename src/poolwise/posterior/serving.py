@@ -19,7 +19,7 @@ from poolwise.posterior.likelihoods import censored, project_weights
 from poolwise.posterior.observation_model import Options
 from poolwise.posterior.projects import factors
 from poolwise.posterior.projects.factors import Factors
-from poolwise.posterior.recursive import compiled, initial, posterior
+from poolwise.posterior.recursive import compiled, initial, padding, posterior
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.exchangeability import CERTAIN, Effects
 from poolwise.posterior.recursive.initial import Tally
@@ -53,6 +53,12 @@ def look_of(seen: Predictive, shares: bool = True) -> Look:
     return Look(seen.mean[0], seen.scale[0], seen.noise, seen.count, seen.mean[1:], seen.scale[1:], share)
 
 
+def _most_asked(shape: tuple[int, int, int]) -> int:
+    """Projects of which there is room to ask whether they are like the others."""
+    projects, contexts, arms = shape
+    return min(projects, int(_SLOTS // (arms * (2 + contexts) ** 2)))
+
+
 _mean, _variance = attrgetter("mean"), attrgetter("variance")
 
 
@@ -63,6 +69,7 @@ class Serving:
         self.scales, self._trust = scales, options.trust
         self.form = layouts.form(scales.gaussian, scales.success, tally)
         self._alone = {} if self.form or options.trust == 1 else self._asked(tally)
+        self._options = options
         self.structure, self.constants, self.state = initial.init(
             scales, tally, options, baseline, tuple(self._alone), exact=self.form is None
         )
@@ -73,13 +80,29 @@ class Serving:
     def _asked(self, tally: Tally) -> dict[int, int]:
         """Slots of the projects of which it is not certain yet that they are like the others, as many as there is room
         for: those with outcomes first, and of these those with fewest."""
-        projects, contexts, arms = tally.shape
-        slots = min(projects, int(_SLOTS // (arms * (2 + contexts) ** 2)))
+        projects, slots = tally.shape[0], _most_asked(tally.shape)
         number = tally.utility.count.sum(axis=(1, 2))
         odds = tally.log_odds + logit(self._trust) + np.log(self._weight(projects))
         order = sorted(np.flatnonzero(odds <= CERTAIN).tolist(), key=lambda p: number[p] or np.inf)[:slots]
         spare = range(projects, projects + slots - len(order))
         return {project: slot for slot, project in enumerate((*order, *spare))}
+
+    def make_room(self, projects: int, contexts: int) -> bool:
+        """Let there be so many; nothing that is believed changes. False where all is to be computed again."""
+        shape = projects, contexts, self.structure.arms
+        if layouts.kept_by(self.scales.gaussian, shape) is not None:
+            return False
+        slots = _most_asked(shape) if self.asks else 0
+        structure, _, state = self._known()
+        found = padding.padded(self.scales, self._options, structure, state, (projects, contexts), slots)
+        if found is None:
+            return False
+        for project in range(structure.projects, projects):
+            if len(self._alone) < slots:
+                self._alone.setdefault(project, len(self._alone))
+        self.structure, self.constants, self.state = found
+        self.program, self._copy = None, None
+        return True
 
     def _weight(self, projects: int) -> np.ndarray:
         return project_weights.padded(self.scales.weight, projects)

@@ -24,9 +24,14 @@ class ReplayPosterior:
         self.offered, self.baseline = slice(None), 0 if baseline is None else baseline
         scales = prior_scales(self.family, np.tile(USUAL_SUCCESS, (arms, 1)), baseline=baseline)
         self.joint = Joint(
-            scales, FAILURE_UTILITY, projects=projects, contexts=contexts, baseline=baseline, backend="numpy"
+            scales,
+            FAILURE_UTILITY,
+            projects=projects,
+            contexts=contexts,
+            baseline=baseline,
+            backend="numpy",
+            most_factors=FACTORS,
         )
-        self.joint.limit_factors(FACTORS)
         self.usage, self.estimated, self._horizon = counts.empty(projects, contexts), 0, horizon
 
     def view(self, project: int, context: int, allowed: np.ndarray) -> View:

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from poolwise.engine import Engine
+from poolwise.engine import Engine, Settings
 from poolwise.errors import InputError
 from poolwise.space import ArmSpace, Family
 
 SPACE = ArmSpace([Family("default"), Family("fast"), Family("slow")], "default")
+INLINE = Settings(estimate="inline")
 
 
 def engine_of(worlds, rounds=60, seed=1):
     """worlds: project -> context -> utility of the three arms."""
-    engine, rng = Engine.open("memory://", SPACE, seed=seed), np.random.default_rng(seed)
+    engine, rng = Engine.open("memory://", SPACE, seed=seed, settings=INLINE), np.random.default_rng(seed)
     for _ in range(rounds):
         for project, contexts in worlds.items():
             for context, utilities in contexts.items():
@@ -37,7 +38,9 @@ def test_characteristics(engine):
     assert (abs(table["noise"] - 0.1) < 0.03).all()
     assert table["gave"].sum() == pytest.approx(1)
     assert ((table["took"] >= 0) & (table["took"] < 0.6)).all()
-    assert table["gain"].between(0.1, 0.5).all()
+    assert (
+        table["gain"].between(0.1, 0.5 + 5 * 0.1 / 60**0.5).all()
+    )  # at most the best arm's 0.5, and five standard errors
 
 
 def test_projects_that_are_alike_are_near(engine):
@@ -89,7 +92,8 @@ def test_neighbours_and_what_they_recommend(engine):
     found = engine.across.similar("a")
     assert set(found.neighbours["project"][:2]) == {"b", "c"}
     assert found.neighbours["project"].tolist()[2:] == ["odd"]
-    assert found.neighbours["weight"].tolist()[0] > 0.5
+    first, second, odd = found.neighbours["weight"].tolist()
+    assert first >= second > 5 * odd
     assert found.neighbours["weight"].sum() == pytest.approx(1)
     assert found.recommended["arm"].tolist() == ["fast", "fast"]
     with pytest.raises(InputError, match="no project 'z'"):

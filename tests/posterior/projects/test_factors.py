@@ -186,9 +186,9 @@ def test_positions_tell_the_clusters_apart():
     assert abs((np.sign(mean) * side).sum()) == 12
 
 
-def learned(kind, seed=0, tries=3):
+def learned(kind, seed=0, tries=3, **options):
     data, _, theta = sample(kind, seed, tries, share=0.8)
-    belief = Joint(prior_scales(np.arange(5), np.full((5, 2), (1e6, 1e-3))), -1.0, projects=12, contexts=3)
+    belief = Joint(prior_scales(np.arange(5), np.full((5, 2), (1e6, 1e-3))), -1.0, projects=12, contexts=3, **options)
     rng = np.random.default_rng(seed)
     rows = np.argwhere(data.count[:-1] > 0).repeat(tries, 0)
     y = theta[tuple(rows.T)] + rng.normal(0, 0.2, len(rows))
@@ -211,8 +211,7 @@ def test_without_structure_the_belief_is_the_trees():
     belief, _ = learned("independent")
     belief.reestimate()
     assert belief.scales.factors.rank == 0
-    other, _ = learned("independent")
-    other.limit_factors(0)
+    other, _ = learned("independent", most_factors=0)
     other.reestimate()
     for c in range(3):
         np.testing.assert_array_equal(belief.look(2, c).mean, other.look(2, c).mean)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.engine.estimation.thread_switching import nimble
 from poolwise.engine.state.exchange import Operation
 from poolwise.posterior.joint import Joint, Scales, estimated
+from poolwise.posterior.thread_switching import nimble
 from poolwise.schema import Snapshot
 
 
@@ -26,7 +26,7 @@ class EstimationRequest(NamedTuple):
     """As `estimated` takes them."""
     packs: list[float]
     """Weights of prior packs in force."""
-    made: Callable[[Scales], Joint] | None = None
+    made: Callable[[Scales | None], Joint] | None = None
     """A posterior that serves from them; None: whoever takes the answer sees to it."""
 
 
@@ -41,6 +41,8 @@ class Estimate(NamedTuple):
     joint: Joint | None = None
     snapshot: Snapshot | None = None
     """Of another process, which has estimated them and stored them."""
+    renewal: bool = False
+    """Whether the scales are those that serve, and only the belief was computed again."""
 
     @property
     def arms(self) -> int:

@@ -6,10 +6,12 @@ So scales are adopted where nobody waits for it, and nothing that was learned wh
 from collections.abc import Callable
 from typing import Any
 
-from poolwise.posterior.joint import Joint
+from poolwise.posterior.joint import Joint, Scales
 
 Operation = tuple[Callable[..., None], tuple[Any, ...]]
 """A method of `Joint`, and its arguments."""
+AT_ONCE = 4
+"""Operations that a call may have to wait for."""
 
 
 class Exchange:
@@ -29,6 +31,26 @@ class Exchange:
         """Remember from now on what is done, for a posterior that is made from a copy of this one."""
         self._since = []
 
+    def copied(self, fresh: Callable[[Scales], Joint], learned: int) -> Callable[[Scales | None], Joint] | None:
+        """Makes a posterior that knows what this one does, ready to serve from other scales (None: from the same), and
+        has learned so many outcomes one by one; None where only events give back what it knows. fresh: one that knows
+        nothing."""
+        saved, scales, prior = self.joint.saved(), self.joint.scales, self.joint.prior
+        if saved is None:
+            return None
+        self.follow()
+
+        def made(other: Scales | None) -> Joint:
+            found = fresh(scales)
+            found.prior = prior
+            found.resume(saved, learned)
+            if other is not None:
+                found.adopt(other)
+            found.ready()
+            return found
+
+        return made
+
     def forget(self) -> None:
         """Whatever is being made beside is out of date."""
         self._since = None
@@ -37,6 +59,11 @@ class Exchange:
     def behind(self) -> int | None:
         """How much there is to be done to the other one; None: it is out of date."""
         return None if self._since is None else len(self._since)
+
+    @property
+    def close_by(self) -> bool:
+        """Whether what is left to be done to the other one takes no time."""
+        return (self.behind or 0) <= AT_ONCE
 
     def rest(self) -> list[Operation]:
         """What is to be done to the other one, handed over."""

@@ -45,6 +45,8 @@ class ServingPosterior:
         self._warm, self.shared, self._led = WARM, False, False
         self.learned, self._began = 0, 0
         """Outcomes that were folded, so many of the store's first ones."""
+        self.in_service, self.worn = False, False
+        """Whether calls wait for what is done; whether the belief is to be computed again beside."""
         self.overdue = Overdue()
         self.borrowed = PriorPackPool(store, catalogue, settings)
         self.undone = store.undone()
@@ -77,9 +79,9 @@ class ServingPosterior:
             options=self._settings.options,
             baseline=int(catalogue.columns[catalogue.baseline]),
             backend=self._settings.backend,
+            most_factors=self._settings.project_factors,
         )
         joint.warm = self._warm
-        joint.limit_factors(self._settings.project_factors)
         if self._tail is not None:
             joint.serve(*self._tail)
         return joint
@@ -153,7 +155,10 @@ class ServingPosterior:
         self.version += 1
 
     def renew(self) -> None:
-        """Compute the belief again from its statistics."""
+        """Compute the belief again from its statistics: at once, or beside (`renew_beside`) where a call would wait."""
+        if self.in_service and self._settings.estimate != "inline":
+            self.worn = True
+            return
         self.joint.renew()
         self.version += 1
 
@@ -197,29 +202,21 @@ class ServingPosterior:
 
     def asked_beside(self) -> EstimationRequest:
         """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
-        return self.asked()._replace(made=self._copied())
+        return self.asked()._replace(made=self._belief.copied(self._posterior, self.learned - self._began))
 
-    def _copied(self) -> Callable[[Scales], Joint] | None:
-        """Makes a posterior that knows what this one does, and serves from other scales."""
-        saved, scales, prior = self.joint.saved(), self.joint.scales, self.joint.prior
-        if saved is None:
+    def renew_beside(self) -> Callable[[], Estimate] | None:
+        """`renew` as work to be done beside, whose answer is `answered`; None where it was done at once."""
+        self.worn = False
+        if (made := self._belief.copied(self._posterior, self.learned - self._began)) is None:
+            self.joint.renew()
+            self.version += 1
             return None
-        self._belief.follow()
-        learned = self.learned - self._began
-
-        def made(found: Scales) -> Joint:
-            fresh = self._posterior(scales)
-            fresh.prior = prior
-            fresh.resume(saved, learned)
-            fresh.adopt(found)
-            return fresh
-
-        return made
+        outcomes, scales = self.outcomes, self.joint.scales
+        return lambda: Estimate(outcomes, [], scales, 0.0, made(None), renewal=True)
 
     def rest(self, found: Estimate) -> Callable[[], Estimate] | None:
         """What is to be done beside before an answer serves, or the next call would wait for it."""
-        joint = found.joint
-        if joint is None or (self._belief.behind or 0) <= FEW // 2:
+        if found.joint is None or self._belief.close_by:
             return None
         return partial(caught_up, found, self._belief.rest())
 
@@ -242,6 +239,8 @@ class ServingPosterior:
         elif serves:
             self.joint.adopt(found.scales)
         self.version += 1
+        if found.renewal:
+            return None
         if found.snapshot is not None:
             return self._followed(found.snapshot)
         hyper = {**to_dict(self.joint.scales), **self._axes.labels(), "packs": found.packs}
@@ -265,7 +264,7 @@ class ServingPosterior:
         """The same as work to be done beside, whose answer is `answered`; None where it was done at once."""
         with suppress(RefitError):
             scales = self._usable(snapshot)
-            if (made := self._copied()) is not None:
+            if (made := self._belief.copied(self._posterior, self.learned - self._began)) is not None:
                 return lambda: Estimate(snapshot.outcomes, [], scales, 0.0, made(scales), snapshot)
         self.follow(snapshot)
         return None

@@ -20,6 +20,7 @@ from poolwise.arrays import Array, namespace, whole
 from poolwise.posterior.recursive import posterior
 from poolwise.posterior.recursive.effects import ROWS
 from poolwise.posterior.recursive.types import Constants, Outcome, Predictive, State, Structure
+from poolwise.posterior.thread_switching import nimble
 
 LOG = logging.getLogger("poolwise")
 ROW = 9
@@ -94,7 +95,7 @@ def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: b
     with _LOCK:
         found = _PROGRAMS.get((structure, key, extra))
         if found is None:
-            found = _PROGRAMS[structure, key, extra] = _WORKER.submit(_compiled, structure, tail, extra)
+            found = _PROGRAMS[structure, key, extra] = _WORKER.submit(_beside, structure, tail, extra)
     return found.result() if wait or found.done() else None
 
 
@@ -134,6 +135,11 @@ def _device(jax: Any) -> Any:
         return client.devices()[0]
     except (ImportError, AttributeError, TypeError, RuntimeError):
         return usual
+
+
+def _beside(structure: Structure, tail: Tail, extra: int) -> Program | None:
+    with nimble():
+        return _compiled(structure, tail, extra)
 
 
 def _compiled(structure: Structure, tail: Tail, extra: int) -> Program | None:

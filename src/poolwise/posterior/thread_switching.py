@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-INTERVAL = 0.0005
+INTERVAL = 0.0002
 """Seconds."""
 _lock, _usual = threading.Lock(), [0.0]
 _under_way: set[int] = set()

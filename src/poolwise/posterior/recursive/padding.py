@@ -1,0 +1,67 @@
+"""Room in a state for projects and contexts to come, which are independent of all that was learned: nothing is solved.
+
+In every tier the new effects have their prior variances and no covariance with the others, whose rows and columns move
+to their new places.
+"""
+
+import numpy as np
+
+from poolwise.arrays import Array
+from poolwise.posterior.hyperparameters.hyper import Layout
+from poolwise.posterior.hyperparameters.scales import Scales
+from poolwise.posterior.observation_model import Options
+from poolwise.posterior.recursive import initial
+from poolwise.posterior.recursive.types import Constants, State, Structure
+
+
+def padded(
+    scales: Scales, options: Options, structure: Structure, state: State, shape: tuple[int, int], slots: int
+) -> tuple[Structure, Constants, State] | None:
+    """The state with room for so many projects and contexts, and so many slots; in NumPy. None where effects to come
+    are not independent of the others, or kept otherwise in the larger shape: then all is to be computed again."""
+    known = scales.gaussian.hyper
+    if known.pooled is not None or known.stated is not None or slots < structure.slots:
+        return None
+    nothing = initial.empty((*shape, structure.arms), 0.0)
+    wider, constants, fresh = initial.init(scales, nothing, options, structure.baseline, tuple(range(slots)))
+    if (wider.cells, wider.own_cells) != (structure.cells, structure.own_cells):
+        return None
+    places = _places(structure.layout, wider.layout), _places(structure.own_layout, wider.own_layout)
+    tiers, own = (
+        tuple(_embedded(*pair, place) for pair in zip(parts, news, strict=True))
+        for parts, news, place in zip(
+            (state.effects, state.own_effects), (fresh.effects, fresh.own_effects), places, strict=True
+        )
+    )
+    after = State(
+        effects=tiers,
+        cells=_padded(state.cells, fresh.cells),
+        contexts=_padded(state.contexts, fresh.contexts),
+        arms=np.array(state.arms),
+        baseline=_padded(state.baseline, fresh.baseline),
+        baseline_sums=state.baseline_sums,
+        own_effects=own,
+        log_odds=_padded(state.log_odds, fresh.log_odds),
+    )
+    return wider, constants, after
+
+
+def _places(form: Layout, wider: Layout) -> np.ndarray:
+    """Coordinates of one layout in a larger one."""
+    contexts, projects = 1 + np.arange(form.contexts), np.arange(form.projects)
+    first = 1 + wider.contexts
+    own = (first + wider.projects + projects[:, None] * wider.contexts + contexts - 1).ravel()
+    return np.concatenate([[0], contexts, first + projects, own[: own.size * form.cells]])
+
+
+def _embedded(tier: Array, fresh: Array, places: np.ndarray) -> np.ndarray:
+    """A tier's vectors among those of a larger one that has learned nothing."""
+    out, rows = np.array(fresh), np.arange(len(tier))
+    out[np.ix_(rows, places, np.append(places, out.shape[1]))] = tier
+    return out
+
+
+def _padded(part: Array, fresh: Array) -> np.ndarray:
+    out = np.array(fresh)
+    out[tuple(slice(size) for size in part.shape)] = part
+    return out
