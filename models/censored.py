@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 
-from .effects import PRIOR, Prior, deviate, effects, noise
+from .effects import HYPERPRIOR, Hyperprior, deviate, effects, noise
 
 
 class Runs(NamedTuple):
@@ -31,7 +31,7 @@ def censored(
     family: Any = None,
     data: Runs | None = None,
     *,
-    prior: Prior = PRIOR,
+    prior: Hyperprior = HYPERPRIOR,
 ) -> None:
     """rows: integer arrays (project, context, arm) of length n; limit: (n,) log limits, infinite where none.
 

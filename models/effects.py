@@ -30,7 +30,7 @@ NON_CENTRED = {
 2015); where they are many, leave out the sites that they determine."""
 
 
-class Prior(NamedTuple):
+class Hyperprior(NamedTuple):
     """Medians of the log-normal priors of all scales, in units of the utility, and the widths of their logarithms."""
 
     arm: tuple[float, float, float] = (0.25, 0.35, 0.15)
@@ -50,10 +50,12 @@ class Prior(NamedTuple):
     """Of the noise of a context around that, where contexts differ."""
 
 
-PRIOR = Prior()
+HYPERPRIOR = Hyperprior()
 
 
-def effects(shape: tuple[int, int, int], family: Any = None, prior: Prior = PRIOR, *, shared: bool = False) -> Any:
+def effects(
+    shape: tuple[int, int, int], family: Any = None, prior: Hyperprior = HYPERPRIOR, *, shared: bool = False
+) -> Any:
     """Sample all effects and their scales; effect [project, context, arm].
 
     shape: numbers of projects, contexts, arms. family: (arms,) index; None: arms hang at the globe directly.
@@ -85,14 +87,14 @@ class TierScales(NamedTuple):
     globe: tuple[Any, ...]
 
 
-def tier_scales(families: bool, prior: Prior = PRIOR, *, shared: bool = False) -> TierScales:
+def tier_scales(families: bool, prior: Hyperprior = HYPERPRIOR, *, shared: bool = False) -> TierScales:
     """Sample the scales of the effects, without the effects."""
     globe = _scales("global", prior.globe, prior.global_cell if shared else None, prior)
     family = _scales("family", prior.family, prior.family_cell if shared else None, prior) if families else None
     return TierScales(_scales("arm", prior.arm, None, prior), family, globe)
 
 
-def noise(arms: int, family: Any = None, prior: Prior = PRIOR) -> Any:
+def noise(arms: int, family: Any = None, prior: Hyperprior = HYPERPRIOR) -> Any:
     """Noise of one outcome, (arms,): of each family, shrunk to a common one.
 
     sigma[f] ~ LogNormal(log sigma_common, width), sigma_common ~ LogNormal(log median, noise_width).
@@ -103,22 +105,22 @@ def noise(arms: int, family: Any = None, prior: Prior = PRIOR) -> Any:
     return numpyro.sample("sigma", own.to_event(1))[index]
 
 
-def spread(contexts: int, prior: Prior = PRIOR) -> Any:
+def spread(contexts: int, prior: Hyperprior = HYPERPRIOR) -> Any:
     """Factors (contexts,) of the noise, where contexts differ: LogNormal(0, spread_width)."""
     return numpyro.sample("spread", dist.LogNormal(0.0, prior.spread_width).expand([contexts]).to_event(1))
 
 
-def cell_scale(prior: Prior = PRIOR) -> Any:
+def cell_scale(prior: Hyperprior = HYPERPRIOR) -> Any:
     """tau_cell: standard deviation of a cell around the sum of its effects."""
     return numpyro.sample("tau_cell", dist.LogNormal(jnp.log(prior.cell), prior.width))
 
 
-def deviate(effect: Any, prior: Prior = PRIOR) -> Any:
+def deviate(effect: Any, prior: Hyperprior = HYPERPRIOR) -> Any:
     """theta ~ Normal(effect, tau_cell^2), [project, context, arm]."""
     return numpyro.sample("theta", dist.Normal(effect, cell_scale(prior)).to_event(3))
 
 
-def _scales(tier: str, medians: tuple[float, float, float], cell: float | None, prior: Prior) -> tuple[Any, ...]:
+def _scales(tier: str, medians: tuple[float, float, float], cell: float | None, prior: Hyperprior) -> tuple[Any, ...]:
     named = [*zip(BLOCKS, medians, strict=True), *([] if cell is None else [("cell", cell)])]
     return tuple(
         jnp.asarray(median)

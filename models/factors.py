@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 
-from .effects import PRIOR, Prior, cell_scale, noise
+from .effects import HYPERPRIOR, Hyperprior, cell_scale, noise
 from .gaussian import Summary, summarised
 
 
@@ -26,7 +26,7 @@ def factors(
     data: Summary | None = None,
     *,
     cells: bool = False,
-    prior: Prior = PRIOR,
+    prior: Hyperprior = HYPERPRIOR,
 ) -> Any:
     """count: [project, context, arm]; rank: number of factors, >= 1; family: (arms,) index, for the noise alone.
 
@@ -38,7 +38,7 @@ def factors(
     return summarised(count, effect, cell_scale(prior), sigma, data, cells=cells)
 
 
-def low_rank(shape: tuple[int, int, int], rank: int, prior: Prior = PRIOR) -> Any:
+def low_rank(shape: tuple[int, int, int], rank: int, prior: Hyperprior = HYPERPRIOR) -> Any:
     """Sample base, projects and weights; effect [project, context, arm]."""
     projects, contexts, arms = shape
     tau_level = numpyro.sample("tau_level", dist.LogNormal(jnp.log(prior.arm[0]), prior.width))

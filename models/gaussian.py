@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 
-from .effects import PRIOR, Prior, cell_scale, deviate, effects, noise, spread
+from .effects import HYPERPRIOR, Hyperprior, cell_scale, deviate, effects, noise, spread
 
 _SMALLEST = 1e-30
 
@@ -37,7 +37,7 @@ def gaussian(
     data: Summary | None = None,
     *,
     cells: bool = False,
-    prior: Prior = PRIOR,
+    prior: Hyperprior = HYPERPRIOR,
     shared: bool = False,
     by_context: bool = False,
 ) -> Any:
@@ -75,7 +75,7 @@ def given(effect: Any, tau: Any, variance: Any, mean: Any) -> tuple[Any, Any]:
 
 
 def gaussian_rows(
-    shape: tuple[int, int, int], rows: Any, family: Any = None, data: Any = None, *, prior: Prior = PRIOR
+    shape: tuple[int, int, int], rows: Any, family: Any = None, data: Any = None, *, prior: Hyperprior = HYPERPRIOR
 ) -> None:
     """The model of single outcomes. rows: integer arrays (project, context, arm) of length n; data: (n,) utilities.
 

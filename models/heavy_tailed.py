@@ -12,11 +12,11 @@ from typing import Any
 import numpyro
 import numpyro.distributions as dist
 
-from .effects import PRIOR, Prior, deviate, effects, noise
+from .effects import HYPERPRIOR, Hyperprior, deviate, effects, noise
 
 
 def heavy_tailed(
-    shape: tuple[int, int, int], rows: Any, family: Any = None, data: Any = None, *, prior: Prior = PRIOR
+    shape: tuple[int, int, int], rows: Any, family: Any = None, data: Any = None, *, prior: Hyperprior = HYPERPRIOR
 ) -> None:
     """rows: integer arrays (project, context, arm) of length n; data: (n,) utilities.
 

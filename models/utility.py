@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpyro
 
 from .bernoulli import bernoulli
-from .effects import PRIOR, Prior
+from .effects import HYPERPRIOR, Hyperprior
 from .gaussian import Summary, gaussian
 
 
@@ -39,7 +39,7 @@ def utility(
     data: Outcomes | None = None,
     *,
     cells: bool = True,
-    prior: Prior = PRIOR,
+    prior: Hyperprior = HYPERPRIOR,
 ) -> None:
     """The joint model. pseudo_counts: (arms, 2); failure_utility: scalar or (arms,).
 

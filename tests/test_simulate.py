@@ -9,17 +9,19 @@ import pytest
 
 from poolwise import policy as policies
 from poolwise.policy.constraints.usage import UsageCounts
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
-from poolwise.posterior.joint import Joint
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
+from poolwise.posterior.posterior import Posterior
 from poolwise.replay.replay_posterior import FAILURE_UTILITY
 from poolwise.simulate import Population, Shape, draw, population_of, simulate, values
 from poolwise.simulate.loop import decide, episodes, play, scales_of
 from poolwise.views import view
 
 SHAPE = Shape(projects=2, decisions=30, contexts=3, arms=4)
-NONE = Tier(0.0, 0.0, 0.0, 0.0)
-POPULATION = population_of(Hyper(Tier(0.3, 0.4, 0.1, 0.2), NONE, NONE, jnp.full(4, 0.2)))
-TIERS = Hyper(Tier(0.3, 0.4, 0.1, 0.2), Tier(0.2, 0.2, 0.1, 0.1), Tier(0.2, 0.1, 0.1, 0.1), jnp.full(4, 0.2))
+NONE = TierScales(0.0, 0.0, 0.0, 0.0)
+POPULATION = population_of(GaussianHyperparameters(TierScales(0.3, 0.4, 0.1, 0.2), NONE, NONE, jnp.full(4, 0.2)))
+TIERS = GaussianHyperparameters(
+    TierScales(0.3, 0.4, 0.1, 0.2), TierScales(0.2, 0.2, 0.1, 0.1), TierScales(0.2, 0.1, 0.1, 0.1), jnp.full(4, 0.2)
+)
 
 
 def population(**changes) -> Population:
@@ -59,7 +61,7 @@ def test_stress_is_as_frequent_as_it_was_asked_for():
 
 def test_families_share_their_effects():
     shape = SHAPE._replace(families=2)
-    hyper = Hyper(NONE, Tier(1.0, 0.0, 0.0, 0.0), NONE, jnp.full(4, 0.2))
+    hyper = GaussianHyperparameters(NONE, TierScales(1.0, 0.0, 0.0, 0.0), NONE, jnp.full(4, 0.2))
     theta = draw(jax.random.key(0), population_of(hyper), shape).theta
     assert shape.family.tolist() == [0, 0, 1, 1]
     np.testing.assert_allclose(theta[..., 2], theta[..., 3])
@@ -78,7 +80,7 @@ def test_decisions_are_those_of_the_posterior_that_serves(families, horizon_know
     given = jax.tree.map(lambda part: np.array(part[0], float), drawn(shape, hyper=TIERS, success=1.0, importance=0.5))
     with jax.enable_x64():
         made = jax.jit(lambda given: decide(policy, given, shape, horizon_known=horizon_known))(given)
-    believer = Joint(
+    believer = Posterior(
         scales_of(given.believed, shape), FAILURE_UTILITY, projects=2, contexts=3, baseline=0, backend="numpy"
     )
     counted = UsageCounts(2.0 * SHAPE.decisions if horizon_known else None)

@@ -24,16 +24,17 @@ READ = """
 import resource, sys, time
 began = time.perf_counter()
 import numpy as np
-from poolwise.engine.estimation.refit_request import Problem
-from poolwise.posterior.hyperparameters import hyper
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.joint import prior_scales
+from poolwise.engine.estimation.refit_request import RefitData
+from poolwise.posterior.hyperparameters import gaussian
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.refit import aggregate
 arms = tuple(f"arm{i}" for i in range(int(sys.argv[2])))
 empty = np.zeros((1, 1, len(arms)))
-scales = prior_scales(np.arange(len(arms)), np.ones((len(arms), 2)))
-problem = Problem(("(none)",), ("(none)",), arms, arms, Statistics(empty, empty, empty), empty, empty, scales,
-                  hyper.PRIOR, (4, 4), 0, arms[0], 5.0)
+scales = init_hyperparameters(np.arange(len(arms)), np.ones((len(arms), 2)))
+nothing = SufficientStatistics(empty, empty, empty)
+problem = RefitData(("(none)",), ("(none)",), arms, arms, nothing, empty, empty, scales,
+                  gaussian.HYPERPRIOR, (4, 4), 0, arms[0], 5.0)
 try:
     found = aggregate.read(sys.argv[1], problem)
     print("|".join(map(str, [found.outcomes, *(part.sum() for part in found.stats)])))

@@ -2,11 +2,11 @@
 
     python -m benchmarks.calibration.coverage --json benchmarks/results/coverage.json
 
-Every data set draws its scales from the hyperprior (`hyperparameters.hyper.PRIOR`), all effects and outcomes from the
+Every data set draws its scales from the hyperprior (`gaussian.HYPERPRIOR`), all effects and outcomes from the
 model in full (eight arms in four families), and for every cell whether it is never seen, rare (1 or 2 outcomes) or
-well seen (8 to 20). The belief that serves, `posterior.joint.Joint`, learns the outcomes in one pass and estimates
-its scales. So the figures tell what a calibrated belief should do, and where the fast core's approximations cost
-something: scales that are estimated, large systems without a tier of families, censoring by moments. The harder
+well seen (8 to 20). The belief that serves, `posterior.posterior.Posterior`, learns the outcomes in one pass and
+estimates its scales. So the figures tell what a calibrated belief should do, and where the fast core's approximations
+cost something: scales that are estimated, large systems without a tier of families, censoring by moments. The harder
 regimes change one thing each, at 20 projects x 10 contexts:
 
     failures   one outcome in five fails: Beta(8, 2) per arm, deviations around it; the interval is the utility's
@@ -31,10 +31,11 @@ import numpy as np
 from benchmarks.harness.result import Figure as Measured
 from benchmarks.harness.result import arguments, rows, save, table
 from poolwise.posterior.hyperparameters import laplace
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, noise_at
-from poolwise.posterior.hyperparameters.parametrisation import hyper_at, length, widths
-from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, GaussianHyperparameters, noise_scale
+from poolwise.posterior.hyperparameters.parametrisation import from_coordinates, length, widths
+from poolwise.posterior.observation_model import ObservationModel
+from poolwise.posterior.posterior import Posterior
 
 FAMILY = np.array([0, 0, 1, 1, 2, 2, 3, 3])
 ARMS, FAMILIES = len(FAMILY), 4
@@ -63,13 +64,15 @@ class Drawn(NamedTuple):
     """[project, context, arm] true utility at the end."""
 
 
-def scales(random: np.random.Generator, contexts: int) -> Hyper:
+def scales(random: np.random.Generator, contexts: int) -> GaussianHyperparameters:
     """A draw from the hyperprior."""
     size = length(FAMILIES, contexts)
-    return hyper_at(random.standard_normal(size) * widths(size, PRIOR, FAMILIES), FAMILY, PRIOR, groups=FAMILIES)
+    return from_coordinates(
+        random.standard_normal(size) * widths(size, HYPERPRIOR, FAMILIES), FAMILY, HYPERPRIOR, groups=FAMILIES
+    )
 
 
-def effects(random: np.random.Generator, hyper: Hyper, projects: int, contexts: int) -> np.ndarray:
+def effects(random: np.random.Generator, hyper: GaussianHyperparameters, projects: int, contexts: int) -> np.ndarray:
     """theta of every cell: level, context, project and cell effects of globe, families and arms."""
     theta = np.full((projects, contexts, ARMS), float(hyper.mean))
     groups = ((hyper.globe, np.zeros(ARMS, int)), (hyper.family, FAMILY), (hyper.arm, np.arange(ARMS)))
@@ -91,7 +94,7 @@ def drawn(seed: int, projects: int, contexts: int, regime: str) -> Drawn:
     count = np.select([kind == 1, kind == 2], [random.integers(1, 3, shape), random.integers(8, 21, shape)], 0)
     cells = random.permutation(np.repeat(np.arange(count.size), count.ravel()))
     rows = np.unravel_index(cells, shape)
-    noise = np.broadcast_to(noise_at(hyper, contexts), shape[1:])[rows[1], rows[2]]
+    noise = np.broadcast_to(noise_scale(hyper, contexts), shape[1:])[rows[1], rows[2]]
     luck = random.standard_t(3, len(cells)) if regime == "heavy" else random.standard_normal(len(cells))
     y = theta[rows] + noise * luck
     ok, cut = np.ones(len(y), bool), np.zeros(len(y), bool)
@@ -138,8 +141,10 @@ def inside(seed: int, projects: int, contexts: int, regime: str) -> np.ndarray:
     """(kinds,) share of true utilities inside the intervals, in one data set; NaN where there is no such cell."""
     data = drawn(seed, projects, contexts, regime)
     success = np.tile((8.0, 2.0) if regime == "failures" else (1e6, 1e-3), (ARMS, 1))
-    options = Options(half_life={"drift": 700, "drift, learned": "learned"}.get(regime))
-    belief = Joint(prior_scales(FAMILY, success), FAILED, projects=projects, contexts=contexts, options=options)
+    options = ObservationModel(half_life={"drift": 700, "drift, learned": "learned"}.get(regime))
+    belief = Posterior(
+        init_hyperparameters(FAMILY, success), FAILED, projects=projects, contexts=contexts, options=options
+    )
     belief.learn_many(*data.rows, data.utility, data.ok, data.cut)
     belief.reestimate()
     off = np.empty(data.truth.shape)

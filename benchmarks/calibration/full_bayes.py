@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise.engine.estimation.refit_request import RefitData
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.hyperparameters.hyper import PRIOR
-from poolwise.posterior.joint import prior_scales
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
 from poolwise.refit import gate
 from poolwise.refit.draws.convergence import mixing
 from poolwise.refit.methods import nuts, svi
@@ -40,16 +40,16 @@ def problem(name: str) -> RefitData:
     at = (*(random.integers(0, size, outcomes) for size in shape[:2]), random.choice(arms, outcomes, p=share))
     ok = random.uniform(size=outcomes) < 0.9
     y = theta[at] + 0.25 * random.standard_normal(outcomes)
-    stats = Statistics.of(*(index[ok] for index in at), y[ok], shape=shape)
+    stats = SufficientStatistics.of(*(index[ok] for index in at), y[ok], shape=shape)
     names = [tuple(f"{kind}{i}" for i in range(size)) for kind, size in zip("pca", shape, strict=True)]
     return RefitData(
         *names,
         families=tuple(f"f{one}" for one in family),
         stats=stats,
-        tried=Statistics.of(*at, y, shape=shape).count,
+        tried=SufficientStatistics.of(*at, y, shape=shape).count,
         succeeded=stats.count,
-        scales=prior_scales(family, np.full((arms, 2), 1.0)),
-        prior=PRIOR,
+        scales=init_hyperparameters(family, np.full((arms, 2), 1.0)),
+        prior=HYPERPRIOR,
         room=shape[:2],
         outcomes=outcomes,
         baseline="a0",

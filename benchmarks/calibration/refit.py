@@ -18,11 +18,11 @@ import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise.engine.estimation.refit_request import RefitData
-from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import batch
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.hyperparameters import hyper
-from poolwise.posterior.joint import prior_scales
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters import gaussian
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
+from poolwise.posterior.types import Marginals
 from poolwise.refit.draws import serving_marginals
 from poolwise.refit.draws.convergence import mixing
 from poolwise.refit.methods import chain, closed_form, nuts
@@ -43,7 +43,7 @@ def problem_of(shape: tuple[int, int, int], outcomes: int) -> RefitData:
     sizes = {0.3: (1, 1, arms), 0.35: (1, contexts, arms), 0.15: (projects, 1, arms), 0.1: shape}
     theta = sum(scale * random.standard_normal(size) for scale, size in sizes.items())
     at = tuple(random.integers(0, size, outcomes) for size in shape)
-    stats = Statistics.of(*at, theta[at] + 0.25 * random.standard_normal(outcomes), shape=shape)
+    stats = SufficientStatistics.of(*at, theta[at] + 0.25 * random.standard_normal(outcomes), shape=shape)
     names = [tuple(f"{kind}{i}" for i in range(size)) for kind, size in zip("pca", shape, strict=True)]
     return RefitData(
         *names,
@@ -51,8 +51,8 @@ def problem_of(shape: tuple[int, int, int], outcomes: int) -> RefitData:
         stats=stats,
         tried=stats.count,
         succeeded=stats.count,
-        scales=prior_scales(np.arange(arms), np.full((arms, 2), 1.0)),
-        prior=hyper.PRIOR,
+        scales=init_hyperparameters(np.arange(arms), np.full((arms, 2), 1.0)),
+        prior=gaussian.HYPERPRIOR,
         room=shape[:2],
         outcomes=outcomes,
         baseline="a0",
@@ -60,18 +60,18 @@ def problem_of(shape: tuple[int, int, int], outcomes: int) -> RefitData:
     )
 
 
-def fast_core(problem: RefitData, repeats: int = 7) -> tuple[Belief, float]:
+def fast_core(problem: RefitData, repeats: int = 7) -> tuple[Marginals, float]:
     """Beliefs of every cell, and the median time of scales and beliefs together."""
     times = []
     for _ in range(repeats + 1):
         began = time.perf_counter()
         fit = batch.fit(problem.stats)
-        belief = batch.beliefs(fit, problem.stats)
+        belief = batch.marginals(fit, problem.stats)
         times.append(time.perf_counter() - began)
     return belief, float(np.median(times[1:]))
 
 
-def moments(part: Submodel, problem: RefitData, sites: dict[str, np.ndarray]) -> Belief:
+def moments(part: Submodel, problem: RefitData, sites: dict[str, np.ndarray]) -> Marginals:
     """Of theta [project, context, arm], from draws (draws, ...) of effects and scales: total mean and variance."""
     count, mean = problem.stats.count, part.data.mean
     total, squares, inside = 0.0, 0.0, 0.0
@@ -84,7 +84,7 @@ def moments(part: Submodel, problem: RefitData, sites: dict[str, np.ndarray]) ->
         total, squares, inside = total + centre, squares + centre**2, inside + rest * tau**2
     n = len(sites["effect"])
     middle = total / n
-    return Belief(middle, np.sqrt((squares / n - middle**2) * n / (n - 1) + inside / n))
+    return Marginals(middle, np.sqrt((squares / n - middle**2) * n / (n - 1) + inside / n))
 
 
 def sampled(problem: RefitData, options: Options) -> tuple[Submodel, dict[str, np.ndarray], dict[str, Any]]:

@@ -21,13 +21,15 @@ import numpy as np
 
 from benchmarks.harness.result import arguments, save
 from poolwise.posterior.crossed import batch
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 
 SEED = 17
 SYSTEMS = {"288 cells": ((12, 6, 4), 1_500), "16,000 cells": ((100, 20, 8), 100_000)}
-TRUTH = Hyper(Tier(0.3, 0.35, 0.15, 0.1), Tier(0.0, 0.0, 0.0), Tier(0.5, 1e-6, 1e-6), np.array(0.25))
+TRUTH = GaussianHyperparameters(
+    TierScales(0.3, 0.35, 0.15, 0.1), TierScales(0.0, 0.0, 0.0), TierScales(0.5, 1e-6, 1e-6), np.array(0.25)
+)
 NORMAL_95 = 1.6448536269514722
 _DENSE = 4_000
 """Random effects beyond which MixedLM's matrices do not fit: crossed effects are one group of all rows to it."""
@@ -39,7 +41,7 @@ class Problem(NamedTuple):
     rows: tuple[np.ndarray, ...]
     """Project, context, arm of every outcome."""
     y: np.ndarray
-    cells: Cells
+    cells: CellMoments
     theta: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
@@ -64,13 +66,13 @@ def problem(shape: tuple[int, int, int], outcomes: int) -> Problem:
         theta = theta + scale * random.standard_normal(size)
     at = tuple(random.integers(0, size, outcomes) for size in shape)
     y = theta[at] + 0.25 * random.standard_normal(outcomes)
-    cells = batch.cells(Statistics.of(*at, y, shape=shape))
+    cells = batch.cells(SufficientStatistics.of(*at, y, shape=shape))
     free = TRUTH._replace(
         arm=TRUTH.arm._replace(level=np.hypot(level, 0.5)),
-        globe=Tier(1e-6, 1e-6, 0.0),
+        globe=TierScales(1e-6, 1e-6, 0.0),
         noise=np.full(arms, 0.25),
     )
-    exact = batch.beliefs_reduced(cells, free)[0]
+    exact = batch.marginals_reduced(cells, free)[0]
     return Problem(at, y, cells, theta, exact.mean, exact.scale)
 
 
@@ -121,9 +123,9 @@ def begin(data: Problem) -> np.ndarray:
 
 
 def poolwise(data: Problem, draws: int) -> Found:
-    stats = Statistics.of(*data.rows, data.y, shape=data.cells.count.shape)
+    stats = SufficientStatistics.of(*data.rows, data.y, shape=data.cells.count.shape)
     began = time.perf_counter()
-    belief = batch.beliefs(batch.fit(stats), stats)
+    belief = batch.marginals(batch.fit(stats), stats)
     return Found(belief.mean, belief.scale, time.perf_counter() - began)
 
 

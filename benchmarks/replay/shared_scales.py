@@ -2,7 +2,7 @@
 
 Where there is one project, its effects and the levels are known only by their sum, and so are its cells' and the
 contexts'; where there is one context, levels and contexts, projects and cells; where every context has one project,
-contexts and cells. In such a group, of which the first in the order of `Tier` is b,
+contexts and cells. In such a group, of which the first in the order of `TierScales` is b,
 
     median'_i = median_i median_b / sqrt(sum_j median_j^2)
 
@@ -12,10 +12,10 @@ context to come will borrow.
 
 import numpy as np
 
-from poolwise.posterior.hyperparameters.hyper import Prior, Tier
+from poolwise.posterior.hyperparameters.gaussian import Hyperprior, TierScales
 
 
-def identified(prior: Prior, count: np.ndarray) -> Prior:
+def identified(prior: Hyperprior, count: np.ndarray) -> Hyperprior:
     """The hyperprior for outcomes of which there are so many, [project, context, arm]."""
     groups = _groups(count.sum(axis=2) > 0)
     arm, family, globe = (_shared(tier, groups) for tier in prior.median[:3])
@@ -29,7 +29,7 @@ def _groups(seen: np.ndarray) -> np.ndarray:
     return np.array([np.flatnonzero(alike == one)[0] for one in alike])
 
 
-def _shared(tier: Tier, groups: np.ndarray) -> Tier:
+def _shared(tier: TierScales, groups: np.ndarray) -> TierScales:
     medians = np.array([float(scale) for scale in tier])
     together = np.bincount(groups, medians**2, 4)[groups]
-    return Tier(*(medians * medians[groups] / np.sqrt(together)).tolist())
+    return TierScales(*(medians * medians[groups] / np.sqrt(together)).tolist())

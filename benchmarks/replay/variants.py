@@ -4,11 +4,11 @@ from functools import partial
 from typing import Any
 
 from benchmarks.replay.shared_scales import identified
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.hyperparameters import hyper, utility_scale
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Prior, Tier
-from poolwise.posterior.joint import Joint
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters import gaussian, utility_scale
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, Hyperprior, TierScales
+from poolwise.posterior.observation_model import ObservationModel
+from poolwise.posterior.posterior import Posterior
 
 REPLAYED, LOOP, SCALES = (
     "poolwise.replay.replay_posterior",
@@ -17,38 +17,40 @@ REPLAYED, LOOP, SCALES = (
 )
 
 
-def _prior(prior: Prior) -> dict[str, Any]:
+def _prior(prior: Hyperprior) -> dict[str, Any]:
     """Another hyperprior."""
-    return {f"{SCALES}.hyper:PRIOR": prior, f"{SCALES}.utility_scale:PRIOR": prior}
+    return {f"{SCALES}.gaussian:HYPERPRIOR": prior, f"{SCALES}.utility_scale:HYPERPRIOR": prior}
 
 
-def _shared(prior: Prior, stats: Statistics) -> Prior:
+def _shared(prior: Hyperprior, stats: SufficientStatistics) -> Hyperprior:
     """As `utility_scale.hyperprior`, for what can be told apart."""
     told = identified(prior, stats.count)
-    return utility_scale.scaled(told, utility_scale.unit(stats)) if prior is hyper.PRIOR else prior
+    return utility_scale.rescale(told, utility_scale.rms_utility(stats)) if prior is gaussian.HYPERPRIOR else prior
 
 
 def _options(**changed: Any) -> dict[str, Any]:
-    return {f"{REPLAYED}:Joint": partial(Joint, options=Options(**changed))}
+    return {f"{REPLAYED}:Posterior": partial(Posterior, options=ObservationModel(**changed))}
 
 
 def _both(name: str, value: Any) -> dict[str, Any]:
     return {f"{REPLAYED}:{name}": value, f"{LOOP}:{name}": value}
 
 
-NARROW = PRIOR.median._replace(arm=Tier(0.2, 0.2, 0.15, 0.3), family=Tier(0.3, 0.3, 0.3, 0.3), noise=0.4)
+NARROW = HYPERPRIOR.median._replace(
+    arm=TierScales(0.2, 0.2, 0.15, 0.3), family=TierScales(0.3, 0.3, 0.3, 0.3), noise=0.4
+)
 """What the mean-field form began with: contexts differ less, outcomes more."""
-NARROWER = NARROW._replace(arm=Tier(0.2, 0.1, 0.15, 0.3), family=Tier(0.3, 0.15, 0.3, 0.3))
+NARROWER = NARROW._replace(arm=TierScales(0.2, 0.1, 0.15, 0.3), family=TierScales(0.3, 0.15, 0.3, 0.3))
 
 SHARED = {f"{SCALES}.utility_scale:hyperprior": _shared}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "shared-scales": SHARED,
-    "shared-narrow": SHARED | _prior(PRIOR._replace(median=NARROW)),
-    "shared-narrower": SHARED | _prior(PRIOR._replace(median=NARROWER)),
-    "shared-narrow-wide": SHARED | _prior(PRIOR._replace(median=NARROW, width=0.8)),
-    "narrow": _prior(PRIOR._replace(median=NARROW)),
+    "shared-narrow": SHARED | _prior(HYPERPRIOR._replace(median=NARROW)),
+    "shared-narrower": SHARED | _prior(HYPERPRIOR._replace(median=NARROWER)),
+    "shared-narrow-wide": SHARED | _prior(HYPERPRIOR._replace(median=NARROW, width=0.8)),
+    "narrow": _prior(HYPERPRIOR._replace(median=NARROW)),
     "no-robust-weights": _options(outliers=None),
     "no-trust": _options(trust=1.0),
     "certain-success": {f"{REPLAYED}:USUAL_SUCCESS": (3e6, 1e-3)},

@@ -20,9 +20,9 @@ import numpy as np
 from benchmarks.harness.machine import stay_on_one_core
 from benchmarks.harness.result import Figure, arguments, percentiles, rows, save, table
 from poolwise.posterior.crossed import batch, collapsed
-from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.crossed.solve import solve, solve_reduced
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 from tests.posterior import oracle
 
 SEED = 7
@@ -39,14 +39,16 @@ batch.beliefs(batch.fit(stats), stats)
 """
 
 
-def scales(random: np.random.Generator, form: str, shape: tuple[int, int, int]) -> Hyper:
+def scales(random: np.random.Generator, form: str, shape: tuple[int, int, int]) -> GaussianHyperparameters:
     """Any scales that the form of the model has: without families, what a cell has to itself belongs to the arm."""
-    arm, family, globe = (Tier(*random.uniform(0.05, 0.8, 4)) for _ in range(3))
+    arm, family, globe = (TierScales(*random.uniform(0.05, 0.8, 4)) for _ in range(3))
     if form != "families":
-        family, globe = Tier(0.0, 0.0, 0.0), globe._replace(cell=0.0)
+        family, globe = TierScales(0.0, 0.0, 0.0), globe._replace(cell=0.0)
     if form == "projects integrated out":
         globe = globe._replace(project=0.0)
-    return Hyper(arm, family, globe, random.uniform(0.1, 0.4, shape[2]), random.uniform(0.5, 2, shape[1]), mean=0.1)
+    return GaussianHyperparameters(
+        arm, family, globe, random.uniform(0.1, 0.4, shape[2]), random.uniform(0.5, 2, shape[1]), mean=0.1
+    )
 
 
 def errors(seed: int, form: str) -> tuple[float, float, float]:
@@ -57,8 +59,8 @@ def errors(seed: int, form: str) -> tuple[float, float, float]:
     y = random.normal(0.2, 0.6, n)
     index = np.arange(shape[2]) // 2 if form == "families" else np.arange(shape[2])
     families, reduced = (int(index[-1]) + 1 if form == "families" else 0), form == FORMS[2]
-    stats = Statistics.of(*outcomes, y, shape=shape)
-    belief = batch.beliefs(Fit(truth, index, families, reduced, 0.0, 0, True, np.zeros(1)), stats)
+    stats = SufficientStatistics.of(*outcomes, y, shape=shape)
+    belief = batch.marginals(Fit(truth, index, families, reduced, 0.0, 0, True, np.zeros(1)), stats)
     density, mean, scale = oracle.posterior(shape, index, truth, outcomes, y)
     data = batch.cells(stats)
     tree = solve_reduced(data, truth)[0] if reduced else solve(data, truth, index, families)
@@ -76,7 +78,7 @@ def accuracy(cases: int) -> list[Figure]:
     return found
 
 
-def large_case() -> Statistics:
+def large_case() -> SufficientStatistics:
     """Outcomes drawn from the model: level, context, project and cell effects of the arm, noise 0.25."""
     random = np.random.default_rng(SEED)
     projects, contexts, arms = LARGE
@@ -84,7 +86,7 @@ def large_case() -> Statistics:
     theta = sum(scale * random.standard_normal(size) for scale, size in sizes.items())
     outcomes = tuple(random.integers(0, size, OUTCOMES) for size in LARGE)
     y = theta[outcomes] + 0.25 * random.standard_normal(OUTCOMES)
-    return Statistics.of(*outcomes, y, shape=LARGE)
+    return SufficientStatistics.of(*outcomes, y, shape=LARGE)
 
 
 def timed(call: Callable[[], object], repeats: int) -> dict[str, float]:
@@ -97,12 +99,12 @@ def timed(call: Callable[[], object], repeats: int) -> dict[str, float]:
     return percentiles(times[2:])
 
 
-def warm(stats: Statistics) -> list[tuple[Figure, dict[str, float]]]:
+def warm(stats: SufficientStatistics) -> list[tuple[Figure, dict[str, float]]]:
     """Fit and all beliefs, for one family per arm, for four families, and in the form that serves large systems."""
     family = np.arange(LARGE[2]) // 2
 
     def both(families: np.ndarray | None, start: np.ndarray | None) -> None:
-        batch.beliefs(batch.fit(stats, families, start=start), stats)
+        batch.marginals(batch.fit(stats, families, start=start), stats)
 
     earlier, of_families = batch.fit(stats).coordinates, batch.fit(stats, family).coordinates
     calls = {
@@ -119,7 +121,7 @@ def warm(stats: Statistics) -> list[tuple[Figure, dict[str, float]]]:
     return found
 
 
-def cold(stats: Statistics, repeats: int = 7) -> list[tuple[Figure, dict[str, float]]]:
+def cold(stats: SufficientStatistics, repeats: int = 7) -> list[tuple[Figure, dict[str, float]]]:
     """Whole processes, imports included. Nothing is compiled, so there is no cache that could be filled."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "statistics.npy"

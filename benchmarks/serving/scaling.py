@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise.posterior.crossed import batch
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 
 SEED = 7
 LARGE, HUGE = (1_000, 100, 8, 1_000_000), (10_000, 100, 8, 10_000_000)
@@ -43,18 +43,18 @@ _DRAWN = 1_000_000
 """Outcomes drawn at a time."""
 
 
-def drawn(shape: tuple[int, int, int], outcomes: int) -> Statistics:
+def drawn(shape: tuple[int, int, int], outcomes: int) -> SufficientStatistics:
     """Level, context, project and cell effects of the arm, noise 0.25."""
     random = np.random.default_rng(SEED)
     projects, contexts, arms = shape
     sizes = {0.3: (1, 1, arms), 0.35: (1, contexts, arms), 0.15: (projects, 1, arms), 0.1: shape}
     theta = sum(scale * random.standard_normal(size) for scale, size in sizes.items())
-    total = Statistics(*(np.zeros(shape) for _ in range(3)))
+    total = SufficientStatistics(*(np.zeros(shape) for _ in range(3)))
     for first in range(0, outcomes, _DRAWN):
         n = min(_DRAWN, outcomes - first)
         at = tuple(random.integers(0, size, n, dtype=np.int32) for size in shape)
         y = theta[at] + 0.25 * random.standard_normal(n)
-        for part, more in zip(total, Statistics.of(*at, y, shape=shape), strict=True):
+        for part, more in zip(total, SufficientStatistics.of(*at, y, shape=shape), strict=True):
             part += more
     return total
 
@@ -66,7 +66,7 @@ def one(sizes: tuple[int, int, int, int], device: str | None = None) -> dict[str
         began, cpu = time.perf_counter(), time.process_time()
         fit = batch.fit(stats, device=device)
         middle = time.perf_counter()
-        batch.beliefs(fit, stats, device)
+        batch.marginals(fit, stats, device)
         times.append((time.perf_counter() - began, middle - began, time.process_time() - cpu))
     whole, search, cpu = min(times)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

@@ -27,7 +27,7 @@ from poolwise.meta import policy_card as cards
 from poolwise.meta.learning import Task
 from poolwise.meta.meta_features import MetaFeatures
 from poolwise.policy import Policy
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 from poolwise.simulate import Shape
 
 COMPOSED = "covered(curious(knowledge_gradient))"
@@ -36,10 +36,10 @@ TRAINED, JUDGED = Shape(4, 50, 4, 6), Shape(3, 80, 5, 8)
 DEVIATIONS = (0.05, 0.15, 0.30, 0.60)
 
 
-def hyper_at(deviation: float) -> Hyper:
+def hyper_at(deviation: float) -> GaussianHyperparameters:
     """Arms all alike; project and cell share the deviation as 1 : 3 in variance."""
-    none = Tier(0.0, 0.0, 0.0, 0.0)
-    return Hyper(Tier(0.25, 0.4, 0.5 * deviation, 0.87 * deviation), none, none, np.array(0.2))
+    none = TierScales(0.0, 0.0, 0.0, 0.0)
+    return GaussianHyperparameters(TierScales(0.25, 0.4, 0.5 * deviation, 0.87 * deviation), none, none, np.array(0.2))
 
 
 def spent(function: Callable[[], Any]) -> tuple[Any, float, float]:

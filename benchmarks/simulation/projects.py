@@ -5,8 +5,8 @@
 Each project adds Normal(0, d) to every mean of the table and compiles 100 times; regret is in speed-up units, summed
 over all, a failure counting what the table says. References are Thompson sampling with nothing shared, everything
 shared, or as much as is estimated (`projects_peers`). Poolwise is the belief that serves in an engine
-(`posterior.joint`: nothing known, scales estimated on the engine's schedule) and one policy with one setting, the same
-for every d; number and length of the projects are known. `--outlier` shuffles the table of the tenth project and
+(`posterior.posterior`: nothing known, scales estimated on the engine's schedule) and one policy with one setting, the
+same for every d; number and length of the projects are known. `--outlier` shuffles the table of the tenth project and
 compares its regret with that of starting from nothing.
 """
 
@@ -23,8 +23,9 @@ from benchmarks.simulation.projects_world import COMPILATIONS, PROJECTS, World, 
 from benchmarks.simulation.world import Problem, read
 from poolwise.policy import knowledge_gradient
 from poolwise.policy.view import Context, Policy, View
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
-from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.posterior import Posterior
 
 GIVEN = ROOT.parent / "shared" / "data" / "theorem_prover_workload.json"
 SHIPPED = ROOT / "configs" / "prover_simulation.toml"
@@ -81,10 +82,10 @@ def _single(problem: Problem, made: World, policy: Policy, seed: int, sharing: s
     return arms
 
 
-def _belief(problem: Problem) -> Joint:
+def _belief(problem: Problem) -> Posterior:
     arms, failed = np.arange(len(problem.arms)), problem.failed - 1.0
     success = np.tile(SUCCESS, (len(arms), 1))
-    return Joint(prior_scales(arms, success), failed, projects=PROJECTS, contexts=len(problem.contexts))
+    return Posterior(init_hyperparameters(arms, success), failed, projects=PROJECTS, contexts=len(problem.contexts))
 
 
 def _scalars(here: float, p: int, t: int) -> Context:
@@ -94,7 +95,7 @@ def _scalars(here: float, p: int, t: int) -> Context:
     return Context(here, here, share, share, 0.0, left * (here + 1) / (t + 2), left, rest)
 
 
-def _view(problem: Problem, belief: Joint, project: int, context: int, scalars: Context) -> View:
+def _view(problem: Problem, belief: Posterior, project: int, context: int, scalars: Context) -> View:
     seen, arms = belief.look(project, context), len(problem.arms)
     return View(
         seen.mean,

@@ -30,7 +30,7 @@ from poolwise.engine.estimation.priors import given
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.meta import privacy
 from poolwise.meta.hyperposterior import pooled
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.workloads.simulation import floored_mean
 
 PROJECTS, ROUNDS, NEW = 20, 100, 3
@@ -131,7 +131,7 @@ def _plain(source: Engine, p: int) -> list[bool]:
     joint = source.serving.live.joint
     stats, tally = joint.statistics(), joint.tally()
     keep = np.arange(len(stats.count)) != p
-    without = Statistics(*(part[keep] for part in stats))
+    without = SufficientStatistics(*(part[keep] for part in stats))
     there = pooled(stats, joint.scales, *tally, 3, None)
     gone = pooled(without, joint.scales, *(part[keep] for part in tally), 3, None)
     return [bool(np.abs(there.mean - gone.mean).max() > 1e-9)] * 2

@@ -20,7 +20,7 @@ COMPILED = "compiled"
 
 
 class Belief(Protocol):
-    """Of every known arm in one cell: `posterior.joint.Look`."""
+    """Of every known arm in one cell: `posterior.posterior.Look`."""
 
     @property
     def mean(self) -> Array: ...

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from benchmarks.replay.shared_scales import identified
-from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
 
 
 def sums(cells, *groups):
     """Of the squared medians of blocks of an arm, for outcomes in these cells, over those of the first of each."""
-    tier, usual = (identified(PRIOR, np.array(cells)[:, :, None]).median.arm, PRIOR.median.arm)
+    tier, usual = (identified(HYPERPRIOR, np.array(cells)[:, :, None]).median.arm, HYPERPRIOR.median.arm)
     return [sum(tier[block] ** 2 for block in group) / usual[group[0]] ** 2 for group in groups]
 
 
@@ -31,6 +31,6 @@ def test_a_group_varies_as_its_first_block_alone(cells, groups):
 
 
 def test_how_a_sum_is_split_stays():
-    tier = identified(PRIOR, np.ones((1, 5, 3))).median.family
-    assert tier.level / tier.project == pytest.approx(PRIOR.median.family.level / PRIOR.median.family.project)
-    assert tier.context / tier.cell == pytest.approx(PRIOR.median.family.context / PRIOR.median.family.cell)
+    tier = identified(HYPERPRIOR, np.ones((1, 5, 3))).median.family
+    assert tier.level / tier.project == pytest.approx(HYPERPRIOR.median.family.level / HYPERPRIOR.median.family.project)
+    assert tier.context / tier.cell == pytest.approx(HYPERPRIOR.median.family.context / HYPERPRIOR.median.family.cell)

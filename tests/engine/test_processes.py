@@ -8,7 +8,7 @@ import pytest
 
 from poolwise.engine import Engine, Settings
 from poolwise.engine.state.serving_posterior import PATIENCE
-from poolwise.posterior.joint import WARM
+from poolwise.posterior.posterior import WARM
 from poolwise.space import ArmSpace, Family
 
 SPACE = ArmSpace([Family(f"arm-{k}") for k in range(8)], "arm-0")

@@ -11,12 +11,12 @@ from poolwise.config import parse
 from poolwise.errors import ConfigError, DataError
 from poolwise.meta import exploration, meta_features
 from poolwise.meta import policy_card as cards
-from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
 from poolwise.run import setup
 
 PARAMS = {"own": 1.0, "shared": 0.1, "temperature": 0.1}
 SPEC = "knowledge_gradient"
-LIKE = meta_features.of(PRIOR.median, 8, np.ones(5), np.ones(5), 100.0, 2_000.0)
+LIKE = meta_features.of(HYPERPRIOR.median, 8, np.ones(5), np.ones(5), 100.0, 2_000.0)
 KNOWN = np.array([LIKE]) + np.random.default_rng(0).normal(size=(64, len(LIKE)))
 
 
@@ -36,12 +36,12 @@ def card(**changes):
 
 
 def test_characteristics_have_no_unit():
-    half = PRIOR.median._replace(
+    half = HYPERPRIOR.median._replace(
         **{
             name: type(tier)(*(0.5 * scale for scale in tier))
-            for name, tier in zip(("arm", "family", "globe"), PRIOR.median, strict=False)
+            for name, tier in zip(("arm", "family", "globe"), HYPERPRIOR.median, strict=False)
         },
-        noise=0.5 * PRIOR.median.noise,
+        noise=0.5 * HYPERPRIOR.median.noise,
     )
     other = meta_features.of(half, 8, 3 * np.ones(5), 7 * np.ones(5), 100.0, 2_000.0)
     np.testing.assert_allclose(other, LIKE, atol=1e-12)

@@ -8,8 +8,8 @@ import pytest
 from poolwise.errors import InputError
 from poolwise.meta import packs
 from poolwise.meta.hyperposterior import pooled
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.joint import prior_scales
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from tests.meta.stores import learned
 
 
@@ -24,7 +24,10 @@ def test_the_pooled_mean_is_that_of_equal_projects():
     random = np.random.default_rng(0)
     rows = np.indices((4, 2, 3)).reshape(3, -1).repeat(50, 1)
     y = random.normal(0.2, 0.3, rows.shape[1])
-    stats, scales = Statistics.of(*rows, y, shape=(4, 2, 3)), prior_scales(np.arange(3), np.ones((3, 2)))
+    stats, scales = (
+        SufficientStatistics.of(*rows, y, shape=(4, 2, 3)),
+        init_hyperparameters(np.arange(3), np.ones((3, 2))),
+    )
     found = pooled(stats, scales, stats.count, stats.count, 3, None)
     np.testing.assert_allclose(found.mean, (stats.total / 50).mean(0))
     # Every arm is a family of its own: no effects of families along a project.
@@ -52,7 +55,10 @@ def test_clipping_bounds_what_one_project_can_do():
     """Four projects, one of them at 4: no more than a quarter of the bound comes from it."""
     count, total = np.full((4, 1, 2), 5.0), np.zeros((4, 1, 2))
     total[0] = 20.0
-    stats, scales = Statistics(count, total, total**2 / 5), prior_scales(np.arange(2), np.ones((2, 2)))
+    stats, scales = (
+        SufficientStatistics(count, total, total**2 / 5),
+        init_hyperparameters(np.arange(2), np.ones((2, 2))),
+    )
     free, tame = (pooled(stats, scales, count, count, 3, clip).mean for clip in (None, 0.4))
     np.testing.assert_allclose(free, 1.0)
     np.testing.assert_allclose(tame, 0.1)

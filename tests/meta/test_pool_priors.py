@@ -7,7 +7,7 @@ from poolwise.engine import Engine
 from poolwise.errors import InputError
 from poolwise.meta.pool_priors import align, log_predictive, logarithmic_pool, stacking_weights
 from poolwise.parameters import Choice
-from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.space import ArmSpace, Family
 from tests.meta.stores import ARMS, SPACE, TRUE, belief, learned, names
 
@@ -75,7 +75,7 @@ def test_stacking_finds_the_pack_that_predicts(pack):
     good = align(pack, names())
     bad = good._replace(mean=good.mean + 1.0)
     count = np.full((5, 2, 3), 8.0)
-    data = Cells(count, np.broadcast_to(TRUE, count.shape), np.zeros_like(count))
+    data = CellMoments(count, np.broadcast_to(TRUE, count.shape), np.zeros_like(count))
     weights = stacking_weights(log_predictive([bad, good], data, np.full((2, 3), 0.2)))
     assert weights[1] > 0.8
     assert weights.sum() == pytest.approx(1)

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from poolwise.engine import Engine
 from poolwise.meta import privacy
-from poolwise.posterior.joint import prior_scales
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from tests.meta.stores import SPACE, TRUE, belief, learned
 
 
@@ -16,7 +16,7 @@ def rows(projects=5, contexts=3, arms=4, seed=0, n=30):
     return (*index, rng.normal(0, 2, projects * n), rng.random(projects * n) < 0.8)
 
 
-PUBLIC = prior_scales(np.arange(4), np.tile((3.0, 0.6), (4, 1)))
+PUBLIC = init_hyperparameters(np.arange(4), np.tile((3.0, 0.6), (4, 1)))
 
 
 def test_no_project_gives_more_than_its_bound():
@@ -39,7 +39,11 @@ def test_what_a_project_gives_rests_on_its_own_outcomes_alone():
 def test_noise_is_what_the_accountant_says(mu):
     """mu^2 = (1 / scale of counts)^2 + (bound / scale of values)^2, and the noise has these scales."""
     told = privacy.contributions(
-        rows(contexts=40, arms=30, projects=2), (2, 40, 30), prior_scales(np.arange(30), np.ones((30, 2))), -0.7, 0.8
+        rows(contexts=40, arms=30, projects=2),
+        (2, 40, 30),
+        init_hyperparameters(np.arange(30), np.ones((30, 2))),
+        -0.7,
+        0.8,
     )
     found = privacy.add_noise(told, mu, np.random.default_rng(1))
     assert np.hypot(1 / found.scales[0], 0.8 / found.scales[1]) == pytest.approx(mu)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from poolwise.errors import InputError
-from poolwise.posterior.crossed.job_effects import Change
-from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.crossed.job_effects import StatisticsDelta
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
+from poolwise.posterior.observation_model import ObservationModel
+from poolwise.posterior.posterior import Posterior
 
 SHAPE = (2, 3, 3)
 
@@ -42,7 +43,9 @@ def test_beliefs_stay_finite_and_honest(name, half_life):
     columns, shape = CASES[name]
     arms = shape[2]
     family = np.minimum(np.arange(arms), 1)
-    belief = Joint(prior_scales(family, np.full((arms, 2), 2.0)), -1.0, options=Options(half_life=half_life))
+    belief = Posterior(
+        init_hyperparameters(family, np.full((arms, 2), 2.0)), -1.0, options=ObservationModel(half_life=half_life)
+    )
     before = belief.look(0, 0)
     belief.learn_many(*columns)
     fit = belief.reestimate()
@@ -59,10 +62,10 @@ def test_beliefs_stay_finite_and_honest(name, half_life):
 
 
 def test_a_billion_outcomes_in_one_cell_do_not_hide_that_others_are_unknown():
-    belief = Joint(prior_scales(np.array([0, 0, 1]), np.full((3, 2), 2.0)), -1.0)
+    belief = Posterior(init_hyperparameters(np.array([0, 0, 1]), np.full((3, 2), 2.0)), -1.0)
     belief.learn_many(*CASES["all equal"][0])
     at = [np.zeros(1, dtype=np.int64)] * 3
-    belief.amend(Change(*at, np.array([1e9]), np.array([0.2e9]), np.array([0.05e9])))
+    belief.amend(StatisticsDelta(*at, np.array([1e9]), np.array([0.2e9]), np.array([0.05e9])))
     assert np.isfinite(belief.reestimate().log_evidence)
     here, far = belief.look(0, 0), belief.look(2, 3)
     assert np.isfinite([*here.mean, *here.scale, *far.mean, *far.scale]).all()
@@ -71,7 +74,7 @@ def test_a_billion_outcomes_in_one_cell_do_not_hide_that_others_are_unknown():
 
 @pytest.mark.parametrize("y", [1e300, -1e300, np.nan, np.inf])
 def test_what_is_no_utility_is_refused_and_nothing_changes(y):
-    belief = Joint(prior_scales(np.array([0, 0, 1]), np.full((3, 2), 2.0)), -1.0)
+    belief = Posterior(init_hyperparameters(np.array([0, 0, 1]), np.full((3, 2), 2.0)), -1.0)
     before = belief.look(0, 0)
     with pytest.raises(InputError, match="not within"):
         belief.learn_many(*rows(100), np.full(100, y), np.ones(100, bool))

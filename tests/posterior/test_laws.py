@@ -5,22 +5,22 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from poolwise.posterior import joint
+from poolwise.posterior import posterior
 from poolwise.posterior.crossed import collapsed
-from poolwise.posterior.crossed.batch import Fit, Statistics
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
-from poolwise.posterior.hyperparameters.scales import Scales
-from poolwise.posterior.joint import Joint
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 from poolwise.posterior.likelihoods import bernoulli
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.observation_model import ObservationModel
+from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.recursive import compiled, effects, initial
 from poolwise.posterior.recursive.types import Structure
 from tests.posterior import oracle
 from tests.posterior.crossed.test_batch import FAMILY, hyper
 
 ARMS = len(FAMILY)
-PLAIN = Options(outliers=None, trust=1.0)
+PLAIN = ObservationModel(outliers=None, trust=1.0)
 
 
 class Form(NamedTuple):
@@ -28,7 +28,7 @@ class Form(NamedTuple):
 
     families: int
     shape: tuple[int, int]
-    backend: joint.Backend
+    backend: posterior.Backend
     exact: bool = True
     """After every outcome; otherwise once all is pooled."""
 
@@ -52,7 +52,7 @@ def form(request, monkeypatch):
     return found
 
 
-def truth(form: Form, seed: int = 1) -> Hyper:
+def truth(form: Form, seed: int = 1) -> GaussianHyperparameters:
     """Effects of the longer side are the arm's own where that is all that the layout keeps."""
     found = hyper(seed, form.families > 0)._replace(spread=np.ones(form.shape[1]))
     if not form.exact:
@@ -62,12 +62,14 @@ def truth(form: Form, seed: int = 1) -> Hyper:
     return found
 
 
-def made(form: Form, known: Hyper, *, family=FAMILY, room=(0, 0), options: Options = PLAIN) -> Joint:
+def made(
+    form: Form, known: GaussianHyperparameters, *, family=FAMILY, room=(0, 0), options: ObservationModel = PLAIN
+) -> Posterior:
     index = np.asarray(family) if form.families else np.arange(ARMS)
     fit = Fit(known, index, form.families, False, 0.0, 0, True, np.zeros(0))
-    scales = Scales(fit, bernoulli.Hyper(np.tile((1e9, 1e-3), (ARMS, 1))))
+    scales = Hyperparameters(fit, bernoulli.BetaHyperparameters(np.tile((1e9, 1e-3), (ARMS, 1))))
     projects, contexts = (size + more for size, more in zip(form.shape, room, strict=True))
-    return Joint(scales, 0.0, projects=projects, contexts=contexts, options=options, backend=form.backend)
+    return Posterior(scales, 0.0, projects=projects, contexts=contexts, options=options, backend=form.backend)
 
 
 def outcomes(form: Form, number: int = 80, seed: int = 3) -> tuple[np.ndarray, ...]:
@@ -77,24 +79,24 @@ def outcomes(form: Form, number: int = 80, seed: int = 3) -> tuple[np.ndarray, .
     return (*rows, random.normal(0.2, 0.6, number))
 
 
-def taught(belief: Joint, rows: tuple[np.ndarray, ...]) -> Joint:
+def taught(belief: Posterior, rows: tuple[np.ndarray, ...]) -> Posterior:
     for row in zip(*(part.tolist() for part in rows), strict=True):
         belief.learn(*row, True)
     return belief
 
 
-def pooled(belief: Joint) -> Joint:
+def pooled(belief: Posterior) -> Posterior:
     """What was counted, once more under the same scales."""
     belief.adopt(belief.scales)
     return belief
 
 
-def tables(belief: Joint, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def tables(belief: Posterior, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     looks = [belief.look(*at) for at in np.ndindex(*shape)]
     return tuple(np.array([getattr(look, part) for look in looks]).reshape(*shape, -1) for part in ("mean", "scale"))
 
 
-def same(one: Joint, other: Joint, shape: tuple[int, int], tolerance: float = 1e-9) -> None:
+def same(one: Posterior, other: Posterior, shape: tuple[int, int], tolerance: float = 1e-9) -> None:
     for part, wanted in zip(tables(one, shape), tables(other, shape), strict=True):
         np.testing.assert_allclose(part, wanted, rtol=tolerance, atol=tolerance)
 
@@ -155,7 +157,7 @@ def test_room_changes_nothing(form):
 
 def test_another_unit_of_utility_changes_the_unit_alone(form):
     known, rows = truth(form), outcomes(form)
-    three = lambda tier: Tier(*(3 * part for part in tier))
+    three = lambda tier: TierScales(*(3 * part for part in tier))
     scaled = known._replace(**{name: three(getattr(known, name)) for name in ("arm", "family", "globe")})
     scaled = scaled._replace(noise=3 * known.noise, mean=3 * known.mean)
     one, other = taught(made(form, known), rows), taught(made(form, scaled), (*rows[:3], 3 * rows[3]))
@@ -167,7 +169,8 @@ def test_another_unit_of_utility_changes_the_unit_alone(form):
 def test_numpy_is_jax_with_everything_on(families):
     """Robust weights, failures, outcomes cut off, a baseline, trust; estimated, faded, grown in between."""
     beliefs = [
-        made(Form(families, (4, 3), backend), hyper(2, families > 0), options=Options()) for backend in ("numpy", "jax")
+        made(Form(families, (4, 3), backend), hyper(2, families > 0), options=ObservationModel())
+        for backend in ("numpy", "jax")
     ]
     random = np.random.default_rng(4)
     for number in range(150):
@@ -235,11 +238,11 @@ def test_an_outcome_moves_what_is_shared_by_the_stated_share_of_what_it_moves_he
 def test_a_pass_through_families_is_one_through_every_arm():
     """Families in any order, whether their arms stand together or not."""
     known, shape = hyper(6), (4, 4, ARMS)
-    cells = Cells(*np.random.default_rng(6).uniform(0, 3, (3, *shape)))
+    cells = CellMoments(*np.random.default_rng(6).uniform(0, 3, (3, *shape)))
     apart, order = np.array([0, 1, 0, 1, 1]), np.array([0, 2, 1, 3, 4])
     looks = []
     for family, at in ((FAMILY, order), (apart, np.arange(ARMS))):
-        mine = Cells(*(part[..., np.argsort(at)] for part in cells))
+        mine = CellMoments(*(part[..., np.argsort(at)] for part in cells))
         tiers = effects.init(mine, known._replace(noise=np.full(ARMS, 0.3)), family, 2)
         form = Structure(*shape, tuple(family.tolist()), True, True, None, 0).layout
         mean, _, _ = effects.predict(tiers, form, tuple(family.tolist()), ARMS, 0, form.at(1, 2))
@@ -252,7 +255,7 @@ def test_a_tally_is_what_the_state_holds():
     belief = taught(made(form, hyper(3)), outcomes(form))
     tally = initial.tally_of(belief._serving.state)
     rows = outcomes(form)
-    right = Statistics.of(*rows, shape=tally.shape)
+    right = SufficientStatistics.of(*rows, shape=tally.shape)
     for part, wanted in zip(tally.utility, right, strict=True):
         np.testing.assert_allclose(part, wanted, atol=1e-12)
     assert tally.outcomes.sum() == tally.successes.sum() == len(rows[3])

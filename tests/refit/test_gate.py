@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.belief import Belief
-from poolwise.posterior.hyperparameters.hyper import Tier
+from poolwise.posterior.hyperparameters.gaussian import TierScales
+from poolwise.posterior.types import Marginals
 from poolwise.refit import gate
 from poolwise.refit.draws import serving_marginals
 from poolwise.refit.gate_thresholds import DEFAULT_THRESHOLDS
@@ -71,17 +71,17 @@ def test_chains_that_do_not_mix(problem, found, changes, name):
 
 def test_a_posterior_that_would_not_serve(problem, found):
     mean, scale = found.theta
-    assert "served, median gap" in failed(problem, found._replace(theta=Belief(mean + scale, scale)))
+    assert "served, median gap" in failed(problem, found._replace(theta=Marginals(mean + scale, scale)))
     moved = mean.copy()
     moved[0, 0, 0] += 2 * scale[0, 0, 0]
-    assert failed(problem, found._replace(theta=Belief(moved, scale))) == ["served, largest gap"]
-    assert failed(problem, found._replace(theta=Belief(mean, 2 * scale))) == ["served, sd ratio"]
-    wrong = Belief(found.chance.mean + 0.1, found.chance.scale)
+    assert failed(problem, found._replace(theta=Marginals(moved, scale))) == ["served, largest gap"]
+    assert failed(problem, found._replace(theta=Marginals(mean, 2 * scale))) == ["served, sd ratio"]
+    wrong = Marginals(found.chance.mean + 0.1, found.chance.scale)
     assert failed(problem, found._replace(chance=wrong)) == ["served, gap of chances"]
 
 
 def test_figures_that_are_no_numbers_do_not_pass(problem, found):
-    nothing = Belief(found.theta.mean * np.nan, found.theta.scale)
+    nothing = Marginals(found.theta.mean * np.nan, found.theta.scale)
     assert "served, median gap" in failed(problem, found._replace(theta=nothing))
 
 
@@ -89,7 +89,7 @@ def test_scales_that_predict_badly(problem, found):
     assert "spread within cells" in failed(problem, scaled(found, noise=0.02))
     hyper = found.scales.gaussian.hyper
     still = hyper._replace(
-        **{name: Tier(*(0.01 * np.array(getattr(hyper, name)))) for name in ("arm", "family", "globe")}
+        **{name: TierScales(*(0.01 * np.array(getattr(hyper, name)))) for name in ("arm", "family", "globe")}
     )
     rigid = found._replace(scales=found.scales._replace(gaussian=found.scales.gaussian._replace(hyper=still)))
     assert {"cells predicted by the others", "surprise"} <= set(failed(problem, rigid))
@@ -106,7 +106,7 @@ def test_a_search_that_did_not_settle(problem, found):
 
 
 def test_the_reason_is_one_line_that_names_figure_and_limit(problem, found):
-    unsettled = found._replace(theta=Belief(found.theta.mean, 2 * found.theta.scale))
+    unsettled = found._replace(theta=Marginals(found.theta.mean, 2 * found.theta.scale))
     reason = gate.verdict(gate.checks(problem, unsettled, DEFAULT_THRESHOLDS))
     assert "\n" not in reason
     assert "0.5" in reason

@@ -10,9 +10,9 @@ from poolwise.engine.safeguards.settings import Exploration, Safety, check_arms
 from poolwise.errors import ConfigError, nearest
 from poolwise.inputs import conforming
 from poolwise.posterior.gp.coregionalisation import ArmFeatures
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters, init_hyperparameters
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
-from poolwise.posterior.hyperparameters.scales import Scales, prior_scales
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.transfer.elicited_prior import ElicitedPrior, elicit
 from poolwise.space import ArmSpace
 
@@ -142,9 +142,9 @@ class Settings(NamedTuple):
             )
 
     @property
-    def options(self) -> Options:
+    def options(self) -> ObservationModel:
         """What the belief is told."""
-        return Options(self.outliers, self.half_life, self.project_trust)
+        return ObservationModel(self.outliers, self.half_life, self.project_trust)
 
     @property
     def store_wait(self) -> float:
@@ -170,11 +170,13 @@ class Settings(NamedTuple):
         mean, sd = np.array([stated.get(family, (0.0, math.inf)) for family in families]).T
         return elicit(mean, sd, index)
 
-    def scales(self, families: Sequence[str], index: np.ndarray, ground: ArmFeatures | None, baseline: int) -> Scales:
+    def scales(
+        self, families: Sequence[str], index: np.ndarray, ground: ArmFeatures | None, baseline: int
+    ) -> Hyperparameters:
         """What is believed before any outcome, of arms whose families have these names and indices."""
         usual = self.usual_success if self.domain_priors else None
         said, expected = self.success_prior(families), self.expected(families, index)
-        return prior_scales(index, said, usual=usual, said=expected, ground=ground, baseline=baseline)
+        return init_hyperparameters(index, said, usual=usual, said=expected, ground=ground, baseline=baseline)
 
     def due(self, outcomes: int, last: int) -> bool:
         """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`."""

@@ -13,10 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.crossed.batch import Fit, Statistics, cells
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Prior, effective, noise_at
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import (
+    HYPERPRIOR,
+    GaussianHyperparameters,
+    Hyperprior,
+    effective,
+    noise_scale,
+)
 from poolwise.posterior.hyperparameters.optimize import objective
-from poolwise.posterior.joint import Scales
 from poolwise.posterior.likelihoods import bernoulli
 
 _STEP = 1e-3
@@ -32,19 +38,24 @@ class PooledEstimates(NamedTuple):
     successes: np.ndarray
 
 
-def between_project_variance(hyper: Hyper) -> float:
+def between_project_variance(hyper: GaussianHyperparameters) -> float:
     """Variance of a cell of one project around what all projects share."""
     return float(sum(tier.project**2 + tier.cell**2 for tier in (hyper.arm, hyper.family, hyper.globe)))
 
 
 def pooled(
-    stats: Statistics, scales: Scales, outcomes: np.ndarray, successes: np.ndarray, minimum: int, clip: float | None
+    stats: SufficientStatistics,
+    scales: Hyperparameters,
+    outcomes: np.ndarray,
+    successes: np.ndarray,
+    minimum: int,
+    clip: float | None,
 ) -> PooledEstimates:
     """outcomes, successes: counts [project, context, arm]. clip: no project's mean counts as further from 0."""
     data, fit = cells(stats), scales.gaussian
     hyper = effective(fit.hyper, fit.families, stats.count.shape)
     seen, bound = data.count > 0, np.inf if clip is None else clip
-    noise = np.broadcast_to(noise_at(hyper, data.count.shape[1]), data.count.shape[1:])
+    noise = np.broadcast_to(noise_scale(hyper, data.count.shape[1]), data.count.shape[1:])
     weight = np.where(seen, 1 / (between_project_variance(hyper) + noise**2 / np.where(seen, data.count, 1.0)), 0.0)
     total = (weight * np.clip(data.mean, -bound, bound)).sum(0)
     projects = seen.sum(0)
@@ -52,11 +63,13 @@ def pooled(
     precision = np.where(enough, weight.sum(0), 0.0)
     mean = np.where(enough, total / np.where(enough, weight.sum(0), 1.0), 0.0)
     own = scales.success._replace(pooled=None)
-    amount, won = np.where(tried, bernoulli.gather(own, outcomes, successes).context, 0.0)
+    amount, won = np.where(tried, bernoulli.aggregate(own, outcomes, successes).context, 0.0)
     return PooledEstimates(mean, precision, np.where(enough, projects, 0).astype(float), amount, won)
 
 
-def scale_table(fit: Fit, stats: Statistics, prior: Prior = PRIOR) -> dict[str, tuple[float, float]]:
+def scale_table(
+    fit: Fit, stats: SufficientStatistics, prior: Hyperprior = HYPERPRIOR
+) -> dict[str, tuple[float, float]]:
     """`arm.level` .. `globe.cell` and `noise`: value, 0 where there are no such effects, and standard deviation of its
     logarithm."""
     hyper, log_deviation = effective(fit.hyper, fit.families, stats.count.shape), log_spread(fit, stats, prior)
@@ -70,7 +83,7 @@ def scale_table(fit: Fit, stats: Statistics, prior: Prior = PRIOR) -> dict[str, 
     return {**table, "noise": (noise, float(log_deviation[len(names)]))}
 
 
-def log_spread(fit: Fit, stats: Statistics, prior: Prior) -> np.ndarray:
+def log_spread(fit: Fit, stats: SufficientStatistics, prior: Hyperprior) -> np.ndarray:
     """(13,) standard deviations of the logarithms of the scales and of the noise, from the curvature of the evidence at
     its maximum (Laplace). That of the hyperprior where the search had another form or found no maximum."""
     usual = np.array([prior.width] * 12 + [prior.noise_width])

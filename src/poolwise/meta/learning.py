@@ -29,7 +29,7 @@ from poolwise.meta import exploration
 from poolwise.meta.exploration import Model
 from poolwise.meta.systems import Systems, sample
 from poolwise.policy.view import Policy
-from poolwise.posterior.hyperparameters.hyper import Hyper
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters
 from poolwise.simulate.loop import episodes, play
 from poolwise.simulate.population import Shape
 
@@ -46,7 +46,7 @@ class Task(NamedTuple):
 
     policy: Policy
     shape: Shape
-    hyper: Hyper | None = None
+    hyper: GaussianHyperparameters | None = None
     """Of a refit; None: the medians of the hyperprior."""
     horizon_known: bool = False
     """Whether the policy is told how many decisions are to come."""

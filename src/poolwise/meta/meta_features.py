@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.hyperparameters.hyper import Hyper
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters
 
 
 class MetaFeatures(NamedTuple):
@@ -27,7 +27,9 @@ class MetaFeatures(NamedTuple):
     """Standard deviation of the logarithm of what a job of each context is worth."""
 
 
-def of(hyper: Hyper, arms: int, frequency: Any, worth: Any, horizon: float, every: float) -> MetaFeatures:
+def of(
+    hyper: GaussianHyperparameters, arms: int, frequency: Any, worth: Any, horizon: float, every: float
+) -> MetaFeatures:
     """frequency, worth: (contexts,) how often each comes and what a job of it is worth, in any unit; horizon, every:
     decisions expected of one project and of all."""
     scales = [math.hypot(*(float(tier[k]) for tier in hyper[:3])) for k in range(4)]

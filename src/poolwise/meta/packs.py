@@ -43,7 +43,7 @@ class Pack(NamedTuple):
     projects: np.ndarray
     """How many projects it rests on; 0 throughout in a private pack."""
     amount: np.ndarray
-    """Evidence of success, each project's discounted: `likelihoods.bernoulli.Evidence.context`."""
+    """Evidence of success, each project's discounted: `likelihoods.bernoulli.PseudoCounts.context`."""
     successes: np.ndarray
     whole: bool
     """`mean` is the utility of all outcomes, failures among them; otherwise of the successful ones."""

@@ -17,11 +17,17 @@ from scipy.special import logsumexp
 
 from poolwise.meta.hyperposterior import between_project_variance
 from poolwise.meta.packs import BLOCKS, TIERS, Pack
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Pooled, Prior, Tier
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.gaussian import (
+    HYPERPRIOR,
+    BorrowedEstimates,
+    GaussianHyperparameters,
+    Hyperprior,
+    TierScales,
+)
 
 _AS_IF, _NOTHING = 4.0, 0.05
-_WIDTHS = (0.1, PRIOR.width)
+_WIDTHS = (0.1, HYPERPRIOR.width)
 
 
 class Names(NamedTuple):
@@ -44,7 +50,7 @@ class AlignedPack(NamedTuple):
     precision: np.ndarray
     amount: np.ndarray
     successes: np.ndarray
-    hyper: Hyper
+    hyper: GaussianHyperparameters
     """The pack's scales, the usual ones where it has none."""
     width: float
     """Standard deviation of their logarithms."""
@@ -77,15 +83,15 @@ def align(pack: Pack, names: Names) -> AlignedPack:
     return AlignedPack(np.where(k > 0, m, 0.0), k, amount, won, hyper, width, _between(pack), unused)
 
 
-def scales_of(pack: Pack) -> tuple[Hyper, float]:
+def scales_of(pack: Pack) -> tuple[GaussianHyperparameters, float]:
     """The pack's scales as the middle of a hyperprior, and its width."""
     if not pack.scales:
-        return PRIOR.median, PRIOR.width
-    tiers = [Tier(*(_usable(pack, tier, block) for block in BLOCKS)) for tier in TIERS]
-    noise = pack.scales.get("noise", (PRIOR.median.noise, 0.0))[0]
+        return HYPERPRIOR.median, HYPERPRIOR.width
+    tiers = [TierScales(*(_usable(pack, tier, block) for block in BLOCKS)) for tier in TIERS]
+    noise = pack.scales.get("noise", (HYPERPRIOR.median.noise, 0.0))[0]
     spreads = [sd for name, (_, sd) in pack.scales.items() if name not in ("noise", "globe.level")]
-    width = float(np.clip(np.sqrt(np.mean(np.square(spreads or [PRIOR.width]))), *_WIDTHS))
-    return PRIOR.median._replace(arm=tiers[0], family=tiers[1], globe=tiers[2], noise=max(noise, 1e-4)), width
+    width = float(np.clip(np.sqrt(np.mean(np.square(spreads or [HYPERPRIOR.width]))), *_WIDTHS))
+    return HYPERPRIOR.median._replace(arm=tiers[0], family=tiers[1], globe=tiers[2], noise=max(noise, 1e-4)), width
 
 
 def _between(pack: Pack) -> float:
@@ -93,14 +99,14 @@ def _between(pack: Pack) -> float:
     return (
         sum(pack.scales.get(name, (0.0, 0.0))[0] ** 2 for name in blocks)
         if pack.scales
-        else between_project_variance(PRIOR.median)
+        else between_project_variance(HYPERPRIOR.median)
     )
 
 
 def _usable(pack: Pack, tier: str, block: str) -> float:
     """Of large systems, whose families have no tier of their own, that is 0: then the usual scale."""
     value = pack.scales.get(f"{tier}.{block}", (0.0, 0.0))[0]
-    return max(value, 0.01) if value > 0 else float(getattr(getattr(PRIOR.median, tier), block))
+    return max(value, 0.01) if value > 0 else float(getattr(getattr(HYPERPRIOR.median, tier), block))
 
 
 def _over_baseline(pack: Pack, baseline: str) -> tuple[np.ndarray, np.ndarray, str | None]:
@@ -123,7 +129,13 @@ def _over_baseline(pack: Pack, baseline: str) -> tuple[np.ndarray, np.ndarray, s
 
 
 def _column(
-    pack: Pack, mean: np.ndarray, precision: np.ndarray, hyper: Hyper, arm: str, family: str, names: Names
+    pack: Pack,
+    mean: np.ndarray,
+    precision: np.ndarray,
+    hyper: GaussianHyperparameters,
+    arm: str,
+    family: str,
+    names: Names,
 ) -> np.ndarray:
     """(4, pack's contexts) of one arm of the store: mean, precision, evidence of success and successes."""
     if arm in pack.arms:
@@ -149,7 +161,7 @@ def _given_success(mean: np.ndarray, precision: np.ndarray, names: Names) -> tup
     return (mean - (1 - chance) * names.failure_utility) / chance, precision * chance**2
 
 
-def log_predictive(packs: Sequence[AlignedPack], data: Cells, noise: np.ndarray) -> np.ndarray:
+def log_predictive(packs: Sequence[AlignedPack], data: CellMoments, noise: np.ndarray) -> np.ndarray:
     """(packs + 1, seen cells): log density of the mean of every cell's outcomes from each pack, and from none.
 
     data [project, context, arm]; noise [context, arm]: standard deviation of one outcome.
@@ -157,7 +169,7 @@ def log_predictive(packs: Sequence[AlignedPack], data: Cells, noise: np.ndarray)
     seen = data.count > 0
     own = (np.broadcast_to(noise, data.count.shape)[seen]) ** 2 / data.count[seen]
     rows = []
-    nothing = (None, None, PRIOR.median, between_project_variance(PRIOR.median))
+    nothing = (None, None, HYPERPRIOR.median, between_project_variance(HYPERPRIOR.median))
     for mean, precision, hyper, apart in [*((p.mean, p.precision, p.hyper, p.between) for p in packs), nothing]:
         prior = _usual_variance(hyper)
         k = np.zeros(data.count.shape[1:]) if precision is None else precision
@@ -168,7 +180,7 @@ def log_predictive(packs: Sequence[AlignedPack], data: Cells, noise: np.ndarray)
     return np.array(rows)
 
 
-def _usual_variance(hyper: Hyper) -> float:
+def _usual_variance(hyper: GaussianHyperparameters) -> float:
     """Of level and context together, before anything is known."""
     return float(sum(tier.level**2 + tier.context**2 for tier in (hyper.arm, hyper.family, hyper.globe)))
 
@@ -189,7 +201,7 @@ def stacking_weights(scores: np.ndarray, rounds: int = 200) -> np.ndarray:
     return weights
 
 
-def logarithmic_pool(packs: Sequence[AlignedPack], weights: np.ndarray) -> tuple[Prior, np.ndarray]:
+def logarithmic_pool(packs: Sequence[AlignedPack], weights: np.ndarray) -> tuple[Hyperprior, np.ndarray]:
     """One prior of all packs, and evidence of success (2, contexts, arms). weights: as `stacking_weights` gives
     them."""
     own = weights[:-1, None, None]
@@ -201,10 +213,12 @@ def logarithmic_pool(packs: Sequence[AlignedPack], weights: np.ndarray) -> tuple
     success = np.array([(own * [getattr(pack, name) for pack in packs]).sum(0) for name in ("amount", "successes")])
     inside = weights[:-1] / weights[:-1].sum()
     tiers = [
-        Tier(*(float(np.exp(inside @ np.log([getattr(p.hyper, tier)[i] for p in packs]))) for i in range(4)))
+        TierScales(*(float(np.exp(inside @ np.log([getattr(p.hyper, tier)[i] for p in packs]))) for i in range(4)))
         for tier in TIERS
     ]
     noise = float(np.exp(inside @ np.log([pack.hyper.noise for pack in packs])))
     width = float(np.sqrt(inside @ np.square([pack.width for pack in packs])))
-    median = PRIOR.median._replace(arm=tiers[0], family=tiers[1], globe=tiers[2], noise=noise)
-    return PRIOR._replace(median=median._replace(pooled=Pooled(precision, information)), width=width), success
+    median = HYPERPRIOR.median._replace(arm=tiers[0], family=tiers[1], globe=tiers[2], noise=noise)
+    return HYPERPRIOR._replace(
+        median=median._replace(pooled=BorrowedEstimates(precision, information)), width=width
+    ), success

@@ -24,8 +24,9 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from poolwise.meta.hyperposterior import PooledEstimates, between_project_variance
-from poolwise.posterior.hyperparameters.hyper import PRIOR
-from poolwise.posterior.joint import Joint, Scales
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
+from poolwise.posterior.posterior import Posterior
 
 MU = 0.5
 """Default: no attacker is right more often than Phi(0.25) = 59.9 %."""
@@ -61,16 +62,20 @@ class NoisySums(NamedTuple):
 
 
 def contributions(
-    rows: tuple[np.ndarray, ...], shape: tuple[int, int, int], public: Scales, failure_utility: float, bound: float
+    rows: tuple[np.ndarray, ...],
+    shape: tuple[int, int, int],
+    public: Hyperparameters,
+    failure_utility: float,
+    bound: float,
 ) -> Contributions:
     """rows: project, context, arm (indices), utility, ok, of every outcome. public: scales that no project shaped."""
     projects, contexts, arms = shape
-    usual = Joint(public, failure_utility).look(0, 0).mean
+    usual = Posterior(public, failure_utility).look(0, 0).mean
     unit = 1 / np.sqrt(min(max(contexts, 1), _MOST))
     counts, values = np.zeros((projects, contexts)), np.zeros((projects, contexts, arms))
     for p in np.unique(rows[0]).tolist():
         context, arm, utility, ok = (column[rows[0] == p] for column in rows[1:])
-        alone = Joint(public, failure_utility, contexts=contexts)
+        alone = Posterior(public, failure_utility, contexts=contexts)
         alone.learn_many(np.zeros_like(context), context, arm, utility, ok)
         mine = np.unique(context)
         weight = min(unit, 1 / np.sqrt(len(mine)))
@@ -107,9 +112,9 @@ def shared(sums: NoisySums, contributions: Contributions, minimum: int) -> tuple
     number = weight / contributions.unit
     enough = number >= minimum
     safe = np.where(enough, weight, 1.0)[:, None]
-    variance = (sums.scales[1] / safe) ** 2 + between_project_variance(PRIOR.median) / np.where(enough, number, 1.0)[
-        :, None
-    ]
+    variance = (sums.scales[1] / safe) ** 2 + between_project_variance(HYPERPRIOR.median) / np.where(
+        enough, number, 1.0
+    )[:, None]
     mean = np.round(np.where(enough[:, None], contributions.usual + sums.values / safe, 0.0), _DIGITS)
     precision = np.round(np.where(enough[:, None], 1 / variance, 0.0) * np.ones_like(mean), _DIGITS)
     none = np.zeros_like(mean)

@@ -6,7 +6,7 @@ import numpy as np
 
 from poolwise.meta import meta_features
 from poolwise.meta.meta_features import MetaFeatures
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Tier
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, GaussianHyperparameters, TierScales
 from poolwise.simulate.population import Population, Shape
 
 STRESS = ("ordinary", "drift", "outlier projects", "few contexts", "misjudged scales")
@@ -25,14 +25,14 @@ class Systems(NamedTuple):
 def sample(
     rng: np.random.Generator,
     number: int,
-    hyper: Hyper | None,
+    hyper: GaussianHyperparameters | None,
     shape: Shape,
     *,
     apart: float = APART,
 ) -> Systems:
     """hyper: of a refit, None: the medians of the hyperprior."""
     kinds = rng.permutation(np.arange(number) % len(STRESS))
-    chosen = [_one(rng, hyper or PRIOR.median, shape, kind, apart) for kind in kinds.tolist()]
+    chosen = [_one(rng, hyper or HYPERPRIOR.median, shape, kind, apart) for kind in kinds.tolist()]
     population = _stacked([one for one, _ in chosen])
     known = np.array([expected(one, shape) for one, _ in chosen])
     return Systems(population, known, np.array([kind for _, kind in chosen]))
@@ -47,17 +47,17 @@ def expected(population: Population, shape: Shape) -> MetaFeatures:
 
 
 def _one(
-    rng: np.random.Generator, hyper: Hyper, shape: Shape, kind: int, project_spread: float
+    rng: np.random.Generator, hyper: GaussianHyperparameters, shape: Shape, kind: int, project_spread: float
 ) -> tuple[Population, int]:
     factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))
     own = float(np.exp(project_spread * rng.standard_normal()))
     arm, family, globe = (
-        Tier(*(float(scale) * share * factor() for scale, share in zip(tier, (1.0, 1.0, own, own), strict=True)))
+        TierScales(*(float(scale) * share * factor() for scale, share in zip(tier, (1.0, 1.0, own, own), strict=True)))
         for tier in hyper[:3]
     )
     noise = float(np.median(hyper.noise)) * factor() * np.exp(0.3 * rng.standard_normal(shape.arms))
     made = Population(
-        Hyper(arm, family, globe, noise, np.zeros(0)),
+        GaussianHyperparameters(arm, family, globe, noise, np.zeros(0)),
         success=rng.uniform(1.5, 5.0),
         concentration=rng.uniform(0.0, 1.5),
         importance=rng.uniform(0.0, 1.0),
@@ -77,7 +77,7 @@ def _stacked(made: list[Population]) -> Population:
     """One population whose leaves have a leading axis."""
     hypers = [one.hyper for one in made]
     arm, family, globe = (
-        Tier(*(np.array([getattr(h, tier)[k] for h in hypers], np.float32) for k in range(4)))
+        TierScales(*(np.array([getattr(h, tier)[k] for h in hypers], np.float32) for k in range(4)))
         for tier in ("arm", "family", "globe")
     )
     noise = np.array([h.noise for h in hypers], np.float32)
@@ -87,4 +87,6 @@ def _stacked(made: list[Population]) -> Population:
         for name in Population._fields
         if name != "hyper"
     }
-    return Population(Hyper(arm, family, globe, noise, empty, np.zeros(len(made), np.float32)), **rest)
+    return Population(
+        GaussianHyperparameters(arm, family, globe, noise, empty, np.zeros(len(made), np.float32)), **rest
+    )

@@ -31,7 +31,7 @@ def cross_fitted(
     for number in range(folds):
         held = fold == number
         used = ~held if folds > 1 else held
-        stats = batch.Statistics.of(project[used], context[used], action[used], reward[used], shape=shape)
-        belief = batch.beliefs(batch.fit(stats, one_family), stats)
+        stats = batch.SufficientStatistics.of(project[used], context[used], action[used], reward[used], shape=shape)
+        belief = batch.marginals(batch.fit(stats, one_family), stats)
         q_hat[held] = belief.mean[project[held], context[held]]
     return q_hat

@@ -5,17 +5,17 @@
     posterior.marginals(found, stats)            # mean and standard deviation of every cell
 
 Names are loaded when they are first used. Where to read on: `recursive` is the state that serves, outcome by outcome
-(`recursive/posterior.py` has `update` and `predict`); `crossed` the batch algebra of the same model, `hyperparameters`
+(`recursive/updating.py`, `recursive/prediction.py`); `crossed` the batch algebra of the same model, `hyperparameters`
 what is estimated and how, `likelihoods` what an outcome says, `gp` arms that resemble each other by their parameters,
-`transfer` what is known beforehand. `joint.Joint` is the mutable shell that an engine holds.
+`transfer` what is known beforehand. `posterior.Posterior` is the mutable shell that an engine holds.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from poolwise.posterior.crossed.batch import Statistics as SufficientStatistics
-    from poolwise.posterior.crossed.batch import beliefs as marginals
+    from poolwise.posterior.crossed.batch import SufficientStatistics as SufficientStatistics
     from poolwise.posterior.crossed.batch import fit as fit
+    from poolwise.posterior.crossed.batch import marginals as marginals
     from poolwise.posterior.crossed.marginal_likelihood import log_marginal_likelihood as log_marginal_likelihood
 
     __all__ = ["SufficientStatistics", "fit", "log_marginal_likelihood", "marginals"]
@@ -23,10 +23,10 @@ else:
     from importlib import import_module
 
     _HOME = {
-        "SufficientStatistics": ("crossed.batch", "Statistics"),
+        "SufficientStatistics": ("crossed.batch", "SufficientStatistics"),
         "fit": ("crossed.batch", "fit"),
         "log_marginal_likelihood": ("crossed.marginal_likelihood", "log_marginal_likelihood"),
-        "marginals": ("crossed.batch", "beliefs"),
+        "marginals": ("crossed.batch", "marginals"),
     }
     __all__ = sorted(_HOME)
 

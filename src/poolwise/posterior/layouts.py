@@ -1,8 +1,8 @@
 """Effects kept by another form than exact covariances, behind one interface; everything else is `recursive`.
 
-`smooth` where arms resemble each other by their parameters, `wide` where exact covariances would be too large. Each is
-a module with init(fit, stats) -> state, update(state, project, context, arm, y, weight) in place, predict(state,
-project, context) -> Effects, needs_refactor(state) -> whether to `init` again.
+`gp_filter` where arms resemble each other by their parameters, `collapsed` where exact covariances would be too large.
+Each is a module with init(fit, stats) -> state, update(state, project, context, arm, y, weight) in place,
+predict(state, project, context) -> Effects, needs_refactor(state) -> whether to `init` again.
 """
 
 from types import ModuleType
@@ -19,15 +19,15 @@ from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import State
 
 
-class Form:
+class EffectsFilter:
     """Mutable, as the states of its modules are."""
 
-    def __init__(self, module: ModuleType, fit: Fit, success: bernoulli.Hyper, tally: Tally) -> None:
+    def __init__(self, module: ModuleType, fit: Fit, success: bernoulli.BetaHyperparameters, tally: Tally) -> None:
         self._module, self._fit, self._success = module, fit, success
         self.state: Any = module.init(fit, tally.utility)
         self.shares = module is gp_filter
         """Whether it tells by how much of a change here what is shared changes."""
-        self._arm = bernoulli.gather(success, tally.outcomes, tally.successes).arm
+        self._arm = bernoulli.aggregate(success, tally.outcomes, tally.successes).arm
         self._near = (
             None if fit.ground is None else bernoulli_kernel.neighbour_counts(fit, self._arm, success.power_near)
         )
@@ -42,7 +42,7 @@ class Form:
         return found
 
     def near(self) -> np.ndarray | None:
-        """(2, arms): evidence of success of every arm's neighbours; None: of all other arms alike."""
+        """(2, arms): pseudo-counts of success of every arm's neighbours; None: of all other arms alike."""
         return None if self._near is None else bernoulli.discount(self._near, self._success.kappa_near)
 
     def update(self, state: State, at: tuple[int, int, int], y: float, weight: float) -> None:
@@ -63,10 +63,10 @@ def kept_by(fit: Fit, shape: tuple[int, int, int]) -> ModuleType | None:
     if fit.ground is not None:
         return gp_filter
     projects, contexts, arms = shape
-    return collapsed if collapsed.too_large(arms, projects, contexts) else None
+    return collapsed if collapsed.exceeds_dense_budget(arms, projects, contexts) else None
 
 
-def form(fit: Fit, success: bernoulli.Hyper, tally: Tally) -> Form | None:
+def effects_filter(fit: Fit, success: bernoulli.BetaHyperparameters, tally: Tally) -> EffectsFilter | None:
     """None: exact covariances of all effects."""
     module = kept_by(fit, tally.shape)
-    return None if module is None else Form(module, fit, success, tally)
+    return None if module is None else EffectsFilter(module, fit, success, tally)

@@ -1,15 +1,16 @@
 """What is remembered of outcomes beside the statistics that serve: bounds, half-lives, and what came before they faded.
 
-An outcome that was cut off is a factor that is refined later (`censored`). Where the system drifts (`drift`), outcomes
-fade, while scales are estimated from what they came to before: those of cells at a time, however few still count.
+An outcome that was cut off is a factor that is refined later (`censored`). Where the system drifts (`discounting`),
+outcomes fade, while scales are estimated from what they came to before: those of cells at a time, however few still
+count.
 """
 
 import numpy as np
 
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.crossed.job_effects import Change, amended
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.crossed.job_effects import StatisticsDelta, add_statistics
 from poolwise.posterior.likelihoods import censored, discounting
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.observation_model import ObservationModel
 
 Place = tuple[int, int, int]
 
@@ -17,13 +18,13 @@ Place = tuple[int, int, int]
 class Memory:
     """Mutable; outcomes are numbered by whoever counts them all."""
 
-    def __init__(self, shape: tuple[int, int, int], options: Options) -> None:
+    def __init__(self, shape: tuple[int, int, int], options: ObservationModel) -> None:
         self.sites: censored.Sites = {}
         self._cuts, self._settle_at = 0, 1
         self._candidates = discounting.half_life_grid() if options.half_life == "learned" else None
         self.half_life = options.half_life if isinstance(options.half_life, int | float) else np.inf
         """In force; infinite: nothing fades."""
-        empty = Statistics(*(np.zeros(shape) for _ in range(3)))
+        empty = SufficientStatistics(*(np.zeros(shape) for _ in range(3)))
         self._lasting = empty if options.half_life is not None else None
 
     @property
@@ -44,19 +45,19 @@ class Memory:
         if self._candidates is not None:
             discounting.update(self._candidates, place, y, weight, number)
 
-    def successes(self, stats: Statistics) -> None:
+    def successes(self, stats: SufficientStatistics) -> None:
         """Many, with weights that are not for their age."""
         self._lasting = self._lasting and self._lasting.plus(stats)
 
     def cut(self, place: Place, bound: float, weight: float, value: float) -> None:
         """One that was cut off, and what it counts as."""
         self._cuts += 1
-        censored.joined(self.sites, (*place, int(censored.quantised(bound))), 1.0, weight, value)
+        censored.add_to_site(self.sites, (*place, int(censored.quantised(bound))), 1.0, weight, value)
 
     def cut_many(self, at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> None:
         """Many that were cut off, to be judged later."""
         for place, number in censored.counted(at, bound, worth):
-            censored.joined(self.sites, place, number, 0.0, 0.0)
+            censored.add_to_site(self.sites, place, number, 0.0, 0.0)
 
     @property
     def settling(self) -> bool:
@@ -65,22 +66,22 @@ class Memory:
         self._settle_at = self._cuts + self._cuts // 16 + 1 if due else self._settle_at
         return due
 
-    def chosen(self, number: int, shape: tuple[int, int, int]) -> Statistics | None:
+    def chosen(self, number: int, shape: tuple[int, int, int]) -> SufficientStatistics | None:
         """The statistics that count, where after the `number`-th outcome a half-life is chosen again."""
         if self._candidates is None or not discounting.due(self._candidates, number):
             return None
         index = discounting.select_half_life(self._candidates)
-        self.half_life = discounting.GRID[index]
-        return censored.added(discounting.statistics(self._candidates, index, shape), self.sites)
+        self.half_life = discounting.HALF_LIVES[index]
+        return censored.add_to_statistics(discounting.statistics(self._candidates, index, shape), self.sites)
 
     def share(self, number: int) -> float:
         """Of everything, what counts from the `number`-th outcome on."""
         due = np.isfinite(self.half_life) and number % discounting.step(self.half_life) == 0
-        return discounting.kept(self.half_life) if due else 1.0
+        return discounting.discount_factor(self.half_life) if due else 1.0
 
     def discount(self, share: float) -> None:
         """Let a share of everything count."""
-        censored.discounted(self.sites, share)
+        censored.discount(self.sites, share)
 
     def discount_cell(self, project: int, context: int, keep: np.ndarray) -> None:
         """Let a share of a cell's evidence count, (arms,)."""
@@ -93,13 +94,13 @@ class Memory:
         if self._candidates is not None:
             discounting.discount(self._candidates, project, context, keep)
 
-    def amend(self, change: Change) -> None:
+    def amend(self, change: StatisticsDelta) -> None:
         """Add what levelled jobs say."""
-        self._lasting = self._lasting and amended(self._lasting, change)
+        self._lasting = self._lasting and add_statistics(self._lasting, change)
 
     def make_room(self, pad: tuple[tuple[int, int], ...]) -> None:
         """For projects and contexts to come."""
-        self._lasting = self._lasting and Statistics(*(np.pad(part, pad) for part in self._lasting))
+        self._lasting = self._lasting and SufficientStatistics(*(np.pad(part, pad) for part in self._lasting))
 
     def saved(self) -> dict[str, np.ndarray]:
         """What `resume` needs, copied, where no half-life is learned."""
@@ -114,8 +115,8 @@ class Memory:
             for whole, part in zip(self._lasting, saved["lasting"], strict=True):
                 whole[..., : part.shape[-1]] = part
 
-    def lasting(self, now: Statistics) -> Statistics:
+    def lasting(self, now: SufficientStatistics) -> SufficientStatistics:
         """What scales are estimated from, as arrays of its own. now: what counts."""
-        lasting = self._lasting and Statistics(*(part.copy() for part in self._lasting))
+        lasting = self._lasting and SufficientStatistics(*(part.copy() for part in self._lasting))
         kept = lasting and discounting.detrended(lasting, self._candidates)
-        return censored.added(kept, self.sites) if kept else now
+        return censored.add_to_statistics(kept, self.sites) if kept else now

@@ -3,15 +3,17 @@
 from typing import Literal, NamedTuple
 
 
-class Options(NamedTuple):
+class ObservationModel(NamedTuple):
     """Counts in outcomes."""
 
     outliers: float | None = 4.0
-    """Spreads from what was expected beyond which an outcome counts less, see `influence`; None: all count fully."""
+    """Spreads from what was expected beyond which an outcome counts less, see `robust_weights`; None: all count
+    fully."""
     half_life: float | Literal["learned"] | None = None
-    """After so many outcomes an outcome counts half, see `drift`; None: what was true once stays true."""
+    """After so many outcomes an outcome counts half, see `discounting`; None: what was true once stays true."""
     trust: float = 0.95
-    """Probability, before its outcomes, that a project is like the others, see `trust`; 1: that is not asked."""
+    """Probability, before its outcomes, that a project is like the others, see `exchangeability`; 1: that is not
+    asked."""
 
 
-DEFAULT = Options()
+DEFAULT = ObservationModel()

@@ -1,6 +1,6 @@
 """Room to grow for projects and contexts, in few sizes."""
 
-LEAST = 4
+MIN_SIZE = 4
 """Smallest room for projects and for contexts."""
 
 
@@ -10,7 +10,7 @@ def padded_size(size: int) -> int:
     >>> [padded_size(size) for size in (1, 5, 9, 13)]
     [4, 8, 12, 16]
     """
-    room = LEAST
+    room = MIN_SIZE
     while room < size:
-        room = room * 3 // 2 if room & (room - 1) == 0 and room > LEAST else 2 ** (room.bit_length() - 1) * 2
+        room = room * 3 // 2 if room & (room - 1) == 0 and room > MIN_SIZE else 2 ** (room.bit_length() - 1) * 2
     return room

@@ -11,19 +11,19 @@ import numpy as np
 from scipy.special import logit
 
 from poolwise.posterior import layouts
-from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters import hyper
-from poolwise.posterior.hyperparameters.scales import Scales
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters import gaussian
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.likelihoods import censored, project_weights
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.projects import factors
 from poolwise.posterior.projects.factors import Factors
-from poolwise.posterior.recursive import compiled, initial, padding, posterior
+from poolwise.posterior.recursive import compiled, initial, padding, prediction, updating
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.exchangeability import CERTAIN, Effects
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, NONE, SUCCESS, Constants, Outcome, Predictive, State, Structure
+from poolwise.posterior.types import Marginals
 
 Backend = Literal["auto", "numpy", "jax"]
 """`auto`: compiled beside once a process has learned some outcomes; `jax`: at once, while the caller waits."""
@@ -65,9 +65,9 @@ _mean, _variance = attrgetter("mean"), attrgetter("variance")
 class Serving:
     """Mutable: an outcome changes the state, in NumPy in place."""
 
-    def __init__(self, scales: Scales, tally: Tally, options: Options, baseline: int | None) -> None:
+    def __init__(self, scales: Hyperparameters, tally: Tally, options: ObservationModel, baseline: int | None) -> None:
         self.scales, self._trust = scales, options.trust
-        self.form = layouts.form(scales.gaussian, scales.success, tally)
+        self.form = layouts.effects_filter(scales.gaussian, scales.success, tally)
         self._alone = {} if self.form or options.trust == 1 else self._asked(tally)
         self._options = options
         self.structure, self.constants, self.state = initial.init(
@@ -124,9 +124,9 @@ class Serving:
         """All that was counted; the arrays are the caller's."""
         return initial.tally_of(self.state)
 
-    def cells(self) -> Cells:
+    def cells(self) -> CellMoments:
         """Moments of the successes of every cell, none of the baseline; to be read."""
-        return Cells(*(np.asarray(self.state.cells)[:, :, part] for part in range(3)))
+        return CellMoments(*(np.asarray(self.state.cells)[:, :, part] for part in range(3)))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -170,7 +170,7 @@ class Serving:
         if self.form is not None or self.factored:
             found = self.with_factors(project, context)
             pooled = (found.mean[0, arm], found.variance[0, arm])
-        self.state, counted = posterior.update(self.structure, self.constants, self.state, outcome, pooled)
+        self.state, counted = updating.update(self.structure, self.constants, self.state, outcome, pooled)
         weight, value = counted.tolist()
         if self.form is not None:
             self.form.update(self.state, row[:3], value, 0.0 if arm == self.structure.baseline else weight)
@@ -187,19 +187,19 @@ class Serving:
     def look(self, project: int, context: int) -> Look:
         """In NumPy."""
         near = None if self.form is None else self.form.near()
-        seen = posterior.assemble(*self._known(), self.given_success(project, context), project, context, near)
+        seen = prediction.assemble(*self._known(), self.given_success(project, context), project, context, near)
         return look_of(seen, self.form is None or self.form.shares)
 
     def given_success(self, project: int, context: int) -> Effects:
         """Utility of a success, as far as the project is like the others."""
         pooled = self.with_factors(project, context)
-        return posterior.with_own(*self._known(), pooled, project, context, self.slot(project))
+        return prediction.mix_with_independent(*self._known(), pooled, project, context, self.slot(project))
 
     def chance(self, project: int, context: int) -> np.ndarray:
         """(arms,): mean chance of success, 0 of the baseline, with which nothing is shared."""
         _, constants, state = self._known()
         near = None if self.form is None else self.form.near()
-        found = np.array(posterior.chance(constants, state, project, context, near).mean)
+        found = np.array(prediction.predict_success(constants, state, project, context, near).mean)
         if self.structure.baseline is not None:
             found[self.structure.baseline] = 0.0
         return found
@@ -208,7 +208,7 @@ class Serving:
         """Utility of a success as the hierarchy has it."""
         if self.form is not None:
             return self.form.look(project, context)
-        return posterior.given_success(*self._known(), project, context)
+        return prediction.predict_given_success(*self._known(), project, context)
 
     def with_factors(self, project: int, context: int) -> Effects:
         """The same, with what projects that resemble this one say of the cell."""
@@ -216,8 +216,8 @@ class Serving:
         if found is None or not found.rank:
             return every
         cells = self.cells()
-        scales = hyper.effective(fit.hyper, fit.families, cells.count.shape)
-        told = factors.at_project(found, cells, project, context, scales, np.asarray(fit.family))
+        scales = gaussian.effective(fit.hyper, fit.families, cells.count.shape)
+        told = factors.predict(found, cells, project, context, scales, np.asarray(fit.family))
         if told is None:
             return every
         mean, variance = np.array(every.mean), np.array(every.variance)
@@ -230,9 +230,9 @@ class Serving:
         looks = {cell: self.effects(*cell) for cell in {place[:2] for place in sites}}
         found, noise = [(looks[place[:2]], place[2]) for place in sites], self._known()[1].noise
         mean, variance = (np.array([part(look)[0, a] for look, a in found]) for part in (_mean, _variance))
-        anew = censored.refreshed(sites, mean, variance, np.array([noise[c, a] for _, c, a, _ in sites]))
+        anew = censored.update_sites(sites, mean, variance, np.array([noise[c, a] for _, c, a, _ in sites]))
         tally = self.tally()
-        stats = censored.added(censored.added(tally.utility, sites, -1.0), anew)
+        stats = censored.add_to_statistics(censored.add_to_statistics(tally.utility, sites, -1.0), anew)
         return anew, tally._replace(utility=stats), mean, np.sqrt(variance)
 
     def refreshed(self, rank: int) -> Factors | None:
@@ -243,9 +243,9 @@ class Serving:
         part = self._weight(len(cells.count))[:, None, None]
         cells = cells._replace(count=part * cells.count, deviation=part * cells.deviation)
         contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
-        if not contexts or not rank or fit.ground is not None or len(self.heard) < factors.FEW:
+        if not contexts or not rank or fit.ground is not None or len(self.heard) < factors.MIN_PROJECTS:
             return None
         looks = [self.effects(0, context) for context in range(contexts)]
-        level = Belief(np.array([one.mean[2] for one in looks]), np.sqrt([one.variance[2] for one in looks]))
-        scales = hyper.effective(fit.hyper, fit.families, cells.count.shape)
-        return factors.refreshed(self.scales.factors, cells, scales, np.asarray(fit.family), level, rank)
+        level = Marginals(np.array([one.mean[2] for one in looks]), np.sqrt([one.variance[2] for one in looks]))
+        scales = gaussian.effective(fit.hyper, fit.families, cells.count.shape)
+        return factors.refit(self.scales.factors, cells, scales, np.asarray(fit.family), level, rank)

@@ -32,9 +32,9 @@ from poolwise.engine.state.tables import chosen
 from poolwise.errors import DataError, nearest
 from poolwise.names import fault, shown
 from poolwise.posterior.arguments import LARGEST
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.crossed.job_effects import Change
-from poolwise.posterior.joint import Joint
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.crossed.job_effects import StatisticsDelta
+from poolwise.posterior.posterior import Posterior
 from poolwise.refit.events import NAMES, Expressions, bad, expressions, faults
 from poolwise.schema import STATUSES
 from poolwise.store import OutcomeColumns, open_store
@@ -64,12 +64,14 @@ def read(source: str, problem: RefitData) -> RefitData:
     at = tuple(_codes(axis, groups[name]) for axis, name in zip(axes, NAMES, strict=True))
     shape = tuple(map(len, axes))
     ok = groups["status"] == "ok"
-    taught = ok & (groups["arm"] != problem.baseline)  # the baseline teaches nothing of the others, see `reference`
+    taught = ok & (
+        groups["arm"] != problem.baseline
+    )  # the baseline teaches nothing of the others, see `baseline_utility`
     sums = [_summed(at, groups[name] * taught, shape) for name in ("rows", "total", "squares")]
     whole = problem._replace(
         projects=tuple(projects),
         contexts=tuple(contexts),
-        stats=Statistics(*sums),
+        stats=SufficientStatistics(*sums),
         tried=_summed(at, groups["rows"], shape),
         succeeded=_summed(at, groups["rows"] * ok, shape),
         outcomes=int(groups["rows"].sum()) + len(found.special.decision),
@@ -95,7 +97,7 @@ def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
     if not len(rows.decision):
         return problem
     settings, shape = problem.settings, problem.shape
-    joint = Joint(
+    joint = Posterior(
         problem.scales,
         settings.failure_utility,
         projects=shape[0],
@@ -104,7 +106,7 @@ def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
         baseline=problem.arms.index(problem.baseline),
     )
     at = np.nonzero(problem.stats.count)
-    joint.amend(Change(*at, *(part[at] for part in problem.stats)))
+    joint.amend(StatisticsDelta(*at, *(part[at] for part in problem.stats)))
     belief = Exchange(joint)
     levelling = JobAdjustment(belief, problem.limit)
     for start, end in observations.stretches(rows, levelling):
@@ -113,7 +115,7 @@ def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
     cut = np.s_[: shape[0], : shape[1]]
     tried, succeeded = (part[cut] for part in joint.tally())
     return problem._replace(
-        stats=Statistics(*(part[cut] for part in joint.statistics())),
+        stats=SufficientStatistics(*(part[cut] for part in joint.statistics())),
         tried=problem.tried + tried,
         succeeded=problem.succeeded + succeeded,
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.errors import InputError, RefitError
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.refit.options import Options
 from poolwise.refit.result import Values
 
@@ -148,7 +148,7 @@ def _restored(problem: RefitData, file: Values) -> RefitData:
     return problem._replace(
         projects=tuple(file["projects"].tolist()),
         contexts=tuple(file["contexts"].tolist()),
-        stats=Statistics(file["count"], file["total"], file["squares"]),
+        stats=SufficientStatistics(file["count"], file["total"], file["squares"]),
         tried=file["tried"],
         succeeded=file["succeeded"],
         outcomes=int(file["outcomes"]),

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.stats import t
 
 from poolwise.engine.estimation.refit_request import RefitData
-from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.types import Marginals
 from poolwise.refit.draws import serving_marginals
 from poolwise.refit.draws.convergence import e_bfmi, mixing
 from poolwise.refit.gate_thresholds import GateThresholds
@@ -182,7 +182,7 @@ def _agreement(problem: RefitData, found: RefitResult, limits: GateThresholds) -
         yield most("served, gap of chances", float(np.median(gap)), limits.chance_gap, says)
 
 
-def compared(serves: Belief, full: Belief) -> tuple[np.ndarray, np.ndarray]:
+def compared(serves: Marginals, full: Marginals) -> tuple[np.ndarray, np.ndarray]:
     """Gap of the means in standard deviations of the full posterior, and ratio of the standard deviations."""
     return np.abs(serves.mean - full.mean) / full.scale, serves.scale / full.scale
 
@@ -197,7 +197,7 @@ def _shift(problem: RefitData, found: RefitResult, limits: GateThresholds) -> It
 def _drift(problem: RefitData, limits: GateThresholds) -> Iterator[Check]:
     if problem.online is None:
         return
-    afresh = Belief(*(part[problem.places] for part in serving_marginals.theta(problem, problem.scales)))
+    afresh = Marginals(*(part[problem.places] for part in serving_marginals.theta(problem, problem.scales)))
     gap = np.abs(problem.online.mean - afresh.mean) / afresh.scale
     says = "the belief that served has drifted from its own outcomes, restart to read them again: largest gap, in sd,"
     yield most(

@@ -13,7 +13,7 @@ from poolwise.engine.estimation.refit_request import NOBODY, RefitData
 from poolwise.errors import InputError, RefitError
 from poolwise.extras import explained
 from poolwise.names import shown
-from poolwise.posterior.joint import Scales, to_dict
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_dict
 from poolwise.refit import gate, options
 from poolwise.refit.result import RefitResult
 from poolwise.schema import Snapshot
@@ -73,7 +73,7 @@ def _check_method(method: str, problem: RefitData) -> None:
         )
 
 
-def drop_unknown_contexts(scales: Scales, problem: RefitData) -> Scales:
+def drop_unknown_contexts(scales: Hyperparameters, problem: RefitData) -> Hyperparameters:
     """Without the noise of contexts that only the events from elsewhere have: the next new context is another one."""
     fit, known = scales.gaussian, sum(name != NOBODY for name in problem.contexts)
     strange = max(len(fit.hyper.spread) - known, 0)

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.belief import Belief
-from poolwise.posterior.joint import Scales
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.types import Marginals
 
 Values = dict[str, np.ndarray]
 """By name of the variable."""
@@ -28,12 +28,12 @@ class Draws(NamedTuple):
 class RefitResult(NamedTuple):
     """What a method found."""
 
-    scales: Scales
+    scales: Hyperparameters
     """What would serve."""
     draws: Draws
-    theta: Belief | None
+    theta: Marginals | None
     """Of the utility given success, from the draws [project, context, arm]; None where it is what serves."""
-    chance: Belief | None
+    chance: Marginals | None
     """Of success, likewise."""
     notes: dict[str, Any]
     """JSON: how the search went."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from poolwise.arrays import Array, put, whole
 from poolwise.policy.view import Policy
-from poolwise.posterior.recursive import compiled, posterior
+from poolwise.posterior.recursive import compiled, prediction, updating
 from poolwise.posterior.recursive.types import FAILURE, NONE, SUCCESS, Constants, Outcome, State, Structure
 from poolwise.posterior.serving import look_of
 from poolwise.replay import usage as counts
@@ -105,7 +105,7 @@ def step(
     constants, made = known.constants, now.made
     p, c = jobs.project[number], jobs.context[number]
     scalars = counts.scalars(now.usage, p, c, frame.horizon)
-    seen = posterior.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, known, p))
+    seen = prediction.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, known, p))
     shown = view(look_of(seen), arms, jobs.allowed[number], scalars)
     chances = policy.probabilities(policy.params, shown)
     sums = chances.cumsum()
@@ -124,7 +124,7 @@ def _outcome(frame: Frame, now: LoopState, known: LoopConstants, jobs: Jobs, num
     p, c, arm = jobs.project[at], jobs.context[at], whole(now.made.arm[at])
     kind = whole(there * (jobs.ok[at, arm] * (SUCCESS - FAILURE) + FAILURE - NONE) + NONE)
     outcome = Outcome(p, c, arm, jobs.utility[at, arm], kind, whole(known.slots[p]))
-    state, _ = posterior.update(frame.structure, known.constants, now.state, outcome)
+    state, _ = updating.update(frame.structure, known.constants, now.state, outcome)
     tells = there if frame.structure.baseline is None else there * (arm != frame.structure.baseline)
     heard = put(now.heard, (now.heard[p] + tells).clip(0.0, 1.0), p)
     return now._replace(state=state, heard=heard, usage=counts.observed(now.usage, p, c, there, jobs.cost[at]))

@@ -3,8 +3,9 @@
 import numpy as np
 
 from poolwise.policy.view import Policy, View
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
-from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.posterior import Posterior
 from poolwise.replay import usage as counts
 from poolwise.views import view
 
@@ -22,8 +23,8 @@ class ReplayPosterior:
         arms = len(family)
         self.family = np.unique(np.asarray(family), return_inverse=True)[1]
         self.offered, self.baseline = slice(None), 0 if baseline is None else baseline
-        scales = prior_scales(self.family, np.tile(USUAL_SUCCESS, (arms, 1)), baseline=baseline)
-        self.joint = Joint(
+        scales = init_hyperparameters(self.family, np.tile(USUAL_SUCCESS, (arms, 1)), baseline=baseline)
+        self.joint = Posterior(
             scales,
             FAILURE_UTILITY,
             projects=projects,

@@ -9,13 +9,13 @@ from poolwise.meta import meta_features
 from poolwise.meta import policy_card as cards
 from poolwise.meta.meta_features import MetaFeatures
 from poolwise.policy import Policy
-from poolwise.posterior.hyperparameters import hyper as hypers
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper
+from poolwise.posterior.hyperparameters import gaussian as hypers
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, GaussianHyperparameters
 from poolwise.space import ArmSpace
 from poolwise.store import Store
 
 
-def serving(store: Store) -> Hyper | None:
+def serving(store: Store) -> GaussianHyperparameters | None:
     """Hyperparameters of the snapshot that serves."""
     served = damaged_records.serving(store)
     return hypers.from_dict(served[-1].hyper["gaussian"]) if served else None
@@ -39,7 +39,7 @@ def known(store: Store, space: ArmSpace, settings: Settings) -> MetaFeatures:
     contexts, projects = max(len(store.names("context")), 1), max(len(store.names("project")), 1)
     frequency = np.bincount(made.context, minlength=contexts) + 1.0
     every = settings.horizon or max(2.0 * len(made.context), 100.0)
-    scales = serving(store) or PRIOR.median
+    scales = serving(store) or HYPERPRIOR.median
     return meta_features.of(scales, len(space.arms), frequency, np.ones(contexts), max(every / projects, 1.0), every)
 
 

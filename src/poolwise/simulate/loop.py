@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from poolwise.policy.view import Policy
-from poolwise.posterior.hyperparameters.hyper import Hyper
-from poolwise.posterior.hyperparameters.scales import Scales, prior_scales
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters, init_hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters
 from poolwise.posterior.observation_model import DEFAULT
 from poolwise.posterior.recursive.initial import empty, init
 from poolwise.posterior.recursive.types import Constants, State, Structure
@@ -46,7 +46,7 @@ class Run(NamedTuple):
 class Episode(NamedTuple):
     """The jobs of all projects, one project after another, the same for every policy; (jobs,) or (jobs, arms)."""
 
-    believed: Hyper
+    believed: GaussianHyperparameters
     """What the belief takes for the scales."""
     context: Array
     lottery: Array
@@ -117,7 +117,7 @@ def decide(policy: Policy, given: Episode, shape: Shape, *, horizon_known: bool 
     return course.made
 
 
-def start(believed: Hyper, shape: Shape) -> tuple[Structure, Constants, State]:
+def start(believed: GaussianHyperparameters, shape: Shape) -> tuple[Structure, Constants, State]:
     """What is believed before any outcome."""
     tally = empty((shape.projects, shape.contexts, shape.arms), FAILURE_UTILITY)
     slots = tuple(range(shape.projects))
@@ -125,9 +125,9 @@ def start(believed: Hyper, shape: Shape) -> tuple[Structure, Constants, State]:
     return structure._replace(censored=False), constants, state
 
 
-def scales_of(believed: Hyper, shape: Shape) -> Scales:
+def scales_of(believed: GaussianHyperparameters, shape: Shape) -> Hyperparameters:
     """An engine's before any outcome, but for those of the utilities."""
-    scales = prior_scales(shape.family, np.tile(USUAL_SUCCESS, (shape.arms, 1)), baseline=shape.baseline)
+    scales = init_hyperparameters(shape.family, np.tile(USUAL_SUCCESS, (shape.arms, 1)), baseline=shape.baseline)
     return scales._replace(gaussian=scales.gaussian._replace(hyper=believed))
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 from poolwise.simulate.population import Population, Shape, merged
 
 Array = Any
@@ -28,7 +28,7 @@ class World(NamedTuple):
     worth: Array
     """(contexts,): of a job; 1 on average over jobs."""
     failed: Array
-    believed: Hyper
+    believed: GaussianHyperparameters
     """What the belief takes for the scales."""
 
 
@@ -64,7 +64,7 @@ def _spread(shape: Shape) -> np.ndarray:
     return np.concatenate([np.eye(shape.arms), families, np.ones((1, shape.arms))])
 
 
-def _scales(hyper: Hyper, shape: Shape) -> list[Array]:
+def _scales(hyper: GaussianHyperparameters, shape: Shape) -> list[Array]:
     """(effects,) standard deviations, of level, context, project and cell."""
     sizes = np.array([shape.arms, len(_spread(shape)) - shape.arms - 1, 1])
     return [
@@ -87,13 +87,13 @@ def _chance(key: Array, population: Population, shape: Shape) -> Array:
     return jax.nn.sigmoid(odds)
 
 
-def _believed(key: Array, population: Population, shape: Shape) -> Hyper:
+def _believed(key: Array, population: Population, shape: Shape) -> GaussianHyperparameters:
     """The scales and the noise, each kind wrong by a factor of its own in all tiers."""
     hyper = merged(population.hyper, shape)
     *error, of_noise = jnp.exp(population.scale_error * jax.random.normal(key, (5,)))
-    wrong = lambda tier: Tier(*(scale * one for scale, one in zip(tier, error, strict=True)))
+    wrong = lambda tier: TierScales(*(scale * one for scale, one in zip(tier, error, strict=True)))
     noise = jnp.broadcast_to(hyper.noise * of_noise, (shape.arms,))
-    return Hyper(wrong(hyper.arm), wrong(hyper.family), wrong(hyper.globe), noise)
+    return GaussianHyperparameters(wrong(hyper.arm), wrong(hyper.family), wrong(hyper.globe), noise)
 
 
 def values(world: World) -> Array:

@@ -6,22 +6,24 @@ import pytest
 
 from poolwise.errors import InputError
 from poolwise.posterior.crossed import batch
-from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.crossed.solve import solve, solve_reduced
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, from_dict, to_dict
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales, from_dict, to_dict
 from tests.posterior import oracle
 
 SHAPE = (4, 3, 5)
 FAMILY = np.array([0, 0, 1, 1, 1])
 
 
-def hyper(seed: int = 0, families: bool = True) -> Hyper:
+def hyper(seed: int = 0, families: bool = True) -> GaussianHyperparameters:
     """Without families, what is special about a cell is special about an arm in it."""
     random = np.random.default_rng(seed)
-    arm, family, globe = (Tier(*random.uniform(0.1, 0.8, 4)) for _ in range(3))
+    arm, family, globe = (TierScales(*random.uniform(0.1, 0.8, 4)) for _ in range(3))
     if not families:
-        family, globe = Tier(0.0, 0.0, 0.0), globe._replace(cell=0.0)
-    return Hyper(arm, family, globe, random.uniform(0.1, 0.4, SHAPE[2]), random.uniform(0.5, 2, SHAPE[1]), mean=0.1)
+        family, globe = TierScales(0.0, 0.0, 0.0), globe._replace(cell=0.0)
+    return GaussianHyperparameters(
+        arm, family, globe, random.uniform(0.1, 0.4, SHAPE[2]), random.uniform(0.5, 2, SHAPE[1]), mean=0.1
+    )
 
 
 def data(seed: int, n: int = 60):
@@ -30,7 +32,7 @@ def data(seed: int, n: int = 60):
     return rows, random.normal(0.2, 0.6, n)
 
 
-def fit_of(hyper: Hyper, families: int, reduced: bool = False) -> Fit:
+def fit_of(hyper: GaussianHyperparameters, families: int, reduced: bool = False) -> Fit:
     index = FAMILY if families else np.arange(SHAPE[2])
     return Fit(hyper, index, families, reduced, 0.0, 0, True, np.zeros(1))
 
@@ -42,8 +44,8 @@ def test_all_cells_equal_dense_conditioning(seed, families, reduced):
     if reduced:
         truth = truth._replace(globe=truth.globe._replace(project=0.0))
     rows, y = data(seed)
-    stats = Statistics.of(*rows, y, shape=SHAPE)
-    belief = batch.beliefs(fit_of(truth, families, reduced), stats)
+    stats = SufficientStatistics.of(*rows, y, shape=SHAPE)
+    belief = batch.marginals(fit_of(truth, families, reduced), stats)
     index = FAMILY if families else np.arange(SHAPE[2])
     density, mean, scale = oracle.posterior(SHAPE, index, truth, rows, y)
     np.testing.assert_allclose(belief.mean, mean, rtol=1e-8, atol=1e-10)
@@ -69,14 +71,16 @@ def draw(seed, shape, truth, n):
 def test_scales_are_recovered_and_intervals_cover():
     shape = (30, 12, 6)
     noise = np.array([0.2, 0.2, 0.4, 0.4, 0.3, 0.3])
-    truth = Hyper(Tier(0.3, 0.5, 0.2, 0.15), Tier(0, 0, 0), Tier(0.2, 0.1, 0.05), noise)
+    truth = GaussianHyperparameters(
+        TierScales(0.3, 0.5, 0.2, 0.15), TierScales(0, 0, 0), TierScales(0.2, 0.1, 0.05), noise
+    )
     rows, y, theta = draw(1, shape, truth, 5_000)
-    stats = Statistics.of(*rows, y, shape=shape)
+    stats = SufficientStatistics.of(*rows, y, shape=shape)
     found = batch.fit(stats)
     assert found.converged
     np.testing.assert_allclose(found.hyper.noise, noise, rtol=0.1)
     assert found.hyper.arm.context == pytest.approx(0.5, rel=0.3)
-    belief = batch.beliefs(found, stats)
+    belief = batch.marginals(found, stats)
     inside = np.abs(theta - belief.mean) < 1.645 * belief.scale
     # Cells share effects: allow three times the binomial standard error of 2,160 cells around 90 %.
     assert inside.mean() == pytest.approx(0.9, abs=3 * 3 * np.sqrt(0.09 / inside.size))
@@ -86,9 +90,9 @@ def test_scales_are_recovered_and_intervals_cover():
     ("count", "y"), [(1, 0.3), (5, 0.0), (10**9, 0.2)], ids=["one outcome", "all equal", "a billion in a cell"]
 )
 def test_degenerate_data_stay_finite(count, y):
-    stats = Statistics(*(np.zeros((1, 1, 1)) for _ in range(3)))
-    stats = Statistics(stats.count + count, stats.total + count * y, stats.squares + count * y * y)
-    belief = batch.beliefs(batch.fit(stats), stats)
+    stats = SufficientStatistics(*(np.zeros((1, 1, 1)) for _ in range(3)))
+    stats = SufficientStatistics(stats.count + count, stats.total + count * y, stats.squares + count * y * y)
+    belief = batch.marginals(batch.fit(stats), stats)
     assert np.isfinite([*belief.mean.ravel(), *belief.scale.ravel()]).all()
     assert belief.scale.min() > 0
 
@@ -108,9 +112,9 @@ EQUAL = {
 def test_rewards_without_noise_are_learned_exactly_enough(n, rewards, family):
     random = np.random.default_rng(4)
     rows = tuple(random.integers(0, size, n) for size in SHAPE)
-    stats = Statistics.of(*rows, y := rewards(rows, random.normal(0, 0.5, n)), shape=SHAPE)
+    stats = SufficientStatistics.of(*rows, y := rewards(rows, random.normal(0, 0.5, n)), shape=SHAPE)
     found = batch.fit(stats, family)
-    belief = batch.beliefs(found, stats)
+    belief = batch.marginals(found, stats)
     assert found.converged
     # An outcome of noise 1e-6 would add 13 nats.
     assert abs(found.log_evidence) < 13 * n
@@ -120,8 +124,8 @@ def test_rewards_without_noise_are_learned_exactly_enough(n, rewards, family):
 
 
 def test_nothing_seen_is_the_prior():
-    stats = Statistics(*(np.zeros((2, 2, 3)) for _ in range(3)))
-    belief = batch.beliefs(batch.fit(stats), stats)
+    stats = SufficientStatistics(*(np.zeros((2, 2, 3)) for _ in range(3)))
+    belief = batch.marginals(batch.fit(stats), stats)
     assert np.ptp(belief.scale) == pytest.approx(0, abs=1e-12)
     assert belief.scale.min() > 0.3
 
@@ -129,10 +133,13 @@ def test_nothing_seen_is_the_prior():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Statistics.of([0], [0], [0], [np.nan]), "row 0"),
-        (lambda: Statistics.of([0, 0], [0, 0], [0, 0], [0, 1e300]), "row 1"),
-        (lambda: batch.fit(Statistics(np.ones((1, 1, 1)), np.ones((1, 1, 2)), np.ones((1, 1, 1)))), "one shape"),
-        (lambda: batch.fit(Statistics(*(np.full((1, 1, 1), np.nan),) * 3)), "finite"),
+        (lambda: SufficientStatistics.of([0], [0], [0], [np.nan]), "row 0"),
+        (lambda: SufficientStatistics.of([0, 0], [0, 0], [0, 0], [0, 1e300]), "row 1"),
+        (
+            lambda: batch.fit(SufficientStatistics(np.ones((1, 1, 1)), np.ones((1, 1, 2)), np.ones((1, 1, 1)))),
+            "one shape",
+        ),
+        (lambda: batch.fit(SufficientStatistics(*(np.full((1, 1, 1), np.nan),) * 3)), "finite"),
     ],
 )
 def test_bad_statistics_are_refused(build, message):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior import joint
+from poolwise.posterior import posterior
 from poolwise.posterior.crossed import batch, collapsed
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.hyperparameters.hyper import layout
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import layout
 from poolwise.posterior.recursive import effects
 from tests.posterior.crossed.test_batch import fit_of, hyper
 
@@ -21,14 +22,14 @@ def pooled(shape, seed=1):
     fit = fit_of(truth, 0)
     random = np.random.default_rng(seed)
     rows = [random.integers(0, size, 90) for size in shape]
-    stats = Statistics.of(*rows, random.normal(0.2, 0.6, 90), shape=shape)
+    stats = SufficientStatistics.of(*rows, random.normal(0.2, 0.6, 90), shape=shape)
     return fit, stats, collapsed.init(fit, stats)
 
 
 @pytest.mark.parametrize("shape", SIDES)
 def test_after_pooling_it_is_the_exact_belief(shape):
     fit, stats, state = pooled(shape)
-    exact, form = batch.beliefs(fit, stats), layout(shape, 0)
+    exact, form = batch.marginals(fit, stats), layout(shape, 0)
     tiers = effects.init(batch.cells(stats), fit.hyper, fit.family, 0)
     for p, c in np.ndindex(*shape[:2]):
         found = collapsed.predict(state, p, c)
@@ -43,14 +44,14 @@ def test_after_pooling_it_is_the_exact_belief(shape):
 def test_an_outcome_updates_its_own_cell_exactly(shape):
     fit, stats, state = pooled(shape)
     collapsed.update(state, 1, 2, 3, 0.9)
-    more = Statistics(*(part.copy() for part in stats))
+    more = SufficientStatistics(*(part.copy() for part in stats))
     for part, value in zip(more, (1.0, 0.9, 0.81), strict=True):
         part[1, 2, 3] += value
-    exact, here = batch.beliefs(fit, more), collapsed.predict(state, 1, 2)
+    exact, here = batch.marginals(fit, more), collapsed.predict(state, 1, 2)
     np.testing.assert_allclose(here.mean[0, 3], exact.mean[1, 2, 3], rtol=1e-8)
     np.testing.assert_allclose(here.variance[0, 3] ** 0.5, exact.scale[1, 2, 3], rtol=1e-8)
     count, mean, deviation = state.cells
-    again = collapsed.init(fit, Statistics(count, count * mean, deviation + count * mean**2))
+    again = collapsed.init(fit, SufficientStatistics(count, count * mean, deviation + count * mean**2))
     np.testing.assert_allclose(again.mean, exact.mean, rtol=1e-8, atol=1e-9)
 
 
@@ -68,15 +69,18 @@ def test_the_sides_may_be_exchanged():
     random = np.random.default_rng(5)
     rows, shape = [random.integers(0, size, 4_000) for size in (8, 4, 5)], (8, 4, 5)
     y = random.normal(0, 0.5, shape)[tuple(rows)] + random.normal(0, 0.2, 4_000)
-    stats = Statistics.of(*rows, y, shape=shape)
-    found, swapped = collapsed.fit(stats), collapsed.fit(Statistics(*(np.swapaxes(part, 0, 1) for part in stats)))
+    stats = SufficientStatistics.of(*rows, y, shape=shape)
+    found, swapped = (
+        collapsed.fit(stats),
+        collapsed.fit(SufficientStatistics(*(np.swapaxes(part, 0, 1) for part in stats))),
+    )
     np.testing.assert_allclose(found.hyper.arm.cell, swapped.hyper.arm.cell, rtol=0.2)
     np.testing.assert_allclose(found.hyper.noise, swapped.hyper.noise, rtol=0.01)
 
 
 def test_a_system_moves_to_it_when_it_outgrows_the_exact_state(monkeypatch):
-    scales = joint.prior_scales(np.array([0, 0, 1]), np.ones((3, 2)))
-    belief, random = joint.Joint(scales, -1.0), np.random.default_rng(3)
+    scales = init_hyperparameters(np.array([0, 0, 1]), np.ones((3, 2)))
+    belief, random = posterior.Posterior(scales, -1.0), np.random.default_rng(3)
     for _ in range(40):
         belief.learn(*random.integers(0, 3, 3).tolist(), random.normal(), True)
     before = belief.look(1, 1)
@@ -94,7 +98,7 @@ def test_what_cells_have_to_themselves_is_kept():
     random, shape = np.random.default_rng(6), (60, 9, 4)
     rows = np.indices(shape).reshape(3, -1).repeat(4, axis=1)
     y = random.normal(0, 0.6, shape)[tuple(rows)] + random.normal(0, 0.1, rows.shape[1])
-    found = collapsed.fit(Statistics.of(*rows, y, shape=shape))
+    found = collapsed.fit(SufficientStatistics.of(*rows, y, shape=shape))
     # 2,160 cells: five standard errors of a standard deviation, and the noise of their means.
     assert found.hyper.arm.cell == pytest.approx(0.6, rel=5 / np.sqrt(2 * 2_160))
     assert found.hyper.family.cell == 0

@@ -6,14 +6,18 @@ import pytest
 
 from poolwise.errors import RefitError
 from poolwise.posterior.crossed import batch, chunked_reduction, compiled_reduction
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.crossed.compiled_reduction import Reduced
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.crossed.compiled_reduction import DeviceReduction
 from poolwise.posterior.crossed.marginal_likelihood import log_marginal_likelihood_reduced
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 
 SHAPE = (53, 4, 3)
-HYPER = Hyper(
-    Tier(0.3, 0.2, 0.15, 0.1), Tier(0.0, 0.0, 0.0, 0.2), Tier(0.5, 0.2, 0.1, 0.05), np.array([0.2, 0.3, 0.4]), mean=0.1
+HYPER = GaussianHyperparameters(
+    TierScales(0.3, 0.2, 0.15, 0.1),
+    TierScales(0.0, 0.0, 0.0, 0.2),
+    TierScales(0.5, 0.2, 0.1, 0.05),
+    np.array([0.2, 0.3, 0.4]),
+    mean=0.1,
 )
 
 
@@ -21,19 +25,19 @@ def statistics():
     rng = np.random.default_rng(5)
     at = [rng.integers(0, size, 900) for size in SHAPE]
     level = rng.normal(0, 0.3, SHAPE)
-    return Statistics.of(*at, level[tuple(at)] + rng.normal(0, 0.3, 900), shape=SHAPE)
+    return SufficientStatistics.of(*at, level[tuple(at)] + rng.normal(0, 0.3, 900), shape=SHAPE)
 
 
 def test_score_and_beliefs_are_those_of_numpy(monkeypatch):
     monkeypatch.setattr(compiled_reduction, "_BLOCK", 80)  # several blocks, the last one padded
     cells = batch.cells(statistics())
-    reduced = Reduced(cells, "cpu", most=1)
+    reduced = DeviceReduction(cells, "cpu", most=1)
     value, score = reduced.score(HYPER)
     expected, slopes = log_marginal_likelihood_reduced(HYPER, chunked_reduction.stacked(cells))
     assert value == pytest.approx(expected, rel=1e-12)
     for part, other in zip(score, slopes, strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-9)
-    for part, other in zip(reduced.beliefs(HYPER), batch.beliefs_reduced(cells, HYPER)[0], strict=True):
+    for part, other in zip(reduced.beliefs(HYPER), batch.marginals_reduced(cells, HYPER)[0], strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-9)
 
 
@@ -42,7 +46,7 @@ def test_a_fit_is_the_same():
     plain, compiled = batch.fit(stats), batch.fit(stats, device="cpu")
     assert plain.reduced
     np.testing.assert_allclose(compiled.coordinates, plain.coordinates, rtol=1e-9, atol=1e-9)
-    for part, other in zip(batch.beliefs(compiled, stats, "cpu"), batch.beliefs(plain, stats), strict=True):
+    for part, other in zip(batch.marginals(compiled, stats, "cpu"), batch.marginals(plain, stats), strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-9)
 
 
@@ -50,7 +54,7 @@ def test_several_devices_of_an_unsafe_version_are_refused(monkeypatch):
     monkeypatch.setattr(jax, "devices", lambda _: 2 * [None])
     monkeypatch.setattr(jax, "__version__", "0.10.0")
     with pytest.raises(RefitError, match=r"0\.12"):
-        Reduced(batch.cells(statistics()), "cpu")
+        DeviceReduction(batch.cells(statistics()), "cpu")
 
 
 def test_a_device_that_is_not_there_is_said():

@@ -6,23 +6,28 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.gp import bernoulli_kernel, gp_filter, gp_marginal_likelihood, inducing_points
 from poolwise.posterior.gp.coregionalisation import arm_features, nugget
 from poolwise.posterior.gp.kernels import arm_coordinates
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Pooled, Stated
-from poolwise.posterior.hyperparameters.scales import estimated
-from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
+from poolwise.posterior.hyperparameters.estimation import (
+    estimate_hyperparameters,
+    from_dict,
+    init_hyperparameters,
+    to_dict,
+)
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, BorrowedEstimates, ElicitedOffset
 from poolwise.posterior.likelihoods import bernoulli
-from poolwise.posterior.recursive import posterior
+from poolwise.posterior.posterior import Posterior
+from poolwise.posterior.recursive import prediction
 
 RNG = np.random.default_rng(3)
 FAMILY = np.array([0, *[1] * 30, *[2] * 3])
 X, MODE = np.tile(np.linspace(0, 1, 10), 3), np.repeat(np.arange(3), 10)
 GROUND = arm_features(FAMILY, {1: arm_coordinates([X, np.eye(3)[MODE] / np.sqrt(2)])})
 SHAPE = (3, 2, 34)
-COORDINATES = 0.3 * RNG.normal(size=len(gp_marginal_likelihood._widths(FAMILY, GROUND, PRIOR)))
-HYPER, SMOOTH = gp_marginal_likelihood.scales_at(COORDINATES, PRIOR, FAMILY, GROUND)
+COORDINATES = 0.3 * RNG.normal(size=len(gp_marginal_likelihood._widths(FAMILY, GROUND, HYPERPRIOR)))
+HYPER, SMOOTH = gp_marginal_likelihood.scales_at(COORDINATES, HYPERPRIOR, FAMILY, GROUND)
 FIT = Fit(HYPER, FAMILY, 3, False, 0.0, 0, True, COORDINATES, ground=GROUND, smooth=SMOOTH)
 
 
@@ -77,7 +82,7 @@ def test_the_belief_is_that_of_dense_conditioning(at_once):
     """Whether rows are made at the start or outcome by outcome, looked at or not in between."""
     rows, y = outcomes(60)
     exact = conditioned(prior(), np.ravel_multi_index(rows, SHAPE), y, HYPER.noise[rows[2]])
-    state = gp_filter.init(FIT, Statistics.of(*(part[:at_once] for part in rows), y[:at_once], shape=SHAPE))
+    state = gp_filter.init(FIT, SufficientStatistics.of(*(part[:at_once] for part in rows), y[:at_once], shape=SHAPE))
     for number, row in enumerate(zip(*(part[at_once:].tolist() for part in (*rows, y)), strict=True)):
         gp_filter.update(state, *row)
         if number % 7 == 0:
@@ -89,7 +94,7 @@ def test_the_belief_is_that_of_dense_conditioning(at_once):
 def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
     """Rows 1 and 2: level + project, level + context; by conditioning with an unseen context, less its own effects."""
     rows, y = outcomes(40)
-    state = gp_filter.init(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
+    state = gp_filter.init(FIT, SufficientStatistics.of(*rows, y, shape=(3, 3, 34)))
     tiers = (HYPER.globe, HYPER.family, HYPER.arm)
     unseen, along = gp_filter.predict(state, 1, 2), gp_filter.predict(state, 1, 0)
     np.testing.assert_allclose(unseen.mean[0], along.mean[1], atol=1e-9)
@@ -100,7 +105,7 @@ def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
 def test_what_is_shared_changes_with_what_is_believed_here():
     """`share`: their covariance over the variance here, from the sums' variances in an unseen context."""
     rows, y = outcomes(40)
-    state = gp_filter.init(FIT, Statistics.of(*rows, y, shape=(3, 3, 34)))
+    state = gp_filter.init(FIT, SufficientStatistics.of(*rows, y, shape=(3, 3, 34)))
     before = gp_filter.predict(state, 1, 1)
     gp_filter.update(state, 1, 1, 7, 0.9)
     after = gp_filter.predict(state, 1, 1)
@@ -108,7 +113,7 @@ def test_what_is_shared_changes_with_what_is_believed_here():
     np.testing.assert_allclose(moved[1:] / moved[0], before.along[:, 7] / before.variance[0, 7], atol=1e-9)
 
 
-STATED = Stated(
+STATED = ElicitedOffset(
     0.3 * (FAMILY == 1) - 0.2 * (FAMILY == 2), np.where(FAMILY == 0, 0.0, 2.0) / np.bincount(FAMILY)[FAMILY]
 )
 
@@ -125,7 +130,7 @@ def test_what_an_expert_says_is_a_measurement_of_the_levels_of_families():
     offset = STATED.offset[np.indices(SHAPE)[2]]
     at = np.ravel_multi_index(rows, SHAPE)
     mean, variance = conditioned(whole - told, at, y - offset.reshape(-1)[at], HYPER.noise[rows[2]])
-    found = served(gp_filter.init(fit, Statistics.of(*rows, y, shape=SHAPE)))
+    found = served(gp_filter.init(fit, SufficientStatistics.of(*rows, y, shape=SHAPE)))
     np.testing.assert_allclose(found[0], mean + offset, atol=1e-9)
     np.testing.assert_allclose(found[1], variance, atol=1e-9)
 
@@ -133,7 +138,7 @@ def test_what_an_expert_says_is_a_measurement_of_the_levels_of_families():
 def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
     monkeypatch.setattr(inducing_points, "MOST", 40)
     rows, y = outcomes(150)
-    stats = Statistics.of(*rows, y, shape=SHAPE)
+    stats = SufficientStatistics.of(*rows, y, shape=SHAPE)
     count = stats.count.reshape(-1)
     seen = np.flatnonzero(count)
     noise = HYPER.noise[np.unravel_index(seen, SHAPE)[2]] / np.sqrt(count[seen])
@@ -152,9 +157,9 @@ def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
 
 @pytest.mark.parametrize("stated", [None, STATED], ids=["usual", "stated"])
 def test_gradient_of_the_evidence(stated):
-    told = PRIOR._replace(median=PRIOR.median._replace(stated=stated))
+    told = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(stated=stated))
     rows, y = outcomes(50)
-    data = gp_marginal_likelihood.observed_cells(Statistics.of(*rows, y, shape=SHAPE))
+    data = gp_marginal_likelihood.observed_cells(SufficientStatistics.of(*rows, y, shape=SHAPE))
     at = COORDINATES + 0.2 * RNG.normal(size=len(COORDINATES))
     value = lambda x: gp_marginal_likelihood.objective(x, data, told, FAMILY, GROUND)[0]
     found = gp_marginal_likelihood.objective(at, data, told, FAMILY, GROUND)[1]
@@ -163,18 +168,18 @@ def test_gradient_of_the_evidence(stated):
 
 def test_what_other_stores_know_counts_as_outcomes_without_project():
     """A very precise estimate of level + context pins it."""
-    known = Pooled(np.zeros((2, 34)), np.zeros((2, 34)))
+    known = BorrowedEstimates(np.zeros((2, 34)), np.zeros((2, 34)))
     known.precision[1, 5], known.information[1, 5] = 1e6, 0.7e6
     fit = FIT._replace(hyper=HYPER._replace(pooled=known))
-    found = gp_filter.predict(gp_filter.init(fit, Statistics(*(np.zeros(SHAPE) for _ in range(3)))), 0, 1)
+    found = gp_filter.predict(gp_filter.init(fit, SufficientStatistics(*(np.zeros(SHAPE) for _ in range(3)))), 0, 1)
     assert found.mean[2, 5] == pytest.approx(0.7, abs=1e-3)
     assert found.variance[2, 5] ** 0.5 < 2e-3
     assert found.variance[0, 5] ** 0.5 > 0.1
 
 
-def belief() -> Joint:
+def belief() -> Posterior:
     """With the settings that serve."""
-    return Joint(prior_scales(FAMILY, np.tile((3.0, 0.6), (34, 1)), ground=GROUND), -0.7)
+    return Posterior(init_hyperparameters(FAMILY, np.tile((3.0, 0.6), (34, 1)), ground=GROUND), -0.7)
 
 
 def test_scales_of_a_smooth_function_foresee_untried_arms():
@@ -186,7 +191,7 @@ def test_scales_of_a_smooth_function_foresee_untried_arms():
     untried = np.arange(1, 30, 2)
     error = made.given_success(0, 0).mean[1 + untried] - truth[untried]
     assert (error**2).mean() < 0.1 * truth.var()
-    back = restored(to_dict(made.scales), belief().scales)
+    back = from_dict(to_dict(made.scales), belief().scales)
     assert to_dict(back) == to_dict(made.scales)
 
 
@@ -207,8 +212,8 @@ def test_neighbours_evidence_kept_up_equals_that_made_anew():
         made.learn(k % 3, k % 2, 1 + int(RNG.integers(30)), 0.0, bool(k % 4))
     counts = made.tally()
     fit, success = made.scales.gaussian, made.scales.success
-    anew = bernoulli.beliefs(success, bernoulli_kernel.aggregate(fit, success, *counts))
-    kept = posterior.chance(made._serving.constants, made._serving.state, 1, 1, made._serving.form.near())
+    anew = bernoulli.marginals(success, bernoulli_kernel.aggregate(fit, success, *counts))
+    kept = prediction.predict_success(made._serving.constants, made._serving.state, 1, 1, made._serving.form.near())
     np.testing.assert_allclose(kept.mean, anew.mean[1, 1], atol=1e-12)
 
 
@@ -241,7 +246,7 @@ def test_a_search_that_does_not_settle_is_made_afresh(monkeypatch: pytest.Monkey
         return fit(*arguments, start=start, iterations=1, **options)
 
     monkeypatch.setattr(gp_marginal_likelihood, "fit", short)
-    scales = prior_scales(FAMILY, np.ones((34, 2)), ground=GROUND)._replace(gaussian=FIT)
-    found = estimated(scales, Statistics.of(*rows, y, shape=SHAPE), *np.ones((2, *SHAPE)))
+    scales = init_hyperparameters(FAMILY, np.ones((34, 2)), ground=GROUND)._replace(gaussian=FIT)
+    found = estimate_hyperparameters(scales, SufficientStatistics.of(*rows, y, shape=SHAPE), *np.ones((2, *SHAPE)))
     assert [start is None for start in starts] == [False, True]
     assert np.isfinite(found.gaussian.log_evidence)

@@ -4,7 +4,7 @@ import numpy as np
 
 from poolwise.policy import knowledge_gradient
 from poolwise.policy.view import Context, View
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.gp import gp_filter
 from poolwise.posterior.gp.correlated_gain import gain_over_best
 from poolwise.posterior.likelihoods.hurdle_utility import Utility
@@ -19,7 +19,7 @@ def test_contrast_by_dense_conditioning():
     gain = np.linalg.solve(whole[np.ix_(at, at)] + np.diag(noise**2), whole[at])
     posterior = (whole - whole[:, at] @ gain)[:34, :34]
     mean = conditioned(whole, at, y, noise)[0][0, 0]
-    state = gp_filter.init(FIT, Statistics.of(*rows, y, shape=SHAPE))
+    state = gp_filter.init(FIT, SufficientStatistics.of(*rows, y, shape=SHAPE))
     here = Utility(mean, np.sqrt(np.diag(posterior)), noise[0])
     found = gain_over_best(state, (0, 0), here, np.ones(34), np.arange(34))
     order = np.argsort(-mean)
@@ -29,7 +29,7 @@ def test_contrast_by_dense_conditioning():
 
 
 def test_one_arm_and_retired_arms_are_no_trouble():
-    state = gp_filter.init(FIT, Statistics(*(np.zeros(SHAPE) for _ in range(3))))
+    state = gp_filter.init(FIT, SufficientStatistics(*(np.zeros(SHAPE) for _ in range(3))))
     for offered in (np.array([3]), np.array([3, 7])):
         here = Utility(*np.ones((3, len(offered))))
         found = gain_over_best(state, (0, 0), here, np.ones(34), offered)

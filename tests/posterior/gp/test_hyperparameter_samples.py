@@ -15,7 +15,7 @@ NONE = np.zeros((48, 0))
 
 def drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A surface of scales from the prior, and 16 outcomes of it."""
-    prior = surface_likelihood.hyperprior(2, 0)
+    prior = surface_likelihood.kernel_hyperprior(2, 0)
     kernel = surface_likelihood.kernel_at(prior.median + prior.width * rng.standard_normal(len(prior.width)), 2, 0)
     every = np.arange(48)
     truth = np.linalg.cholesky(covariance(kernel, AT, NONE, every, every)) @ rng.standard_normal(48)

@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime
 from poolwise.posterior.gp import surface_likelihood
 from poolwise.posterior.gp.kernels import arm_coordinates, covariance
 from poolwise.posterior.gp.surface import GaussianProcess
-from poolwise.posterior.gp.surface_likelihood import ObservedArms, hyperprior, kernel_at
+from poolwise.posterior.gp.surface_likelihood import ObservedArms, kernel_at, kernel_hyperprior
 
 RNG = np.random.default_rng(5)
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 1, 6))]
@@ -23,7 +23,7 @@ def outcomes(number: int) -> tuple[np.ndarray, np.ndarray]:
 
 def dense(arm: np.ndarray, y: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of every arm by conditioning on every outcome apart; the first tells where 0 is."""
-    kernel, every = kernel_at(hyperprior(3, features.shape[1]).median, 3, features.shape[1]), np.arange(48)
+    kernel, every = kernel_at(kernel_hyperprior(3, features.shape[1]).median, 3, features.shape[1]), np.arange(48)
     whole = covariance(kernel, AT, features, every, every)
     gain = whole[:, arm] @ np.linalg.inv(whole[np.ix_(arm, arm)] + kernel.noise**2 * np.eye(len(arm)))
     return y[0] + gain @ (y - y[0]), np.diag(whole - gain @ whole[arm])
@@ -43,7 +43,7 @@ def test_row_by_row_equals_dense_conditioning(number):
 @pytest.mark.parametrize("features", [0, 1, 3])
 def test_gradient_of_the_evidence(features):
     arm, y = outcomes(40)
-    prior, tried = hyperprior(3, features), ObservedArms.of(arm, y)
+    prior, tried = kernel_hyperprior(3, features), ObservedArms.of(arm, y)
     at = prior.median + np.where(prior.width > 1e-6, 0.3, 0.0) * RNG.normal(size=len(prior.median))
     value = lambda x: surface_likelihood.objective(x, tried, AT, FEATURES[:, :features], prior)[0]
     found = surface_likelihood.objective(at, tried, AT, FEATURES[:, :features], prior)[1]
@@ -54,7 +54,7 @@ def test_gradient_of_the_evidence(features):
 def test_evidence_of_repeated_outcomes_equals_that_of_single_rows():
     """Differences between two settings, for constants are left out."""
     arm, y = outcomes(60)
-    prior = hyperprior(3, 0)
+    prior = kernel_hyperprior(3, 0)
     other = prior.median.copy()
     other[:6] += 0.4
 
@@ -73,7 +73,7 @@ def test_evidence_of_repeated_outcomes_equals_that_of_single_rows():
 
 def test_the_likelihood_of_slices_is_that_of_the_gradient():
     arm, y = outcomes(60)
-    prior, tried = hyperprior(3, 3), ObservedArms.of(arm, y)
+    prior, tried = kernel_hyperprior(3, 3), ObservedArms.of(arm, y)
     other = prior.median + 0.3 * (prior.width > 1e-6)
     away = ((other - prior.median) / prior.width) ** 2
     got = [surface_likelihood.likelihood(x, tried, AT, FEATURES) for x in (prior.median, other)]

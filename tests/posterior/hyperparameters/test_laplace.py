@@ -4,29 +4,34 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.crossed import batch
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.hyperparameters import laplace
-from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.estimation import (
+    estimate_hyperparameters,
+    from_dict,
+    init_hyperparameters,
+    to_dict,
+)
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
 from poolwise.posterior.hyperparameters.newton import local
 from poolwise.posterior.hyperparameters.optimize import objective
 from poolwise.posterior.hyperparameters.parametrisation import SCALES, widths
-from poolwise.posterior.joint import estimated, prior_scales, restored, to_dict
 from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data
 
 
 def problem(n: int):
     rows, y = data(2, n)
-    stats = Statistics.of(*rows, y, shape=SHAPE)
+    stats = SufficientStatistics.of(*rows, y, shape=SHAPE)
     return batch.fit(stats, FAMILY), stats
 
 
 def sampled(fit, cells, draws=4_000):
     """Posterior means of the scales as multiples of their modes, and their standard errors."""
     size = len(fit.coordinates)
-    pull = 1 / widths(size, PRIOR, fit.families) ** 2
+    pull = 1 / widths(size, HYPERPRIOR, fit.families) ** 2
 
     def minus_log(at):
-        return objective(at, cells, fit.family, PRIOR, families=fit.families, reduced=False)
+        return objective(at, cells, fit.family, HYPERPRIOR, families=fit.families, reduced=False)
 
     steps = 0.05 * np.eye(size)
     hessian = np.stack([minus_log(fit.coordinates + s)[1] - minus_log(fit.coordinates - s)[1] for s in steps]) / 0.1
@@ -45,9 +50,9 @@ def sampled(fit, cells, draws=4_000):
 def shifts(n: int):
     """The fit of a problem, its cells, and how far its scales lie beyond their mode."""
     fit, stats = problem(n)
-    cells, unit = batch.cells(batch.seen(stats)), widths(len(fit.coordinates), PRIOR, fit.families)
-    curvature = local(fit.coordinates, cells, fit.family, PRIOR, fit.families)[2]
-    return fit, cells, laplace.shifts(curvature, unit)
+    cells, unit = batch.cells(batch.seen(stats)), widths(len(fit.coordinates), HYPERPRIOR, fit.families)
+    curvature = local(fit.coordinates, cells, fit.family, HYPERPRIOR, fit.families)[2]
+    return fit, cells, laplace.laplace_shift(curvature, unit)
 
 
 def test_scales_lie_at_their_posterior_means():
@@ -66,9 +71,9 @@ def test_the_more_is_seen_the_less_they_move():
 
 def test_beliefs_are_wider_and_the_search_goes_on_from_the_mode():
     fit, stats = problem(60)
-    begin = prior_scales(FAMILY, np.ones((SHAPE[2], 2)))
-    found = estimated(begin, stats, stats.count, stats.count)
-    assert (batch.beliefs(found.gaussian, stats).scale > batch.beliefs(fit, stats).scale).all()
-    again = restored(to_dict(found), begin)
+    begin = init_hyperparameters(FAMILY, np.ones((SHAPE[2], 2)))
+    found = estimate_hyperparameters(begin, stats, stats.count, stats.count)
+    assert (batch.marginals(found.gaussian, stats).scale > batch.marginals(fit, stats).scale).all()
+    again = from_dict(to_dict(found), begin)
     np.testing.assert_array_equal(again.gaussian.coordinates, found.gaussian.coordinates)
-    assert estimated(again, stats, stats.count, stats.count).gaussian.iterations == 1
+    assert estimate_hyperparameters(again, stats, stats.count, stats.count).gaussian.iterations == 1

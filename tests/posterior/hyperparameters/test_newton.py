@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.crossed import batch
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.crossed.marginal_likelihood import log_marginal_likelihood, with_information
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Layout, Pooled, Stated
-from poolwise.posterior.hyperparameters.initialisation import moment_start
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, BorrowedEstimates, EffectLayout, ElicitedOffset
+from poolwise.posterior.hyperparameters.initialisation import moment_initialisation
 from poolwise.posterior.hyperparameters.newton import local, refine
-from poolwise.posterior.hyperparameters.parametrisation import SCALES, hyper_at, length
+from poolwise.posterior.hyperparameters.parametrisation import SCALES, from_coordinates, length
 from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data
 
 KNOWN = {
     "outcomes alone": {},
-    "other stores": {"pooled": Pooled(np.full(SHAPE[1:], 3.0), np.full(SHAPE[1:], 0.6))},
-    "an expert": {"stated": Stated(np.linspace(-0.3, 0.3, SHAPE[2]), np.full(SHAPE[2], 2.0))},
+    "other stores": {"pooled": BorrowedEstimates(np.full(SHAPE[1:], 3.0), np.full(SHAPE[1:], 0.6))},
+    "an expert": {"stated": ElicitedOffset(np.linspace(-0.3, 0.3, SHAPE[2]), np.full(SHAPE[2], 2.0))},
 }
 
 
@@ -23,8 +23,8 @@ def problem(n: int, families: int):
     rows, y = data(3, 3_000)
     rows, y = [part[:n] for part in rows], y[:n]
     family, groups = (FAMILY, families) if families else (np.arange(SHAPE[2]), SHAPE[2])
-    cells = batch.cells(Statistics.of(*rows, y, shape=SHAPE))
-    return cells, family, groups, moment_start(cells, family, length(groups, SHAPE[1]), PRIOR, groups)
+    cells = batch.cells(SufficientStatistics.of(*rows, y, shape=SHAPE))
+    return cells, family, groups, moment_initialisation(cells, family, length(groups, SHAPE[1]), HYPERPRIOR, groups)
 
 
 @pytest.mark.parametrize("known", KNOWN)
@@ -33,12 +33,12 @@ def problem(n: int, families: int):
 def test_curvature_is_near_that_of_the_evidence_at_the_mode(families, kept, known, monkeypatch):
     if not kept:
         for module in ("crossed.solve", "crossed.marginal_likelihood"):
-            monkeypatch.setattr(f"poolwise.posterior.{module}.layout", lambda s, _: Layout(s[1], s[0]))
+            monkeypatch.setattr(f"poolwise.posterior.{module}.layout", lambda s, _: EffectLayout(s[1], s[0]))
     cells, family, groups, start = problem(2_000, families)
-    mode = refine(cells, family, start, PRIOR, families=families)[0].coordinates
+    mode = refine(cells, family, start, HYPERPRIOR, families=families)[0].coordinates
 
     def hyper(at):
-        return hyper_at(at, family, PRIOR, groups=groups)._replace(**KNOWN[known])
+        return from_coordinates(at, family, HYPERPRIOR, groups=groups)._replace(**KNOWN[known])
 
     def score(at):
         return np.concatenate(log_marginal_likelihood(hyper(at), cells, family, families)[1][:3])
@@ -55,21 +55,22 @@ def test_curvature_is_near_that_of_the_evidence_at_the_mode(families, kept, know
 @pytest.mark.parametrize("n", [1, 10, 100, 3_000])
 def test_mode_is_that_of_a_whole_search(families, n):
     cells, family, _, start = problem(n, families)
-    worth = lambda at: local(at, cells, family, PRIOR, families)[0]
-    stats = Statistics(cells.count, cells.count * cells.mean, cells.deviation + cells.count * cells.mean**2)
+    worth = lambda at: local(at, cells, family, HYPERPRIOR, families)[0]
+    stats = SufficientStatistics(cells.count, cells.count * cells.mean, cells.deviation + cells.count * cells.mean**2)
     whole = batch.fit(stats, family if families else None)
-    found, _ = refine(cells, family, start, PRIOR, families=families)
+    found, _ = refine(cells, family, start, HYPERPRIOR, families=families)
     assert found.converged
     assert worth(found.coordinates) < worth(whole.coordinates) + 0.25
 
 
 def test_one_step_follows_a_tenth_more_outcomes():
     cells, family, _, start = problem(1_000, 2)
-    before, _ = refine(cells, family, start, PRIOR, families=2)
+    before, _ = refine(cells, family, start, HYPERPRIOR, families=2)
     more, *_ = problem(1_100, 2)
-    after, _ = refine(more, family, before.coordinates, PRIOR, families=2)
-    far, _ = refine(more, family, start, PRIOR, families=2)
+    after, _ = refine(more, family, before.coordinates, HYPERPRIOR, families=2)
+    far, _ = refine(more, family, start, HYPERPRIOR, families=2)
     assert after.iterations == 1
     assert (
-        local(after.coordinates, more, family, PRIOR, 2)[0] < local(far.coordinates, more, family, PRIOR, 2)[0] + 0.25
+        local(after.coordinates, more, family, HYPERPRIOR, 2)[0]
+        < local(far.coordinates, more, family, HYPERPRIOR, 2)[0] + 0.25
     )

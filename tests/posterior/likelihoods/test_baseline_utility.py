@@ -3,17 +3,23 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.crossed.job_effects import Change, contrasts
-from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.crossed.job_effects import StatisticsDelta, contrasts
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.likelihoods import baseline_utility
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.observation_model import ObservationModel
+from poolwise.posterior.posterior import Posterior
 
 SURE = np.tile((1e6, 1e-3), (3, 1))
 
 
 def belief(baseline=0, **options):
-    return Joint(
-        prior_scales(np.arange(3), SURE), -1.0, projects=2, contexts=2, options=Options(**options), baseline=baseline
+    return Posterior(
+        init_hyperparameters(np.arange(3), SURE),
+        -1.0,
+        projects=2,
+        contexts=2,
+        options=ObservationModel(**options),
+        baseline=baseline,
     )
 
 
@@ -96,7 +102,7 @@ def test_what_is_faded_is_forgotten():
 def test_levelled_jobs_say_nothing_of_it():
     joint, sums = belief(), {(0, 0, arm): np.array([1.0, y, y * y]) for arm, y in ((0, -12.0), (1, -11.5))}
     said = contrasts(sums, lambda project, context: np.zeros(3))
-    joint.amend(Change(*np.array(list(said)).T, *np.array(list(said.values())).T))
+    joint.amend(StatisticsDelta(*np.array(list(said)).T, *np.array(list(said.values())).T))
     assert joint.speed(0, 0)[0] == 0
     assert joint.speed(0, 0)[1] > 0.05
 

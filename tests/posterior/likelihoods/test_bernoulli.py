@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
-from poolwise.posterior import joint
 from poolwise.posterior.gp import bernoulli_kernel
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.likelihoods import bernoulli
-from poolwise.posterior.likelihoods.bernoulli import Hyper
+from poolwise.posterior.likelihoods.bernoulli import BetaHyperparameters
 
 PRIOR = np.array([[3.0, 1.0], [1.0, 1.0]])
 
@@ -20,7 +20,9 @@ def counts(seed: int, shape: tuple[int, int, int] = (3, 2, 2)) -> tuple[np.ndarr
     return outcomes, random.binomial(outcomes.astype(int), 0.7).astype(float)
 
 
-def quadrature(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray, arm: int) -> tuple[float, float]:
+def quadrature(
+    hyper: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray, arm: int
+) -> tuple[float, float]:
     """Posterior mean and sd of cell (0, 0, arm) by summing over grids of p[a], p[c,a] and p[p,c,a]: the full model."""
     grid = (np.arange(200) + 0.5) / 200
 
@@ -45,8 +47,8 @@ def quadrature(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray, arm: i
 @pytest.mark.parametrize("kappas", [(20.0, 20.0), (6.0, 60.0)])
 def test_close_to_the_full_posterior(seed, kappas):
     outcomes, successes = counts(seed)
-    hyper = Hyper(PRIOR, *kappas)
-    belief = bernoulli.beliefs(hyper, bernoulli.gather(hyper, outcomes, successes))
+    hyper = BetaHyperparameters(PRIOR, *kappas)
+    belief = bernoulli.marginals(hyper, bernoulli.aggregate(hyper, outcomes, successes))
     for arm in range(2):
         mean, scale = quadrature(hyper, outcomes, successes, arm)
         assert belief.mean[0, 0, arm] == pytest.approx(mean, abs=0.25 * scale)
@@ -55,10 +57,10 @@ def test_close_to_the_full_posterior(seed, kappas):
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1), st.booleans()), max_size=30))
 def test_one_by_one_equals_all_at_once(events):
-    hyper = Hyper(PRIOR, 6.0, 20.0)
+    hyper = BetaHyperparameters(PRIOR, 6.0, 20.0)
     outcomes, successes = np.zeros((2, 2, 2)), np.zeros((2, 2, 2))
     kappa = bernoulli.Concentrations(hyper.kappa_context, hyper.kappa_cell, hyper.kappa_near)
-    cell, context, arm, _ = bernoulli.gather(hyper, outcomes, successes)
+    cell, context, arm, _ = bernoulli.aggregate(hyper, outcomes, successes)
     for p, c, a, success in events:
         one = np.array([1.0, success])
         at = (slice(None), c, a)
@@ -66,7 +68,7 @@ def test_one_by_one_equals_all_at_once(events):
         arm[:, a] += gained
         outcomes[p, c, a] += 1
         successes[p, c, a] += success
-    everything = bernoulli.beliefs(hyper, bernoulli.gather(hyper, outcomes, successes))
+    everything = bernoulli.marginals(hyper, bernoulli.aggregate(hyper, outcomes, successes))
     prior = np.array([PRIOR.sum(1), PRIOR[:, 0]])
     one = bernoulli.predict(prior, cell[:, 1, 0], context[:, 0], arm, np.zeros((2, 2)), kappa)
     np.testing.assert_allclose(one.mean, everything.mean[1, 0], rtol=1e-10)
@@ -76,8 +78,8 @@ def test_one_by_one_equals_all_at_once(events):
 def test_unseen_projects_and_contexts_borrow_and_stay_wider():
     outcomes, successes = np.zeros((2, 3, 3, 2))
     outcomes[:2, :2], successes[:2, :2] = 50.0, 45.0
-    hyper = Hyper(PRIOR)
-    belief = bernoulli.beliefs(hyper, bernoulli.gather(hyper, outcomes, successes))
+    hyper = BetaHyperparameters(PRIOR)
+    belief = bernoulli.marginals(hyper, bernoulli.aggregate(hyper, outcomes, successes))
     assert (belief.scale[0, 0] < belief.scale[2, 0]).all()
     assert (belief.scale[2, 0] < belief.scale[2, 2]).all()
     assert (np.abs(belief.mean[2, 2] - 0.9) < 0.05).all()
@@ -95,8 +97,10 @@ def test_concentrations_follow_the_data():
 def test_nothing_seen_is_the_domain_prior_and_only_failures_stay_finite():
     none = np.zeros((1, 1, 2))
     hyper = bernoulli.fit(none, none, PRIOR)
-    np.testing.assert_allclose(bernoulli.beliefs(hyper, bernoulli.gather(hyper, none, none)).mean[0, 0], [0.75, 0.5])
-    failed = bernoulli.beliefs(hyper, bernoulli.gather(hyper, none + 1e9, none))
+    np.testing.assert_allclose(
+        bernoulli.marginals(hyper, bernoulli.aggregate(hyper, none, none)).mean[0, 0], [0.75, 0.5]
+    )
+    failed = bernoulli.marginals(hyper, bernoulli.aggregate(hyper, none + 1e9, none))
     assert ((failed.mean > 0) & (failed.mean < 1e-6) & np.isfinite(failed.scale)).all()
 
 
@@ -106,10 +110,10 @@ def test_arms_have_in_common_what_usually_comes_of_them():
     for others in (1.0, 0.5):
         outcomes, successes = np.full((1, 1, 10), 20.0), np.full((1, 1, 10), 20.0 * others)
         outcomes[..., 9], successes[..., 9] = 1.0, 0.0
-        scales = joint.prior_scales(np.arange(10), np.tile((3.0, 0.6), (10, 1)))
+        scales = init_hyperparameters(np.arange(10), np.tile((3.0, 0.6), (10, 1)))
         found = bernoulli_kernel.fit_success(scales.gaussian, scales.success, outcomes, successes)
         evidence = bernoulli_kernel.aggregate(scales.gaussian, found, outcomes, successes)
-        chances.append(float(bernoulli.beliefs(found, evidence).mean[0, 0, 9]))
+        chances.append(float(bernoulli.marginals(found, evidence).mean[0, 0, 9]))
     assert chances[0] > 0.75  # by itself it would stand at 3 / 4.6
     assert chances[1] < 0.6
 
@@ -119,7 +123,7 @@ def test_what_never_failed_needs_no_search(seed):
     """As the search finds that leaves out no candidate: strictly, where there are outcomes in more than one cell."""
     outcomes, _ = counts(seed)
     scores = {
-        (context, cell): bernoulli.score(Hyper(PRIOR, context, cell), outcomes, outcomes)
+        (context, cell): bernoulli.log_pseudo_likelihood(BetaHyperparameters(PRIOR, context, cell), outcomes, outcomes)
         for context in bernoulli._GRID
         for cell in bernoulli._GRID
     }

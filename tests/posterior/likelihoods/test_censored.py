@@ -5,15 +5,16 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.likelihoods import censored
+from poolwise.posterior.posterior import Posterior
 
 FAMILY = np.array([0, 0, 1])
 SURE = np.tile((1e6, 1e-3), (3, 1))
 
 
-def made(**options) -> Joint:
-    return Joint(prior_scales(FAMILY, SURE), 0.0, **options)
+def made(**options) -> Posterior:
+    return Posterior(init_hyperparameters(FAMILY, SURE), 0.0, **options)
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.likelihoods import discounting
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.observation_model import ObservationModel
+from poolwise.posterior.posterior import Posterior
 
 FAMILY = np.array([0, 0, 1])
 
 
-def made(half_life) -> Joint:
-    scales = prior_scales(FAMILY, np.tile((3.0, 0.6), (3, 1)))
-    return Joint(scales, -1.0, options=Options(outliers=None, half_life=half_life, trust=1.0))
+def made(half_life) -> Posterior:
+    scales = init_hyperparameters(FAMILY, np.tile((3.0, 0.6), (3, 1)))
+    return Posterior(scales, -1.0, options=ObservationModel(outliers=None, half_life=half_life, trust=1.0))
 
 
 def outcomes(n: int, seed: int = 0):
@@ -21,7 +22,7 @@ def outcomes(n: int, seed: int = 0):
     return rows, random.normal(0, 0.3, n), random.random(n) < 0.8
 
 
-def learned(belief: Joint, rows, y, ok) -> Joint:
+def learned(belief: Posterior, rows, y, ok) -> Posterior:
     for row in zip(*(row.tolist() for row in rows), y.tolist(), ok.tolist(), strict=True):
         belief.learn(*row)
     return belief
@@ -58,7 +59,7 @@ def test_beliefs_widen_about_what_is_no_longer_tried():
     assert belief.look(0, 0).scale[0] > 1.5 * before
 
 
-def walked(step: float, seed: int, n: int = 3_000) -> Joint:
+def walked(step: float, seed: int, n: int = 3_000) -> Posterior:
     """Two cells that wander by `step` at every outcome, of noise 0.2."""
     random, belief = np.random.default_rng(seed), made("learned")
     theta = np.cumsum(random.normal(0, step, (n, 2)), axis=0)
@@ -89,12 +90,12 @@ def test_a_cell_is_filtered_as_a_level_that_wanders():
     random, state = np.random.default_rng(3), discounting.half_life_grid()
     times = np.cumsum(random.integers(1, 40, 30))
     y = random.normal(0, 0.3, 30)
-    index = discounting.GRID.index(1e3)
+    index = discounting.HALF_LIVES.index(1e3)
     for time, value in zip(times.tolist(), y.tolist(), strict=True):
         state.usual[0] = state.usual[1] * np.log(discounting.noise(state, 0, 0))  # one cell: its noise is the usual one
         discounting.update(state, (0, 0, 0), value, 1.0, time)
     found = discounting.statistics(state, index, (1, 1, 1))
-    mean, variance = kalman(y, np.diff(times), 1.0, 1 / discounting.GRID[index])
+    mean, variance = kalman(y, np.diff(times), 1.0, 1 / discounting.HALF_LIVES[index])
     assert found.count.item() == pytest.approx(1 / variance, rel=1e-3)
     assert (found.total / found.count).item() == pytest.approx(mean, rel=1e-2)
 

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.joint import Joint, estimated, prior_scales, restored, to_dict
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters.estimation import (
+    estimate_hyperparameters,
+    from_dict,
+    init_hyperparameters,
+    to_dict,
+)
 from poolwise.posterior.likelihoods import project_weights
+from poolwise.posterior.posterior import Posterior
 
 ARMS, CONTEXTS, PROJECTS = 5, 3, 10
 
@@ -22,9 +28,11 @@ def told(seed: int, liar: float | None = None, outcomes: int = 30) -> dict[str, 
     return {"project": p, "context": c, "arm": a, "utility": y}
 
 
-def learned(rows: dict[str, np.ndarray]) -> Joint:
+def learned(rows: dict[str, np.ndarray]) -> Posterior:
     family = np.arange(ARMS)
-    joint = Joint(prior_scales(family, np.full((ARMS, 2), 1.0)), -0.7, projects=PROJECTS + 1, contexts=CONTEXTS)
+    joint = Posterior(
+        init_hyperparameters(family, np.full((ARMS, 2), 1.0)), -0.7, projects=PROJECTS + 1, contexts=CONTEXTS
+    )
     joint.learn_many(*rows.values(), np.ones(len(rows["arm"]), bool))
     joint.reestimate()
     return joint
@@ -49,13 +57,13 @@ def test_a_liar_within_the_limit_is_as_if_it_were_not_there():
 @pytest.mark.parametrize("outcomes", [1, 3, 30])
 def test_honest_projects_count_in_full(seed, outcomes):
     rows = told(seed, outcomes=outcomes)
-    stats = Statistics.of(*rows.values(), shape=(PROJECTS, CONTEXTS, ARMS))
+    stats = SufficientStatistics.of(*rows.values(), shape=(PROJECTS, CONTEXTS, ARMS))
     assert (project_weights.weights(stats, stats.count) == 1).all()
 
 
 def test_what_is_far_off_counts_for_nothing_however_far():
     sizes = [2.0, 4.0, 8.0, 1e3, 1e6]
-    found = [Statistics.of(*told(2, size).values(), shape=(PROJECTS, CONTEXTS, ARMS)) for size in sizes]
+    found = [SufficientStatistics.of(*told(2, size).values(), shape=(PROJECTS, CONTEXTS, ARMS)) for size in sizes]
     part = [project_weights.weights(stats, stats.count)[0] for stats in found]
     assert part == sorted(part, reverse=True)
     assert all(part * size**2 < 1e-6 for part, size in zip(part[1:], sizes[1:], strict=True))
@@ -65,7 +73,7 @@ def test_what_one_project_alone_says_is_not_taken_for_all():
     """The others took the baseline: they have outcomes, but tell of no other arm."""
     rows = told(1, 5.0)
     alone = {name: column[rows["project"] == 0] for name, column in rows.items()}
-    stats = Statistics.of(*alone.values(), shape=(PROJECTS, CONTEXTS, ARMS))
+    stats = SufficientStatistics.of(*alone.values(), shape=(PROJECTS, CONTEXTS, ARMS))
     assert (project_weights.weights(stats, stats.count) == 1).all()
     assert project_weights.weights(stats, stats.count + 1)[0] < 0.01
 
@@ -73,7 +81,7 @@ def test_what_one_project_alone_says_is_not_taken_for_all():
 def test_two_projects_cannot_outvote_each_other():
     rows = told(3, 5.0)
     two = {name: column[rows["project"] < 2] for name, column in rows.items()}
-    stats = Statistics.of(*two.values())
+    stats = SufficientStatistics.of(*two.values())
     assert (project_weights.weights(stats, stats.count) == 1).all()
 
 
@@ -91,5 +99,5 @@ def test_a_weighted_project_is_learned_one_by_one_as_at_once():
 
 def test_weights_are_stored():
     joint = learned(told(1, 5.0))
-    assert (restored(to_dict(joint.scales), joint.scales).weight == joint.scales.weight).all()
-    assert estimated(*joint.asked()).weight == pytest.approx(joint.scales.weight)
+    assert (from_dict(to_dict(joint.scales), joint.scales).weight == joint.scales.weight).all()
+    assert estimate_hyperparameters(*joint.asked()).weight == pytest.approx(joint.scales.weight)

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.likelihoods import robust_weights
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.observation_model import ObservationModel
+from poolwise.posterior.posterior import Posterior
 
 SHAPE, LIMIT = (3, 4, 5), 4.0
 
 
-def empty() -> Cells:
-    return Cells(*(np.zeros(SHAPE) for _ in range(3)))
+def empty() -> CellMoments:
+    return CellMoments(*(np.zeros(SHAPE) for _ in range(3)))
 
 
 def outcomes(n, share, seed=0):
@@ -46,8 +47,10 @@ def test_many_at_once_weigh_what_they_weigh_one_by_one(share):
     assert (found < 1).mean() == pytest.approx(share, abs=0.5 * share + 0.002)
 
 
-def belief(outliers: float | None = 4.0) -> Joint:
-    return Joint(prior_scales(np.array([0, 0, 1]), np.tile((1e6, 1e-3), (3, 1))), 0.0, options=Options(outliers))
+def belief(outliers: float | None = 4.0) -> Posterior:
+    return Posterior(
+        init_hyperparameters(np.array([0, 0, 1]), np.tile((1e6, 1e-3), (3, 1))), 0.0, options=ObservationModel(outliers)
+    )
 
 
 def trained(outliers: float | None, absurd: float | None, seed: int = 1):
@@ -90,8 +93,8 @@ def test_a_change_that_stays_is_believed():
 def test_bulk_and_single_beliefs_agree():
     rows, y = outcomes(300, 0.02, seed=5)
     family = np.arange(SHAPE[2])
-    scales, options = prior_scales(family, np.tile((1e6, 1e-3), (5, 1))), Options(trust=1.0)
-    single, bulk = (Joint(scales, 0.0, options=options) for _ in range(2))
+    scales, options = init_hyperparameters(family, np.tile((1e6, 1e-3), (5, 1))), ObservationModel(trust=1.0)
+    single, bulk = (Posterior(scales, 0.0, options=options) for _ in range(2))
     bulk.learn_many(*rows, y, np.ones(len(y), bool))
     for row in zip(*(row.tolist() for row in rows), y.tolist(), strict=True):
         single.learn(*row, True)

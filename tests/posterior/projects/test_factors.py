@@ -3,16 +3,22 @@
 import numpy as np
 import pytest
 
-from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed.batch import Statistics, cells
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, effective
-from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
+from poolwise.posterior.crossed.batch import SufficientStatistics, cells
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.estimation import from_dict, init_hyperparameters, to_dict
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales, effective
+from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.projects import factor_fit, factors
+from poolwise.posterior.types import Marginals
 
 SHAPE = (12, 3, 5)
 FAMILY = np.array([0, 0, 1, 1, 1])
-HYPER = Hyper(Tier(0.3, 0.4, 0.1, 0.2), Tier(0.2, 0.3, 0.15, 0.1), Tier(0.5, 0.2, 0.05, 0.03), np.linspace(0.1, 0.3, 5))
+HYPER = GaussianHyperparameters(
+    TierScales(0.3, 0.4, 0.1, 0.2),
+    TierScales(0.2, 0.3, 0.15, 0.1),
+    TierScales(0.5, 0.2, 0.05, 0.03),
+    np.linspace(0.1, 0.3, 5),
+)
 
 
 def sample(kind="clusters", seed=0, tries=3, share=0.7, shape=SHAPE):
@@ -27,8 +33,8 @@ def sample(kind="clusters", seed=0, tries=3, share=0.7, shape=SHAPE):
     count = np.where(rng.random(shape) < share, tries, 0).astype(float)
     mean = np.where(count > 0, theta + rng.normal(0, 0.2, shape) / np.sqrt(tries), 0.0)
     return (
-        Cells(count, mean, np.where(count > 1, 0.04 * (count - 1), 0.0)),
-        Belief(level, np.full(shape[1:], 0.1)),
+        CellMoments(count, mean, np.where(count > 1, 0.04 * (count - 1), 0.0)),
+        Marginals(level, np.full(shape[1:], 0.1)),
         theta,
     )
 
@@ -64,27 +70,27 @@ def test_a_project_equals_dense_conditioning(rank):
         mean = found.level.ravel() + gain @ (data.mean[p].ravel() - found.level.ravel())[at]
         scale = np.sqrt(np.diag(prior) - np.einsum("ij,ji->i", gain, prior[at]))
         for context in range(SHAPE[1]):
-            belief = factors.at_project(found, data, p, context, HYPER, FAMILY)
+            belief = factors.predict(found, data, p, context, HYPER, FAMILY)
             np.testing.assert_allclose(belief.mean, mean.reshape(SHAPE[1:])[context], rtol=1e-9, atol=1e-11)
             np.testing.assert_allclose(belief.scale, scale.reshape(SHAPE[1:])[context], rtol=1e-8)
 
 
 def test_a_project_without_outcomes_has_the_prior_and_later_contexts_the_tree():
     data, found = sample()[0], found_of()
-    empty = Cells(*(np.zeros_like(part) for part in data))
-    belief = factors.at_project(found, empty, 0, 1, HYPER, FAMILY)
+    empty = CellMoments(*(np.zeros_like(part) for part in data))
+    belief = factors.predict(found, empty, 0, 1, HYPER, FAMILY)
     np.testing.assert_allclose(belief.mean, found.level[1])
     assert (belief.scale**2 > (found.loadings[1] ** 2).sum(1)).all()
-    assert factors.at_project(found, data, 0, SHAPE[1], HYPER, FAMILY) is None
+    assert factors.predict(found, data, 0, SHAPE[1], HYPER, FAMILY) is None
 
 
 def test_gradient_of_the_evidence():
     data, found = sample()[0], found_of()
-    every = [factors.seen_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in (2, 3)]
+    every = [factors.residuals_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in (2, 3)]
     group, *_ = factor_fit.grouped(every, SHAPE[1:])
     one = every[group.place[0]]
-    value = lambda w, rest: factor_fit.evidence(group, w, rest)[0][0]
-    _, (inside, *_), (along, *_) = factor_fit.evidence(group, found.loadings, found.rest)
+    value = lambda w, rest: factor_fit.log_marginal_likelihood(group, w, rest)[0][0]
+    _, (inside, *_), (along, *_) = factor_fit.log_marginal_likelihood(group, found.loadings, found.rest)
     for row in (0, 4):
         step = np.zeros_like(found.loadings)
         step[one.context[row], one.arm[row], 1] = 1e-6
@@ -96,9 +102,11 @@ def test_gradient_of_the_evidence():
 
 def test_side_by_side_is_one_by_one():
     data, found = sample(share=0.5)[0], found_of()
-    every = [factors.seen_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
+    every = [factors.residuals_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
     for group in factor_fit.grouped(every, SHAPE[1:]):
-        for p, value in zip(group.place, factor_fit.evidence(group, found.loadings, found.rest)[0], strict=True):
+        for p, value in zip(
+            group.place, factor_fit.log_marginal_likelihood(group, found.loadings, found.rest)[0], strict=True
+        ):
             w = found.loadings[every[p].context, every[p].arm]
             covariance = w @ w.T + found.rest**2 * every[p].tree + np.diag(every[p].noise)
             x = every[p].x
@@ -109,20 +117,20 @@ def test_side_by_side_is_one_by_one():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_rank_is_that_of_the_world(seed):
     data, level, _ = sample("clusters", seed)
-    assert factors.refreshed(None, data, HYPER, FAMILY, level, 2).rank >= 1
+    assert factors.refit(None, data, HYPER, FAMILY, level, 2).rank >= 1
     data, level, _ = sample("independent", seed)
-    assert factors.refreshed(None, data, HYPER, FAMILY, level, 2).rank == 0
+    assert factors.refit(None, data, HYPER, FAMILY, level, 2).rank == 0
 
 
 def test_what_a_few_outcomes_say_of_all_other_cells():
     """A new project of one of two clusters, three of its cells seen: the error in the others against that of rank 0."""
     data, level, theta = sample("clusters", 1, share=1.0)
-    old = Cells(*(part[:-1] for part in data))
-    told = factors.refreshed(None, old, HYPER, FAMILY, level, 2)
+    old = CellMoments(*(part[:-1] for part in data))
+    told = factors.refit(None, old, HYPER, FAMILY, level, 2)
     flat = told._replace(loadings=told.loadings[:, :, :0], rest=1.0)
-    few = Cells(*(part * (np.arange(15).reshape(SHAPE[1:]) < 3) for part in data))
+    few = CellMoments(*(part * (np.arange(15).reshape(SHAPE[1:]) < 3) for part in data))
     errors = [
-        np.mean([(factors.at_project(f, few, 11, c, HYPER, FAMILY).mean - theta[11, c]) ** 2 for c in (1, 2)])
+        np.mean([(factors.predict(f, few, 11, c, HYPER, FAMILY).mean - theta[11, c]) ** 2 for c in (1, 2)])
         for f in (told, flat)
     ]
     assert errors[0] < 0.25 * errors[1]
@@ -130,31 +138,31 @@ def test_what_a_few_outcomes_say_of_all_other_cells():
 
 def test_too_few_projects_and_switched_off():
     data, level, _ = sample()
-    few = Cells(*(part[: factors.FEW - 1] for part in data))
-    assert factors.refreshed(None, few, HYPER, FAMILY, level, 2) is None
-    assert factors.refreshed(None, data, HYPER, FAMILY, level, 0) is None
+    few = CellMoments(*(part[: factors.MIN_PROJECTS - 1] for part in data))
+    assert factors.refit(None, few, HYPER, FAMILY, level, 2) is None
+    assert factors.refit(None, data, HYPER, FAMILY, level, 0) is None
 
 
 def test_loadings_are_kept_until_there_is_enough_that_is_new():
     data, level, _ = sample()
-    first = factors.refreshed(None, data, HYPER, FAMILY, level, 1)
-    moved = Belief(np.vstack([level.mean + 0.1, np.zeros((1, 5))]), np.vstack([level.scale, np.ones((1, 5))]))
-    wider = Cells(*(np.pad(part, ((0, 0), (0, 1), (0, 0))) for part in data))
-    again = factors.refreshed(first, wider, HYPER, FAMILY, moved, 1)
+    first = factors.refit(None, data, HYPER, FAMILY, level, 1)
+    moved = Marginals(np.vstack([level.mean + 0.1, np.zeros((1, 5))]), np.vstack([level.scale, np.ones((1, 5))]))
+    wider = CellMoments(*(np.pad(part, ((0, 0), (0, 1), (0, 0))) for part in data))
+    again = factors.refit(first, wider, HYPER, FAMILY, moved, 1)
     np.testing.assert_allclose(again.loadings[:3], first.loadings)
     np.testing.assert_allclose(again.level, moved.mean)
     more = data._replace(count=2 * data.count)
-    assert factors.refreshed(first, more, HYPER, FAMILY, level, 1).outcomes == 2 * first.outcomes
+    assert factors.refit(first, more, HYPER, FAMILY, level, 1).outcomes == 2 * first.outcomes
 
 
 def test_between_two_choices_of_their_number_loadings_go_on_from_where_they_were():
     data, level, _ = sample("clusters", 1)
-    first = factors.refreshed(None, data, HYPER, FAMILY, level, 2)
+    first = factors.refit(None, data, HYPER, FAMILY, level, 2)
     more = data._replace(count=1.5 * data.count)
-    again = factors.refreshed(first, more, HYPER, FAMILY, level, 2)
+    again = factors.refit(first, more, HYPER, FAMILY, level, 2)
     assert (again.rank, again.chosen) == (first.rank, first.chosen)
     assert again.outcomes == 1.5 * first.outcomes
-    afresh = factors.refreshed(None, more, HYPER, FAMILY, level, 2)
+    afresh = factors.refit(None, more, HYPER, FAMILY, level, 2)
     shared = lambda found: found.loadings.reshape(-1, found.rank) @ found.loadings.reshape(-1, found.rank).T
     np.testing.assert_allclose(shared(again), shared(afresh), atol=0.05 * np.abs(shared(afresh)).max())
 
@@ -162,7 +170,7 @@ def test_between_two_choices_of_their_number_loadings_go_on_from_where_they_were
 def test_a_fit_takes_what_it_can_afford(monkeypatch):
     data, level, _ = sample()
     monkeypatch.setattr(factors, "_LARGEST", 5 * 12.0**3)
-    every = [factors.seen_of(data, p, HYPER, FAMILY, level.mean, level.scale**2) for p in range(12)]
+    every = [factors.residuals_of(data, p, HYPER, FAMILY, level.mean, level.scale**2) for p in range(12)]
     taken = factors._fitting(every)
     assert 0 < len(taken) < 12
     assert min(len(one.x) for one in taken) >= sorted(len(one.x) for one in every)[-len(taken)]
@@ -180,15 +188,17 @@ def test_written_and_read_it_is_the_same():
 
 def test_positions_tell_the_clusters_apart():
     data, level, _ = sample("clusters", 2)
-    found = factors.refreshed(None, data, HYPER, FAMILY, level, 1)
-    mean = factors.positions(found, data, 12, HYPER, FAMILY).mean[:, 0]
+    found = factors.refit(None, data, HYPER, FAMILY, level, 1)
+    mean = factors.factor_scores(found, data, 12, HYPER, FAMILY).mean[:, 0]
     side = np.arange(12) % 2 * 2 - 1
     assert abs((np.sign(mean) * side).sum()) == 12
 
 
 def learned(kind, seed=0, tries=3, **options):
     data, _, theta = sample(kind, seed, tries, share=0.8)
-    belief = Joint(prior_scales(np.arange(5), np.full((5, 2), (1e6, 1e-3))), -1.0, projects=12, contexts=3, **options)
+    belief = Posterior(
+        init_hyperparameters(np.arange(5), np.full((5, 2), (1e6, 1e-3))), -1.0, projects=12, contexts=3, **options
+    )
     rng = np.random.default_rng(seed)
     rows = np.argwhere(data.count[:-1] > 0).repeat(tries, 0)
     y = theta[tuple(rows.T)] + rng.normal(0, 0.2, len(rows))
@@ -220,11 +230,11 @@ def test_without_structure_the_belief_is_the_trees():
 def test_a_snapshot_carries_them():
     belief, _ = learned("clusters")
     belief.reestimate()
-    start = prior_scales(np.arange(5), np.full((5, 2), (1e6, 1e-3)))
-    again = restored(to_dict(belief.scales), start)
+    start = init_hyperparameters(np.arange(5), np.full((5, 2), (1e6, 1e-3)))
+    again = from_dict(to_dict(belief.scales), start)
     np.testing.assert_array_equal(again.factors.loadings, belief.scales.factors.loadings)
-    more = prior_scales(np.arange(6), np.ones((6, 2)))
-    assert restored(to_dict(belief.scales), more).factors is None  # an arm has come: fitted again when that is due
+    more = init_hyperparameters(np.arange(6), np.ones((6, 2)))
+    assert from_dict(to_dict(belief.scales), more).factors is None  # an arm has come: fitted again when that is due
 
 
 @pytest.mark.parametrize("families", [0, 2])
@@ -238,7 +248,7 @@ def test_effective_scales_keep_the_variance_of_a_cell(families, kept, monkeypatc
 
 
 def test_statistics_and_cells_agree():
-    stats = Statistics.of([0, 0], [1, 1], [2, 2], [0.5, 0.7], shape=SHAPE)
-    one = factors.seen_of(cells(stats), 0, HYPER, FAMILY, np.zeros(SHAPE[1:]), np.full(SHAPE[1:], 0.01))
+    stats = SufficientStatistics.of([0, 0], [1, 1], [2, 2], [0.5, 0.7], shape=SHAPE)
+    one = factors.residuals_of(cells(stats), 0, HYPER, FAMILY, np.zeros(SHAPE[1:]), np.full(SHAPE[1:], 0.01))
     assert one.x.tolist() == pytest.approx([0.6])
     assert one.noise.tolist() == pytest.approx([0.01 + HYPER.noise[2] ** 2 / 2])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.crossed import collapsed
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.hyperparameters.hyper import Layout
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters.gaussian import EffectLayout
 from poolwise.posterior.projects.project_deviation import deviations
 from tests.posterior import oracle
 from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, hyper
@@ -27,7 +27,7 @@ def dense(truth, index, rows, y):
 @pytest.mark.parametrize("cells", [True, False], ids=["cells kept", "cells integrated out"])
 def test_every_deviation_equals_dense_conditioning(families, cells, monkeypatch):
     if not cells:
-        keep = lambda shape, families: Layout(shape[1], shape[0])
+        keep = lambda shape, families: EffectLayout(shape[1], shape[0])
         for module in ("crossed.solve", "projects.project_deviation"):
             monkeypatch.setattr(f"poolwise.posterior.{module}.layout", keep)
     truth, index = hyper(2, families > 0), FAMILY if families else np.arange(SHAPE[2])
@@ -35,7 +35,7 @@ def test_every_deviation_equals_dense_conditioning(families, cells, monkeypatch)
         tiers = {name: getattr(truth, name)._replace(cell=0.0) for name in ("family", "globe")}
         truth = truth._replace(**tiers)
     rows, y = data(5)
-    found = deviations(fit_of(truth, families), Statistics.of(*rows, y, shape=SHAPE))
+    found = deviations(fit_of(truth, families), SufficientStatistics.of(*rows, y, shape=SHAPE))
     mean, scale = dense(truth, index, rows, y)
     np.testing.assert_allclose(found.mean, mean, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(found.scale, scale, rtol=1e-7)
@@ -45,7 +45,7 @@ def test_intervals_of_large_systems_are_no_narrower(monkeypatch):
     truth = hyper(2, False)._replace(spread=np.zeros(0))
     truth = truth._replace(globe=truth.globe._replace(project=1e-6, context=1e-6))
     rows, y = data(5)
-    fit, stats = fit_of(truth, 0), Statistics.of(*rows, y, shape=SHAPE)
+    fit, stats = fit_of(truth, 0), SufficientStatistics.of(*rows, y, shape=SHAPE)
     exact = deviations(fit, stats)
     monkeypatch.setattr(collapsed, "_LARGEST", 1.0)
     found = deviations(fit, stats)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from poolwise.posterior.crossed.solve import Cells, solve
-from poolwise.posterior.hyperparameters.hyper import Pooled
-from poolwise.posterior.joint import Joint, prior_scales
-from poolwise.posterior.observation_model import DEFAULT, Options
+from poolwise.posterior.crossed.solve import CellMoments, solve
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import BorrowedEstimates
+from poolwise.posterior.observation_model import DEFAULT, ObservationModel
+from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.recursive import exchangeability
 from poolwise.posterior.recursive.exchangeability import Effects
 
@@ -16,9 +17,9 @@ TABLE = np.array([[0.0, 0.8, -0.6, 0.3], [0.0, -0.7, 0.9, 0.2]])
 FAMILIES = {"every arm its own": np.arange(ARMS), "two families": np.array([0, 0, 1, 1])}
 
 
-def belief(family=FAMILIES["every arm its own"], options=DEFAULT) -> Joint:
-    scales = prior_scales(family, np.tile((1e6, 1e-3), (ARMS, 1)))
-    return Joint(scales, -1.0, projects=8, contexts=CONTEXTS, options=options)
+def belief(family=FAMILIES["every arm its own"], options=DEFAULT) -> Posterior:
+    scales = init_hyperparameters(family, np.tile((1e6, 1e-3), (ARMS, 1)))
+    return Posterior(scales, -1.0, projects=8, contexts=CONTEXTS, options=options)
 
 
 def taught(made, project, table, number, rng) -> None:
@@ -27,7 +28,7 @@ def taught(made, project, table, number, rng) -> None:
         made.learn(project, context, arm, float(table[context, arm] + 0.1 * rng.normal()), True)
 
 
-def after(last, outcomes, options=DEFAULT) -> Joint:
+def after(last, outcomes, options=DEFAULT) -> Posterior:
     """Six projects on TABLE, then one on `last`; its index is 6."""
     rng, made = np.random.default_rng(0), belief(options=options)
     for project in range(6):
@@ -41,7 +42,7 @@ def weight(made, project=6) -> float:
     return float(expit(logit(DEFAULT.trust) + made._serving.state.log_odds[project]))
 
 
-def log_density(made, cells: Cells) -> float:
+def log_density(made, cells: CellMoments) -> float:
     fit = made.scales.gaussian
     return float(solve(cells, fit.hyper, fit.family, fit.families).evidence)
 
@@ -54,8 +55,8 @@ def test_predictions_one_by_one_come_to_the_ratio_of_marginal_likelihoods(family
         taught(made, project, rng.normal(size=TABLE.shape), 25, rng)
     every = made.cells()
     others = every._replace(count=every.count * (np.arange(len(every.count)) != 2)[:, None, None])
-    alone = Cells(*(part[2:3] for part in every))
-    others = Cells(others.count, *(part * (others.count > 0) for part in others[1:]))
+    alone = CellMoments(*(part[2:3] for part in every))
+    others = CellMoments(others.count, *(part * (others.count > 0) for part in others[1:]))
     at_once = log_density(made, every) - log_density(made, others) - log_density(made, alone)
     assert made._serving.state.log_odds[2] == pytest.approx(at_once, abs=1e-8)
     assert abs(at_once) > 0.1
@@ -70,13 +71,13 @@ def test_odds_are_carried_on_when_scales_are_estimated_again():
 
 
 def test_an_ordinary_project_keeps_its_trust():
-    made, pooled = after(TABLE, 15), after(TABLE, 15, Options(trust=1.0))
+    made, pooled = after(TABLE, 15), after(TABLE, 15, ObservationModel(trust=1.0))
     assert weight(made) > 0.999
     np.testing.assert_allclose(made.look(6, 0).mean, pooled.look(6, 0).mean, atol=1e-3)
 
 
 def test_an_outlier_soon_stands_alone():
-    made, pooled = after(-TABLE, 10), after(-TABLE, 10, Options(trust=1.0))
+    made, pooled = after(-TABLE, 10), after(-TABLE, 10, ObservationModel(trust=1.0))
     assert weight(made) < 0.1
     untried = made.look(6, 0).count == 0
     errors = [abs(one.look(6, 0).mean + TABLE[0])[untried].sum() for one in (made, pooled)]
@@ -86,7 +87,7 @@ def test_an_outlier_soon_stands_alone():
 
 def test_the_only_project_has_nothing_to_distrust():
     rng = np.random.default_rng(1)
-    made, certain = belief(), belief(options=Options(trust=1.0))
+    made, certain = belief(), belief(options=ObservationModel(trust=1.0))
     for one in (made, certain):
         taught(one, 0, TABLE, 20, np.random.default_rng(1))
     for part, other in zip(made.look(0, 0), certain.look(0, 0), strict=True):
@@ -99,7 +100,7 @@ def test_the_only_project_has_nothing_to_distrust():
 def test_a_prior_pack_can_be_distrusted_too():
     made, believed = belief(), belief()
     for one, side in ((made, -1.0), (believed, 1.0)):
-        pack = Pooled(np.full(TABLE.shape, 100.0), 100.0 * side * TABLE)
+        pack = BorrowedEstimates(np.full(TABLE.shape, 100.0), 100.0 * side * TABLE)
         one.borrow(one.prior._replace(median=one.prior.median._replace(pooled=pack)), None)
         taught(one, 0, TABLE, 20, np.random.default_rng(2))
     assert weight(made, 0) < 0.3 < 0.9 < weight(believed, 0)
@@ -108,7 +109,7 @@ def test_a_prior_pack_can_be_distrusted_too():
 def test_the_mixture_has_the_moments_of_one():
     rng, part = np.random.default_rng(1), 0.3
     pooled, alone = (_drawn(rng) for _ in range(2))
-    found = exchangeability.mixed(pooled, alone, logit(part))
+    found = exchangeability.moment_match(pooled, alone, logit(part))
     which = rng.random(400_000) < part
     sides = [_samples(one, rng, 400_000) for one in (pooled, alone)]
     here, rest = (np.where(which, *(side[row] for side in sides)) for row in range(2))

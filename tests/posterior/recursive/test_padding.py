@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from poolwise.posterior import serving
-from poolwise.posterior.joint import Joint, prior_scales
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.observation_model import DEFAULT
+from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.recursive import initial
 
 FAMILIES = {"every arm its own": np.arange(4), "two families": np.array([0, 0, 1, 1])}
@@ -31,9 +32,9 @@ def tables(belief, shape):
 def test_a_state_that_grows_equals_one_that_had_the_room(family, baseline, backend, monkeypatch):
     random = np.random.default_rng(5)
     rows = outcomes(random, 4, 4) + outcomes(random, 7, 6)
-    scales = prior_scales(family, np.tile((2.0, 1.5), (4, 1)))
+    scales = init_hyperparameters(family, np.tile((2.0, 1.5), (4, 1)))
     grows, roomy = (
-        Joint(scales, -1.0, projects=p, contexts=c, options=DEFAULT, baseline=baseline, backend=backend)
+        Posterior(scales, -1.0, projects=p, contexts=c, options=DEFAULT, baseline=baseline, backend=backend)
         for p, c in ((4, 4), (7, 6))
     )
     monkeypatch.setattr(initial, "padded", None)  # nothing is computed again
@@ -45,9 +46,9 @@ def test_a_state_that_grows_equals_one_that_had_the_room(family, baseline, backe
 
 def test_where_there_are_too_many_to_ask_all_is_computed_again(monkeypatch):
     random = np.random.default_rng(6)
-    scales = prior_scales(FAMILIES["two families"], np.tile((2.0, 1.5), (4, 1)))
+    scales = init_hyperparameters(FAMILIES["two families"], np.tile((2.0, 1.5), (4, 1)))
     monkeypatch.setattr(serving, "_SLOTS", 800.0)  # five at 4 contexts, two at 8
-    belief = Joint(scales, -1.0, projects=4, contexts=4, options=DEFAULT, backend="numpy")
+    belief = Posterior(scales, -1.0, projects=4, contexts=4, options=DEFAULT, backend="numpy")
     for row in outcomes(random, 4, 4) + outcomes(random, 4, 6):
         belief.learn(*row)
     before = tables(belief, (4, 6))

@@ -5,12 +5,13 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from poolwise.posterior.crossed import batch, collapsed
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.crossed.solve import solve, solve_reduced
-from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.estimation import from_dict, init_hyperparameters, to_dict
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
 from poolwise.posterior.hyperparameters.optimize import objective
 from poolwise.posterior.hyperparameters.parametrisation import length
-from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
+from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.transfer import elicited_prior
 from poolwise.posterior.transfer.prior_data_conflict import CONFLICT_THRESHOLD, posterior_weight
 from tests.posterior import oracle
@@ -62,7 +63,7 @@ def test_every_cell_equals_dense_conditioning(form):
     rows, y = data(2)
     said = told(index)
     fit = fit_of(truth._replace(stated=elicited_prior.as_measurement(said)), families, reduced)
-    belief = batch.beliefs(fit, Statistics.of(*rows, y, shape=SHAPE))
+    belief = batch.marginals(fit, SufficientStatistics.of(*rows, y, shape=SHAPE))
     _, mean, scale = dense(truth, index, rows, y, said, families)
     np.testing.assert_allclose(belief.mean.ravel(), mean, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(belief.scale.ravel(), scale, rtol=1e-7)
@@ -72,7 +73,7 @@ def test_every_cell_equals_dense_conditioning(form):
 def test_evidence_compares_scales_as_the_dense_density_does(form):
     families, reduced, index, first = parts(form)
     rows, y = data(2)
-    cells, found, said = batch.cells(Statistics.of(*rows, y, shape=SHAPE)), [], told(index)
+    cells, found, said = batch.cells(SufficientStatistics.of(*rows, y, shape=SHAPE)), [], told(index)
     for truth in (first, first._replace(arm=first.arm._replace(level=0.9), noise=2 * first.noise)):
         stated = truth._replace(stated=elicited_prior.as_measurement(said))
         tree = solve_reduced(cells, stated)[0] if reduced else solve(cells, stated, index, families)
@@ -84,8 +85,8 @@ def test_evidence_compares_scales_as_the_dense_density_does(form):
 def test_gradient_of_the_evidence(form):
     families, reduced, index, _ = parts(form)
     rows, y = data(3)
-    cells = batch.cells(Statistics.of(*rows, y, shape=SHAPE))
-    prior = PRIOR._replace(median=PRIOR.median._replace(stated=elicited_prior.as_measurement(told(index))))
+    cells = batch.cells(SufficientStatistics.of(*rows, y, shape=SHAPE))
+    prior = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(stated=elicited_prior.as_measurement(told(index))))
     at = np.random.default_rng(4).normal(0, 0.5, length(families or SHAPE[2], 0 if reduced else SHAPE[1]))
     value = lambda x: objective(x, cells, index, prior, families=families, reduced=reduced)
     slope = [(value(at + step)[0] - value(at - step)[0]) / 2e-5 for step in np.eye(len(at)) * 1e-5]
@@ -101,9 +102,9 @@ def test_mean_and_variance_go_straight_from_what_is_usual_to_what_was_said(weigh
         one = elicited_prior.ElicitedPrior(
             np.array([0.4, 0.0]), np.array([scale, np.inf]), np.arange(2), np.array([weight, 1.0])
         )
-        fit = prior_scales(np.array([0, 1]), np.ones((2, 2)), said=one).gaussian
-        fit = fit._replace(hyper=fit.hyper._replace(arm=PRIOR.median.family))
-        found = batch.beliefs(fit, Statistics(*np.zeros((3, 1, 1, 2))))
+        fit = init_hyperparameters(np.array([0, 1]), np.ones((2, 2)), said=one).gaussian
+        fit = fit._replace(hyper=fit.hyper._replace(arm=HYPERPRIOR.median.family))
+        found = batch.marginals(fit, SufficientStatistics(*np.zeros((3, 1, 1, 2))))
         return np.stack([found.mean[0, 0], found.scale[0, 0] ** 2])
 
     usual, sure, found = before(0.0), before(1.0), before(weight)
@@ -124,7 +125,7 @@ def test_the_weight_is_how_much_likelier_outcomes_make_what_was_said(form):
         none = (NOTHING,) * 3, np.zeros(0)
         likely = dense(truth, index, rows, y, alone, families)[0] - dense(truth, index, *none, alone, families)[0]
         factor[index == family] = likely - dense(truth, index, rows, y, nobody, families)[0]
-    found = elicited_prior.reweight(said, fit_of(truth, families), Statistics.of(*rows, y, shape=SHAPE))
+    found = elicited_prior.reweight(said, fit_of(truth, families), SufficientStatistics.of(*rows, y, shape=SHAPE))
     np.testing.assert_allclose(found.weight, posterior_weight(factor, index, np.isfinite(said.scale)), rtol=1e-7)
 
 
@@ -135,8 +136,10 @@ def test_large_systems_are_told_too(shape):
     truth = truth._replace(spread=np.zeros(0), globe=truth.globe._replace(**{long: 1e-6}))
     fit = fit_of(truth._replace(stated=elicited_prior.as_measurement(told(FAMILY))), 0)
     random = np.random.default_rng(3)
-    stats = Statistics.of(*(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape)
-    exact, state = batch.beliefs(fit, stats), collapsed.init(fit, stats)
+    stats = SufficientStatistics.of(
+        *(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape
+    )
+    exact, state = batch.marginals(fit, stats), collapsed.init(fit, stats)
     np.testing.assert_allclose(state.mean, exact.mean, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(np.sqrt(state.variance), exact.scale, rtol=1e-7)
 
@@ -148,7 +151,7 @@ def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believe
     said = elicited_prior.elicit(np.array([0.6, 0.6, 0.0, 0.0]), np.array([0.05, 0.05, np.inf, np.inf]), family)
     weights = []
     for truth in (0.6, -0.6):
-        belief = Joint(prior_scales(family, np.ones((4, 2)), said=said), -1.0, projects=2, contexts=3)
+        belief = Posterior(init_hyperparameters(family, np.ones((4, 2)), said=said), -1.0, projects=2, contexts=3)
         np.testing.assert_allclose(belief.given_success(0, 0).mean, [0.3, 0.3, 0.0, 0.0])
         for _ in range(80):
             at = tuple(int(random.integers(0, n)) for n in (2, 3, 4))
@@ -163,14 +166,16 @@ def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believe
 
 def test_weights_are_kept_where_the_same_is_said_again():
     random = np.random.default_rng(1)
-    scales = prior_scales(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5))
-    belief = Joint(scales, -1.0, contexts=3)
+    scales = init_hyperparameters(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5))
+    belief = Posterior(scales, -1.0, contexts=3)
     for _ in range(40):
         belief.learn(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
     belief.reestimate()
-    again = restored(to_dict(belief.scales), scales)
+    again = from_dict(to_dict(belief.scales), scales)
     np.testing.assert_array_equal(again.expert.weight, belief.scales.expert.weight)
     np.testing.assert_array_equal(again.gaussian.hyper.stated, belief.scales.gaussian.hyper.stated)
-    other = prior_scales(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5)._replace(mean=np.ones(5)))
-    np.testing.assert_array_equal(restored(to_dict(belief.scales), other).expert.weight, other.expert.weight)
-    assert restored(to_dict(belief.scales), prior_scales(FAMILY, np.ones((5, 2)))).gaussian.hyper.stated is None
+    other = init_hyperparameters(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5)._replace(mean=np.ones(5)))
+    np.testing.assert_array_equal(from_dict(to_dict(belief.scales), other).expert.weight, other.expert.weight)
+    assert (
+        from_dict(to_dict(belief.scales), init_hyperparameters(FAMILY, np.ones((5, 2)))).gaussian.hyper.stated is None
+    )

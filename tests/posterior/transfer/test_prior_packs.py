@@ -5,13 +5,14 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from poolwise.posterior.crossed import batch, collapsed
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.crossed.solve import solve, solve_reduced
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Pooled, layout
+from poolwise.posterior.hyperparameters.estimation import from_dict, init_hyperparameters, to_dict
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, BorrowedEstimates, layout
 from poolwise.posterior.hyperparameters.optimize import objective
 from poolwise.posterior.hyperparameters.parametrisation import length
-from poolwise.posterior.joint import Joint, prior_scales, restored, to_dict
 from poolwise.posterior.likelihoods import bernoulli
+from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.recursive import effects
 from tests.posterior import oracle
 from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, hyper
@@ -27,7 +28,7 @@ def known(seed=7):
 
 
 def as_pooled(m, s):
-    return Pooled(1 / s**2, np.where(np.isfinite(s), m / s**2, 0.0))
+    return BorrowedEstimates(1 / s**2, np.where(np.isfinite(s), m / s**2, 0.0))
 
 
 def truth_of(families, reduced=False, seed=1):
@@ -62,8 +63,8 @@ def test_every_cell_equals_dense_conditioning(form):
     index = FAMILY if families else np.arange(SHAPE[2])
     (m, s), (rows, y) = known(), data(2)
     truth = truth_of(families, reduced)
-    stats = Statistics.of(*rows, y, shape=SHAPE)
-    belief = batch.beliefs(fit_of(truth._replace(pooled=as_pooled(m, s)), families, reduced), stats)
+    stats = SufficientStatistics.of(*rows, y, shape=SHAPE)
+    belief = batch.marginals(fit_of(truth._replace(pooled=as_pooled(m, s)), families, reduced), stats)
     _, mean, scale = dense(truth, index, rows, y, m, s)
     np.testing.assert_allclose(belief.mean, mean, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(belief.scale, scale, rtol=1e-7)
@@ -74,7 +75,7 @@ def test_evidence_compares_scales_as_the_dense_density_does(form):
     families, reduced = FORMS[form]
     index = FAMILY if families else np.arange(SHAPE[2])
     (m, s), (rows, y) = known(), data(2)
-    cells, found = batch.cells(Statistics.of(*rows, y, shape=SHAPE)), []
+    cells, found = batch.cells(SufficientStatistics.of(*rows, y, shape=SHAPE)), []
     for seed in (1, 2):
         truth = truth_of(families, reduced, seed)
         told = truth._replace(pooled=as_pooled(m, s))
@@ -88,8 +89,8 @@ def test_gradient_of_the_evidence(form):
     families, reduced = FORMS[form]
     groups, index = families or SHAPE[2], FAMILY if families else np.arange(SHAPE[2])
     rows, y = data(3)
-    cells = batch.cells(Statistics.of(*rows, y, shape=SHAPE))
-    prior = PRIOR._replace(median=PRIOR.median._replace(pooled=as_pooled(*known())))
+    cells = batch.cells(SufficientStatistics.of(*rows, y, shape=SHAPE))
+    prior = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(pooled=as_pooled(*known())))
     at = np.random.default_rng(4).normal(0, 0.5, length(groups, 0 if reduced else SHAPE[1]))
     value = lambda x: objective(x, cells, index, prior, families=families, reduced=reduced)
     steps = np.eye(len(at)) * 1e-5
@@ -103,10 +104,12 @@ def test_large_systems_know_it_too(shape):
     truth = hyper(1, families=False)
     truth = truth._replace(spread=np.zeros(0), globe=truth.globe._replace(**{long: 1e-6}))
     random = np.random.default_rng(3)
-    pooled = Pooled(random.uniform(0, 30, (3, 5)), random.normal(0, 9, (3, 5)))
+    pooled = BorrowedEstimates(random.uniform(0, 30, (3, 5)), random.normal(0, 9, (3, 5)))
     fit = fit_of(truth._replace(pooled=pooled), 0)
-    stats = Statistics.of(*(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape)
-    exact, state = batch.beliefs(fit, stats), collapsed.init(fit, stats)
+    stats = SufficientStatistics.of(
+        *(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape
+    )
+    exact, state = batch.marginals(fit, stats), collapsed.init(fit, stats)
     tiers, form = effects.init(batch.cells(stats), fit.hyper, fit.family, 0), layout(shape, 0)
     for p, c in np.ndindex(*shape[:2]):
         found = collapsed.predict(state, p, c)
@@ -115,7 +118,8 @@ def test_large_systems_know_it_too(shape):
         mean, _, _ = effects.predict(tiers, form, None, shape[2], 0, form.at(p, c))
         np.testing.assert_allclose(found.mean[1:], mean[1:3], rtol=1e-7, atol=1e-8)
     searched = [
-        collapsed.fit(stats, prior=PRIOR._replace(median=PRIOR.median._replace(pooled=told))) for told in (None, pooled)
+        collapsed.fit(stats, prior=HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(pooled=told)))
+        for told in (None, pooled)
     ]
     assert searched[1].converged
     assert searched[1].hyper.arm.level != searched[0].hyper.arm.level
@@ -126,25 +130,27 @@ def test_success_borrowed_counts_as_that_of_other_projects():
     outcomes = random.integers(0, 6, (2, 3, 5)).astype(float)
     outcomes[1, 2] = 0.0
     won = random.binomial(outcomes.astype(int), 0.6).astype(float)
-    both = bernoulli.gather(bernoulli.Hyper(prior), outcomes, won)
-    other = bernoulli.gather(bernoulli.Hyper(prior), outcomes[1:], won[1:]).context
-    told = bernoulli.Hyper(prior, pooled=other[:, :2])  # of a context that is not told of nothing is known
-    found = bernoulli.gather(told, outcomes[:1], won[:1])
+    both = bernoulli.aggregate(bernoulli.BetaHyperparameters(prior), outcomes, won)
+    other = bernoulli.aggregate(bernoulli.BetaHyperparameters(prior), outcomes[1:], won[1:]).context
+    told = bernoulli.BetaHyperparameters(
+        prior, pooled=other[:, :2]
+    )  # of a context that is not told of nothing is known
+    found = bernoulli.aggregate(told, outcomes[:1], won[:1])
     np.testing.assert_allclose(found.context, both.context)
     np.testing.assert_allclose(found.arm, both.arm)
     one, kappa = np.ones(2), bernoulli.Concentrations(told.kappa_context, told.kappa_cell, told.kappa_near)
     _, above, _ = bernoulli.update(found.cell[:, 0, 1, 2], found.context[:, 1, 2], one, kappa)
     outcomes[0, 1, 2] += 1
     won[0, 1, 2] += 1
-    np.testing.assert_allclose(above, bernoulli.gather(told, outcomes[:1], won[:1]).context[:, 1, 2])
+    np.testing.assert_allclose(above, bernoulli.aggregate(told, outcomes[:1], won[:1]).context[:, 1, 2])
 
 
 def test_a_belief_that_borrows_keeps_it_through_growth_estimates_and_restarts():
     m, s = known()
-    scales = prior_scales(FAMILY, np.ones((5, 2)))
-    belief = Joint(scales, -1.0, contexts=3)
+    scales = init_hyperparameters(FAMILY, np.ones((5, 2)))
+    belief = Posterior(scales, -1.0, contexts=3)
     before = belief.look(0, 1)
-    prior = PRIOR._replace(median=PRIOR.median._replace(pooled=as_pooled(m, s)))
+    prior = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(pooled=as_pooled(m, s)))
     success = np.stack([np.full(SHAPE[1:], 50.0), np.full(SHAPE[1:], 45.0)])
     belief.borrow(prior, success)
     after = belief.look(0, 1)
@@ -156,6 +162,6 @@ def test_a_belief_that_borrows_keeps_it_through_growth_estimates_and_restarts():
     for _ in range(60):
         belief.learn(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
     assert belief.reestimate().hyper.pooled is prior.median.pooled
-    again = restored(to_dict(belief.scales), Joint(scales, -1.0).scales)
+    again = from_dict(to_dict(belief.scales), Posterior(scales, -1.0).scales)
     assert again.gaussian.hyper.pooled is None
     assert again.gaussian.hyper.arm == belief.scales.gaussian.hyper.arm

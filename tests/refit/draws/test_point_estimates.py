@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.crossed import batch
-from poolwise.posterior.hyperparameters.hyper import noise_at
+from poolwise.posterior.hyperparameters.gaussian import noise_scale
 from poolwise.refit.draws import point_estimates
 from poolwise.refit.draws.serving_marginals import padded
 from tests.refit.problems import engine
@@ -30,13 +30,13 @@ def sites(problem):
 
 
 def test_noise_that_is_known_as_a_product_serves_as_that_product(problem, sites):
-    noise = noise_at(point_estimates.point_estimates(problem, sites).gaussian.hyper, 2)
+    noise = noise_scale(point_estimates.point_estimates(problem, sites).gaussian.hyper, 2)
     np.testing.assert_allclose(noise[:, :3], np.outer([1.0, 1.5], [0.2, 0.3, 0.4]))
 
 
 def test_a_project_never_seen_is_believed_as_widely_as_over_all_draws(problem, sites):
     def believed(hyper):
-        return batch.beliefs(problem.scales.gaussian._replace(hyper=hyper), padded(problem))
+        return batch.marginals(problem.scales.gaussian._replace(hyper=hyper), padded(problem))
 
     single = [{name: values[:1, [draw]] for name, values in sites.items()} for draw in range(DRAWS)]
     each = [believed(point_estimates.point_estimates(problem, one).gaussian.hyper) for one in single]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.gp.kernels import arm_coordinates
-from poolwise.posterior.gp.surface_likelihood import hyperprior
+from poolwise.posterior.gp.surface_likelihood import kernel_hyperprior
 from poolwise.replay.search.source_tasks import Observations, SourceTasks, source_tasks_of
 
 GRID = [one.ravel() for one in np.meshgrid(np.linspace(0, 1, 12), np.linspace(0, 1, 8))]
@@ -35,7 +35,7 @@ def test_units_that_are_alike_promise_a_new_one_that_is():
 
 
 def test_what_the_others_leave_unexplained_is_known_no_better_than_they_are_alike():
-    prior, found = hyperprior(2, 5), of(bumps(1.0)).prior
+    prior, found = kernel_hyperprior(2, 5), of(bumps(1.0)).prior
     assert (found.width <= prior.width).all()
     # Lengths matter to all of them.
     assert (found.width[1:3] >= 0.3).all()

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.engine.state.exchange import Operation
-from poolwise.posterior.joint import Joint, Scales, estimated
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters, estimate_hyperparameters
+from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.thread_switching import nimble
 from poolwise.schema import Snapshot
 
@@ -26,7 +27,7 @@ class EstimationRequest(NamedTuple):
     """As `estimated` takes them."""
     packs: list[float]
     """Weights of prior packs in force."""
-    made: Callable[[Scales | None], Joint] | None = None
+    made: Callable[[Hyperparameters | None], Posterior] | None = None
     """A posterior that serves from them; None: whoever takes the answer sees to it."""
 
 
@@ -36,9 +37,9 @@ class Estimate(NamedTuple):
     outcomes: int
     """That the scales were estimated from."""
     packs: list[float]
-    scales: Scales
+    scales: Hyperparameters
     seconds: float
-    joint: Joint | None = None
+    joint: Posterior | None = None
     snapshot: Snapshot | None = None
     """Of another process, which has estimated them and stored them."""
     renewal: bool = False
@@ -52,7 +53,7 @@ class Estimate(NamedTuple):
 def answer(asked: EstimationRequest) -> Estimate:
     """Search for the scales."""
     began = time.perf_counter()
-    scales = estimated(*asked.statistics)
+    scales = estimate_hyperparameters(*asked.statistics)
     joint = asked.made(scales) if asked.made and np.isfinite(scales.gaussian.log_evidence) else None
     return Estimate(asked.outcomes, asked.packs, scales, time.perf_counter() - began, joint)
 

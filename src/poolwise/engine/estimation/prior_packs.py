@@ -17,8 +17,8 @@ from poolwise.errors import InputError
 from poolwise.meta.packs import Pack, to_dict
 from poolwise.meta.pool_priors import AlignedPack, Names, align, log_predictive, logarithmic_pool, stacking_weights
 from poolwise.posterior.crossed.batch import cells
-from poolwise.posterior.hyperparameters.hyper import noise_at
-from poolwise.posterior.joint import Joint
+from poolwise.posterior.hyperparameters.gaussian import noise_scale
+from poolwise.posterior.posterior import Posterior
 from poolwise.schema import Decision
 from poolwise.store.base import Store
 
@@ -64,7 +64,7 @@ class PriorPackPool:
             settings.failure_utility,
         )
 
-    def apply(self, joint: Joint, weights: Sequence[float] | None = None) -> None:
+    def apply(self, joint: Posterior, weights: Sequence[float] | None = None) -> None:
         """Let a belief start from the packs, with given weights, or those that its own outcomes speak for."""
         if not self.packs:
             return
@@ -73,7 +73,7 @@ class PriorPackPool:
         elif weights is None:
             data = cells(joint.statistics())
             known = [self._grown(one, data.count.shape[1]) for one in self._matched]
-            noise = noise_at(joint.scales.gaussian.hyper, data.count.shape[1])
+            noise = noise_scale(joint.scales.gaussian.hyper, data.count.shape[1])
             self.weights = stacking_weights(log_predictive(known, data, noise))
         joint.borrow(*logarithmic_pool(self._matched, self.weights))
 

@@ -19,7 +19,7 @@ from poolwise.meta import privacy
 from poolwise.meta.hyperposterior import PooledEstimates, pooled, scale_table
 from poolwise.meta.packs import Pack, checked_card, usable
 from poolwise.names import checked
-from poolwise.posterior.joint import prior_scales
+from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.likelihoods import project_weights
 from poolwise.schema import STATUSES
 from poolwise.store.base import Store
@@ -89,7 +89,7 @@ def plain(live: ServingPosterior, catalogue: NameIndex, name: str, minimum: int,
     active = int((outcomes.sum((1, 2)) > 0).sum())
     _enough(active, minimum)
     scales = joint.scales
-    stats = project_weights.bounded(joint.statistics(), scales.weight)
+    stats = project_weights.apply_weights(joint.statistics(), scales.weight)
     found = pooled(stats, scales, outcomes, successes, minimum, clip)
     contexts = catalogue.names("context")
     keep = np.flatnonzero(((outcomes.sum(2) > 0).sum(0) >= minimum)[: len(contexts)])
@@ -147,7 +147,7 @@ def given(store: Store, catalogue: NameIndex, settings: Settings, bound: float) 
     utility = np.clip(rows.utility, -settings.utility_limit, settings.utility_limit)
     columns = (rows.project, rows.context, rows.arm, utility, rows.status == STATUSES.index("ok"))
     shape = (catalogue.size("project"), catalogue.size("context"), len(catalogue.known))
-    public = prior_scales(catalogue.known_family, settings.success_prior(catalogue.known_names))
+    public = init_hyperparameters(catalogue.known_family, settings.success_prior(catalogue.known_names))
     return privacy.contributions(columns, shape, public, settings.failure_utility, bound)
 
 

@@ -13,10 +13,11 @@ from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.settings import Settings
 from poolwise.errors import RefitError
 from poolwise.extras import explained
-from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.hyperparameters.hyper import Prior
-from poolwise.posterior.joint import Joint, Scales
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import Hyperprior
+from poolwise.posterior.posterior import Posterior
+from poolwise.posterior.types import Marginals
 from poolwise.schema import Snapshot
 
 NOBODY = "(none)"
@@ -35,14 +36,14 @@ class RefitData(NamedTuple):
     arms: tuple[str, ...]
     families: tuple[str, ...]
     """(arms,): the family of every arm."""
-    stats: Statistics
+    stats: SufficientStatistics
     """Of the utilities of successes [project, context, arm], none of the baseline."""
     tried: np.ndarray
     """Outcomes of any kind [project, context, arm]."""
     succeeded: np.ndarray
-    scales: Scales
+    scales: Hyperparameters
     """What serves now: families and domain priors are part of it."""
-    prior: Prior
+    prior: Hyperprior
     """Hyperprior of the scales."""
     room: tuple[int, int]
     """Numbers of projects and contexts that the serving belief has room for; its form depends on them."""
@@ -54,7 +55,7 @@ class RefitData(NamedTuple):
     """What is kept with the hyperparameters that are found, see `engine.indexing.arms`."""
     settings: Settings = Settings()
     """What else says how outcomes are learned."""
-    online: Belief | None = None
+    online: Marginals | None = None
     """What the belief that serves had come to, outcome by outcome, [place, arm] of every few `places`."""
     places: tuple[np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int))
     """(project, context) of each."""
@@ -83,7 +84,7 @@ def proposer() -> RefitMethod:
         raise explained(error) from error
 
 
-def usable(read: Callable[[], Scales], arms: int) -> Scales:
+def usable(read: Callable[[], Hyperparameters], arms: int) -> Hyperparameters:
     """The scales that are read from a proposed snapshot, of so many arms. Raises RefitError for numbers that are none,
     before anything changes."""
     try:
@@ -98,7 +99,7 @@ def usable(read: Callable[[], Scales], arms: int) -> Scales:
     return scales
 
 
-def problem_of(catalogue: NameIndex, joint: Joint, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
+def problem_of(catalogue: NameIndex, joint: Posterior, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
     projects, contexts = (tuple(catalogue.names(kind)) or (NOBODY,) for kind in ("project", "context"))
     stats, tally = joint.statistics(), joint.tally()
@@ -108,7 +109,7 @@ def problem_of(catalogue: NameIndex, joint: Joint, settings: Settings, labels: M
         contexts=contexts,
         arms=tuple(catalogue.known),
         families=tuple(catalogue.known_names),
-        stats=Statistics(*(part[cut] for part in stats)),
+        stats=SufficientStatistics(*(part[cut] for part in stats)),
         tried=tally[0][cut],
         succeeded=tally[1][cut],
         scales=joint.scales,
@@ -123,9 +124,9 @@ def problem_of(catalogue: NameIndex, joint: Joint, settings: Settings, labels: M
     )
 
 
-def _online(joint: Joint, projects: int, contexts: int) -> dict[str, Any]:
+def _online(joint: Posterior, projects: int, contexts: int) -> dict[str, Any]:
     """An even selection of places, and what is believed there."""
     chosen = np.unique(np.linspace(0, projects * contexts - 1, min(projects * contexts, PLACES)).round().astype(int))
     places = np.divmod(chosen, contexts)
     looks = [joint.given_success(int(p), int(c)) for p, c in zip(*places, strict=True)]
-    return {"online": Belief(*(np.array(part) for part in zip(*looks, strict=True))), "places": places}
+    return {"online": Marginals(*(np.array(part) for part in zip(*looks, strict=True))), "places": places}

@@ -7,7 +7,7 @@ import numpy as np
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.posterior.gp.coregionalisation import arm_correlation, from_dict, model_at
 from poolwise.posterior.gp.gp_marginal_likelihood import initial_components
-from poolwise.posterior.hyperparameters.hyper import PRIOR
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
 from poolwise.schema import LoggedView
 from poolwise.store.base import Store
 
@@ -24,7 +24,7 @@ def neighbours(store: Store, live: ServingPosterior, logged: LoggedView, k: int)
     if ground is None or known is None or ground.patch[known] < 0:
         return None
     served = [one for one in store.snapshots() if one.id == logged.snapshot]
-    hyper, start = initial_components(PRIOR, ground.family, ground)
+    hyper, start = initial_components(HYPERPRIOR, ground.family, ground)
     smooth = from_dict(live.aligned(served[0]).get("smooth") if served else None, start) or start
     offered = [live.place(name) for name in logged.arms]
     every = arm_correlation(model_at(hyper, smooth, ground), np.array([known]))[0]

@@ -10,10 +10,10 @@ from poolwise.engine.state.job_adjustment import costs_alone
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.engine.state.tables import NORMAL_95
 from poolwise.meta.hyperposterior import between_project_variance
-from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed.batch import cells
-from poolwise.posterior.hyperparameters.hyper import effective, noise_at
+from poolwise.posterior.hyperparameters.gaussian import effective, noise_scale
 from poolwise.posterior.projects.project_deviation import deviations
+from poolwise.posterior.types import Marginals
 from poolwise.store.base import OutcomeColumns, Store
 
 
@@ -96,11 +96,11 @@ def distances(live: ServingPosterior, catalogue: NameIndex) -> np.ndarray:
     return apart
 
 
-def _deviation(live: ServingPosterior, catalogue: NameIndex) -> Belief:
+def _deviation(live: ServingPosterior, catalogue: NameIndex) -> Marginals:
     joint = live.joint
     found = deviations(joint.scales.gaussian, joint.statistics())
     rows = (slice(catalogue.size("project")), slice(catalogue.size("context")))
-    return Belief(found.mean[rows], found.scale[rows])
+    return Marginals(found.mean[rows], found.scale[rows])
 
 
 def _gains(rows: OutcomeColumns, projects: int) -> np.ndarray:
@@ -115,7 +115,7 @@ def _gave(live: ServingPosterior, shape: tuple[int, int]) -> np.ndarray:
     count = joint.statistics().count[: shape[0], : shape[1]]
     fit = joint.scales.gaussian
     hyper = effective(fit.hyper, fit.families, count.shape)
-    noise = np.broadcast_to(noise_at(hyper, shape[1]), count.shape[1:])
+    noise = np.broadcast_to(noise_scale(hyper, shape[1]), count.shape[1:])
     seen = count > 0
     weight = np.where(seen, 1 / (between_project_variance(hyper) + noise**2 / np.where(seen, count, 1.0)), 0.0).sum(
         (1, 2)

@@ -9,7 +9,7 @@ from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.insight.profile import distances
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError
-from poolwise.posterior.hyperparameters.hyper import effective
+from poolwise.posterior.hyperparameters.gaussian import effective
 from poolwise.posterior.projects import factors
 
 _NEAR = 0.05
@@ -77,6 +77,6 @@ def positions(live: ServingPosterior, catalogue: NameIndex) -> pd.DataFrame:
     cells = joint.cells()
     scales = effective(fit.hyper, fit.families, cells.count.shape)
     names = catalogue.names("project")
-    place = factors.positions(found, cells, len(names), scales, np.asarray(fit.family))
+    place = factors.factor_scores(found, cells, len(names), scales, np.asarray(fit.family))
     columns = {f"u_{k + 1}": place.mean[:, k] for k in range(found.rank)}
     return pd.DataFrame({"project": names, **columns, **{f"sd_{k + 1}": place.scale[:, k] for k in range(found.rank)}})

@@ -15,7 +15,7 @@ from poolwise.meta.packs import Pack, from_dict
 from poolwise.meta.privacy import checked_mu
 from poolwise.names import escaped, shortened
 from poolwise.parameters import parameter_from_dict
-from poolwise.posterior.hyperparameters import hyper
+from poolwise.posterior.hyperparameters import gaussian
 from poolwise.schema import Snapshot
 from poolwise.store.base import WITHDRAWN, Store
 from poolwise.store.database import pruning
@@ -99,7 +99,7 @@ def _snapshot(body: Mapping[str, Any]) -> None:
     if body["status"] == "damaged":
         raise ValueError(body["reason"])
     if body["status"] == "serving":
-        found = hyper.from_dict(body["hyper"]["gaussian"])
+        found = gaussian.from_dict(body["hyper"]["gaussian"])
         parts = [np.ravel(part) for part in (*found.arm, *found.family, *found.globe, found.noise, found.spread)]
         if not np.isfinite(np.concatenate(parts).astype(float)).all():
             raise ValueError("its scales are not all numbers")

@@ -6,23 +6,24 @@ So scales are adopted where nobody waits for it, and nothing that was learned wh
 from collections.abc import Callable
 from typing import Any
 
-from poolwise.posterior.joint import Joint, Scales
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.posterior import Posterior
 
 Operation = tuple[Callable[..., None], tuple[Any, ...]]
-"""A method of `Joint`, and its arguments."""
+"""A method of `Posterior`, and its arguments."""
 AT_ONCE = 4
 """Operations that a call may have to wait for."""
 
 
 class Exchange:
-    """Holds a `Joint`. All that changes what it knows goes through `do`."""
+    """Holds a `Posterior`. All that changes what it knows goes through `do`."""
 
-    def __init__(self, joint: Joint) -> None:
+    def __init__(self, joint: Posterior) -> None:
         self.joint = joint
         self._since: list[Operation] | None = None
 
     def do(self, method: Callable[..., None], *arguments: Any) -> None:
-        """Call a method of `Joint` on the posterior."""
+        """Call a method of `Posterior` on the posterior."""
         method(self.joint, *arguments)
         if self._since is not None:
             self._since.append((method, arguments))
@@ -31,7 +32,9 @@ class Exchange:
         """Remember from now on what is done, for a posterior that is made from a copy of this one."""
         self._since = []
 
-    def copied(self, fresh: Callable[[Scales], Joint], learned: int) -> Callable[[Scales | None], Joint] | None:
+    def copied(
+        self, fresh: Callable[[Hyperparameters], Posterior], learned: int
+    ) -> Callable[[Hyperparameters | None], Posterior] | None:
         """Makes a posterior that knows what this one does, ready to serve from other scales (None: from the same), and
         has learned so many outcomes one by one; None where only events give back what it knows. fresh: one that knows
         nothing."""
@@ -40,7 +43,7 @@ class Exchange:
             return None
         self.follow()
 
-        def made(other: Scales | None) -> Joint:
+        def made(other: Hyperparameters | None) -> Posterior:
             found = fresh(scales)
             found.prior = prior
             found.resume(saved, learned)
@@ -70,7 +73,7 @@ class Exchange:
         found, self._since = self._since or [], []
         return found
 
-    def exchange(self, joint: Joint) -> None:
+    def exchange(self, joint: Posterior) -> None:
         """Serve from the other one from now on."""
         for method, arguments in self.rest():
             method(joint, *arguments)

@@ -15,8 +15,8 @@ import numpy as np
 
 from poolwise.engine.safeguards.safeguards import Discount
 from poolwise.engine.state.exchange import Exchange
-from poolwise.posterior.crossed.job_effects import Change, Key, contrasts, level_of
-from poolwise.posterior.joint import Joint
+from poolwise.posterior.crossed.job_effects import Key, StatisticsDelta, contrasts, level_of
+from poolwise.posterior.posterior import Posterior
 from poolwise.schema import STATUSES
 from poolwise.store.base import OutcomeColumns
 
@@ -71,7 +71,7 @@ class JobAdjustment:
             sums[key] = sums.get(key, 0.0) + np.array([1.0, y, y * y])
             self._sums[job] = sums
             _add(change, self._contrasts(sums), 1.0)
-            self._belief.do(Joint.succeeded, *key)
+            self._belief.do(Posterior.succeeded, *key)
         _add(self._told, change, 1.0)
         self._amend(change)
         due, self._heard = _next(self._heard), self._heard + len(rows.decision)
@@ -146,7 +146,7 @@ class JobAdjustment:
         if change:
             keys = sorted(change)
             rows, values = np.array(keys, dtype=np.int64), np.array([change[key] for key in keys])
-            self._belief.do(Joint.amend, Change(*rows.T, *values.T))
+            self._belief.do(Posterior.amend, StatisticsDelta(*rows.T, *values.T))
 
 
 def _next(heard: int) -> int:

@@ -14,8 +14,8 @@ _SITE_ARM = 2
 
 
 def rebased(saved: Mapping[str, Any], told: Iterable[list[Any]], before: int, now: int) -> dict[str, Any]:
-    """Arrays as `Joint.saved` gives them. told: rows of project, context, arm, number, sum and sum of squares. now: an
-    arm beyond those of the arrays has no outcomes."""
+    """Arrays as `Posterior.saved` gives them. told: rows of project, context, arm, number, sum and sum of squares.
+    now: an arm beyond those of the arrays has no outcomes."""
     found, rows = {name: np.array(part) for name, part in saved.items()}, list(told)
     utility, none = found["utility"], np.zeros_like(found["baseline"])
     new = now < utility.shape[-1]

@@ -23,8 +23,9 @@ from poolwise.engine.state.job_adjustment import JobAdjustment
 from poolwise.engine.state.overdue import Overdue
 from poolwise.errors import RefitError
 from poolwise.policy.view import Policy, View
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters, from_dict, to_dict
 from poolwise.posterior.hyperparameters.refit_schedule import until
-from poolwise.posterior.joint import WARM, Joint, Look, Scales, restored, to_dict
+from poolwise.posterior.posterior import WARM, Look, Posterior
 from poolwise.schema import Outcome, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 from poolwise.views import SCALARS, extra, probabilities_of, view
@@ -37,7 +38,7 @@ BLOCK, FEW = 512, 64
 
 
 class ServingPosterior:
-    """A `Joint` belief with its bookkeeping: which outcomes it has seen, which snapshot it serves from."""
+    """A `Posterior` belief with its bookkeeping: which outcomes it has seen, which snapshot it serves from."""
 
     def __init__(self, store: Store, catalogue: NameIndex, settings: Settings) -> None:
         self._store, self._catalogue, self._settings = store, catalogue, settings
@@ -69,9 +70,9 @@ class ServingPosterior:
         self._levelling = JobAdjustment(self._belief, settings.utility_limit)
         self.borrowed.apply(self.joint, served[-1].hyper.get("packs", ()) if served else None)
 
-    def _posterior(self, scales: Scales) -> Joint:
+    def _posterior(self, scales: Hyperparameters) -> Posterior:
         catalogue = self._catalogue
-        joint = Joint(
+        joint = Posterior(
             scales,
             self._settings.failure_utility,
             projects=catalogue.size("project"),
@@ -87,7 +88,7 @@ class ServingPosterior:
         return joint
 
     @property
-    def joint(self) -> Joint:
+    def joint(self) -> Posterior:
         """The belief itself, to be read."""
         return self._belief.joint
 
@@ -108,9 +109,8 @@ class ServingPosterior:
 
     def _offered(self, found: Look) -> Look:
         arms = self._catalogue.offered
-        if isinstance(arms, slice):  # all of them
-            return found
-        return Look._make(None if part is None else part[..., arms] for part in found)
+        whole = isinstance(arms, slice)
+        return found if whole else Look._make(None if part is None else part[..., arms] for part in found)
 
     def serve(self, policy: Policy) -> None:
         """Let the compiled call that finds a belief apply this policy to it, too."""
@@ -166,7 +166,7 @@ class ServingPosterior:
         """Decisions that have had no outcome for too long count as failed. They were made before `until`, and later
         than what was assumed before."""
         for cell in cells:
-            self._belief.do(Joint.learn, *cell, self._settings.failure_utility, False)
+            self._belief.do(Posterior.learn, *cell, self._settings.failure_utility, False)
             self.overdue.assume(cell[:2])
             self.version += 1
         self.overdue.until = until
@@ -174,12 +174,12 @@ class ServingPosterior:
     def withdraw(self, cell: tuple[int, int, int], made: float) -> None:
         """Take such a failure back, if there was one: of a decision, made at this time, that was heard of now."""
         if self.overdue.heard(cell[:2], made):
-            self._belief.do(Joint.forget, *cell, self._settings.failure_utility)
+            self._belief.do(Posterior.forget, *cell, self._settings.failure_utility)
 
     def discount(self, fade: Discount) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
         self.overdue.set_aside((fade.project, fade.context))
-        self._belief.do(Joint.fade, *fade)
+        self._belief.do(Posterior.fade, *fade)
         self._levelling.discount(fade)
         self.version += 1
 
@@ -295,11 +295,11 @@ class ServingPosterior:
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
         return self.stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
-    def _usable(self, snapshot: Snapshot) -> Scales:
+    def _usable(self, snapshot: Snapshot) -> Hyperparameters:
         return usable(partial(self._restored, snapshot, self.joint.scales), len(self._axes.codes))
 
-    def _restored(self, snapshot: Snapshot, start: Scales) -> Scales:
-        return restored(self.aligned(snapshot), start)
+    def _restored(self, snapshot: Snapshot, start: Hyperparameters) -> Hyperparameters:
+        return from_dict(self.aligned(snapshot), start)
 
     def stored(self, snapshot: Snapshot, *, keep: bool = True) -> Snapshot:
         if self.undone:

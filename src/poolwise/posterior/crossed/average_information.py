@@ -20,8 +20,14 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.posterior.crossed.canonical_form import weights
-from poolwise.posterior.crossed.solve import Cells, Tree
-from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, leaf_cell, noise_at, pooled_at
+from poolwise.posterior.crossed.solve import CellMoments, TreePosterior
+from poolwise.posterior.hyperparameters.gaussian import (
+    EffectLayout,
+    GaussianHyperparameters,
+    borrowed_at,
+    cell_scale,
+    noise_scale,
+)
 
 
 class Information(NamedTuple):
@@ -36,7 +42,7 @@ class Information(NamedTuple):
     """(contexts, arms): of each by itself."""
 
 
-class Means(NamedTuple):
+class EffectMeans(NamedTuple):
     """Posterior means of effect vectors: (arms, q) less what an expert says they lie around, (families, q), (q,)."""
 
     arm: np.ndarray
@@ -48,7 +54,7 @@ class _Observed(NamedTuple):
     """Cells [arm, project, context] with outcomes, what other stores know of contexts as one more project's."""
 
     weight: np.ndarray
-    form: Layout
+    form: EffectLayout
 
     def at(self, effects: np.ndarray) -> np.ndarray:
         """Sums of effects (S, arms, q) in every cell, (S, arms, projects, contexts)."""
@@ -72,20 +78,21 @@ class _Observed(NamedTuple):
 
 
 def information(
-    tree: Tree,
-    means: Means,
-    cells: Cells,
+    tree: TreePosterior,
+    means: EffectMeans,
+    cells: CellMoments,
     residual: np.ndarray,
     spread: np.ndarray,
-    hyper: Hyper,
+    hyper: GaussianHyperparameters,
     family: np.ndarray,
-    form: Layout,
+    form: EffectLayout,
     score: tuple[np.ndarray, np.ndarray],
 ) -> Information:
     """residual, spread [project, context, arm]: cell means less the means of their coordinates, and the variances of
-    these; means: see `Means`; family: (arms,) index; score: by the scales (S,), and by the noise (contexts, arms)."""
-    own = leaf_cell(hyper, form.cells)
-    noise = np.broadcast_to(noise_at(hyper, form.contexts), cells.count.shape[1:]) ** 2
+    these; means: see `EffectMeans`; family: (arms,) index; score: by the scales (S,), and by the noise (contexts,
+    arms)."""
+    own = cell_scale(hyper, form.cells)
+    noise = np.broadcast_to(noise_scale(hyper, form.contexts), cells.count.shape[1:]) ** 2
     weight, pulled = weights(cells.count, residual, own, noise**0.5)
     observed = _Observed(_with_pooled(np.moveaxis(weight, 2, 0), hyper, form), form)
     effects = _effects(means, family, form)
@@ -111,7 +118,7 @@ def information(
     )
 
 
-def _effects(means: Means, family: np.ndarray, form: Layout) -> np.ndarray:
+def _effects(means: EffectMeans, family: np.ndarray, form: EffectLayout) -> np.ndarray:
     """(S, arms, q): twice the deviations of every tier from the one above, block by block."""
     top = np.broadcast_to(means.globe, means.arm.shape)
     middle = top if means.family is None else means.family[family]
@@ -120,12 +127,14 @@ def _effects(means: Means, family: np.ndarray, form: Layout) -> np.ndarray:
     return 2 * (tiers[:, None] * blocks[:, None]).reshape(12, *means.arm.shape)
 
 
-def _with_pooled(weight: np.ndarray, hyper: Hyper, form: Layout) -> np.ndarray:
-    known = pooled_at(hyper, form.contexts)
+def _with_pooled(weight: np.ndarray, hyper: GaussianHyperparameters, form: EffectLayout) -> np.ndarray:
+    known = borrowed_at(hyper, form.contexts)
     return weight if known is None else np.concatenate([weight, known.precision.T[:, None]], 1)
 
 
-def _conditioned(tree: Tree, told: np.ndarray, hyper: Hyper, family: np.ndarray, form: Layout) -> np.ndarray:
+def _conditioned(
+    tree: TreePosterior, told: np.ndarray, hyper: GaussianHyperparameters, family: np.ndarray, form: EffectLayout
+) -> np.ndarray:
     """(S, arms, q): posterior means of the effects that this information (S, arms, q) would lead to."""
     columns = np.moveaxis(told, 0, 2)
     below = form.variances(hyper.arm, np)[:, None]

@@ -2,8 +2,8 @@
 
     y = theta[p,c,a] + N(0, noise^2),   theta[p,c,a] = v[a]·(1, e_c, e_p, e_pc)
 
-with v[a] the arm's effect vector in a tree of tiers (`hyper`); in large systems the cells' coordinates are integrated
-out as theta = v[a]·(1, e_c, e_p) + N(0, cell^2). Context and project effects are crossed: a new project
+with v[a] the arm's effect vector in a tree of tiers (`gaussian`); in large systems the cells' coordinates are
+integrated out as theta = v[a]·(1, e_c, e_p) + N(0, cell^2). Context and project effects are crossed: a new project
 borrows what a context looks like elsewhere and what it looks like in its other contexts. Cost per evaluation
 O(A (1 + C + P)^3), or O(A P C^2) where projects are many; statistics only, whatever the number of outcomes.
 """
@@ -17,20 +17,36 @@ from poolwise.arrays import namespace
 from poolwise.errors import InputError
 from poolwise.inputs import whole
 from poolwise.posterior import arguments
-from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed import chunked_reduction
-from poolwise.posterior.crossed.solve import Cells, at_cells, marginals, project_effects, solve, solve_reduced, tiers
+from poolwise.posterior.crossed.solve import (
+    CellMoments,
+    arm_marginals,
+    at_cells,
+    pass_messages,
+    project_effects,
+    solve,
+    solve_reduced,
+)
 from poolwise.posterior.gp.coregionalisation import ArmFeatures, SmoothComponent
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Layout, Prior, layout, leaf_cell, noise_at
-from poolwise.posterior.hyperparameters.optimize import search
+from poolwise.posterior.hyperparameters.gaussian import (
+    HYPERPRIOR,
+    EffectLayout,
+    GaussianHyperparameters,
+    Hyperprior,
+    cell_scale,
+    layout,
+    noise_scale,
+)
+from poolwise.posterior.hyperparameters.optimize import maximize_posterior
 from poolwise.posterior.hyperparameters.parametrisation import length
+from poolwise.posterior.types import Marginals, combine_with_cell_data
 
 _REDUCE_FROM = 48
 """With one family per arm, project effects are integrated out first when there are so many projects."""
 
 
-class Statistics(NamedTuple):
+class SufficientStatistics(NamedTuple):
     """Sufficient statistics of every cell, float64 [project, context, arm]: number, sum and sum of squares."""
 
     count: np.ndarray  # type: ignore[assignment]
@@ -38,7 +54,9 @@ class Statistics(NamedTuple):
     squares: np.ndarray
 
     @classmethod
-    def of(cls, project: Any, context: Any, arm: Any, y: Any, *, shape: Any = None, weight: Any = 1.0) -> "Statistics":
+    def of(
+        cls, project: Any, context: Any, arm: Any, y: Any, *, shape: Any = None, weight: Any = 1.0
+    ) -> "SufficientStatistics":
         """From one row per outcome: integer indices and utilities. Raises InputError for anything else.
 
         shape: numbers of projects, contexts, arms; None: as many as occur. weight: what each outcome counts as.
@@ -50,15 +68,15 @@ class Statistics(NamedTuple):
         sums = [np.bincount(flat, part, math.prod(sizes)) for part in parts]
         return cls(*(part.reshape(sizes) for part in sums))
 
-    def plus(self, other: "Statistics") -> "Statistics":
+    def plus(self, other: "SufficientStatistics") -> "SufficientStatistics":
         """Of the outcomes of both."""
-        return Statistics(*(a + b for a, b in zip(self, other, strict=True)))
+        return SufficientStatistics(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 class Fit(NamedTuple):
     """Hyperparameters and how they were found."""
 
-    hyper: Hyper
+    hyper: GaussianHyperparameters
     family: np.ndarray
     """(arms,) index of the family."""
     families: int
@@ -69,8 +87,8 @@ class Fit(NamedTuple):
     iterations: int
     converged: bool
     coordinates: np.ndarray
-    """Of the mode of the scales (`parametrisation.hyper_at`), where the next search starts. What serves may lie beyond
-    it (`laplace`)."""
+    """Of the mode of the scales (`parametrisation.from_coordinates`), where the next search starts. What serves may
+    lie beyond it (`laplace`)."""
     ground: ArmFeatures | None = None
     """Where arms stand among each other; None: none resembles another by its parameters."""
     smooth: SmoothComponent | None = None
@@ -78,10 +96,10 @@ class Fit(NamedTuple):
 
 
 def fit(
-    stats: Statistics,
+    stats: SufficientStatistics,
     family: Any = None,
     *,
-    prior: Prior = PRIOR,
+    prior: Hyperprior = HYPERPRIOR,
     start: np.ndarray | None = None,
     iterations: int = 60,
     device: str | None = None,
@@ -95,8 +113,8 @@ def fit(
     stats = seen(checked(stats))
     count, arms = stats.count, stats.count.shape[2]
     index = np.arange(arms) if family is None else arguments.index("family", family)
-    if len(index) != arms or not isinstance(prior, Prior):
-        raise InputError(f"family has one number for each of {arms} arms, and prior is a Prior of posterior.hyper")
+    if len(index) != arms or not isinstance(prior, Hyperprior):
+        raise InputError(f"family has one number for each of {arms} arms, and prior is a `gaussian.Hyperprior`")
     iterations = whole("iterations", iterations, 0, 10**6)
     families = 0 if family is None else int(index.max(initial=0)) + 1
     reduced = family is None and count.shape[0] >= _REDUCE_FROM
@@ -104,7 +122,7 @@ def fit(
     begin = None if start is None else resized(arguments.numbers("start", start), length(families or arms, 0), size)
     data = cells(stats)
     score = on_device(data, device).score if device and reduced and compiles(prior.median) else None
-    found = search(
+    found = maximize_posterior(
         data, index, begin, size, prior, families=families, reduced=reduced, iterations=iterations, score=score
     )
     converged = found.converged and bool(np.isfinite(found.log_evidence))
@@ -112,10 +130,10 @@ def fit(
     return Fit(found.hyper, index, families, reduced, evidence, taken, converged, found.coordinates)
 
 
-def seen(stats: Statistics) -> Statistics:
+def seen(stats: SufficientStatistics) -> SufficientStatistics:
     """Without the projects and contexts at the end that have no outcome: they say nothing about the scales."""
     ends = [int(np.flatnonzero(stats.count.any(axis=axes)).max(initial=0)) + 1 for axes in ((1, 2), (0, 2))]
-    return Statistics(*(np.asarray(part)[: ends[0], : ends[1]] for part in stats))
+    return SufficientStatistics(*(np.asarray(part)[: ends[0], : ends[1]] for part in stats))
 
 
 def resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
@@ -124,19 +142,19 @@ def resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
     return np.pad(start, (0, size - len(start))) if fits else None
 
 
-def compiles(hyper: Hyper) -> bool:
+def compiles(hyper: GaussianHyperparameters) -> bool:
     """Whether the compiled form knows all of it."""
     return hyper.pooled is None and hyper.stated is None
 
 
-def on_device(cells: Cells, device: str) -> Any:
-    """`compiled_reduction.Reduced`. Raises RefitError where there is no such device."""
-    from poolwise.posterior.crossed.compiled_reduction import Reduced  # JAX, where it is asked for
+def on_device(cells: CellMoments, device: str) -> Any:
+    """`compiled_reduction.DeviceReduction`. Raises RefitError where there is no such device."""
+    from poolwise.posterior.crossed.compiled_reduction import DeviceReduction  # JAX, where it is asked for
 
-    return Reduced(cells, device)
+    return DeviceReduction(cells, device)
 
 
-def beliefs(fit: Fit, stats: Statistics, device: str | None = None) -> Belief:
+def marginals(fit: Fit, stats: SufficientStatistics, device: str | None = None) -> Marginals:
     """Posterior mean and standard deviation of theta for every cell, [project, context, arm], seen or not.
 
     A project or context that was never seen is one more row of zeros in the statistics.
@@ -145,47 +163,51 @@ def beliefs(fit: Fit, stats: Statistics, device: str | None = None) -> Belief:
     if not isinstance(fit, Fit) or len(fit.family) != data.count.shape[2]:
         raise InputError("a fit of other arms, or none at all: pass what `fit` made of these statistics")
     if fit.reduced and device and compiles(fit.hyper):
-        return Belief(*on_device(data, device).beliefs(fit.hyper))
+        return Marginals(*on_device(data, device).beliefs(fit.hyper))
     if fit.reduced:
-        return beliefs_reduced(data, fit.hyper)[0]
+        return marginals_reduced(data, fit.hyper)[0]
     form = layout(data.count.shape, fit.families)
     tree = solve(data, fit.hyper, fit.family, fit.families)
-    centre, spread = at_cells(*marginals(tree, fit.hyper, fit.family, fit.families, form), form)
-    return shrink(centre, spread, data, leaf_cell(fit.hyper, form.cells), noise_at(fit.hyper, form.contexts))
+    centre, spread = at_cells(*arm_marginals(tree, fit.hyper, fit.family, fit.families, form), form)
+    return combine_with_cell_data(
+        centre, spread, data, cell_scale(fit.hyper, form.cells), noise_scale(fit.hyper, form.contexts)
+    )
 
 
-def beliefs_reduced(cells: Cells, hyper: Hyper) -> tuple[Belief, Belief, Belief]:
+def marginals_reduced(cells: CellMoments, hyper: GaussianHyperparameters) -> tuple[Marginals, Marginals, Marginals]:
     """Of every cell, of level + project [project, arm], and of level + context [context, arm].
 
     Block by block in NumPy; as whole arrays, which can be compiled, where they are of another library.
     """
     contexts = cells.count.shape[1]
-    form, xp = Layout(contexts, 0), namespace(cells.count)
+    form, xp = EffectLayout(contexts, 0), namespace(cells.count)
     if xp is np:
         stack = chunked_reduction.stacked(cells)
         with single_blas():
-            tree = tiers(chunked_reduction.potential(stack, hyper), hyper, None, 0, form)
-            mean, covariance = marginals(tree, hyper, np.zeros(0), 0, form)
-            every = chunked_reduction.beliefs(stack, hyper, mean, covariance)
-        here, along = Belief(every.mean, every.scale), Belief(every.along, every.variance**0.5)
+            tree = pass_messages(chunked_reduction.canonical_form(stack, hyper), hyper, None, 0, form)
+            mean, covariance = arm_marginals(tree, hyper, np.zeros(0), 0, form)
+            every = chunked_reduction.marginals(stack, hyper, mean, covariance)
+        here, along = Marginals(every.mean, every.scale), Marginals(every.along, every.variance**0.5)
     else:
         tree, links = solve_reduced(cells, hyper)
-        mean, covariance = marginals(tree, hyper, np.zeros(0), 0, form)
+        mean, covariance = arm_marginals(tree, hyper, np.zeros(0), 0, form)
         whole = project_effects(mean, covariance, *links)
-        here = shrink(whole.centre, whole.spread, cells, leaf_cell(hyper, False), noise_at(hyper, contexts))
-        along = Belief((mean[:, :1] + whole.mean).T, whole.level.T**0.5)
+        here = combine_with_cell_data(
+            whole.centre, whole.spread, cells, cell_scale(hyper, False), noise_scale(hyper, contexts)
+        )
+        along = Marginals((mean[:, :1] + whole.mean).T, whole.level.T**0.5)
     diagonal = xp.diagonal(covariance, 0, 1, 2)
     variance = covariance[:, 0, 0, None] + diagonal[:, 1:] + 2 * covariance[:, 0, 1:]
-    return here, along, Belief((mean[:, :1] + mean[:, 1:]).T, variance.T**0.5)
+    return here, along, Marginals((mean[:, :1] + mean[:, 1:]).T, variance.T**0.5)
 
 
-def checked(stats: Statistics) -> Statistics:
+def checked(stats: SufficientStatistics) -> SufficientStatistics:
     """The statistics, or an InputError that says what they lack."""
-    return Statistics(*arguments.statistics(stats))
+    return SufficientStatistics(*arguments.statistics(stats))
 
 
-def cells(stats: Statistics) -> Cells:
+def cells(stats: SufficientStatistics) -> CellMoments:
     """Mean and squared deviation of every cell."""
     count, total, squares = (np.asarray(part, dtype=np.float64) for part in stats)
     safe = np.where(count > 0, count, 1.0)
-    return Cells(count, total / safe, np.maximum(squares - total**2 / safe, 0.0))
+    return CellMoments(count, total / safe, np.maximum(squares - total**2 / safe, 0.0))

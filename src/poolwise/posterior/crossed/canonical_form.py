@@ -8,8 +8,8 @@ Where projects are many their effects are integrated out right here: they are di
 import numpy as np
 
 from poolwise.arrays import Array, namespace
-from poolwise.posterior.crossed.gaussian_messages import Potential
-from poolwise.posterior.hyperparameters.hyper import Pooled
+from poolwise.posterior.crossed.gaussian_messages import CanonicalForm
+from poolwise.posterior.hyperparameters.gaussian import BorrowedEstimates
 
 _LOG_2PI = 1.8378770664093453
 
@@ -20,9 +20,9 @@ def weights(count: Array, mean: Array, cell: Array, noise: Array) -> tuple[Array
     return weight, weight * mean
 
 
-def potential(
+def canonical_form(
     count: Array, mean: Array, deviation: Array, cell: Array, noise: Array, *, cells: bool = False
-) -> Potential:
+) -> CanonicalForm:
     """Over (level, contexts, projects), batched over arms; count, mean, deviation [project, context, arm].
 
     deviation: sum of squares around the cell's mean. With `cells` these are coordinates too, and `cell` is 0.
@@ -39,7 +39,7 @@ def potential(
     information = xp.concatenate([y.sum((1, 2))[:, None], y.sum(1), y.sum(2)], 1)
     if cells:
         precision, information = _with_cells(precision, information, w, y)
-    return Potential(precision, information, constant(count, mean, deviation, weight, noise))
+    return CanonicalForm(precision, information, constant(count, mean, deviation, weight, noise))
 
 
 def _with_cells(precision: Array, information: Array, w: Array, y: Array) -> tuple[Array, Array]:
@@ -57,8 +57,9 @@ def _with_cells(precision: Array, information: Array, w: Array, y: Array) -> tup
     return xp.concatenate([rows, below], 1), xp.concatenate([information, y.reshape(arms, -1)], 1)
 
 
-def informed(leaves: Potential, pooled: Pooled | None) -> Potential:
-    """The potential with what other stores know of (level, contexts), its first coordinates; see `hyper.Pooled`."""
+def add_observation(leaves: CanonicalForm, pooled: BorrowedEstimates | None) -> CanonicalForm:
+    """The potential with what other stores know of (level, contexts), its first coordinates; see
+    `gaussian.BorrowedEstimates`."""
     if pooled is None:
         return leaves
     k, h, contexts = pooled.precision.T, pooled.information.T, len(pooled.precision)
@@ -70,10 +71,10 @@ def informed(leaves: Potential, pooled: Pooled | None) -> Potential:
     more = np.zeros((len(k), size))
     more[:, 0], more[:, 1 : 1 + contexts] = h.sum(1), h
     precision, information = leaves.precision + xp.asarray(block), leaves.information + xp.asarray(more)
-    return Potential(precision, information, leaves.constant + own_constant(pooled))
+    return CanonicalForm(precision, information, leaves.constant + log_normaliser(pooled))
 
 
-def measured(potential: Potential, precision: Array) -> Potential:
+def add_measurement(potential: CanonicalForm, precision: Array) -> CanonicalForm:
     """With a measurement of the level, the first coordinate, that found 0; precision: (batch,)."""
     xp, first = namespace(potential.precision), np.eye(potential.precision.shape[-1])[0]
     return potential._replace(
@@ -81,14 +82,14 @@ def measured(potential: Potential, precision: Array) -> Potential:
     )
 
 
-def shifted(potential: Potential, offset: Array) -> Potential:
+def shift_mean(potential: CanonicalForm, offset: Array) -> CanonicalForm:
     """The same in terms of the effects less an offset of their level, (batch,)."""
     moved = potential.precision[:, 0] * offset[:, None]
     constant = potential.constant + offset * (potential.information[:, 0] - 0.5 * moved[:, 0])
     return potential._replace(information=potential.information - moved, constant=constant)
 
 
-def own_constant(pooled: Pooled) -> np.ndarray:
+def log_normaliser(pooled: BorrowedEstimates) -> np.ndarray:
     """(arms,): the log density of what is known at its own estimate, up to what no scale depends on."""
     return -0.5 * (pooled.information**2 / np.where(pooled.precision > 0, pooled.precision, 1.0)).sum(0)
 
@@ -100,8 +101,8 @@ def reduced(
     cell: Array,
     noise: Array,
     variance: Array,
-    pooled: Pooled | None = None,
-) -> tuple[Potential, Array, Array, Array]:
+    pooled: BorrowedEstimates | None = None,
+) -> tuple[CanonicalForm, Array, Array, Array]:
     """The same over (level, contexts) only: project effects of the given variance are integrated out, O(P C^2).
 
     Also what brings them back: for every project its precision d (A, P), its information (A, P), and its coupling to
@@ -123,11 +124,11 @@ def reduced(
     information = xp.concatenate([level[1][:, None], y.sum(1)], 1)
     information = information - xp.einsum("apk,ap->ak", share, told)
     gained = 0.5 * (told**2 / own - xp.log(own * variance)).sum(1)
-    leaves = Potential(precision, information, constant(count, mean, deviation, weight, noise) + gained)
+    leaves = CanonicalForm(precision, information, constant(count, mean, deviation, weight, noise) + gained)
     if pooled is not None and pooled.turned:
-        leaves = leaves._replace(constant=leaves.constant + own_constant(pooled))
+        leaves = leaves._replace(constant=leaves.constant + log_normaliser(pooled))
     else:
-        leaves = informed(leaves, pooled)
+        leaves = add_observation(leaves, pooled)
     return leaves, own, told, coupling
 
 

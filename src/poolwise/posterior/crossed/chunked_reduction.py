@@ -1,8 +1,9 @@
 """The reduced form of large systems block by block: every number is touched in the cache, on as many threads as cores.
 
-The same algebra as `leaf.reduced`, `crossed.project_effects` and `belief.shrink`, for NumPy arrays: project effects of
-an arm are diagonal given level and contexts, so a block of projects adds to sums and needs nothing of the others. With
-w = n / (n cell^2 + noise^2), q = E[(y - effects)^2 | all], the gradient needs three sums over the cells alone:
+The same algebra as `canonical_form.reduced`, `solve.project_effects` and `types.combine_with_cell_data`, for NumPy
+arrays: project effects of an arm are diagonal given level and contexts, so a block of projects adds to sums and needs
+nothing of the others. With w = n / (n cell^2 + noise^2), q = E[(y - effects)^2 | all], the gradient needs three sums
+over the cells alone:
 
     sum w,  sum w q,  sum w^2 q
 
@@ -18,9 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.canonical_form import informed, own_constant
-from poolwise.posterior.crossed.gaussian_messages import Potential
-from poolwise.posterior.hyperparameters.hyper import Hyper, Pooled, leaf_cell, noise_at, pooled_at
+from poolwise.posterior.crossed.canonical_form import add_observation, log_normaliser
+from poolwise.posterior.crossed.gaussian_messages import CanonicalForm
+from poolwise.posterior.hyperparameters.gaussian import (
+    BorrowedEstimates,
+    GaussianHyperparameters,
+    borrowed_at,
+    cell_scale,
+    noise_scale,
+)
 
 _LOG_2PI = 1.8378770664093453
 _BLOCK = 1 << 15
@@ -29,7 +36,7 @@ _THREADED = 200_000
 """Cells from which threads are worth their start."""
 
 
-class Stack(NamedTuple):
+class ArmMajorMoments(NamedTuple):
     """Statistics of cells, arms first: contiguous where they are read. No copy where they lie so in memory already."""
 
     count: np.ndarray  # type: ignore[assignment]
@@ -41,7 +48,7 @@ class Stack(NamedTuple):
     """(contexts, arms): sum of squared deviations from the means of the cells."""
 
 
-class Beliefs(NamedTuple):
+class ReducedMarginals(NamedTuple):
     """Mean and scale of every cell [project, context, arm]; mean and variance of level + project, [project, arm]."""
 
     mean: np.ndarray
@@ -50,31 +57,33 @@ class Beliefs(NamedTuple):
     variance: np.ndarray
 
 
-def stacked(cells: Any) -> Stack:
-    """From `crossed.Cells`, or what is stacked already."""
-    if isinstance(cells, Stack):
+def stacked(cells: Any) -> ArmMajorMoments:
+    """From `CellMoments`, or what is stacked already."""
+    if isinstance(cells, ArmMajorMoments):
         return cells
     count, mean = (np.ascontiguousarray(np.moveaxis(part, 2, 0)) for part in cells[:2])
-    return Stack(count, mean, cells.count.sum(0), cells.deviation.sum(0))
+    return ArmMajorMoments(count, mean, cells.count.sum(0), cells.deviation.sum(0))
 
 
-def potential(stack: Stack, hyper: Hyper) -> Potential:
-    """Over (level, contexts) of every arm, as `leaf.reduced`."""
+def canonical_form(stack: ArmMajorMoments, hyper: GaussianHyperparameters) -> CanonicalForm:
+    """Over (level, contexts) of every arm, as `canonical_form.reduced`."""
     scale = _scales(stack, hyper)
     known = _known(stack, hyper)
 
     def gathered(arm: int) -> tuple[np.ndarray, np.ndarray, float]:
-        parts = [_gathered(part) for part in _parts(stack, scale, known, arm)]
+        parts = [_aggregate(part) for part in _parts(stack, scale, known, arm)]
         return tuple(sum(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
 
     precision, information, constant = map(np.array, zip(*_each_arm(stack, gathered), strict=True))
-    leaves = Potential(precision, information, constant + _constants(stack, scale))
+    leaves = CanonicalForm(precision, information, constant + _constants(stack, scale))
     if known is not None and known.turned:
-        return leaves._replace(constant=leaves.constant + own_constant(known))
-    return informed(leaves, known)
+        return leaves._replace(constant=leaves.constant + log_normaliser(known))
+    return add_observation(leaves, known)
 
 
-def sums(stack: Stack, hyper: Hyper, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sums(
+    stack: ArmMajorMoments, hyper: GaussianHyperparameters, mean: np.ndarray, covariance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """What the gradient needs, given the marginals (arms, 1 + C), (arms, 1 + C, 1 + C) of level and contexts: sums over
     projects of w, w q and w^2 q (3, contexts, arms), and over projects of E[effect^2], (arms,)."""
     scale, known = _scales(stack, hyper), _known(stack, hyper)
@@ -98,10 +107,12 @@ def sums(stack: Stack, hyper: Hyper, mean: np.ndarray, covariance: np.ndarray) -
     return np.moveaxis(np.array(total), 0, 2), np.array(second)
 
 
-def beliefs(stack: Stack, hyper: Hyper, mean: np.ndarray, covariance: np.ndarray) -> Beliefs:
+def marginals(
+    stack: ArmMajorMoments, hyper: GaussianHyperparameters, mean: np.ndarray, covariance: np.ndarray
+) -> ReducedMarginals:
     """Of every cell and along every project, given the same marginals."""
     scale, known = _scales(stack, hyper), _known(stack, hyper)
-    found = Beliefs(*(np.empty(shape) for shape in 2 * [stack.count.shape] + 2 * [stack.count.shape[:2]]))
+    found = ReducedMarginals(*(np.empty(shape) for shape in 2 * [stack.count.shape] + 2 * [stack.count.shape[:2]]))
 
     def believed(arm: int) -> None:
         for part in _parts(stack, scale, known, arm):
@@ -118,7 +129,7 @@ def beliefs(stack: Stack, hyper: Hyper, mean: np.ndarray, covariance: np.ndarray
             found.variance[at] = covariance[arm, 0, 0] + back.variance - 2 * back.moved
 
     _each_arm(stack, believed)
-    return Beliefs(*(np.moveaxis(part, 0, -1) for part in found))
+    return ReducedMarginals(*(np.moveaxis(part, 0, -1) for part in found))
 
 
 class _Scales(NamedTuple):
@@ -141,18 +152,18 @@ class _Part(NamedTuple):
     project: float
 
 
-def _scales(stack: Stack, hyper: Hyper) -> _Scales:
+def _scales(stack: ArmMajorMoments, hyper: GaussianHyperparameters) -> _Scales:
     arms, _, contexts = stack.count.shape
-    noise = np.broadcast_to(noise_at(hyper, contexts), (contexts, arms))
-    return _Scales(float(leaf_cell(hyper, False)) ** 2, noise**2, float(hyper.arm.project) ** 2)
+    noise = np.broadcast_to(noise_scale(hyper, contexts), (contexts, arms))
+    return _Scales(float(cell_scale(hyper, False)) ** 2, noise**2, float(hyper.arm.project) ** 2)
 
 
-def _known(stack: Stack, hyper: Hyper) -> Pooled | None:
+def _known(stack: ArmMajorMoments, hyper: GaussianHyperparameters) -> BorrowedEstimates | None:
     _, projects, contexts = stack.count.shape
-    return pooled_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
+    return borrowed_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
 
 
-def _parts(stack: Stack, scale: _Scales, known: Pooled | None, arm: int) -> Iterator[_Part]:
+def _parts(stack: ArmMajorMoments, scale: _Scales, known: BorrowedEstimates | None, arm: int) -> Iterator[_Part]:
     _, projects, contexts = stack.count.shape
     step = _part(contexts)
     for first in range(0, projects, step):
@@ -167,7 +178,7 @@ def _part(contexts: int) -> int:
     return max(_BLOCK // contexts, 16)
 
 
-def _each_arm(stack: Stack, work: Callable[[int], Any]) -> list[Any]:
+def _each_arm(stack: ArmMajorMoments, work: Callable[[int], Any]) -> list[Any]:
     """The results for all arms, in order; where that pays on one thread per core."""
     arms = range(len(stack.count))
     if stack.count.size < _THREADED:
@@ -189,7 +200,7 @@ def _weighted(part: _Part) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
     return spread, weight, alone, alone + 1 / part.project
 
 
-def _gathered(here: _Part) -> tuple[np.ndarray, np.ndarray, float]:
+def _aggregate(here: _Part) -> tuple[np.ndarray, np.ndarray, float]:
     """What a block adds to precision, information and constant of its arm."""
     spread, weight, alone, own = _weighted(here)
     product = weight * here.mean
@@ -211,8 +222,9 @@ def _gathered(here: _Part) -> tuple[np.ndarray, np.ndarray, float]:
     return precision, information, 0.5 * (evidence - float(np.log(spread, out=spread).sum()))
 
 
-def _constants(stack: Stack, scale: _Scales) -> np.ndarray:
-    """(arms,): the rest of the log density; `_gathered` has taken log noise^2 / 2 of every unseen cell off too much."""
+def _constants(stack: ArmMajorMoments, scale: _Scales) -> np.ndarray:
+    """(arms,): the rest of the log density; `_aggregate` has taken log noise^2 / 2 of every unseen cell off too
+    much."""
     noise, cells = np.log(scale.noise), stack.count.shape[1]
     own = stack.outcomes * (_LOG_2PI + noise) + stack.deviation / scale.noise - cells * noise
     return -0.5 * own.sum(0)
@@ -231,7 +243,7 @@ class _Back(NamedTuple):
 
 
 def _back(part: _Part, mean: np.ndarray, covariance: np.ndarray) -> _Back:
-    """Project effects of a block from the marginal of level and contexts, as `crossed.project_effects`."""
+    """Project effects of a block from the marginal of level and contexts, as `solve.project_effects`."""
     _, weight, alone, own = _weighted(part)
     told = np.vecdot(weight, part.mean) + part.known[1]
     share = np.empty((len(own), 1 + weight.shape[1]))

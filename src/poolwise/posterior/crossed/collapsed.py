@@ -1,8 +1,9 @@
 """The belief of large systems: pooled over all cells from time to time, and O(1) per outcome in between.
 
-`online` keeps every covariance of every arm's effects, A (1 + C + P)^2 numbers. Where those are too many, the effects
-of the longer side, contexts or projects, are integrated out (`leaf.reduced`): they belong to the arm alone, and
-families are taken for what their arms have in common with all others. An outcome then updates its own cell exactly,
+`recursive` keeps every covariance of every arm's effects, A (1 + C + P)^2 numbers. Where those are too many, the
+effects of the longer side, contexts or projects, are integrated out (`canonical_form.reduced`): they belong to the arm
+alone, and families are taken for what their arms have in common with all others. An outcome then updates its own cell
+exactly,
 
     k = v / (v + noise^2),   mean + k (y - mean),   v (1 - k)
 
@@ -13,17 +14,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.belief import Belief
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed import batch
-from poolwise.posterior.crossed.batch import Fit, Statistics
-from poolwise.posterior.crossed.chunked_reduction import potential, stacked
-from poolwise.posterior.crossed.solve import Cells, tiers
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Hyper, Layout, Prior, Tier, noise_at
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
+from poolwise.posterior.crossed.chunked_reduction import canonical_form, stacked
+from poolwise.posterior.crossed.solve import CellMoments, pass_messages
+from poolwise.posterior.hyperparameters.gaussian import (
+    HYPERPRIOR,
+    EffectLayout,
+    GaussianHyperparameters,
+    Hyperprior,
+    TierScales,
+    noise_scale,
+)
 from poolwise.posterior.recursive.exchangeability import Effects
+from poolwise.posterior.types import Marginals
 
 _LARGEST = 1.5e7
-"""A q^3 up to which `online` serves: some milliseconds for all messages, tens of megabytes."""
+"""A q^3 up to which `recursive` serves: some milliseconds for all messages, tens of megabytes."""
 _FEW, _PART = 64, 20
 """Pooled again after so many outcomes, and after one part in so many of those that the belief rests on."""
 
@@ -33,53 +41,61 @@ class State(NamedTuple):
 
     mean: np.ndarray
     variance: np.ndarray
-    project: Belief
+    project: Marginals
     """[project, arm]: level + project."""
-    context: Belief
+    context: Marginals
     """[context, arm]: level + context."""
     noise: np.ndarray
     """(contexts, arms)."""
-    cells: Cells
+    cells: CellMoments
     since: np.ndarray
     """(1,): outcomes since the belief was pooled."""
 
 
-def too_large(arms: int, projects: int, contexts: int) -> bool:
+def exceeds_dense_budget(arms: int, projects: int, contexts: int) -> bool:
     """Whether such a system is served from here."""
     return arms * (1 + projects + contexts) ** 3 > _LARGEST
 
 
-def fit(stats: Statistics, *, start: np.ndarray | None = None, prior: Prior = PRIOR, device: str | None = None) -> Fit:
-    """Scales by maximum marginal likelihood; there is no tier of families, its scales are 0. As `gaussian.fit`."""
+def fit(
+    stats: SufficientStatistics,
+    *,
+    start: np.ndarray | None = None,
+    prior: Hyperprior = HYPERPRIOR,
+    device: str | None = None,
+) -> Fit:
+    """Scales by maximum marginal likelihood; there is no tier of families, its scales are 0. As `batch.fit`."""
     turned = _turned(stats)
-    across = Statistics(*(_sides(part, turned) for part in stats))
+    across = SufficientStatistics(*(_sides(part, turned) for part in stats))
     found = batch.fit(across, prior=_crossed_prior(prior, turned), start=start, device=device)
     scales = _crossed(found.hyper, turned)
     # Families have no tier here, but their part of what cells have to themselves was fitted: it is the arms' own.
     arm = scales.arm._replace(cell=np.hypot(scales.arm.cell, scales.family.cell))
-    return found._replace(hyper=scales._replace(arm=arm, family=Tier(0.0, 0.0, 0.0), spread=np.zeros(0)))
+    return found._replace(hyper=scales._replace(arm=arm, family=TierScales(0.0, 0.0, 0.0), spread=np.zeros(0)))
 
 
-def init(fit: Fit, stats: Statistics) -> State:
+def init(fit: Fit, stats: SufficientStatistics) -> State:
     """Pool all that was seen. Unseen projects and contexts in `stats` are room to grow."""
     turned = _turned(stats)
     cells = batch.cells(stats)
-    across = Cells(*(_sides(part, turned) for part in cells))
+    across = CellMoments(*(_sides(part, turned) for part in cells))
     hyper = _served(fit.hyper, turned)
-    belief, long, short = batch.beliefs_reduced(across, hyper)
+    belief, long, short = batch.marginals_reduced(across, hyper)
     mean, scale = (_sides(part, turned) for part in belief)
     project, context = (short, long) if turned else (long, short)
-    noise = np.broadcast_to(noise_at(fit.hyper, stats.count.shape[1]), stats.count.shape[1:])
-    return State(mean.copy(), scale**2, project, context, noise, Cells(*(p.copy() for p in cells)), np.zeros(1))
+    noise = np.broadcast_to(noise_scale(fit.hyper, stats.count.shape[1]), stats.count.shape[1:])
+    return State(mean.copy(), scale**2, project, context, noise, CellMoments(*(p.copy() for p in cells)), np.zeros(1))
 
 
-def log_evidence(fit: Fit, stats: Statistics) -> float:
+def log_evidence(fit: Fit, stats: SufficientStatistics) -> float:
     """Log density of the outcomes as `start` pools them."""
     turned = _turned(stats)
-    stack = stacked(Cells(*(_sides(part, turned) for part in batch.cells(stats))))
+    stack = stacked(CellMoments(*(_sides(part, turned) for part in batch.cells(stats))))
     with single_blas():
         hyper = _served(fit.hyper, turned)
-        return float(tiers(potential(stack, hyper), hyper, None, 0, Layout(stack.count.shape[2], 0)).evidence)
+        return float(
+            pass_messages(canonical_form(stack, hyper), hyper, None, 0, EffectLayout(stack.count.shape[2], 0)).evidence
+        )
 
 
 def needs_refactor(state: State) -> bool:
@@ -117,24 +133,26 @@ def _sides(part: np.ndarray, turned: bool) -> np.ndarray:
     return np.swapaxes(part, 0, 1) if turned else part
 
 
-def _crossed(hyper: Hyper, turned: bool) -> Hyper:
+def _crossed(hyper: GaussianHyperparameters, turned: bool) -> GaussianHyperparameters:
     """The hyperparameters with projects and contexts exchanged, if `turned`."""
     if not turned:
         return hyper
-    arm, family, globe = (Tier(t.level, t.project, t.context, t.cell) for t in (hyper.arm, hyper.family, hyper.globe))
+    arm, family, globe = (
+        TierScales(t.level, t.project, t.context, t.cell) for t in (hyper.arm, hyper.family, hyper.globe)
+    )
     known = hyper.pooled._replace(turned=not hyper.pooled.turned) if hyper.pooled is not None else None
     return hyper._replace(arm=arm, family=family, globe=globe, pooled=known)
 
 
-def _crossed_prior(prior: Prior, turned: bool) -> Prior:
+def _crossed_prior(prior: Hyperprior, turned: bool) -> Hyperprior:
     return prior._replace(median=_crossed(prior.median, turned))
 
 
-def _served(hyper: Hyper, turned: bool) -> Hyper:
+def _served(hyper: GaussianHyperparameters, turned: bool) -> GaussianHyperparameters:
     return _flat(_crossed(hyper, turned))._replace(spread=np.zeros(0))
 
 
-def _flat(hyper: Hyper) -> Hyper:
+def _flat(hyper: GaussianHyperparameters) -> GaussianHyperparameters:
     """Effects of the family, and long effects of the globe, as the arm's own: variances add."""
     above = hyper.family._replace(project=np.hypot(hyper.family.project, hyper.globe.project))
-    return hyper._replace(arm=Tier(*map(np.hypot, hyper.arm, above)), globe=hyper.globe._replace(project=0.0))
+    return hyper._replace(arm=TierScales(*map(np.hypot, hyper.arm, above)), globe=hyper.globe._replace(project=0.0))

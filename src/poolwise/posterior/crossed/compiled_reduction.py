@@ -19,10 +19,10 @@ from jax.sharding import PartitionSpec as Spec
 from poolwise.arrays import Array
 from poolwise.errors import RefitError
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.gaussian_messages import Potential, downward, upward
+from poolwise.posterior.crossed.gaussian_messages import CanonicalForm, collect, distribute
 from poolwise.posterior.crossed.marginal_likelihood import Score
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, leaf_cell, noise_at
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales, cell_scale, noise_scale
 
 _LOG_2PI = 1.8378770664093453
 _BLOCK = 1 << 15
@@ -43,8 +43,8 @@ class Data(NamedTuple):
     """Both (arms, contexts)."""
 
 
-class Scales(NamedTuple):
-    """What the algebra takes of a `Hyper`: variances."""
+class EffectVariances(NamedTuple):
+    """What the algebra takes of a `GaussianHyperparameters`: variances."""
 
     level: Array
     context: Array
@@ -69,10 +69,10 @@ class Sums(NamedTuple):
     noise: Array
 
 
-class Reduced:
+class DeviceReduction:
     """Statistics on the devices, for searches and beliefs; arrays of the results are NumPy's."""
 
-    def __init__(self, cells: Cells, device: str, most: int | None = None) -> None:
+    def __init__(self, cells: CellMoments, device: str, most: int | None = None) -> None:
         """most: devices that are used; None: all. Raises RefitError where there is none."""
         self._shape = cells.count.shape
         self._mesh = _mesh(device, most)
@@ -82,23 +82,23 @@ class Reduced:
             parts = _packed(cells, min(size, self._shape[0]), -arms % self._mesh.size)
             self._data = Data(*(jax.device_put(part, NamedSharding(self._mesh, Spec(_DEVICES))) for part in parts))
 
-    def score(self, hyper: Hyper) -> tuple[float, Score]:
+    def score(self, hyper: GaussianHyperparameters) -> tuple[float, Score]:
         """As `marginal_likelihood.log_marginal_likelihood_reduced`."""
         found = self._call(_score, hyper)
         arms = self._shape[2]
-        none = Tier(0.0, 0.0, 0.0, 0.0)
-        tiers = (Tier._make([*found.arm, 0.0]), none, Tier._make([*found.globe, 0.0, 0.0]))
+        none = TierScales(0.0, 0.0, 0.0, 0.0)
+        tiers = (TierScales._make([*found.arm, 0.0]), none, TierScales._make([*found.globe, 0.0, 0.0]))
         with_cell = [t._replace(cell=found.cell * s.cell**2) for t, s in zip(tiers, hyper[:3], strict=True)]
         return float(found.value), Score(with_cell[0], with_cell[1], with_cell[2], found.noise[:arms].T)
 
-    def beliefs(self, hyper: Hyper) -> tuple[np.ndarray, np.ndarray]:
+    def beliefs(self, hyper: GaussianHyperparameters) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of every cell [project, context, arm]."""
         projects, contexts, arms = self._shape
-        parts = (part.reshape(part.shape[0], -1, contexts)[:arms, :projects] for part in self._call(_beliefs, hyper))
+        parts = (part.reshape(part.shape[0], -1, contexts)[:arms, :projects] for part in self._call(_marginals, hyper))
         mean, scale = (np.moveaxis(part, 0, 2) for part in parts)
         return mean, scale
 
-    def _call(self, function: Callable[..., Any], hyper: Hyper) -> Any:
+    def _call(self, function: Callable[..., Any], hyper: GaussianHyperparameters) -> Any:
         with jax.enable_x64(), single_blas():
             scales = _scales(hyper, self._shape[1], self._data.count.shape[0])
             return jax.tree.map(np.asarray, _compiled(function, self._mesh)(scales, self._data))
@@ -121,15 +121,15 @@ def _mesh(device: str, most: int | None) -> Mesh:
 
 
 @cache
-def _compiled(function: Callable[..., Any], mesh: Mesh) -> Callable[[Scales, Data], Any]:
+def _compiled(function: Callable[..., Any], mesh: Mesh) -> Callable[[EffectVariances, Data], Any]:
     along, everywhere = Spec(_DEVICES), Spec()
-    scales = Scales._make([*[everywhere] * (len(Scales._fields) - 1), along])
+    scales = EffectVariances._make([*[everywhere] * (len(EffectVariances._fields) - 1), along])
     out = Sums._make([*[everywhere] * 4, along]) if function is _score else (along, along)
     spread = jax.shard_map(function, mesh=mesh, in_specs=(scales, Data(*[along] * 4)), out_specs=out, check_vma=False)
     return jax.jit(spread)
 
 
-def _packed(cells: Cells, size: int, more: int) -> list[np.ndarray]:
+def _packed(cells: CellMoments, size: int, more: int) -> list[np.ndarray]:
     """Arrays of `Data` with so many projects a block, and so many arms more."""
     projects, contexts, _ = cells.count.shape
     blocks = -(-projects // size)
@@ -142,13 +142,13 @@ def _packed(cells: Cells, size: int, more: int) -> list[np.ndarray]:
     return [blocked(cells.count), blocked(cells.mean), *sums]
 
 
-def _scales(hyper: Hyper, contexts: int, arms: int) -> Scales:
-    noise = np.broadcast_to(noise_at(hyper, contexts), (contexts, len(hyper.noise))).T
+def _scales(hyper: GaussianHyperparameters, contexts: int, arms: int) -> EffectVariances:
+    noise = np.broadcast_to(noise_scale(hyper, contexts), (contexts, len(hyper.noise))).T
     noise = np.pad(noise, ((0, arms - len(noise)), (0, 0)), mode="edge") ** 2
     own = [float(scale) ** 2 for scale in hyper.arm[:3]]
     top = [float(scale) ** 2 for scale in hyper.globe[:2]]
-    cell = float(leaf_cell(hyper, False)) ** 2
-    return Scales._make([*own, *top, float(hyper.mean), cell, np.ascontiguousarray(noise)])
+    cell = float(cell_scale(hyper, False)) ** 2
+    return EffectVariances._make([*own, *top, float(hyper.mean), cell, np.ascontiguousarray(noise)])
 
 
 class _Solved(NamedTuple):
@@ -162,7 +162,7 @@ class _Solved(NamedTuple):
     marginal: tuple[Array, Array]
 
 
-def _solve(scales: Scales, data: Data) -> _Solved:
+def _solve(scales: EffectVariances, data: Data) -> _Solved:
     contexts = data.count.shape[-1]
     leaves = lax.map(partial(_of_arm, scales), (data.count, data.mean, scales.noise))
     blocks, rows = data.count.shape[1:3]
@@ -171,28 +171,28 @@ def _solve(scales: Scales, data: Data) -> _Solved:
     leaves = leaves._replace(constant=leaves.constant - 0.5 * own.sum(1))
     below = jnp.concatenate([scales.level[None], jnp.full(contexts, scales.context)])
     above = jnp.concatenate([scales.top_level[None], jnp.full(contexts, scales.top_context)])
-    message, arm = upward(leaves, below)
-    total = Potential(*lax.psum(tuple(part.sum(0) for part in message), _DEVICES))
+    message, arm = collect(leaves, below)
+    total = CanonicalForm(*lax.psum(tuple(part.sum(0) for part in message), _DEVICES))
     start = scales.mean * (jnp.arange(contexts + 1) == 0)
     total = total._replace(
         information=total.information + start / above, constant=total.constant - 0.5 * (start**2 / above).sum()
     )
-    found, top = upward(total, above)
-    marginal = downward(arm, below, top.mean, top.covariance)
+    found, top = collect(total, above)
+    marginal = distribute(arm, below, top.mean, top.covariance)
     return _Solved(found.constant, arm[:2], top[:2], (below, above), marginal)
 
 
-def _of_arm(scales: Scales, part: tuple[Array, Array, Array]) -> Potential:
+def _of_arm(scales: EffectVariances, part: tuple[Array, Array, Array]) -> CanonicalForm:
     """Over level and contexts, project effects integrated out block by block."""
     count, mean, noise = part
-    found = _each_block(partial(_gathered, scales, noise), count, mean)
+    found = _each_block(partial(_aggregate, scales, noise), count, mean)
     product, level, column, information, constant = found
     rest = jnp.diag(jnp.concatenate([jnp.zeros(1), column])) - product
     precision = rest.at[0].add(jnp.concatenate([level[None], column])).at[1:, 0].add(column)
-    return Potential(precision, information, constant)
+    return CanonicalForm(precision, information, constant)
 
 
-def _gathered(scales: Scales, noise: Array, count: Array, mean: Array) -> tuple[Array, ...]:
+def _aggregate(scales: EffectVariances, noise: Array, count: Array, mean: Array) -> tuple[Array, ...]:
     """Sums of one block (projects, contexts) of one arm."""
     spread = count * scales.cell + noise
     weight = count / spread
@@ -207,7 +207,7 @@ def _gathered(scales: Scales, noise: Array, count: Array, mean: Array) -> tuple[
 
 
 def _back(
-    scales: Scales, noise: Array, count: Array, mean: Array, centre: Array, covariance: Array
+    scales: EffectVariances, noise: Array, count: Array, mean: Array, centre: Array, covariance: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Weights; mean and variance of projects' effects; mean and variance of the sum of the effects of every cell."""
     weight = count / (count * scales.cell + noise)
@@ -222,7 +222,7 @@ def _back(
     return weight, effect, variance, effect[:, None] + centre[0] + centre[1:], spread
 
 
-def _score(scales: Scales, data: Data) -> Sums:
+def _score(scales: EffectVariances, data: Data) -> Sums:
     found = _solve(scales, data)
     (covariance, own), (above, mean), (below, top) = found.arm, found.top, found.variance
     back = covariance / below - jnp.eye(len(below))
@@ -249,7 +249,7 @@ def _score(scales: Scales, data: Data) -> Sums:
     return Sums(found.evidence, arm, jnp.stack([globe[0], globe[1:].sum()]), cell, noise)
 
 
-def _beliefs(scales: Scales, data: Data) -> tuple[Array, Array]:
+def _marginals(scales: EffectVariances, data: Data) -> tuple[Array, Array]:
     """Mean and standard deviation of every cell."""
     marginal = _solve(scales, data).marginal
 

@@ -19,7 +19,7 @@ _SMALL = 24
 """Rows below which one call for a whole batch is faster than one for each of its matrices."""
 
 
-class Potential(NamedTuple):
+class CanonicalForm(NamedTuple):
     """exp(-1/2 v' precision v + information' v + constant)."""
 
     precision: Array
@@ -33,10 +33,10 @@ class Conditional(NamedTuple):
     covariance: Array
     mean: Array
     root: Array | None = None
-    """S = root root', exact where S is singular or nearly so; there where S comes from `upward`."""
+    """S = root root', exact where S is singular or nearly so; there where S comes from `collect`."""
 
 
-def upward(potential: Potential, variance: Array) -> tuple[Potential, Conditional]:
+def collect(potential: CanonicalForm, variance: Array) -> tuple[CanonicalForm, Conditional]:
     """Message to the tier above, and what is needed to come back down. `variance`: (q,) diagonal of D."""
     xp = namespace(potential.precision)
     identity = xp.eye(variance.shape[-1])
@@ -58,7 +58,7 @@ def upward(potential: Potential, variance: Array) -> tuple[Potential, Conditiona
     # D^-1 S L as a difference: the product would multiply the rounding errors of S by a precision of any size.
     inverse -= identity
     inverse /= -across
-    return Potential(inverse, mean / variance, constant), Conditional(covariance, mean, upper)
+    return CanonicalForm(inverse, mean / variance, constant), Conditional(covariance, mean, upper)
 
 
 def _inverse(factor: Array) -> Array:
@@ -102,7 +102,7 @@ def _inverse_by_rows(factor: Array) -> Array:
     return lax.fori_loop(0, factor.shape[-1], row, xp.zeros_like(factor))
 
 
-def downward(conditional: Conditional, variance: Array, mean: Array, covariance: Array) -> tuple[Array, Array]:
+def distribute(conditional: Conditional, variance: Array, mean: Array, covariance: Array) -> tuple[Array, Array]:
     """Marginal mean and covariance of a tier from those of the tier above."""
     xp = namespace(mean)
     gain = conditional.covariance / variance

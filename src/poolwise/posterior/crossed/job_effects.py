@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 
 Theta = Callable[[int, int], np.ndarray]
 """(project, context) -> (arms,) what is believed of every arm."""
@@ -25,7 +25,7 @@ Sums = Mapping[Key, np.ndarray]
 """Of one job, by arm: number, sum and sum of squares of its outcomes."""
 
 
-class Change(NamedTuple):
+class StatisticsDelta(NamedTuple):
     """What is added to the statistics of cells, one row each."""
 
     project: np.ndarray
@@ -36,17 +36,17 @@ class Change(NamedTuple):
     squares: np.ndarray
 
 
-def amended(stats: Statistics, change: Change) -> Statistics:
+def add_statistics(stats: SufficientStatistics, change: StatisticsDelta) -> SufficientStatistics:
     """With what is added; a cell that says nothing any more is empty."""
     rows, parts = (change.project, change.context, change.arm), [part.copy() for part in stats]
     for part, more in zip(parts, (change.count, change.total, change.squares), strict=True):
         part[rows] += more
-    return Statistics(*(np.where(parts[0] < 1e-9, 0.0, part) for part in parts))
+    return SufficientStatistics(*(np.where(parts[0] < 1e-9, 0.0, part) for part in parts))
 
 
-def without(change: Change, arm: int) -> Change:
+def without(change: StatisticsDelta, arm: int) -> StatisticsDelta:
     """Less the rows of one arm."""
-    return Change(*(column[change.arm != arm] for column in change))
+    return StatisticsDelta(*(column[change.arm != arm] for column in change))
 
 
 def level_of(sums: Sums, but: Key, theta: Theta) -> float | None:

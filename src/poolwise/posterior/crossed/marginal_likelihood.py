@@ -16,30 +16,41 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.arrays import Array, namespace
-from poolwise.posterior.belief import shrink
 from poolwise.posterior.crossed import average_information, chunked_reduction
-from poolwise.posterior.crossed.average_information import Means
-from poolwise.posterior.crossed.chunked_reduction import Stack
+from poolwise.posterior.crossed.average_information import EffectMeans
+from poolwise.posterior.crossed.chunked_reduction import ArmMajorMoments
 from poolwise.posterior.crossed.gaussian_messages import Conditional
-from poolwise.posterior.crossed.solve import Cells, Tree, around_zero, at_cells, solve, tiers
-from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, Tier, layout, leaf_cell, noise_at
+from poolwise.posterior.crossed.solve import CellMoments, TreePosterior, at_cells, centred_effects, pass_messages, solve
+from poolwise.posterior.hyperparameters.gaussian import (
+    EffectLayout,
+    GaussianHyperparameters,
+    TierScales,
+    cell_scale,
+    layout,
+    noise_scale,
+)
+from poolwise.posterior.types import combine_with_cell_data
 
 
 class Score(NamedTuple):
     """Derivatives of the log marginal likelihood with respect to the logarithms of the scales."""
 
-    arm: Tier
-    family: Tier
-    globe: Tier
+    arm: TierScales
+    family: TierScales
+    globe: TierScales
     noise: Array
     """(contexts, arms): of the noise of every context and arm apart."""
 
 
-_NONE = Tier(0.0, 0.0, 0.0, 0.0)
+_NONE = TierScales(0.0, 0.0, 0.0, 0.0)
 
 
 def log_marginal_likelihood(
-    hyper: Hyper, cells: Cells, family: np.ndarray, families: int, form: Layout | None = None
+    hyper: GaussianHyperparameters,
+    cells: CellMoments,
+    family: np.ndarray,
+    families: int,
+    form: EffectLayout | None = None,
 ) -> tuple[Array, Score]:
     """Value and score. cells: statistics [project, context, arm]; family: (arms,) index; families: see `crossed.solve`;
     form: which effects are coordinates, None: as suits the size."""
@@ -47,7 +58,7 @@ def log_marginal_likelihood(
 
 
 def with_information(
-    hyper: Hyper, cells: Cells, family: np.ndarray, families: int
+    hyper: GaussianHyperparameters, cells: CellMoments, family: np.ndarray, families: int
 ) -> tuple[float, Score, average_information.Information]:
     """The same in NumPy, and the curvature that follows from the same factorisation."""
     form = layout(cells.count.shape, families)
@@ -60,45 +71,49 @@ def with_information(
 
 
 def _passed(
-    hyper: Hyper, cells: Cells, family: np.ndarray, families: int, form: Layout
-) -> tuple[Array, Score, Tree, Means, tuple[Array, Array]]:
+    hyper: GaussianHyperparameters, cells: CellMoments, family: np.ndarray, families: int, form: EffectLayout
+) -> tuple[Array, Score, TreePosterior, EffectMeans, tuple[Array, Array]]:
     """Value, score, what they rest on, and mean and variance of the sum of the effects of every cell."""
     tree = solve(cells, hyper, family, families, form)
     top, covariance = tree.globe.mean, tree.globe.covariance
     xp = namespace(top)
     globe, middle, above, kin = _globe(tree.globe, hyper, form), _NONE, top, None
     if families:
-        kin, covariance, excess = _downward(tree.family, form.variances(hyper.family, xp), top, covariance)
+        kin, covariance, excess = _distribute(tree.family, form.variances(hyper.family, xp), top, covariance)
         middle, above, covariance = _blocks(excess, form), kin[family], covariance[family]
-    own, covariance, excess = _downward(around_zero(tree, hyper), form.variances(hyper.arm, xp), above, covariance)
+    own, covariance, excess = _distribute(
+        centred_effects(tree, hyper), form.variances(hyper.arm, xp), above, covariance
+    )
     centre, spread = at_cells(own if hyper.stated is None else own + _offset(hyper, form), covariance, form)
     tiers = (_blocks(excess, form), middle, globe)
     found = _with_leaves(tree.evidence, tiers, cells, hyper, centre, spread, form.cells)
-    return *found, tree, Means(own, kin, top), (centre, spread)
+    return *found, tree, EffectMeans(own, kin, top), (centre, spread)
 
 
-def _offset(hyper: Hyper, form: Layout) -> Array:
+def _offset(hyper: GaussianHyperparameters, form: EffectLayout) -> Array:
     """(arms, q): what an expert says the arms lie around."""
     assert hyper.stated is not None
     return hyper.stated.offset[:, None] * (np.arange(form.size) == 0)
 
 
-def differentiable(cells: Cells, family: np.ndarray, families: int, form: Layout) -> Callable[[Hyper], Array]:
+def differentiable(
+    cells: CellMoments, family: np.ndarray, families: int, form: EffectLayout
+) -> Callable[[GaussianHyperparameters], Array]:
     """The value alone, for JAX: its backward pass is the score, so no derivative is traced through the algebra."""
     import jax
 
     @jax.custom_vjp
-    def value(hyper: Hyper) -> Array:
+    def value(hyper: GaussianHyperparameters) -> Array:
         return log_marginal_likelihood(hyper, cells, family, families, form)[0]
 
-    def forward(hyper: Hyper) -> tuple[Array, tuple[Hyper, Score]]:
+    def forward(hyper: GaussianHyperparameters) -> tuple[Array, tuple[GaussianHyperparameters, Score]]:
         found, score = log_marginal_likelihood(hyper, cells, family, families, form)
         return found, (hyper, score)
 
-    def backward(kept: tuple[Hyper, Score], slope: Array) -> tuple[Hyper]:
+    def backward(kept: tuple[GaussianHyperparameters, Score], slope: Array) -> tuple[GaussianHyperparameters]:
         hyper, score = kept
         noise, spread = score.noise.sum(0), score.noise.sum(1)[: hyper.spread.shape[0]]
-        by_logarithm = Hyper(score.arm, score.family, score.globe, noise, spread, 0.0)
+        by_logarithm = GaussianHyperparameters(score.arm, score.family, score.globe, noise, spread, 0.0)
         scaled = lambda one, scale: slope * one / jax.numpy.where(scale == 0, 1.0, scale)
         return (jax.tree.map(scaled, by_logarithm, hyper),)
 
@@ -106,33 +121,35 @@ def differentiable(cells: Cells, family: np.ndarray, families: int, form: Layout
     return value
 
 
-def log_marginal_likelihood_reduced(hyper: Hyper, stack: Stack) -> tuple[Array, Score]:
-    """Of `crossed.solve_reduced`, block by block."""
-    form = Layout(stack.count.shape[2], 0)
-    tree = tiers(chunked_reduction.potential(stack, hyper), hyper, None, 0, form)
-    own, top = around_zero(tree, hyper), tree.globe
-    mean, covariance, excess = _downward(own, form.variances(hyper.arm, np), top.mean, top.covariance)
+def log_marginal_likelihood_reduced(hyper: GaussianHyperparameters, stack: ArmMajorMoments) -> tuple[Array, Score]:
+    """Of `solve.solve_reduced`, block by block."""
+    form = EffectLayout(stack.count.shape[2], 0)
+    tree = pass_messages(chunked_reduction.canonical_form(stack, hyper), hyper, None, 0, form)
+    own, top = centred_effects(tree, hyper), tree.globe
+    mean, covariance, excess = _distribute(own, form.variances(hyper.arm, np), top.mean, top.covariance)
     mean, arm = mean if hyper.stated is None else mean + _offset(hyper, form), _blocks(excess, form)
     (one, first, second), project = chunked_reduction.sums(stack, hyper, mean, covariance)
     arm = arm._replace(project=float((project / hyper.arm.project**2 - stack.count.shape[1]).sum()))
-    whole, cell = float((second - one).sum()), leaf_cell(hyper, False) ** 2
+    whole, cell = float((second - one).sum()), cell_scale(hyper, False) ** 2
     found = [
         tier._replace(cell=whole * scales.cell**2)
         for tier, scales in zip((arm, _NONE, _globe(tree.globe, hyper, form)), hyper[:3], strict=True)
     ]
-    noise = stack.deviation / noise_at(hyper, form.contexts) ** 2 - stack.outcomes + first + cell * (one - second)
+    noise = stack.deviation / noise_scale(hyper, form.contexts) ** 2 - stack.outcomes + first + cell * (one - second)
     return float(tree.evidence), Score(found[0], found[1], found[2], noise)
 
 
-def _globe(globe: Conditional, hyper: Hyper, form: Layout) -> Tier:
+def _globe(globe: Conditional, hyper: GaussianHyperparameters, form: EffectLayout) -> TierScales:
     xp = namespace(globe.mean)
     start = hyper.mean * (xp.arange(form.size) == 0)
     second = (globe.mean - start) ** 2 + xp.diagonal(globe.covariance)
     return _blocks((second / form.variances(hyper.globe, xp) - 1)[None], form)
 
 
-def _downward(conditional: Conditional, variance: Array, mean: Array, covariance: Array) -> tuple[Array, Array, Array]:
-    """`gaussian_messages.downward`, and (batch, q): E[(v - z)^2] / variance - 1, with z of the given marginal."""
+def _distribute(
+    conditional: Conditional, variance: Array, mean: Array, covariance: Array
+) -> tuple[Array, Array, Array]:
+    """`gaussian_messages.distribute`, and (batch, q): E[(v - z)^2] / variance - 1, with z of the given marginal."""
     xp, own = namespace(mean), lambda part: namespace(mean).diagonal(part, axis1=-2, axis2=-1)
     gain = conditional.covariance / variance
     across = gain @ covariance
@@ -143,24 +160,24 @@ def _downward(conditional: Conditional, variance: Array, mean: Array, covariance
     return below, spread, second / variance - 1
 
 
-def _blocks(excess: np.ndarray, form: Layout) -> Tier:
+def _blocks(excess: np.ndarray, form: EffectLayout) -> TierScales:
     """Sums over the batch and the coordinates of each block."""
     total, ends = excess.sum(0), np.cumsum([1, form.contexts, form.projects])
-    return Tier(*(part.sum() for part in namespace(total).split(total, ends)))
+    return TierScales(*(part.sum() for part in namespace(total).split(total, ends)))
 
 
 def _with_leaves(
     value: Array,
-    tiers: tuple[Tier, Tier, Tier],
-    cells: Cells,
-    hyper: Hyper,
+    tiers: tuple[TierScales, TierScales, TierScales],
+    cells: CellMoments,
+    hyper: GaussianHyperparameters,
     centre: Array,
     spread: Array,
     kept: bool,
 ) -> tuple[Array, Score]:
     """Adds what the cells say. centre, spread [project, context, arm]: mean and variance of the sum of the effects."""
     xp, (count, mean, deviation) = namespace(centre), cells
-    cell, noise = leaf_cell(hyper, kept), noise_at(hyper, count.shape[1])
+    cell, noise = cell_scale(hyper, kept), noise_scale(hyper, count.shape[1])
     if not kept:
         rest = noise**2 / (count * cell**2 + noise**2)
         second = (1 - rest) ** 2 * ((mean - centre) ** 2 + spread) + rest * cell**2
@@ -168,6 +185,6 @@ def _with_leaves(
         scales = (hyper.arm, hyper.family, hyper.globe)
         arm, family, globe = (t._replace(cell=whole * s.cell**2) for t, s in zip(tiers, scales, strict=True))
         tiers = arm, family, globe
-    theta = shrink(centre, spread, cells, cell, noise)
+    theta = combine_with_cell_data(centre, spread, cells, cell, noise)
     squares = deviation + count * ((mean - theta.mean) ** 2 + theta.scale**2)
     return value, Score(*tiers, xp.where(count > 0, squares / noise**2 - count, 0.0).sum(0))

@@ -6,11 +6,19 @@ import numpy as np
 
 from poolwise.arrays import Array, namespace
 from poolwise.posterior.crossed import canonical_form
-from poolwise.posterior.crossed.gaussian_messages import Conditional, Potential, downward, upward
-from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, Stated, layout, leaf_cell, noise_at, pooled_at
+from poolwise.posterior.crossed.gaussian_messages import CanonicalForm, Conditional, collect, distribute
+from poolwise.posterior.hyperparameters.gaussian import (
+    EffectLayout,
+    ElicitedOffset,
+    GaussianHyperparameters,
+    borrowed_at,
+    cell_scale,
+    layout,
+    noise_scale,
+)
 
 
-class Cells(NamedTuple):
+class CellMoments(NamedTuple):
     """Statistics as the algebra wants them: count, mean, sum of squared deviations [project, context, arm]."""
 
     count: Array
@@ -18,7 +26,7 @@ class Cells(NamedTuple):
     deviation: Array
 
 
-class Tree(NamedTuple):
+class TreePosterior(NamedTuple):
     """Everything that beliefs are read from. The top tier's conditional is its posterior."""
 
     arm: Conditional
@@ -27,70 +35,78 @@ class Tree(NamedTuple):
     evidence: Array
 
 
-def solve(cells: Cells, hyper: Hyper, family: Array, families: int, form: Layout | None = None) -> Tree:
+def solve(
+    cells: CellMoments, hyper: GaussianHyperparameters, family: Array, families: int, form: EffectLayout | None = None
+) -> TreePosterior:
     """Messages up the tree. `family`: (arms,) index; families = 0: arms hang at the globe directly."""
     form = form or layout(cells.count.shape, families)
-    noise = noise_at(hyper, form.contexts)
-    leaves = canonical_form.potential(*cells, leaf_cell(hyper, form.cells), noise, cells=form.cells)
-    leaves = canonical_form.informed(leaves, pooled_at(hyper, form.contexts))
-    return tiers(leaves, hyper, family, families, form)
+    noise = noise_scale(hyper, form.contexts)
+    leaves = canonical_form.canonical_form(*cells, cell_scale(hyper, form.cells), noise, cells=form.cells)
+    leaves = canonical_form.add_observation(leaves, borrowed_at(hyper, form.contexts))
+    return pass_messages(leaves, hyper, family, families, form)
 
 
-def solve_reduced(cells: Cells, hyper: Hyper) -> tuple[Tree, tuple[Array, Array, Array]]:
+def solve_reduced(
+    cells: CellMoments, hyper: GaussianHyperparameters
+) -> tuple[TreePosterior, tuple[Array, Array, Array]]:
     """The same for many projects and one family per arm: project effects belong to the arm alone, O(P C^2 A)."""
     projects, contexts, _ = cells.count.shape
-    known = pooled_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
-    scales = (leaf_cell(hyper, False), noise_at(hyper, contexts), hyper.arm.project**2)
+    known = borrowed_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
+    scales = (cell_scale(hyper, False), noise_scale(hyper, contexts), hyper.arm.project**2)
     leaves, own, informed, coupling = canonical_form.reduced(*cells, *scales, known)
-    return tiers(leaves, hyper, None, 0, Layout(contexts, 0)), (own, informed, coupling)
+    return pass_messages(leaves, hyper, None, 0, EffectLayout(contexts, 0)), (own, informed, coupling)
 
 
-def tiers(leaves: Potential, hyper: Hyper, family: Array | None, families: int, form: Layout) -> Tree:
+def pass_messages(
+    leaves: CanonicalForm, hyper: GaussianHyperparameters, family: Array | None, families: int, form: EffectLayout
+) -> TreePosterior:
     """From the potentials of the arms upwards. Arms lie around what an expert stated of their family, if anything."""
     xp = namespace(leaves.precision)
-    stated = None if hyper.stated is None else Stated(*map(xp.asarray, hyper.stated))
+    stated = None if hyper.stated is None else ElicitedOffset(*map(xp.asarray, hyper.stated))
     if stated is not None:
-        leaves = canonical_form.shifted(leaves, stated.offset)
-        leaves = leaves if families else canonical_form.measured(leaves, stated.precision)
-    message, arm = upward(leaves, form.variances(hyper.arm, xp))
+        leaves = canonical_form.shift_mean(leaves, stated.offset)
+        leaves = leaves if families else canonical_form.add_measurement(leaves, stated.precision)
+    message, arm = collect(leaves, form.variances(hyper.arm, xp))
     middle = arm
     if families:
         member = (xp.arange(families)[:, None] == family) * 1.0
-        gathered = Potential(*(xp.tensordot(member, part, 1) for part in message))
+        gathered = CanonicalForm(*(xp.tensordot(member, part, 1) for part in message))
         if stated is not None:
-            gathered = canonical_form.measured(gathered, member @ stated.precision)
-        message, middle = upward(gathered, form.variances(hyper.family, xp))
-    total = Potential(*(part.sum(0) for part in message))
+            gathered = canonical_form.add_measurement(gathered, member @ stated.precision)
+        message, middle = collect(gathered, form.variances(hyper.family, xp))
+    total = CanonicalForm(*(part.sum(0) for part in message))
     above = form.variances(hyper.globe, xp)
     start = hyper.mean * (xp.arange(len(above)) == 0)
     total = total._replace(
         information=total.information + start / above, constant=total.constant - 0.5 * (start**2 / above).sum()
     )
-    top, globe = upward(total, above)
+    top, globe = collect(total, above)
     if stated is not None:
         arm = arm._replace(mean=arm.mean + stated.offset[:, None] * (xp.arange(form.size) == 0))
-    return Tree(arm, middle, globe, top.constant)
+    return TreePosterior(arm, middle, globe, top.constant)
 
 
-def around_zero(tree: Tree, hyper: Hyper) -> Conditional:
-    """Of the arms, less what an expert says they lie around: effects that have the scales of `hyper`."""
+def centred_effects(tree: TreePosterior, hyper: GaussianHyperparameters) -> Conditional:
+    """Of the arms, less what an expert says they lie around: effects that have the scales of the hyperparameters."""
     if hyper.stated is None:
         return tree.arm
     first = np.arange(tree.arm.mean.shape[1]) == 0
     return tree.arm._replace(mean=tree.arm.mean - hyper.stated.offset[:, None] * first)
 
 
-def marginals(tree: Tree, hyper: Hyper, family: Array, families: int, form: Layout) -> tuple[Array, Array]:
+def arm_marginals(
+    tree: TreePosterior, hyper: GaussianHyperparameters, family: Array, families: int, form: EffectLayout
+) -> tuple[Array, Array]:
     """Posterior mean (arms, q) and covariance (arms, q, q) of every arm's effect vector."""
     xp = namespace(tree.globe.mean)
     mean, covariance = tree.globe.mean, tree.globe.covariance
     if families:
-        mean, covariance = downward(tree.family, form.variances(hyper.family, xp), mean, covariance)
+        mean, covariance = distribute(tree.family, form.variances(hyper.family, xp), mean, covariance)
         mean, covariance = mean[family], covariance[family]
-    return downward(tree.arm, form.variances(hyper.arm, xp), mean, covariance)
+    return distribute(tree.arm, form.variances(hyper.arm, xp), mean, covariance)
 
 
-class Projects(NamedTuple):
+class ProjectEffects(NamedTuple):
     """Effects that were integrated out, brought back: mean and variance of every project's, (arms, projects); variance
     of level + project; mean and variance of the sum of the effects of every cell, [project, context, arm]."""
 
@@ -101,7 +117,7 @@ class Projects(NamedTuple):
     spread: Array
 
 
-def at_cells(mean: Array, covariance: Array, form: Layout) -> tuple[Array, Array]:
+def at_cells(mean: Array, covariance: Array, form: EffectLayout) -> tuple[Array, Array]:
     """Mean and variance of the sum of the coordinates of every cell, [project, context, arm]."""
     xp = namespace(mean)
     c, p = slice(1, 1 + form.contexts), slice(1 + form.contexts, 1 + form.contexts + form.projects)
@@ -115,7 +131,7 @@ def at_cells(mean: Array, covariance: Array, form: Layout) -> tuple[Array, Array
     return xp.moveaxis(centre, 0, 2), xp.moveaxis(spread, 0, 2)
 
 
-def _own_coordinates(mean: Array, covariance: Array, form: Layout) -> tuple[Array, Array]:
+def _own_coordinates(mean: Array, covariance: Array, form: EffectLayout) -> tuple[Array, Array]:
     """What the cells' own coordinates add to mean and variance, [arm, project, context]."""
     shape = (-1, form.projects, form.contexts)
     rows = np.arange(form.size - form.projects * form.contexts, form.size)
@@ -124,8 +140,9 @@ def _own_coordinates(mean: Array, covariance: Array, form: Layout) -> tuple[Arra
     return mean[:, rows].reshape(shape), (covariance[:, rows, rows] + 2 * along).reshape(shape)
 
 
-def project_effects(mean: Array, covariance: Array, own: Array, informed: Array, coupling: Array) -> Projects:
-    """From the marginal of (level, contexts), (arms, 1 + contexts), and what `leaf.reduced` kept for the way back."""
+def project_effects(mean: Array, covariance: Array, own: Array, informed: Array, coupling: Array) -> ProjectEffects:
+    """From the marginal of (level, contexts), (arms, 1 + contexts), and what `canonical_form.reduced` kept for the way
+    back."""
     xp = namespace(mean)
     share = coupling / own[:, :, None]
     moved = share @ covariance
@@ -135,4 +152,4 @@ def project_effects(mean: Array, covariance: Array, own: Array, informed: Array,
     centre = (mean[:, :1] + mean[:, 1:])[:, None] + effect[:, :, None]
     spread = alone[:, None] + variance[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
     level = covariance[:, 0, 0, None] + variance - 2 * moved[:, :, 0]
-    return Projects(effect, variance, level, xp.moveaxis(centre, 0, 2), xp.moveaxis(spread, 0, 2))
+    return ProjectEffects(effect, variance, level, xp.moveaxis(centre, 0, 2), xp.moveaxis(spread, 0, 2))

@@ -1,6 +1,6 @@
 """Success of arms that resemble each other: what is seen of one tells of the others.
 
-    evidence from others of a = discount(sum over b != a of k(a, b)^power evidence of b)
+    pseudo-counts from others of a = discount(sum over b != a of k(a, b)^power pseudo-counts of b)
     discount: n -> n kappa / (n + kappa)
 
 beside the domain prior and a's own (`bernoulli`). Where arms are configurations k is the likeness of the micro effects,
@@ -17,7 +17,7 @@ from poolwise.posterior.crossed.batch import Fit
 from poolwise.posterior.gp.coregionalisation import arm_correlation
 from poolwise.posterior.gp.inducing_points import model_of
 from poolwise.posterior.likelihoods import bernoulli
-from poolwise.posterior.likelihoods.bernoulli import Evidence
+from poolwise.posterior.likelihoods.bernoulli import PseudoCounts
 
 _GRID = (0.1, 2.0, 6.0, 20.0, 60.0)
 _POWERS = (1.0, 3.0, 10.0, 30.0)
@@ -38,7 +38,7 @@ def weights(fit: Fit, arms: np.ndarray, power: float) -> np.ndarray:
 
 
 def neighbour_counts(fit: Fit, arm: np.ndarray, power: float) -> np.ndarray:
-    """(2, arms): evidence of every arm's neighbours, not yet discounted. arm: of the arms themselves, the same."""
+    """(2, arms): pseudo-counts of every arm's neighbours, not yet discounted. arm: of the arms themselves, the same."""
     if fit.ground is None:
         return np.asarray(arm.sum(1, keepdims=True) - arm)
     tried, total = np.flatnonzero(arm[0]), np.zeros(arm.shape)
@@ -48,17 +48,21 @@ def neighbour_counts(fit: Fit, arm: np.ndarray, power: float) -> np.ndarray:
     return total
 
 
-def aggregate(fit: Fit, success: bernoulli.Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Evidence:
-    """`bernoulli.gather`, with the evidence of neighbours where arms have some."""
-    found = bernoulli.gather(success, outcomes, successes)
+def aggregate(
+    fit: Fit, success: bernoulli.BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray
+) -> PseudoCounts:
+    """`bernoulli.aggregate`, with the pseudo-counts of neighbours where arms have some."""
+    found = bernoulli.aggregate(success, outcomes, successes)
     return found._replace(
         near=bernoulli.discount(neighbour_counts(fit, found.arm, success.power_near), success.kappa_near)
     )
 
 
-def fit_success(fit: Fit, success: bernoulli.Hyper, outcomes: np.ndarray, successes: np.ndarray) -> bernoulli.Hyper:
+def fit_success(
+    fit: Fit, success: bernoulli.BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray
+) -> bernoulli.BetaHyperparameters:
     """With the power and the concentration that predict every tried arm from the others (beta-binomial), on a grid."""
-    arm = bernoulli.gather(success, outcomes, successes).arm
+    arm = bernoulli.aggregate(success, outcomes, successes).arm
     family = np.stack([success.prior.sum(1), success.prior[:, 0]])
     tried = np.flatnonzero(arm[0])
     if fit.ground is None:

@@ -4,10 +4,10 @@
                                                                   + smooth_b^2 k(a, a'))
 
 with E_b = 1, [c = c'], [p = p'], [p = p'] [c = c'] for level, context, project and cell, and k of `kernel`, 1 for an
-arm with itself and 0 between families. It is the model of `hyper` in which a part of every arm's effects, smooth^2 of
-arm^2 = smooth^2 + nugget^2, is shared with arms of similar parameters. So the surface of a project, or a context,
-begins where those of the others are, as far as they were found to agree, and all are learned together.
-Source: Bonilla, Chai and Williams (2008), multi-task Gaussian processes.
+arm with itself and 0 between families. It is the model of `hyperparameters.gaussian` in which a part of every arm's
+effects, smooth^2 of arm^2 = smooth^2 + nugget^2, is shared with arms of similar parameters. So the surface of a
+project, or a context, begins where those of the others are, as far as they were found to agree, and all are learned
+together. Source: Bonilla, Chai and Williams (2008), multi-task Gaussian processes.
 """
 
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.posterior.gp.kernels import ArmCoordinates, matern
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 
 
 class ArmFeatures(NamedTuple):
@@ -36,8 +36,8 @@ class ArmFeatures(NamedTuple):
 class SmoothComponent(NamedTuple):
     """What is estimated of smoothness."""
 
-    tier: Tier
-    """Standard deviations of what is smooth; at most those of `Hyper.arm`, whose part it is."""
+    tier: TierScales
+    """Standard deviations of what is smooth; at most those of `GaussianHyperparameters.arm`, whose part it is."""
     length: tuple[np.ndarray, ...]
     """Of every smooth family, (parameters,): in units of the coordinates, which span [0, 1]."""
     rho: tuple[np.ndarray, ...]
@@ -47,7 +47,7 @@ class SmoothComponent(NamedTuple):
 class MultiTaskGP(NamedTuple):
     """All that a covariance rests on."""
 
-    hyper: Hyper
+    hyper: GaussianHyperparameters
     smooth: SmoothComponent
     ground: ArmFeatures
     family_covariance: np.ndarray
@@ -73,13 +73,13 @@ def arm_features(family: np.ndarray, smooth: dict[int, ArmCoordinates]) -> ArmFe
     return ArmFeatures(np.asarray(family), members, tuple(smooth.values()), patch, position)
 
 
-def nugget(hyper: Hyper, smooth: SmoothComponent) -> Tier:
+def nugget(hyper: GaussianHyperparameters, smooth: SmoothComponent) -> TierScales:
     """What is special about an arm and shared with no other: true variance of an untried arm."""
     pairs = zip(hyper.arm, smooth.tier, strict=True)
-    return Tier(*(float(np.sqrt(max(whole**2 - part**2, 0.0))) for whole, part in pairs))
+    return TierScales(*(float(np.sqrt(max(whole**2 - part**2, 0.0))) for whole, part in pairs))
 
 
-def amount(tier: Tier, rows: CellIndex, columns: CellIndex) -> np.ndarray:
+def amount(tier: TierScales, rows: CellIndex, columns: CellIndex) -> np.ndarray:
     """(rows, columns): sum over blocks of E_b tier_b^2; (rows, 1) where all columns lie in one cell."""
     here, there = np.asarray(columns.project), np.asarray(columns.context)
     project = (rows.project[:, None] == here) & (here >= 0)
@@ -87,7 +87,7 @@ def amount(tier: Tier, rows: CellIndex, columns: CellIndex) -> np.ndarray:
     return tier.level**2 + tier.context**2 * context + tier.project**2 * project + tier.cell**2 * (project & context)
 
 
-def model_at(hyper: Hyper, smooth: SmoothComponent, ground: ArmFeatures) -> MultiTaskGP:
+def model_at(hyper: GaussianHyperparameters, smooth: SmoothComponent, ground: ArmFeatures) -> MultiTaskGP:
     """The model that has these scales."""
     families = int(ground.family.max()) + 1
     levels = np.full((families, families), float(hyper.globe.level) ** 2) + float(hyper.family.level) ** 2 * np.eye(
@@ -100,9 +100,9 @@ def model_at(hyper: Hyper, smooth: SmoothComponent, ground: ArmFeatures) -> Mult
     )
 
 
-def posterior_shrinkage(hyper: Hyper, ground: ArmFeatures, levels: np.ndarray) -> np.ndarray:
+def posterior_shrinkage(hyper: GaussianHyperparameters, ground: ArmFeatures, levels: np.ndarray) -> np.ndarray:
     """(families, families) M = (1 + K S)^-1: of the covariance K of their levels M K is left, once an expert has
-    measured them with precisions S (`hyper.Stated`)."""
+    measured them with precisions S (`gaussian.ElicitedOffset`)."""
     if hyper.stated is None:
         return np.eye(len(levels))
     precision = np.bincount(ground.family, hyper.stated.precision, len(levels))
@@ -166,11 +166,13 @@ def to_dict(smooth: SmoothComponent | None) -> dict[str, Any] | None:
     return {"tier": [float(scale) for scale in smooth.tier], **lists}
 
 
-def clip(smooth: SmoothComponent | None, hyper: Hyper) -> SmoothComponent | None:
+def clip(smooth: SmoothComponent | None, hyper: GaussianHyperparameters) -> SmoothComponent | None:
     """No more than the arms' scales, whose part it is: these may have been found before anything was smooth."""
     if smooth is None:
         return None
-    return smooth._replace(tier=Tier(*(min(part, whole) for part, whole in zip(smooth.tier, hyper.arm, strict=True))))
+    return smooth._replace(
+        tier=TierScales(*(min(part, whole) for part, whole in zip(smooth.tier, hyper.arm, strict=True)))
+    )
 
 
 def from_dict(body: dict[str, Any] | None, start: SmoothComponent | None) -> SmoothComponent | None:
@@ -183,4 +185,4 @@ def from_dict(body: dict[str, Any] | None, start: SmoothComponent | None) -> Smo
         tuple(np.where(np.isnan(part), usual, part) for part, usual in zip(found, usually, strict=True))
         for found, usually in ((body["length"], start.length), (body["rho"], start.rho))
     )
-    return SmoothComponent(Tier(*body["tier"]), length, rho)
+    return SmoothComponent(TierScales(*body["tier"]), length, rho)

@@ -8,7 +8,7 @@ whitened outcomes,
 and one more outcome y of a cell x appends the row (cov(x, .) - V_x'V) / d, d^2 = variance_x + noise^2, and the number
 (y - mean_x) / d: O(n^2) when it is learned, O(n A) when a cell is looked at next. Cells looked at keep their V, as
 `PredictiveCache`s. At every `init` the outcomes of a cell become one row, and the rows no more than `inducing.MOST`.
-Protocol of `online`. `tests/posterior/gp/test_coregionalisation.py` holds it to dense conditioning.
+The protocol of `layouts`. `tests/posterior/gp/test_coregionalisation.py` holds it to dense conditioning.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from poolwise.posterior.belief import Belief, shrink
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.batch import Fit, Statistics, cells
-from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
+from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.gp import inducing_points
 from poolwise.posterior.gp.coregionalisation import (
     CellIndex,
@@ -30,8 +29,9 @@ from poolwise.posterior.gp.coregionalisation import (
     prior_variance,
 )
 from poolwise.posterior.gp.inducing_points import model_of
-from poolwise.posterior.hyperparameters.hyper import noise_at, pooled_at
+from poolwise.posterior.hyperparameters.gaussian import borrowed_at, noise_scale
 from poolwise.posterior.recursive.exchangeability import Effects
+from poolwise.posterior.types import Marginals, combine_with_cell_data
 
 ROOM = 64
 """Rows that are appended before all are set up again."""
@@ -55,7 +55,7 @@ class State(NamedTuple):
     model: MultiTaskGP
     noise: np.ndarray
     """(contexts, arms)."""
-    cells: Cells
+    cells: CellMoments
     own: np.ndarray
     """[project, context, arm]: variance of a cell around what the rows say of it; 0 where it has a row."""
     base: np.ndarray
@@ -75,11 +75,11 @@ class State(NamedTuple):
     panels: dict[tuple[int, int], PredictiveCache]
 
 
-def init(fit: Fit, stats: Statistics) -> State:
+def init(fit: Fit, stats: SufficientStatistics) -> State:
     """The state that all outcomes so far lead to. Unseen projects, contexts and arms in `stats` are room to grow."""
-    statistics = Cells(*(part.copy() for part in cells(stats)))
+    statistics = CellMoments(*(part.copy() for part in cells(stats)))
     contexts = statistics.count.shape[1]
-    noise = np.broadcast_to(noise_at(fit.hyper, contexts), statistics.count.shape[1:])
+    noise = np.broadcast_to(noise_scale(fit.hyper, contexts), statistics.count.shape[1:])
     model = model_of(fit)
     found = inducing_points.whitened_rows(model, _seen(fit, statistics, noise))
     own = np.zeros(statistics.count.shape)
@@ -125,7 +125,7 @@ def update(state: State, project: int, context: int, arm: int, y: float, weight:
 @single_blas()
 def predict(state: State, project: int, context: int) -> Effects:
     """Utility of a success of every arm in one cell, and what it shares with the project and with the context."""
-    here = at_cell(state, project, context)
+    here = cell_marginals(state, project, context)
     shared = [predictive_cache(state, *at) for at in ((project, -1), (-1, context))]
     variance = np.stack([np.square(here.scale), *(part.variance for part in shared)])
     return Effects(
@@ -151,22 +151,22 @@ def _low_rank_factor(state: State, project: int, context: int) -> np.ndarray:
 
 
 @single_blas()
-def beliefs(fit: Fit, stats: Statistics) -> Belief:
-    """Of every cell, [project, context, arm], seen or not, as `gaussian.beliefs`."""
-    state, found = init(fit, stats), Belief(*(np.empty(stats.count.shape) for _ in range(2)))
+def marginals(fit: Fit, stats: SufficientStatistics) -> Marginals:
+    """Of every cell, [project, context, arm], seen or not, as `batch.marginals`."""
+    state, found = init(fit, stats), Marginals(*(np.empty(stats.count.shape) for _ in range(2)))
     for at in np.ndindex(stats.count.shape[:2]):
-        found.mean[at], found.scale[at] = at_cell(state, *at)
+        found.mean[at], found.scale[at] = cell_marginals(state, *at)
     return found
 
 
-def at_cell(state: State, project: int, context: int) -> Belief:
+def cell_marginals(state: State, project: int, context: int) -> Marginals:
     """Of every arm in one cell, (arms,)."""
     found, around = predictive_cache(state, project, context), state.own[project, context]
     if not around.any():
-        return Belief(found.mean, np.sqrt(found.variance))
-    own = Cells(*(part[project, context] for part in state.cells))
+        return Marginals(found.mean, np.sqrt(found.variance))
+    own = CellMoments(*(part[project, context] for part in state.cells))
     centre = np.maximum(found.variance - around, _LEAST)
-    return Belief(*shrink(found.mean, centre, own, np.sqrt(around), state.noise[context]))
+    return Marginals(*combine_with_cell_data(found.mean, centre, own, np.sqrt(around), state.noise[context]))
 
 
 @single_blas()
@@ -225,12 +225,12 @@ def _init(state: State, project: int, context: int) -> PredictiveCache:
     return PredictiveCache(white, k, mean, variance)
 
 
-def _seen(fit: Fit, statistics: Cells, noise: np.ndarray) -> inducing_points.Observations:
+def _seen(fit: Fit, statistics: CellMoments, noise: np.ndarray) -> inducing_points.Observations:
     """A row for every cell with outcomes, and for what other stores know."""
     at = np.nonzero(statistics.count)
     variance = noise[at[1], at[2]] ** 2 / statistics.count[at]
     found = inducing_points.Observations(CellIndex(*at), statistics.mean[at], variance)
-    if (known := pooled_at(fit.hyper, statistics.count.shape[1])) is None:
+    if (known := borrowed_at(fit.hyper, statistics.count.shape[1])) is None:
         return found
     borrowed = np.nonzero(known.precision)
     points = CellIndex(

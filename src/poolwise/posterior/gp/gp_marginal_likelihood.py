@@ -2,8 +2,9 @@
 
     d log p / d t = 1/2 tr[(w w' - K^-1) dK/dt],   w = K^-1 (y - mean)
 
-over the distinct cells tried, K the covariance of their means (`micro`) and of their noise. All coordinates are
-logarithms relative to a median, but for log-odds of rho. Source: Rasmussen and Williams (2006), section 5.4.1.
+over the distinct cells tried, K the covariance of their means (`coregionalisation`) and of their noise. All
+coordinates are logarithms relative to a median, but for log-odds of rho. Source: Rasmussen and Williams (2006),
+section 5.4.1.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import minimize
 
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.batch import Fit, Statistics, cells
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.gp.coregionalisation import (
     ArmFeatures,
     CellIndex,
@@ -26,9 +27,9 @@ from poolwise.posterior.gp.coregionalisation import (
 )
 from poolwise.posterior.gp.kernels import Kernel, matern
 from poolwise.posterior.gp.surface_likelihood import LEAST, kernel_and_gradients
-from poolwise.posterior.hyperparameters.hyper import Hyper, Prior, Tier
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, Hyperprior, TierScales
 
-SMOOTH, NUGGET = Tier(1.5, 0.3, 0.3, 0.2), Tier(0.1, 0.1, 0.05, 0.1)
+SMOOTH, NUGGET = TierScales(1.5, 0.3, 0.3, 0.2), TierScales(0.1, 0.1, 0.05, 0.1)
 """Medians of what an arm shares with those of similar parameters, and of what it has to itself. The first is large on
 purpose: with less, two unlucky trials of hundreds of configurations were seen to end the search among them."""
 LENGTH = 0.6
@@ -51,7 +52,7 @@ class ObservedCells(NamedTuple):
     deviation: np.ndarray
 
 
-def observed_cells(stats: Statistics, most: int = LARGEST) -> ObservedCells:
+def observed_cells(stats: SufficientStatistics, most: int = LARGEST) -> ObservedCells:
     """Of at most so many cells."""
     data = cells(stats)
     flat = np.flatnonzero(data.count)
@@ -61,20 +62,22 @@ def observed_cells(stats: Statistics, most: int = LARGEST) -> ObservedCells:
     return ObservedCells(at, *(part.reshape(-1)[flat] for part in data))
 
 
-def initial_components(prior: Prior, family: np.ndarray, ground: ArmFeatures) -> tuple[Hyper, SmoothComponent]:
+def initial_components(
+    prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
+) -> tuple[GaussianHyperparameters, SmoothComponent]:
     """Before any outcome."""
     return scales_at(np.zeros(_length(family, ground)), prior, family, ground)
 
 
 def scales_at(
-    coordinates: np.ndarray, prior: Prior, family: np.ndarray, ground: ArmFeatures
-) -> tuple[Hyper, SmoothComponent]:
+    coordinates: np.ndarray, prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
+) -> tuple[GaussianHyperparameters, SmoothComponent]:
     """The scales of coordinates: of four tiers of four blocks, of the noise that families share and of each, then of
     every smooth family its lengths and log-odds of rho."""
     middle, factor = prior.median, np.exp(coordinates)
     medians = (SMOOTH, NUGGET, middle.family, middle.globe)
     smooth, nugget, kin, globe = (
-        Tier(*(float(m) * float(f) for m, f in zip(tier, factor[4 * i : 4 * i + 4], strict=True)))
+        TierScales(*(float(m) * float(f) for m, f in zip(tier, factor[4 * i : 4 * i + 4], strict=True)))
         for i, tier in enumerate(medians)
     )
     globe = globe._replace(level=float(middle.globe.level))
@@ -82,18 +85,20 @@ def scales_at(
     own = factor[_TIERS + 1 : _TIERS + 1 + groups]
     usual = float(np.mean(middle.noise))
     noise = usual * np.hypot(factor[_TIERS] * own[family], prior.noise_floor)
-    arm = Tier(*(float(np.hypot(*pair)) for pair in zip(smooth, nugget, strict=True)))
+    arm = TierScales(*(float(np.hypot(*pair)) for pair in zip(smooth, nugget, strict=True)))
     rest, length, rho = coordinates[_TIERS + 1 + groups :], [], []
     for at in ground.places:
         long, odds, rest = np.split(rest, [len(at.code), 2 * len(at.code)])
         length.append(LENGTH * np.exp(long))
         rho.append(1 / (1 + np.exp(-odds)))
-    hyper = Hyper(arm, kin, globe, noise, np.zeros(0), middle.mean, middle.pooled, middle.stated)
+    hyper = GaussianHyperparameters(arm, kin, globe, noise, np.zeros(0), middle.mean, middle.pooled, middle.stated)
     return hyper, SmoothComponent(smooth, tuple(length), tuple(rho))
 
 
-def fit(stats: Statistics, old: Fit, *, prior: Prior, start: np.ndarray | None, iterations: int = 60) -> Fit:
-    """Scales that serve `micro.covariance`, for the arms of `old`. As `gaussian.fit`."""
+def fit(
+    stats: SufficientStatistics, old: Fit, *, prior: Hyperprior, start: np.ndarray | None, iterations: int = 60
+) -> Fit:
+    """Scales that serve `coregionalisation.covariance`, for the arms of `old`. As `batch.fit`."""
     ground = _known(old)
     data, widths = observed_cells(stats), _widths(old.family, ground, prior)
     size = len(widths)
@@ -118,7 +123,7 @@ def fit(stats: Statistics, old: Fit, *, prior: Prior, start: np.ndarray | None, 
 
 
 def objective(
-    coordinates: np.ndarray, data: ObservedCells, prior: Prior, family: np.ndarray, ground: ArmFeatures
+    coordinates: np.ndarray, data: ObservedCells, prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
 ) -> tuple[float, np.ndarray]:
     """Minus log posterior of the scales, up to a constant, and its gradient."""
     hyper, smooth = scales_at(coordinates, prior, family, ground)
@@ -181,14 +186,14 @@ def _levels(model: MultiTaskGP) -> np.ndarray:
     return np.asarray(kept @ kept.T)
 
 
-def _of_tier(pull: np.ndarray, tier: Tier, at: CellIndex) -> np.ndarray:
+def _of_tier(pull: np.ndarray, tier: TierScales, at: CellIndex) -> np.ndarray:
     """(4,): derivatives by the logarithms of a tier's scales."""
     project, context = (index[:, None] == index for index in (at.project, at.context))
     sums = pull.sum(), pull[context].sum(), pull[project].sum(), pull[project & context].sum()
     return np.array([scale**2 * total for scale, total in zip(tier, sums, strict=True)])
 
 
-def _widths(family: np.ndarray, ground: ArmFeatures, prior: Prior) -> np.ndarray:
+def _widths(family: np.ndarray, ground: ArmFeatures, prior: Hyperprior) -> np.ndarray:
     groups = int(family.max()) + 1
     fixed = [prior.width] * 4 + [WIDE] * 4 + [prior.width] * 8 + [prior.noise_width] + [prior.width] * groups
     own = [[LENGTHS] * len(at.code) + [ODDS] * len(at.code) for at in ground.places]

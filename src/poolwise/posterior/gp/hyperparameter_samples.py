@@ -13,7 +13,7 @@ import numpy as np
 
 from poolwise.posterior.gp.kernels import ArmCoordinates
 from poolwise.posterior.gp.surface import GaussianProcess, SurfacePredictive
-from poolwise.posterior.gp.surface_likelihood import Hyperprior, ObservedArms, fit, hyperprior, likelihood
+from poolwise.posterior.gp.surface_likelihood import KernelHyperprior, ObservedArms, fit, kernel_hyperprior, likelihood
 
 DRAWS, STEPS = 4, 6
 """How many, and how often each is moved when the scales are estimated again."""
@@ -36,11 +36,11 @@ class HyperparameterSamples:
         rng: np.random.Generator,
         features: np.ndarray | None = None,
         offset: np.ndarray | None = None,
-        prior: Hyperprior | None = None,
+        prior: KernelHyperprior | None = None,
     ) -> None:
         self._at, self._rng = at, rng
         self._features = np.zeros((len(at.code[0]), 0)) if features is None else features
-        self._prior = prior or hyperprior(len(at.code), self._features.shape[1])
+        self._prior = prior or kernel_hyperprior(len(at.code), self._features.shape[1])
         self._drawn: list[np.ndarray] = []
         self._surfaces = [GaussianProcess(at, self._features, offset, self._prior) for _ in range(DRAWS)]
 

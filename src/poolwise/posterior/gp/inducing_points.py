@@ -1,4 +1,4 @@
-"""From all that was seen to the rows of `smooth`: exact up to `MOST` cells, beyond that through as many of them.
+"""From all that was seen to the rows of `gp_filter`: exact up to `MOST` cells, beyond that through as many of them.
 
 With u the chosen cells, every other cell is what u says of it and a part of its own, independent of all else:
 
@@ -39,7 +39,7 @@ class Observations(NamedTuple):
 
 
 class WhitenedRows(NamedTuple):
-    """See `smooth.State`."""
+    """See `gp_filter.State`."""
 
     base: np.ndarray
     points: CellIndex

@@ -3,10 +3,10 @@
     k(a, b) = signal^2 prod_d [rho_d + (1 - rho_d) m_d(|x_ad - x_bd| / length_d)]  +  sum_k slope_k^2 phi_ak phi_bk
               + level^2  +  nugget^2 [a = b]
 
-with m Matern's correlation, of order 1/2 here and 5/2 in `micro`. Expanded, the product is a sum over all subsets of
-parameters, so effects of one parameter reach arms that differ in everything else. phi are other projects' surfaces, as
-linear features; the first is what these have in common. Source: Duvenaud, Nickisch and Rasmussen (2011); Rasmussen and
-Williams (2006), ch. 4.
+with m Matern's correlation, of order 1/2 here and 5/2 in `coregionalisation`. Expanded, the product is a sum over all
+subsets of parameters, so effects of one parameter reach arms that differ in everything else. phi are other projects'
+surfaces, as linear features; the first is what these have in common. Source: Duvenaud, Nickisch and Rasmussen (2011);
+Rasmussen and Williams (2006), ch. 4.
 """
 
 from typing import NamedTuple

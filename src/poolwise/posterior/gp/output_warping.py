@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.posterior.gp.kernels import ArmCoordinates
-from poolwise.posterior.gp.surface_likelihood import ObservedArms, fit, hyperprior, objective
+from poolwise.posterior.gp.surface_likelihood import ObservedArms, fit, kernel_hyperprior, objective
 
 WARPS = (0.02, 0.25, 0.5, 1.0, 2.0)
 USUAL, WIDTH = 0.5, 1.0
@@ -27,7 +27,7 @@ class OutputWarping:
     """Chooses among `WARPS`; keeps the scales found for each, from which the next search starts."""
 
     def __init__(self, at: ArmCoordinates) -> None:
-        self._at, self._prior = at, hyperprior(len(at.code), 0)
+        self._at, self._prior = at, kernel_hyperprior(len(at.code), 0)
         self._features = np.zeros((len(at.code[0]), 0))
         self._scales = [self._prior.median] * len(WARPS)
 

@@ -16,7 +16,7 @@ from scipy.linalg import cholesky, solve_triangular
 
 from poolwise.posterior.gp import surface_likelihood
 from poolwise.posterior.gp.kernels import ArmCoordinates, covariance, variance
-from poolwise.posterior.gp.surface_likelihood import Hyperprior, ObservedArms, hyperprior, kernel_at
+from poolwise.posterior.gp.surface_likelihood import KernelHyperprior, ObservedArms, kernel_at, kernel_hyperprior
 
 _ROOM = 64
 """Rows that are appended before all are set up again."""
@@ -45,13 +45,13 @@ class GaussianProcess:
         at: ArmCoordinates,
         features: np.ndarray | None = None,
         offset: np.ndarray | None = None,
-        prior: Hyperprior | None = None,
+        prior: KernelHyperprior | None = None,
     ) -> None:
         arms = len(at.code[0])
         self._at = at
         self._features = np.zeros((arms, 0)) if features is None else features
         self._offset = np.zeros(arms) if offset is None else offset
-        self._prior = prior or hyperprior(len(at.code), self._features.shape[1])
+        self._prior = prior or kernel_hyperprior(len(at.code), self._features.shape[1])
         self.coordinates = self._prior.median.copy()
         """Of the scales; see `evidence.hyperprior`."""
         self._arm: list[int] = []

@@ -39,14 +39,14 @@ class ObservedArms(NamedTuple):
         return cls(distinct, count.astype(float), mean, float(((y - mean[which]) ** 2).sum()))
 
 
-class Hyperprior(NamedTuple):
+class KernelHyperprior(NamedTuple):
     """Normal priors of the coordinates: logarithms of scales, log-odds of rho."""
 
     median: np.ndarray
     width: np.ndarray
 
 
-def hyperprior(parameters: int, features: int) -> Hyperprior:
+def kernel_hyperprior(parameters: int, features: int) -> KernelHyperprior:
     """Of signal, lengths, nugget, noise, slope of what others have in common, of single others; rho.
 
     Slopes that no feature has stay where they are.
@@ -55,11 +55,11 @@ def hyperprior(parameters: int, features: int) -> Hyperprior:
     median = np.concatenate([np.log([scale for scale, _ in scales]), np.zeros(parameters)])
     width = np.concatenate([[width for _, width in scales], np.full(parameters, 1.5)])
     width[parameters + 3 : parameters + 5] *= np.array([features > 0, features > 1]) + 1e-9
-    return Hyperprior(median, width)
+    return KernelHyperprior(median, width)
 
 
 def kernel_at(coordinates: np.ndarray, parameters: int, features: int) -> Kernel:
-    """The kernel of unconstrained coordinates, in the order of `hyperprior`."""
+    """The kernel of unconstrained coordinates, in the order of `kernel_hyperprior`."""
     scale, d = np.exp(coordinates), parameters
     slope = scale[np.where(np.arange(features) == 0, d + 3, d + 4)]
     return Kernel(
@@ -76,7 +76,7 @@ def fit(
     tried: ObservedArms,
     at: ArmCoordinates,
     features: np.ndarray,
-    prior: Hyperprior,
+    prior: KernelHyperprior,
     start: np.ndarray,
     *,
     iterations: int = 30,
@@ -113,7 +113,7 @@ def likelihood(coordinates: np.ndarray, tried: ObservedArms, at: ArmCoordinates,
 
 
 def objective(
-    coordinates: np.ndarray, tried: ObservedArms, at: ArmCoordinates, features: np.ndarray, prior: Hyperprior
+    coordinates: np.ndarray, tried: ObservedArms, at: ArmCoordinates, features: np.ndarray, prior: KernelHyperprior
 ) -> tuple[float, np.ndarray]:
     """Minus log posterior of the scales, up to a constant, and its gradient."""
     d, k = len(at.code), features.shape[1]

@@ -1,1 +1,1 @@
-"""The scales and how they are found: `hyper` states them, `scales` estimates all of them."""
+"""The scales and how they are found: `gaussian` states those of the effects, `estimation` finds all of them."""

@@ -6,12 +6,19 @@ Both are rough, from sums over cells alone: they decide how soon the search ends
 import numpy as np
 
 from poolwise.arrays import Array
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, Prior, layout, leaf_cell, noise_at
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.gaussian import (
+    EffectLayout,
+    GaussianHyperparameters,
+    Hyperprior,
+    cell_scale,
+    layout,
+    noise_scale,
+)
 from poolwise.posterior.hyperparameters.parametrisation import length, widths
 
 
-def moment_start(cells: Cells, noise_index: Array, size: int, prior: Prior, groups: int) -> Array:
+def moment_initialisation(cells: CellMoments, noise_index: Array, size: int, prior: Hyperprior, groups: int) -> Array:
     """Coordinates near the optimum: noise from the spread within cells, all other scales from the spread between.
 
     Both are shrunk to the hyperprior's medians as if those rested on a few cells.
@@ -32,7 +39,7 @@ def moment_start(cells: Cells, noise_index: Array, size: int, prior: Prior, grou
     return np.concatenate([between, [common], 0.5 * np.log(own / shared), rough])
 
 
-def _variances(cells: Cells, noise: float) -> list[tuple[float, int]]:
+def _variances(cells: CellMoments, noise: float) -> list[tuple[float, int]]:
     """Variance of level, context, project and cell effects of all tiers together, and from how many effects.
 
     Means by arm, by context and by project of what the ones before leave over, less what chance makes of them.
@@ -54,7 +61,14 @@ def _variances(cells: Cells, noise: float) -> list[tuple[float, int]]:
 
 
 def curvature(
-    cells: Cells, hyper: Hyper, noise_index: Array, families: int, size: int, prior: Prior, *, reduced: bool
+    cells: CellMoments,
+    hyper: GaussianHyperparameters,
+    noise_index: Array,
+    families: int,
+    size: int,
+    prior: Hyperprior,
+    *,
+    reduced: bool,
 ) -> Array:
     """Rough second derivative of the objective along each coordinate at given scales.
 
@@ -63,9 +77,12 @@ def curvature(
     the noise, known from every outcome, hides all the rest.
     """
     projects, contexts, arms = cells.count.shape
-    groups, form = families or arms, Layout(contexts, projects) if reduced else layout(cells.count.shape, families)
-    noise = np.broadcast_to(noise_at(hyper, contexts), (contexts, arms)) ** 2
-    told, own = cells.count / noise, leaf_cell(hyper, form.cells) ** 2
+    groups, form = (
+        families or arms,
+        EffectLayout(contexts, projects) if reduced else layout(cells.count.shape, families),
+    )
+    noise = np.broadcast_to(noise_scale(hyper, contexts), (contexts, arms)) ** 2
+    told, own = cells.count / noise, cell_scale(hyper, form.cells) ** 2
     weight = told / (1 + told * own)
     sides = [weight.sum((0, 1))[None], weight.sum(0), weight.sum(1), told.reshape(-1, arms)]
     blocks = [
@@ -82,7 +99,7 @@ def curvature(
     return np.concatenate([np.transpose(blocks).ravel(), rest, rough]) + 1 / widths(size, prior, groups) ** 2
 
 
-def _blocks(hyper: Hyper) -> list[tuple[float, ...]]:
+def _blocks(hyper: GaussianHyperparameters) -> list[tuple[float, ...]]:
     """Scales of arm, family and globe, block by block."""
     return list(zip(*(map(float, tier) for tier in (hyper.arm, hyper.family, hyper.globe)), strict=True))
 

@@ -12,10 +12,18 @@ from scipy.linalg import cho_factor, cho_solve
 
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.marginal_likelihood import with_information
-from poolwise.posterior.crossed.solve import Cells, solve
-from poolwise.posterior.hyperparameters.hyper import Prior
-from poolwise.posterior.hyperparameters.optimize import NOWHERE, Search, slopes
-from poolwise.posterior.hyperparameters.parametrisation import SCALES, box, floored, hyper_at, length, penalty, widths
+from poolwise.posterior.crossed.solve import CellMoments, solve
+from poolwise.posterior.hyperparameters.gaussian import Hyperprior
+from poolwise.posterior.hyperparameters.optimize import INFEASIBLE, OptimizationResult, coordinate_gradient
+from poolwise.posterior.hyperparameters.parametrisation import (
+    SCALES,
+    from_coordinates,
+    length,
+    negative_log_hyperprior,
+    search_bounds,
+    widths,
+    with_noise_floor,
+)
 
 _STEPS, _HALVINGS = 8, 3
 _SETTLED = 0.25
@@ -54,19 +62,19 @@ def at_least_prior(information: np.ndarray) -> np.ndarray:
 
 
 def local(
-    coordinates: np.ndarray, cells: Cells, family: np.ndarray, prior: Prior, families: int
+    coordinates: np.ndarray, cells: CellMoments, family: np.ndarray, prior: Hyperprior, families: int
 ) -> tuple[float, np.ndarray, Curvature]:
     """Minus log posterior, its gradient and its curvature, the latter two in units of the hyperprior's widths."""
     groups = families or cells.count.shape[2]
-    hyper = hyper_at(coordinates, family, prior, groups=groups)
+    hyper = from_coordinates(coordinates, family, prior, groups=groups)
     evidence, score, known = with_information(hyper, cells, family, families)
-    slope, part = slopes(score, hyper, family, prior, len(coordinates), groups)
+    slope, part = coordinate_gradient(score, hyper, family, prior, len(coordinates), groups)
     unit = widths(len(coordinates), prior, groups)
     weight, scales = known.noise * part**2, known.scales
     scales[8], scales[:, 8] = 0.0, 0.0  # the globe's level stays at its prior
     own, contexts = np.eye(groups)[family], len(coordinates) - length(groups, 0)
     curvature = Curvature(scales, _by_noise(known.across * part, own, contexts), _noises(weight, own, contexts))
-    value = penalty(coordinates, prior, groups=groups) - evidence
+    value = negative_log_hyperprior(coordinates, prior, groups=groups) - evidence
     return value, coordinates / unit - slope * unit, _scaled(curvature, unit)
 
 
@@ -96,24 +104,26 @@ def _scaled(curvature: Curvature, unit: np.ndarray) -> Curvature:
 
 @single_blas()
 def refine(
-    cells: Cells, family: np.ndarray, start: np.ndarray, prior: Prior, *, families: int
-) -> tuple[Search, Curvature]:
+    cells: CellMoments, family: np.ndarray, start: np.ndarray, prior: Hyperprior, *, families: int
+) -> tuple[OptimizationResult, Curvature]:
     """From `start` until a step is expected to gain little; and the curvature where the last one began.
 
     `Search.converged` is False where a step that promised something made it worse, however short, or it took too many.
     """
-    groups, prior = families or cells.count.shape[2], floored(prior, cells)
-    low, high = box(cells, len(start), prior, groups).T
+    groups, prior = families or cells.count.shape[2], with_noise_floor(prior, cells)
+    low, high = search_bounds(cells, len(start), prior, groups).T
     unit = widths(len(start), prior, groups)
     at, settled, steps = np.clip(start, low, high), False, 0
 
     def worth(coordinates: np.ndarray) -> float:
-        hyper = hyper_at(coordinates, family, prior, groups=groups)
+        hyper = from_coordinates(coordinates, family, prior, groups=groups)
         try:
-            found = penalty(coordinates, prior, groups=groups) - float(solve(cells, hyper, family, families).evidence)
+            found = negative_log_hyperprior(coordinates, prior, groups=groups) - float(
+                solve(cells, hyper, family, families).evidence
+            )
         except np.linalg.LinAlgError:
-            return NOWHERE
-        return found if np.isfinite(found) else NOWHERE
+            return INFEASIBLE
+        return found if np.isfinite(found) else INFEASIBLE
 
     while not settled and steps < _STEPS:
         steps += 1
@@ -128,5 +138,7 @@ def refine(
         missed = abs(value - better[1] - expected)
         settled = near == 1.0 and expected < _NEAR and min(expected, missed) < _SETTLED
         at, value = better
-    evidence = penalty(at, prior, groups=groups) - value
-    return Search(hyper_at(at, family, prior, groups=groups), evidence, steps, settled, at), curvature
+    evidence = negative_log_hyperprior(at, prior, groups=groups) - value
+    return OptimizationResult(
+        from_coordinates(at, family, prior, groups=groups), evidence, steps, settled, at
+    ), curvature

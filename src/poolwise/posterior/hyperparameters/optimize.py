@@ -7,31 +7,38 @@ import numpy as np
 from scipy.optimize import minimize
 
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.chunked_reduction import Stack, stacked
+from poolwise.posterior.crossed.chunked_reduction import ArmMajorMoments, stacked
 from poolwise.posterior.crossed.marginal_likelihood import (
     Score,
     log_marginal_likelihood,
     log_marginal_likelihood_reduced,
 )
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import Hyper, Prior
-from poolwise.posterior.hyperparameters.initialisation import curvature, moment_start
-from poolwise.posterior.hyperparameters.parametrisation import box, floored, hyper_at, length, penalty, widths
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, Hyperprior
+from poolwise.posterior.hyperparameters.initialisation import curvature, moment_initialisation
+from poolwise.posterior.hyperparameters.parametrisation import (
+    from_coordinates,
+    length,
+    negative_log_hyperprior,
+    search_bounds,
+    widths,
+    with_noise_floor,
+)
 
 _SAMPLED_FROM, _SAMPLE = 256, 64
 """From so many projects on, the search begins where one over so many of them ends, at a part of the cost."""
-NOWHERE = 1e15
+INFEASIBLE = 1e15
 """Value of scales so far off that the algebra fails: the line search steps back from there."""
 
 
-Likelihood = Callable[[Hyper], tuple[Any, Score]]
+Likelihood = Callable[[GaussianHyperparameters], tuple[Any, Score]]
 """Log marginal likelihood and its score."""
 
 
-class Search(NamedTuple):
+class OptimizationResult(NamedTuple):
     """Where the optimiser ended."""
 
-    hyper: Hyper
+    hyper: GaussianHyperparameters
     log_evidence: float
     iterations: int
     converged: bool
@@ -44,29 +51,29 @@ def objective(
     coordinates: np.ndarray,
     cells: Any,
     family: np.ndarray,
-    prior: Prior,
+    prior: Hyperprior,
     *,
     families: int,
     reduced: bool,
     score: Likelihood | None = None,
 ) -> tuple[float, np.ndarray]:
-    """Minus log posterior of the scales, and its gradient. cells: `crossed.Cells`, or a `Stack` where `reduced`; score:
-    the likelihood where it is computed elsewhere."""
+    """Minus log posterior of the scales, and its gradient. cells: `CellMoments`, or a `ArmMajorMoments` where
+    `reduced`; score: the likelihood where it is computed elsewhere."""
     groups = families or len(family)
-    hyper = hyper_at(coordinates, family, prior, groups=groups)
+    hyper = from_coordinates(coordinates, family, prior, groups=groups)
     if score is not None:
         evidence, found = score(hyper)
     elif reduced:
         evidence, found = log_marginal_likelihood_reduced(hyper, stacked(cells))
     else:
         evidence, found = log_marginal_likelihood(hyper, cells, family, families)
-    slope, _ = slopes(found, hyper, family, prior, len(coordinates), groups)
+    slope, _ = coordinate_gradient(found, hyper, family, prior, len(coordinates), groups)
     pull = coordinates / widths(len(coordinates), prior, groups) ** 2
-    return penalty(coordinates, prior, groups=groups) - evidence, pull - slope
+    return negative_log_hyperprior(coordinates, prior, groups=groups) - evidence, pull - slope
 
 
-def slopes(
-    score: Score, hyper: Hyper, family: np.ndarray, prior: Prior, size: int, groups: int
+def coordinate_gradient(
+    score: Score, hyper: GaussianHyperparameters, family: np.ndarray, prior: Hyperprior, size: int, groups: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(size,) the score by coordinates, and (arms,) the part of the noise's that its floor leaves."""
     part = 1 - (prior.median.noise * prior.noise_floor / hyper.noise) ** 2
@@ -75,32 +82,34 @@ def slopes(
     return np.concatenate([score.arm, score.family, globe, [noise.sum()], own, spread]), part
 
 
-def search(
-    cells: Cells,
+def maximize_posterior(
+    cells: CellMoments,
     family: np.ndarray,
     start: np.ndarray | None,
     size: int,
-    prior: Prior,
+    prior: Hyperprior,
     *,
     families: int,
     reduced: bool,
     iterations: int = 60,
     tolerance: float = 0.02,
     score: Likelihood | None = None,
-) -> Search:
+) -> OptimizationResult:
     """Minimise minus log posterior from `start` (None: from moments) until a step gains less than `tolerance` nats.
 
     SciPy's L-BFGS-B over the score in NumPy, or what `score` computes of the same cells.
     """
     groups = families or cells.count.shape[2]
-    prior = floored(prior, cells)
-    bounds = box(cells, size, prior, groups)
+    prior = with_noise_floor(prior, cells)
+    bounds = search_bounds(cells, size, prior, groups)
     if start is None and reduced and len(cells.count) >= _SAMPLED_FROM:
-        sample = Cells(*(part[:: len(cells.count) // _SAMPLE] for part in cells))
-        first = search(sample, family, None, size, prior, families=families, reduced=True, tolerance=10 * tolerance)
+        sample = CellMoments(*(part[:: len(cells.count) // _SAMPLE] for part in cells))
+        first = maximize_posterior(
+            sample, family, None, size, prior, families=families, reduced=True, tolerance=10 * tolerance
+        )
         start = first.coordinates
-    begin = np.clip(moment_start(cells, family, size, prior, groups) if start is None else start, *bounds.T)
-    at_first = hyper_at(begin, family, prior, groups=groups)
+    begin = np.clip(moment_initialisation(cells, family, size, prior, groups) if start is None else start, *bounds.T)
+    at_first = from_coordinates(begin, family, prior, groups=groups)
     unit = 1 / np.sqrt(curvature(cells, at_first, family, families, size, prior, reduced=reduced))
     values: list[float] = []
     data = stacked(cells) if reduced and score is None else cells
@@ -115,16 +124,20 @@ def search(
             callback=_stop(values, tolerance),
         )
     at = found.x * unit
-    evidence = float(penalty(at, prior, groups=groups) - found.fun) if found.fun < NOWHERE else np.nan
-    converged = bool(found.success) or _settled(values, tolerance)
-    return Search(hyper_at(at, family, prior, groups=groups), evidence, int(found.nit), converged, at)
+    evidence = (
+        float(negative_log_hyperprior(at, prior, groups=groups) - found.fun) if found.fun < INFEASIBLE else np.nan
+    )
+    converged = bool(found.success) or _converged(values, tolerance)
+    return OptimizationResult(
+        from_coordinates(at, family, prior, groups=groups), evidence, int(found.nit), converged, at
+    )
 
 
 def _scaled(
     unit: np.ndarray,
-    data: Cells | Stack,
+    data: CellMoments | ArmMajorMoments,
     family: np.ndarray,
-    prior: Prior,
+    prior: Hyperprior,
     *,
     families: int,
     reduced: bool,
@@ -138,13 +151,13 @@ def _scaled(
                 scaled * unit, data, family, prior, families=families, reduced=reduced, score=score
             )
         except np.linalg.LinAlgError:
-            return NOWHERE, np.zeros(len(unit))
-        return (value, gradient * unit) if np.isfinite(value) else (NOWHERE, np.zeros(len(unit)))
+            return INFEASIBLE, np.zeros(len(unit))
+        return (value, gradient * unit) if np.isfinite(value) else (INFEASIBLE, np.zeros(len(unit)))
 
     return evaluate
 
 
-def _settled(values: list[float], tolerance: float) -> bool:
+def _converged(values: list[float], tolerance: float) -> bool:
     """Two steps in a row gained less than the tolerance."""
     return len(values) > 2 and values[-3] - values[-1] < 2 * tolerance
 
@@ -154,7 +167,7 @@ def _stop(values: list[float], tolerance: float) -> Callable[..., None]:
 
     def stop(intermediate_result: Any) -> None:
         values.append(intermediate_result.fun)
-        if _settled(values, tolerance):
+        if _converged(values, tolerance):
             raise StopIteration
 
     return stop

@@ -9,14 +9,14 @@ of a few percent, is not known beforehand; that they are small is believed half 
 
 import numpy as np
 
-from poolwise.posterior.crossed.batch import Statistics
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Prior, Tier
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, Hyperprior, TierScales
 
 _FEW = 2.0
 """Outcomes that give an arm half its weight."""
 
 
-def unit(stats: Statistics) -> float:
+def rms_utility(stats: SufficientStatistics) -> float:
     """From statistics [project, context, arm]."""
     count, squares = stats.count.sum((0, 1)), stats.squares.sum((0, 1))
     weight = count / (count + _FEW)
@@ -24,13 +24,13 @@ def unit(stats: Statistics) -> float:
     return max(found, found**0.5)
 
 
-def hyperprior(prior: Prior, stats: Statistics) -> Prior:
+def hyperprior(prior: Hyperprior, stats: SufficientStatistics) -> Hyperprior:
     """The usual one in the unit of what was seen; one of what other stores know as it is."""
-    return scaled(prior, unit(stats)) if prior is PRIOR else prior
+    return rescale(prior, rms_utility(stats)) if prior is HYPERPRIOR else prior
 
 
-def scaled(prior: Prior, unit: float) -> Prior:
+def rescale(prior: Hyperprior, unit: float) -> Hyperprior:
     """The hyperprior with its medians in this unit."""
-    median, tier = prior.median, lambda tier: Tier(*(unit * scale for scale in tier))
+    median, tier = prior.median, lambda tier: TierScales(*(unit * scale for scale in tier))
     arm, family, globe = tier(median.arm), tier(median.family), tier(median.globe)
     return prior._replace(median=median._replace(arm=arm, family=family, globe=globe, noise=unit * median.noise))

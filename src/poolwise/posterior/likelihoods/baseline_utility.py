@@ -12,7 +12,7 @@ often exactly 0, would make noise and scales look like none and draw every arm t
 import numpy as np
 
 from poolwise.arrays import Array, namespace
-from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.likelihoods import robust_weights
 
 _SCALE, _NOISE = 0.05**2, 0.25**2
@@ -23,8 +23,8 @@ _TRUST = 4.0
 def update(cell: Array, total: Array, y: Array, ok: Array, limit: Array) -> tuple[Array, Array]:
     """Cell and totals after one outcome of utility y; ok: whether it was a success. A failure counts fully.
 
-    cell: (6,), moments (`influence`) of the successes, then of all outcomes; total: (10,), `sums` over all cells, then
-    the moments of the successes of all; limit: see `influence`.
+    cell: (6,), moments (`robust_weights`) of the successes, then of all outcomes; total: (10,), `sums` over all cells,
+    then the moments of the successes of all; limit: see `robust_weights`.
     """
     xp = namespace(cell)
     judged, every, moments = cell[:3], cell[3:], total[5:]
@@ -44,9 +44,9 @@ def predict(cell: Array, total: Array) -> tuple[Array, Array, Array]:
     return (1 - rest) * cell[4], xp.sqrt(xp.stack([rest * scale, scale])), xp.sqrt(noise)
 
 
-def totals(judged: Cells, every: Cells) -> np.ndarray:
+def totals(judged: CellMoments, every: CellMoments) -> np.ndarray:
     """(10,), see `update`, from the moments [project, context] of all cells."""
-    moments = robust_weights.arm_moments(Cells(*(part[..., None] for part in judged)))
+    moments = robust_weights.arm_moments(CellMoments(*(part[..., None] for part in judged)))
     return np.array([*(float(part.sum()) for part in sums(*every)), *(float(part[0]) for part in moments)])
 
 

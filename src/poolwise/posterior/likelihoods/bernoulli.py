@@ -4,9 +4,9 @@ Every level is Beta around its parent, with a learned concentration kappa (in ps
 
     p[a] ~ Beta(family prior),  p[c,a] ~ Beta(kappa_context, mean p[a]),  p[p,c,a] ~ Beta(kappa_cell, mean p[c,a])
 
-Evidence travels up discounted, n -> n kappa / (n + kappa), since no number of outcomes of a child tells more about its
-parent than kappa of the parent's own would; it travels down without the child's own part (the cavity). These are the
-messages of a Gaussian tree whose variances are p (1 - p) / kappa: exact for many outcomes, and close to the full
+Pseudo-counts travel up discounted, n -> n kappa / (n + kappa), since no number of outcomes of a child tells more about
+its parent than kappa of the parent's own would; they travel down without the child's own part (the cavity). These are
+the messages of a Gaussian tree whose variances are p (1 - p) / kappa: exact for many outcomes, and close to the full
 posterior for few (`tests/posterior/likelihoods/test_bernoulli.py` compares with quadrature). Only + - * /, so NumPy
 and JAX arrays serve alike.
 """
@@ -19,22 +19,22 @@ import numpy as np
 from scipy.special import betaln
 
 from poolwise.arrays import Array
-from poolwise.posterior.transfer.prior_data_conflict import DiscountedPrior, StatedPrior, discounted
+from poolwise.posterior.transfer.prior_data_conflict import DiscountedPrior, ElicitedBeta, discount_prior
 
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
 _TOTALS = np.array([[1.0, 1.0], [1.0, 0.0]])
 """From pseudo-counts of success and failure to their number and the successes in it."""
 
 
-class Hyper(NamedTuple):
+class BetaHyperparameters(NamedTuple):
     """`prior`: (arms, 2) pseudo-counts of success and failure of each arm's family; concentrations of the levels."""
 
     prior: Array
     kappa_context: Array = 20.0
     kappa_cell: Array = 20.0
     pooled: Array | None = None
-    """(2, contexts, arms): evidence of other stores, in the terms of `Evidence.context`."""
-    stated: StatedPrior | None = None
+    """(2, contexts, arms): pseudo-counts of other stores, in the terms of `PseudoCounts.context`."""
+    stated: ElicitedBeta | None = None
     """What was said before any outcome, where `prior` is what is left of it (`transfer.prior_data_conflict`)."""
     kappa_near: Array = 5.0
     """Of other arms (`gp.bernoulli_kernel`)."""
@@ -42,17 +42,17 @@ class Hyper(NamedTuple):
     """Of their likeness: the larger, the fewer of them tell of an arm."""
 
 
-class Evidence(NamedTuple):
+class PseudoCounts(NamedTuple):
     """Number of outcomes and of the successes in them, at each level of the tree; float64."""
 
     cell: Array
     """(2, projects, contexts, arms)."""
     context: Array
-    """(2, contexts, arms): discounted evidence of the cells below."""
+    """(2, contexts, arms): discounted counts of the cells below."""
     arm: Array
-    """(2, arms): discounted evidence of the contexts below."""
+    """(2, arms): discounted counts of the contexts below."""
     near: Array | None = None
-    """(2, arms): discounted evidence of the other arms."""
+    """(2, arms): discounted counts of the other arms."""
 
 
 class Concentrations(NamedTuple):
@@ -75,47 +75,48 @@ class Beta(NamedTuple):
         return (self.mean * (1 - self.mean) / (self.size + 1)) ** 0.5
 
 
-def gather(hyper: Hyper, outcomes: Array, successes: Array) -> Evidence:
-    """Evidence of all cells at once, from counts [project, context, arm]."""
+def aggregate(hyper: BetaHyperparameters, outcomes: Array, successes: Array) -> PseudoCounts:
+    """Pseudo-counts of all cells at once, from counts [project, context, arm]."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
     context = _with_pooled(hyper, discount(cell, hyper.kappa_cell).sum(axis=1))
-    return Evidence(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
+    return PseudoCounts(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
 
 
 def update(cell: Array, context: Array, outcome: Array, kappa: Concentrations) -> tuple[Array, Array, Array]:
-    """Evidence (2,) of the cell, of its context, and what the arm gains, after one outcome, which is (1, success)."""
+    """Pseudo-counts (2,) of the cell, of its context, and what the arm gains, after one outcome, which is (1,
+    success)."""
     after = cell + outcome
     above = context + discount(after, kappa.cell) - discount(cell, kappa.cell)
     return after, above, discount(above, kappa.context) - discount(context, kappa.context)
 
 
 def predict(prior: Array, cell: Array, context: Array, arm: Array, others: Array, kappa: Concentrations) -> Beta:
-    """Of every arm in one cell, from evidence (2, arms): the domain prior's, the cell's, the context's, the arms' and,
-    of every arm, that of those it is like, discounted (`nearby`)."""
+    """Of every arm in one cell, from pseudo-counts (2, arms): the domain prior's, the cell's, the context's, the arms'
+    and, of every arm, that of those it is like, discounted (`bernoulli_kernel`)."""
     above = prior + arm + others - discount(context, kappa.context)
     beside = discount(above, kappa.context) + context - discount(cell, kappa.cell)
     return _beta(discount(beside, kappa.cell) + cell)
 
 
-def beliefs(hyper: Hyper, evidence: Evidence) -> Beta:
+def marginals(hyper: BetaHyperparameters, counts: PseudoCounts) -> Beta:
     """Posterior of the probability of success of every cell, [project, context, arm], seen or not."""
-    return _combined(cell_prior(hyper, evidence.cell, evidence.context[:, None], above(evidence)), evidence.cell)
+    return _combined(cavity(hyper, counts.cell, counts.context[:, None], parent_counts(counts)), counts.cell)
 
 
-def cell_prior(hyper: Hyper, cell: Array, context: Array, arm: Array) -> Beta:
-    """What all other cells say about a cell: its prior before its own outcomes. Evidence arrays are (2, ...)."""
+def cavity(hyper: BetaHyperparameters, cell: Array, context: Array, arm: Array) -> Beta:
+    """What all other cells say about a cell: its prior before its own outcomes. Arrays are (2, ...)."""
     family = _family(hyper).reshape((2,) + (1,) * (cell.ndim - 2) + (-1,))
     above = family + arm.reshape(family.shape) - discount(context, hyper.kappa_context)
     beside = discount(above, hyper.kappa_context) + context - discount(cell, hyper.kappa_cell)
     return _beta(discount(beside, hyper.kappa_cell))
 
 
-def _beta(evidence: Array) -> Beta:
-    size, successes = evidence
+def _beta(counts: Array) -> Beta:
+    size, successes = counts
     return Beta(successes / size, size)
 
 
-def _family(hyper: Hyper) -> Array:
+def _family(hyper: BetaHyperparameters) -> Array:
     """(2, arms): number of pseudo-counts, and of successes in them."""
     return (hyper.prior @ _TOTALS).T
 
@@ -126,7 +127,7 @@ def fit(
     prior: np.ndarray,
     pooled: np.ndarray | None = None,
     start: tuple[float, float] | None = None,
-) -> Hyper:
+) -> BetaHyperparameters:
     """Concentrations that predict best: every cell's outcomes from all the other cells (beta-binomial), on a grid.
 
     outcomes, successes: counts [project, context, arm]; prior: (arms, 2) domain priors, for instance (3, 1): three
@@ -134,12 +135,12 @@ def fit(
     it is tried. Where the data say nothing, the strongest sharing wins.
     """
     if (outcomes == successes).all():  # what never failed is foreseen best by the cells nearest to it
-        return Hyper(prior, _GRID[0], _GRID[-1], pooled)
+        return BetaHyperparameters(prior, _GRID[0], _GRID[-1], pooled)
     seen = _Seen.of(outcomes, successes)
 
     @cache
     def worth(at: tuple[int, int]) -> tuple[float, int, int]:
-        hyper = Hyper(prior, _GRID[at[0]], _GRID[at[1]], pooled)
+        hyper = BetaHyperparameters(prior, _GRID[at[0]], _GRID[at[1]], pooled)
         return round(seen.score(hyper), 6), at[1], -at[0]
 
     sides = range(len(_GRID))
@@ -151,7 +152,7 @@ def fit(
         while best != before:
             near = [(best[0] + i, best[1] + j) for i, j in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
             before, best = best, max((at for at in near if set(at) <= set(sides)), key=worth)
-    return Hyper(prior, _GRID[best[0]], _GRID[best[1]], pooled)
+    return BetaHyperparameters(prior, _GRID[best[0]], _GRID[best[1]], pooled)
 
 
 class _Seen(NamedTuple):
@@ -169,7 +170,7 @@ class _Seen(NamedTuple):
         seen = outcomes > 0
         return cls(np.stack([outcomes[seen], successes[seen]]), places[seen], outcomes.shape[1:])
 
-    def score(self, hyper: Hyper) -> float:
+    def score(self, hyper: BetaHyperparameters) -> float:
         """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
         told = discount(self.cell, hyper.kappa_cell)
         size = int(np.prod(self.shape))
@@ -183,27 +184,29 @@ class _Seen(NamedTuple):
         return float(np.sum(betaln(good + k, size - good + n - k) - betaln(good, size - good)))
 
 
-def _with_pooled(hyper: Hyper, context: np.ndarray) -> np.ndarray:
-    """Evidence of contexts with that of other stores."""
+def _with_pooled(hyper: BetaHyperparameters, context: np.ndarray) -> np.ndarray:
+    """Pseudo-counts of contexts with that of other stores."""
     if hyper.pooled is not None:
         known = min(hyper.pooled.shape[1], context.shape[1])
         context[:, :known] += hyper.pooled[:, :known]
     return context
 
 
-def trusted(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> Hyper:
+def with_discounted_prior(
+    hyper: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray
+) -> BetaHyperparameters:
     """With what is left of the stated priors after these outcomes [project, context, arm], the same arm's in different
-    cells counted as `gather` does: cells differ."""
-    left = trust(hyper, outcomes, successes)
+    cells counted as `aggregate` does: cells differ."""
+    left = discounted_prior(hyper, outcomes, successes)
     return hyper if left is None else hyper._replace(prior=left.prior)
 
 
-def trust(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior | None:
+def discounted_prior(hyper: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior | None:
     """How far the stated priors are believed after these outcomes; None where nothing was said."""
-    return None if hyper.stated is None else discounted(hyper.stated, *gather(hyper, outcomes, successes).arm)
+    return None if hyper.stated is None else discount_prior(hyper.stated, *aggregate(hyper, outcomes, successes).arm)
 
 
-def score(hyper: Hyper, outcomes: np.ndarray, successes: np.ndarray) -> float:
+def log_pseudo_likelihood(hyper: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray) -> float:
     """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
     return _Seen.of(outcomes, successes).score(hyper)
 
@@ -213,11 +216,11 @@ def _combined(prior: Beta, cell: Array) -> Beta:
     return Beta((prior.size * prior.mean + cell[1]) / size, size)
 
 
-def above(evidence: Evidence) -> Array:
+def parent_counts(counts: PseudoCounts) -> Array:
     """(2, arms): of every arm and of its neighbours."""
-    return evidence.arm if evidence.near is None else evidence.arm + evidence.near
+    return counts.arm if counts.near is None else counts.arm + counts.near
 
 
-def discount(evidence: Array, kappa: Array) -> Array:
+def discount(counts: Array, kappa: Array) -> Array:
     """What it tells about the level above or below: the variances 1 / n and 1 / kappa of the two add up."""
-    return evidence * (kappa / (evidence[0] + kappa))
+    return counts * (kappa / (counts[0] + kappa))

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from poolwise.arrays import Array, namespace
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 
 _TAIL, _DEPTH = -4.0, 40
 """Below it, the continued fraction, which so many terms settle to 14 digits."""
@@ -89,7 +89,7 @@ def _log_ndtr(z: Array) -> Array:
     return traced(z)
 
 
-def joined(sites: Sites, place: Place, number: float, weight: float, value: float) -> None:
+def add_to_site(sites: Sites, place: Place, number: float, weight: float, value: float) -> None:
     """More outcomes at a place, in place."""
     old = sites.get(place, Site(0.0, 0.0, 0.0))
     total = old.weight + weight
@@ -105,13 +105,13 @@ def counted(at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> list[
     return [((p, c, a, b), number) for (p, c, a, b), number in zip(distinct.T.tolist(), numbers, strict=True)]
 
 
-def discounted(sites: Sites, keep: float) -> None:
+def discount(sites: Sites, keep: float) -> None:
     """Let a share of all count, in place."""
     for place, site in sites.items():
         sites[place] = Site(site.number * keep, site.weight * keep, site.value)
 
 
-def refreshed(sites: Sites, mean: np.ndarray, variance: np.ndarray, noise: np.ndarray) -> Sites:
+def update_sites(sites: Sites, mean: np.ndarray, variance: np.ndarray, noise: np.ndarray) -> Sites:
     """All factors anew, those of a cell until they agree. mean, variance: of theta now, one number per place.
 
     The belief about a cell without its own factors stays as it is; a few rounds settle what cells borrow.
@@ -140,7 +140,7 @@ def refreshed(sites: Sites, mean: np.ndarray, variance: np.ndarray, noise: np.nd
     return {place: Site(*row) for place, *row in rows}
 
 
-def added(stats: Statistics, sites: Sites, sign: float = 1.0) -> Statistics:
+def add_to_statistics(stats: SufficientStatistics, sites: Sites, sign: float = 1.0) -> SufficientStatistics:
     """The statistics with the factors' (sign 1), or without them (-1)."""
     if not sites:
         return stats
@@ -151,4 +151,8 @@ def added(stats: Statistics, sites: Sites, sign: float = 1.0) -> Statistics:
         np.add.at(part, rows, sign * weight * value**power)
     # What is left of a sum that was taken away is rounding error.
     gone = parts[0] < 1e-9
-    return Statistics(*(np.where(gone, 0.0, part) for part in parts)) if sign < 0 else Statistics(*parts)
+    return (
+        SufficientStatistics(*(np.where(gone, 0.0, part) for part in parts))
+        if sign < 0
+        else SufficientStatistics(*parts)
+    )

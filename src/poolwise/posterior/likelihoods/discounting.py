@@ -25,9 +25,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 
-GRID = (np.inf, 1e6, 5e5, 2e5, 1e5, 5e4, 2e4, 1e4, 5e3, 2e3, 1e3, 500.0, 200.0, 100.0, 50.0)
+HALF_LIVES = (np.inf, 1e6, 5e5, 2e5, 1e5, 5e4, 2e4, 1e4, 5e3, 2e3, 1e3, 500.0, 200.0, 100.0, 50.0)
 """Half-lives that may be learned, none first."""
 _STEPS = 32
 _ABSURD = 9.0
@@ -45,7 +45,7 @@ def step(half_life: float) -> int:
     return max(1, round(half_life / _STEPS))
 
 
-def kept(half_life: float) -> float:
+def discount_factor(half_life: float) -> float:
     """Share that one cut leaves."""
     return float(0.5 ** (step(half_life) / half_life))
 
@@ -58,11 +58,11 @@ def ages(half_life: float, before: int, count: int) -> np.ndarray:
     number = np.arange(before, before + count + 1)
     last = (before + count) // cut
     cuts = last - np.concatenate([[before // cut], (number[1:] - 1) // cut])
-    return np.asarray(kept(half_life) ** cuts)
+    return np.asarray(discount_factor(half_life) ** cuts)
 
 
 class HalfLifeGrid(NamedTuple):
-    """Every half-life of `GRID` at once; changed in place."""
+    """Every half-life of `HALF_LIVES` at once; changed in place."""
 
     cells: dict[tuple[int, int, int], np.ndarray]
     """(4, half-lives): count, total, squares as of the last outcome of the cell, and its number among all outcomes."""
@@ -78,7 +78,7 @@ class HalfLifeGrid(NamedTuple):
 
 def half_life_grid() -> HalfLifeGrid:
     """Before any outcome."""
-    size = len(GRID)
+    size = len(HALF_LIVES)
     start = np.log(_START[0] / _START[1])
     return HalfLifeGrid({}, {}, np.outer([start, 1.0], np.ones(size)), np.zeros(size), np.zeros(1))
 
@@ -90,7 +90,7 @@ def due(state: HalfLifeGrid, outcomes: int) -> bool:
 
 def update(state: HalfLifeGrid, place: tuple[int, int, int], y: float, weight: float, number: int) -> None:
     """The `number`-th outcome of all."""
-    cell = state.cells.setdefault(place, np.zeros((4, len(GRID))))
+    cell = state.cells.setdefault(place, np.zeros((4, len(HALF_LIVES))))
     cell[:3] *= _left(state, place, number)
     if (cell[0] > 0).all():
         _judge(state, place, y, cell)
@@ -103,14 +103,14 @@ def _judge(state: HalfLifeGrid, place: tuple[int, int, int], y: float, cell: np.
     variance, wider = noise(state, *place[1:]), 1 + 1 / cell[0]
     squared = np.minimum((y - cell[1] / cell[0]) ** 2 / (variance * wider), _ABSURD)
     state.score[:] -= 0.5 * (np.log(variance * wider) + squared)
-    state.usual[:] += np.log(variance), np.ones(len(GRID))
+    state.usual[:] += np.log(variance), np.ones(len(HALF_LIVES))
     for part in (state.noises[place[2:]], state.noises[place[1:]]):
-        part[:] += variance * squared, np.ones(len(GRID))
+        part[:] += variance * squared, np.ones(len(HALF_LIVES))
 
 
 def noise(state: HalfLifeGrid, context: int, arm: int) -> np.ndarray:
     """(half-lives,): variance of one outcome, drift apart."""
-    size = (1, len(GRID))
+    size = (1, len(HALF_LIVES))
     every = state.noises.setdefault((arm,), np.tile(np.array(_START)[:, None], size))
     own = state.noises.setdefault((context, arm), np.tile(np.zeros((2, 1)), size))
     return np.asarray((own[0] + _SHARED * every[0] / every[1]) / (own[1] + _SHARED))
@@ -119,12 +119,12 @@ def noise(state: HalfLifeGrid, context: int, arm: int) -> np.ndarray:
 def _left(state: HalfLifeGrid, place: tuple[int, int, int], number: float) -> np.ndarray:
     """(half-lives,): share of a cell's outcomes that still count by the `number`-th of all."""
     count, last = state.cells[place][[0, 3]]
-    half_lives = np.array(GRID) * noise(state, *place[1:]) / np.exp(state.usual[0] / state.usual[1])
+    half_lives = np.array(HALF_LIVES) * noise(state, *place[1:]) / np.exp(state.usual[0] / state.usual[1])
     return np.asarray(1 / (1 + count * (number - last) / half_lives))
 
 
 def select_half_life(state: HalfLifeGrid) -> int:
-    """Index into `GRID` of the half-life that predicted best."""
+    """Index into `HALF_LIVES` of the half-life that predicted best."""
     return int(state.score.argmax())
 
 
@@ -135,15 +135,15 @@ def discount(state: HalfLifeGrid, project: int, context: int, keep: np.ndarray) 
             cell[:3] *= keep[arm]
 
 
-def statistics(state: HalfLifeGrid, index: int, shape: tuple[int, ...]) -> Statistics:
+def statistics(state: HalfLifeGrid, index: int, shape: tuple[int, ...]) -> SufficientStatistics:
     """What the outcomes come to under one of the half-lives."""
     parts = np.zeros((3, *shape))
     for place, cell in state.cells.items():
         parts[(slice(None), *place)] = cell[:3, index] * _left(state, place, state.last[0])[index]
-    return Statistics(*parts)
+    return SufficientStatistics(*parts)
 
 
-def detrended(stats: Statistics, state: HalfLifeGrid | None) -> Statistics:
+def detrended(stats: SufficientStatistics, state: HalfLifeGrid | None) -> SufficientStatistics:
     """The statistics with outcomes as far around the mean of their cell as their noise, drift apart, spreads them; as
     they are where no half-life is learned."""
     if state is None:

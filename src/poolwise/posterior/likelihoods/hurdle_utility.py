@@ -32,7 +32,7 @@ class Utility(NamedTuple):
     noise: Array
 
 
-def combine(success: Success, mean: Array, scale: Array, noise: Array, failed: Array) -> Utility:
+def hurdle_moments(success: Success, mean: Array, scale: Array, noise: Array, failed: Array) -> Utility:
     """Utility from the belief in success, the belief in y given success, its noise, and the utility of a failure."""
     p, gap = success.mean, mean - failed
     certain, square = p * p, gap * gap

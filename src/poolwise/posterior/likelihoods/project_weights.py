@@ -18,9 +18,9 @@ mixed-effects models (2001).
 
 import numpy as np
 
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 
-FEW = 3
+MIN_PROJECTS = 3
 """Projects below which none is outlying, and with which a cell has a median of its own."""
 _TOTAL = 1.3
 """Mean square of utilities before any was seen, in units of the utility (`robust_weights`)."""
@@ -36,31 +36,31 @@ _NORMAL = 1.4826
 """Standard deviation of a normal in median absolute deviations."""
 
 
-def weights(stats: Statistics, outcomes: np.ndarray) -> np.ndarray:
+def weights(stats: SufficientStatistics, outcomes: np.ndarray) -> np.ndarray:
     """(projects,) in (0, 1], 1 of those without utilities. stats: [project, context, arm]; outcomes: number of
     any kind, of the baseline too."""
     found = np.ones(len(stats.count))
     told = np.flatnonzero(stats.count.any(axis=(1, 2)))
-    if not len(told) or outcomes.any(axis=(1, 2)).sum() < FEW:
+    if not len(told) or outcomes.any(axis=(1, 2)).sum() < MIN_PROJECTS:
         return found
-    square, number = distances(Statistics(*(np.asarray(part)[told] for part in stats)))
+    square, number = distances(SufficientStatistics(*(np.asarray(part)[told] for part in stats)))
     size = np.log(square + _SMALLEST)
-    unseen = np.full(max(FEW - len(told), 0), np.log(_TOTAL))
+    unseen = np.full(max(MIN_PROJECTS - len(told), 0), np.log(_TOTAL))
     away = size - np.median(np.concatenate([size, unseen]))
     excess = (_NORMAL * np.median(np.abs(away))) ** 2 - np.median(2 / number) - _USUAL**2
-    usual = _USUAL**2 + max(float(excess), 0.0) * max(1 - FEW / len(told), 0.0)
+    usual = _USUAL**2 + max(float(excess), 0.0) * max(1 - MIN_PROJECTS / len(told), 0.0)
     further = np.clip(away - 2 * np.sqrt(usual), 0.0, -_LEAST)
     deviance = number * (np.exp(further) - 1 - further)
     found[told] = np.exp(np.maximum(-np.maximum(deviance - _LIMIT, 0.0) / 2, _LEAST))
     return found
 
 
-def shared(stats: Statistics, outcomes: np.ndarray) -> Statistics:
+def downweight(stats: SufficientStatistics, outcomes: np.ndarray) -> SufficientStatistics:
     """What each project says of all."""
-    return bounded(stats, weights(stats, outcomes))
+    return apply_weights(stats, weights(stats, outcomes))
 
 
-def distances(stats: Statistics) -> tuple[np.ndarray, np.ndarray]:
+def distances(stats: SufficientStatistics) -> tuple[np.ndarray, np.ndarray]:
     """(projects,) each: q, and its degrees of freedom; of projects that all have outcomes."""
     count = stats.count
     safe = np.where(count > 0, count, 1.0)
@@ -71,20 +71,20 @@ def distances(stats: Statistics) -> tuple[np.ndarray, np.ndarray]:
     return (weight * square).sum((1, 2)) / whole, whole**2 / (weight**2).sum((1, 2))
 
 
-def medians(stats: Statistics) -> np.ndarray:
+def medians(stats: SufficientStatistics) -> np.ndarray:
     """(contexts, arms): over projects, of their means in the cell where there are enough of them, else of the arm."""
     arm = _means(stats.total.sum(1), stats.count.sum(1))
-    unseen = np.isfinite(arm).sum(0) + np.arange(FEW)[:, None] < FEW
+    unseen = np.isfinite(arm).sum(0) + np.arange(MIN_PROJECTS)[:, None] < MIN_PROJECTS
     arm = np.concatenate([arm, np.where(unseen, 0.0, np.nan)])
     every = _median(arm)
     cell = _means(stats.total, stats.count)
-    return np.where(np.isfinite(cell).sum(0) >= FEW, _median(cell), every)
+    return np.where(np.isfinite(cell).sum(0) >= MIN_PROJECTS, _median(cell), every)
 
 
-def bounded(stats: Statistics, weight: np.ndarray) -> Statistics:
+def apply_weights(stats: SufficientStatistics, weight: np.ndarray) -> SufficientStatistics:
     """With outcomes as they count for others. weight: (projects,), 1 beyond its end."""
     part = padded(weight, len(stats.count))[:, None, None]
-    return Statistics(*(part * whole for whole in stats))
+    return SufficientStatistics(*(part * whole for whole in stats))
 
 
 def padded(weight: np.ndarray, projects: int) -> np.ndarray:

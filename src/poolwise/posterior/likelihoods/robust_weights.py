@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.arrays import Array, namespace
-from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.crossed.solve import CellMoments
 
 _TRUST = 4.0
 """Number of outcomes that a prior spread is worth."""
@@ -45,7 +45,7 @@ class ArmMoments(NamedTuple):
     """Outcomes beyond the first of each cell."""
 
 
-def arm_moments(cells: Cells) -> ArmMoments:
+def arm_moments(cells: CellMoments) -> ArmMoments:
     """From the statistics of all cells."""
     count = cells.count.sum((0, 1))
     mean = (cells.count * cells.mean).sum((0, 1)) / np.maximum(count, 1e-300)
@@ -57,7 +57,7 @@ def arm_moments(cells: Cells) -> ArmMoments:
 def weight(cell: Array, arm: Array, y: Array, limit: Array) -> Array:
     """In (0, 1]: what an outcome y counts as. cell: (3, ..) moments; arm: (5, ..), see `Arms`; limit: k."""
     xp = namespace(cell)
-    own, every = Cells(*cell), ArmMoments(*arm)
+    own, every = CellMoments(*cell), ArmMoments(*arm)
     squared = xp.where(own.count >= _OWN, _here(own, every, y), _anywhere(every, y))
     bound = limit * limit
     return xp.where(squared <= bound, 1.0, bound / xp.maximum(squared, 1e-300))
@@ -88,7 +88,7 @@ def arm_after(arm: Array, cell: Array, y: Array, weight: Array) -> Array:
     )
 
 
-def weights(cells: Cells, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: float | None) -> np.ndarray:
+def weights(cells: CellMoments, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: float | None) -> np.ndarray:
     """Weights of many outcomes in their order, as `weight` gives them one by one.
 
     rows: (project, context, arm), (n,) each. Passes over as many rows as have weight 1, which most have.
@@ -96,7 +96,7 @@ def weights(cells: Cells, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: fl
     if limit is None:
         return np.ones(len(y))
     flat, arm = np.ravel_multi_index(rows, cells.count.shape), rows[2]
-    state = Cells(*(part.reshape(-1).copy() for part in cells))
+    state = CellMoments(*(part.reshape(-1).copy() for part in cells))
     tracks, found, at, size = arm_moments(cells), np.ones(len(y)), 0, _CHUNK
     while at < len(y):
         part = slice(at, at + size)
@@ -115,7 +115,7 @@ def weights(cells: Cells, rows: tuple[np.ndarray, ...], y: np.ndarray, limit: fl
     return found
 
 
-def _here(own: Cells, arm: ArmMoments, y: Array) -> Array:
+def _here(own: CellMoments, arm: ArmMoments, y: Array) -> Array:
     """z^2 by what the cell's own outcomes look like."""
     pooled = (_TRUST * _NOISE + arm.within) / (_TRUST + arm.freedom)
     noise = (_TRUST * pooled + own.deviation) / (_TRUST - 1 + own.count)
@@ -129,12 +129,12 @@ def _anywhere(arm: ArmMoments, y: Array) -> Array:
 
 
 def _passed(
-    state: Cells, tracks: ArmMoments, flat: np.ndarray, arm: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, tuple[Cells, ArmMoments]]:
+    state: CellMoments, tracks: ArmMoments, flat: np.ndarray, arm: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, tuple[CellMoments, ArmMoments]]:
     """z^2 of rows that all count fully, and the state after each of them."""
     by_cell, by_arm = _grouped(flat), _grouped(arm)
-    own, own_after = _running(Cells(*(part[flat] for part in state)), by_cell, y)
-    every, every_after = _running(Cells(*(part[arm] for part in tracks[:3])), by_arm, y)
+    own, own_after = _running(CellMoments(*(part[flat] for part in state)), by_cell, y)
+    every, every_after = _running(CellMoments(*(part[arm] for part in tracks[:3])), by_arm, y)
     gained = own_after.deviation - own.deviation
     freed = np.maximum(own_after.count - 1, 0) - np.maximum(own.count - 1, 0)
     within, freedom = (
@@ -145,18 +145,20 @@ def _passed(
     return squared, (own_after, ArmMoments(*every_after, within + gained, freedom + freed))
 
 
-def _running(start: Cells, group: tuple[np.ndarray, np.ndarray], y: np.ndarray) -> tuple[Cells, Cells]:
+def _running(
+    start: CellMoments, group: tuple[np.ndarray, np.ndarray], y: np.ndarray
+) -> tuple[CellMoments, CellMoments]:
     """Statistics of every row's group before and after the row; `start`: those before all rows."""
     x = y - start.mean
     before = [_before(part, *group) for part in (np.ones_like(y), x, x**2)]
     return _moved(start, *before), _moved(start, before[0] + 1, before[1] + x, before[2] + x**2)
 
 
-def _moved(start: Cells, number: np.ndarray, total: np.ndarray, squares: np.ndarray) -> Cells:
+def _moved(start: CellMoments, number: np.ndarray, total: np.ndarray, squares: np.ndarray) -> CellMoments:
     """After so many more outcomes, given their sum and squares around the mean so far."""
     count = start.count + number
     shift = total / np.maximum(count, 1e-300)
-    return Cells(count, start.mean + shift, np.maximum(start.deviation + squares - count * shift**2, 0.0))
+    return CellMoments(count, start.mean + shift, np.maximum(start.deviation + squares - count * shift**2, 0.0))
 
 
 def _grouped(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +178,7 @@ def _before(part: np.ndarray, order: np.ndarray, first: np.ndarray) -> np.ndarra
 
 
 def _stored(
-    state: Cells, tracks: ArmMoments, flat: np.ndarray, arm: np.ndarray, after: tuple[Cells, ArmMoments]
+    state: CellMoments, tracks: ArmMoments, flat: np.ndarray, arm: np.ndarray, after: tuple[CellMoments, ArmMoments]
 ) -> None:
     """Take over the state after rows; of several rows in a cell NumPy keeps the last."""
     for array, rows, values in zip(
@@ -185,7 +187,7 @@ def _stored(
         array[rows] = values[: len(rows)]
 
 
-def _learned_alone(state: Cells, tracks: ArmMoments, flat: int, arm: int, y: float, weight: float) -> None:
+def _learned_alone(state: CellMoments, tracks: ArmMoments, flat: int, arm: int, y: float, weight: float) -> None:
     own, every = (np.array([part[at] for part in parts]) for parts, at in ((state, flat), (tracks, arm)))
     moments = arm_after(every, own, y, weight), cell_after(own, y, weight)
     for parts, at, values in zip((tracks, state), (arm, flat), moments, strict=True):

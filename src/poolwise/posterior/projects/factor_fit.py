@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 _FOLDS, _ITERATIONS = 4, 15
 
 
-class Seen(NamedTuple):
+class ProjectResiduals(NamedTuple):
     """One project's cells with outcomes."""
 
     context: np.ndarray
@@ -47,7 +47,7 @@ class Group(NamedTuple):
     """(n,): log density that depends on no loading."""
 
 
-class Fitted(NamedTuple):
+class FactorFit(NamedTuple):
     """Loadings [context, arm, rank] and rest of all projects, and how each is predicted by those of other folds."""
 
     loadings: np.ndarray
@@ -56,13 +56,13 @@ class Fitted(NamedTuple):
     """(projects,) log density of what each saw."""
 
 
-def grouped(every: Sequence[Seen], shape: tuple[int, ...]) -> list[Group]:
+def grouped(every: Sequence[ProjectResiduals], shape: tuple[int, ...]) -> list[Group]:
     """shape: contexts, arms."""
     sizes = np.array([1 << 2 * ((len(one.x) - 1).bit_length() + 1 >> 1) for one in every])
     return [_side_by_side(every, np.flatnonzero(sizes == size), size, shape) for size in np.unique(sizes).tolist()]
 
 
-def _side_by_side(every: Sequence[Seen], place: np.ndarray, size: int, shape: tuple[int, ...]) -> Group:
+def _side_by_side(every: Sequence[ProjectResiduals], place: np.ndarray, size: int, shape: tuple[int, ...]) -> Group:
     cell = np.full((len(place), size), int(np.prod(shape)))
     root, z, along = np.zeros((len(place), size, size)), np.zeros(cell.shape), np.zeros(cell.shape)
     constant = np.zeros(len(place))
@@ -76,7 +76,9 @@ def _side_by_side(every: Sequence[Seen], place: np.ndarray, size: int, shape: tu
     return Group(place, cell, root, z, np.maximum(along, 0.0), constant)
 
 
-def evidence(group: Group, loadings: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def log_marginal_likelihood(
+    group: Group, loadings: np.ndarray, rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """log p(x) up to a constant, (..., n), of loadings (..., contexts, arms, rank) and rest (...,); and its derivatives
     with respect to the loadings of the cells seen, (..., n, size, rank), and to log rest, (..., n)."""
     rank = loadings.shape[-1]
@@ -96,13 +98,13 @@ def evidence(group: Group, loadings: np.ndarray, rest: np.ndarray) -> tuple[np.n
     return value, slope, (square * group.along * (weight**2 - left)).sum(-1)
 
 
-def fitted(
-    every: Sequence[Seen],
+def fit(
+    every: Sequence[ProjectResiduals],
     groups: Sequence[Group],
     shape: tuple[int, ...],
     rank: int,
     start: tuple[np.ndarray, float] | None = None,
-) -> Fitted:
+) -> FactorFit:
     """By maximum of the evidence, with a Normal prior of the loadings and a log-normal one of rest. start: loadings and
     rest, from where all projects alone are fitted."""
     projects = len(every)
@@ -124,7 +126,7 @@ def fitted(
         total, along = 0.0, np.zeros(parts)
         slope = np.zeros((cells + 1, parts, rank))
         for group in groups:
-            value, inside, pull = evidence(group, loadings, np.exp(log_rest))
+            value, inside, pull = log_marginal_likelihood(group, loadings, np.exp(log_rest))
             counts = taken[:, group.place]
             total += float((counts * value).sum())
             along += (counts * pull).sum(1)
@@ -139,12 +141,12 @@ def fitted(
     loadings, rest = found[:-parts].reshape(size), np.exp(found[-parts:])
     score = np.empty(projects)
     for group in groups:
-        value = evidence(group, loadings, rest)[0]
+        value = log_marginal_likelihood(group, loadings, rest)[0]
         score[group.place] = value[group.place % _FOLDS % parts, np.arange(len(group.place))]
-    return Fitted(loadings[-1], float(rest[-1]), score)
+    return FactorFit(loadings[-1], float(rest[-1]), score)
 
 
-def _table(every: Sequence[Seen], shape: tuple[int, ...], width: float) -> np.ndarray:
+def _table(every: Sequence[ProjectResiduals], shape: tuple[int, ...], width: float) -> np.ndarray:
     """(projects, cells): deviations, shrunk to 0 where they are uncertain."""
     table = np.zeros((len(every), *shape))
     for row, one in zip(table, every, strict=True):

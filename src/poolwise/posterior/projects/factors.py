@@ -26,15 +26,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from poolwise.posterior.belief import Belief
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import Hyper, noise_at
-from poolwise.posterior.projects.factor_fit import Seen, fitted, grouped
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, noise_scale
+from poolwise.posterior.projects.factor_fit import ProjectResiduals, fit, grouped
+from poolwise.posterior.types import Marginals
 
-MOST = 2
+MAX_RANK = 2
 """Largest rank that is tried."""
-FEW = 5
+MIN_PROJECTS = 5
 """Projects with outcomes below which there are no factors."""
 _LARGEST = 4e6
 """Sum over projects of (cells with outcomes)^3 that a fit takes; those with most outcomes first."""
@@ -68,7 +68,10 @@ class Factors(NamedTuple):
 
 
 def tree_covariance(
-    hyper: Hyper, family: np.ndarray, one: tuple[np.ndarray, np.ndarray], two: tuple[np.ndarray, np.ndarray]
+    hyper: GaussianHyperparameters,
+    family: np.ndarray,
+    one: tuple[np.ndarray, np.ndarray],
+    two: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """T between two lists of cells of one project, each as (contexts, arms)."""
     context = one[0][:, None] == two[0]
@@ -79,20 +82,30 @@ def tree_covariance(
     return total
 
 
-def seen_of(
-    cells: Cells, project: int, hyper: Hyper, family: np.ndarray, level: np.ndarray, variance: np.ndarray
-) -> Seen:
+def residuals_of(
+    cells: CellMoments,
+    project: int,
+    hyper: GaussianHyperparameters,
+    family: np.ndarray,
+    level: np.ndarray,
+    variance: np.ndarray,
+) -> ProjectResiduals:
     """Contexts beyond those that `level` knows are left out."""
     count = cells.count[project, : len(level)]
     c, a = np.nonzero(count)
-    noise = np.broadcast_to(noise_at(hyper, len(level)), level.shape)[c, a] ** 2 / count[c, a]
+    noise = np.broadcast_to(noise_scale(hyper, len(level)), level.shape)[c, a] ** 2 / count[c, a]
     x = cells.mean[project, c, a] - level[c, a]
-    return Seen(c, a, x, variance[c, a] + noise, tree_covariance(hyper, family, (c, a), (c, a)))
+    return ProjectResiduals(c, a, x, variance[c, a] + noise, tree_covariance(hyper, family, (c, a), (c, a)))
 
 
 @single_blas()
-def refreshed(
-    old: Factors | None, cells: Cells, hyper: Hyper, family: np.ndarray, level: Belief, most: int
+def refit(
+    old: Factors | None,
+    cells: CellMoments,
+    hyper: GaussianHyperparameters,
+    family: np.ndarray,
+    level: Marginals,
+    most: int,
 ) -> Factors | None:
     """The factors that serve from now on. level: L [context, arm]; most: largest rank tried, 0: none at all.
 
@@ -100,7 +113,7 @@ def refreshed(
     """
     active = np.flatnonzero(cells.count.any(axis=(1, 2)))
     outcomes = float(cells.count.sum())
-    if most == 0 or len(active) < FEW:
+    if most == 0 or len(active) < MIN_PROJECTS:
         return None
     mean, variance = level.mean, np.square(level.scale)
     now = (outcomes, len(active))
@@ -109,15 +122,15 @@ def refreshed(
         old = old._replace(loadings=wider, level=mean, variance=variance)
         if not _grown(now, (old.outcomes, old.projects), _GROWTH if old.rank else _AGAIN):
             return old
-    every = [seen_of(cells, p, hyper, family, mean, variance) for p in active.tolist()]
-    if len(taken := _fitting(every)) < FEW:
+    every = [residuals_of(cells, p, hyper, family, mean, variance) for p in active.tolist()]
+    if len(taken := _fitting(every)) < MIN_PROJECTS:
         return None  # every project is so large that it needs no other
     groups, found = grouped(taken, mean.shape), []
     if old is not None and not _grown(now, old.chosen, _AGAIN):
-        again = fitted(taken, groups, mean.shape, old.rank, start=(old.loadings, old.rest))
+        again = fit(taken, groups, mean.shape, old.rank, start=(old.loadings, old.rest))
         return old._replace(loadings=again.loadings, rest=again.rest, outcomes=outcomes, projects=len(active))
     for rank in range(most + 1):
-        found.append(fitted(taken, groups, mean.shape, rank))
+        found.append(fit(taken, groups, mean.shape, rank))
         if rank and found[rank].left_out.mean() <= found[rank - 1].left_out.mean():
             break  # what the last one added did not help, and the next one would have to
     best = found[_best(np.array([one.left_out for one in found]))]
@@ -138,7 +151,7 @@ def _best(scores: np.ndarray) -> int:
     return found if gain[found].mean() > _SURE * error[found] else 0
 
 
-def _fitting(every: Sequence[Seen]) -> list[Seen]:
+def _fitting(every: Sequence[ProjectResiduals]) -> list[ProjectResiduals]:
     """Those that a fit takes; see `_LARGEST`. In the order of their arrival."""
     cost = np.array([len(one.x) ** 3 for one in every])
     order = np.argsort(-cost, kind="stable")
@@ -146,20 +159,20 @@ def _fitting(every: Sequence[Seen]) -> list[Seen]:
     return [every[p] for p in np.sort(taken)]
 
 
-def at_project(
-    found: Factors, cells: Cells, project: int, context: int, hyper: Hyper, family: np.ndarray
-) -> Belief | None:
+def predict(
+    found: Factors, cells: CellMoments, project: int, context: int, hyper: GaussianHyperparameters, family: np.ndarray
+) -> Marginals | None:
     """Belief about every arm, of utility given success, in one cell: (arms,). None in contexts that came later."""
     if context >= len(found.level):
         return None
-    one = seen_of(cells, project, hyper, family, found.level, found.variance)
+    one = residuals_of(cells, project, hyper, family, found.level, found.variance)
     arms = np.arange(found.level.shape[1])
     here = (np.full(len(arms), context), arms)
     w, own = found.loadings[one.context, one.arm], found.loadings[context]
     prior = (own**2).sum(1) + found.rest**2 * np.diag(tree_covariance(hyper, family, here, here))
     variance = prior + found.variance[context]
     if not len(one.x):
-        return Belief(found.level[context], np.sqrt(variance))
+        return Marginals(found.level[context], np.sqrt(variance))
     across = own @ w.T + found.rest**2 * tree_covariance(hyper, family, here, (one.context, one.arm))
     # What is uncertain of L is the same in a cell's outcomes and in its theta.
     across += (one.context == context) * (one.arm == arms[:, None]) * found.variance[one.context, one.arm]
@@ -168,14 +181,16 @@ def at_project(
     solved = cho_solve(cho_factor(covariance, lower=True, check_finite=False), np.c_[one.x, across.T])
     mean = found.level[context] + across @ solved[:, 0]
     left = variance - np.einsum("aj,ja->a", across, solved[:, 1:])
-    return Belief(mean, np.sqrt(np.maximum(left, 1e-12)))
+    return Marginals(mean, np.sqrt(np.maximum(left, 1e-12)))
 
 
-def positions(found: Factors, cells: Cells, projects: int, hyper: Hyper, family: np.ndarray) -> Belief:
+def factor_scores(
+    found: Factors, cells: CellMoments, projects: int, hyper: GaussianHyperparameters, family: np.ndarray
+) -> Marginals:
     """u of every project, (projects, rank), given its own outcomes."""
     mean, scale = np.zeros((projects, found.rank)), np.ones((projects, found.rank))
     for p in range(projects):
-        one = seen_of(cells, p, hyper, family, found.level, found.variance)
+        one = residuals_of(cells, p, hyper, family, found.level, found.variance)
         if len(one.x) and found.rank:
             w = found.loadings[one.context, one.arm]
             noise = found.rest**2 * one.tree + np.diag(one.noise)
@@ -183,7 +198,7 @@ def positions(found: Factors, cells: Cells, projects: int, hyper: Hyper, family:
             covariance = np.linalg.inv(np.eye(found.rank) + w.T @ solved[:, 1:])
             mean[p] = covariance @ (w.T @ solved[:, 0])
             scale[p] = np.sqrt(np.diag(covariance))
-    return Belief(mean, scale)
+    return Marginals(mean, scale)
 
 
 def to_dict(found: Factors | None) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
     D[p,c,a] = theta[p,c,a] - L,  L = level + context;  theta = level + context + project + cell
 
 Where cells are coordinates, D is a sum of two of them. Otherwise theta = r (L + P) + (1 - r) ybar + Normal(0, r cell^2)
-as in `belief.shrink`, with P the project's effect, so that
+as in `types.combine_with_cell_data`, with P the project's effect, so that
 
     E D = (r - 1) E L + r E P + (1 - r) ybar,  Var D = (1 - r)^2 Var L + r^2 Var P - 2 r (1 - r) Cov(L, P) + r cell^2
 
@@ -12,23 +12,23 @@ In large systems, where no covariance of L and P is kept, they are taken as inde
 
 import numpy as np
 
-from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import collapsed
-from poolwise.posterior.crossed.batch import Fit, Statistics, cells
-from poolwise.posterior.crossed.solve import marginals, solve
-from poolwise.posterior.hyperparameters.hyper import layout, leaf_cell, noise_at
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
+from poolwise.posterior.crossed.solve import arm_marginals, solve
+from poolwise.posterior.hyperparameters.gaussian import cell_scale, layout, noise_scale
+from poolwise.posterior.types import Marginals
 
 
-def deviations(fit: Fit, stats: Statistics) -> Belief:
+def deviations(fit: Fit, stats: SufficientStatistics) -> Marginals:
     """Posterior mean and standard deviation of D, of utility given success, [project, context, arm], seen or not."""
     projects, contexts, arms = stats.count.shape
-    if collapsed.too_large(arms, projects, contexts):
+    if collapsed.exceeds_dense_budget(arms, projects, contexts):
         return _large(fit, stats)
     data, form = cells(stats), layout(stats.count.shape, fit.families)
-    mean, covariance = marginals(
+    mean, covariance = arm_marginals(
         solve(data, fit.hyper, fit.family, fit.families), fit.hyper, fit.family, fit.families, form
     )
-    cell, noise = leaf_cell(fit.hyper, form.cells), noise_at(fit.hyper, contexts)
+    cell, noise = cell_scale(fit.hyper, form.cells), noise_scale(fit.hyper, contexts)
     rest = noise**2 / (data.count * cell**2 + noise**2)
     centre, variance = np.empty(stats.count.shape), np.empty(stats.count.shape)
     for p, c in np.ndindex(projects, contexts):
@@ -38,10 +38,10 @@ def deviations(fit: Fit, stats: Statistics) -> Belief:
         centre[p, c] = (weight * mean[:, at]).sum(1) + (1 - r) * data.mean[p, c]
         block = covariance[:, at][:, :, at]
         variance[p, c] = np.einsum("ai,aij,aj->a", weight, block, weight) + r * cell**2
-    return Belief(centre, np.sqrt(np.maximum(variance, 0.0)))
+    return Marginals(centre, np.sqrt(np.maximum(variance, 0.0)))
 
 
-def _large(fit: Fit, stats: Statistics) -> Belief:
+def _large(fit: Fit, stats: SufficientStatistics) -> Marginals:
     state = collapsed.init(fit, stats)
     scale = np.sqrt(state.variance + np.square(state.context.scale)[None])
-    return Belief(state.mean - state.context.mean[None], scale)
+    return Marginals(state.mean - state.context.mean[None], scale)

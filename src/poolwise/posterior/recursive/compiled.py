@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.arrays import Array, namespace, whole
-from poolwise.posterior.recursive import posterior
+from poolwise.posterior.recursive import prediction, updating
 from poolwise.posterior.recursive.effects import ROWS
 from poolwise.posterior.recursive.types import Constants, Outcome, Predictive, State, Structure
 from poolwise.posterior.thread_switching import nimble
@@ -42,8 +42,8 @@ def turn(structure: Structure, tail: Tail, state: State, constants: Constants, r
     """row: (ROW + tail's,). The state after the outcome, and counted, belief and tail as one vector."""
     at = [whole(row[i]) for i in (0, 1, 2, 4, 5, 6, 7, 8)]
     outcome = Outcome(at[0], at[1], at[2], row[3], at[3], at[4])
-    state, counted = posterior.update(structure, constants, state, outcome)
-    seen = posterior.predict(structure, constants, state, *at[5:])
+    state, counted = updating.update(structure, constants, state, outcome)
+    seen = prediction.predict(structure, constants, state, *at[5:])
     parts = (counted, *(part.reshape(-1) for part in seen), tail(seen, row[ROW:]))
     return state, namespace(row).concatenate(parts)
 

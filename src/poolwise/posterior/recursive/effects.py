@@ -1,9 +1,9 @@
 """Crossed Gaussian effects, exact after every outcome, at the cost of one rank-one update per tier.
 
 An arm has an effect vector v of q coordinates: level, contexts, projects and, where cells are coordinates, cells. It is
-drawn around its family's vector, which is drawn around the global one (`hyper`). A tier is kept as the covariance S of
-its vectors given the tier above, and their mean where the tier above is 0, side by side: (rows, q, q + 1), in units in
-which a direction S e of one tier is the direction in the tier above.
+drawn around its family's vector, which is drawn around the global one (`hyperparameters.gaussian`). A tier is kept as
+the covariance S of its vectors given the tier above, and their mean where the tier above is 0, side by side: (rows, q,
+q + 1), in units in which a direction S e of one tier is the direction in the tier above.
 
 One more outcome in a cell changes that cell's precision by k e e' and its information by h e, with ones in e at its
 coordinates. With u = S e and d = 1 + k e'u the tier becomes
@@ -20,8 +20,8 @@ import numpy as np
 
 from poolwise.arrays import Array, at, namespace, put, window
 from poolwise.posterior.crossed.gaussian_messages import Conditional
-from poolwise.posterior.crossed.solve import Cells, solve
-from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, layout
+from poolwise.posterior.crossed.solve import CellMoments, solve
+from poolwise.posterior.hyperparameters.gaussian import EffectLayout, GaussianHyperparameters, layout
 
 ROWS = 4
 """Sums of effects that are predicted: here, and what is shared by the project, by the context, by all."""
@@ -45,7 +45,7 @@ class Passage(NamedTuple):
         return sum(self.along) * 1.0
 
 
-def init(cells: Cells, hyper: Hyper, family: np.ndarray, families: int) -> tuple[Array, ...]:
+def init(cells: CellMoments, hyper: GaussianHyperparameters, family: np.ndarray, families: int) -> tuple[Array, ...]:
     """The tiers that all outcomes so far lead to; statistics [project, context, arm]. Of none, scales may be traced."""
     form, xp = layout(cells.count.shape, families), namespace(hyper.arm.level)
     scales = (hyper.arm, *((hyper.family,) if families else ()), hyper.globe)
@@ -123,7 +123,7 @@ def _with_outer_product(tier: Array, row: Array, one: Array, other: Array) -> Ar
 
 def predict(
     tiers: tuple[Array, ...],
-    form: Layout,
+    form: EffectLayout,
     family: tuple[int, ...] | None,
     arms: int,
     slot: Array,

@@ -32,12 +32,12 @@ class Effects(NamedTuple):
     """(3, A): covariance of the first with the others."""
 
 
-def gain(pooled: tuple[Array, Array], own: tuple[Array, Array], noise: Array, y: Array) -> Array:
+def log_bayes_factor(pooled: tuple[Array, Array], own: tuple[Array, Array], noise: Array, y: Array) -> Array:
     """Difference of the log predictive densities of y; each belief as mean and variance of the arm's utility."""
     return _log_density(*pooled, noise, y) - _log_density(*own, noise, y)
 
 
-def uncertain(log_odds: Array, weight: Array) -> Array:
+def is_uncertain(log_odds: Array, weight: Array) -> Array:
     """Whether it is still asked if a project is like the others; once it is certain, it stays so.
 
     weight: what the project's outcomes count as for others, see `likelihoods.project_weights`.
@@ -50,7 +50,7 @@ def _log_density(mean: Array, variance: Array, noise: Array, y: Array) -> Array:
     return -0.5 * (namespace(total).log(total) + (y - mean) ** 2 / total)
 
 
-def mixed(pooled: Effects, own: Effects, log_odds: Array) -> Effects:
+def moment_match(pooled: Effects, own: Effects, log_odds: Array) -> Effects:
     """The mixture. What a context shares with other projects is theirs, and changes only as far as this one is like
     them."""
     xp = namespace(pooled.mean)

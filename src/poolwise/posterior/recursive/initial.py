@@ -7,12 +7,12 @@ import numpy as np
 
 from poolwise.arrays import Array, namespace
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed.batch import Fit, Statistics, cells
-from poolwise.posterior.crossed.solve import Cells
-from poolwise.posterior.hyperparameters.hyper import layout, leaf_cell, noise_at
-from poolwise.posterior.hyperparameters.scales import Scales
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import cell_scale, layout, noise_scale
 from poolwise.posterior.likelihoods import baseline_utility, bernoulli, project_weights, robust_weights
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.recursive import effects
 from poolwise.posterior.recursive.types import Constants, Numbers, State, Structure
 
@@ -23,15 +23,15 @@ FAILURES = 2.0
 class Tally(NamedTuple):
     """Sufficient statistics of the whole posterior: what a checkpoint holds. [project, context, arm]."""
 
-    utility: Statistics
+    utility: SufficientStatistics
     """Of successes as they count, none of the baseline."""
     outcomes: np.ndarray
     successes: np.ndarray
     failures: np.ndarray
     """(2, arms): number and sum of utilities of failures, the stated one included."""
-    baseline: Statistics
+    baseline: SufficientStatistics
     """[project, context] of the baseline's successes, as they count."""
-    baseline_failures: Statistics
+    baseline_failures: SufficientStatistics
     log_odds: np.ndarray
     """(projects,): see `State.log_odds`."""
 
@@ -45,8 +45,8 @@ def empty(shape: tuple[int, int, int], failed: float) -> Tally:
     """Before any outcome. failed: stated utility of a failure."""
     cell, pair = np.zeros(shape), np.zeros(shape[:2])
     failures = np.stack([np.full(shape[2], FAILURES), np.full(shape[2], FAILURES * failed)])
-    none = Statistics(pair, pair, pair)
-    return Tally(Statistics(cell, cell, cell), cell, cell, failures, none, none, np.zeros(shape[0]))
+    none = SufficientStatistics(pair, pair, pair)
+    return Tally(SufficientStatistics(cell, cell, cell), cell, cell, failures, none, none, np.zeros(shape[0]))
 
 
 def resumed(saved: Mapping[str, np.ndarray], arms: int, failed: float) -> Tally:
@@ -56,14 +56,14 @@ def resumed(saved: Mapping[str, np.ndarray], arms: int, failed: float) -> Tally:
         parts[name] = np.array(part)
         parts[name][tuple(slice(size) for size in saved[name].shape)] = saved[name]
     for name in ("utility", "baseline", "baseline_failures"):
-        parts[name] = Statistics(*parts[name])
+        parts[name] = SufficientStatistics(*parts[name])
     return Tally(**parts)
 
 
-def discounted(tally: Tally, share: float, failed: float, *, utility: bool = True) -> Tally:
+def discount(tally: Tally, share: float, failed: float, *, utility: bool = True) -> Tally:
     """A share of everything counts, what was stated of failures apart. utility: of the utilities too."""
     start = np.array([[FAILURES], [FAILURES * failed]])
-    keep = lambda stats: Statistics(*(share * part for part in stats))
+    keep = lambda stats: SufficientStatistics(*(share * part for part in stats))
     return tally._replace(
         utility=keep(tally.utility) if utility else tally.utility,
         outcomes=share * tally.outcomes,
@@ -74,18 +74,18 @@ def discounted(tally: Tally, share: float, failed: float, *, utility: bool = Tru
     )
 
 
-def cell_discounted(tally: Tally, project: int, context: int, keep: np.ndarray, baseline: int | None) -> Tally:
-    """A share of one cell's evidence counts, (arms,)."""
+def discount_cell(tally: Tally, project: int, context: int, keep: np.ndarray, baseline: int | None) -> Tally:
+    """A share of one cell's outcomes counts, (arms,)."""
     share = np.ones(tally.shape)
     share[project, context] = keep
     alone = np.ones(tally.shape[:2])
     alone[project, context] = 1.0 if baseline is None else keep[baseline]
     return tally._replace(
-        utility=Statistics(*(share * part for part in tally.utility)),
+        utility=SufficientStatistics(*(share * part for part in tally.utility)),
         outcomes=share * tally.outcomes,
         successes=share * tally.successes,
-        baseline=Statistics(*(alone * part for part in tally.baseline)),
-        baseline_failures=Statistics(*(alone * part for part in tally.baseline_failures)),
+        baseline=SufficientStatistics(*(alone * part for part in tally.baseline)),
+        baseline_failures=SufficientStatistics(*(alone * part for part in tally.baseline_failures)),
     )
 
 
@@ -93,7 +93,7 @@ def padded(tally: Tally, shape: tuple[int, int]) -> Tally:
     """With room for so many projects and contexts."""
     rows = tuple((0, size - known) for size, known in zip(shape, tally.shape, strict=False))
     wide = lambda part: np.pad(part, (*rows, *((0, 0),) * (part.ndim - 2)))
-    every = lambda stats: Statistics(*map(wide, stats))
+    every = lambda stats: SufficientStatistics(*map(wide, stats))
     return tally._replace(
         utility=every(tally.utility),
         outcomes=wide(tally.outcomes),
@@ -123,7 +123,9 @@ class Rows(NamedTuple):
         return self.project, self.context, self.arm
 
 
-def extended(tally: Tally, rows: Rows, baseline: int | None, limit: float | None) -> tuple[Tally, Statistics]:
+def update_many(
+    tally: Tally, rows: Rows, baseline: int | None, limit: float | None
+) -> tuple[Tally, SufficientStatistics]:
     """With many outcomes, those that were cut off counted as successes of no known utility; and the statistics of the
     new ones apart from their age."""
     outcomes, successes, failures = (part.copy() for part in (tally.outcomes, tally.successes, tally.failures))
@@ -145,7 +147,7 @@ def extended(tally: Tally, rows: Rows, baseline: int | None, limit: float | None
     return _with_baseline(known, rows.where(own), limit), new
 
 
-def with_success(tally: Tally, place: tuple[int, int, int]) -> Tally:
+def add_success(tally: Tally, place: tuple[int, int, int]) -> Tally:
     """With one whose utility is told otherwise."""
     outcomes, successes = tally.outcomes.copy(), tally.successes.copy()
     for part in (outcomes, successes):
@@ -153,7 +155,7 @@ def with_success(tally: Tally, place: tuple[int, int, int]) -> Tally:
     return tally._replace(outcomes=outcomes, successes=successes)
 
 
-def without_failure(tally: Tally, place: tuple[int, int, int], utility: float, baseline: int | None) -> Tally:
+def remove_failure(tally: Tally, place: tuple[int, int, int], utility: float, baseline: int | None) -> Tally:
     """With a failure taken back that was assumed."""
     project, context, arm = place
     outcomes, failures = tally.outcomes.copy(), tally.failures.copy()
@@ -165,11 +167,11 @@ def without_failure(tally: Tally, place: tuple[int, int, int], utility: float, b
     stats = [part.copy() for part in tally.baseline_failures]
     for power, part in enumerate(stats):
         part[project, context] -= utility**power
-    return known._replace(baseline_failures=Statistics(*stats))
+    return known._replace(baseline_failures=SufficientStatistics(*stats))
 
 
-def _statistics(rows: Rows, shape: tuple[int, ...], weight: np.ndarray) -> Statistics:
-    return Statistics.of(*rows.place, rows.utility, shape=shape, weight=weight)
+def _statistics(rows: Rows, shape: tuple[int, ...], weight: np.ndarray) -> SufficientStatistics:
+    return SufficientStatistics.of(*rows.place, rows.utility, shape=shape, weight=weight)
 
 
 def _with_baseline(tally: Tally, rows: Rows, limit: float | None) -> Tally:
@@ -177,10 +179,10 @@ def _with_baseline(tally: Tally, rows: Rows, limit: float | None) -> Tally:
     shape = (*tally.shape[:2], 1)
     alone = rows._replace(arm=np.zeros_like(rows.arm))
     fine, lost = alone.where(rows.ok & (~rows.cut | (rows.utility < 0))), alone.where(~rows.ok)
-    judged = cells(Statistics(*(part[..., None] for part in tally.baseline)))
+    judged = cells(SufficientStatistics(*(part[..., None] for part in tally.baseline)))
     weight = robust_weights.weights(judged, fine.place, fine.utility, limit)
     more, worse = _statistics(fine, shape, fine.worth * weight), _statistics(lost, shape, lost.worth)
-    flat = lambda stats: Statistics(*(part[..., 0] for part in stats))
+    flat = lambda stats: SufficientStatistics(*(part[..., 0] for part in stats))
     return tally._replace(
         baseline=tally.baseline.plus(flat(more)), baseline_failures=tally.baseline_failures.plus(flat(worse))
     )
@@ -188,9 +190,9 @@ def _with_baseline(tally: Tally, rows: Rows, limit: float | None) -> Tally:
 
 @single_blas()
 def init(
-    scales: Scales,
+    scales: Hyperparameters,
     tally: Tally,
-    options: Options,
+    options: ObservationModel,
     baseline: int | None,
     alone: tuple[int, ...] = (),
     *,
@@ -203,15 +205,15 @@ def init(
     """
     fit, shape = scales.gaussian, tally.shape
     structure = _structure(fit, shape, baseline, len(alone))
-    utility, shared = cells(tally.utility), cells(project_weights.bounded(tally.utility, scales.weight))
+    utility, shared = cells(tally.utility), cells(project_weights.apply_weights(tally.utility, scales.weight))
     judged = cells(tally.baseline)
     every = cells(tally.baseline.plus(tally.baseline_failures))
-    evidence = bernoulli.gather(scales.success, tally.outcomes, tally.successes)
+    counts = bernoulli.aggregate(scales.success, tally.outcomes, tally.successes)
     state = State(
         effects=effects.init(shared, fit.hyper, np.asarray(fit.family), fit.families) if exact else (),
         cells=np.stack([*utility, tally.outcomes, tally.successes], 2),
-        contexts=np.moveaxis(evidence.context, 0, 1).copy(),
-        arms=np.concatenate([np.stack(robust_weights.arm_moments(utility)), evidence.arm, tally.failures]),
+        contexts=np.moveaxis(counts.context, 0, 1).copy(),
+        arms=np.concatenate([np.stack(robust_weights.arm_moments(utility)), counts.arm, tally.failures]),
         baseline=np.stack([*judged, *every], 2),
         baseline_sums=baseline_utility.totals(judged, every),
         own_effects=_own_effects(fit, utility, structure, alone),
@@ -224,14 +226,14 @@ def tally_of(state: State) -> Tally:
     """The statistics in a state, as arrays of their own."""
     cell, home = np.moveaxis(np.asarray(state.cells), 2, 0), np.moveaxis(np.asarray(state.baseline), 2, 0)
     judged, every = _sums(home[:3]), _sums(home[3:])
-    rest = Statistics(*(a - b for a, b in zip(every, judged, strict=True)))
+    rest = SufficientStatistics(*(a - b for a, b in zip(every, judged, strict=True)))
     return Tally(
         utility=_sums(cell[:3]),
         outcomes=cell[3].copy(),
         successes=cell[4].copy(),
         failures=np.array(state.arms[7:]),
         baseline=judged,
-        baseline_failures=Statistics(*(np.where(rest.count > 1e-9, part, 0.0) for part in rest)),
+        baseline_failures=SufficientStatistics(*(np.where(rest.count > 1e-9, part, 0.0) for part in rest)),
         log_odds=np.array(state.log_odds),
     )
 
@@ -248,14 +250,14 @@ def _structure(fit: Fit, shape: tuple[int, int, int], baseline: int | None, slot
     )
 
 
-def _constants(scales: Scales, structure: Structure, options: Options) -> Constants:
+def _constants(scales: Hyperparameters, structure: Structure, options: ObservationModel) -> Constants:
     known, success = scales.gaussian.hyper, scales.success
     xp = namespace(known.noise)
-    noise = xp.broadcast_to(noise_at(known, structure.contexts), (structure.contexts, structure.arms))
+    noise = xp.broadcast_to(noise_scale(known, structure.contexts), (structure.contexts, structure.arms))
     trust = options.trust
     numbers = Numbers(
-        cell=leaf_cell(known, structure.cells) ** 2,
-        own_cell=leaf_cell(known, structure.own_cells) ** 2,
+        cell=cell_scale(known, structure.cells) ** 2,
+        own_cell=cell_scale(known, structure.own_cells) ** 2,
         kappa_context=success.kappa_context,
         kappa_cell=success.kappa_cell,
         kappa_near=success.kappa_near,
@@ -267,21 +269,21 @@ def _constants(scales: Scales, structure: Structure, options: Options) -> Consta
     return Constants(xp.array(noise), prior, xp.array(numbers), weight)
 
 
-def _own_effects(fit: Fit, utility: Cells, structure: Structure, alone: tuple[int, ...]) -> tuple[Array, ...]:
+def _own_effects(fit: Fit, utility: CellMoments, structure: Structure, alone: tuple[int, ...]) -> tuple[Array, ...]:
     """Every slot's tiers one below the other; those of a project without outcomes are all the same."""
     if not alone:
         return ()
     hyper, family = fit.hyper._replace(pooled=None), np.asarray(fit.family)
-    nothing = Cells(*np.zeros((3, 1, structure.contexts, structure.arms)))
+    nothing = CellMoments(*np.zeros((3, 1, structure.contexts, structure.arms)))
     fresh = effects.init(nothing, hyper, family, fit.families)
     found = [fresh] * len(alone)
     for slot, project in enumerate(alone):
-        own = Cells(*(part[project : project + 1] for part in utility))
+        own = CellMoments(*(part[project : project + 1] for part in utility))
         if own.count.size and own.count.any():
             found[slot] = effects.init(own, hyper, family, fit.families)
     return tuple(namespace(part[0]).concatenate(part) for part in zip(*found, strict=True))
 
 
-def _sums(moments: np.ndarray) -> Statistics:
+def _sums(moments: np.ndarray) -> SufficientStatistics:
     count, mean, deviation = moments
-    return Statistics(count.copy(), count * mean, deviation + count * mean**2)
+    return SufficientStatistics(count.copy(), count * mean, deviation + count * mean**2)

@@ -7,15 +7,20 @@ to their new places.
 import numpy as np
 
 from poolwise.arrays import Array
-from poolwise.posterior.hyperparameters.hyper import Layout
-from poolwise.posterior.hyperparameters.scales import Scales
-from poolwise.posterior.observation_model import Options
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import EffectLayout
+from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.recursive import initial
 from poolwise.posterior.recursive.types import Constants, State, Structure
 
 
 def padded(
-    scales: Scales, options: Options, structure: Structure, state: State, shape: tuple[int, int], slots: int
+    scales: Hyperparameters,
+    options: ObservationModel,
+    structure: Structure,
+    state: State,
+    shape: tuple[int, int],
+    slots: int,
 ) -> tuple[Structure, Constants, State] | None:
     """The state with room for so many projects and contexts, and so many slots; in NumPy. None where effects to come
     are not independent of the others, or kept otherwise in the larger shape: then all is to be computed again."""
@@ -46,7 +51,7 @@ def padded(
     return wider, constants, after
 
 
-def _places(form: Layout, wider: Layout) -> np.ndarray:
+def _places(form: EffectLayout, wider: EffectLayout) -> np.ndarray:
     """Coordinates of one layout in a larger one."""
     contexts, projects = 1 + np.arange(form.contexts), np.arange(form.projects)
     first = 1 + wider.contexts

@@ -1,13 +1,13 @@
 """What the serving posterior is made of: a state that changes, constants that estimation sets, a structure that stays.
 
 Shapes: P projects, C contexts, A arms, F families, K slots, with room for projects and contexts to come; q effects of
-an arm (`hyper.Layout`). Everything is float64.
+an arm (`gaussian.EffectLayout`). Everything is float64.
 """
 
 from typing import NamedTuple
 
 from poolwise.arrays import Array
-from poolwise.posterior.hyperparameters.hyper import Layout
+from poolwise.posterior.hyperparameters.gaussian import EffectLayout
 
 
 class Structure(NamedTuple):
@@ -19,7 +19,7 @@ class Structure(NamedTuple):
     family: tuple[int, ...] | None
     """Index of every arm's family; None: every arm is its own, and there is no tier of families."""
     cells: bool
-    """Whether effects of every (project, context) are coordinates (`hyper.Layout`)."""
+    """Whether effects of every (project, context) are coordinates (`gaussian.EffectLayout`)."""
     own_cells: bool
     """The same of a project by itself."""
     baseline: int | None
@@ -30,13 +30,13 @@ class Structure(NamedTuple):
     """Whether outcomes may be cut off."""
 
     @property
-    def layout(self) -> Layout:
-        return Layout(self.contexts, self.projects, self.cells)
+    def layout(self) -> EffectLayout:
+        return EffectLayout(self.contexts, self.projects, self.cells)
 
     @property
-    def own_layout(self) -> Layout:
+    def own_layout(self) -> EffectLayout:
         """Of a project by itself, which is number 0 there."""
-        return Layout(self.contexts, 1, self.own_cells)
+        return EffectLayout(self.contexts, 1, self.own_cells)
 
 
 class Constants(NamedTuple):
@@ -64,7 +64,7 @@ class Numbers(NamedTuple):
     kappa_near: float
     """Concentrations of the success hierarchy (`bernoulli`)."""
     limit: float
-    """Standard deviations beyond which an outcome counts less (`influence`); infinite: none does."""
+    """Standard deviations beyond which an outcome counts less (`robust_weights`); infinite: none does."""
     trust: float
     """Prior log odds that a project is exchangeable with the others."""
     spare: float = 0.0
@@ -78,14 +78,14 @@ class State(NamedTuple):
     cells: Array
     """(P, C, 5, A): weighted count, mean and sum of squared deviations of successes; outcomes; successes."""
     contexts: Array
-    """(C, 2, A): discounted evidence of success, number and successes."""
+    """(C, 2, A): discounted pseudo-counts of success, number and successes."""
     arms: Array
-    """(9, A): moments of the arm's successes (5, `robust_weights.ArmMoments`), evidence of success (2), failures
+    """(9, A): moments of the arm's successes (5, `robust_weights.ArmMoments`), pseudo-counts of success (2), failures
     (2)."""
     baseline: Array
     """(P, C, 6): count, mean, sum of squared deviations of the baseline's successes, then of all its outcomes."""
     baseline_sums: Array
-    """(10,): sums over its cells (5, `reference.sums`), moments of its successes (5)."""
+    """(10,): sums over its cells (5, `baseline_utility.sums`), moments of its successes (5)."""
     own_effects: tuple[Array, ...]
     """As `effects`, of K projects by themselves one below the other: (K A, q', q' + 1), .."""
     log_odds: Array

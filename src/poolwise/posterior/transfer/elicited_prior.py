@@ -19,12 +19,12 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.posterior.crossed import collapsed
-from poolwise.posterior.crossed.batch import Fit, Statistics, cells
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.crossed.solve import solve
-from poolwise.posterior.hyperparameters.hyper import PRIOR, Stated
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, ElicitedOffset
 from poolwise.posterior.transfer.prior_data_conflict import CONFLICT_THRESHOLD, posterior_weight
 
-_USUAL = PRIOR.median.family.level**2 + PRIOR.median.globe.level**2
+_USUAL = HYPERPRIOR.median.family.level**2 + HYPERPRIOR.median.globe.level**2
 _BEFORE = 0.5
 """Weight before any outcome."""
 
@@ -52,14 +52,14 @@ def elicit(mean: np.ndarray, scale: np.ndarray, family: np.ndarray) -> ElicitedP
     return ElicitedPrior(mean, scale, family, np.where(told, _BEFORE, 1.0)) if told.any() else None
 
 
-def as_measurement(expert: ElicitedPrior) -> Stated:
+def as_measurement(expert: ElicitedPrior) -> ElicitedOffset:
     """As the tree takes it."""
     told, sharers = np.isfinite(expert.scale), np.bincount(expert.family)[expert.family]
     precision = expert.weight / (expert.scale**2 + (1 - expert.weight) * _USUAL) / sharers
-    return Stated(np.where(told, expert.weight * expert.mean, 0.0), precision)
+    return ElicitedOffset(np.where(told, expert.weight * expert.mean, 0.0), precision)
 
 
-def reweight(expert: ElicitedPrior, fit: Fit, stats: Statistics) -> ElicitedPrior:
+def reweight(expert: ElicitedPrior, fit: Fit, stats: SufficientStatistics) -> ElicitedPrior:
     """The same, believed as far as all outcomes speak for it. stats [project, context, arm]."""
     told, likelier = np.isfinite(expert.scale), np.zeros(len(expert.scale))
     usual = _log_probability(fit, stats, None)
@@ -70,12 +70,12 @@ def reweight(expert: ElicitedPrior, fit: Fit, stats: Statistics) -> ElicitedPrio
     return expert._replace(weight=posterior_weight(likelier, expert.family, told))
 
 
-def _log_probability(fit: Fit, stats: Statistics, measurement: Stated | None) -> float:
+def _log_probability(fit: Fit, stats: SufficientStatistics, measurement: ElicitedOffset | None) -> float:
     """Of all outcomes, given what was said."""
     fit = fit._replace(hyper=fit.hyper._replace(stated=measurement))
     projects, contexts, arms = stats.count.shape
-    nothing = Statistics(*np.zeros((3, 1, 1, arms)))
-    if collapsed.too_large(arms, projects, contexts):
+    nothing = SufficientStatistics(*np.zeros((3, 1, 1, arms)))
+    if collapsed.exceeds_dense_budget(arms, projects, contexts):
         return collapsed.log_evidence(fit, stats) - collapsed.log_evidence(fit, nothing)
     both = [solve(cells(data), fit.hyper, fit.family, fit.families).evidence for data in (stats, nothing)]
     return float(both[0] - both[1])

@@ -24,7 +24,7 @@ CONFLICT_THRESHOLD = 0.25
 """Weight below which a prior is reported as contradicted; before any outcome it is 1/2."""
 
 
-class StatedPrior(NamedTuple):
+class ElicitedBeta(NamedTuple):
     """What was said before any outcome."""
 
     prior: np.ndarray
@@ -49,7 +49,7 @@ class DiscountedPrior(NamedTuple):
         return self.weight < CONFLICT_THRESHOLD
 
 
-def discounted(stated: StatedPrior, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior:
+def discount_prior(stated: ElicitedBeta, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior:
     """outcomes, successes: (arms,) counts. Families of which nothing special was said keep the usual prior."""
     said = (stated.prior != stated.usual).any(axis=1)
     families = int(stated.family.max()) + 1

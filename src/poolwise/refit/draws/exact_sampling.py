@@ -11,15 +11,23 @@ from poolwise.arrays import Array, namespace
 from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.gaussian_messages import Conditional
-from poolwise.posterior.crossed.solve import Tree, solve
+from poolwise.posterior.crossed.solve import TreePosterior, solve
 from poolwise.posterior.gp.coregionalisation import nugget
 from poolwise.posterior.gp.inducing_points import low_rank_factor, model_of
-from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, layout, leaf_cell, noise_at
-from poolwise.posterior.joint import Scales
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import (
+    EffectLayout,
+    GaussianHyperparameters,
+    cell_scale,
+    layout,
+    noise_scale,
+)
 from poolwise.refit.draws.serving_marginals import has_surface, is_wide, padded, shares_cells, theta
 
 
-def draws(problem: RefitData, scales: Scales, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+def draws(
+    problem: RefitData, scales: Hyperparameters, random: np.random.Generator, count: int
+) -> dict[str, np.ndarray]:
     """`effect` and `theta`, (count, projects, contexts, arms); of wide systems and of surfaces theta alone, every
     cell by itself."""
     if is_wide(problem) or has_surface(problem):
@@ -72,14 +80,14 @@ def surfaces(problem: RefitData, random: np.random.Generator, count: int) -> np.
     return found
 
 
-def own(problem: RefitData, scales: Scales) -> float:
+def own(problem: RefitData, scales: Hyperparameters) -> float:
     """Standard deviation of theta around `effect`."""
     hyper = scales.gaussian.hyper
-    return float(np.asarray(hyper.arm.cell if shares_cells(problem) else leaf_cell(hyper, False)))
+    return float(np.asarray(hyper.arm.cell if shares_cells(problem) else cell_scale(hyper, False)))
 
 
 def vectors(
-    tree: Tree, hyper: Hyper, family: np.ndarray, form: Layout, normal: Array
+    tree: TreePosterior, hyper: GaussianHyperparameters, family: np.ndarray, form: EffectLayout, normal: Array
 ) -> tuple[Array, Array | None, Array]:
     """Effect vectors of globe (count, 1, q), families (None: there are none) and arms, from standard normals (count,
     1 + families + arms, q)."""
@@ -99,7 +107,7 @@ def _drawn(conditional: Conditional, above: Array, variance: Array, normal: Arra
     return moved + xp.einsum("bij,nbj->nbi", conditional.covariance / variance, xp.broadcast_to(above, normal.shape))
 
 
-def _at_cells(v: np.ndarray, cells: np.ndarray, form: Layout) -> np.ndarray:
+def _at_cells(v: np.ndarray, cells: np.ndarray, form: EffectLayout) -> np.ndarray:
     """Sum of the effects of every cell, those of the cells from `cells`; (count, projects, contexts, arms)."""
     c, p = slice(1, 1 + form.contexts), slice(1 + form.contexts, 1 + form.contexts + form.projects)
     effect = v[:, :, 0, None, None] + v[:, :, p, None] + v[:, :, None, c]
@@ -109,11 +117,11 @@ def _at_cells(v: np.ndarray, cells: np.ndarray, form: Layout) -> np.ndarray:
 
 
 def _around(
-    effect: np.ndarray, problem: RefitData, scales: Scales, form: Layout, random: np.random.Generator
+    effect: np.ndarray, problem: RefitData, scales: Hyperparameters, form: EffectLayout, random: np.random.Generator
 ) -> np.ndarray:
-    """theta given the effects and the cell's own outcomes, as `belief.shrink`."""
-    cell = np.asarray(leaf_cell(scales.gaussian.hyper, form.cells))
-    noise = noise_at(scales.gaussian.hyper, problem.shape[1])
+    """theta given the effects and the cell's own outcomes, as `belief.combine_with_cell_data`."""
+    cell = np.asarray(cell_scale(scales.gaussian.hyper, form.cells))
+    noise = noise_scale(scales.gaussian.hyper, problem.shape[1])
     seen = cells(problem.stats)
     shrinkage = noise**2 / (seen.count * cell**2 + noise**2)
     return (

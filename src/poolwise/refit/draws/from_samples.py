@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from poolwise.engine.estimation.refit_request import RefitData
-from poolwise.posterior.belief import Belief
+from poolwise.posterior.types import Marginals
 from poolwise.refit.draws import derived_quantities, shipped_models
 from poolwise.refit.draws.derived_quantities import Groups
 from poolwise.refit.draws.point_estimates import point_estimates
@@ -69,7 +69,7 @@ def refit_result(
 
 def _completed(
     problem: RefitData, sites: Values, complete: Callable[[Values], Iterable[Groups]]
-) -> tuple[Groups, dict[str, Belief]]:
+) -> tuple[Groups, dict[str, Marginals]]:
     """Groups of a part, thinned, and the moments of its cells from all draws."""
     chains, count = next(iter(sites.values())).shape[:2]
     flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in sites.items() if name != "effect"}
@@ -86,7 +86,7 @@ def _completed(
     moments = {}
     for name, (total, squares) in sums.items():
         mean = total / (chains * count)
-        moments[name] = Belief(mean, np.sqrt(np.maximum(squares / (chains * count) - mean**2, 0.0)))
+        moments[name] = Marginals(mean, np.sqrt(np.maximum(squares / (chains * count) - mean**2, 0.0)))
     joined = lambda *parts: (whole := np.concatenate(parts)).reshape(chains, len(whole) // chains, *whole.shape[1:])
     return jax.tree.map(joined, *kept), moments
 

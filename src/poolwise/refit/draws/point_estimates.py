@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.estimation.refit_request import RefitData
-from poolwise.posterior.hyperparameters.hyper import Hyper, Tier, leaf_cell
-from poolwise.posterior.joint import Scales
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales, cell_scale
 from poolwise.refit.draws.serving_marginals import is_wide, shares_cells
 
 ABSENT = 1e-3
 """Of its median: the scale of effects that a model does not have."""
 
 
-def point_estimates(problem: RefitData, sites: Mapping[str, np.ndarray]) -> Scales:
+def point_estimates(problem: RefitData, sites: Mapping[str, np.ndarray]) -> Hyperparameters:
     """Scales that serve, from draws (chain, draw, ...) of the sites of the models; sites that lack keep what served."""
     success = problem.scales.success
     kappa: dict[str, Any] = {
@@ -49,11 +49,11 @@ def root_mean_square(draws: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(np.square(draws).mean((0, 1))))
 
 
-def _hyper(problem: RefitData, scales: Mapping[str, np.ndarray]) -> Hyper:
+def _hyper(problem: RefitData, scales: Mapping[str, np.ndarray]) -> GaussianHyperparameters:
     median = problem.prior.median
     tiers = {
-        name: Tier(*(float(scales.get(f"tau_{name}_{block}", ABSENT * float(usual)))
-                     for block, usual in zip(Tier._fields, tier, strict=True)))
+        name: TierScales(*(float(scales.get(f"tau_{name}_{block}", ABSENT * float(usual)))
+                     for block, usual in zip(TierScales._fields, tier, strict=True)))
         for name, tier in (("arm", median.arm), ("family", median.family), ("global", median.globe))
     }  # fmt: skip
     arm, family = tiers["arm"], tiers["family"]
@@ -63,20 +63,22 @@ def _hyper(problem: RefitData, scales: Mapping[str, np.ndarray]) -> Hyper:
         arm = arm._replace(cell=own)
     else:
         # One deviation of a cell; its parts by tier are known no better than before.
-        share = own / float(np.asarray(leaf_cell(median, False)))
+        share = own / float(np.asarray(cell_scale(median, False)))
         arm, family, globe = (
             tier._replace(cell=share * float(usual.cell))
             for tier, usual in ((arm, median.arm), (family, median.family), (globe, median.globe))
         )
     if is_wide(problem):
-        arm, family = arm._replace(cell=float(np.hypot(arm.cell, family.cell))), Tier(0.0, 0.0, 0.0)
+        arm, family = arm._replace(cell=float(np.hypot(arm.cell, family.cell))), TierScales(0.0, 0.0, 0.0)
     index = problem.scales.gaussian.family
     sigma = np.atleast_1d(scales["sigma"])
     noise = sigma if len(sigma) == len(index) else sigma[index]
-    return Hyper(arm, family, globe, noise, scales.get("spread", np.zeros(0)), median.mean, median.pooled)
+    return GaussianHyperparameters(
+        arm, family, globe, noise, scales.get("spread", np.zeros(0)), median.mean, median.pooled
+    )
 
 
-def coordinates(problem: RefitData, hyper: Hyper) -> np.ndarray:
+def coordinates(problem: RefitData, hyper: GaussianHyperparameters) -> np.ndarray:
     """Where these scales lie for the search of `hyperparameters.optimize`: a warm start for the next fast refit."""
     prior, index = problem.prior, problem.scales.gaussian.family
     median = prior.median

@@ -3,25 +3,25 @@
 import numpy as np
 
 from poolwise.engine.estimation.refit_request import RefitData
-from poolwise.posterior.belief import Belief
 from poolwise.posterior.crossed import batch, collapsed
-from poolwise.posterior.crossed.batch import Statistics
+from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.gp import bernoulli_kernel, gp_filter
-from poolwise.posterior.hyperparameters.hyper import layout, noise_at
-from poolwise.posterior.joint import Scales
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import layout, noise_scale
 from poolwise.posterior.likelihoods import bernoulli
+from poolwise.posterior.types import Marginals
 
 
-def padded(problem: RefitData) -> Statistics:
+def padded(problem: RefitData) -> SufficientStatistics:
     """The statistics with the room that the serving belief has: its form depends on it."""
     pads = [(0, max(room - size, 0)) for room, size in zip(problem.room, problem.shape[:2], strict=True)]
-    return Statistics(*(np.pad(part, (*pads, (0, 0))) for part in problem.stats))
+    return SufficientStatistics(*(np.pad(part, (*pads, (0, 0))) for part in problem.stats))
 
 
 def is_wide(problem: RefitData) -> bool:
     """Whether such a system serves with the effects of its longer side integrated out."""
     projects, contexts, arms = padded(problem).count.shape
-    return collapsed.too_large(arms, projects, contexts)
+    return collapsed.exceeds_dense_budget(arms, projects, contexts)
 
 
 def has_surface(problem: RefitData) -> bool:
@@ -36,33 +36,33 @@ def shares_cells(problem: RefitData) -> bool:
     return layout(padded(problem).count.shape, problem.scales.gaussian.families).cells
 
 
-def theta(problem: RefitData, scales: Scales) -> Belief:
+def theta(problem: RefitData, scales: Hyperparameters) -> Marginals:
     """Belief about the utility given success [project, context, arm]."""
     stats = padded(problem)
     if has_surface(problem):
-        found = gp_filter.beliefs(scales.gaussian, stats)
+        found = gp_filter.marginals(scales.gaussian, stats)
     elif is_wide(problem):
         state = collapsed.init(scales.gaussian, stats)
-        found = Belief(state.mean, np.sqrt(state.variance))
+        found = Marginals(state.mean, np.sqrt(state.variance))
     else:
-        found = batch.beliefs(scales.gaussian._replace(reduced=False), stats)
+        found = batch.marginals(scales.gaussian._replace(reduced=False), stats)
     projects, contexts, _ = problem.shape
-    return Belief(*(part[:projects, :contexts] for part in found))
+    return Marginals(*(part[:projects, :contexts] for part in found))
 
 
-def chance(problem: RefitData, scales: Scales) -> Belief:
+def chance(problem: RefitData, scales: Hyperparameters) -> Marginals:
     """Belief about the chance of success [project, context, arm]."""
     pseudo_counts = bernoulli_kernel.aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded)
-    found = bernoulli.beliefs(scales.success, pseudo_counts)
-    return Belief(found.mean, found.scale)
+    found = bernoulli.marginals(scales.success, pseudo_counts)
+    return Marginals(found.mean, found.scale)
 
 
-def noise(problem: RefitData, scales: Scales) -> np.ndarray:
+def noise(problem: RefitData, scales: Hyperparameters) -> np.ndarray:
     """Standard deviation of one outcome [project, context, arm]."""
-    return np.broadcast_to(noise_at(scales.gaussian.hyper, problem.shape[1]), problem.shape)
+    return np.broadcast_to(noise_scale(scales.gaussian.hyper, problem.shape[1]), problem.shape)
 
 
-def left_out(problem: RefitData, scales: Scales) -> Belief:
+def left_out(problem: RefitData, scales: Hyperparameters) -> Marginals:
     """What all other cells say about the mean outcome of every cell, exactly: its belief without its own outcomes.
 
     With the belief N(m, v) and the cell's mean y of variance r = noise^2 / n,
@@ -78,4 +78,4 @@ def left_out(problem: RefitData, scales: Scales) -> Belief:
         mean = (found.mean - gain * problem.stats.total / count) / (1 - gain)
         scale = np.sqrt(found.scale**2 / (1 - gain) + own)
     seen = count > 0
-    return Belief(np.where(seen, mean, np.nan), np.where(seen, scale, np.nan))
+    return Marginals(np.where(seen, mean, np.nan), np.where(seen, scale, np.nan))

@@ -11,9 +11,13 @@ from scipy.stats import betabinom, norm
 
 from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.gp.bernoulli_kernel import aggregate
-from poolwise.posterior.hyperparameters.hyper import Tier
-from poolwise.posterior.joint import Scales, estimated, prior_scales
-from poolwise.posterior.likelihoods.bernoulli import above, beliefs, cell_prior
+from poolwise.posterior.hyperparameters.estimation import (
+    Hyperparameters,
+    estimate_hyperparameters,
+    init_hyperparameters,
+)
+from poolwise.posterior.hyperparameters.gaussian import TierScales
+from poolwise.posterior.likelihoods.bernoulli import cavity, marginals, parent_counts
 from poolwise.refit.draws import exact_sampling, serving_marginals
 from poolwise.refit.options import Options
 from poolwise.refit.result import Draws, RefitResult, Values, thinning
@@ -35,11 +39,11 @@ def run(problem: RefitData, options: Options) -> RefitResult:
     return RefitResult(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes, chains={})
 
 
-def estimate(problem: RefitData, device: str | None = None) -> Scales:
+def estimate(problem: RefitData, device: str | None = None) -> Hyperparameters:
     """Scales by maximum marginal likelihood; device: see `estimated`."""
     tried, succeeded = _roomy_tally(problem)
     stats = serving_marginals.padded(problem)
-    return estimated(problem.scales, stats, tried, succeeded, problem.prior, full=True, device=device)
+    return estimate_hyperparameters(problem.scales, stats, tried, succeeded, problem.prior, full=True, device=device)
 
 
 COMPILED = 2_000_000
@@ -50,7 +54,7 @@ CHECKED = 50
 EMPTY = Draws({}, {}, {}, {}, {}, {}, {})
 
 
-def drawn(problem: RefitData, scales: Scales, options: Options) -> Draws:
+def drawn(problem: RefitData, scales: Hyperparameters, options: Options) -> Draws:
     """Draws from posterior and prior, and what they predict."""
     random = np.random.default_rng(options.seed)
     cells, wanted = int(np.prod(problem.shape)), options.draws if options.save else min(options.draws, CHECKED)
@@ -79,7 +83,7 @@ def drawn(problem: RefitData, scales: Scales, options: Options) -> Draws:
     )
 
 
-def log_likelihood(problem: RefitData, scales: Scales, drawn: Values) -> np.ndarray:
+def log_likelihood(problem: RefitData, scales: Hyperparameters, drawn: Values) -> np.ndarray:
     """(draws, seen cells): log density of the mean outcome of every cell, its own deviation integrated out where the
     effects are known."""
     seen = problem.stats.count > 0
@@ -91,7 +95,7 @@ def log_likelihood(problem: RefitData, scales: Scales, drawn: Values) -> np.ndar
 
 
 def _replicated(
-    problem: RefitData, scales: Scales, drawn: Values, chance: np.ndarray, random: np.random.Generator
+    problem: RefitData, scales: Hyperparameters, drawn: Values, chance: np.ndarray, random: np.random.Generator
 ) -> list[tuple[str, np.ndarray]]:
     """Mean outcomes and successes of new outcomes, as many as were seen; NaN and 0 where none were. What a cell has of
     its own is drawn anew around its effects, as in `log_likelihood`."""
@@ -104,10 +108,10 @@ def _replicated(
     return [("mean", mean), ("successes", successes)]
 
 
-def _success_likelihood(problem: RefitData, scales: Scales) -> np.ndarray:
+def _success_likelihood(problem: RefitData, scales: Hyperparameters) -> np.ndarray:
     """Log probability of the successes of every tried cell, given all other cells."""
     pseudo_counts = aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded)
-    prior = cell_prior(scales.success, pseudo_counts.cell, pseudo_counts.context[:, None], above(pseudo_counts))
+    prior = cavity(scales.success, pseudo_counts.cell, pseudo_counts.context[:, None], parent_counts(pseudo_counts))
     tried = problem.tried > 0
     n, k = (np.round(part[tried]) for part in (problem.tried, problem.succeeded))
     a, b = (prior.mean * prior.size)[tried], ((1 - prior.mean) * prior.size)[tried]
@@ -118,8 +122,8 @@ def _tried(problem: RefitData) -> int:
     return int((problem.tried > 0).sum())
 
 
-def _pseudo_counts(problem: RefitData, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
-    found = beliefs(scales.success, aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded))
+def _pseudo_counts(problem: RefitData, scales: Hyperparameters) -> tuple[np.ndarray, np.ndarray]:
+    found = marginals(scales.success, aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded))
     return found.mean * found.size, (1 - found.mean) * found.size
 
 
@@ -137,7 +141,7 @@ def _before(problem: RefitData) -> RefitData:
     gaussian, success = problem.scales[:2]
     index = gaussian.family if gaussian.families else np.arange(problem.shape[2])
     said, ground = problem.scales.expert, gaussian.ground
-    return empty._replace(scales=prior_scales(index, success.prior, problem.prior, said=said, ground=ground))
+    return empty._replace(scales=init_hyperparameters(index, success.prior, problem.prior, said=said, ground=ground))
 
 
 def _roomy_tally(problem: RefitData) -> list[np.ndarray]:
@@ -146,12 +150,12 @@ def _roomy_tally(problem: RefitData) -> list[np.ndarray]:
     return [np.pad(part, pads) for part in (problem.tried, problem.succeeded)]
 
 
-def _scales(scales: Scales) -> Values:
+def _scales(scales: Hyperparameters) -> Values:
     """Scales that were estimated and not drawn, by the names of the models' sites."""
     hyper = scales.gaussian.hyper
     tiers = {"arm": hyper.arm, "family": hyper.family, "global": hyper.globe}
     named = {f"tau_{tier}_{block}": np.asarray(getattr(values, block), dtype=float) for tier, values in tiers.items()
-             for block in Tier._fields}  # fmt: skip
+             for block in TierScales._fields}  # fmt: skip
     kappa = {name: np.asarray(getattr(scales.success, name), dtype=float) for name in ("kappa_context", "kappa_cell")}
     return named | {"noise": np.asarray(hyper.noise, dtype=float)} | kappa
 

@@ -26,8 +26,8 @@ from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.models import effects as scales_of_effects
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.crossed.marginal_likelihood import differentiable
-from poolwise.posterior.crossed.solve import Cells, solve
-from poolwise.posterior.hyperparameters.hyper import Hyper, Layout, Tier
+from poolwise.posterior.crossed.solve import CellMoments, solve
+from poolwise.posterior.hyperparameters.gaussian import EffectLayout, GaussianHyperparameters, TierScales
 from poolwise.refit.draws import exact_sampling
 from poolwise.refit.draws.serving_marginals import is_wide, shares_cells
 from poolwise.refit.methods.submodels import prior_of
@@ -43,11 +43,11 @@ _LEAST = 0.25
 class Collapsed(NamedTuple):
     """The statistics and the form in which their effects are integrated out."""
 
-    cells: Cells
+    cells: CellMoments
     family: np.ndarray
     families: int
-    form: Layout
-    prior: scales_of_effects.Prior
+    form: EffectLayout
+    prior: scales_of_effects.Hyperprior
     mean: float
     level: float
     """Scale of the globe's level, which one draw says nothing about."""
@@ -56,8 +56,8 @@ class Collapsed(NamedTuple):
 class Given(NamedTuple):
     """What a compiled density of the scales takes as an argument, so that it serves all statistics of one shape."""
 
-    cells: Cells
-    prior: scales_of_effects.Prior
+    cells: CellMoments
+    prior: scales_of_effects.Hyperprior
     mean: Any
     level: Any
     mode: Any
@@ -93,9 +93,9 @@ def collapsed(problem: RefitData) -> Collapsed:
     """What the model needs of the problem."""
     fit, (projects, contexts, arms) = problem.scales.gaussian, problem.shape
     index = fit.family if fit.families else np.arange(arms)
-    form = Layout(contexts, projects, shares_cells(problem))
+    form = EffectLayout(contexts, projects, shares_cells(problem))
     median = problem.prior.median
-    data = Cells(*map(jnp.asarray, cells(problem.stats)))
+    data = CellMoments(*map(jnp.asarray, cells(problem.stats)))
     return Collapsed(data, index, fit.families, form, prior_of(problem), float(median.mean), float(median.globe.level))
 
 
@@ -111,12 +111,14 @@ def model(about: Collapsed) -> None:
     numpyro.factor("log_marginal_likelihood", evidence(hyper))
 
 
-def hyper_of(about: Collapsed, tiers: scales_of_effects.TierScales, own: Any, noise: Any, spread: Any) -> Hyper:
+def hyper_of(
+    about: Collapsed, tiers: scales_of_effects.TierScales, own: Any, noise: Any, spread: Any
+) -> GaussianHyperparameters:
     """The scales in the terms of the closed form; `own` is the standard deviation of an arm's cells."""
-    none = Tier(0.0, 0.0, 0.0)
-    arm, globe = Tier(*(*tiers.arm, own)), Tier(*tiers.globe)
-    family = none if tiers.family is None else Tier(*tiers.family)
-    return Hyper(arm, family, globe._replace(level=about.level), noise, spread, about.mean)
+    none = TierScales(0.0, 0.0, 0.0)
+    arm, globe = TierScales(*(*tiers.arm, own)), TierScales(*tiers.globe)
+    family = none if tiers.family is None else TierScales(*tiers.family)
+    return GaussianHyperparameters(arm, family, globe._replace(level=about.level), noise, spread, about.mean)
 
 
 def whitened(about: Collapsed, near: dict[str, Any]) -> Whitened:
@@ -149,7 +151,7 @@ def with_effects(about: Collapsed, sites: Values, random: np.random.Generator) -
     normal = random.standard_normal((count, 1 + about.families + arms, form.size))
     taken = {name: value for name, value in sites.items() if name.startswith("tau_") or name in ("sigma", "spread")}
 
-    def one(drawn: tuple[dict[str, Any], Any], cells: Cells) -> tuple[Any, Any, Any]:
+    def one(drawn: tuple[dict[str, Any], Any], cells: CellMoments) -> tuple[Any, Any, Any]:
         hyper = _hyper_from(about, drawn[0])
         tree = solve(cells, hyper, about.family, about.families, form)
         return jax.tree.map(
@@ -163,7 +165,7 @@ def with_effects(about: Collapsed, sites: Values, random: np.random.Generator) -
     return sites | drawn | ({"family_effects": family} if about.families else {})
 
 
-def _hyper_from(about: Collapsed, drawn: dict[str, Any]) -> Hyper:
+def _hyper_from(about: Collapsed, drawn: dict[str, Any]) -> GaussianHyperparameters:
     """Of one draw of the sites."""
     blocks = (*scales_of_effects.BLOCKS, *(["cell"] if about.form.cells else []))
     tier = lambda name, blocks: tuple(drawn.get(f"tau_{name}_{block}", about.level) for block in blocks)

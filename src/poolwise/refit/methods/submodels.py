@@ -15,13 +15,12 @@ from numpyro.infer.reparam import LocScaleReparam
 from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.errors import RefitError
 from poolwise.models.bernoulli import bernoulli
-from poolwise.models.effects import Prior
+from poolwise.models.effects import Hyperprior
 from poolwise.models.gaussian import Summary, gaussian
 from poolwise.posterior.crossed import canonical_form
 from poolwise.posterior.crossed.batch import cells
-from poolwise.posterior.hyperparameters import hyper
-from poolwise.posterior.hyperparameters.hyper import Layout, leaf_cell, noise_at
-from poolwise.posterior.joint import Scales
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
+from poolwise.posterior.hyperparameters.gaussian import EffectLayout, TierScales, cell_scale, noise_scale
 from poolwise.refit.draws.serving_marginals import is_wide, shares_cells
 from poolwise.refit.options import Options
 from poolwise.refit.user_models import read_model
@@ -38,7 +37,7 @@ class Submodel(NamedTuple):
     """For `numpyro.handlers.reparam`: how far each effect is sampled around its mean, 1, or standardised, 0."""
 
 
-def parts(problem: RefitData, options: Options, scales: Scales) -> list[Submodel]:
+def parts(problem: RefitData, options: Options, scales: Hyperparameters) -> list[Submodel]:
     """`scales`: near those that will be found; they choose the parametrisation and nothing else."""
     if problem.outcomes == 0 or not problem.tried.any():
         raise RefitError("there is no outcome to sample from: use method 'fast', or observe some outcomes first")
@@ -53,7 +52,7 @@ def parts(problem: RefitData, options: Options, scales: Scales) -> list[Submodel
     return [*made, Submodel("success", success, succeeded, {})]
 
 
-def utility(problem: RefitData, options: Options, scales: Scales) -> Submodel:
+def utility(problem: RefitData, options: Options, scales: Hyperparameters) -> Submodel:
     """The model of the utility given success, conditioned on the statistics."""
     index = problem.scales.gaussian.family if problem.scales.gaussian.families and not is_wide(problem) else None
     function = gaussian if options.model is None else read_model(options.model, options.function)
@@ -71,14 +70,14 @@ def summary(problem: RefitData, by_context: bool) -> Summary:
     return Summary(found.mean, found.deviation.sum(0 if by_context else (0, 1)))
 
 
-def prior_of(problem: RefitData) -> Prior:
+def prior_of(problem: RefitData) -> Hyperprior:
     """The hyperprior of the fast core in the terms of the models."""
     prior, median = problem.prior, problem.prior.median
     tiers = {name: tuple(map(float, getattr(median, name)[:3])) for name in ("arm", "family", "globe")}
     shared = shares_cells(problem)
-    return Prior(
+    return Hyperprior(
         **tiers,
-        cell=float(median.arm.cell if shared else np.asarray(leaf_cell(median, False))),
+        cell=float(median.arm.cell if shared else np.asarray(cell_scale(median, False))),
         family_cell=float(median.family.cell),
         global_cell=float(median.globe.cell),
         noise=float(np.asarray(median.noise).mean()),
@@ -89,12 +88,12 @@ def prior_of(problem: RefitData) -> Prior:
     )
 
 
-def centring(problem: RefitData, scales: Scales, family: Any) -> dict[str, Any]:
+def centring(problem: RefitData, scales: Hyperparameters, family: Any) -> dict[str, Any]:
     """The share of every effect's information that comes from its data, tier by tier: the best partial centring
     (Papaspiliopoulos, Roberts and Skoeld 2007). Sites that a model does not have are no matter."""
-    found, form = scales.gaussian.hyper, Layout(problem.shape[1], problem.shape[0], shares_cells(problem))
-    cell, noise = leaf_cell(found, form.cells), noise_at(found, form.contexts)
-    potential = canonical_form.potential(*cells(problem.stats), cell, noise, cells=form.cells)
+    found, form = scales.gaussian.hyper, EffectLayout(problem.shape[1], problem.shape[0], shares_cells(problem))
+    cell, noise = cell_scale(found, form.cells), noise_scale(found, form.contexts)
+    potential = canonical_form.canonical_form(*cells(problem.stats), cell, noise, cells=form.cells)
     arms = np.diagonal(potential.precision, axis1=1, axis2=2)
     member = np.eye(1 + int(family.max()))[family] if family is not None else np.ones((len(arms), 1))
     shares, below = {}, arms
@@ -105,7 +104,7 @@ def centring(problem: RefitData, scales: Scales, family: Any) -> dict[str, Any]:
             member = np.ones((len(below), 1))
         if name != "arm":
             below = member.T @ below
-        variance = np.maximum(form.variances(hyper.Tier(*map(float, tier)), np), 1e-12)
+        variance = np.maximum(form.variances(TierScales(*map(float, tier)), np), 1e-12)
         share = variance * below / (1 + variance * below)
         shares[name] = share[:, : 1 + sum(problem.shape[:2])] if name == "arm" else share
         below = below / (1 + variance * below)

@@ -2,7 +2,7 @@
 
 Beside the surface that starts from what others say stands one that starts from nothing. The two are mixed by how well
 each has predicted the outcomes so far, before it learned them, so a misleading transfer is given up. Source of the
-mixture: Dawid (1984), prequential; Yao and others (2018), stacking. Utilities are bent; see `bend`.
+mixture: Dawid (1984), prequential; Yao and others (2018), stacking. Utilities are bent; see `output_warping`.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from poolwise.replay.search.source_tasks import Observations, SourceTasks, sourc
 from poolwise.table import Table
 
 EVERY = ((30, 5), (100, 10), (1_000, 20))
-"""Scales are estimated again so often, as in `schedule.EVERY`."""
+"""Scales are estimated again so often, as in `refit_schedule.EVERY`."""
 OWN, TEMPERATURE = 0.2, 0.1
 """Of the knowledge gradient; see `policy.knowledge_gradient`."""
 LEAST = 0.2

@@ -12,7 +12,7 @@ import numpy as np
 from poolwise.posterior.gp.kernels import ArmCoordinates
 from poolwise.posterior.gp.output_warping import WARPS, OutputWarping, warp
 from poolwise.posterior.gp.surface import GaussianProcess
-from poolwise.posterior.gp.surface_likelihood import Hyperprior, hyperprior
+from poolwise.posterior.gp.surface_likelihood import KernelHyperprior, kernel_hyperprior
 
 _LARGEST, _FEW = 200, 60
 """Outcomes of another unit that its surface is estimated from, and how much it is bent."""
@@ -36,7 +36,7 @@ class SourceTasks(NamedTuple):
     """(arms, 1 + units): what they have in common, and how each differs from it."""
     offset: np.ndarray
     """(arms,) what is expected here."""
-    prior: Hyperprior
+    prior: KernelHyperprior
     """Of the scales here."""
     bend: float
     """What suits them all."""
@@ -101,18 +101,18 @@ def _foreseen(at: ArmCoordinates, others: np.ndarray, sample: _SourceObservation
     return surface.coordinates
 
 
-def with_log_likelihood(scales: np.ndarray, at: ArmCoordinates, features: int) -> Hyperprior:
+def with_log_likelihood(scales: np.ndarray, at: ArmCoordinates, features: int) -> KernelHyperprior:
     """Scales are spread around the others', (units, coordinates), as these are around their mean, the usual width
     counting as one unit more."""
-    usual, units = hyperprior(len(at.code), features), len(scales)
+    usual, units = kernel_hyperprior(len(at.code), features), len(scales)
     median = scales.mean(axis=0)
     between = (((scales - median) ** 2).sum(axis=0) + usual.width**2) / units
     return _within(usual, median, np.sqrt(between * (1 + 1 / units)))
 
 
-def _alone(scales: np.ndarray, at: ArmCoordinates) -> Hyperprior:
+def _alone(scales: np.ndarray, at: ArmCoordinates) -> KernelHyperprior:
     """Of the only other unit: what it leaves unexplained is shaped as its own surface, and half as large."""
-    usual, parameters = hyperprior(len(at.code), 2), len(at.code)
+    usual, parameters = kernel_hyperprior(len(at.code), 2), len(at.code)
     median = scales.copy()
     median[0] -= np.log(2.0)
     slopes = slice(parameters + 3, parameters + 5)
@@ -120,6 +120,6 @@ def _alone(scales: np.ndarray, at: ArmCoordinates) -> Hyperprior:
     return _within(usual, median, np.full(len(median), 0.8))
 
 
-def _within(usual: Hyperprior, median: np.ndarray, width: np.ndarray) -> Hyperprior:
+def _within(usual: KernelHyperprior, median: np.ndarray, width: np.ndarray) -> KernelHyperprior:
     """No scale is far below its usual median, nor less known than usual."""
-    return Hyperprior(np.maximum(median, usual.median - 2 * usual.width), np.minimum(width, usual.width))
+    return KernelHyperprior(np.maximum(median, usual.median - 2 * usual.width), np.minimum(width, usual.width))

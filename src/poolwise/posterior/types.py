@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 from poolwise.arrays import Array
 
 
-class Belief(NamedTuple):
+class Marginals(NamedTuple):
     """Posterior mean and standard deviation, arrays of one shape."""
 
     mean: Array
     scale: Array
 
 
-def shrink(effects: Array, variance: Array, cells: Any, cell: Array, noise: Array) -> Belief:
+def combine_with_cell_data(effects: Array, variance: Array, cells: Any, cell: Array, noise: Array) -> Marginals:
     """theta = effects + deviation, given the marginal of the effects (all data included) and the cell's own data.
 
     With n outcomes of mean y: r = noise^2 / (n cell^2 + noise^2), mean r effects + (1 - r) y, variance
@@ -21,4 +21,4 @@ def shrink(effects: Array, variance: Array, cells: Any, cell: Array, noise: Arra
     square, between = noise * noise, cell * cell
     rest = square / (cells.count * between + square)
     mean = cells.mean + rest * (effects - cells.mean)
-    return Belief(mean, (rest * (rest * variance + between)) ** 0.5)
+    return Marginals(mean, (rest * (rest * variance + between)) ** 0.5)

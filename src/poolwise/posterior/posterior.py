@@ -1,9 +1,8 @@
 """The posterior of an engine, current after every outcome: a mutable shell over `recursive`.
 
-Holds arrays with room to grow; knows indices, never names. What is estimated is `Scales`, what was counted a `Tally`,
-and the state that serves follows from the two. Outcomes are learned one by one by one compiled call, or by NumPy until
-that is there; where a system is too large for exact covariances, or arms resemble each other by their parameters, the
-effects are kept by another form (`cores`), and everything else is the same.
+Holds arrays with room to grow; knows indices, never names. `Hyperparameters` are estimated, a `Tally` is counted, and
+the state that serves follows from the two. Each outcome is one compiled call, or NumPy's until that is there. Where a
+system is too large for exact covariances, or arms resemble each other by their parameters, `layouts` keeps the effects.
 """
 
 from typing import Any
@@ -11,16 +10,18 @@ from typing import Any
 import numpy as np
 
 from poolwise.posterior import arguments
-from poolwise.posterior.belief import Belief
-from poolwise.posterior.crossed.batch import Fit, Statistics
-from poolwise.posterior.crossed.job_effects import Change, amended, without
-from poolwise.posterior.crossed.solve import Cells
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
+from poolwise.posterior.crossed.job_effects import StatisticsDelta, add_statistics, without
+from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.gp.correlated_gain import gain_over_best
-from poolwise.posterior.hyperparameters import hyper, utility_scale
-from poolwise.posterior.hyperparameters.scales import Scales, estimated, prior_scales, restored, to_dict
+from poolwise.posterior.hyperparameters import gaussian, utility_scale
+from poolwise.posterior.hyperparameters.estimation import (
+    Hyperparameters,
+    estimate_hyperparameters,
+)
 from poolwise.posterior.likelihoods import discounting, project_weights
 from poolwise.posterior.memory import Memory
-from poolwise.posterior.observation_model import DEFAULT, Options
+from poolwise.posterior.observation_model import DEFAULT, ObservationModel
 from poolwise.posterior.padding import padded_size
 from poolwise.posterior.projects import factors
 from poolwise.posterior.recursive import initial
@@ -28,8 +29,7 @@ from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS, State
 from poolwise.posterior.serving import NO_ROW, Backend, Look, Row, Serving, look_of
-
-__all__ = ["Joint", "Look", "Scales", "estimated", "prior_scales", "restored", "to_dict"]
+from poolwise.posterior.types import Marginals
 
 _FEW, _ASKED = 64, 2_560
 """Outcomes that are learned one by one, though they come together; and where they tell whether projects are alike."""
@@ -43,24 +43,24 @@ _SWEEPS, _SETTLED = 5, 0.05
 _NO_TAIL: tuple[Tail, Any, int] = (lambda seen, _: seen.count[:0], None, 0)
 
 
-class Joint:
+class Posterior:
     """Mutable shell over the pure posterior; not safe to share between threads without a lock."""
 
     def __init__(
         self,
-        scales: Scales,
+        scales: Hyperparameters,
         failure_utility: float,
         *,
         projects: int = 1,
         contexts: int = 1,
-        options: Options = DEFAULT,
+        options: ObservationModel = DEFAULT,
         baseline: int | None = None,
         backend: Backend = "auto",
-        most_factors: int = factors.MOST,
+        most_factors: int = factors.MAX_RANK,
     ) -> None:
         """baseline: the arm whose utility is 0 by definition; None: no arm stands apart. most_factors: of projects."""
         shape = (padded_size(projects), padded_size(contexts), len(scales.gaussian.family))
-        self.outcomes, self.prior, self.scales, self.options = 0, hyper.PRIOR, scales, options
+        self.outcomes, self.prior, self.scales, self.options = 0, gaussian.HYPERPRIOR, scales, options
         self._failed, self._baseline, self._rank, self._backend = failure_utility, baseline, most_factors, backend
         self._memory, self._tail, self._learned, self.warm = Memory(shape, options), _NO_TAIL, 0, WARM
         self._waiting: list[Row] = []
@@ -103,12 +103,12 @@ class Joint:
             return None
         return gain_over_best(form.state, (project, context), look, self._serving.chance(project, context), offered)
 
-    def given_success(self, project: int, context: int) -> Belief:
+    def given_success(self, project: int, context: int) -> Marginals:
         """What the hierarchy says now of the utility of success alone, before any project factors: (arms,)."""
         self.make_room(project, context)
         self._fold()
         found = self._serving.effects(project, context)
-        return Belief(found.mean[0], np.sqrt(found.variance[0]))
+        return Marginals(found.mean[0], np.sqrt(found.variance[0]))
 
     def speed(self, project: int, context: int) -> np.ndarray:
         """(arms,) mean of the utility of a success in one cell."""
@@ -155,7 +155,7 @@ class Joint:
         self._discount(float(worth[0]))
         self.outcomes += len(arm)
         rows = initial.Rows(project, context, arm, utility, ok, cut, worth[1:])
-        tally, weight = initial.extended(self._tally(), rows, self._baseline, self.options.outliers)
+        tally, weight = initial.update_many(self._tally(), rows, self._baseline, self.options.outliers)
         self._memory.successes(weight)
         stopped = rows.where(cut if self._baseline is None else cut & (arm != self._baseline))
         self._memory.cut_many(list(stopped.place), stopped.utility, stopped.worth)
@@ -166,43 +166,43 @@ class Joint:
     def forget(self, project: int, context: int, arm: int, utility: float) -> None:
         """Take a failure back that was assumed before its outcome arrived."""
         self.outcomes -= 1
-        self._state = initial.without_failure(self._tally(), (project, context, arm), utility, self._baseline)
+        self._state = initial.remove_failure(self._tally(), (project, context, arm), utility, self._baseline)
 
     def fade(self, project: int, context: int, keep: np.ndarray) -> None:
         """Let a share of a cell's evidence count, (arms,) in [0, 1]: what was seen before a change holds no longer."""
-        self._state = initial.cell_discounted(self._tally(), project, context, keep, self._baseline)
+        self._state = initial.discount_cell(self._tally(), project, context, keep, self._baseline)
         self._memory.discount_cell(project, context, keep)
 
     def succeeded(self, project: int, context: int, arm: int) -> None:
         """A success whose utility is told by `amend`."""
         self.make_room(project, context)
         self.outcomes += 1
-        self._state = initial.with_success(self._tally(), (project, context, arm))
+        self._state = initial.add_success(self._tally(), (project, context, arm))
 
-    def amend(self, change: Change) -> None:
+    def amend(self, change: StatisticsDelta) -> None:
         """Add what levelled jobs say to the statistics; of the baseline they say nothing, whose utility is 0."""
         change = change if self._baseline is None else without(change, self._baseline)
         self._memory.amend(change)
         tally = self._tally()
-        self._state = tally._replace(utility=amended(tally.utility, change))
+        self._state = tally._replace(utility=add_statistics(tally.utility, change))
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
-        if np.isfinite((found := estimated(*self.asked())).gaussian.log_evidence):
+        if np.isfinite((found := estimate_hyperparameters(*self.asked())).gaussian.log_evidence):
             self.adopt(found)
         return found.gaussian
 
-    def asked(self) -> tuple[Scales, Statistics, np.ndarray, np.ndarray, hyper.Prior]:
+    def asked(self) -> tuple[Hyperparameters, SufficientStatistics, np.ndarray, np.ndarray, gaussian.Hyperprior]:
         """What `estimated` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
         return self.scales, self._memory.lasting(tally.utility), tally.outcomes, tally.successes, self.hyperprior
 
     @property
-    def hyperprior(self) -> hyper.Prior:
+    def hyperprior(self) -> gaussian.Hyperprior:
         """Of the scales."""
-        return utility_scale.hyperprior(self.prior, project_weights.shared(*self._tally()[:2]))
+        return utility_scale.hyperprior(self.prior, project_weights.downweight(*self._tally()[:2]))
 
-    def adopt(self, scales: Scales) -> None:
+    def adopt(self, scales: Hyperparameters) -> None:
         """Serve from these scales from now on, and from the project factors that follow from them."""
         tally = self._tally()
         self.scales = scales._replace(factors=self.scales.factors)
@@ -210,9 +210,9 @@ class Joint:
         self._settle()
         self.scales = self._serving.scales = self.scales._replace(factors=self._serving.refreshed(self._rank))
 
-    def borrow(self, prior: hyper.Prior, success: np.ndarray | None) -> None:
+    def borrow(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
         """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and evidence of
-        success (`bernoulli.Hyper.pooled`). The scales in use stay until they are estimated again."""
+        success (`bernoulli.BetaHyperparameters.pooled`). The scales in use stay until they are estimated again."""
         tally = self._tally()
         fit, self.prior = self.scales.gaussian, prior
         fit = fit._replace(hyper=fit.hyper._replace(pooled=prior.median.pooled))
@@ -224,12 +224,12 @@ class Joint:
         tally = self._tally()
         return tally.outcomes, tally.successes
 
-    def cells(self) -> Cells:
+    def cells(self) -> CellMoments:
         """Mean and squared deviation of the successful outcomes of every cell, none of the baseline; to be read."""
         self._fold()
         return self._serving.cells()
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> SufficientStatistics:
         """Of the successful outcomes, none of the baseline, with room for projects and contexts to come."""
         return self._tally().utility
 
@@ -337,7 +337,7 @@ class Joint:
         tally = self._serving.tally()
         self._memory.discount(share)
         # Of what is learned of half-lives, the candidates say what counts.
-        self._state = initial.discounted(tally, share, self._failed, utility=not self._memory.learns)
+        self._state = initial.discount(tally, share, self._failed, utility=not self._memory.learns)
 
     def _settle(self) -> None:
         """Sweep over all outcomes that were cut off, each against what is believed now, until little changes."""

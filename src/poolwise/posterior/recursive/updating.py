@@ -1,20 +1,19 @@
-"""The posterior that serves: pure functions over one pytree, on NumPy and under `jax.jit`.
+"""One outcome more: the state that serves, conditioned on it. Pure functions on NumPy and under `jax.jit`.
 
-    update(constants, state, outcome) -> State, what it counted as        predict(constants, state, cell) -> Predictive
+    update(structure, constants, state, outcome) -> State, what it counted as
 
-`update` reads everything before it writes anything, and takes the state's buffers: under `jax.jit` with the state
-donated nothing of it is copied, and on NumPy it is changed in place. Gaussian effects are conditioned exactly;
-`influence` says what an outcome counts as before it is learned, `censored` what one is worth that was cut off.
+It reads everything before it writes anything, and takes the state's buffers: under `jax.jit` with the state donated
+nothing of it is copied, and on NumPy it is changed in place. Gaussian effects are conditioned exactly; a likelihood
+says before that what the outcome counts as: `robust_weights` of one that finished, `censored` of one that was cut off,
+`bernoulli` of whether it succeeded, `baseline_utility` of the baseline's.
 """
 
 from typing import NamedTuple
 
 from poolwise.arrays import Array, at, choose, namespace, put, window
 from poolwise.posterior.likelihoods import baseline_utility, bernoulli, censored, robust_weights
-from poolwise.posterior.likelihoods.bernoulli import Beta
-from poolwise.posterior.likelihoods.hurdle_utility import combine
 from poolwise.posterior.recursive import effects, exchangeability
-from poolwise.posterior.recursive.exchangeability import Effects
+from poolwise.posterior.recursive.prediction import concentrations
 from poolwise.posterior.recursive.types import (
     CUT,
     FAILURE,
@@ -22,16 +21,15 @@ from poolwise.posterior.recursive.types import (
     Constants,
     Numbers,
     Outcome,
-    Predictive,
     State,
     Structure,
 )
 
-Theta = tuple[Array, Array]
+CellMarginals = tuple[Array, Array]
 """Mean and variance of the utility of a success."""
 
 
-class Change(NamedTuple):
+class StateDelta(NamedTuple):
     """What one outcome changes: vectors, each of which replaces a part of the state, but for the tiers'."""
 
     along: tuple[Array, ...]
@@ -50,7 +48,7 @@ class Change(NamedTuple):
     """(2,): the weight with which it entered the moments of its cell, and its value there."""
 
 
-class Here(NamedTuple):
+class LocalState(NamedTuple):
     """What the state says of the cell and the arm of an outcome, before it."""
 
     cell: Array
@@ -67,7 +65,7 @@ class Here(NamedTuple):
 
 
 def update(
-    structure: Structure, constants: Constants, state: State, outcome: Outcome, pooled: Theta | None = None
+    structure: Structure, constants: Constants, state: State, outcome: Outcome, pooled: CellMarginals | None = None
 ) -> tuple[State, Array]:
     """The state after an outcome, if there is one, and (2,) what it counted as: weight and value.
 
@@ -96,76 +94,6 @@ def update(
     return after, new.counted
 
 
-def predict(
-    structure: Structure, constants: Constants, state: State, project: Array, context: Array, slot: Array
-) -> Predictive:
-    """The belief about every arm in one cell; slot: of the project in `State.own_effects`, -1 for none."""
-    pooled = given_success(structure, constants, state, project, context)
-    mixed = with_own(structure, constants, state, pooled, project, context, slot)
-    return assemble(structure, constants, state, mixed, project, context)
-
-
-def given_success(structure: Structure, constants: Constants, state: State, project: Array, context: Array) -> Effects:
-    """What the hierarchy says of the utility of a success."""
-    form = structure.layout
-    found = effects.predict(state.effects, form, structure.family, structure.arms, 0, form.at(project, context))
-    cell, noise = at(state.cells, project, context), at(constants.noise, context)
-    return _in_cell(found, cell, noise, Numbers(*constants.numbers).cell)
-
-
-def with_own(
-    structure: Structure,
-    constants: Constants,
-    state: State,
-    pooled: Effects,
-    project: Array,
-    context: Array,
-    slot: Array,
-) -> Effects:
-    """The mixture of that and of what the project says by itself."""
-    if not structure.slots:
-        return pooled
-    xp, numbers, form = namespace(state.arms), Numbers(*constants.numbers), structure.own_layout
-    cell, noise = at(state.cells, project, context), at(constants.noise, context)
-
-    def mixed(pooled: Effects, tiers: tuple[Array, ...], cell: Array, noise: Array, log_odds: Array) -> Effects:
-        alone = effects.predict(tiers, form, structure.family, structure.arms, slot, form.at(0, context))
-        return exchangeability.mixed(pooled, _in_cell(alone, cell, noise, numbers.own_cell), log_odds)
-
-    log_odds = numbers.trust + at(state.log_odds, project) + xp.log(at(constants.weight, project))
-    return choose(slot >= 0, mixed, lambda pooled, *_: pooled, pooled, state.own_effects, cell, noise, log_odds)
-
-
-def assemble(
-    structure: Structure,
-    constants: Constants,
-    state: State,
-    given_success: Effects,
-    project: Array,
-    context: Array,
-    near: Array | None = None,
-) -> Predictive:
-    """Utility from the utility of a success, the chance of one and what a failure is worth; the baseline by itself.
-
-    near: (2, A), discounted evidence of every arm's neighbours, where that is not what all other arms say.
-    """
-    xp = namespace(state.arms)
-    cell, noise = at(state.cells, project, context), at(constants.noise, context)
-    beta = chance(constants, state, project, context, near)
-    every = combine(beta, given_success.mean, xp.sqrt(given_success.variance), noise, state.arms[8] / state.arms[7])
-    share = given_success.along / given_success.variance[0]
-    seen = Predictive(every.mean, every.scale, every.noise[0], cell[3], share)
-    return seen if structure.baseline is None else _with_baseline(structure, state, seen, project, context)
-
-
-def chance(constants: Constants, state: State, project: Array, context: Array, near: Array | None = None) -> Beta:
-    """Of success, of every arm in one cell."""
-    kappa = _kappa(Numbers(*constants.numbers))
-    cell, arm = at(state.cells, project, context)[3:], state.arms[5:7]
-    others = bernoulli.discount(arm.sum(1, keepdims=True) - arm, kappa.near) if near is None else near
-    return bernoulli.predict(constants.success_prior, cell, at(state.contexts, context), arm, others, kappa)
-
-
 def _rows(structure: Structure, outcome: Outcome) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Rows of the outcome's arm, family and globe in `State.effects`, and in `State.own_effects`."""
     arm, arms, slot = outcome.arm, structure.arms, outcome.slot * (outcome.slot >= 0)
@@ -181,8 +109,8 @@ def _lookup(table: tuple[int, ...], index: Array) -> Array:
 
 
 def _learned(
-    structure: Structure, pooled: Theta | None, constants: Constants, state: State, outcome: Outcome
-) -> tuple[Change, Array, Array, Array]:
+    structure: Structure, pooled: CellMarginals | None, constants: Constants, state: State, outcome: Outcome
+) -> tuple[StateDelta, Array, Array, Array]:
     """What an outcome changes; with the cell, the context and the arms after it."""
     xp, numbers = namespace(state.arms), Numbers(*constants.numbers)
     p, c, a = outcome.project, outcome.context, outcome.arm
@@ -190,25 +118,30 @@ def _learned(
     cell, context, arm = (window(part, (0, a), (len(part), 1))[:, 0] for part in (cells, contexts, state.arms))
     noise = window(constants.noise, (c, a), (1, 1))[0, 0]
     own = at(state.log_odds, p), noise, at(constants.weight, p)
-    here = Here(cell, context, arm, at(state.baseline, p, c), state.baseline_sums, *own)
+    here = LocalState(cell, context, arm, at(state.baseline, p, c), state.baseline_sums, *own)
     ok = (outcome.kind != FAILURE) * 1.0
     one = xp.stack([ok * 0.0 + 1.0, ok])
-    evidence, above, gained = bernoulli.update(cell[3:], context, one, _kappa(numbers))
+    counts, context_counts, gained = bernoulli.update(cell[3:], context, one, concentrations(numbers))
     new = _of_baseline_or_arm(structure, pooled, numbers, state, outcome, here)
     failures = arm[7:] + (1.0 - ok) * xp.stack([ok * 0.0 + 1.0, outcome.utility])
     column = xp.concatenate([new.tracks, arm[5:7] + gained, failures])
     chosen = xp.arange(structure.arms) == a
     return (
         new,
-        xp.where(chosen, xp.concatenate([new.moments, evidence])[:, None], cells),
-        xp.where(chosen, above[:, None], contexts),
+        xp.where(chosen, xp.concatenate([new.moments, counts])[:, None], cells),
+        xp.where(chosen, context_counts[:, None], contexts),
         xp.where(chosen, column[:, None], state.arms),
     )
 
 
 def _of_baseline_or_arm(
-    structure: Structure, pooled: Theta | None, numbers: Numbers, state: State, outcome: Outcome, here: Here
-) -> Change:
+    structure: Structure,
+    pooled: CellMarginals | None,
+    numbers: Numbers,
+    state: State,
+    outcome: Outcome,
+    here: LocalState,
+) -> StateDelta:
     if structure.baseline is None:
         return _of_arm(structure, pooled, numbers, state, outcome, here)
     return choose(
@@ -222,7 +155,9 @@ def _of_baseline_or_arm(
     )
 
 
-def _of_baseline(structure: Structure, numbers: Numbers, state: State, outcome: Outcome, here: Here) -> Change:
+def _of_baseline(
+    structure: Structure, numbers: Numbers, state: State, outcome: Outcome, here: LocalState
+) -> StateDelta:
     """It teaches itself alone: what was cut off above 0, where it is by definition, not even that."""
     xp, nothing = namespace(state.arms), _no_change(structure, state, here)
     told = (outcome.kind != CUT) | (outcome.utility < 0)
@@ -232,8 +167,13 @@ def _of_baseline(structure: Structure, numbers: Numbers, state: State, outcome: 
 
 
 def _of_arm(
-    structure: Structure, pooled: Theta | None, numbers: Numbers, state: State, outcome: Outcome, here: Here
-) -> Change:
+    structure: Structure,
+    pooled: CellMarginals | None,
+    numbers: Numbers,
+    state: State,
+    outcome: Outcome,
+    here: LocalState,
+) -> StateDelta:
     """A success teaches the effects; a failure leaves what is known of the utility of successes."""
     xp, (rows, own_rows) = namespace(state.arms), _rows(structure, outcome)
     found = effects.passage(state.effects, rows, structure.layout.at(outcome.project, outcome.context))
@@ -251,12 +191,12 @@ def _of_arm(
         asked = (outcome.slot >= 0) * 1.0
         own = effects.passage(state.own_effects, own_rows, structure.own_layout.at(0, outcome.context))
         alone = _theta(own.mean, own.variance, here, numbers.own_cell)
-        told = asked * weight * counted * exchangeability.uncertain(numbers.trust + log_odds, here.weight)
-        log_odds = log_odds + told * exchangeability.gain(pooled, alone, here.noise, value)
+        told = asked * weight * counted * exchangeability.is_uncertain(numbers.trust + log_odds, here.weight)
+        log_odds = log_odds + told * exchangeability.log_bayes_factor(pooled, alone, here.noise, value)
         own_along = tuple(part[:-1] for part in own.moved)
         k, h = _told(here, moments, numbers.own_cell, 1.0)
         own_change = effects.changes(own, asked * k, asked * h)
-    return Change(
+    return StateDelta(
         along=tuple(part[:-1] for part in found.moved),
         change=effects.changes(found, *_told(here, moments, numbers.cell, here.weight)),
         own_along=own_along,
@@ -270,7 +210,9 @@ def _of_arm(
     )
 
 
-def _counted(structure: Structure, outcome: Outcome, here: Here, pooled: Theta, numbers: Numbers) -> Theta:
+def _counted(
+    structure: Structure, outcome: Outcome, here: LocalState, pooled: CellMarginals, numbers: Numbers
+) -> CellMarginals:
     """Weight and value of an outcome: 0 of a failure."""
     xp, y = namespace(here.cell), outcome.utility * 1.0
 
@@ -286,20 +228,22 @@ def _counted(structure: Structure, outcome: Outcome, here: Here, pooled: Theta, 
 
 def _unchanged(
     structure: Structure, constants: Constants, state: State, outcome: Outcome
-) -> tuple[Change, Array, Array, Array]:
+) -> tuple[StateDelta, Array, Array, Array]:
     p, c = outcome.project, outcome.context
     cells = at(state.cells, p, c)
     zero = cells[:, 0] * 0.0
-    here = Here(zero, zero[:2], zero, at(state.baseline, p, c), state.baseline_sums, at(state.log_odds, p), *zero[:2])
+    here = LocalState(
+        zero, zero[:2], zero, at(state.baseline, p, c), state.baseline_sums, at(state.log_odds, p), *zero[:2]
+    )
     return _no_change(structure, state, here), cells, at(state.contexts, c), state.arms
 
 
-def _no_change(structure: Structure, state: State, here: Here) -> Change:
+def _no_change(structure: Structure, state: State, here: LocalState) -> StateDelta:
     """Nothing learned of the effects."""
     along, change = _nothing(state.effects)
     own_along, own_change = _nothing(state.own_effects)
     counted = namespace(here.cell).stack([here.log_odds * 0.0, here.log_odds * 0.0])
-    return Change(along, change, own_along, own_change, here.cell[:3], here.arm[:5], here.baseline, here.sums,
+    return StateDelta(along, change, own_along, own_change, here.cell[:3], here.arm[:5], here.baseline, here.sums,
                   here.log_odds, counted)  # fmt: skip
 
 
@@ -307,44 +251,15 @@ def _nothing(tiers: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, 
     return tuple(tier[0, :, 0] * 0.0 for tier in tiers), tuple(tier[0, 0] * 0.0 for tier in tiers)
 
 
-def _theta(mean: Array, variance: Array, here: Here, cell: Array) -> tuple[Array, Array]:
+def _theta(mean: Array, variance: Array, here: LocalState, cell: Array) -> tuple[Array, Array]:
     """Mean and variance of the arm's utility, given success: its coordinates joined with the cell's own data."""
     square = here.noise * here.noise
     rest = square / (here.cell[0] * cell + square)
     return here.cell[1] + rest * (mean - here.cell[1]), rest * (rest * variance + cell)
 
 
-def _told(here: Here, after: Array, cell: Array, weight: Array) -> tuple[Array, Array]:
+def _told(here: LocalState, after: Array, cell: Array, weight: Array) -> tuple[Array, Array]:
     """Change of the precision that a cell, whose outcomes count as `weight`, gives its coordinates, and times mean."""
     square = here.noise * here.noise
     before, now = (weight * count / (weight * count * cell + square) for count in (here.cell[0], after[0]))
     return now - before, now * after[1] - before * here.cell[1]
-
-
-def _in_cell(found: tuple[Array, Array, Array], cell: Array, noise: Array, between: Array) -> Effects:
-    """Effects with the cell's own data; cell (5, A); found: see `effects.predict`."""
-    xp, (mean, variance, along) = namespace(cell), found
-    square = noise * noise
-    rest = square / (cell[0] * between + square)
-    first, own = cell[1] + rest * (mean[0] - cell[1]), rest * (rest * variance[0] + between)
-    return Effects(xp.concatenate([first[None], mean[1:]]), xp.concatenate([own[None], variance[1:]]), rest * along)
-
-
-def _with_baseline(structure: Structure, state: State, seen: Predictive, project: Array, context: Array) -> Predictive:
-    """Every arm's belief, the baseline's by its own outcomes."""
-    xp = namespace(seen.mean)
-    mean, scales, noise = baseline_utility.predict(at(state.baseline, project, context), state.baseline_sums)
-    own = xp.arange(structure.arms) == structure.baseline
-    rest = len(seen.mean) - 1
-    first = xp.stack([mean] + rest * [mean * 0.0])[:, None]
-    wide = xp.stack([scales[0]] + rest * [scales[1]])[:, None]
-    return seen._replace(
-        mean=xp.where(own, first, seen.mean),
-        scale=xp.where(own, wide, seen.scale),
-        noise=xp.where(own, noise, seen.noise),
-        share=xp.where(own, 0.0, seen.share),
-    )
-
-
-def _kappa(numbers: Numbers) -> bernoulli.Concentrations:
-    return bernoulli.Concentrations(numbers.kappa_context, numbers.kappa_cell, numbers.kappa_near)

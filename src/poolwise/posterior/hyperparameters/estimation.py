@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.posterior.crossed import collapsed
-from poolwise.posterior.crossed.batch import Fit, Statistics
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
-from poolwise.posterior.hyperparameters import hyper, laplace
+from poolwise.posterior.hyperparameters import gaussian, laplace
 from poolwise.posterior.likelihoods import bernoulli, project_weights
 from poolwise.posterior.projects import factors
 from poolwise.posterior.projects.factors import Factors
@@ -17,27 +17,27 @@ from poolwise.posterior.transfer import elicited_prior, prior_data_conflict
 from poolwise.posterior.transfer.elicited_prior import ElicitedPrior
 
 
-class Scales(NamedTuple):
+class Hyperparameters(NamedTuple):
     """Everything that is estimated rather than counted."""
 
     gaussian: Fit
-    success: bernoulli.Hyper
+    success: bernoulli.BetaHyperparameters
     factors: Factors | None = None
     expert: ElicitedPrior | None = None
-    """What was said of utilities before any outcome; `gaussian.hyper.stated` is what is left of it."""
+    """What was said of utilities before any outcome; `gaussian.gaussian.stated` is what is left of it."""
     weight: np.ndarray = np.ones(0)
     """(projects,): how much each counts in what others borrow, see `project_weights`; 1 beyond its end."""
 
 
-def prior_scales(
+def init_hyperparameters(
     family: np.ndarray,
     success_prior: np.ndarray,
-    prior: hyper.Prior = hyper.PRIOR,
+    prior: gaussian.Hyperprior = gaussian.HYPERPRIOR,
     usual: Sequence[float] | None = None,
     said: ElicitedPrior | None = None,
     ground: coregionalisation.ArmFeatures | None = None,
     baseline: int | None = None,
-) -> Scales:
+) -> Hyperparameters:
     """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
     the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted); said:
     of utilities; ground: where arms stand among each other, if their effects are smooth; baseline: the arm that stands
@@ -51,59 +51,59 @@ def prior_scales(
     families = 0 if len(set(family.tolist())) == arms or apart else int(family.max()) + 1
     median = prior.median._replace(noise=np.full(arms, prior.median.noise))
     index = np.asarray(family) if families else np.arange(arms)
-    success = bernoulli.Hyper(success_prior)
+    success = bernoulli.BetaHyperparameters(success_prior)
     if usual is not None:
         success = success._replace(
-            stated=prior_data_conflict.StatedPrior(success_prior, np.array(usual), np.asarray(family))
+            stated=prior_data_conflict.ElicitedBeta(success_prior, np.array(usual), np.asarray(family))
         )
-        success = bernoulli.trusted(success, *np.zeros((2, 1, 1, arms)))
+        success = bernoulli.with_discounted_prior(success, *np.zeros((2, 1, 1, arms)))
     fit = Fit(median, index, families, False, 0.0, 0, True, np.zeros(0))
     if ground is not None:
         known, smooth = gp_marginal_likelihood.initial_components(prior, index, ground)
         fit = fit._replace(hyper=known, ground=ground, smooth=smooth)
-    return _expecting(Scales(fit, success), said)
+    return _expecting(Hyperparameters(fit, success), said)
 
 
-def _expecting(scales: Scales, said: ElicitedPrior | None) -> Scales:
+def _expecting(scales: Hyperparameters, said: ElicitedPrior | None) -> Hyperparameters:
     """With what is said of utilities, as far as it is believed."""
     told = None if said is None else elicited_prior.as_measurement(said)
     fit = scales.gaussian._replace(hyper=scales.gaussian.hyper._replace(stated=told))
     return scales._replace(gaussian=fit, expert=said)
 
 
-def estimated(
-    scales: Scales,
-    stats: Statistics,
+def estimate_hyperparameters(
+    scales: Hyperparameters,
+    stats: SufficientStatistics,
     outcomes: np.ndarray,
     successes: np.ndarray,
-    prior: hyper.Prior = hyper.PRIOR,
+    prior: gaussian.Hyperprior = gaussian.HYPERPRIOR,
     *,
     full: bool = False,
     device: str | None = None,
-) -> Scales:
+) -> Hyperparameters:
     """Scales from all statistics, on the families and domain priors of `scales`, where the search begins: a step or two
     from there; full: or from afresh; device: where JAX computes the likelihood of a large system, None: NumPy does.
 
     A search that failed has a log evidence that is not finite.
     """
     weight = project_weights.weights(stats, outcomes)
-    stats = project_weights.bounded(stats, weight)
+    stats = project_weights.apply_weights(stats, weight)
     if scales.expert is not None:
         scales = _expecting(scales, elicited_prior.reweight(scales.expert, scales.gaussian, stats))
     old = scales.gaussian
     prior = prior._replace(median=prior.median._replace(stated=old.hyper.stated))
-    if old.ground is None and not collapsed.too_large(*sizes(stats)):
+    if old.ground is None and not collapsed.exceeds_dense_budget(*sizes(stats)):
         fit = laplace.fit(stats, old, prior, full=full)
     else:
         fit = _searched(stats, old, prior, device)
-    said = bernoulli.trusted(scales.success, outcomes, successes)
+    said = bernoulli.with_discounted_prior(scales.success, outcomes, successes)
     start = None if full else (float(said.kappa_context), float(said.kappa_cell))
     success = bernoulli.fit(outcomes, successes, said.prior, said.pooled, start)
     success = bernoulli_kernel.fit_success(fit, success._replace(stated=said.stated), outcomes, successes)
-    return Scales(fit, success, expert=scales.expert, weight=weight)
+    return Hyperparameters(fit, success, expert=scales.expert, weight=weight)
 
 
-def _searched(stats: Statistics, old: Fit, prior: hyper.Prior, device: str | None) -> Fit:
+def _searched(stats: SufficientStatistics, old: Fit, prior: gaussian.Hyperprior, device: str | None) -> Fit:
     """Of large systems, and where arms resemble each other: from the last mode, and afresh if that did not settle."""
     large = partial(collapsed.fit, device=device)
     form: Any = large if old.ground is None else partial(gp_marginal_likelihood.fit, old=old)
@@ -115,17 +115,17 @@ def _searched(stats: Statistics, old: Fit, prior: hyper.Prior, device: str | Non
     return afresh if afresh.log_evidence > fit.log_evidence or not np.isfinite(fit.log_evidence) else fit
 
 
-def sizes(stats: Statistics) -> tuple[int, int, int]:
-    """As `wide.too_large` takes them: arms, projects, contexts."""
+def sizes(stats: SufficientStatistics) -> tuple[int, int, int]:
+    """As `collapsed.exceeds_dense_budget` takes them: arms, projects, contexts."""
     projects, contexts, arms = stats.count.shape
     return arms, projects, contexts
 
 
-def to_dict(scales: Scales) -> dict[str, Any]:
+def to_dict(scales: Hyperparameters) -> dict[str, Any]:
     """JSON numbers and lists of what was estimated."""
     success = scales.success
     return {
-        "gaussian": hyper.to_dict(scales.gaussian.hyper),
+        "gaussian": gaussian.to_dict(scales.gaussian.hyper),
         "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
         "smooth": coregionalisation.to_dict(scales.gaussian.smooth),
         "success": [float(success.kappa_context), float(success.kappa_cell)],
@@ -143,9 +143,9 @@ def _said(one: ElicitedPrior) -> list[list[float | None]]:
     return [one.mean.tolist(), scale, one.weight.tolist()]
 
 
-def restored(body: dict[str, Any], start: Scales) -> Scales:
+def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     """Scales from `to_dict`, on the families and domain priors of `start`; arms added since get the usual noise."""
-    found = hyper.from_dict(body["gaussian"])
+    found = gaussian.from_dict(body["gaussian"])
     missing = len(start.gaussian.family) - len(found.noise)
     noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
     found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
@@ -162,7 +162,7 @@ def restored(body: dict[str, Any], start: Scales) -> Scales:
         success = success._replace(prior=np.where(same, left, success.prior))
     told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
     told = told if told is not None and told.level.shape[1] == len(noise) else None
-    known = Scales(fit, success, told, weight=np.array(body.get("project_weight", []), dtype=float))
+    known = Hyperparameters(fit, success, told, weight=np.array(body.get("project_weight", []), dtype=float))
     expected, before = start.expert, body.get("expert")
     if expected is not None and before is not None and len(before[2]) == len(expected.weight):
         pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)

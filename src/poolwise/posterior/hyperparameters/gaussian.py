@@ -16,7 +16,7 @@ import numpy as np
 from poolwise.arrays import Array, namespace
 
 
-class Tier(NamedTuple):
+class TierScales(NamedTuple):
     """Standard deviations of one tier's effects around the tier above, in units of the utility."""
 
     level: Array
@@ -25,7 +25,7 @@ class Tier(NamedTuple):
     cell: Array = 0.0
 
 
-class Pooled(NamedTuple):
+class BorrowedEstimates(NamedTuple):
     """What other stores know of level + context of every arm, as outcomes without project, cell and noise of their own.
 
     [context, arm], contexts beyond the end: nothing is known. An estimate m with standard error s has precision
@@ -35,11 +35,11 @@ class Pooled(NamedTuple):
     precision: Array
     information: Array
     turned: bool = False
-    """Contexts are those effects that `leaf.reduced` integrates out."""
+    """Contexts are those effects that `canonical_form.reduced` integrates out."""
 
 
-class Stated(NamedTuple):
-    """What an expert says of every arm, (arms,): see `expert`."""
+class ElicitedOffset(NamedTuple):
+    """What an expert says of every arm, (arms,): see `elicited_prior`."""
 
     offset: Array
     """Utility around which the arm lies, where nothing else is known."""
@@ -47,23 +47,25 @@ class Stated(NamedTuple):
     """Of a measurement that found the level of its family there, each arm an equal share of its family's."""
 
 
-class Hyper(NamedTuple):
+class GaussianHyperparameters(NamedTuple):
     """`noise`: (arms,) standard deviation of one outcome; `spread`: (contexts,) factors of it, 1 beyond their end."""
 
-    arm: Tier
-    family: Tier
-    globe: Tier
+    arm: TierScales
+    family: TierScales
+    globe: TierScales
     noise: Array
     spread: Array = np.zeros(0)
     mean: Array = 0.0
-    pooled: Pooled | None = None
-    stated: Stated | None = None
+    pooled: BorrowedEstimates | None = None
+    stated: ElicitedOffset | None = None
 
 
-class Prior(NamedTuple):
+class Hyperprior(NamedTuple):
     """Weak log-normal hyperpriors: medians, and the width of the logarithm of every scale."""
 
-    median: Hyper = Hyper(Tier(0.2, 0.3, 0.15, 0.3), Tier(0.3, 0.5, 0.3, 0.5), Tier(0.5, 0.2, 0.1, 0.05), 0.25)
+    median: GaussianHyperparameters = GaussianHyperparameters(
+        TierScales(0.2, 0.3, 0.15, 0.3), TierScales(0.3, 0.5, 0.3, 0.5), TierScales(0.5, 0.2, 0.1, 0.05), 0.25
+    )
     width: float = 0.5
     noise_width: float = 1.5
     """Of the noise that all families share; that of each family around it is `width`."""
@@ -73,10 +75,10 @@ class Prior(NamedTuple):
     """Smallest noise, as a part of its median: outcomes that are all equal are precise, never exact."""
 
 
-PRIOR = Prior()
+HYPERPRIOR = Hyperprior()
 
 
-class Layout(NamedTuple):
+class EffectLayout(NamedTuple):
     """Which effects are kept as coordinates; the others are integrated out, cell by cell or project by project."""
 
     contexts: int
@@ -88,7 +90,7 @@ class Layout(NamedTuple):
     def size(self) -> int:
         return 1 + self.contexts + self.projects + self.projects * self.contexts * self.cells
 
-    def variances(self, tier: Tier, xp: Any) -> Array:
+    def variances(self, tier: TierScales, xp: Any) -> Array:
         """(size,) prior variances of a tier's effect vector."""
         blocks = np.array([1, self.contexts, self.projects, self.projects * self.contexts * self.cells])
         scales = xp.stack([xp.asarray(scale, dtype=float) for scale in tier])
@@ -104,29 +106,29 @@ _DENSE = 200_000
 """Arms times q^2 up to which cells are coordinates: an outcome costs microseconds."""
 
 
-def layout(shape: tuple[int, ...], families: int) -> Layout:
+def layout(shape: tuple[int, ...], families: int) -> EffectLayout:
     """For statistics [project, context, arm]. Only families have a use for cells as coordinates."""
     projects, contexts, arms = shape
-    full = Layout(contexts, projects, True)
-    return full if families and arms * full.size**2 <= _DENSE else Layout(contexts, projects)
+    full = EffectLayout(contexts, projects, True)
+    return full if families and arms * full.size**2 <= _DENSE else EffectLayout(contexts, projects)
 
 
-def leaf_cell(hyper: Hyper, cells: bool) -> Array:
+def cell_scale(hyper: GaussianHyperparameters, cells: bool) -> Array:
     """Standard deviation of a cell around the sum of its arm's coordinates."""
     return 0.0 if cells else (hyper.arm.cell**2 + hyper.family.cell**2 + hyper.globe.cell**2) ** 0.5
 
 
-def effective(hyper: Hyper, families: int, shape: tuple[int, ...]) -> Hyper:
+def effective(hyper: GaussianHyperparameters, families: int, shape: tuple[int, ...]) -> GaussianHyperparameters:
     """The scales as statistics [project, context, arm] of this shape use them: without families these have no effects
     of their own, and where cells are no coordinates all of a cell is its arm's own."""
     if not layout(shape, families).cells:
-        whole = leaf_cell(hyper, False)
+        whole = cell_scale(hyper, False)
         arm, family, globe = (t._replace(cell=0.0) for t in (hyper.arm, hyper.family, hyper.globe))
         hyper = hyper._replace(arm=arm._replace(cell=whole), family=family, globe=globe)
-    return hyper if families else hyper._replace(family=Tier(0.0, 0.0, 0.0, 0.0))
+    return hyper if families else hyper._replace(family=TierScales(0.0, 0.0, 0.0, 0.0))
 
 
-def noise_at(hyper: Hyper, contexts: int) -> Array:
+def noise_scale(hyper: GaussianHyperparameters, contexts: int) -> Array:
     """(contexts, arms), or (arms,) where contexts do not differ: standard deviation of one outcome."""
     xp, known = namespace(hyper.spread), hyper.spread.shape[0]
     if not known:
@@ -135,23 +137,23 @@ def noise_at(hyper: Hyper, contexts: int) -> Array:
     return spread[:, None] * hyper.noise
 
 
-def pooled_at(hyper: Hyper, contexts: int) -> Pooled | None:
-    """`hyper.pooled` with a row for each of so many contexts."""
+def borrowed_at(hyper: GaussianHyperparameters, contexts: int) -> BorrowedEstimates | None:
+    """`gaussian.pooled` with a row for each of so many contexts."""
     if hyper.pooled is None:
         return None
     precision, information, turned = hyper.pooled
     rows = ((0, max(contexts - len(precision), 0)), (0, 0))
-    return Pooled(np.pad(precision, rows)[:contexts], np.pad(information, rows)[:contexts], turned)
+    return BorrowedEstimates(np.pad(precision, rows)[:contexts], np.pad(information, rows)[:contexts], turned)
 
 
-def to_dict(hyper: Hyper) -> dict[str, Any]:
+def to_dict(hyper: GaussianHyperparameters) -> dict[str, Any]:
     """JSON numbers and lists of what was estimated; `from_dict` is its inverse, bit for bit."""
     tiers = {name: [float(value) for value in getattr(hyper, name)] for name in ("arm", "family", "globe")}
     noise = {name: np.asarray(getattr(hyper, name)).tolist() for name in ("noise", "spread")}
     return {**tiers, **noise, "mean": float(hyper.mean)}
 
 
-def from_dict(body: dict[str, Any]) -> Hyper:
-    tiers = {name: Tier(*body[name]) for name in ("arm", "family", "globe")}
+def from_dict(body: dict[str, Any]) -> GaussianHyperparameters:
+    tiers = {name: TierScales(*body[name]) for name in ("arm", "family", "globe")}
     noise, spread = np.array(body["noise"]), np.array(body["spread"])
-    return Hyper(tiers["arm"], tiers["family"], tiers["globe"], noise, spread, body["mean"])
+    return GaussianHyperparameters(tiers["arm"], tiers["family"], tiers["globe"], noise, spread, body["mean"])
