@@ -2,17 +2,19 @@
 
 from typing import Any, NamedTuple
 
-from poolwise.arrays import Array
+from poolwise.arrays import Array, Float
 
 
 class Marginals(NamedTuple):
     """Posterior mean and standard deviation, arrays of one shape."""
 
-    mean: Array
-    scale: Array
+    mean: Float[Array, " ..."]
+    scale: Float[Array, " ..."]
 
 
-def combine_with_cell_data(effects: Array, variance: Array, cells: Any, cell: Array, noise: Array) -> Marginals:
+def combine_with_cell_data(
+    effects: Float[Array, "... arm"], variance: Float[Array, "... arm"], cells: Any, cell: Array, noise: Array
+) -> Marginals:
     """theta = effects + deviation, given the marginal of the effects (all data included) and the cell's own data.
 
     With n outcomes of mean y: r = noise^2 / (n cell^2 + noise^2), mean r effects + (1 - r) y, variance

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import namespace
+from poolwise.arrays import Float, Int, namespace
 from poolwise.errors import InputError
 from poolwise.inputs import whole
 from poolwise.posterior import arguments
@@ -47,11 +47,11 @@ _REDUCE_FROM = 48
 
 
 class SufficientStatistics(NamedTuple):
-    """Sufficient statistics of every cell, float64 [project, context, arm]: number, sum and sum of squares."""
+    """What a fit needs to know of the outcomes of every cell, float64: number, sum and sum of squares."""
 
-    count: np.ndarray  # type: ignore[assignment]
-    total: np.ndarray
-    squares: np.ndarray
+    count: Float[np.ndarray, "project context arm"]  # type: ignore[assignment]
+    total: Float[np.ndarray, "project context arm"]
+    squares: Float[np.ndarray, "project context arm"]
 
     @classmethod
     def of(
@@ -77,8 +77,8 @@ class Fit(NamedTuple):
     """Hyperparameters and how they were found."""
 
     hyper: GaussianHyperparameters
-    family: np.ndarray
-    """(arms,) index of the family."""
+    family: Int[np.ndarray, " arm"]
+    """Index of the family."""
     families: int
     """Number of families with a tier of their own; 0: one family per arm."""
     reduced: bool

@@ -7,23 +7,31 @@ Where projects are many their effects are integrated out right here: they are di
 
 import numpy as np
 
-from poolwise.arrays import Array, namespace
+from poolwise.arrays import Array, Float, namespace
 from poolwise.posterior.crossed.gaussian_messages import CanonicalForm
 from poolwise.posterior.hyperparameters.gaussian import BorrowedEstimates
 
 _LOG_2PI = 1.8378770664093453
 
 
-def weights(count: Array, mean: Array, cell: Array, noise: Array) -> tuple[Array, Array]:
-    """Weight of every cell, and weight times mean; [..., arm]."""
+def weights(
+    count: Float[Array, "... arm"], mean: Float[Array, "... arm"], cell: Array, noise: Array
+) -> tuple[Float[Array, "... arm"], Float[Array, "... arm"]]:
+    """Weight of every cell, and weight times mean."""
     weight = count / (count * cell**2 + noise**2)
     return weight, weight * mean
 
 
 def canonical_form(
-    count: Array, mean: Array, deviation: Array, cell: Array, noise: Array, *, cells: bool = False
+    count: Float[Array, "project context arm"],
+    mean: Float[Array, "project context arm"],
+    deviation: Float[Array, "project context arm"],
+    cell: Array,
+    noise: Float[Array, "... arm"],
+    *,
+    cells: bool = False,
 ) -> CanonicalForm:
-    """Over (level, contexts, projects), batched over arms; count, mean, deviation [project, context, arm].
+    """Over (level, contexts, projects), batched over arms.
 
     deviation: sum of squares around the cell's mean. With `cells` these are coordinates too, and `cell` is 0.
     """
@@ -74,39 +82,39 @@ def add_observation(leaves: CanonicalForm, pooled: BorrowedEstimates | None) -> 
     return CanonicalForm(precision, information, leaves.constant + log_normaliser(pooled))
 
 
-def add_measurement(potential: CanonicalForm, precision: Array) -> CanonicalForm:
-    """With a measurement of the level, the first coordinate, that found 0; precision: (batch,)."""
+def add_measurement(potential: CanonicalForm, precision: Float[Array, " batch"]) -> CanonicalForm:
+    """With a measurement of the level, the first coordinate, that found 0."""
     xp, first = namespace(potential.precision), np.eye(potential.precision.shape[-1])[0]
     return potential._replace(
         precision=potential.precision + xp.asarray(precision)[:, None, None] * np.outer(first, first)
     )
 
 
-def shift_mean(potential: CanonicalForm, offset: Array) -> CanonicalForm:
-    """The same in terms of the effects less an offset of their level, (batch,)."""
+def shift_mean(potential: CanonicalForm, offset: Float[Array, " batch"]) -> CanonicalForm:
+    """The same in terms of the effects less an offset of their level."""
     moved = potential.precision[:, 0] * offset[:, None]
     constant = potential.constant + offset * (potential.information[:, 0] - 0.5 * moved[:, 0])
     return potential._replace(information=potential.information - moved, constant=constant)
 
 
-def log_normaliser(pooled: BorrowedEstimates) -> np.ndarray:
-    """(arms,): the log density of what is known at its own estimate, up to what no scale depends on."""
+def log_normaliser(pooled: BorrowedEstimates) -> Float[np.ndarray, " arm"]:
+    """The log density of what is known at its own estimate, up to what no scale depends on."""
     return -0.5 * (pooled.information**2 / np.where(pooled.precision > 0, pooled.precision, 1.0)).sum(0)
 
 
 def reduced(
-    count: Array,
-    mean: Array,
-    deviation: Array,
+    count: Float[Array, "project context arm"],
+    mean: Float[Array, "project context arm"],
+    deviation: Float[Array, "project context arm"],
     cell: Array,
-    noise: Array,
+    noise: Float[Array, "... arm"],
     variance: Array,
     pooled: BorrowedEstimates | None = None,
-) -> tuple[CanonicalForm, Array, Array, Array]:
+) -> tuple[CanonicalForm, Float[Array, "arm project"], Float[Array, "arm project"], Float[Array, "arm project effect"]]:
     """The same over (level, contexts) only: project effects of the given variance are integrated out, O(P C^2).
 
-    Also what brings them back: for every project its precision d (A, P), its information (A, P), and its coupling to
-    the kept coordinates (A, P, 1 + C).
+    Also what brings them back: for every project its precision d, its information, and its coupling to the kept
+    coordinates.
     """
     weight, product = weights(count, mean, cell, noise)
     xp = namespace(weight)
@@ -132,8 +140,14 @@ def reduced(
     return leaves, own, told, coupling
 
 
-def constant(count: Array, mean: Array, deviation: Array, weight: Array, noise: Array) -> Array:
-    """(arms,): the part of the log density that does not depend on the effects."""
+def constant(
+    count: Float[Array, "project context arm"],
+    mean: Float[Array, "project context arm"],
+    deviation: Float[Array, "project context arm"],
+    weight: Float[Array, "project context arm"],
+    noise: Float[Array, "... arm"],
+) -> Float[Array, " arm"]:
+    """The part of the log density that does not depend on the effects."""
     xp = namespace(weight)
     seen = count > 0
     noise = xp.broadcast_to(noise, count.shape)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 
-from poolwise.arrays import Array, namespace
+from poolwise.arrays import Array, Float, namespace
 
 _SMALL = 24
 """Rows below which one call for a whole batch is faster than one for each of its matrices."""
@@ -22,22 +22,22 @@ _SMALL = 24
 class CanonicalForm(NamedTuple):
     """exp(-1/2 v' precision v + information' v + constant)."""
 
-    precision: Array
-    information: Array
-    constant: Array
+    precision: Float[Array, "batch effect effect"]
+    information: Float[Array, "batch effect"]
+    constant: Float[Array, " batch"]
 
 
 class Conditional(NamedTuple):
     """Of a vector given the tier above: covariance S, mean S h where the tier above is 0."""
 
-    covariance: Array
-    mean: Array
-    root: Array | None = None
+    covariance: Float[Array, "batch effect effect"]
+    mean: Float[Array, "batch effect"]
+    root: Float[Array, "batch effect effect"] | None = None
     """S = root root', exact where S is singular or nearly so; there where S comes from `collect`."""
 
 
-def collect(potential: CanonicalForm, variance: Array) -> tuple[CanonicalForm, Conditional]:
-    """Message to the tier above, and what is needed to come back down. `variance`: (q,) diagonal of D."""
+def collect(potential: CanonicalForm, variance: Float[Array, " effect"]) -> tuple[CanonicalForm, Conditional]:
+    """Message to the tier above, and what is needed to come back down. `variance`: diagonal of D."""
     xp = namespace(potential.precision)
     identity = xp.eye(variance.shape[-1])
     root = xp.sqrt(variance)

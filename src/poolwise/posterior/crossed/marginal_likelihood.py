@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import Array, namespace
+from poolwise.arrays import Array, Float, namespace
 from poolwise.posterior.crossed import average_information, chunked_reduction
 from poolwise.posterior.crossed.average_information import EffectMeans
 from poolwise.posterior.crossed.chunked_reduction import ArmMajorMoments
@@ -38,8 +38,8 @@ class Score(NamedTuple):
     arm: TierScales
     family: TierScales
     globe: TierScales
-    noise: Array
-    """(contexts, arms): of the noise of every context and arm apart."""
+    noise: Float[Array, "context arm"]
+    """Of the noise of every context and arm apart."""
 
 
 _NONE = TierScales(0.0, 0.0, 0.0, 0.0)

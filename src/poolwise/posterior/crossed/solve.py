@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import Array, namespace
+from poolwise.arrays import Array, Float, namespace
 from poolwise.posterior.crossed import canonical_form
 from poolwise.posterior.crossed.gaussian_messages import CanonicalForm, Conditional, collect, distribute
 from poolwise.posterior.hyperparameters.gaussian import (
@@ -19,11 +19,11 @@ from poolwise.posterior.hyperparameters.gaussian import (
 
 
 class CellMoments(NamedTuple):
-    """Statistics as the algebra wants them: count, mean, sum of squared deviations [project, context, arm]."""
+    """The outcomes of every cell: their number, mean, and sum of squared deviations from it."""
 
-    count: Array
-    mean: Array
-    deviation: Array
+    count: Float[Array, "project context arm"]
+    mean: Float[Array, "project context arm"]
+    deviation: Float[Array, "project context arm"]
 
 
 class TreePosterior(NamedTuple):
@@ -96,8 +96,8 @@ def centred_effects(tree: TreePosterior, hyper: GaussianHyperparameters) -> Cond
 
 def arm_marginals(
     tree: TreePosterior, hyper: GaussianHyperparameters, family: Array, families: int, form: EffectLayout
-) -> tuple[Array, Array]:
-    """Posterior mean (arms, q) and covariance (arms, q, q) of every arm's effect vector."""
+) -> tuple[Float[Array, "arm effect"], Float[Array, "arm effect effect"]]:
+    """Posterior mean and covariance of every arm's effect vector."""
     xp = namespace(tree.globe.mean)
     mean, covariance = tree.globe.mean, tree.globe.covariance
     if families:
@@ -107,18 +107,22 @@ def arm_marginals(
 
 
 class ProjectEffects(NamedTuple):
-    """Effects that were integrated out, brought back: mean and variance of every project's, (arms, projects); variance
-    of level + project; mean and variance of the sum of the effects of every cell, [project, context, arm]."""
+    """Effects that were integrated out, brought back."""
 
-    mean: Array
-    variance: Array
-    level: Array
-    centre: Array
-    spread: Array
+    mean: Float[Array, "arm project"]
+    variance: Float[Array, "arm project"]
+    level: Float[Array, "arm project"]
+    """Variance of level + project."""
+    centre: Float[Array, "project context arm"]
+    """Mean of the sum of the effects of every cell."""
+    spread: Float[Array, "project context arm"]
+    """Its variance."""
 
 
-def at_cells(mean: Array, covariance: Array, form: EffectLayout) -> tuple[Array, Array]:
-    """Mean and variance of the sum of the coordinates of every cell, [project, context, arm]."""
+def at_cells(
+    mean: Float[Array, "arm effect"], covariance: Float[Array, "arm effect effect"], form: EffectLayout
+) -> tuple[Float[Array, "project context arm"], Float[Array, "project context arm"]]:
+    """Mean and variance of the sum of the coordinates of every cell."""
     xp = namespace(mean)
     c, p = slice(1, 1 + form.contexts), slice(1 + form.contexts, 1 + form.contexts + form.projects)
     diagonal = xp.diagonal(covariance, axis1=1, axis2=2)

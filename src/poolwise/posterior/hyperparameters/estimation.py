@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import Float, Int
 from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
@@ -25,23 +26,22 @@ class Hyperparameters(NamedTuple):
     factors: Factors | None = None
     expert: ElicitedPrior | None = None
     """What was said of utilities before any outcome; `gaussian.gaussian.stated` is what is left of it."""
-    weight: np.ndarray = np.ones(0)
-    """(projects,): how much each counts in what others borrow, see `project_weights`; 1 beyond its end."""
+    weight: Float[np.ndarray, " project"] = np.ones(0)
+    """How much each counts in what others borrow, see `project_weights`; 1 beyond its end."""
 
 
 def init_hyperparameters(
-    family: np.ndarray,
-    success_prior: np.ndarray,
+    family: Int[np.ndarray, " arm"],
+    success_prior: Float[np.ndarray, "arm 2"],
     prior: gaussian.Hyperprior = gaussian.HYPERPRIOR,
     usual: Sequence[float] | None = None,
     said: ElicitedPrior | None = None,
     ground: coregionalisation.ArmFeatures | None = None,
     baseline: int | None = None,
 ) -> Hyperparameters:
-    """Before any outcome. family: (arms,) index; success_prior: (arms, 2) pseudo-counts of success and failure; usual:
-    the same where nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted); said:
-    of utilities; ground: where arms stand among each other, if their effects are smooth; baseline: the arm that stands
-    apart.
+    """Before any outcome. family: index; success_prior: pseudo-counts of success and failure; usual: the same where
+    nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted); said: of utilities;
+    ground: where arms stand among each other, if their effects are smooth; baseline: the arm that stands apart.
 
     Where every arm is a family of its own, or all but the baseline are of one, there is no tier of families.
     """
@@ -74,8 +74,8 @@ def _expecting(scales: Hyperparameters, said: ElicitedPrior | None) -> Hyperpara
 def estimate_hyperparameters(
     scales: Hyperparameters,
     stats: SufficientStatistics,
-    outcomes: np.ndarray,
-    successes: np.ndarray,
+    outcomes: Float[np.ndarray, "project context arm"],
+    successes: Float[np.ndarray, "project context arm"],
     prior: gaussian.Hyperprior = gaussian.HYPERPRIOR,
     *,
     full: bool = False,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import Array, namespace
+from poolwise.arrays import Array, Float, namespace
 
 
 class TierScales(NamedTuple):
@@ -32,30 +32,33 @@ class BorrowedEstimates(NamedTuple):
     1 / s^2 and information m / s^2; 0 and 0 say nothing.
     """
 
-    precision: Array
-    information: Array
+    precision: Float[Array, "context arm"]
+    information: Float[Array, "context arm"]
     turned: bool = False
     """Contexts are those effects that `canonical_form.reduced` integrates out."""
 
 
 class ElicitedOffset(NamedTuple):
-    """What an expert says of every arm, (arms,): see `elicited_prior`."""
+    """What an expert says of every arm: see `elicited_prior`."""
 
-    offset: Array
+    offset: Float[Array, " arm"]
     """Utility around which the arm lies, where nothing else is known."""
-    precision: Array
+    precision: Float[Array, " arm"]
     """Of a measurement that found the level of its family there, each arm an equal share of its family's."""
 
 
 class GaussianHyperparameters(NamedTuple):
-    """`noise`: (arms,) standard deviation of one outcome; `spread`: (contexts,) factors of it, 1 beyond their end."""
+    """Standard deviations of the effects, and of the noise."""
 
     arm: TierScales
     family: TierScales
     globe: TierScales
-    noise: Array
-    spread: Array = np.zeros(0)
+    noise: Float[Array, " arm"]
+    """Standard deviation of one outcome."""
+    spread: Float[Array, " context"] = np.zeros(0)
+    """Factors of it, 1 beyond their end."""
     mean: Array = 0.0
+    """Of the global level."""
     pooled: BorrowedEstimates | None = None
     stated: ElicitedOffset | None = None
 
@@ -90,8 +93,8 @@ class EffectLayout(NamedTuple):
     def size(self) -> int:
         return 1 + self.contexts + self.projects + self.projects * self.contexts * self.cells
 
-    def variances(self, tier: TierScales, xp: Any) -> Array:
-        """(size,) prior variances of a tier's effect vector."""
+    def variances(self, tier: TierScales, xp: Any) -> Float[Array, " effect"]:
+        """Prior variances of a tier's effect vector."""
         blocks = np.array([1, self.contexts, self.projects, self.projects * self.contexts * self.cells])
         scales = xp.stack([xp.asarray(scale, dtype=float) for scale in tier])
         return xp.repeat(scales, blocks) ** 2

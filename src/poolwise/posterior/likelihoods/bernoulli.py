@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaln
 
-from poolwise.arrays import Array
+from poolwise.arrays import Array, Float
 from poolwise.posterior.transfer.prior_data_conflict import DiscountedPrior, ElicitedBeta, discount_prior
 
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
@@ -27,13 +27,14 @@ _TOTALS = np.array([[1.0, 1.0], [1.0, 0.0]])
 
 
 class BetaHyperparameters(NamedTuple):
-    """`prior`: (arms, 2) pseudo-counts of success and failure of each arm's family; concentrations of the levels."""
+    """Where a prior on success is stated, and how much is shared: concentrations in pseudo-counts."""
 
-    prior: Array
+    prior: Float[Array, "arm 2"]
+    """Pseudo-counts of success and failure of each arm's family."""
     kappa_context: Array = 20.0
     kappa_cell: Array = 20.0
-    pooled: Array | None = None
-    """(2, contexts, arms): pseudo-counts of other stores, in the terms of `PseudoCounts.context`."""
+    pooled: Float[Array, "2 context arm"] | None = None
+    """Pseudo-counts of other stores, in the terms of `PseudoCounts.context`."""
     stated: ElicitedBeta | None = None
     """What was said before any outcome, where `prior` is what is left of it (`transfer.prior_data_conflict`)."""
     kappa_near: Array = 5.0
@@ -45,14 +46,13 @@ class BetaHyperparameters(NamedTuple):
 class PseudoCounts(NamedTuple):
     """Number of outcomes and of the successes in them, at each level of the tree; float64."""
 
-    cell: Array
-    """(2, projects, contexts, arms)."""
-    context: Array
-    """(2, contexts, arms): discounted counts of the cells below."""
-    arm: Array
-    """(2, arms): discounted counts of the contexts below."""
-    near: Array | None = None
-    """(2, arms): discounted counts of the other arms."""
+    cell: Float[Array, "2 project context arm"]
+    context: Float[Array, "2 context arm"]
+    """Discounted counts of the cells below."""
+    arm: Float[Array, "2 arm"]
+    """Discounted counts of the contexts below."""
+    near: Float[Array, "2 arm"] | None = None
+    """Discounted counts of the other arms."""
 
 
 class Concentrations(NamedTuple):
@@ -66,8 +66,8 @@ class Concentrations(NamedTuple):
 class Beta(NamedTuple):
     """A probability known as Beta(mean * size, (1 - mean) * size)."""
 
-    mean: Array
-    size: Array
+    mean: Float[Array, "... arm"]
+    size: Float[Array, "... arm"]
 
     @property
     def scale(self) -> Array:
@@ -75,24 +75,36 @@ class Beta(NamedTuple):
         return (self.mean * (1 - self.mean) / (self.size + 1)) ** 0.5
 
 
-def aggregate(hyper: BetaHyperparameters, outcomes: Array, successes: Array) -> PseudoCounts:
-    """Pseudo-counts of all cells at once, from counts [project, context, arm]."""
+def aggregate(
+    hyper: BetaHyperparameters,
+    outcomes: Float[Array, "project context arm"],
+    successes: Float[Array, "project context arm"],
+) -> PseudoCounts:
+    """Of all cells at once."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
     context = _with_pooled(hyper, discount(cell, hyper.kappa_cell).sum(axis=1))
     return PseudoCounts(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
 
 
-def update(cell: Array, context: Array, outcome: Array, kappa: Concentrations) -> tuple[Array, Array, Array]:
-    """Pseudo-counts (2,) of the cell, of its context, and what the arm gains, after one outcome, which is (1,
-    success)."""
+def update(
+    cell: Float[Array, "2"], context: Float[Array, "2"], outcome: Float[Array, "2"], kappa: Concentrations
+) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "2"]]:
+    """Pseudo-counts of the cell, of its context, and what the arm gains, after one outcome, which is (1, success)."""
     after = cell + outcome
     above = context + discount(after, kappa.cell) - discount(cell, kappa.cell)
     return after, above, discount(above, kappa.context) - discount(context, kappa.context)
 
 
-def predict(prior: Array, cell: Array, context: Array, arm: Array, others: Array, kappa: Concentrations) -> Beta:
-    """Of every arm in one cell, from pseudo-counts (2, arms): the domain prior's, the cell's, the context's, the arms'
-    and, of every arm, that of those it is like, discounted (`bernoulli_kernel`)."""
+def predict(
+    prior: Float[Array, "2 arm"],
+    cell: Float[Array, "2 arm"],
+    context: Float[Array, "2 arm"],
+    arm: Float[Array, "2 arm"],
+    others: Float[Array, "2 arm"],
+    kappa: Concentrations,
+) -> Beta:
+    """Of every arm in one cell, from pseudo-counts: the domain prior's, the cell's, the context's, the arms' and, of
+    every arm, that of those it is like, discounted (`bernoulli_kernel`)."""
     above = prior + arm + others - discount(context, kappa.context)
     beside = discount(above, kappa.context) + context - discount(cell, kappa.cell)
     return _beta(discount(beside, kappa.cell) + cell)
@@ -122,17 +134,17 @@ def _family(hyper: BetaHyperparameters) -> Array:
 
 
 def fit(
-    outcomes: np.ndarray,
-    successes: np.ndarray,
-    prior: np.ndarray,
-    pooled: np.ndarray | None = None,
+    outcomes: Float[np.ndarray, "project context arm"],
+    successes: Float[np.ndarray, "project context arm"],
+    prior: Float[np.ndarray, "arm 2"],
+    pooled: Float[np.ndarray, "2 context arm"] | None = None,
     start: tuple[float, float] | None = None,
 ) -> BetaHyperparameters:
     """Concentrations that predict best: every cell's outcomes from all the other cells (beta-binomial), on a grid.
 
-    outcomes, successes: counts [project, context, arm]; prior: (arms, 2) domain priors, for instance (3, 1): three
-    successes and one failure seen; start: of contexts and cells, from which a climb over the grid begins; None: all of
-    it is tried. Where the data say nothing, the strongest sharing wins.
+    outcomes, successes: counts; prior: domain priors, for instance (3, 1): three successes and one failure seen; start:
+    of contexts and cells, from which a climb over the grid begins; None: all of it is tried. Where the data say
+    nothing, the strongest sharing wins.
     """
     if (outcomes == successes).all():  # what never failed is foreseen best by the cells nearest to it
         return BetaHyperparameters(prior, _GRID[0], _GRID[-1], pooled)
@@ -216,11 +228,11 @@ def _combined(prior: Beta, cell: Array) -> Beta:
     return Beta((prior.size * prior.mean + cell[1]) / size, size)
 
 
-def parent_counts(counts: PseudoCounts) -> Array:
-    """(2, arms): of every arm and of its neighbours."""
+def parent_counts(counts: PseudoCounts) -> Float[Array, "2 arm"]:
+    """Of every arm and of its neighbours."""
     return counts.arm if counts.near is None else counts.arm + counts.near
 
 
-def discount(counts: Array, kappa: Array) -> Array:
+def discount(counts: Float[Array, "2 ..."], kappa: Array) -> Float[Array, "2 ..."]:
     """What it tells about the level above or below: the variances 1 / n and 1 / kappa of the two add up."""
     return counts * (kappa / (counts[0] + kappa))

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import Array, namespace
+from poolwise.arrays import Array, Float, namespace
 from poolwise.posterior.crossed.solve import CellMoments
 
 _TRUST = 4.0
@@ -33,15 +33,15 @@ _CHUNK = 4096
 
 
 class ArmMoments(NamedTuple):
-    """What the outcomes of each arm look like, (arms,) each, or one number each."""
+    """What the outcomes of each arm look like; of one arm, one number each."""
 
-    count: Array
-    mean: Array
-    deviation: Array
+    count: Float[Array, " arm"]
+    mean: Float[Array, " arm"]
+    deviation: Float[Array, " arm"]
     """Sum of squares around the mean."""
-    within: Array
+    within: Float[Array, " arm"]
     """Sum of squares around the means of the cells."""
-    freedom: Array
+    freedom: Float[Array, " arm"]
     """Outcomes beyond the first of each cell."""
 
 
@@ -54,8 +54,8 @@ def arm_moments(cells: CellMoments) -> ArmMoments:
     return ArmMoments(count, mean, within + between, within, np.maximum(cells.count - 1, 0).sum((0, 1)))
 
 
-def weight(cell: Array, arm: Array, y: Array, limit: Array) -> Array:
-    """In (0, 1]: what an outcome y counts as. cell: (3, ..) moments; arm: (5, ..), see `Arms`; limit: k."""
+def weight(cell: Float[Array, "3 ..."], arm: Float[Array, "5 ..."], y: Array, limit: Array) -> Array:
+    """In (0, 1]: what an outcome y counts as. cell: `CellMoments`; arm: `ArmMoments`; limit: k."""
     xp = namespace(cell)
     own, every = CellMoments(*cell), ArmMoments(*arm)
     squared = xp.where(own.count >= _OWN, _here(own, every, y), _anywhere(every, y))
@@ -63,8 +63,8 @@ def weight(cell: Array, arm: Array, y: Array, limit: Array) -> Array:
     return xp.where(squared <= bound, 1.0, bound / xp.maximum(squared, 1e-300))
 
 
-def cell_after(cell: Array, y: Array, weight: Array) -> Array:
-    """(3, ..) moments with one more outcome that counts as `weight` > 0."""
+def cell_after(cell: Float[Array, "3 ..."], y: Array, weight: Array) -> Float[Array, "3 ..."]:
+    """Moments with one more outcome that counts as `weight` > 0."""
     count, mean, deviation = cell
     after = mean + (y - mean) * weight / (count + weight)
     return namespace(cell).stack([count + weight, after, deviation + (y - mean) * (y - after) * weight])

@@ -15,19 +15,21 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
+from poolwise.arrays import Float, Int
+
 _FOLDS, _ITERATIONS = 4, 15
 
 
 class ProjectResiduals(NamedTuple):
     """One project's cells with outcomes."""
 
-    context: np.ndarray
-    arm: np.ndarray
-    x: np.ndarray
+    context: Int[np.ndarray, " cell"]
+    arm: Int[np.ndarray, " cell"]
+    x: Float[np.ndarray, " cell"]
     """Mean of the outcomes minus L."""
-    noise: np.ndarray
+    noise: Float[np.ndarray, " cell"]
     """Var L + noise^2 / n."""
-    tree: np.ndarray
+    tree: Float[np.ndarray, "cell cell"]
     """T between them."""
 
 
@@ -48,12 +50,12 @@ class Group(NamedTuple):
 
 
 class FactorFit(NamedTuple):
-    """Loadings [context, arm, rank] and rest of all projects, and how each is predicted by those of other folds."""
+    """Loadings and rest of all projects, and how each is predicted by those of other folds."""
 
-    loadings: np.ndarray
+    loadings: Float[np.ndarray, "context arm rank"]
     rest: float
-    left_out: np.ndarray
-    """(projects,) log density of what each saw."""
+    left_out: Float[np.ndarray, " project"]
+    """Log density of what each saw."""
 
 
 def grouped(every: Sequence[ProjectResiduals], shape: tuple[int, ...]) -> list[Group]:

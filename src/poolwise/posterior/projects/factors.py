@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from poolwise.arrays import Float
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, noise_scale
@@ -48,13 +49,13 @@ chosen again."""
 class Factors(NamedTuple):
     """What was fitted, and to how much."""
 
-    loadings: np.ndarray
-    """w [context, arm, rank]."""
+    loadings: Float[np.ndarray, "context arm rank"]
+    """w."""
     rest: float
-    level: np.ndarray
-    """L [context, arm]."""
-    variance: np.ndarray
-    """Var L [context, arm]."""
+    level: Float[np.ndarray, "context arm"]
+    """L."""
+    variance: Float[np.ndarray, "context arm"]
+    """Var L."""
     outcomes: float
     projects: int
     chosen: tuple[float, int]

@@ -13,7 +13,7 @@ robust mixture priors (2014); Dawid, prequential analysis (1984).
 
 from typing import NamedTuple
 
-from poolwise.arrays import Array, namespace
+from poolwise.arrays import Array, Float, namespace
 
 CERTAIN = 9.0
 """Log odds from which on the others are believed without a doubt."""
@@ -24,12 +24,10 @@ _LARGEST = 700.0
 class Effects(NamedTuple):
     """Of the sums of effects here, and what is shared by the project, by the context and, in the exact form, by all."""
 
-    mean: Array
-    """(4, A)."""
-    variance: Array
-    """(4, A)."""
-    along: Array
-    """(3, A): covariance of the first with the others."""
+    mean: Float[Array, "4 arm"]
+    variance: Float[Array, "4 arm"]
+    along: Float[Array, "3 arm"]
+    """Covariance of the first with the others."""
 
 
 def log_bayes_factor(pooled: tuple[Array, Array], own: tuple[Array, Array], noise: Array, y: Array) -> Array:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import Array, namespace
+from poolwise.arrays import Array, Float, namespace
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.crossed.solve import CellMoments
@@ -21,19 +21,19 @@ FAILURES = 2.0
 
 
 class Tally(NamedTuple):
-    """Sufficient statistics of the whole posterior: what a checkpoint holds. [project, context, arm]."""
+    """Sufficient statistics of the whole posterior: what a checkpoint holds."""
 
     utility: SufficientStatistics
     """Of successes as they count, none of the baseline."""
-    outcomes: np.ndarray
-    successes: np.ndarray
-    failures: np.ndarray
-    """(2, arms): number and sum of utilities of failures, the stated one included."""
+    outcomes: Float[np.ndarray, "project context arm"]
+    successes: Float[np.ndarray, "project context arm"]
+    failures: Float[np.ndarray, "2 arm"]
+    """Number and sum of utilities of failures, the stated one included."""
     baseline: SufficientStatistics
     """[project, context] of the baseline's successes, as they count."""
     baseline_failures: SufficientStatistics
-    log_odds: np.ndarray
-    """(projects,): see `State.log_odds`."""
+    log_odds: Float[np.ndarray, " project"]
+    """See `State.log_odds`."""
 
     @property
     def shape(self) -> tuple[int, int, int]:

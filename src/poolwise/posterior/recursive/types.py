@@ -6,7 +6,7 @@ an arm (`gaussian.EffectLayout`). Everything is float64.
 
 from typing import NamedTuple
 
-from poolwise.arrays import Array
+from poolwise.arrays import Array, Float
 from poolwise.posterior.hyperparameters.gaussian import EffectLayout
 
 
@@ -42,14 +42,14 @@ class Structure(NamedTuple):
 class Constants(NamedTuple):
     """What estimation sets: constant from one estimation of the hyperparameters to the next."""
 
-    noise: Array
-    """(C, A): standard deviation of one outcome."""
-    success_prior: Array
-    """(2, A): pseudo-counts of the domain prior, and the successes in them."""
-    numbers: Array
-    """(8,): see `Numbers`."""
-    weight: Array
-    """(P,): how much a project's outcomes count in `State.effects`, above 0."""
+    noise: Float[Array, "context arm"]
+    """Standard deviation of one outcome."""
+    success_prior: Float[Array, "2 arm"]
+    """Pseudo-counts of the domain prior, and the successes in them."""
+    numbers: Float[Array, "8"]
+    """See `Numbers`."""
+    weight: Float[Array, " project"]
+    """How much a project's outcomes count in `State.effects`, above 0."""
 
 
 class Numbers(NamedTuple):
@@ -75,21 +75,20 @@ class State(NamedTuple):
 
     effects: tuple[Array, ...]
     """Arms (A, q, q + 1), families (F, q, q + 1) if any, globe (1, q, q + 1): see `effects`."""
-    cells: Array
-    """(P, C, 5, A): weighted count, mean and sum of squared deviations of successes; outcomes; successes."""
-    contexts: Array
-    """(C, 2, A): discounted pseudo-counts of success, number and successes."""
-    arms: Array
-    """(9, A): moments of the arm's successes (5, `robust_weights.ArmMoments`), pseudo-counts of success (2), failures
-    (2)."""
-    baseline: Array
-    """(P, C, 6): count, mean, sum of squared deviations of the baseline's successes, then of all its outcomes."""
-    baseline_sums: Array
-    """(10,): sums over its cells (5, `baseline_utility.sums`), moments of its successes (5)."""
+    cells: Float[Array, "project context 5 arm"]
+    """Weighted count, mean and sum of squared deviations of successes; outcomes; successes."""
+    contexts: Float[Array, "context 2 arm"]
+    """Discounted pseudo-counts of success, number and successes."""
+    arms: Float[Array, "9 arm"]
+    """Moments of the arm's successes (5, `robust_weights.ArmMoments`), pseudo-counts of success (2), failures (2)."""
+    baseline: Float[Array, "project context 6"]
+    """Count, mean, sum of squared deviations of the baseline's successes, then of all its outcomes."""
+    baseline_sums: Float[Array, "10"]
+    """Sums over its cells (5, `baseline_utility.sums`), moments of its successes (5)."""
     own_effects: tuple[Array, ...]
     """As `effects`, of K projects by themselves one below the other: (K A, q', q' + 1), .."""
-    log_odds: Array
-    """(P,): log p(outcomes of the project | others) - log p(outcomes), outcome by outcome."""
+    log_odds: Float[Array, " project"]
+    """Log p(outcomes of the project | others) - log p(outcomes), outcome by outcome."""
 
 
 class Outcome(NamedTuple):
@@ -111,14 +110,14 @@ NONE, SUCCESS, FAILURE, CUT = range(4)
 class Predictive(NamedTuple):
     """The belief about every arm in one (project, context)."""
 
-    mean: Array
-    """(4, A): the utility here, what the rest of this project shares, what this context elsewhere shares, and what
-    everything shares."""
-    scale: Array
-    """(4, A): standard deviations of the same."""
-    noise: Array
-    """(A,): standard deviation of one outcome."""
-    count: Array
-    """(A,): outcomes in this cell."""
-    share: Array
-    """(3, A): by how much of a change of the first row the others change."""
+    mean: Float[Array, "4 arm"]
+    """The utility here, what the rest of this project shares, what this context elsewhere shares, and what everything
+    shares."""
+    scale: Float[Array, "4 arm"]
+    """Standard deviations of the same."""
+    noise: Float[Array, " arm"]
+    """Standard deviation of one outcome."""
+    count: Float[Array, " arm"]
+    """Outcomes in this cell."""
+    share: Float[Array, "3 arm"]
+    """By how much of a change of the first row the others change."""

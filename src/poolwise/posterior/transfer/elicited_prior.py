@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import Bool, Float, Int
 from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.crossed.solve import solve
@@ -30,19 +31,19 @@ _BEFORE = 0.5
 
 
 class ElicitedPrior(NamedTuple):
-    """What was said, and how far it is believed: (arms,), of every arm's family."""
+    """What was said, and how far it is believed, of every arm's family."""
 
-    mean: np.ndarray
+    mean: Float[np.ndarray, " arm"]
     """Utility over the baseline, given success."""
-    scale: np.ndarray
+    scale: Float[np.ndarray, " arm"]
     """Its standard deviation; infinite where nothing was said."""
-    family: np.ndarray
+    family: Int[np.ndarray, " arm"]
     """Index."""
-    weight: np.ndarray
+    weight: Float[np.ndarray, " arm"]
 
     @property
-    def contradicted(self) -> np.ndarray:
-        """(arms,) bool."""
+    def contradicted(self) -> Bool[np.ndarray, " arm"]:
+        """Whether what was said is reported as wrong."""
         return self.weight < CONFLICT_THRESHOLD
 
 

@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaln, expit
 
+from poolwise.arrays import Float, Int
+
 _TRUST = (np.arange(20.0) + 0.5)[:, None] / 20.0
 """Midpoints on which the integral over trust is taken."""
 CONFLICT_THRESHOLD = 0.25
@@ -27,21 +29,21 @@ CONFLICT_THRESHOLD = 0.25
 class ElicitedBeta(NamedTuple):
     """What was said before any outcome."""
 
-    prior: np.ndarray
-    """(arms, 2) pseudo-counts of success and failure of every arm's family."""
-    usual: np.ndarray
-    """(2,) the same where nothing is said."""
-    family: np.ndarray
-    """(arms,) index of the family."""
+    prior: Float[np.ndarray, "arm 2"]
+    """Pseudo-counts of success and failure of every arm's family."""
+    usual: Float[np.ndarray, "2"]
+    """The same where nothing is said."""
+    family: Int[np.ndarray, " arm"]
+    """Index of the family."""
 
 
 class DiscountedPrior(NamedTuple):
     """What is left of it."""
 
-    prior: np.ndarray
-    """(arms, 2) pseudo-counts that count."""
-    weight: np.ndarray
-    """(arms,) probability that what was said of the arm's family is right."""
+    prior: Float[np.ndarray, "arm 2"]
+    """Pseudo-counts that count."""
+    weight: Float[np.ndarray, " arm"]
+    """Probability that what was said of the arm's family is right."""
 
     @property
     def contradicted(self) -> np.ndarray:
