@@ -200,6 +200,7 @@ def test_a_padded_shape_is_compiled_once_and_no_part_of_the_state_is_copied():
     lines = program.text.splitlines()
     assert all(any(tier in line for line in lines) for tier in tiers)
     assert not [line for line in lines if " copy(" in line and any(tier in line for tier in tiers)]
+    assert any("xla_cpu_small_call" in line for line in lines)
 
 
 def test_a_hundred_thousand_outcomes_leave_it_exact():

@@ -121,6 +121,6 @@ def _lead(xp: Array, mean: Array, allowed: Array) -> Array:
         mean = xp.where(allowed, mean, -1e9)
     if mean.shape[-1] == 1:
         return xp.full(mean.shape, -1e9)
-    ordered = xp.sort(mean, axis=-1)
-    top, second = ordered[..., -1:], ordered[..., -2:-1]
+    top, best = mean.max(axis=-1, keepdims=True), mean.argmax(axis=-1)[..., None]
+    second = xp.where(xp.arange(mean.shape[-1]) == best, -np.inf, mean).max(axis=-1, keepdims=True)
     return xp.minimum(mean, second) - top

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +19,14 @@ import numpy as np
 from poolwise.arrays import Array, namespace, whole
 from poolwise.posterior.recursive import prediction, updating
 from poolwise.posterior.recursive.effects import ROWS
+from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import Constants, Outcome, Predictive, State, Structure
 from poolwise.posterior.thread_switching import nimble
 
 LOG = logging.getLogger("poolwise")
 ROW = 9
 """Numbers before those of the tail: the six of an outcome, then project, context and slot that are asked about."""
+Kernel = Callable[[Callable[..., Any]], Callable[..., Any]]
 Tail = Callable[[Predictive, Array], Array]
 """From the belief about a cell, and numbers known only when it is asked for, to a vector: a policy, for instance."""
 
@@ -38,14 +40,41 @@ class Answer(NamedTuple):
     tail: np.ndarray
 
 
-def turn(structure: Structure, tail: Tail, state: State, constants: Constants, row: Array) -> tuple[State, Array]:
-    """row: (ROW + tail's,). The state after the outcome, and counted, belief and tail as one vector."""
-    at = [whole(row[i]) for i in (0, 1, 2, 4, 5, 6, 7, 8)]
-    outcome = Outcome(at[0], at[1], at[2], row[3], at[3], at[4])
-    state, counted = updating.update(structure, constants, state, outcome)
-    seen = prediction.predict(structure, constants, state, *at[5:])
-    parts = (counted, *(part.reshape(-1) for part in seen), tail(seen, row[ROW:]))
-    return state, namespace(row).concatenate(parts)
+def turn(
+    structure: Structure, tail: Tail, state: State, constants: Constants, row: Array, kernel: Kernel = lambda part: part
+) -> tuple[State, Array]:
+    """row: (ROW + tail's,). The state after the outcome, and counted, belief and tail as one vector. kernel: makes one
+    compiled function of a part."""
+    state, counted = kernel(partial(_updated, structure))(constants, state, row)
+    mixed = _mixed(structure, constants, state, row)
+    return state, kernel(partial(_packed, structure, tail))(constants, state, mixed, counted, row)
+
+
+def _updated(structure: Structure, constants: Constants, state: State, row: Array) -> tuple[State, Array]:
+    project, context, arm, kind, slot = (whole(row[i]) for i in (0, 1, 2, 4, 5))
+    return updating.update(structure, constants, state, Outcome(project, context, arm, row[3], kind, slot))
+
+
+def _mixed(structure: Structure, constants: Constants, state: State, row: Array) -> Effects:
+    project, context, slot = (whole(row[i]) for i in (6, 7, 8))
+    pooled = prediction.predict_given_success(structure, constants, state, project, context)
+    return prediction.mix_with_independent(structure, constants, state, pooled, project, context, slot)
+
+
+def _packed(
+    structure: Structure, tail: Tail, constants: Constants, state: State, mixed: Effects, counted: Array, row: Array
+) -> Array:
+    seen = prediction.assemble(structure, constants, state, mixed, whole(row[6]), whole(row[7]))
+    return namespace(row).concatenate((counted, *(part.reshape(-1) for part in seen), tail(seen, row[ROW:])))
+
+
+def _one_kernel(part: Callable[..., Any]) -> Callable[..., Any]:
+    """Under `jax.jit` on a processor one function of the machine's, where XLA would make a task of each of its fusions:
+    some hundred, of a microsecond each, handed over between threads. What multiplies matrices stays outside."""
+    import jax
+    from jax.experimental.xla_metadata import set_xla_metadata
+
+    return set_xla_metadata(xla_cpu_small_call="true", inlineable="false")(jax.jit(part))
 
 
 def unpacked(packed: np.ndarray, arms: int) -> Answer:
@@ -152,11 +181,20 @@ def _compiled(structure: Structure, tail: Tail, extra: int) -> Program | None:
             place = jax.sharding.SingleDeviceSharding(device)
             double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64", sharding=place)
             state, constants = shapes(structure, double)
-            function = jax.jit(lambda *known: turn(structure, tail, *known), donate_argnums=0)
-            return Program(function.lower(state, constants, double(ROW + extra)).compile(), structure, device)
+            arguments = state, constants, double(ROW + extra)
+            return Program(_executable(jax, partial(turn, structure, tail), arguments), structure, device)
     except Exception:
         LOG.warning("JAX cannot compile the posterior here: NumPy serves, some times slower", exc_info=True)
         return None
+
+
+def _executable(jax: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """In few kernels, where this JAX can make them."""
+    try:
+        return jax.jit(partial(function, kernel=_one_kernel), donate_argnums=0).lower(*arguments).compile()
+    except Exception:
+        LOG.debug("JAX cannot compile the posterior in few kernels", exc_info=True)
+        return jax.jit(function, donate_argnums=0).lower(*arguments).compile()
 
 
 def shapes(structure: Structure, of: Callable[..., Any]) -> tuple[State, Constants]:

@@ -135,16 +135,16 @@ def predict(
     xp, width = namespace(tiers[0]), form.size + 1
     moved = _sums(xp, [window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
     product = _sums(xp, [window(moved, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
-    mean = moved[..., -1]
+    mean, variance, along = moved[..., -1], xp.stack([product[:, r, r] for r in range(ROWS)], 1), product[:, 1:, 0]
     for number, tier in enumerate(tiers[1:]):
         direction = moved[..., :-1]
         if family is not None and number == 0:
             moved = _by_family(tier, moved, family, slot)
         else:
             moved = _whole(tier, moved, slot)
-        product = product + moved[..., :-1] @ xp.swapaxes(direction, 1, 2)
-        mean = mean + moved[..., -1]
-    return mean.T, xp.stack([product[:, row, row] for row in range(ROWS)]), product[:, 1:, 0].T
+        mean, variance = mean + moved[..., -1], variance + (moved[..., :-1] * direction).sum(2)
+        along = along + (moved[:, 1:, :-1] * direction[:, :1]).sum(2)
+    return mean.T, variance.T, along.T
 
 
 def _sums(xp: Array, parts: list[Array], axis: int) -> Array:
