@@ -87,10 +87,10 @@ def test_decisions_are_those_of_the_posterior_that_serves(families, horizon_know
     for number, arm in enumerate(np.asarray(made.arm).tolist()):
         p, c = number // SHAPE.decisions, int(given.context[number])
         scalars = np.array(counted.context(p, c))
-        seen = view(believer.look(p, c), shape, np.ones(4, bool), scalars)
+        seen = view(believer.predict(p, c), shape, np.ones(4, bool), scalars)
         np.testing.assert_allclose(made.chances[number], policy.probabilities(policy.params, seen), atol=1e-6)
         counted.decided(p, c)
-        believer.learn(p, c, arm, given.utility[number, arm], bool(given.ok[number, arm]))
+        believer.update(p, c, arm, given.utility[number, arm], bool(given.ok[number, arm]))
         counted.observed(p, c, float(given.worth[number]))
 
 

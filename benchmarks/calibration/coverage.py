@@ -145,11 +145,11 @@ def inside(seed: int, projects: int, contexts: int, regime: str) -> np.ndarray:
     belief = Posterior(
         init_hyperparameters(FAMILY, success), FAILED, projects=projects, contexts=contexts, options=options
     )
-    belief.learn_many(*data.rows, data.utility, data.ok, data.cut)
+    belief.update_many(*data.rows, data.utility, data.ok, data.cut)
     belief.reestimate()
     off = np.empty(data.truth.shape)
     for p, c in np.ndindex(projects, contexts):
-        look = belief.look(p, c)
+        look = belief.predict(p, c)
         off[p, c] = np.abs(data.truth[p, c] - look.mean) / look.scale
     return np.array([(off[data.kind == kind] < WIDTH).mean() for kind in range(len(KINDS))])
 

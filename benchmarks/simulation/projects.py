@@ -73,7 +73,7 @@ def _single(problem: Problem, made: World, policy: Policy, seed: int, sharing: s
             chances = policy.probabilities(policy.params, view)
             arm = int(np.searchsorted(np.cumsum(chances), rng.random() * chances.sum(), side="right"))
             speed, fine = (part[0] for part in outcome(problem, made, p, t, np.array([arm])))
-            belief.learn(here, context, arm, float(speed) - 1.0, bool(fine))
+            belief.update(here, context, arm, float(speed) - 1.0, bool(fine))
             uses[context] += 1
             arms[0, p, t] = arm
             if due(EVERY, belief.outcomes, estimated):
@@ -96,7 +96,7 @@ def _scalars(here: float, p: int, t: int) -> Context:
 
 
 def _view(problem: Problem, belief: Posterior, project: int, context: int, scalars: Context) -> View:
-    seen, arms = belief.look(project, context), len(problem.arms)
+    seen, arms = belief.predict(project, context), len(problem.arms)
     return View(
         seen.mean,
         seen.scale,

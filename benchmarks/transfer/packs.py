@@ -129,7 +129,7 @@ def _evidence(seen: privacy.NoisySums, others: list[np.ndarray], mine: tuple[np.
 def _plain(source: Engine, p: int) -> list[bool]:
     """The pack with and without a project, told apart by which of the two it equals."""
     joint = source.serving.live.joint
-    stats, tally = joint.statistics(), joint.tally()
+    stats, tally = joint.statistics(), joint.counts()
     keep = np.arange(len(stats.count)) != p
     without = SufficientStatistics(*(part[keep] for part in stats))
     there = pooled(stats, joint.scales, *tally, 3, None)

@@ -46,28 +46,28 @@ def test_beliefs_stay_finite_and_honest(name, half_life):
     belief = Posterior(
         init_hyperparameters(family, np.full((arms, 2), 2.0)), -1.0, options=ObservationModel(half_life=half_life)
     )
-    before = belief.look(0, 0)
-    belief.learn_many(*columns)
+    before = belief.predict(0, 0)
+    belief.update_many(*columns)
     fit = belief.reestimate()
     for project, context in np.ndindex(shape[0] + 1, shape[1] + 1):
-        look = belief.look(project, context)
+        look = belief.predict(project, context)
         assert all(np.isfinite(part).all() for part in look), name
         assert (look.scale > 0).all()
     assert np.isfinite(fit.log_evidence)
     # Of a project and a context never seen, less is known than of those seen; of nothing seen, what was known before.
-    new, here = belief.given_success(shape[0], shape[1]), belief.given_success(0, 0)
+    new, here = belief.predict_given_success(shape[0], shape[1]), belief.predict_given_success(0, 0)
     assert (new.scale >= here.scale * (1 - 1e-9)).all()
     if name == "empty":
-        np.testing.assert_allclose(belief.look(0, 0).mean, before.mean, atol=0.05)
+        np.testing.assert_allclose(belief.predict(0, 0).mean, before.mean, atol=0.05)
 
 
 def test_a_billion_outcomes_in_one_cell_do_not_hide_that_others_are_unknown():
     belief = Posterior(init_hyperparameters(np.array([0, 0, 1]), np.full((3, 2), 2.0)), -1.0)
-    belief.learn_many(*CASES["all equal"][0])
+    belief.update_many(*CASES["all equal"][0])
     at = [np.zeros(1, dtype=np.int64)] * 3
-    belief.amend(StatisticsDelta(*at, np.array([1e9]), np.array([0.2e9]), np.array([0.05e9])))
+    belief.add_statistics(StatisticsDelta(*at, np.array([1e9]), np.array([0.2e9]), np.array([0.05e9])))
     assert np.isfinite(belief.reestimate().log_evidence)
-    here, far = belief.look(0, 0), belief.look(2, 3)
+    here, far = belief.predict(0, 0), belief.predict(2, 3)
     assert np.isfinite([*here.mean, *here.scale, *far.mean, *far.scale]).all()
     assert far.scale[0] > here.scale[0] > 0
 
@@ -75,10 +75,10 @@ def test_a_billion_outcomes_in_one_cell_do_not_hide_that_others_are_unknown():
 @pytest.mark.parametrize("y", [1e300, -1e300, np.nan, np.inf])
 def test_what_is_no_utility_is_refused_and_nothing_changes(y):
     belief = Posterior(init_hyperparameters(np.array([0, 0, 1]), np.full((3, 2), 2.0)), -1.0)
-    before = belief.look(0, 0)
+    before = belief.predict(0, 0)
     with pytest.raises(InputError, match="not within"):
-        belief.learn_many(*rows(100), np.full(100, y), np.ones(100, bool))
+        belief.update_many(*rows(100), np.full(100, y), np.ones(100, bool))
     with pytest.raises(InputError, match="not within"):
-        belief.learn(0, 0, 0, y, True)
-    np.testing.assert_array_equal(belief.look(0, 0).mean, before.mean)
+        belief.update(0, 0, 0, y, True)
+    np.testing.assert_array_equal(belief.predict(0, 0).mean, before.mean)
     assert belief.outcomes == 0

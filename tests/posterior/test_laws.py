@@ -81,18 +81,18 @@ def outcomes(form: Form, number: int = 80, seed: int = 3) -> tuple[np.ndarray, .
 
 def taught(belief: Posterior, rows: tuple[np.ndarray, ...]) -> Posterior:
     for row in zip(*(part.tolist() for part in rows), strict=True):
-        belief.learn(*row, True)
+        belief.update(*row, True)
     return belief
 
 
 def pooled(belief: Posterior) -> Posterior:
     """What was counted, once more under the same scales."""
-    belief.adopt(belief.scales)
+    belief.set_hyperparameters(belief.scales)
     return belief
 
 
 def tables(belief: Posterior, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    looks = [belief.look(*at) for at in np.ndindex(*shape)]
+    looks = [belief.predict(*at) for at in np.ndindex(*shape)]
     return tuple(np.array([getattr(look, part) for look in looks]).reshape(*shape, -1) for part in ("mean", "scale"))
 
 
@@ -122,7 +122,7 @@ def test_two_halves_are_the_whole(form):
     known, rows = truth(form), outcomes(form, 160)
     halves = made(form, known)
     for part in (slice(80), slice(80, None)):
-        halves.learn_many(*(column[part] for column in rows), np.ones(80, bool))
+        halves.update_many(*(column[part] for column in rows), np.ones(80, bool))
     one = taught(made(form, known), rows)
     same(one if form.exact else pooled(one), halves, form.shape)
 
@@ -177,14 +177,14 @@ def test_numpy_is_jax_with_everything_on(families):
         place = [int(random.integers(size)) for size in (4, 3, ARMS)]
         y, kind = float(2 * random.standard_t(2)), random.integers(8)
         for belief in beliefs:
-            belief.learn(*place, y, kind != 0, kind == 1)
+            belief.update(*place, y, kind != 0, kind == 1)
         if number == 60:
             for belief in beliefs:
                 belief.reestimate()
-                belief.fade(1, 1, np.linspace(0, 1, ARMS))
-                belief.look(8, 4)
+                belief.discount_cell(1, 1, np.linspace(0, 1, ARMS))
+                belief.predict(8, 4)
     for at in ((0, 0), (3, 2), (8, 4)):
-        for one, other in zip(*(belief.look(*at) for belief in beliefs), strict=True):
+        for one, other in zip(*(belief.predict(*at) for belief in beliefs), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
 
 
@@ -192,8 +192,8 @@ def test_a_padded_shape_is_compiled_once_and_no_part_of_the_state_is_copied():
     belief = taught(made(Form(2, (4, 3), "jax"), hyper(2)), outcomes(Form(2, (4, 3), "jax"), 20))
     before = len(compiled._PROGRAMS)
     for at in np.ndindex(4, 4):  # contexts have room for a fourth
-        belief.learn(*at, 0, 0.1, True)
-        belief.look(*at)
+        belief.update(*at, 0, 0.1, True)
+        belief.predict(*at)
     assert len(compiled._PROGRAMS) == before
     program = compiled.program(belief._serving.structure, *belief._tail)
     tiers = compiled.shapes(belief._serving.structure, lambda *shape: f"f64[{','.join(map(str, shape))}]")[0].effects
@@ -209,7 +209,7 @@ def test_a_hundred_thousand_outcomes_leave_it_exact():
     form = Form(2, (4, 3), "jax")
     one, many = made(form, known), made(form, known)
     taught(one, rows)
-    many.learn_many(*rows, np.ones(100_000, bool))
+    many.update_many(*rows, np.ones(100_000, bool))
     same(one, many, form.shape, 1e-7)
 
 
@@ -218,7 +218,7 @@ def test_what_is_shared_is_what_a_new_project_has_without_its_own_effects():
     form = Form(0, (4, 3), "numpy")
     known = hyper(2, families=False)
     belief = taught(made(form, known), outcomes(form))
-    shared, new = belief.look(0, 1), belief.look(form.shape[0] - 1, 1)
+    shared, new = belief.predict(0, 1), belief.predict(form.shape[0] - 1, 1)
     fresh = known.globe.project**2 + known.arm.project**2 + known.arm.cell**2
     np.testing.assert_allclose(new.mean, shared.wider_mean[1], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(new.scale**2, shared.wider_scale[1] ** 2 + fresh, rtol=1e-8)
@@ -229,9 +229,9 @@ def test_an_outcome_moves_what_is_shared_by_the_stated_share_of_what_it_moves_he
     form = Form(families, (4, 3), "numpy")
     belief = taught(made(form, hyper(5, families > 0)), outcomes(form))
     for place in ((0, 1), (1, 2), (3, 0)):
-        before = belief.look(*place)
-        belief.learn(*place, 1, float(before.mean[1]) + 2.0, True)
-        after = belief.look(*place)
+        before = belief.predict(*place)
+        belief.update(*place, 1, float(before.mean[1]) + 2.0, True)
+        after = belief.predict(*place)
         moved = (after.wider_mean - before.wider_mean)[:, 1] / (after.mean - before.mean)[1]
         np.testing.assert_allclose(moved, before.wider_share[:, 1], rtol=1e-6)
 

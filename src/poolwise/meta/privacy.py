@@ -70,16 +70,16 @@ def contributions(
 ) -> Contributions:
     """rows: project, context, arm (indices), utility, ok, of every outcome. public: scales that no project shaped."""
     projects, contexts, arms = shape
-    usual = Posterior(public, failure_utility).look(0, 0).mean
+    usual = Posterior(public, failure_utility).predict(0, 0).mean
     unit = 1 / np.sqrt(min(max(contexts, 1), _MOST))
     counts, values = np.zeros((projects, contexts)), np.zeros((projects, contexts, arms))
     for p in np.unique(rows[0]).tolist():
         context, arm, utility, ok = (column[rows[0] == p] for column in rows[1:])
         alone = Posterior(public, failure_utility, contexts=contexts)
-        alone.learn_many(np.zeros_like(context), context, arm, utility, ok)
+        alone.update_many(np.zeros_like(context), context, arm, utility, ok)
         mine = np.unique(context)
         weight = min(unit, 1 / np.sqrt(len(mine)))
-        change = np.array([alone.look(0, c).mean - usual for c in mine])
+        change = np.array([alone.predict(0, c).mean - usual for c in mine])
         counts[p, mine] = weight
         values[p, mine] = weight * clipped(change, bound)
     return Contributions(counts, values, usual, float(unit), bound)

@@ -36,7 +36,7 @@ class EffectsFilter:
     def stale(self) -> bool:
         return bool(self._module.needs_refactor(self.state))
 
-    def look(self, project: int, context: int) -> Effects:
+    def predict(self, project: int, context: int) -> Effects:
         """Of the utility of a success; `along` is 0 where it is not kept."""
         found: Effects = self._module.predict(self.state, project, context)
         return found

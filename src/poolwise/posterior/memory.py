@@ -94,7 +94,7 @@ class Memory:
         if self._candidates is not None:
             discounting.discount(self._candidates, project, context, keep)
 
-    def amend(self, change: StatisticsDelta) -> None:
+    def add_statistics(self, change: StatisticsDelta) -> None:
         """Add what levelled jobs say."""
         self._lasting = self._lasting and add_statistics(self._lasting, change)
 

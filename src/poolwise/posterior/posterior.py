@@ -80,7 +80,7 @@ class Posterior:
         """Let compiled calls end in `tail(belief, extra)`, which takes so many numbers; key: names it."""
         self._state, self._tail = self._tally(), (tail, key, extra)
 
-    def look(self, project: int, context: int) -> Look:
+    def predict(self, project: int, context: int) -> Look:
         """What is believed now. Projects and contexts need no outcome to be looked at."""
         return self.answer(project, context, np.zeros(self._tail[2]))[0]
 
@@ -88,38 +88,40 @@ class Posterior:
         """`look`, and what the function of `serve` makes of it where one compiled call does both; else None."""
         self.make_room(project, context)
         if (program := self._compiled()) is None:
-            return self.lend().look(project, context), None
+            return self.serving().predict(project, context), None
         extra = extra[: self._tail[2]]
         while len(self._waiting) > 1:
             self._turn(program, project, context, extra)
         found = self._turn(program, project, context, extra)
         return look_of(found.belief), found.tail if self._tail[2] else None
 
-    def contrast(self, project: int, context: int, look: Look, offered: np.ndarray) -> np.ndarray | None:
+    def gain_over_best(self, project: int, context: int, look: Look, offered: np.ndarray) -> np.ndarray | None:
         """See `gp.correlated_gain`; look: of these arms. None where arms are taken to stand alone."""
         self._fold()
         form = self._serving.form
         if self.scales.gaussian.ground is None or form is None:
             return None
-        return gain_over_best(form.state, (project, context), look, self._serving.chance(project, context), offered)
+        return gain_over_best(
+            form.state, (project, context), look, self._serving.success_probability(project, context), offered
+        )
 
-    def given_success(self, project: int, context: int) -> Marginals:
+    def predict_given_success(self, project: int, context: int) -> Marginals:
         """What the hierarchy says now of the utility of success alone, before any project factors: (arms,)."""
         self.make_room(project, context)
         self._fold()
         found = self._serving.effects(project, context)
         return Marginals(found.mean[0], np.sqrt(found.variance[0]))
 
-    def speed(self, project: int, context: int) -> np.ndarray:
+    def mean_given_success(self, project: int, context: int) -> np.ndarray:
         """(arms,) mean of the utility of a success in one cell."""
         self.make_room(project, context)
         self._fold()
-        mean = np.array(self._serving.given_success(project, context).mean[0])
+        mean = np.array(self._serving.predict_given_success(project, context).mean[0])
         if self._baseline is not None:
             mean[self._baseline] = 0.0
         return mean
 
-    def learn(self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False) -> None:
+    def update(self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards.
 
         cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then. Raises
@@ -134,7 +136,7 @@ class Posterior:
         if self._serving.program is None or len(self._waiting) > _WAITING:
             self._fold()
 
-    def learn_many(
+    def update_many(
         self,
         project: np.ndarray,
         context: np.ndarray,
@@ -148,7 +150,7 @@ class Posterior:
         cut = np.zeros(len(arm), bool) if cut is None else cut & ok
         if len(arm) <= _FEW or self._memory.learns or (len(arm) <= _ASKED and self._serving.asks):
             for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok, cut)), strict=True):
-                self.learn(*row)
+                self.update(*row)
             return
         self.make_room(int(project.max()), int(context.max()))
         worth = discounting.ages(self.half_life, self.outcomes, len(arm))
@@ -163,37 +165,39 @@ class Posterior:
         if cut.any():
             self._settle()
 
-    def forget(self, project: int, context: int, arm: int, utility: float) -> None:
+    def remove_failure(self, project: int, context: int, arm: int, utility: float) -> None:
         """Take a failure back that was assumed before its outcome arrived."""
         self.outcomes -= 1
         self._state = initial.remove_failure(self._tally(), (project, context, arm), utility, self._baseline)
 
-    def fade(self, project: int, context: int, keep: np.ndarray) -> None:
+    def discount_cell(self, project: int, context: int, keep: np.ndarray) -> None:
         """Let a share of a cell's evidence count, (arms,) in [0, 1]: what was seen before a change holds no longer."""
         self._state = initial.discount_cell(self._tally(), project, context, keep, self._baseline)
         self._memory.discount_cell(project, context, keep)
 
-    def succeeded(self, project: int, context: int, arm: int) -> None:
-        """A success whose utility is told by `amend`."""
+    def add_success(self, project: int, context: int, arm: int) -> None:
+        """A success whose utility is told by `add_statistics`."""
         self.make_room(project, context)
         self.outcomes += 1
         self._state = initial.add_success(self._tally(), (project, context, arm))
 
-    def amend(self, change: StatisticsDelta) -> None:
+    def add_statistics(self, change: StatisticsDelta) -> None:
         """Add what levelled jobs say to the statistics; of the baseline they say nothing, whose utility is 0."""
         change = change if self._baseline is None else without(change, self._baseline)
-        self._memory.amend(change)
+        self._memory.add_statistics(change)
         tally = self._tally()
         self._state = tally._replace(utility=add_statistics(tally.utility, change))
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
-        if np.isfinite((found := estimate_hyperparameters(*self.asked())).gaussian.log_evidence):
-            self.adopt(found)
+        if np.isfinite((found := estimate_hyperparameters(*self.estimation_arguments())).gaussian.log_evidence):
+            self.set_hyperparameters(found)
         return found.gaussian
 
-    def asked(self) -> tuple[Hyperparameters, SufficientStatistics, np.ndarray, np.ndarray, gaussian.Hyperprior]:
-        """What `estimated` takes, copied: nothing that is learned later changes it."""
+    def estimation_arguments(
+        self,
+    ) -> tuple[Hyperparameters, SufficientStatistics, np.ndarray, np.ndarray, gaussian.Hyperprior]:
+        """What `estimate_hyperparameters` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
         return self.scales, self._memory.lasting(tally.utility), tally.outcomes, tally.successes, self.hyperprior
 
@@ -202,7 +206,7 @@ class Posterior:
         """Of the scales."""
         return utility_scale.hyperprior(self.prior, project_weights.downweight(*self._tally()[:2]))
 
-    def adopt(self, scales: Hyperparameters) -> None:
+    def set_hyperparameters(self, scales: Hyperparameters) -> None:
         """Serve from these scales from now on, and from the project factors that follow from them."""
         tally = self._tally()
         self.scales = scales._replace(factors=self.scales.factors)
@@ -210,7 +214,7 @@ class Posterior:
         self._settle()
         self.scales = self._serving.scales = self.scales._replace(factors=self._serving.refreshed(self._rank))
 
-    def borrow(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
+    def set_prior(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
         """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and evidence of
         success (`bernoulli.BetaHyperparameters.pooled`). The scales in use stay until they are estimated again."""
         tally = self._tally()
@@ -219,7 +223,7 @@ class Posterior:
         self.scales = self.scales._replace(gaussian=fit, success=self.scales.success._replace(pooled=success))
         self._state = tally
 
-    def tally(self) -> tuple[np.ndarray, np.ndarray]:
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""
         tally = self._tally()
         return tally.outcomes, tally.successes
@@ -239,7 +243,7 @@ class Posterior:
 
     def ready(self) -> None:
         """Compute what the next answer needs, where nobody waits for it yet."""
-        self.lend()
+        self.serving()
         self._compiled()
 
     def saved(self) -> dict[str, np.ndarray] | None:
@@ -267,12 +271,12 @@ class Posterior:
 
     # The state
 
-    def lend(self) -> Serving:
-        """The state, for a loop that learns by itself: to be read, and given back by `take`."""
+    def serving(self) -> Serving:
+        """The state, for a loop that learns by itself: to be read, and given back by `set_state`."""
         self._fold()
         return self._serving
 
-    def take(self, state: State, heard: set[int], outcomes: int) -> None:
+    def set_state(self, state: State, heard: set[int], outcomes: int) -> None:
         """The state after so many more outcomes, none of them cut off, where nothing fades."""
         self._serving.state, self._serving.heard = state, heard
         self.outcomes += outcomes

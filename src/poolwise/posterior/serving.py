@@ -184,18 +184,18 @@ class Serving:
             self._copy = self.state, *compiled.fetched((self.constants, self.state))
         return self.structure, *self._copy[1:]
 
-    def look(self, project: int, context: int) -> Look:
+    def predict(self, project: int, context: int) -> Look:
         """In NumPy."""
         near = None if self.form is None else self.form.near()
-        seen = prediction.assemble(*self._known(), self.given_success(project, context), project, context, near)
+        seen = prediction.assemble(*self._known(), self.predict_given_success(project, context), project, context, near)
         return look_of(seen, self.form is None or self.form.shares)
 
-    def given_success(self, project: int, context: int) -> Effects:
+    def predict_given_success(self, project: int, context: int) -> Effects:
         """Utility of a success, as far as the project is like the others."""
         pooled = self.with_factors(project, context)
         return prediction.mix_with_independent(*self._known(), pooled, project, context, self.slot(project))
 
-    def chance(self, project: int, context: int) -> np.ndarray:
+    def success_probability(self, project: int, context: int) -> np.ndarray:
         """(arms,): mean chance of success, 0 of the baseline, with which nothing is shared."""
         _, constants, state = self._known()
         near = None if self.form is None else self.form.near()
@@ -207,7 +207,7 @@ class Serving:
     def effects(self, project: int, context: int) -> Effects:
         """Utility of a success as the hierarchy has it."""
         if self.form is not None:
-            return self.form.look(project, context)
+            return self.form.predict(project, context)
         return prediction.predict_given_success(*self._known(), project, context)
 
     def with_factors(self, project: int, context: int) -> Effects:

@@ -106,14 +106,14 @@ def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
         baseline=problem.arms.index(problem.baseline),
     )
     at = np.nonzero(problem.stats.count)
-    joint.amend(StatisticsDelta(*at, *(part[at] for part in problem.stats)))
+    joint.add_statistics(StatisticsDelta(*at, *(part[at] for part in problem.stats)))
     belief = Exchange(joint)
     levelling = JobAdjustment(belief, problem.limit)
     for start, end in observations.stretches(rows, levelling):
         observations.update(belief, levelling, chosen(rows, slice(start, end)), settings)
     levelling.converge()
     cut = np.s_[: shape[0], : shape[1]]
-    tried, succeeded = (part[cut] for part in joint.tally())
+    tried, succeeded = (part[cut] for part in joint.counts())
     return problem._replace(
         stats=SufficientStatistics(*(part[cut] for part in joint.statistics())),
         tried=problem.tried + tried,

@@ -113,13 +113,13 @@ class _Stretches:
     @property
     def possible(self) -> bool:
         """Whether the loop knows the form of the posterior."""
-        serving = self._believer.joint.lend()
+        serving = self._believer.joint.serving()
         return serving.form is None and not serving.factored
 
     def run(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Arms, chances and favourites of these decisions."""
         joint, delay = self._believer.joint, self._settings.delay
-        serving = joint.lend()
+        serving = joint.serving()
         frame = Frame(serving.structure, self._settings.horizon, delay)
         heard = np.zeros(serving.structure.projects)
         heard[list(serving.heard)] = 1.0
@@ -128,7 +128,7 @@ class _Stretches:
         course = stretch(frame, self._policy, self._believer, course, known, self._jobs, (start, stop))
         state, heard, self._believer.usage, made = compiled.fetched(course)
         self._made = made
-        joint.take(state, set(np.flatnonzero(heard).tolist()), max(stop - delay, 0) - max(start - delay, 0))
+        joint.set_state(state, set(np.flatnonzero(heard).tolist()), max(stop - delay, 0) - max(start - delay, 0))
         return made.arm[start:stop], made.chances[start:stop], made.favourite[start:stop]
 
 

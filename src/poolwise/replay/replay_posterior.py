@@ -39,12 +39,12 @@ class ReplayPosterior:
         """What the policy sees of one job; counts it as a use of its context."""
         scalars = counts.scalars(self.usage, project, context, self._horizon)
         self.usage = counts.decided(self.usage, project, context)
-        return view(self.joint.look(project, context), self, allowed, scalars)
+        return view(self.joint.predict(project, context), self, allowed, scalars)
 
     def update(self, project: int, context: int, arm: int, utility: float) -> None:
         """One outcome; the scales are to be estimated again when that is due."""
         self.usage = counts.observed(self.usage, project, context, 1.0)
-        self.joint.learn(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True)
+        self.joint.update(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True)
 
     def estimate_when_due(self) -> None:
         """The scales, from all outcomes so far."""

@@ -186,10 +186,10 @@ def test_scales_of_a_smooth_function_foresee_untried_arms():
     made, truth = belief(), np.sin(4 * X) + 0.3 * MODE
     for k in range(60):
         arm = int(RNG.integers(0, 15)) * 2
-        made.learn(k % 2, 0, 1 + arm, truth[arm] + 0.05 * RNG.normal(), True)
+        made.update(k % 2, 0, 1 + arm, truth[arm] + 0.05 * RNG.normal(), True)
     made.reestimate()
     untried = np.arange(1, 30, 2)
-    error = made.given_success(0, 0).mean[1 + untried] - truth[untried]
+    error = made.predict_given_success(0, 0).mean[1 + untried] - truth[untried]
     assert (error**2).mean() < 0.1 * truth.var()
     back = from_dict(to_dict(made.scales), belief().scales)
     assert to_dict(back) == to_dict(made.scales)
@@ -200,17 +200,17 @@ def test_an_untried_arm_is_no_gamble_where_none_failed_and_is_where_its_neighbou
     for k in range(60):
         arm = k % 30
         if arm not in (5, 25):
-            made.learn(0, 0, 1 + arm, 0.1, MODE[arm] < 2)
+            made.update(0, 0, 1 + arm, 0.1, MODE[arm] < 2)
     made.reestimate()
-    good, bad = (made.look(0, 0).mean[1 + arm] for arm in (5, 25))
+    good, bad = (made.predict(0, 0).mean[1 + arm] for arm in (5, 25))
     assert good > bad + 0.2
 
 
 def test_neighbours_evidence_kept_up_equals_that_made_anew():
     made = belief()
     for k in range(25):
-        made.learn(k % 3, k % 2, 1 + int(RNG.integers(30)), 0.0, bool(k % 4))
-    counts = made.tally()
+        made.update(k % 3, k % 2, 1 + int(RNG.integers(30)), 0.0, bool(k % 4))
+    counts = made.counts()
     fit, success = made.scales.gaussian, made.scales.success
     anew = bernoulli.marginals(success, bernoulli_kernel.aggregate(fit, success, *counts))
     kept = prediction.predict_success(made._serving.constants, made._serving.state, 1, 1, made._serving.form.near())
@@ -221,17 +221,17 @@ def test_outcomes_without_end_keep_the_state_small(monkeypatch):
     monkeypatch.setattr(inducing_points, "MOST", 30)
     made = belief()
     for k in range(400):
-        made.learn(k % 3, k % 2, k * 7 % 34, float(np.sin(k)), True)
+        made.update(k % 3, k % 2, k * 7 % 34, float(np.sin(k)), True)
     assert len(made._serving.form.state.base) <= 30
-    assert np.isfinite(made.look(2, 1).mean).all()
+    assert np.isfinite(made.predict(2, 1).mean).all()
 
 
 def test_equal_outcomes_give_finite_beliefs():
     made = belief()
     for k in range(40):
-        made.learn(0, 0, k % 34, 0.2, True)
+        made.update(0, 0, k % 34, 0.2, True)
     assert np.isfinite(made.reestimate().log_evidence)
-    look = made.look(0, 0)
+    look = made.predict(0, 0)
     assert np.isfinite(look.mean).all()
     assert (look.scale > 0).all()
 

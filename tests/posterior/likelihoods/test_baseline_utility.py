@@ -25,12 +25,12 @@ def belief(baseline=0, **options):
 
 def told(joint, y, arm=0, ok=True, cut=False, place=(0, 0)):
     for one in np.atleast_1d(y):
-        joint.learn(*place, arm, float(one), ok, cut)
+        joint.update(*place, arm, float(one), ok, cut)
     return joint
 
 
 def test_before_any_outcome_it_is_worth_nothing():
-    look = belief().look(1, 1)
+    look = belief().predict(1, 1)
     assert look.mean[0] == 0
     assert look.scale[0] == pytest.approx(0.05)
     assert (look.wider_mean[:, 0] == 0).all()
@@ -45,7 +45,7 @@ def test_a_cell_is_what_a_normal_prior_and_its_own_outcomes_say():
     over = here.mean() ** 2 * 3 + there.mean() ** 2 - 2 * noise
     variance = (4 * 0.05**2 + max(over, 0.0)) / (4 + 4)
     precision = 1 / variance + 3 / noise
-    look = joint.look(0, 0)
+    look = joint.predict(0, 0)
     assert look.mean[0] == pytest.approx(here.sum() / noise / precision)
     assert look.scale[0] == pytest.approx(precision**-0.5)
     assert look.noise[0] == pytest.approx(noise**0.5)
@@ -55,16 +55,16 @@ def test_no_other_arm_learns_from_it_and_the_scales_do_not():
     joint, other = told(told(belief(), 0.4, arm=1), [0.0] * 30), told(belief(), 0.4, arm=1)
     for one in (joint, other):
         one.reestimate()
-    for mine, theirs in zip(joint.look(0, 0)[:3], other.look(0, 0)[:3], strict=True):
+    for mine, theirs in zip(joint.predict(0, 0)[:3], other.predict(0, 0)[:3], strict=True):
         np.testing.assert_allclose(mine[1:], theirs[1:])
     assert joint.statistics().count[..., 0].sum() == 0
-    assert joint.look(0, 0).count[0] == 30
+    assert joint.predict(0, 0).count[0] == 30
 
 
 def test_what_it_is_worth_elsewhere_is_believed_after_some_outcomes():
     """The cost that utilities compare with was measured on another machine: the baseline itself is at -0.5."""
     random = np.random.default_rng(0)
-    assert told(belief(), random.normal(-0.5, 0.1, 20)).look(0, 0).mean[0] == pytest.approx(-0.5, abs=0.1)
+    assert told(belief(), random.normal(-0.5, 0.1, 20)).predict(0, 0).mean[0] == pytest.approx(-0.5, abs=0.1)
 
 
 def test_in_bulk_is_one_by_one():
@@ -74,47 +74,47 @@ def test_in_bulk_is_one_by_one():
     cut = ok & (random.random(count) < 0.1) & (at[2] == 0)
     single, bulk = belief(), belief()
     for row in zip(*(part.tolist() for part in (*at, y, ok, cut)), strict=True):
-        single.learn(*row)
-    bulk.learn_many(*at, y, ok, cut)
-    for one, many in zip(single.look(0, 1), bulk.look(0, 1), strict=True):
+        single.update(*row)
+    bulk.update_many(*at, y, ok, cut)
+    for one, many in zip(single.predict(0, 1), bulk.predict(0, 1), strict=True):
         np.testing.assert_allclose(one[..., 0], many[..., 0], rtol=1e-9, atol=1e-12)
 
 
 def test_a_failure_counts_what_it_is_worth_until_it_is_taken_back():
-    before = told(belief(), [0.0] * 3).look(0, 0)
+    before = told(belief(), [0.0] * 3).predict(0, 0)
     joint = told(told(belief(), [0.0] * 3), -1.0, ok=False)
-    assert joint.look(0, 0).mean[0] < -0.02
-    joint.forget(0, 0, 0, -1.0)
-    np.testing.assert_allclose(joint.look(0, 0).mean, before.mean, atol=1e-12)
+    assert joint.predict(0, 0).mean[0] < -0.02
+    joint.remove_failure(0, 0, 0, -1.0)
+    np.testing.assert_allclose(joint.predict(0, 0).mean, before.mean, atol=1e-12)
 
 
 def test_an_outcome_cut_off_above_0_tells_nothing():
-    assert told(belief(), 1.5, cut=True).look(0, 0).mean[0] == 0
-    assert told(belief(), -0.5, cut=True).look(0, 0).mean[0] < 0
+    assert told(belief(), 1.5, cut=True).predict(0, 0).mean[0] == 0
+    assert told(belief(), -0.5, cut=True).predict(0, 0).mean[0] < 0
 
 
 def test_what_is_faded_is_forgotten():
     joint = told(belief(), [-0.5] * 10)
-    joint.fade(0, 0, np.array([0.0, 1.0, 1.0]))
-    assert joint.look(0, 0).mean[0] == 0
+    joint.discount_cell(0, 0, np.array([0.0, 1.0, 1.0]))
+    assert joint.predict(0, 0).mean[0] == 0
 
 
 def test_levelled_jobs_say_nothing_of_it():
     joint, sums = belief(), {(0, 0, arm): np.array([1.0, y, y * y]) for arm, y in ((0, -12.0), (1, -11.5))}
     said = contrasts(sums, lambda project, context: np.zeros(3))
-    joint.amend(StatisticsDelta(*np.array(list(said)).T, *np.array(list(said.values())).T))
-    assert joint.speed(0, 0)[0] == 0
-    assert joint.speed(0, 0)[1] > 0.05
+    joint.add_statistics(StatisticsDelta(*np.array(list(said)).T, *np.array(list(said.values())).T))
+    assert joint.mean_given_success(0, 0)[0] == 0
+    assert joint.mean_given_success(0, 0)[1] > 0.05
 
 
 def test_room_for_more_changes_nothing():
     joint = told(belief(), [-0.1] * 5)
-    before = joint.look(0, 0).mean.copy()
-    joint.look(30, 30)
-    np.testing.assert_allclose(joint.look(0, 0).mean, before)
+    before = joint.predict(0, 0).mean.copy()
+    joint.predict(30, 30)
+    np.testing.assert_allclose(joint.predict(0, 0).mean, before)
 
 
 def test_scales_can_be_estimated_from_a_baseline_alone():
     joint = told(belief(), [0.0] * 12)
     assert np.isfinite(joint.reestimate().log_evidence)
-    assert joint.look(0, 0).scale[0] < baseline_utility._SCALE**0.5
+    assert joint.predict(0, 0).scale[0] < baseline_utility._SCALE**0.5

@@ -67,7 +67,7 @@ def posterior(prior_mean, prior_scale, noise, seen, bounds):
 )
 def test_a_cell_is_believed_as_its_exact_posterior_says(seen, bounds, many):
     belief = made(projects=1, contexts=1)
-    before = belief.look(0, 0)
+    before = belief.predict(0, 0)
     rows = [(y, False) for y in seen] + [(bound, True) for bound in bounds]
     if many:
         # So many that they are learned at once: the rest in a cell of no interest.
@@ -75,12 +75,12 @@ def test_a_cell_is_believed_as_its_exact_posterior_says(seen, bounds, many):
         utility = np.array([y for y, _ in rows] + [50.0] * rest)
         cut = np.array([cut for _, cut in rows] + [True] * rest)
         where = np.array([0] * len(rows) + [2] * rest)
-        belief.learn_many(0 * where, 0 * where, where, utility, cut | True, cut)
+        belief.update_many(0 * where, 0 * where, where, utility, cut | True, cut)
     else:
         for y, cut in rows:
-            belief.learn(0, 0, 0, y, True, cut)
-        belief.adopt(belief.scales)
-    after = belief.look(0, 0)
+            belief.update(0, 0, 0, y, True, cut)
+        belief.set_hyperparameters(belief.scales)
+    after = belief.predict(0, 0)
     exact = posterior(before.mean[0], before.scale[0], 0.25, seen, bounds)
     # Many factors at once are not exact: where they are all there is, the posterior is skewed, and comes out narrow.
     assert after.mean[0] == pytest.approx(exact[0], abs=0.15 * exact[1])
@@ -90,22 +90,22 @@ def test_a_cell_is_believed_as_its_exact_posterior_says(seen, bounds, many):
 def test_what_is_cut_off_reads_as_worse_than_its_bound_and_no_failure():
     belief, failed = made(), made()
     for _ in range(20):
-        belief.learn(0, 0, 1, -1.0, True, True)
-        failed.learn(0, 0, 1, -1.0, False)
-    assert belief.look(0, 0).mean[1] < -1.0
-    assert belief.tally()[1][0, 0, 1] == 20
+        belief.update(0, 0, 1, -1.0, True, True)
+        failed.update(0, 0, 1, -1.0, False)
+    assert belief.predict(0, 0).mean[1] < -1.0
+    assert belief.counts()[1][0, 0, 1] == 20
     assert np.isfinite(belief.reestimate().log_evidence)
-    assert belief.look(0, 0).mean[1] < -1.0
-    assert belief.look(0, 0).count[1] == 20
+    assert belief.predict(0, 0).mean[1] < -1.0
+    assert belief.predict(0, 0).count[1] == 20
 
 
 def test_factors_of_a_cell_fade_with_it():
     belief = made()
-    prior = belief.look(0, 0)
+    prior = belief.predict(0, 0)
     for _ in range(5):
-        belief.learn(0, 0, 0, -1.0, True, True)
-    belief.fade(0, 0, np.array([0.0, 1.0, 1.0]))
-    after = belief.look(0, 0)
+        belief.update(0, 0, 0, -1.0, True, True)
+    belief.discount_cell(0, 0, np.array([0.0, 1.0, 1.0]))
+    after = belief.predict(0, 0)
     assert not belief._memory.sites
     np.testing.assert_allclose(after.mean, prior.mean, atol=1e-9)
     np.testing.assert_allclose(after.scale, prior.scale, rtol=1e-9)

@@ -24,16 +24,16 @@ def outcomes(n: int, seed: int = 0):
 
 def learned(belief: Posterior, rows, y, ok) -> Posterior:
     for row in zip(*(row.tolist() for row in rows), y.tolist(), ok.tolist(), strict=True):
-        belief.learn(*row)
+        belief.update(*row)
     return belief
 
 
 def test_an_outcome_is_worth_half_after_one_half_life():
     half_life = 64.0
     belief = made(half_life)
-    belief.learn(0, 0, 0, 0.5, True)
+    belief.update(0, 0, 0, 0.5, True)
     for _ in range(int(half_life)):
-        belief.learn(1, 1, 1, 0.0, True)
+        belief.update(1, 1, 1, 0.0, True)
     assert belief.statistics().count[0, 0, 0] == pytest.approx(0.5, rel=0.05)
 
 
@@ -43,8 +43,8 @@ def test_bulk_and_single_agree(half_life):
     single = learned(made(half_life), rows, y, ok)
     bulk = made(half_life)
     for part in (slice(0, 130), slice(130, 500)):
-        bulk.learn_many(*(row[part] for row in rows), y[part], ok[part])
-    for part, other in zip(single.look(1, 1), bulk.look(1, 1), strict=True):
+        bulk.update_many(*(row[part] for row in rows), y[part], ok[part])
+    for part, other in zip(single.predict(1, 1), bulk.predict(1, 1), strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-8, atol=1e-10)
     assert single.outcomes == bulk.outcomes == 500
 
@@ -52,11 +52,11 @@ def test_bulk_and_single_agree(half_life):
 def test_beliefs_widen_about_what_is_no_longer_tried():
     belief = made(50)
     for _ in range(30):
-        belief.learn(0, 0, 0, 0.5, True)
-    before = belief.look(0, 0).scale[0]
+        belief.update(0, 0, 0, 0.5, True)
+    before = belief.predict(0, 0).scale[0]
     for _ in range(400):
-        belief.learn(0, 1, 1, 0.0, True)
-    assert belief.look(0, 0).scale[0] > 1.5 * before
+        belief.update(0, 1, 1, 0.0, True)
+    assert belief.predict(0, 0).scale[0] > 1.5 * before
 
 
 def walked(step: float, seed: int, n: int = 3_000) -> Posterior:
@@ -64,7 +64,7 @@ def walked(step: float, seed: int, n: int = 3_000) -> Posterior:
     random, belief = np.random.default_rng(seed), made("learned")
     theta = np.cumsum(random.normal(0, step, (n, 2)), axis=0)
     for i, y in enumerate((theta + random.normal(0, 0.2, (n, 2))).tolist()):
-        belief.learn(0, 0, i % 2, y[i % 2], True)
+        belief.update(0, 0, i % 2, y[i % 2], True)
     return belief
 
 
@@ -109,6 +109,6 @@ def test_noise_is_told_from_drift():
 def test_statistics_of_a_system_that_drifts_are_current():
     belief = walked(0.02, 1)
     theta = np.cumsum(np.random.default_rng(1).normal(0, 0.02, (3_000, 2)), axis=0)
-    look = belief.look(0, 0)
+    look = belief.predict(0, 0)
     assert (np.abs(look.mean[:2] - theta[-1]) < 3 * look.scale[:2]).all()
     assert (look.scale[:2] < 0.12).all()

@@ -56,11 +56,11 @@ def belief(outliers: float | None = 4.0) -> Posterior:
 def trained(outliers: float | None, absurd: float | None, seed: int = 1):
     made, random = belief(outliers), np.random.default_rng(seed)
     for number in range(40):
-        made.learn(0, number % 2, number % 3, float(random.normal(0.1, 0.2)), True)
+        made.update(0, number % 2, number % 3, float(random.normal(0.1, 0.2)), True)
     if absurd is not None:
-        made.learn(0, 0, 0, absurd, True)
+        made.update(0, 0, 0, absurd, True)
     made.reestimate()
-    return made.look(0, 0)
+    return made.predict(0, 0)
 
 
 def test_influence_is_bounded_as_an_outlier_goes_to_infinity():
@@ -84,10 +84,10 @@ def test_of_normal_outcomes_hardly_any_counts_less():
 def test_a_change_that_stays_is_believed():
     made = belief()
     for _ in range(20):
-        made.learn(0, 0, 0, 0.0, True)
+        made.update(0, 0, 0, 0.0, True)
     for _ in range(30):
-        made.learn(0, 0, 0, -3.0, True)
-    assert made.look(0, 0).mean[0] < -1.4
+        made.update(0, 0, 0, -3.0, True)
+    assert made.predict(0, 0).mean[0] < -1.4
 
 
 def test_bulk_and_single_beliefs_agree():
@@ -95,8 +95,8 @@ def test_bulk_and_single_beliefs_agree():
     family = np.arange(SHAPE[2])
     scales, options = init_hyperparameters(family, np.tile((1e6, 1e-3), (5, 1))), ObservationModel(trust=1.0)
     single, bulk = (Posterior(scales, 0.0, options=options) for _ in range(2))
-    bulk.learn_many(*rows, y, np.ones(len(y), bool))
+    bulk.update_many(*rows, y, np.ones(len(y), bool))
     for row in zip(*(row.tolist() for row in rows), y.tolist(), strict=True):
-        single.learn(*row, True)
-    for part, other in zip(single.look(1, 1), bulk.look(1, 1), strict=True):
+        single.update(*row, True)
+    for part, other in zip(single.predict(1, 1), bulk.predict(1, 1), strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-7, atol=1e-9)

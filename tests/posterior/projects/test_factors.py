@@ -202,7 +202,7 @@ def learned(kind, seed=0, tries=3, **options):
     rng = np.random.default_rng(seed)
     rows = np.argwhere(data.count[:-1] > 0).repeat(tries, 0)
     y = theta[tuple(rows.T)] + rng.normal(0, 0.2, len(rows))
-    belief.learn_many(*rows.T, y, np.ones(len(rows), bool))
+    belief.update_many(*rows.T, y, np.ones(len(rows), bool))
     return belief, theta
 
 
@@ -210,10 +210,10 @@ def test_a_single_outcome_moves_all_contexts_of_a_project_in_a_cluster():
     belief, theta = learned("clusters")
     belief.reestimate()
     assert belief.scales.factors.rank >= 1
-    before = np.array([belief.look(11, c).mean for c in (1, 2)])
+    before = np.array([belief.predict(11, c).mean for c in (1, 2)])
     cell = np.unravel_index(np.abs(theta[11, 0] - theta[10, 0]).argmax(), (5,))[0]
-    belief.learn(11, 0, int(cell), float(theta[11, 0, cell]), True)
-    after = np.array([belief.look(11, c).mean for c in (1, 2)])
+    belief.update(11, 0, int(cell), float(theta[11, 0, cell]), True)
+    after = np.array([belief.predict(11, c).mean for c in (1, 2)])
     assert np.abs(after - theta[11, 1:]).mean() < 0.7 * np.abs(before - theta[11, 1:]).mean()
 
 
@@ -224,7 +224,7 @@ def test_without_structure_the_belief_is_the_trees():
     other, _ = learned("independent", most_factors=0)
     other.reestimate()
     for c in range(3):
-        np.testing.assert_array_equal(belief.look(2, c).mean, other.look(2, c).mean)
+        np.testing.assert_array_equal(belief.predict(2, c).mean, other.predict(2, c).mean)
 
 
 def test_a_snapshot_carries_them():

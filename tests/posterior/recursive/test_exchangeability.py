@@ -25,7 +25,7 @@ def belief(family=FAMILIES["every arm its own"], options=DEFAULT) -> Posterior:
 def taught(made, project, table, number, rng) -> None:
     for _ in range(number):
         context, arm = int(rng.integers(CONTEXTS)), int(rng.integers(ARMS))
-        made.learn(project, context, arm, float(table[context, arm] + 0.1 * rng.normal()), True)
+        made.update(project, context, arm, float(table[context, arm] + 0.1 * rng.normal()), True)
 
 
 def after(last, outcomes, options=DEFAULT) -> Posterior:
@@ -66,23 +66,23 @@ def test_odds_are_carried_on_when_scales_are_estimated_again():
     made = after(-TABLE, 10)
     before = weight(made)
     made.reestimate()
-    made.look(30, 30)
+    made.predict(30, 30)
     assert weight(made) == before
 
 
 def test_an_ordinary_project_keeps_its_trust():
     made, pooled = after(TABLE, 15), after(TABLE, 15, ObservationModel(trust=1.0))
     assert weight(made) > 0.999
-    np.testing.assert_allclose(made.look(6, 0).mean, pooled.look(6, 0).mean, atol=1e-3)
+    np.testing.assert_allclose(made.predict(6, 0).mean, pooled.predict(6, 0).mean, atol=1e-3)
 
 
 def test_an_outlier_soon_stands_alone():
     made, pooled = after(-TABLE, 10), after(-TABLE, 10, ObservationModel(trust=1.0))
     assert weight(made) < 0.1
-    untried = made.look(6, 0).count == 0
-    errors = [abs(one.look(6, 0).mean + TABLE[0])[untried].sum() for one in (made, pooled)]
+    untried = made.predict(6, 0).count == 0
+    errors = [abs(one.predict(6, 0).mean + TABLE[0])[untried].sum() for one in (made, pooled)]
     assert errors[0] < errors[1]
-    assert (made.look(6, 0).scale > pooled.look(6, 0).scale)[untried].all()
+    assert (made.predict(6, 0).scale > pooled.predict(6, 0).scale)[untried].all()
 
 
 def test_the_only_project_has_nothing_to_distrust():
@@ -90,7 +90,7 @@ def test_the_only_project_has_nothing_to_distrust():
     made, certain = belief(), belief(options=ObservationModel(trust=1.0))
     for one in (made, certain):
         taught(one, 0, TABLE, 20, np.random.default_rng(1))
-    for part, other in zip(made.look(0, 0), certain.look(0, 0), strict=True):
+    for part, other in zip(made.predict(0, 0), certain.predict(0, 0), strict=True):
         np.testing.assert_array_equal(part, other)
     assert made._serving.slot(0) == -1
     taught(made, 1, TABLE, 5, rng)
@@ -101,7 +101,7 @@ def test_a_prior_pack_can_be_distrusted_too():
     made, believed = belief(), belief()
     for one, side in ((made, -1.0), (believed, 1.0)):
         pack = BorrowedEstimates(np.full(TABLE.shape, 100.0), 100.0 * side * TABLE)
-        one.borrow(one.prior._replace(median=one.prior.median._replace(pooled=pack)), None)
+        one.set_prior(one.prior._replace(median=one.prior.median._replace(pooled=pack)), None)
         taught(one, 0, TABLE, 20, np.random.default_rng(2))
     assert weight(made, 0) < 0.3 < 0.9 < weight(believed, 0)
 

@@ -22,7 +22,7 @@ def outcomes(random, projects, contexts, number=120):
 
 
 def tables(belief, shape):
-    looks = [belief.look(*at) for at in np.ndindex(*shape)]
+    looks = [belief.predict(*at) for at in np.ndindex(*shape)]
     return np.array([np.concatenate([look.mean, look.scale, look.wider_mean.ravel(), look.noise]) for look in looks])
 
 
@@ -40,7 +40,7 @@ def test_a_state_that_grows_equals_one_that_had_the_room(family, baseline, backe
     monkeypatch.setattr(initial, "padded", None)  # nothing is computed again
     for row in rows:
         for one in (grows, roomy):
-            one.learn(*row)
+            one.update(*row)
     np.testing.assert_allclose(tables(grows, (8, 8)), tables(roomy, (8, 8)), atol=1e-9)
 
 
@@ -50,8 +50,8 @@ def test_where_there_are_too_many_to_ask_all_is_computed_again(monkeypatch):
     monkeypatch.setattr(serving, "_SLOTS", 800.0)  # five at 4 contexts, two at 8
     belief = Posterior(scales, -1.0, projects=4, contexts=4, options=DEFAULT, backend="numpy")
     for row in outcomes(random, 4, 4) + outcomes(random, 4, 6):
-        belief.learn(*row)
+        belief.update(*row)
     before = tables(belief, (4, 6))
-    assert belief.lend().structure.slots == 2
+    assert belief.serving().structure.slots == 2
     belief.renew()
     np.testing.assert_allclose(tables(belief, (4, 6)), before, atol=1e-9)

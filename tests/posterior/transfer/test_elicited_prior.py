@@ -152,12 +152,12 @@ def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believe
     weights = []
     for truth in (0.6, -0.6):
         belief = Posterior(init_hyperparameters(family, np.ones((4, 2)), said=said), -1.0, projects=2, contexts=3)
-        np.testing.assert_allclose(belief.given_success(0, 0).mean, [0.3, 0.3, 0.0, 0.0])
+        np.testing.assert_allclose(belief.predict_given_success(0, 0).mean, [0.3, 0.3, 0.0, 0.0])
         for _ in range(80):
             at = tuple(int(random.integers(0, n)) for n in (2, 3, 4))
-            belief.learn(*at, (truth if at[2] < 2 else 0.0) + 0.1 * float(random.normal()), True)
+            belief.update(*at, (truth if at[2] < 2 else 0.0) + 0.1 * float(random.normal()), True)
         belief.reestimate()
-        assert belief.given_success(1, 2).mean[0] == pytest.approx(truth, abs=0.1)
+        assert belief.predict_given_success(1, 2).mean[0] == pytest.approx(truth, abs=0.1)
         weights.append(belief.scales.expert.weight)
     np.testing.assert_array_equal(np.array(weights)[:, 2:], 1.0)
     assert weights[0][0] > 0.6 > CONFLICT_THRESHOLD > weights[1][0]
@@ -169,7 +169,7 @@ def test_weights_are_kept_where_the_same_is_said_again():
     scales = init_hyperparameters(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5))
     belief = Posterior(scales, -1.0, contexts=3)
     for _ in range(40):
-        belief.learn(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
+        belief.update(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
     belief.reestimate()
     again = from_dict(to_dict(belief.scales), scales)
     np.testing.assert_array_equal(again.expert.weight, belief.scales.expert.weight)

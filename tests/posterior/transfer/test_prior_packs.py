@@ -149,18 +149,18 @@ def test_a_belief_that_borrows_keeps_it_through_growth_estimates_and_restarts():
     m, s = known()
     scales = init_hyperparameters(FAMILY, np.ones((5, 2)))
     belief = Posterior(scales, -1.0, contexts=3)
-    before = belief.look(0, 1)
+    before = belief.predict(0, 1)
     prior = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(pooled=as_pooled(m, s)))
     success = np.stack([np.full(SHAPE[1:], 50.0), np.full(SHAPE[1:], 45.0)])
-    belief.borrow(prior, success)
-    after = belief.look(0, 1)
+    belief.set_prior(prior, success)
+    after = belief.predict(0, 1)
     assert np.linalg.norm(after.mean - m[1]) < np.linalg.norm(before.mean - m[1])
     assert (after.wider_scale[1] <= before.wider_scale[1] + 1e-9).all()
     belief.make_room(9, 9)
-    np.testing.assert_allclose(belief.look(0, 1).mean, after.mean, rtol=1e-8)
+    np.testing.assert_allclose(belief.predict(0, 1).mean, after.mean, rtol=1e-8)
     random = np.random.default_rng(1)
     for _ in range(60):
-        belief.learn(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
+        belief.update(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
     assert belief.reestimate().hyper.pooled is prior.median.pooled
     again = from_dict(to_dict(belief.scales), Posterior(scales, -1.0).scales)
     assert again.gaussian.hyper.pooled is None

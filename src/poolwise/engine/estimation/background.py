@@ -24,7 +24,7 @@ class EstimationRequest(NamedTuple):
 
     outcomes: int
     statistics: tuple[Any, ...]
-    """As `estimated` takes them."""
+    """As `estimate_hyperparameters` takes them."""
     packs: list[float]
     """Weights of prior packs in force."""
     made: Callable[[Hyperparameters | None], Posterior] | None = None

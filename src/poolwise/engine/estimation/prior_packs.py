@@ -75,7 +75,7 @@ class PriorPackPool:
             known = [self._grown(one, data.count.shape[1]) for one in self._matched]
             noise = noise_scale(joint.scales.gaussian.hyper, data.count.shape[1])
             self.weights = stacking_weights(log_predictive(known, data, noise))
-        joint.borrow(*logarithmic_pool(self._matched, self.weights))
+        joint.set_prior(*logarithmic_pool(self._matched, self.weights))
 
     def _grown(self, one: AlignedPack, contexts: int) -> AlignedPack:
         """With rows for contexts that came later."""

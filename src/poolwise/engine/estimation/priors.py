@@ -85,7 +85,7 @@ def _adopted(live: ServingPosterior, store: Store, packs: Sequence[Pack]) -> lis
 def plain(live: ServingPosterior, catalogue: NameIndex, name: str, minimum: int, clip: float | None) -> Pack:
     """A pack without noise. Raises InputError where too few projects have outcomes."""
     joint = live.joint
-    outcomes, successes = joint.tally()
+    outcomes, successes = joint.counts()
     active = int((outcomes.sum((1, 2)) > 0).sum())
     _enough(active, minimum)
     scales = joint.scales

@@ -102,7 +102,7 @@ def usable(read: Callable[[], Hyperparameters], arms: int) -> Hyperparameters:
 def problem_of(catalogue: NameIndex, joint: Posterior, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
     projects, contexts = (tuple(catalogue.names(kind)) or (NOBODY,) for kind in ("project", "context"))
-    stats, tally = joint.statistics(), joint.tally()
+    stats, tally = joint.statistics(), joint.counts()
     cut = np.s_[: len(projects), : len(contexts)]
     return RefitData(
         projects=projects,
@@ -128,5 +128,5 @@ def _online(joint: Posterior, projects: int, contexts: int) -> dict[str, Any]:
     """An even selection of places, and what is believed there."""
     chosen = np.unique(np.linspace(0, projects * contexts - 1, min(projects * contexts, PLACES)).round().astype(int))
     places = np.divmod(chosen, contexts)
-    looks = [joint.given_success(int(p), int(c)) for p, c in zip(*places, strict=True)]
+    looks = [joint.predict_given_success(int(p), int(c)) for p, c in zip(*places, strict=True)]
     return {"online": Marginals(*(np.array(part) for part in zip(*looks, strict=True))), "places": places}

@@ -122,7 +122,7 @@ def _priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, 
 
 def _success_priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
     success = live.joint.scales.success
-    left = bernoulli.discounted_prior(success, *live.joint.tally())
+    left = bernoulli.discounted_prior(success, *live.joint.counts())
     if left is None or success.stated is None:
         return
     for arm in np.unique(success.stated.family, return_index=True)[1].tolist():

@@ -32,7 +32,7 @@ def projects(live: ServingPosterior, catalogue: NameIndex, store: Store) -> pd.D
     jobs = np.zeros(shape)
     np.add.at(jobs, (made.project, made.context), 1.0)
     joint = live.joint
-    outcomes = joint.tally()[0][: shape[0], : shape[1]]
+    outcomes = joint.counts()[0][: shape[0], : shape[1]]
     data = cells(type(joint.statistics())(*(part[: shape[0], : shape[1]] for part in joint.statistics())))
     share = jobs / np.maximum(jobs.sum(1, keepdims=True), 1)
     freedom = np.maximum(data.count - 1, 0).sum((1, 2))

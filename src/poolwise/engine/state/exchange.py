@@ -48,7 +48,7 @@ class Exchange:
             found.prior = prior
             found.resume(saved, learned)
             if other is not None:
-                found.adopt(other)
+                found.set_hyperparameters(other)
             found.ready()
             return found
 

@@ -71,7 +71,7 @@ class JobAdjustment:
             sums[key] = sums.get(key, 0.0) + np.array([1.0, y, y * y])
             self._sums[job] = sums
             _add(change, self._contrasts(sums), 1.0)
-            self._belief.do(Posterior.succeeded, *key)
+            self._belief.do(Posterior.add_success, *key)
         _add(self._told, change, 1.0)
         self._amend(change)
         due, self._heard = _next(self._heard), self._heard + len(rows.decision)
@@ -129,7 +129,7 @@ class JobAdjustment:
         return contrasts(sums, self._theta, self._limit)
 
     def _believed(self, cells: list[tuple[int, int]]) -> np.ndarray:
-        return np.array([self._belief.joint.speed(*cell) for cell in cells])
+        return np.array([self._belief.joint.mean_given_success(*cell) for cell in cells])
 
     def _refer(self, cells: list[tuple[int, int]], belief: np.ndarray) -> None:
         """Make all contrasts again with another reference."""
@@ -146,7 +146,7 @@ class JobAdjustment:
         if change:
             keys = sorted(change)
             rows, values = np.array(keys, dtype=np.int64), np.array([change[key] for key in keys])
-            self._belief.do(Posterior.amend, StatisticsDelta(*rows.T, *values.T))
+            self._belief.do(Posterior.add_statistics, StatisticsDelta(*rows.T, *values.T))
 
 
 def _next(heard: int) -> int:

@@ -40,7 +40,7 @@ def update(belief: Exchange, levelling: JobAdjustment, rows: OutcomeColumns, set
     said = told = np.where(cut, bound, single.utility)
     ok = ((single.status == _OK) | cut) & (np.abs(said) <= ABSURD)
     said = np.where(np.abs(said) <= ABSURD, said, settings.failure_utility)
-    belief.do(Posterior.learn_many, single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
+    belief.do(Posterior.update_many, single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
     if own.any():
         levelling.update(chosen(rows, own))
     return int((np.abs(told) > limit).sum())
@@ -57,7 +57,7 @@ def learn_plain(belief: Exchange, project: int, context: int, arm: int, outcome:
     """`learn` of one such outcome; whether it was clipped."""
     limit, ok = settings.utility_limit, outcome.status == "ok"
     worth = min(max(outcome.utility, -limit), limit)
-    belief.do(Posterior.learn, project, context, arm, worth, ok)
+    belief.do(Posterior.update, project, context, arm, worth, ok)
     return abs(outcome.utility) > limit
 
 

@@ -105,7 +105,7 @@ class ServingPosterior:
 
     def predict(self, project: int, context: int) -> Look:
         """What is believed now about the offered arms."""
-        return self._offered(self.joint.look(project, context))
+        return self._offered(self.joint.predict(project, context))
 
     def _offered(self, found: Look) -> Look:
         arms = self._catalogue.offered
@@ -126,7 +126,7 @@ class ServingPosterior:
         call made both; scalars: of the cell's use."""
         arms = self._catalogue
         found, chances = self.joint.answer(project, context, extra(scalars, allowed))
-        contrast = self.joint.contrast(project, context, self._offered(found), arms.columns)
+        contrast = self.joint.gain_over_best(project, context, self._offered(found), arms.columns)
         return view(found, arms, allowed, scalars, contrast), chances
 
     def until_due(self) -> int:
@@ -166,7 +166,7 @@ class ServingPosterior:
         """Decisions that have had no outcome for too long count as failed. They were made before `until`, and later
         than what was assumed before."""
         for cell in cells:
-            self._belief.do(Posterior.learn, *cell, self._settings.failure_utility, False)
+            self._belief.do(Posterior.update, *cell, self._settings.failure_utility, False)
             self.overdue.assume(cell[:2])
             self.version += 1
         self.overdue.until = until
@@ -174,12 +174,12 @@ class ServingPosterior:
     def withdraw(self, cell: tuple[int, int, int], made: float) -> None:
         """Take such a failure back, if there was one: of a decision, made at this time, that was heard of now."""
         if self.overdue.heard(cell[:2], made):
-            self._belief.do(Posterior.forget, *cell, self._settings.failure_utility)
+            self._belief.do(Posterior.remove_failure, *cell, self._settings.failure_utility)
 
     def discount(self, fade: Discount) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
         self.overdue.set_aside((fade.project, fade.context))
-        self._belief.do(Posterior.fade, *fade)
+        self._belief.do(Posterior.discount_cell, *fade)
         self._levelling.discount(fade)
         self.version += 1
 
@@ -198,7 +198,7 @@ class ServingPosterior:
         """What the scales are to be estimated from; nothing that comes later changes it."""
         self.borrowed.apply(self.joint)
         self._levelling.converge()
-        return EstimationRequest(self.outcomes, self.joint.asked(), self.borrowed.weights.tolist())
+        return EstimationRequest(self.outcomes, self.joint.estimation_arguments(), self.borrowed.weights.tolist())
 
     def asked_beside(self) -> EstimationRequest:
         """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
@@ -237,7 +237,7 @@ class ServingPosterior:
                 return None  # other scales were taken meanwhile
             self._belief.exchange(found.joint)
         elif serves:
-            self.joint.adopt(found.scales)
+            self.joint.set_hyperparameters(found.scales)
         self.version += 1
         if found.renewal:
             return None
@@ -257,7 +257,7 @@ class ServingPosterior:
         """Serve from what another process has estimated."""
         self._belief.forget()
         with suppress(RefitError):  # another process finds it usable: its space is larger
-            self.joint.adopt(self._usable(snapshot))
+            self.joint.set_hyperparameters(self._usable(snapshot))
         self._followed(snapshot)
 
     def follow_beside(self, snapshot: Snapshot) -> Callable[[], Estimate] | None:
@@ -290,7 +290,7 @@ class ServingPosterior:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
         if snapshot.status == "serving":
             self._belief.forget()
-            self.joint.adopt(self._usable(snapshot))
+            self.joint.set_hyperparameters(self._usable(snapshot))
             snapshot = snapshot._replace(hyper={**to_dict(self.joint.scales), **self._axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
         return self.stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))

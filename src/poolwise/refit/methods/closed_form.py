@@ -40,7 +40,7 @@ def run(problem: RefitData, options: Options) -> RefitResult:
 
 
 def estimate(problem: RefitData, device: str | None = None) -> Hyperparameters:
-    """Scales by maximum marginal likelihood; device: see `estimated`."""
+    """Scales by maximum marginal likelihood; device: see `estimate_hyperparameters`."""
     tried, succeeded = _roomy_tally(problem)
     stats = serving_marginals.padded(problem)
     return estimate_hyperparameters(problem.scales, stats, tried, succeeded, problem.prior, full=True, device=device)
