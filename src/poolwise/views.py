@@ -12,30 +12,10 @@ from poolwise.arrays import Array, namespace
 from poolwise.policy.view import Context, Policy, View
 from poolwise.posterior.recursive.compiled import Tail
 from poolwise.posterior.recursive.types import Predictive
-from poolwise.posterior.serving import look_of
 
 SCALARS = len(Context._fields)
 COMPILED = "compiled"
 """Logged beside a view of which JAX made the probabilities."""
-
-
-class Belief(Protocol):
-    """Of every known arm in one cell: `posterior.posterior.Look`."""
-
-    @property
-    def mean(self) -> Array: ...
-    @property
-    def scale(self) -> Array: ...
-    @property
-    def noise(self) -> Array: ...
-    @property
-    def count(self) -> Array: ...
-    @property
-    def wider_mean(self) -> Array: ...
-    @property
-    def wider_scale(self) -> Array: ...
-    @property
-    def wider_share(self) -> Array | None: ...
 
 
 class Offered(Protocol):
@@ -49,7 +29,7 @@ class Offered(Protocol):
     def baseline(self) -> int: ...
 
 
-def view(found: Belief, arms: Offered, allowed: Array, scalars: Array, contrast: Array | None = None) -> View:
+def view(found: Predictive, arms: Offered, allowed: Array, scalars: Array, contrast: Array | None = None) -> View:
     """What a policy sees. scalars: (SCALARS,), the fields of `Context`; contrast: of the offered arms."""
     chosen = lambda part: None if part is None else _single(part[..., arms.offered])
     return View(
@@ -73,7 +53,7 @@ def probabilities_of(policy: Policy, arms: Offered) -> Tail:
     of the offered arms."""
 
     def tail(seen: Predictive, extra: Array) -> Any:
-        made = view(look_of(seen), arms, extra[SCALARS:] > 0, extra[:SCALARS])
+        made = view(seen, arms, extra[SCALARS:] > 0, extra[:SCALARS])
         return policy.probabilities(policy.params, made)
 
     return tail

@@ -16,6 +16,7 @@ from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.gp.correlated_gain import gain_over_best
 from poolwise.posterior.hyperparameters import gaussian, utility_scale
 from poolwise.posterior.hyperparameters.estimation import (
+    EstimationArguments,
     Hyperparameters,
     estimate_hyperparameters,
 )
@@ -27,8 +28,8 @@ from poolwise.posterior.projects import factors
 from poolwise.posterior.recursive import initial
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.initial import Tally
-from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS, State
-from poolwise.posterior.serving import NO_ROW, Backend, Look, Row, Serving, look_of
+from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS, Predictive, State
+from poolwise.posterior.serving import NO_ROW, Backend, Row, Serving
 from poolwise.posterior.types import Marginals
 
 _FEW, _ASKED = 64, 2_560
@@ -80,12 +81,12 @@ class Posterior:
         """Let compiled calls end in `tail(belief, extra)`, which takes so many numbers; key: names it."""
         self._state, self._tail = self._tally(), (tail, key, extra)
 
-    def predict(self, project: int, context: int) -> Look:
+    def predict(self, project: int, context: int) -> Predictive:
         """What is believed now. Projects and contexts need no outcome to be looked at."""
         return self.answer(project, context, np.zeros(self._tail[2]))[0]
 
-    def answer(self, project: int, context: int, extra: np.ndarray) -> tuple[Look, np.ndarray | None]:
-        """`look`, and what the function of `serve` makes of it where one compiled call does both; else None."""
+    def answer(self, project: int, context: int, extra: np.ndarray) -> tuple[Predictive, np.ndarray | None]:
+        """`predict`, and what the function of `serve` makes of it where one compiled call does both; else None."""
         self.make_room(project, context)
         if (program := self._compiled()) is None:
             return self.serving().predict(project, context), None
@@ -93,30 +94,26 @@ class Posterior:
         while len(self._waiting) > 1:
             self._turn(program, project, context, extra)
         found = self._turn(program, project, context, extra)
-        return look_of(found.belief), found.tail if self._tail[2] else None
+        return found.belief, found.tail if self._tail[2] else None
 
-    def gain_over_best(self, project: int, context: int, look: Look, offered: np.ndarray) -> np.ndarray | None:
-        """See `gp.correlated_gain`; look: of these arms. None where arms are taken to stand alone."""
-        self._fold()
-        form = self._serving.form
-        if self.scales.gaussian.ground is None or form is None:
+    def gain_over_best(self, project: int, context: int, known: Predictive, offered: np.ndarray) -> np.ndarray | None:
+        """See `gp.correlated_gain`; known: of the offered arms. None where arms are taken to stand alone."""
+        serving = self.serving()
+        if self.scales.gaussian.ground is None or serving.form is None:
             return None
-        return gain_over_best(
-            form.state, (project, context), look, self._serving.success_probability(project, context), offered
-        )
+        success = serving.success_probability(project, context)
+        return gain_over_best(serving.form.state, (project, context), known, success, offered)
 
     def predict_given_success(self, project: int, context: int) -> Marginals:
         """What the hierarchy says now of the utility of success alone, before any project factors: (arms,)."""
         self.make_room(project, context)
-        self._fold()
-        found = self._serving.effects(project, context)
+        found = self.serving().effects(project, context)
         return Marginals(found.mean[0], np.sqrt(found.variance[0]))
 
     def mean_given_success(self, project: int, context: int) -> np.ndarray:
         """(arms,) mean of the utility of a success in one cell."""
         self.make_room(project, context)
-        self._fold()
-        mean = np.array(self._serving.predict_given_success(project, context).mean[0])
+        mean = np.array(self.serving().predict_given_success(project, context).mean[0])
         if self._baseline is not None:
             mean[self._baseline] = 0.0
         return mean
@@ -194,9 +191,7 @@ class Posterior:
             self.set_hyperparameters(found)
         return found.gaussian
 
-    def estimation_arguments(
-        self,
-    ) -> tuple[Hyperparameters, SufficientStatistics, np.ndarray, np.ndarray, gaussian.Hyperprior]:
+    def estimation_arguments(self) -> EstimationArguments:
         """What `estimate_hyperparameters` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
         return self.scales, self._memory.lasting(tally.utility), tally.outcomes, tally.successes, self.hyperprior
@@ -215,7 +210,7 @@ class Posterior:
         self.scales = self._serving.scales = self.scales._replace(factors=self._serving.refreshed(self._rank))
 
     def set_prior(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
-        """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and evidence of
+        """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and counts of
         success (`bernoulli.BetaHyperparameters.pooled`). The scales in use stay until they are estimated again."""
         tally = self._tally()
         fit, self.prior = self.scales.gaussian, prior
@@ -230,8 +225,7 @@ class Posterior:
 
     def cells(self) -> CellMoments:
         """Mean and squared deviation of the successful outcomes of every cell, none of the baseline; to be read."""
-        self._fold()
-        return self._serving.cells()
+        return self.serving().cells()
 
     def statistics(self) -> SufficientStatistics:
         """Of the successful outcomes, none of the baseline, with room for projects and contexts to come."""

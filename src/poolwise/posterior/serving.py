@@ -5,7 +5,7 @@ NumPy holds it until a compiled call is there (`compile`), then JAX does. Where 
 """
 
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import logit
@@ -32,25 +32,6 @@ Row = tuple[int, int, int, float, int]
 NO_ROW: Row = (0, 0, 0, 0.0, NONE)
 _SLOTS = 4e6
 """Numbers that the effects of projects by themselves may take."""
-
-
-class Look(NamedTuple):
-    """The belief about every arm in one (project, context): (arms,); the wider ones (3, arms), see `Predictive`, or
-    (2, arms) where what everything shares is not kept."""
-
-    mean: np.ndarray
-    scale: np.ndarray
-    noise: np.ndarray
-    count: np.ndarray  # type: ignore[assignment]
-    wider_mean: np.ndarray
-    wider_scale: np.ndarray
-    wider_share: np.ndarray | None
-
-
-def look_of(seen: Predictive, shares: bool = True) -> Look:
-    """shares: whether it is known by how much of a change here what is shared changes."""
-    share = seen.share if shares else None
-    return Look(seen.mean[0], seen.scale[0], seen.noise, seen.count, seen.mean[1:], seen.scale[1:], share)
 
 
 def _most_asked(shape: tuple[int, int, int]) -> int:
@@ -184,11 +165,11 @@ class Serving:
             self._copy = self.state, *compiled.fetched((self.constants, self.state))
         return self.structure, *self._copy[1:]
 
-    def predict(self, project: int, context: int) -> Look:
+    def predict(self, project: int, context: int) -> Predictive:
         """In NumPy."""
         near = None if self.form is None else self.form.near()
         seen = prediction.assemble(*self._known(), self.predict_given_success(project, context), project, context, near)
-        return look_of(seen, self.form is None or self.form.shares)
+        return seen if self.form is None or self.form.shares else seen._replace(wider_share=None)
 
     def predict_given_success(self, project: int, context: int) -> Effects:
         """Utility of a success, as far as the project is like the others."""

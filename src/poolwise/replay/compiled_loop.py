@@ -9,7 +9,6 @@ from poolwise.arrays import Array, put, whole
 from poolwise.policy.view import Policy
 from poolwise.posterior.recursive import compiled, prediction, updating
 from poolwise.posterior.recursive.types import FAILURE, NONE, SUCCESS, Constants, Outcome, State, Structure
-from poolwise.posterior.serving import look_of
 from poolwise.replay import usage as counts
 from poolwise.replay.usage import Usage
 from poolwise.views import Offered, view
@@ -106,7 +105,7 @@ def step(
     p, c = jobs.project[number], jobs.context[number]
     scalars = counts.scalars(now.usage, p, c, frame.horizon)
     seen = prediction.predict(frame.structure, constants, now.state, p, c, _slot(now.heard, known, p))
-    shown = view(look_of(seen), arms, jobs.allowed[number], scalars)
+    shown = view(seen, arms, jobs.allowed[number], scalars)
     chances = policy.probabilities(policy.params, shown)
     sums = chances.cumsum()
     arm = whole((sums <= jobs.lottery[number] * sums[-1]).sum())

@@ -25,7 +25,8 @@ from poolwise.errors import RefitError
 from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, from_dict, to_dict
 from poolwise.posterior.hyperparameters.refit_schedule import until
-from poolwise.posterior.posterior import WARM, Look, Posterior
+from poolwise.posterior.posterior import WARM, Posterior
+from poolwise.posterior.recursive.types import Predictive
 from poolwise.schema import Outcome, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 from poolwise.views import SCALARS, extra, probabilities_of, view
@@ -103,14 +104,14 @@ class ServingPosterior:
         """How many outcomes the belief rests on."""
         return self.joint.outcomes
 
-    def predict(self, project: int, context: int) -> Look:
+    def predict(self, project: int, context: int) -> Predictive:
         """What is believed now about the offered arms."""
         return self._offered(self.joint.predict(project, context))
 
-    def _offered(self, found: Look) -> Look:
+    def _offered(self, found: Predictive) -> Predictive:
         arms = self._catalogue.offered
         whole = isinstance(arms, slice)
-        return found if whole else Look._make(None if part is None else part[..., arms] for part in found)
+        return found if whole else Predictive._make(None if part is None else part[..., arms] for part in found)
 
     def serve(self, policy: Policy) -> None:
         """Let the compiled call that finds a belief apply this policy to it, too."""

@@ -30,6 +30,10 @@ class Hyperparameters(NamedTuple):
     """How much each counts in what others borrow, see `project_weights`; 1 beyond its end."""
 
 
+EstimationArguments = tuple[Hyperparameters, SufficientStatistics, np.ndarray, np.ndarray, gaussian.Hyperprior]
+"""Of `estimate_hyperparameters`, in its order."""
+
+
 def init_hyperparameters(
     family: Int[np.ndarray, " arm"],
     success_prior: Float[np.ndarray, "arm 2"],

@@ -65,7 +65,8 @@ def _packed(
     structure: Structure, tail: Tail, constants: Constants, state: State, mixed: Effects, counted: Array, row: Array
 ) -> Array:
     seen = prediction.assemble(structure, constants, state, mixed, whole(row[6]), whole(row[7]))
-    return namespace(row).concatenate((counted, *(part.reshape(-1) for part in seen), tail(seen, row[ROW:])))
+    parts = (part.reshape(-1) for part in seen if part is not None)
+    return namespace(row).concatenate((counted, *parts, tail(seen, row[ROW:])))
 
 
 def _one_kernel(part: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,11 +80,10 @@ def _one_kernel(part: Callable[..., Any]) -> Callable[..., Any]:
 
 def unpacked(packed: np.ndarray, arms: int) -> Answer:
     """The vector of `turn`, as views."""
-    wide, narrow = ROWS * arms, (ROWS - 1) * arms
-    mean, scale = (packed[2 + row * wide : 2 + (row + 1) * wide].reshape(ROWS, arms) for row in range(2))
-    noise, count = (packed[2 + 2 * wide + row * arms :][:arms] for row in range(2))
-    share, tail = packed[2 + 2 * wide + 2 * arms :][:narrow], packed[2 + 2 * wide + 2 * arms + narrow :]
-    return Answer(packed[:2], Predictive(mean, scale, noise, count, share.reshape(-1, arms)), tail)
+    wider = 2 + 4 * arms
+    end = wider + 3 * (ROWS - 1) * arms
+    here, more = packed[2:wider].reshape(4, arms), packed[wider:end].reshape(3, ROWS - 1, arms)
+    return Answer(packed[:2], Predictive(*here, *more), packed[end:])
 
 
 class Program:

@@ -78,8 +78,11 @@ def assemble(
         beta, given_success.mean, xp.sqrt(given_success.variance), noise, state.arms[8] / state.arms[7]
     )
     share = given_success.along / given_success.variance[0]
-    seen = Predictive(every.mean, every.scale, every.noise[0], cell[3], share)
-    return seen if structure.baseline is None else _with_baseline(structure, state, seen, project, context)
+    parts = every.mean, every.scale, every.noise[0], share
+    if structure.baseline is not None:
+        parts = _with_baseline(structure, state, parts, project, context)
+    mean, scale, noise, share = parts
+    return Predictive(mean[0], scale[0], noise, cell[3], mean[1:], scale[1:], share)
 
 
 def predict_success(
@@ -101,19 +104,21 @@ def _in_cell(found: tuple[Array, Array, Array], cell: Array, noise: Array, betwe
     return Effects(xp.concatenate([first[None], mean[1:]]), xp.concatenate([own[None], variance[1:]]), rest * along)
 
 
-def _with_baseline(structure: Structure, state: State, seen: Predictive, project: Array, context: Array) -> Predictive:
-    """Every arm's belief, the baseline's by its own outcomes."""
-    xp = namespace(seen.mean)
+def _with_baseline(
+    structure: Structure, state: State, parts: tuple[Array, ...], project: Array, context: Array
+) -> tuple[Array, ...]:
+    """Mean and scale (rows, A), noise (A,) and share (rows - 1, A) of every arm, the baseline's by its own outcomes."""
+    every_mean, every_scale, every_noise, share = parts
+    xp, rest = namespace(every_mean), len(every_mean) - 1
     mean, scales, noise = baseline_utility.predict(at(state.baseline, project, context), state.baseline_sums)
     own = xp.arange(structure.arms) == structure.baseline
-    rest = len(seen.mean) - 1
     first = xp.stack([mean] + rest * [mean * 0.0])[:, None]
     wide = xp.stack([scales[0]] + rest * [scales[1]])[:, None]
-    return seen._replace(
-        mean=xp.where(own, first, seen.mean),
-        scale=xp.where(own, wide, seen.scale),
-        noise=xp.where(own, noise, seen.noise),
-        share=xp.where(own, 0.0, seen.share),
+    return (
+        xp.where(own, first, every_mean),
+        xp.where(own, wide, every_scale),
+        xp.where(own, noise, every_noise),
+        xp.where(own, 0.0, share),
     )
 
 

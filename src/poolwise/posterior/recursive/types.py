@@ -108,16 +108,21 @@ NONE, SUCCESS, FAILURE, CUT = range(4)
 
 
 class Predictive(NamedTuple):
-    """The belief about every arm in one (project, context)."""
+    """What is believed of every arm in one (project, context).
 
-    mean: Float[Array, "4 arm"]
-    """The utility here, what the rest of this project shares, what this context elsewhere shares, and what everything
-    shares."""
-    scale: Float[Array, "4 arm"]
-    """Standard deviations of the same."""
+    The wider rows are what the rest of this project shares, what this context elsewhere shares, and what everything
+    shares; the last is missing where it is not kept (`layouts`).
+    """
+
+    mean: Float[Array, " arm"]
+    """Of the utility here."""
+    scale: Float[Array, " arm"]
+    """Its standard deviation."""
     noise: Float[Array, " arm"]
     """Standard deviation of one outcome."""
     count: Float[Array, " arm"]
     """Outcomes in this cell."""
-    share: Float[Array, "3 arm"]
-    """By how much of a change of the first row the others change."""
+    wider_mean: Float[Array, "wider arm"]
+    wider_scale: Float[Array, "wider arm"]
+    wider_share: Float[Array, "wider arm"] | None
+    """By how much of a change of `mean` the wider rows change; None where it is not known."""
