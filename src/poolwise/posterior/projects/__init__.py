@@ -1,1 +1,1 @@
-"""What projects have in common beyond crossed effects, and in what each differs."""
+"""What projects have in common beyond crossed effects (`factors`), and how each deviates (`project_deviation`)."""

@@ -1,1 +1,4 @@
-"""What is known before any outcome, and how far it is believed."""
+"""What is known before any outcome: `elicited_prior` of utilities, `prior_data_conflict` of success and for both.
+
+Priors that the outcomes contradict are discounted.
+"""
