@@ -128,12 +128,12 @@ def _evidence(seen: privacy.NoisySums, others: list[np.ndarray], mine: tuple[np.
 
 def _plain(source: Engine, p: int) -> list[bool]:
     """The pack with and without a project, told apart by which of the two it equals."""
-    joint = source.serving.live.joint
-    stats, tally = joint.statistics(), joint.counts()
+    posterior = source.serving.live.posterior
+    stats, tally = posterior.statistics(), posterior.counts()
     keep = np.arange(len(stats.count)) != p
     without = SufficientStatistics(*(part[keep] for part in stats))
-    there = pooled(stats, joint.scales, *tally, 3, None)
-    gone = pooled(without, joint.scales, *(part[keep] for part in tally), 3, None)
+    there = pooled(stats, posterior.scales, *tally, 3, None)
+    gone = pooled(without, posterior.scales, *(part[keep] for part in tally), 3, None)
     return [bool(np.abs(there.mean - gone.mean).max() > 1e-9)] * 2
 
 

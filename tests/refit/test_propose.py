@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_written(tmp_path):
 
 def test_a_belief_that_drifted_from_its_own_outcomes_is_said():
     made = engine()
-    made.serving.live.joint._serving.state.effects[0][..., -1] += 0.5
+    made.serving.live.posterior._serving.state.effects[0][..., -1] += 0.5
     rejected = made.refit()
     assert rejected.status == "rejected"
     assert "drifted from its own outcomes" in rejected.reason
@@ -211,9 +211,9 @@ def test_a_refit_keeps_what_projects_that_resemble_each_other_say():
                 zip(names, (chosen.project, chosen.context), strict=True))  # fmt: skip
         made.observe_many(chosen.id, utility=effect[kind[p], c, chosen.arm] + random.normal(0, 0.2, 400))
     made.serving.live.reestimate("on schedule")
-    factors = made.serving.live.joint.scales.factors
+    factors = made.serving.live.posterior.scales.factors
     assert factors is not None
     snapshot = made.refit()
     assert snapshot.status == "serving", snapshot.reason
-    assert made.serving.live.joint.scales.factors.rank == factors.rank > 0
+    assert made.serving.live.posterior.scales.factors.rank == factors.rank > 0
     assert snapshot.hyper["factors"]

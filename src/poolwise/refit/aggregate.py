@@ -97,7 +97,7 @@ def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
     if not len(rows.decision):
         return problem
     settings, shape = problem.settings, problem.shape
-    joint = Posterior(
+    posterior = Posterior(
         problem.scales,
         settings.failure_utility,
         projects=shape[0],
@@ -106,16 +106,16 @@ def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
         baseline=problem.arms.index(problem.baseline),
     )
     at = np.nonzero(problem.stats.count)
-    joint.add_statistics(StatisticsDelta(*at, *(part[at] for part in problem.stats)))
-    belief = Exchange(joint)
+    posterior.add_statistics(StatisticsDelta(*at, *(part[at] for part in problem.stats)))
+    belief = Exchange(posterior)
     levelling = JobAdjustment(belief, problem.limit)
     for start, end in observations.stretches(rows, levelling):
         observations.update(belief, levelling, chosen(rows, slice(start, end)), settings)
     levelling.converge()
     cut = np.s_[: shape[0], : shape[1]]
-    tried, succeeded = (part[cut] for part in joint.counts())
+    tried, succeeded = (part[cut] for part in posterior.counts())
     return problem._replace(
-        stats=SufficientStatistics(*(part[cut] for part in joint.statistics())),
+        stats=SufficientStatistics(*(part[cut] for part in posterior.statistics())),
         tried=problem.tried + tried,
         succeeded=problem.succeeded + succeeded,
     )

@@ -73,7 +73,7 @@ def run(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Se
 
 def _until_due(believer: ReplayPosterior, delay: int, start: int) -> int:
     """The decision after whose outcome scales are due again."""
-    step, learned = start, believer.joint.outcomes
+    step, learned = start, believer.posterior.outcomes
     while True:
         learned += step >= delay
         step += 1
@@ -113,13 +113,13 @@ class _Stretches:
     @property
     def possible(self) -> bool:
         """Whether the loop knows the form of the posterior."""
-        serving = self._believer.joint.serving()
+        serving = self._believer.posterior.serving()
         return serving.form is None and not serving.factored
 
     def run(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Arms, chances and favourites of these decisions."""
-        joint, delay = self._believer.joint, self._settings.delay
-        serving = joint.serving()
+        posterior, delay = self._believer.posterior, self._settings.delay
+        serving = posterior.serving()
         frame = Frame(serving.structure, self._settings.horizon, delay)
         heard = np.zeros(serving.structure.projects)
         heard[list(serving.heard)] = 1.0
@@ -128,7 +128,7 @@ class _Stretches:
         course = stretch(frame, self._policy, self._believer, course, known, self._jobs, (start, stop))
         state, heard, self._believer.usage, made = compiled.fetched(course)
         self._made = made
-        joint.set_state(state, set(np.flatnonzero(heard).tolist()), max(stop - delay, 0) - max(start - delay, 0))
+        posterior.set_state(state, set(np.flatnonzero(heard).tolist()), max(stop - delay, 0) - max(start - delay, 0))
         return made.arm[start:stop], made.chances[start:stop], made.favourite[start:stop]
 
 

@@ -24,7 +24,7 @@ class ReplayPosterior:
         self.family = np.unique(np.asarray(family), return_inverse=True)[1]
         self.offered, self.baseline = slice(None), 0 if baseline is None else baseline
         scales = init_hyperparameters(self.family, np.tile(USUAL_SUCCESS, (arms, 1)), baseline=baseline)
-        self.joint = Posterior(
+        self.posterior = Posterior(
             scales,
             FAILURE_UTILITY,
             projects=projects,
@@ -39,18 +39,18 @@ class ReplayPosterior:
         """What the policy sees of one job; counts it as a use of its context."""
         scalars = counts.scalars(self.usage, project, context, self._horizon)
         self.usage = counts.decided(self.usage, project, context)
-        return view(self.joint.predict(project, context), self, allowed, scalars)
+        return view(self.posterior.predict(project, context), self, allowed, scalars)
 
     def update(self, project: int, context: int, arm: int, utility: float) -> None:
         """One outcome; the scales are to be estimated again when that is due."""
         self.usage = counts.observed(self.usage, project, context, 1.0)
-        self.joint.update(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True)
+        self.posterior.update(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True)
 
     def estimate_when_due(self) -> None:
         """The scales, from all outcomes so far."""
-        if due(EVERY, self.joint.outcomes, self.estimated):
-            self.joint.reestimate()
-            self.estimated = self.joint.outcomes
+        if due(EVERY, self.posterior.outcomes, self.estimated):
+            self.posterior.reestimate()
+            self.estimated = self.posterior.outcomes
 
 
 def chances_of(policy: Policy, seen: View) -> np.ndarray:

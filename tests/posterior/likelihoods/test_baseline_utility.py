@@ -23,10 +23,10 @@ def belief(baseline=0, **options):
     )
 
 
-def told(joint, y, arm=0, ok=True, cut=False, place=(0, 0)):
+def told(posterior, y, arm=0, ok=True, cut=False, place=(0, 0)):
     for one in np.atleast_1d(y):
-        joint.update(*place, arm, float(one), ok, cut)
-    return joint
+        posterior.update(*place, arm, float(one), ok, cut)
+    return posterior
 
 
 def test_before_any_outcome_it_is_worth_nothing():
@@ -40,25 +40,25 @@ def test_before_any_outcome_it_is_worth_nothing():
 def test_a_cell_is_what_a_normal_prior_and_its_own_outcomes_say():
     """With scale and noise estimated as documented, written out."""
     here, there = np.array([0.1, -0.2, 0.3]), np.array([0.05])
-    joint = told(told(belief(outliers=None), here), there, place=(1, 0))
+    posterior = told(told(belief(outliers=None), here), there, place=(1, 0))
     noise = (4 * 0.25**2 + here.var() * 3) / (4 + 2)
     over = here.mean() ** 2 * 3 + there.mean() ** 2 - 2 * noise
     variance = (4 * 0.05**2 + max(over, 0.0)) / (4 + 4)
     precision = 1 / variance + 3 / noise
-    look = joint.predict(0, 0)
+    look = posterior.predict(0, 0)
     assert look.mean[0] == pytest.approx(here.sum() / noise / precision)
     assert look.scale[0] == pytest.approx(precision**-0.5)
     assert look.noise[0] == pytest.approx(noise**0.5)
 
 
 def test_no_other_arm_learns_from_it_and_the_scales_do_not():
-    joint, other = told(told(belief(), 0.4, arm=1), [0.0] * 30), told(belief(), 0.4, arm=1)
-    for one in (joint, other):
+    posterior, other = told(told(belief(), 0.4, arm=1), [0.0] * 30), told(belief(), 0.4, arm=1)
+    for one in (posterior, other):
         one.reestimate()
-    for mine, theirs in zip(joint.predict(0, 0)[:3], other.predict(0, 0)[:3], strict=True):
+    for mine, theirs in zip(posterior.predict(0, 0)[:3], other.predict(0, 0)[:3], strict=True):
         np.testing.assert_allclose(mine[1:], theirs[1:])
-    assert joint.statistics().count[..., 0].sum() == 0
-    assert joint.predict(0, 0).count[0] == 30
+    assert posterior.statistics().count[..., 0].sum() == 0
+    assert posterior.predict(0, 0).count[0] == 30
 
 
 def test_what_it_is_worth_elsewhere_is_believed_after_some_outcomes():
@@ -82,10 +82,10 @@ def test_in_bulk_is_one_by_one():
 
 def test_a_failure_counts_what_it_is_worth_until_it_is_taken_back():
     before = told(belief(), [0.0] * 3).predict(0, 0)
-    joint = told(told(belief(), [0.0] * 3), -1.0, ok=False)
-    assert joint.predict(0, 0).mean[0] < -0.02
-    joint.remove_failure(0, 0, 0, -1.0)
-    np.testing.assert_allclose(joint.predict(0, 0).mean, before.mean, atol=1e-12)
+    posterior = told(told(belief(), [0.0] * 3), -1.0, ok=False)
+    assert posterior.predict(0, 0).mean[0] < -0.02
+    posterior.remove_failure(0, 0, 0, -1.0)
+    np.testing.assert_allclose(posterior.predict(0, 0).mean, before.mean, atol=1e-12)
 
 
 def test_an_outcome_cut_off_above_0_tells_nothing():
@@ -94,27 +94,27 @@ def test_an_outcome_cut_off_above_0_tells_nothing():
 
 
 def test_what_is_faded_is_forgotten():
-    joint = told(belief(), [-0.5] * 10)
-    joint.discount_cell(0, 0, np.array([0.0, 1.0, 1.0]))
-    assert joint.predict(0, 0).mean[0] == 0
+    posterior = told(belief(), [-0.5] * 10)
+    posterior.discount_cell(0, 0, np.array([0.0, 1.0, 1.0]))
+    assert posterior.predict(0, 0).mean[0] == 0
 
 
 def test_levelled_jobs_say_nothing_of_it():
-    joint, sums = belief(), {(0, 0, arm): np.array([1.0, y, y * y]) for arm, y in ((0, -12.0), (1, -11.5))}
+    posterior, sums = belief(), {(0, 0, arm): np.array([1.0, y, y * y]) for arm, y in ((0, -12.0), (1, -11.5))}
     said = contrasts(sums, lambda project, context: np.zeros(3))
-    joint.add_statistics(StatisticsDelta(*np.array(list(said)).T, *np.array(list(said.values())).T))
-    assert joint.mean_given_success(0, 0)[0] == 0
-    assert joint.mean_given_success(0, 0)[1] > 0.05
+    posterior.add_statistics(StatisticsDelta(*np.array(list(said)).T, *np.array(list(said.values())).T))
+    assert posterior.mean_given_success(0, 0)[0] == 0
+    assert posterior.mean_given_success(0, 0)[1] > 0.05
 
 
 def test_room_for_more_changes_nothing():
-    joint = told(belief(), [-0.1] * 5)
-    before = joint.predict(0, 0).mean.copy()
-    joint.predict(30, 30)
-    np.testing.assert_allclose(joint.predict(0, 0).mean, before)
+    posterior = told(belief(), [-0.1] * 5)
+    before = posterior.predict(0, 0).mean.copy()
+    posterior.predict(30, 30)
+    np.testing.assert_allclose(posterior.predict(0, 0).mean, before)
 
 
 def test_scales_can_be_estimated_from_a_baseline_alone():
-    joint = told(belief(), [0.0] * 12)
-    assert np.isfinite(joint.reestimate().log_evidence)
-    assert joint.predict(0, 0).scale[0] < baseline_utility._SCALE**0.5
+    posterior = told(belief(), [0.0] * 12)
+    assert np.isfinite(posterior.reestimate().log_evidence)
+    assert posterior.predict(0, 0).scale[0] < baseline_utility._SCALE**0.5

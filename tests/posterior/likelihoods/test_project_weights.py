@@ -30,12 +30,12 @@ def told(seed: int, liar: float | None = None, outcomes: int = 30) -> dict[str, 
 
 def learned(rows: dict[str, np.ndarray]) -> Posterior:
     family = np.arange(ARMS)
-    joint = Posterior(
+    posterior = Posterior(
         init_hyperparameters(family, np.full((ARMS, 2), 1.0)), -0.7, projects=PROJECTS + 1, contexts=CONTEXTS
     )
-    joint.update_many(*rows.values(), np.ones(len(rows["arm"]), bool))
-    joint.reestimate()
-    return joint
+    posterior.update_many(*rows.values(), np.ones(len(rows["arm"]), bool))
+    posterior.reestimate()
+    return posterior
 
 
 def without(rows: dict[str, np.ndarray], project: int) -> dict[str, np.ndarray]:
@@ -46,7 +46,7 @@ def test_a_liar_within_the_limit_is_as_if_it_were_not_there():
     """To a tenth of what is uncertain; unbounded, it moves a new project's beliefs by standard deviations."""
     beside = learned(told(1, 5.0))
     nine = learned(without(told(1), 0))
-    ours, theirs = (joint.predict(PROJECTS, 0) for joint in (beside, nine))
+    ours, theirs = (posterior.predict(PROJECTS, 0) for posterior in (beside, nine))
     assert np.abs(ours.mean - theirs.mean).max() < 0.1 * theirs.scale.min()
     assert ours.scale == pytest.approx(theirs.scale, rel=0.05)
     assert beside.scales.weight[0] < 1e-3
@@ -86,18 +86,18 @@ def test_two_projects_cannot_outvote_each_other():
 
 
 def test_a_weighted_project_is_learned_one_by_one_as_at_once():
-    joint = learned(told(4, 5.0))
+    posterior = learned(told(4, 5.0))
     more = told(5, 5.0, outcomes=2)
     for row in zip(*(column.tolist() for column in more.values()), strict=True):
-        joint.update(*row, True)
-    looks = [joint.predict(p, c) for p in (0, 1, PROJECTS) for c in range(CONTEXTS)]
-    joint.renew()
+        posterior.update(*row, True)
+    looks = [posterior.predict(p, c) for p in (0, 1, PROJECTS) for c in range(CONTEXTS)]
+    posterior.renew()
     for look, (p, c) in zip(looks, [(p, c) for p in (0, 1, PROJECTS) for c in range(CONTEXTS)], strict=True):
-        assert joint.predict(p, c).mean == pytest.approx(look.mean, abs=1e-9)
-        assert joint.predict(p, c).scale == pytest.approx(look.scale, abs=1e-9)
+        assert posterior.predict(p, c).mean == pytest.approx(look.mean, abs=1e-9)
+        assert posterior.predict(p, c).scale == pytest.approx(look.scale, abs=1e-9)
 
 
 def test_weights_are_stored():
-    joint = learned(told(1, 5.0))
-    assert (from_dict(to_dict(joint.scales), joint.scales).weight == joint.scales.weight).all()
-    assert estimate_hyperparameters(*joint.estimation_arguments()).weight == pytest.approx(joint.scales.weight)
+    posterior = learned(told(1, 5.0))
+    assert (from_dict(to_dict(posterior.scales), posterior.scales).weight == posterior.scales.weight).all()
+    assert estimate_hyperparameters(*posterior.estimation_arguments()).weight == pytest.approx(posterior.scales.weight)

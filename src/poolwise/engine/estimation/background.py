@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
     packs: list[float]
     scales: Hyperparameters
     seconds: float
-    joint: Posterior | None = None
+    posterior: Posterior | None = None
     snapshot: Snapshot | None = None
     """Of another process, which has estimated them and stored them."""
     renewal: bool = False
@@ -54,14 +54,14 @@ def answer(asked: EstimationRequest) -> Estimate:
     """Search for the scales."""
     began = time.perf_counter()
     scales = estimate_hyperparameters(*asked.statistics)
-    joint = asked.made(scales) if asked.made and np.isfinite(scales.gaussian.log_evidence) else None
-    return Estimate(asked.outcomes, asked.packs, scales, time.perf_counter() - began, joint)
+    posterior = asked.made(scales) if asked.made and np.isfinite(scales.gaussian.log_evidence) else None
+    return Estimate(asked.outcomes, asked.packs, scales, time.perf_counter() - began, posterior)
 
 
 def caught_up(found: Estimate, rest: Sequence[Operation]) -> Estimate:
     """With what was learned meanwhile."""
     for method, arguments in rest:
-        method(found.joint, *arguments)
+        method(found.posterior, *arguments)
     return found
 
 

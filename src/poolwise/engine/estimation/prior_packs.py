@@ -64,18 +64,18 @@ class PriorPackPool:
             settings.failure_utility,
         )
 
-    def apply(self, joint: Posterior, weights: Sequence[float] | None = None) -> None:
+    def apply(self, posterior: Posterior, weights: Sequence[float] | None = None) -> None:
         """Let a belief start from the packs, with given weights, or those that its own outcomes speak for."""
         if not self.packs:
             return
         if weights is not None and len(weights) == len(self.packs) + 1:
             self.weights = np.asarray(weights)
         elif weights is None:
-            data = cells(joint.statistics())
+            data = cells(posterior.statistics())
             known = [self._grown(one, data.count.shape[1]) for one in self._matched]
-            noise = noise_scale(joint.scales.gaussian.hyper, data.count.shape[1])
+            noise = noise_scale(posterior.scales.gaussian.hyper, data.count.shape[1])
             self.weights = stacking_weights(log_predictive(known, data, noise))
-        joint.set_prior(*logarithmic_pool(self._matched, self.weights))
+        posterior.set_prior(*logarithmic_pool(self._matched, self.weights))
 
     def _grown(self, one: AlignedPack, contexts: int) -> AlignedPack:
         """With rows for contexts that came later."""

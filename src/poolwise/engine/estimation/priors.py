@@ -84,12 +84,12 @@ def _adopted(live: ServingPosterior, store: Store, packs: Sequence[Pack]) -> lis
 
 def plain(live: ServingPosterior, catalogue: NameIndex, name: str, minimum: int, clip: float | None) -> Pack:
     """A pack without noise. Raises InputError where too few projects have outcomes."""
-    joint = live.joint
-    outcomes, successes = joint.counts()
+    posterior = live.posterior
+    outcomes, successes = posterior.counts()
     active = int((outcomes.sum((1, 2)) > 0).sum())
     _enough(active, minimum)
-    scales = joint.scales
-    stats = project_weights.apply_weights(joint.statistics(), scales.weight)
+    scales = posterior.scales
+    stats = project_weights.apply_weights(posterior.statistics(), scales.weight)
     found = pooled(stats, scales, outcomes, successes, minimum, clip)
     contexts = catalogue.names("context")
     keep = np.flatnonzero(((outcomes.sum(2) > 0).sum(0) >= minimum)[: len(contexts)])

@@ -99,10 +99,10 @@ def usable(read: Callable[[], Hyperparameters], arms: int) -> Hyperparameters:
     return scales
 
 
-def problem_of(catalogue: NameIndex, joint: Posterior, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
+def problem_of(catalogue: NameIndex, posterior: Posterior, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
     projects, contexts = (tuple(catalogue.names(kind)) or (NOBODY,) for kind in ("project", "context"))
-    stats, tally = joint.statistics(), joint.counts()
+    stats, tally = posterior.statistics(), posterior.counts()
     cut = np.s_[: len(projects), : len(contexts)]
     return RefitData(
         projects=projects,
@@ -112,21 +112,21 @@ def problem_of(catalogue: NameIndex, joint: Posterior, settings: Settings, label
         stats=SufficientStatistics(*(part[cut] for part in stats)),
         tried=tally[0][cut],
         succeeded=tally[1][cut],
-        scales=joint.scales,
-        prior=joint.hyperprior,
+        scales=posterior.scales,
+        prior=posterior.hyperprior,
         room=stats.count.shape[:2],
-        outcomes=joint.outcomes,
+        outcomes=posterior.outcomes,
         baseline=catalogue.ids[catalogue.baseline],
         limit=settings.utility_limit,
         labels=labels,
         settings=settings,
-        **_online(joint, len(projects), len(contexts)),
+        **_online(posterior, len(projects), len(contexts)),
     )
 
 
-def _online(joint: Posterior, projects: int, contexts: int) -> dict[str, Any]:
+def _online(posterior: Posterior, projects: int, contexts: int) -> dict[str, Any]:
     """An even selection of places, and what is believed there."""
     chosen = np.unique(np.linspace(0, projects * contexts - 1, min(projects * contexts, PLACES)).round().astype(int))
     places = np.divmod(chosen, contexts)
-    looks = [joint.predict_given_success(int(p), int(c)) for p, c in zip(*places, strict=True)]
+    looks = [posterior.predict_given_success(int(p), int(c)) for p, c in zip(*places, strict=True)]
     return {"online": Marginals(*(np.array(part) for part in zip(*looks, strict=True))), "places": places}

@@ -31,9 +31,9 @@ def projects(live: ServingPosterior, catalogue: NameIndex, store: Store) -> pd.D
     shape = (len(names), catalogue.size("context"))
     jobs = np.zeros(shape)
     np.add.at(jobs, (made.project, made.context), 1.0)
-    joint = live.joint
-    outcomes = joint.counts()[0][: shape[0], : shape[1]]
-    data = cells(type(joint.statistics())(*(part[: shape[0], : shape[1]] for part in joint.statistics())))
+    posterior = live.posterior
+    outcomes = posterior.counts()[0][: shape[0], : shape[1]]
+    data = cells(type(posterior.statistics())(*(part[: shape[0], : shape[1]] for part in posterior.statistics())))
     share = jobs / np.maximum(jobs.sum(1, keepdims=True), 1)
     freedom = np.maximum(data.count - 1, 0).sum((1, 2))
     noise = np.sqrt(data.deviation.sum((1, 2)) / np.where(freedom > 0, freedom, np.nan))
@@ -61,7 +61,7 @@ def project_deviations(live: ServingPosterior, catalogue: NameIndex) -> pd.DataF
     """In what every project differs: project, context, arm, n, difference of utility from what the context is like
     elsewhere with its 90 % interval, largest first; arms that the project has tried there."""
     found = _deviation(live, catalogue)
-    count = live.joint.statistics().count
+    count = live.posterior.statistics().count
     at = np.argwhere(count[: found.mean.shape[0], : found.mean.shape[1]] > 0)
     p, c, a = at.T
     mean, scale = found.mean[p, c, a], found.scale[p, c, a]
@@ -86,7 +86,7 @@ def distances(live: ServingPosterior, catalogue: NameIndex) -> np.ndarray:
     diagonal and where there is none."""
     mean = _deviation(live, catalogue).mean
     size = (len(mean), int(np.prod(mean.shape[1:])))
-    seen = (live.joint.statistics().count[: mean.shape[0], : mean.shape[1]] > 0).reshape(size).astype(float)
+    seen = (live.posterior.statistics().count[: mean.shape[0], : mean.shape[1]] > 0).reshape(size).astype(float)
     flat = mean.reshape(size) * seen
     both = seen @ seen.T
     squares = (flat**2) @ seen.T
@@ -97,8 +97,8 @@ def distances(live: ServingPosterior, catalogue: NameIndex) -> np.ndarray:
 
 
 def _deviation(live: ServingPosterior, catalogue: NameIndex) -> Marginals:
-    joint = live.joint
-    found = deviations(joint.scales.gaussian, joint.statistics())
+    posterior = live.posterior
+    found = deviations(posterior.scales.gaussian, posterior.statistics())
     rows = (slice(catalogue.size("project")), slice(catalogue.size("context")))
     return Marginals(found.mean[rows], found.scale[rows])
 
@@ -111,9 +111,9 @@ def _gains(rows: OutcomeColumns, projects: int) -> np.ndarray:
 
 
 def _gave(live: ServingPosterior, shape: tuple[int, int]) -> np.ndarray:
-    joint = live.joint
-    count = joint.statistics().count[: shape[0], : shape[1]]
-    fit = joint.scales.gaussian
+    posterior = live.posterior
+    count = posterior.statistics().count[: shape[0], : shape[1]]
+    fit = posterior.scales.gaussian
     hyper = effective(fit.hyper, fit.families, count.shape)
     noise = np.broadcast_to(noise_scale(hyper, shape[1]), count.shape[1:])
     seen = count > 0

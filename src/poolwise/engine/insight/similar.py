@@ -34,7 +34,7 @@ def similar(live: ServingPosterior, catalogue: NameIndex, project: str) -> Simil
         raise InputError(f"no project {project!r} in this store: it has {', '.join(names) or 'none'}")
     own = names.index(project)
     apart = distances(live, catalogue)[own]
-    tried = live.joint.statistics().count[: len(names)] > 0
+    tried = live.posterior.statistics().count[: len(names)] > 0
     shared = (tried & tried[own]).sum((1, 2))
     near = [q for q in np.argsort(apart, kind="stable").tolist() if np.isfinite(apart[q])]
     weight = np.array([shared[q] / (apart[q] ** 2 + _NEAR**2) for q in near])
@@ -70,11 +70,11 @@ def positions(live: ServingPosterior, catalogue: NameIndex) -> pd.DataFrame:
 
     u is Normal(0, 1) over projects; a factor's sign means nothing, and neither does its order.
     """
-    joint = live.joint
-    found, fit = joint.scales.factors, joint.scales.gaussian
+    posterior = live.posterior
+    found, fit = posterior.scales.factors, posterior.scales.gaussian
     if found is None or not found.rank:
         return pd.DataFrame({"project": []})
-    cells = joint.cells()
+    cells = posterior.cells()
     scales = effective(fit.hyper, fit.families, cells.count.shape)
     names = catalogue.names("project")
     place = factors.factor_scores(found, cells, len(names), scales, np.asarray(fit.family))

@@ -26,8 +26,8 @@ _SHOWN = 5
 def suspicious(live: ServingPosterior, catalogue: NameIndex, failure: float) -> dict[str, Any] | None:
     """The smaller camp, the size of the other, and how probable such a split were by chance; None: no alarm."""
     names = catalogue.names("project")
-    tried, succeeded = (part[: len(names)] for part in live.joint.counts())
-    stats = live.joint.statistics()
+    tried, succeeded = (part[: len(names)] for part in live.posterior.counts())
+    stats = live.posterior.statistics()
     mean = (stats.total / np.maximum(stats.count, 1e-300))[: len(names)]
     told = np.flatnonzero((tried > 0).any(axis=(1, 2)))
     if len(told) < FEW:

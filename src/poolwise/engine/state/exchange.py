@@ -18,13 +18,13 @@ AT_ONCE = 4
 class Exchange:
     """Holds a `Posterior`. All that changes what it knows goes through `do`."""
 
-    def __init__(self, joint: Posterior) -> None:
-        self.joint = joint
+    def __init__(self, posterior: Posterior) -> None:
+        self.posterior = posterior
         self._since: list[Operation] | None = None
 
     def do(self, method: Callable[..., None], *arguments: Any) -> None:
         """Call a method of `Posterior` on the posterior."""
-        method(self.joint, *arguments)
+        method(self.posterior, *arguments)
         if self._since is not None:
             self._since.append((method, arguments))
 
@@ -38,7 +38,7 @@ class Exchange:
         """Makes a posterior that knows what this one does, ready to serve from other scales (None: from the same), and
         has learned so many outcomes one by one; None where only events give back what it knows. fresh: one that knows
         nothing."""
-        saved, scales, prior = self.joint.saved(), self.joint.scales, self.joint.prior
+        saved, scales, prior = self.posterior.saved(), self.posterior.scales, self.posterior.prior
         if saved is None:
             return None
         self.follow()
@@ -73,8 +73,8 @@ class Exchange:
         found, self._since = self._since or [], []
         return found
 
-    def exchange(self, joint: Posterior) -> None:
+    def exchange(self, posterior: Posterior) -> None:
         """Serve from the other one from now on."""
         for method, arguments in self.rest():
-            method(joint, *arguments)
-        self.joint, self._since = joint, None
+            method(posterior, *arguments)
+        self.posterior, self._since = posterior, None

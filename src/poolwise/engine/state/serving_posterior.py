@@ -69,11 +69,11 @@ class ServingPosterior:
         self._tail: tuple[Any, Any, int] | None = None
         self._belief = Exchange(self._posterior(scales))
         self._levelling = JobAdjustment(self._belief, settings.utility_limit)
-        self.borrowed.apply(self.joint, served[-1].hyper.get("packs", ()) if served else None)
+        self.borrowed.apply(self.posterior, served[-1].hyper.get("packs", ()) if served else None)
 
     def _posterior(self, scales: Hyperparameters) -> Posterior:
         catalogue = self._catalogue
-        joint = Posterior(
+        posterior = Posterior(
             scales,
             self._settings.failure_utility,
             projects=catalogue.size("project"),
@@ -83,30 +83,30 @@ class ServingPosterior:
             backend=self._settings.backend,
             most_factors=self._settings.project_factors,
         )
-        joint.warm = self._warm
+        posterior.warm = self._warm
         if self._tail is not None:
-            joint.serve(*self._tail)
-        return joint
+            posterior.serve(*self._tail)
+        return posterior
 
     @property
-    def joint(self) -> Posterior:
+    def posterior(self) -> Posterior:
         """The belief itself, to be read."""
-        return self._belief.joint
+        return self._belief.posterior
 
     def share(self) -> None:
         """Other processes write to the store, too; not all of them compile at the same time."""
         if not self.shared and self.learned - self._began < WARM:
-            self._warm = self.joint.warm = int(PATIENCE * random.uniform(1.0, 3.0))
+            self._warm = self.posterior.warm = int(PATIENCE * random.uniform(1.0, 3.0))
         self.shared = True
 
     @property
     def outcomes(self) -> int:
         """How many outcomes the belief rests on."""
-        return self.joint.outcomes
+        return self.posterior.outcomes
 
     def predict(self, project: int, context: int) -> Predictive:
         """What is believed now about the offered arms."""
-        return self._offered(self.joint.predict(project, context))
+        return self._offered(self.posterior.predict(project, context))
 
     def _offered(self, found: Predictive) -> Predictive:
         arms = self._catalogue.offered
@@ -118,7 +118,7 @@ class ServingPosterior:
         arms = self._catalogue
         key = (policy.spec, tuple(sorted(policy.params.items())), tuple(arms.columns.tolist()), arms.baseline)
         self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids)
-        self.joint.serve(*self._tail)
+        self.posterior.serve(*self._tail)
 
     def view(
         self, project: int, context: int, allowed: np.ndarray, scalars: np.ndarray
@@ -126,8 +126,8 @@ class ServingPosterior:
         """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
         call made both; scalars: of the cell's use."""
         arms = self._catalogue
-        found, chances = self.joint.answer(project, context, extra(scalars, allowed))
-        contrast = self.joint.gain_over_best(project, context, self._offered(found), arms.columns)
+        found, chances = self.posterior.answer(project, context, extra(scalars, allowed))
+        contrast = self.posterior.gain_over_best(project, context, self._offered(found), arms.columns)
         return view(found, arms, allowed, scalars, contrast), chances
 
     def until_due(self) -> int:
@@ -160,7 +160,7 @@ class ServingPosterior:
         if self.in_service and self._settings.estimate != "inline":
             self.worn = True
             return
-        self.joint.renew()
+        self.posterior.renew()
         self.version += 1
 
     def assume(self, cells: list[tuple[int, int, int]], until: float) -> None:
@@ -197,9 +197,9 @@ class ServingPosterior:
 
     def asked(self) -> EstimationRequest:
         """What the scales are to be estimated from; nothing that comes later changes it."""
-        self.borrowed.apply(self.joint)
+        self.borrowed.apply(self.posterior)
         self._levelling.converge()
-        return EstimationRequest(self.outcomes, self.joint.estimation_arguments(), self.borrowed.weights.tolist())
+        return EstimationRequest(self.outcomes, self.posterior.estimation_arguments(), self.borrowed.weights.tolist())
 
     def asked_beside(self) -> EstimationRequest:
         """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
@@ -209,15 +209,15 @@ class ServingPosterior:
         """`renew` as work to be done beside, whose answer is `answered`; None where it was done at once."""
         self.worn = False
         if (made := self._belief.copied(self._posterior, self.learned - self._began)) is None:
-            self.joint.renew()
+            self.posterior.renew()
             self.version += 1
             return None
-        outcomes, scales = self.outcomes, self.joint.scales
+        outcomes, scales = self.outcomes, self.posterior.scales
         return lambda: Estimate(outcomes, [], scales, 0.0, made(None), renewal=True)
 
     def rest(self, found: Estimate) -> Callable[[], Estimate] | None:
         """What is to be done beside before an answer serves, or the next call would wait for it."""
-        if found.joint is None or self._belief.close_by:
+        if found.posterior is None or self._belief.close_by:
             return None
         return partial(caught_up, found, self._belief.rest())
 
@@ -233,18 +233,18 @@ class ServingPosterior:
         were taken meanwhile."""
         fit = found.scales.gaussian
         serves = bool(np.isfinite(fit.log_evidence))
-        if serves and found.joint is not None:
+        if serves and found.posterior is not None:
             if self._belief.behind is None:
                 return None  # other scales were taken meanwhile
-            self._belief.exchange(found.joint)
+            self._belief.exchange(found.posterior)
         elif serves:
-            self.joint.set_hyperparameters(found.scales)
+            self.posterior.set_hyperparameters(found.scales)
         self.version += 1
         if found.renewal:
             return None
         if found.snapshot is not None:
             return self._followed(found.snapshot)
-        hyper = {**to_dict(self.joint.scales), **self._axes.labels(), "packs": found.packs}
+        hyper = {**to_dict(self.posterior.scales), **self._axes.labels(), "packs": found.packs}
         return self.stored(as_snapshot(found, hyper, reason, self.snapshot or None), keep=keep)
 
     def news(self, *, at_once: bool = False) -> Snapshot | None:
@@ -258,7 +258,7 @@ class ServingPosterior:
         """Serve from what another process has estimated."""
         self._belief.forget()
         with suppress(RefitError):  # another process finds it usable: its space is larger
-            self.joint.set_hyperparameters(self._usable(snapshot))
+            self.posterior.set_hyperparameters(self._usable(snapshot))
         self._followed(snapshot)
 
     def follow_beside(self, snapshot: Snapshot) -> Callable[[], Estimate] | None:
@@ -277,7 +277,7 @@ class ServingPosterior:
 
     def problem(self) -> RefitData:
         """What a refit starts from: all that the belief rests on."""
-        return problem_of(self._catalogue, self.joint, self._settings, self._axes.labels())
+        return problem_of(self._catalogue, self.posterior, self._settings, self._axes.labels())
 
     def aligned(self, snapshot: Snapshot) -> dict[str, Any]:
         """Hyperparameters of a snapshot as they apply to the arms that are known now."""
@@ -291,13 +291,13 @@ class ServingPosterior:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
         if snapshot.status == "serving":
             self._belief.forget()
-            self.joint.set_hyperparameters(self._usable(snapshot))
-            snapshot = snapshot._replace(hyper={**to_dict(self.joint.scales), **self._axes.labels()})
+            self.posterior.set_hyperparameters(self._usable(snapshot))
+            snapshot = snapshot._replace(hyper={**to_dict(self.posterior.scales), **self._axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
         return self.stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
     def _usable(self, snapshot: Snapshot) -> Hyperparameters:
-        return usable(partial(self._restored, snapshot, self.joint.scales), len(self._axes.codes))
+        return usable(partial(self._restored, snapshot, self.posterior.scales), len(self._axes.codes))
 
     def _restored(self, snapshot: Snapshot, start: Hyperparameters) -> Hyperparameters:
         return from_dict(self.aligned(snapshot), start)
@@ -316,12 +316,12 @@ class ServingPosterior:
         """Start from packs that other processes have imported."""
         if self.borrowed.follow():
             self._belief.forget()
-            self.borrowed.apply(self.joint)
+            self.borrowed.apply(self.posterior)
             self.version += 1
 
     def saved(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """What `resume` needs, as arrays and as JSON; None where only events give it back."""
-        arrays = self.joint.saved()
+        arrays = self.posterior.saved()
         if arrays is None:
             return None
         body = {"jobs": self._levelling.saved(), **self.overdue.saved()}
@@ -330,7 +330,7 @@ class ServingPosterior:
     def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any], *, rebased: bool) -> None:
         """Go on from what was saved, under the scales that serve now; rebased: with another baseline, which jobs settle
         around from now on."""
-        self.joint.resume(arrays)
+        self.posterior.resume(arrays)
         self._levelling.resume(body["jobs"])
         self.overdue.resume(body)
         self.clipped, self.learned = body["clipped"], body["learned"]

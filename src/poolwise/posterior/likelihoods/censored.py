@@ -121,17 +121,17 @@ def update_sites(sites: Sites, mean: np.ndarray, variance: np.ndarray, noise: np
     _, cell = np.unique([place[:3] for place in sites], axis=0, return_inverse=True)
     cell = cell.reshape(-1)
 
-    def joint(part: np.ndarray) -> np.ndarray:
+    def total(part: np.ndarray) -> np.ndarray:
         """Sum over the factors of the cell, in the units of a precision."""
         return np.asarray(np.bincount(cell, part / noise**2)[cell])
 
     # A belief is at least as precise as what it rests on, but for rounding and what has been pooled since.
-    base = np.maximum(1 / variance - joint(weight), 0.01 / variance)
-    informed = mean / variance - joint(weight * value)
+    base = np.maximum(1 / variance - total(weight), 0.01 / variance)
+    informed = mean / variance - total(weight * value)
     share = 1 / np.maximum(number, 1.0) / noise**2
     for _ in range(_INNER):
-        precision = base + joint(weight) - weight * share
-        centre = (informed + joint(weight * value) - weight * value * share) / precision
+        precision = base + total(weight) - weight * share
+        centre = (informed + total(weight * value) - weight * value * share) / precision
         found, at = factor(centre, 1 / precision, noise, bound)
         after = (1 - _DAMPING) * weight + _DAMPING * number * found
         pull = (1 - _DAMPING) * weight * value + _DAMPING * number * found * at
