@@ -9,7 +9,7 @@ import numpy as np
 from poolwise.errors import InputError
 from poolwise.names import shown
 
-LARGEST = 1e6
+MAX_UTILITY = 1e6
 """Utilities beyond this are refused: their squares would drown every other one."""
 _MOST_CELLS = 2**27
 _LARGEST_SUM = 1e18
@@ -63,10 +63,10 @@ def numbers(name: str, given: Any) -> np.ndarray:
 
 def check_utilities(values: np.ndarray) -> None:
     """Raises InputError for anything not finite, or so large that it is no utility."""
-    wrong = ~(np.abs(values) <= LARGEST)
+    wrong = ~(np.abs(values) <= MAX_UTILITY)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise InputError(f"utility {values.ravel()[row]} in row {row} is not within +-{LARGEST:g}: check its units")
+        raise InputError(f"utility {values.ravel()[row]} in row {row} is not within +-{MAX_UTILITY:g}: check its units")
 
 
 def statistics(given: Any) -> list[np.ndarray]:

@@ -33,7 +33,7 @@ class EffectsFilter:
         )
 
     @property
-    def stale(self) -> bool:
+    def needs_refactor(self) -> bool:
         return bool(self._module.needs_refactor(self.state))
 
     def predict(self, project: int, context: int) -> Effects:

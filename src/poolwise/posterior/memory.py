@@ -56,17 +56,17 @@ class Memory:
 
     def cut_many(self, at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> None:
         """Many that were cut off, to be judged later."""
-        for place, number in censored.counted(at, bound, worth):
+        for place, number in censored.group_by_bound(at, bound, worth):
             censored.add_to_site(self.sites, place, number, 0.0, 0.0)
 
     @property
-    def settling(self) -> bool:
+    def sweep_due(self) -> bool:
         """Whether all that were cut off are due to be judged anew: each time there are a sixteenth more."""
         due = self._cuts >= self._settle_at
         self._settle_at = self._cuts + self._cuts // 16 + 1 if due else self._settle_at
         return due
 
-    def chosen(self, number: int, shape: tuple[int, int, int]) -> SufficientStatistics | None:
+    def select_statistics(self, number: int, shape: tuple[int, int, int]) -> SufficientStatistics | None:
         """The statistics that count, where after the `number`-th outcome a half-life is chosen again."""
         if self._candidates is None or not discounting.due(self._candidates, number):
             return None

@@ -124,7 +124,7 @@ class Posterior:
         cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then. Raises
         InputError for what is no utility.
         """
-        if not abs(utility) <= arguments.LARGEST:
+        if not abs(utility) <= arguments.MAX_UTILITY:
             arguments.check_utilities(np.array([utility]))
         self.make_room(project, context)
         self.outcomes += 1
@@ -150,7 +150,7 @@ class Posterior:
                 self.update(*row)
             return
         self.make_room(int(project.max()), int(context.max()))
-        worth = discounting.ages(self.half_life, self.outcomes, len(arm))
+        worth = discounting.age_weights(self.half_life, self.outcomes, len(arm))
         self._discount(float(worth[0]))
         self.outcomes += len(arm)
         rows = initial.Rows(project, context, arm, utility, ok, cut, worth[1:])
@@ -207,7 +207,7 @@ class Posterior:
         self.scales = scales._replace(factors=self.scales.factors)
         self._state = tally
         self._settle()
-        self.scales = self._serving.scales = self.scales._replace(factors=self._serving.refreshed(self._rank))
+        self.scales = self._serving.scales = self.scales._replace(factors=self._serving.refit_factors(self._rank))
 
     def set_prior(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
         """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and counts of
@@ -318,13 +318,13 @@ class Posterior:
         if kind in (SUCCESS, CUT) and arm != self._baseline:
             if kind == CUT:
                 self._memory.cut((project, context, arm), utility, weight, value)
-                if self._memory.settling:
+                if self._memory.sweep_due:
                     self._settle()
             else:
                 self._memory.success((project, context, arm), value, weight, number)
-        if serving.form is not None and serving.form.stale:
+        if serving.form is not None and serving.form.needs_refactor:
             self._state = serving.tally()
-        if (chosen := self._memory.chosen(number, serving.structure[:3])) is not None:
+        if (chosen := self._memory.select_statistics(number, serving.structure[:3])) is not None:
             self._state = self._serving.tally()._replace(utility=chosen)
         self._discount(self._memory.share(number))
 
@@ -341,7 +341,7 @@ class Posterior:
         """Sweep over all outcomes that were cut off, each against what is believed now, until little changes."""
         before = None
         for _ in range(_SWEEPS if self._memory.sites else 0):
-            found, tally, mean, scale = self._serving.swept(self._memory.sites)
+            found, tally, mean, scale = self._serving.sweep_censored(self._memory.sites)
             if before is not None and (np.abs(mean - before) < _SETTLED * scale).all():
                 return
             before, self._memory.sites = mean, found

@@ -86,7 +86,7 @@ class Serving:
         return True
 
     def _weight(self, projects: int) -> np.ndarray:
-        return project_weights.padded(self.scales.weight, projects)
+        return project_weights.pad_weights(self.scales.weight, projects)
 
     def slot(self, project: int) -> int:
         """-1: whether the project is like the others is not asked, since it is certain or there are no others."""
@@ -205,7 +205,7 @@ class Serving:
         mean[0], variance[0] = told.mean, np.square(told.scale)
         return Effects(mean, variance, every.along * (variance[0] / every.variance[0]))
 
-    def swept(self, sites: censored.Sites) -> tuple[censored.Sites, Tally, np.ndarray, np.ndarray]:
+    def sweep_censored(self, sites: censored.Sites) -> tuple[censored.Sites, Tally, np.ndarray, np.ndarray]:
         """Every outcome that was cut off judged by what is believed now: factors, what was counted with them, and what
         is believed of each, mean and standard deviation."""
         looks = {cell: self.effects(*cell) for cell in {place[:2] for place in sites}}
@@ -216,7 +216,7 @@ class Serving:
         stats = censored.add_to_statistics(censored.add_to_statistics(tally.utility, sites, -1.0), anew)
         return anew, tally._replace(utility=stats), mean, np.sqrt(variance)
 
-    def refreshed(self, rank: int) -> Factors | None:
+    def refit_factors(self, rank: int) -> Factors | None:
         """At most so many factors of all statistics, around what the hierarchy knows of every context with outcomes.
 
         None where projects inform each other by their surfaces, or are too few."""

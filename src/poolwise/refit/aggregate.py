@@ -31,7 +31,7 @@ from poolwise.engine.state.job_adjustment import JobAdjustment
 from poolwise.engine.state.tables import chosen
 from poolwise.errors import DataError, nearest
 from poolwise.names import fault, shown
-from poolwise.posterior.arguments import LARGEST
+from poolwise.posterior.arguments import MAX_UTILITY
 from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.crossed.job_effects import StatisticsDelta
 from poolwise.posterior.posterior import Posterior
@@ -244,7 +244,7 @@ def _where(base: Any, files: str, sql: Expressions, wrong: int, source: str) -> 
         [files],
     ).fetchone()
     column = next(name for (name, _), wrong_here in zip(faults(sql), row[2:], strict=True) if wrong_here)
-    says = {"status": f"must be one of {', '.join(STATUSES)}", "utility": f"must be a number within +-{LARGEST:g}"}
+    says = {"status": f"must be one of {', '.join(STATUSES)}", "utility": f"must be a number within +-{MAX_UTILITY:g}"}
     return (
         f"{wrong} malformed row{'s' if wrong > 1 else ''} in {source}; the first is row {row[1]} of {row[0]}: "
         f"{column} {says.get(column, 'must be a name')}; nothing was learned"

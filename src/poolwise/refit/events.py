@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from poolwise.engine.settings import Settings
 from poolwise.errors import DataError, nearest
-from poolwise.posterior.arguments import LARGEST
+from poolwise.posterior.arguments import MAX_UTILITY
 from poolwise.schema import STATUSES
 
 NAMES = ("project", "context", "arm")
@@ -64,7 +64,7 @@ def faults(sql: Expressions) -> list[tuple[str, str]]:
     """Column and SQL condition of everything that can be wrong with a row."""
     known = ", ".join(f"'{one}'" for one in STATUSES)
     names = [(name, f"({name} IS NULL OR {name} = '')") for name in NAMES]
-    size = f"coalesce(abs({sql.utility}) <= {LARGEST}, false)"
+    size = f"coalesce(abs({sql.utility}) <= {MAX_UTILITY}, false)"
     number = f"({sql.status} = 'ok' AND NOT {sql.special} AND NOT {size})"
     return [*names, ("status", f"NOT coalesce({sql.status} IN ({known}), false)"), ("utility", number)]
 

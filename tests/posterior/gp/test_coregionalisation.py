@@ -27,7 +27,7 @@ X, MODE = np.tile(np.linspace(0, 1, 10), 3), np.repeat(np.arange(3), 10)
 GROUND = arm_features(FAMILY, {1: arm_coordinates([X, np.eye(3)[MODE] / np.sqrt(2)])})
 SHAPE = (3, 2, 34)
 COORDINATES = 0.3 * RNG.normal(size=len(gp_marginal_likelihood._widths(FAMILY, GROUND, HYPERPRIOR)))
-HYPER, SMOOTH = gp_marginal_likelihood.scales_at(COORDINATES, HYPERPRIOR, FAMILY, GROUND)
+HYPER, SMOOTH = gp_marginal_likelihood.hyperparameters_at(COORDINATES, HYPERPRIOR, FAMILY, GROUND)
 FIT = Fit(HYPER, FAMILY, 3, False, 0.0, 0, True, COORDINATES, ground=GROUND, smooth=SMOOTH)
 
 
@@ -136,7 +136,7 @@ def test_what_an_expert_says_is_a_measurement_of_the_levels_of_families():
 
 
 def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
-    monkeypatch.setattr(inducing_points, "MOST", 40)
+    monkeypatch.setattr(inducing_points, "MAX_CELLS", 40)
     rows, y = outcomes(150)
     stats = SufficientStatistics.of(*rows, y, shape=SHAPE)
     count = stats.count.reshape(-1)
@@ -218,7 +218,7 @@ def test_neighbours_evidence_kept_up_equals_that_made_anew():
 
 
 def test_outcomes_without_end_keep_the_state_small(monkeypatch):
-    monkeypatch.setattr(inducing_points, "MOST", 30)
+    monkeypatch.setattr(inducing_points, "MAX_CELLS", 30)
     made = belief()
     for k in range(400):
         made.update(k % 3, k % 2, k * 7 % 34, float(np.sin(k)), True)

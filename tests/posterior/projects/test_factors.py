@@ -87,7 +87,7 @@ def test_a_project_without_outcomes_has_the_prior_and_later_contexts_the_tree():
 def test_gradient_of_the_evidence():
     data, found = sample()[0], found_of()
     every = [factors.residuals_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in (2, 3)]
-    group, *_ = factor_fit.grouped(every, SHAPE[1:])
+    group, *_ = factor_fit.group_by_size(every, SHAPE[1:])
     one = every[group.place[0]]
     value = lambda w, rest: factor_fit.log_marginal_likelihood(group, w, rest)[0][0]
     _, (inside, *_), (along, *_) = factor_fit.log_marginal_likelihood(group, found.loadings, found.rest)
@@ -103,7 +103,7 @@ def test_gradient_of_the_evidence():
 def test_side_by_side_is_one_by_one():
     data, found = sample(share=0.5)[0], found_of()
     every = [factors.residuals_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
-    for group in factor_fit.grouped(every, SHAPE[1:]):
+    for group in factor_fit.group_by_size(every, SHAPE[1:]):
         for p, value in zip(
             group.place, factor_fit.log_marginal_likelihood(group, found.loadings, found.rest)[0], strict=True
         ):

@@ -146,7 +146,9 @@ def covariance(model: MultiTaskGP, rows: CellIndex, columns: CellIndex, correlat
     return found
 
 
-def across(model: MultiTaskGP, rows: CellIndex, project: int, context: int, correlation: np.ndarray) -> np.ndarray:
+def cross_covariance(
+    model: MultiTaskGP, rows: CellIndex, project: int, context: int, correlation: np.ndarray
+) -> np.ndarray:
     """(rows, arms): `covariance` with every arm of one cell, in few passes."""
     hyper, family, cell = model.hyper, model.ground.family, CellIndex(project, context, np.zeros(0, int))
     here = family[rows.arm]

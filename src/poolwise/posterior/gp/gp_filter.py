@@ -23,9 +23,9 @@ from poolwise.posterior.gp import inducing_points
 from poolwise.posterior.gp.coregionalisation import (
     CellIndex,
     MultiTaskGP,
-    across,
     arm_correlation,
     covariance,
+    cross_covariance,
     prior_variance,
 )
 from poolwise.posterior.gp.inducing_points import model_of
@@ -35,7 +35,7 @@ from poolwise.posterior.types import Marginals, combine_with_cell_data
 
 ROOM = 64
 """Rows that are appended before all are set up again."""
-PANELS = 24
+MAX_CACHED = 24
 """Cells whose rows are kept at a time."""
 _LEAST = 1e-12
 
@@ -178,7 +178,8 @@ def covariances(state: State, project: int, context: int, arm: int) -> np.ndarra
     )
     white = found.white[: found.rows]
     return np.asarray(
-        across(state.model, at, project, context, arm_correlation(state.model, at.arm))[0] - white[:, arm] @ white
+        cross_covariance(state.model, at, project, context, arm_correlation(state.model, at.arm))[0]
+        - white[:, arm] @ white
     )
 
 
@@ -187,7 +188,7 @@ def predictive_cache(state: State, project: int, context: int) -> PredictiveCach
     found = state.panels.pop((project, context), None)
     if found is None:
         found = _init(state, project, context)
-        while len(state.panels) >= PANELS:
+        while len(state.panels) >= MAX_CACHED:
             state.panels.pop(next(iter(state.panels)))
     state.panels[project, context] = found
     if found.rows < len(state.base) + int(state.used[0]):
@@ -200,7 +201,7 @@ def _caught_up(state: State, found: PredictiveCache, project: int, context: int)
     (k, n), done = state.base.shape, found.rows
     new, after = slice(done - k, int(state.used[0])), k + int(state.used[0])
     at = CellIndex(*(index[n:][new] for index in state.points))
-    rows = across(state.model, at, project, context, state.correlation[n:][new])
+    rows = cross_covariance(state.model, at, project, context, state.correlation[n:][new])
     here = np.flatnonzero((at.project == project) & (at.context == context))
     rows[here, at.arm[here]] -= state.own[project, context, at.arm[here]]
     rows -= state.white[new, :done] @ found.white[:done]
@@ -217,7 +218,7 @@ def _init(state: State, project: int, context: int) -> PredictiveCache:
     (k, n), arms = state.base.shape, state.correlation.shape[1]
     white = np.zeros((k + ROOM, arms))
     first = CellIndex(*(index[:n] for index in state.points))
-    np.matmul(state.base, across(state.model, first, project, context, state.correlation[:n]), out=white[:k])
+    np.matmul(state.base, cross_covariance(state.model, first, project, context, state.correlation[:n]), out=white[:k])
     mean = state.model.mean + state.step[:k] @ white[:k]
     variance = prior_variance(state.model, CellIndex(project, context, np.arange(arms))) - np.einsum(
         "ij,ij->j", white[:k], white[:k]

@@ -66,10 +66,10 @@ def initial_components(
     prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
 ) -> tuple[GaussianHyperparameters, SmoothComponent]:
     """Before any outcome."""
-    return scales_at(np.zeros(_length(family, ground)), prior, family, ground)
+    return hyperparameters_at(np.zeros(_length(family, ground)), prior, family, ground)
 
 
-def scales_at(
+def hyperparameters_at(
     coordinates: np.ndarray, prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
 ) -> tuple[GaussianHyperparameters, SmoothComponent]:
     """The scales of coordinates: of four tiers of four blocks, of the noise that families share and of each, then of
@@ -116,7 +116,7 @@ def fit(
         )
     settled = bool(np.isfinite(found.fun) and found.fun < _INFEASIBLE)
     at = found.x if settled else begin
-    hyper, smooth = scales_at(at, prior, old.family, ground)
+    hyper, smooth = hyperparameters_at(at, prior, old.family, ground)
     evidence = -float(found.fun) if settled else np.nan
     return Fit(hyper, old.family, old.families, False, evidence, found.nit, settled and bool(found.success), at,
                ground=ground, smooth=smooth)  # fmt: skip
@@ -126,7 +126,7 @@ def objective(
     coordinates: np.ndarray, data: ObservedCells, prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
 ) -> tuple[float, np.ndarray]:
     """Minus log posterior of the scales, up to a constant, and its gradient."""
-    hyper, smooth = scales_at(coordinates, prior, family, ground)
+    hyper, smooth = hyperparameters_at(coordinates, prior, family, ground)
     model, index = model_at(hyper, smooth, ground), family[data.at.arm]
     groups, slopes = _groups(model, data)
     noise = hyper.noise[data.at.arm]

@@ -66,11 +66,11 @@ class HyperparameterSamples:
     def reestimate(self) -> None:
         """Move the scales of every surface."""
         tried = self._surfaces[0].tried()
-        self._drawn = [self._moved(z, tried) for z in self._drawn or self._begun(tried)]
+        self._drawn = [self._moved(z, tried) for z in self._drawn or self._init(tried)]
         for one, z in zip(self._surfaces, self._drawn, strict=True):
             one.rescale(self._prior.median + self._prior.width * z)
 
-    def _begun(self, tried: ObservedArms) -> list[np.ndarray]:
+    def _init(self, tried: ObservedArms) -> list[np.ndarray]:
         """Whitened coordinates of the best scales."""
         best = fit(tried, self._at, self._features, self._prior, self._prior.median)
         return [(best - self._prior.median) / self._prior.width] * DRAWS

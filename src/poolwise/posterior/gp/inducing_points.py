@@ -1,4 +1,5 @@
-"""From all that was seen to the rows of `gp_filter`: exact up to `MOST` cells, beyond that through as many of them.
+"""From all that was seen to the rows of `gp_filter`: exact up to `MAX_CELLS` cells, beyond that through as many of
+them.
 
 With u the chosen cells, every other cell is what u says of it and a part of its own, independent of all else:
 
@@ -24,7 +25,7 @@ from poolwise.posterior.gp.coregionalisation import (
     prior_variance,
 )
 
-MOST = 400
+MAX_CELLS = 400
 """Cells that are conditioned on exactly: some milliseconds and megabytes for thousands of arms."""
 _NOTHING = 1e-9
 """Directions whose variance shrinks by less than this part are left out."""
@@ -59,9 +60,9 @@ def model_of(fit: Fit) -> MultiTaskGP:
 
 def low_rank_factor(model: MultiTaskGP) -> tuple[np.ndarray, np.ndarray]:
     """What is smooth over the arms, of unit variance, as root'z + rest e with z, e standard normal: (k, arms), (arms,);
-    exact up to `MOST` arms."""
+    exact up to `MAX_CELLS` arms."""
     every = np.arange(len(model.ground.family))
-    some = every[np.linspace(0, len(every) - 1, min(MOST, len(every))).round().astype(int)]
+    some = every[np.linspace(0, len(every) - 1, min(MAX_CELLS, len(every))).round().astype(int)]
     across = arm_correlation(model, some)
     own = across[:, some] + 1e-9 * np.eye(len(some))
     root = solve_triangular(cholesky(own, lower=True), across, lower=True, check_finite=False)
@@ -73,8 +74,8 @@ def whitened_rows(model: MultiTaskGP, seen: Observations) -> WhitenedRows:
     with single_blas():
         return (
             _exact(model, seen)
-            if len(seen.value) <= MOST
-            else _through(model, seen, select_inducing(seen.variance, MOST))
+            if len(seen.value) <= MAX_CELLS
+            else _through(model, seen, select_inducing(seen.variance, MAX_CELLS))
         )
 
 

@@ -50,7 +50,7 @@ def discount_factor(half_life: float) -> float:
     return float(0.5 ** (step(half_life) / half_life))
 
 
-def ages(half_life: float, before: int, count: int) -> np.ndarray:
+def age_weights(half_life: float, before: int, count: int) -> np.ndarray:
     """(count + 1,): shares that the cuts leave of what was before, then of each of `count` outcomes, once all came."""
     if not np.isfinite(half_life):
         return np.ones(count + 1)

@@ -83,11 +83,11 @@ def medians(stats: SufficientStatistics) -> np.ndarray:
 
 def apply_weights(stats: SufficientStatistics, weight: np.ndarray) -> SufficientStatistics:
     """With outcomes as they count for others. weight: (projects,), 1 beyond its end."""
-    part = padded(weight, len(stats.count))[:, None, None]
+    part = pad_weights(weight, len(stats.count))[:, None, None]
     return SufficientStatistics(*(part * whole for whole in stats))
 
 
-def padded(weight: np.ndarray, projects: int) -> np.ndarray:
+def pad_weights(weight: np.ndarray, projects: int) -> np.ndarray:
     """(projects,): of these, and of those to come."""
     return np.concatenate([weight, np.ones(max(projects - len(weight), 0))])[:projects]
 

@@ -58,7 +58,7 @@ class FactorFit(NamedTuple):
     """Log density of what each saw."""
 
 
-def grouped(every: Sequence[ProjectResiduals], shape: tuple[int, ...]) -> list[Group]:
+def group_by_size(every: Sequence[ProjectResiduals], shape: tuple[int, ...]) -> list[Group]:
     """shape: contexts, arms."""
     sizes = np.array([1 << 2 * ((len(one.x) - 1).bit_length() + 1 >> 1) for one in every])
     return [_side_by_side(every, np.flatnonzero(sizes == size), size, shape) for size in np.unique(sizes).tolist()]

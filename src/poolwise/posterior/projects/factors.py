@@ -30,7 +30,7 @@ from poolwise.arrays import Float
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, noise_scale
-from poolwise.posterior.projects.factor_fit import ProjectResiduals, fit, grouped
+from poolwise.posterior.projects.factor_fit import ProjectResiduals, fit, group_by_size
 from poolwise.posterior.types import Marginals
 
 MAX_RANK = 2
@@ -126,7 +126,7 @@ def refit(
     every = [residuals_of(cells, p, hyper, family, mean, variance) for p in active.tolist()]
     if len(taken := _fitting(every)) < MIN_PROJECTS:
         return None  # every project is so large that it needs no other
-    groups, found = grouped(taken, mean.shape), []
+    groups, found = group_by_size(taken, mean.shape), []
     if old is not None and not _grown(now, old.chosen, _AGAIN):
         again = fit(taken, groups, mean.shape, old.rank, start=(old.loadings, old.rest))
         return old._replace(loadings=again.loadings, rest=again.rest, outcomes=outcomes, projects=len(active))

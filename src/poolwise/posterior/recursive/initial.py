@@ -265,7 +265,7 @@ def _constants(scales: Hyperparameters, structure: Structure, options: Observati
         trust=np.inf if trust == 1 else float(np.log(trust / (1 - trust))),
     )
     prior = xp.stack([success.prior.sum(1), success.prior[:, 0]])
-    weight = project_weights.padded(scales.weight, structure.projects)
+    weight = project_weights.pad_weights(scales.weight, structure.projects)
     return Constants(xp.array(noise), prior, xp.array(numbers), weight)
 
 
