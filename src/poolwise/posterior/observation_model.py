@@ -1,4 +1,4 @@
-"""What a belief may be told about the outcomes that it learns from; every value has a default that is meant right."""
+"""How outcomes are observed: what is assumed of outliers, age and projects. Defaults are meant to be right."""
 
 from typing import Literal, NamedTuple
 

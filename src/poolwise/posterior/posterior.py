@@ -173,7 +173,7 @@ class Posterior:
         self._memory.discount_cell(project, context, keep)
 
     def add_success(self, project: int, context: int, arm: int) -> None:
-        """A success whose utility is told by `add_statistics`."""
+        """A success whose utility follows by `add_statistics`."""
         self.make_room(project, context)
         self.outcomes += 1
         self._state = initial.add_success(self._tally(), (project, context, arm))

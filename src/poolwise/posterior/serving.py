@@ -198,11 +198,11 @@ class Serving:
             return every
         cells = self.cells()
         scales = gaussian.effective(fit.hyper, fit.families, cells.count.shape)
-        told = factors.predict(found, cells, project, context, scales, np.asarray(fit.family))
-        if told is None:
+        resembling = factors.predict(found, cells, project, context, scales, np.asarray(fit.family))
+        if resembling is None:
             return every
         mean, variance = np.array(every.mean), np.array(every.variance)
-        mean[0], variance[0] = told.mean, np.square(told.scale)
+        mean[0], variance[0] = resembling.mean, np.square(resembling.scale)
         return Effects(mean, variance, every.along * (variance[0] / every.variance[0]))
 
     def sweep_censored(self, sites: censored.Sites) -> tuple[censored.Sites, Tally, np.ndarray, np.ndarray]:

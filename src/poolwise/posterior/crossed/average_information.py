@@ -65,10 +65,10 @@ class _Observed(NamedTuple):
         more = self.weight.shape[1] - self.form.projects
         return np.concatenate([found, (level + context)[..., None, :]], 2) if more else found
 
-    def gathered(self, told: np.ndarray) -> np.ndarray:
+    def gathered(self, weighted: np.ndarray) -> np.ndarray:
         """Information (S, arms, projects, contexts) of cells as that of effects, (S, arms, q)."""
-        own = told[:, :, : self.form.projects]
-        parts = [told.sum((2, 3))[..., None], told.sum(2), own.sum(3)]
+        own = weighted[:, :, : self.form.projects]
+        parts = [weighted.sum((2, 3))[..., None], weighted.sum(2), own.sum(3)]
         cells = [own.reshape(*own.shape[:2], -1)] if self.form.cells else []
         return np.concatenate([*parts, *cells], -1)
 
@@ -100,9 +100,9 @@ def information(
     if not form.cells:
         part = np.array([tier.cell**2 for tier in hyper[:3]]) * 2
         fitted[3::4, :, : form.projects] += part[:, None, None, None] * np.moveaxis(pulled, 2, 0)
-    told = observed.weight * fitted
-    gathered = observed.gathered(told)
-    left = told - observed.weight * observed.at(_conditioned(tree, gathered, hyper, family, form))
+    weighted = observed.weight * fitted
+    gathered = observed.gathered(weighted)
+    left = weighted - observed.weight * observed.at(_conditioned(tree, gathered, hyper, family, form))
     square = (fitted.reshape(len(fitted), -1) @ left.reshape(len(left), -1).T) / 2
     square = (square + square.T) / 2
     fits = np.einsum("sapc,pca->s", fitted[:, :, : form.projects], pulled)
@@ -111,10 +111,12 @@ def information(
     share = np.moveaxis(pulled, 2, 0) / np.maximum(np.moveaxis(cells.count, 2, 0), 1e-300) * noise.T[:, None]
     across = np.einsum("sapc,apc->sca", left[:, :, : form.projects], share)
     lone = noise * (weight - weight**2 * spread) / np.maximum(cells.count, 1e-300)
-    told, outcomes = 2 * (np.maximum(cells.count - 1, 0) + lone**2).sum(0), cells.count.sum(0)
-    sure = np.sqrt(told / np.maximum(2 * outcomes, 1e-300))
+    expected, outcomes = 2 * (np.maximum(cells.count - 1, 0) + lone**2).sum(0), cells.count.sum(0)
+    sure = np.sqrt(expected / np.maximum(2 * outcomes, 1e-300))
     return Information(
-        square - 2 * np.diag((1 - reliable) * score[0]), across, np.maximum(told + (4 * sure - 2) * score[1], told / 2)
+        square - 2 * np.diag((1 - reliable) * score[0]),
+        across,
+        np.maximum(expected + (4 * sure - 2) * score[1], expected / 2),
     )
 
 
@@ -133,10 +135,10 @@ def _with_pooled(weight: np.ndarray, hyper: GaussianHyperparameters, form: Effec
 
 
 def _conditioned(
-    tree: TreePosterior, told: np.ndarray, hyper: GaussianHyperparameters, family: np.ndarray, form: EffectLayout
+    tree: TreePosterior, weighted: np.ndarray, hyper: GaussianHyperparameters, family: np.ndarray, form: EffectLayout
 ) -> np.ndarray:
     """(S, arms, q): posterior means of the effects that this information (S, arms, q) would lead to."""
-    columns = np.moveaxis(told, 0, 2)
+    columns = np.moveaxis(weighted, 0, 2)
     below = form.variances(hyper.arm, np)[:, None]
     arm = tree.arm.covariance @ columns
     message, kin = arm / below, np.zeros(len(arm), int)

@@ -119,10 +119,10 @@ def reduced(
     weight, product = weights(count, mean, cell, noise)
     xp = namespace(weight)
     w, y = xp.moveaxis(weight, -1, 0), xp.moveaxis(product, -1, 0)
-    alone, told = w.sum(2), y.sum(2)
+    alone, own_information = w.sum(2), y.sum(2)
     if pooled is not None and pooled.turned:
-        alone, told = alone + pooled.precision.T, told + pooled.information.T
-    own, level = alone + 1 / variance, (alone.sum(1), told.sum(1))
+        alone, own_information = alone + pooled.precision.T, own_information + pooled.information.T
+    own, level = alone + 1 / variance, (alone.sum(1), own_information.sum(1))
     coupling = xp.concatenate([alone[:, :, None], w], 2)
     top = xp.concatenate([level[0][:, None], w.sum(1)], 1)
     square = xp.concatenate([top[:, 1:, None], w.sum(1)[:, :, None] * xp.eye(w.shape[2])], 2)
@@ -130,14 +130,14 @@ def reduced(
     share = coupling / own[:, :, None]
     precision = precision - xp.swapaxes(share, 1, 2) @ coupling
     information = xp.concatenate([level[1][:, None], y.sum(1)], 1)
-    information = information - xp.einsum("apk,ap->ak", share, told)
-    gained = 0.5 * (told**2 / own - xp.log(own * variance)).sum(1)
+    information = information - xp.einsum("apk,ap->ak", share, own_information)
+    gained = 0.5 * (own_information**2 / own - xp.log(own * variance)).sum(1)
     leaves = CanonicalForm(precision, information, constant(count, mean, deviation, weight, noise) + gained)
     if pooled is not None and pooled.turned:
         leaves = leaves._replace(constant=leaves.constant + log_normaliser(pooled))
     else:
         leaves = add_observation(leaves, pooled)
-    return leaves, own, told, coupling
+    return leaves, own, own_information, coupling
 
 
 def constant(

@@ -204,7 +204,7 @@ def _aggregate(here: _Part) -> tuple[np.ndarray, np.ndarray, float]:
     """What a block adds to precision, information and constant of its arm."""
     spread, weight, alone, own = _weighted(here)
     product = weight * here.mean
-    told = product.sum(1) + here.known[1]
+    own_information = product.sum(1) + here.known[1]
     root = 1 / np.sqrt(own)
     share = np.empty((len(own), 1 + weight.shape[1]))
     np.multiply(alone, root, out=share[:, 0])
@@ -216,8 +216,8 @@ def _aggregate(here: _Part) -> tuple[np.ndarray, np.ndarray, float]:
     precision[0, 1:] += column
     precision[1:, 0] += column
     precision[np.diag_indices(len(column) + 1)] += np.concatenate([[0.0], column])
-    white = told * root
-    information = np.concatenate([[told.sum()], product.sum(0)]) - white @ share
+    white = own_information * root
+    information = np.concatenate([[own_information.sum()], product.sum(0)]) - white @ share
     evidence = float(white @ white - np.log(own * here.project).sum() - np.vdot(product, here.mean))
     return precision, information, 0.5 * (evidence - float(np.log(spread, out=spread).sum()))
 
@@ -245,12 +245,12 @@ class _Back(NamedTuple):
 def _back(part: _Part, mean: np.ndarray, covariance: np.ndarray) -> _Back:
     """Project effects of a block from the marginal of level and contexts, as `solve.project_effects`."""
     _, weight, alone, own = _weighted(part)
-    told = np.vecdot(weight, part.mean) + part.known[1]
+    own_information = np.vecdot(weight, part.mean) + part.known[1]
     share = np.empty((len(own), 1 + weight.shape[1]))
     np.divide(alone, own, out=share[:, 0])
     np.divide(weight, own[:, None], out=share[:, 1:])
     moved = share @ covariance
-    effect = told / own - share @ mean
+    effect = own_information / own - share @ mean
     variance = 1 / own + np.vecdot(share, moved)
     diagonal = np.diagonal(covariance)
     spread = moved[:, 1:] * -2.0

@@ -197,12 +197,12 @@ def _aggregate(scales: EffectVariances, noise: Array, count: Array, mean: Array)
     spread = count * scales.cell + noise
     weight = count / spread
     alone, product = weight.sum(1), weight * mean
-    own, told = alone + 1 / scales.project, product.sum(1)
+    own, own_information = alone + 1 / scales.project, product.sum(1)
     root = lax.rsqrt(own)
     share = jnp.concatenate([(alone * root)[:, None], weight * root[:, None]], 1)
-    white = told * root
+    white = own_information * root
     evidence = (white**2).sum() - jnp.log(own * scales.project).sum() - (product * mean).sum() - jnp.log(spread).sum()
-    information = jnp.concatenate([told.sum()[None], product.sum(0)]) - white @ share
+    information = jnp.concatenate([own_information.sum()[None], product.sum(0)]) - white @ share
     return share.T @ share, alone.sum(), weight.sum(0), information, 0.5 * evidence
 
 

@@ -70,8 +70,8 @@ def init_hyperparameters(
 
 def _expecting(scales: Hyperparameters, said: ElicitedPrior | None) -> Hyperparameters:
     """With what is said of utilities, as far as it is believed."""
-    told = None if said is None else elicited_prior.as_measurement(said)
-    fit = scales.gaussian._replace(hyper=scales.gaussian.hyper._replace(stated=told))
+    measurement = None if said is None else elicited_prior.as_measurement(said)
+    fit = scales.gaussian._replace(hyper=scales.gaussian.hyper._replace(stated=measurement))
     return scales._replace(gaussian=fit, expert=said)
 
 
@@ -164,9 +164,9 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     if success.stated is not None and np.shape(said) == success.stated.prior.shape:
         same = (success.stated.prior == said).all(axis=1, keepdims=True)
         success = success._replace(prior=np.where(same, left, success.prior))
-    told = factors.from_dict(body["factors"]) if "factors" in body else start.factors
-    told = told if told is not None and told.level.shape[1] == len(noise) else None
-    known = Hyperparameters(fit, success, told, weight=np.array(body.get("project_weight", []), dtype=float))
+    loaded = factors.from_dict(body["factors"]) if "factors" in body else start.factors
+    loaded = loaded if loaded is not None and loaded.level.shape[1] == len(noise) else None
+    known = Hyperparameters(fit, success, loaded, weight=np.array(body.get("project_weight", []), dtype=float))
     expected, before = start.expert, body.get("expert")
     if expected is not None and before is not None and len(before[2]) == len(expected.weight):
         pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)

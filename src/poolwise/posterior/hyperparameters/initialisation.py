@@ -82,16 +82,16 @@ def curvature(
         EffectLayout(contexts, projects) if reduced else layout(cells.count.shape, families),
     )
     noise = np.broadcast_to(noise_scale(hyper, contexts), (contexts, arms)) ** 2
-    told, own = cells.count / noise, cell_scale(hyper, form.cells) ** 2
-    weight = told / (1 + told * own)
-    sides = [weight.sum((0, 1))[None], weight.sum(0), weight.sum(1), told.reshape(-1, arms)]
+    known_precision, own = cells.count / noise, cell_scale(hyper, form.cells) ** 2
+    weight = known_precision / (1 + known_precision * own)
+    sides = [weight.sum((0, 1))[None], weight.sum(0), weight.sum(1), known_precision.reshape(-1, arms)]
     blocks = [
         _informed(side, scales, noise_index, families) for side, scales in zip(sides, _blocks(hyper), strict=True)
     ]
     if reduced:
         blocks[2] = (blocks[2][0], 0.0, 0.0)
     if not form.cells:
-        known = 2 * float((((told * own) / (1 + told * own)) ** 2).sum())
+        known = 2 * float((((known_precision * own) / (1 + known_precision * own)) ** 2).sum())
         blocks[3] = tuple(known * (scale**2 / own) ** 2 for scale in _blocks(hyper)[3])
     outcomes = cells.count.sum((0, 1))
     rest = 2 * np.concatenate([[outcomes.sum()], np.bincount(noise_index, outcomes, groups)])

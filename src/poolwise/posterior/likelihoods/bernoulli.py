@@ -184,13 +184,13 @@ class _Seen(NamedTuple):
 
     def score(self, hyper: BetaHyperparameters) -> float:
         """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
-        told = discount(self.cell, hyper.kappa_cell)
+        upward = discount(self.cell, hyper.kappa_cell)
         size = int(np.prod(self.shape))
-        context = np.stack([np.bincount(self.place, row, size) for row in told]).reshape(2, *self.shape)
+        context = np.stack([np.bincount(self.place, row, size) for row in upward]).reshape(2, *self.shape)
         context = _with_pooled(hyper, context)
         beside = discount(context, hyper.kappa_context)
         above = _family(hyper)[:, None] + beside.sum(1, keepdims=True) - beside
-        around = (discount(above, hyper.kappa_context) + context).reshape(2, -1)[:, self.place] - told
+        around = (discount(above, hyper.kappa_context) + context).reshape(2, -1)[:, self.place] - upward
         size, good = discount(around, hyper.kappa_cell)
         n, k = self.cell
         return float(np.sum(betaln(good + k, size - good + n - k) - betaln(good, size - good)))

@@ -40,18 +40,18 @@ def weights(stats: SufficientStatistics, outcomes: np.ndarray) -> np.ndarray:
     """(projects,) in (0, 1], 1 of those without utilities. stats: [project, context, arm]; outcomes: number of
     any kind, of the baseline too."""
     found = np.ones(len(stats.count))
-    told = np.flatnonzero(stats.count.any(axis=(1, 2)))
-    if not len(told) or outcomes.any(axis=(1, 2)).sum() < MIN_PROJECTS:
+    active = np.flatnonzero(stats.count.any(axis=(1, 2)))
+    if not len(active) or outcomes.any(axis=(1, 2)).sum() < MIN_PROJECTS:
         return found
-    square, number = distances(SufficientStatistics(*(np.asarray(part)[told] for part in stats)))
+    square, number = distances(SufficientStatistics(*(np.asarray(part)[active] for part in stats)))
     size = np.log(square + _SMALLEST)
-    unseen = np.full(max(MIN_PROJECTS - len(told), 0), np.log(_TOTAL))
+    unseen = np.full(max(MIN_PROJECTS - len(active), 0), np.log(_TOTAL))
     away = size - np.median(np.concatenate([size, unseen]))
     excess = (_NORMAL * np.median(np.abs(away))) ** 2 - np.median(2 / number) - _USUAL**2
-    usual = _USUAL**2 + max(float(excess), 0.0) * max(1 - MIN_PROJECTS / len(told), 0.0)
+    usual = _USUAL**2 + max(float(excess), 0.0) * max(1 - MIN_PROJECTS / len(active), 0.0)
     further = np.clip(away - 2 * np.sqrt(usual), 0.0, -_LEAST)
     deviance = number * (np.exp(further) - 1 - further)
-    found[told] = np.exp(np.maximum(-np.maximum(deviance - _LIMIT, 0.0) / 2, _LEAST))
+    found[active] = np.exp(np.maximum(-np.maximum(deviance - _LIMIT, 0.0) / 2, _LEAST))
     return found
 
 

@@ -89,14 +89,14 @@ def log_marginal_likelihood(
     v = group.root @ np.take(padded, group.cell, -2)
     square = np.asarray(rest)[..., None, None] ** 2
     precision = 1 / (square * group.along + 1)
-    told = precision[..., None] * v
-    inner = np.linalg.inv(np.eye(rank) + v.mT @ told)
-    share = told @ inner
-    weight = precision * group.z - (share @ (told.mT @ group.z[..., None]))[..., 0]
+    weighted_loadings = precision[..., None] * v
+    inner = np.linalg.inv(np.eye(rank) + v.mT @ weighted_loadings)
+    share = weighted_loadings @ inner
+    weight = precision * group.z - (share @ (weighted_loadings.mT @ group.z[..., None]))[..., 0]
     value = group.constant - 0.5 * np.vecdot(weight, group.z) + 0.5 * np.log(precision).sum(-1)
     value = value + 0.5 * np.linalg.slogdet(inner)[1]
     slope = group.root.mT @ (weight[..., None] * (weight[..., None, :] @ v) - share)
-    left = precision - (share * told).sum(-1)
+    left = precision - (share * weighted_loadings).sum(-1)
     return value, slope, (square * group.along * (weight**2 - left)).sum(-1)
 
 

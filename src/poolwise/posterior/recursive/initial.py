@@ -135,11 +135,11 @@ def update_many(
     for row, values in zip(failures, (lost.worth, lost.worth * lost.utility), strict=True):
         np.add.at(row, lost.arm, values)
     own = np.zeros(len(rows.arm), bool) if baseline is None else rows.arm == baseline
-    told = rows.where(rows.ok & ~rows.cut & ~own)
-    weight = robust_weights.weights(cells(tally.utility), told.place, told.utility, limit)
-    new = _statistics(told, tally.shape, weight)
+    finished = rows.where(rows.ok & ~rows.cut & ~own)
+    weight = robust_weights.weights(cells(tally.utility), finished.place, finished.utility, limit)
+    new = _statistics(finished, tally.shape, weight)
     known = tally._replace(
-        utility=tally.utility.plus(_statistics(told, tally.shape, told.worth * weight)),
+        utility=tally.utility.plus(_statistics(finished, tally.shape, finished.worth * weight)),
         outcomes=outcomes,
         successes=successes,
         failures=failures,
@@ -148,7 +148,7 @@ def update_many(
 
 
 def add_success(tally: Tally, place: tuple[int, int, int]) -> Tally:
-    """With one whose utility is told otherwise."""
+    """With one whose utility follows otherwise."""
     outcomes, successes = tally.outcomes.copy(), tally.successes.copy()
     for part in (outcomes, successes):
         part[place] += 1.0

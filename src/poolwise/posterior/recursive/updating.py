@@ -160,10 +160,12 @@ def _of_baseline(
 ) -> StateDelta:
     """It teaches itself alone: what was cut off above 0, where it is by definition, not even that."""
     xp, nothing = namespace(state.arms), _no_change(structure, state, here)
-    told = (outcome.kind != CUT) | (outcome.utility < 0)
+    informative = (outcome.kind != CUT) | (outcome.utility < 0)
     ok = outcome.kind != FAILURE
     cell, sums = baseline_utility.update(here.baseline, here.sums, outcome.utility, ok, numbers.limit)
-    return nothing._replace(baseline=xp.where(told, cell, here.baseline), baseline_sums=xp.where(told, sums, here.sums))
+    return nothing._replace(
+        baseline=xp.where(informative, cell, here.baseline), baseline_sums=xp.where(informative, sums, here.sums)
+    )
 
 
 def _of_arm(
@@ -191,14 +193,14 @@ def _of_arm(
         asked = (outcome.slot >= 0) * 1.0
         own = effects.passage(state.own_effects, own_rows, structure.own_layout.at(0, outcome.context))
         alone = _theta(own.mean, own.variance, here, numbers.own_cell)
-        told = asked * weight * counted * exchangeability.is_uncertain(numbers.trust + log_odds, here.weight)
-        log_odds = log_odds + told * exchangeability.log_bayes_factor(pooled, alone, here.noise, value)
+        gain_weight = asked * weight * counted * exchangeability.is_uncertain(numbers.trust + log_odds, here.weight)
+        log_odds = log_odds + gain_weight * exchangeability.log_bayes_factor(pooled, alone, here.noise, value)
         own_along = tuple(part[:-1] for part in own.moved)
-        k, h = _told(here, moments, numbers.own_cell, 1.0)
+        k, h = _information_delta(here, moments, numbers.own_cell, 1.0)
         own_change = effects.changes(own, asked * k, asked * h)
     return StateDelta(
         along=tuple(part[:-1] for part in found.moved),
-        change=effects.changes(found, *_told(here, moments, numbers.cell, here.weight)),
+        change=effects.changes(found, *_information_delta(here, moments, numbers.cell, here.weight)),
         own_along=own_along,
         own_change=own_change,
         moments=moments,
@@ -258,7 +260,7 @@ def _theta(mean: Array, variance: Array, here: LocalState, cell: Array) -> tuple
     return here.cell[1] + rest * (mean - here.cell[1]), rest * (rest * variance + cell)
 
 
-def _told(here: LocalState, after: Array, cell: Array, weight: Array) -> tuple[Array, Array]:
+def _information_delta(here: LocalState, after: Array, cell: Array, weight: Array) -> tuple[Array, Array]:
     """Change of the precision that a cell, whose outcomes count as `weight`, gives its coordinates, and times mean."""
     square = here.noise * here.noise
     before, now = (weight * count / (weight * count * cell + square) for count in (here.cell[0], after[0]))

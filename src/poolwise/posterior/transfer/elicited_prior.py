@@ -49,26 +49,26 @@ class ElicitedPrior(NamedTuple):
 
 def elicit(mean: np.ndarray, scale: np.ndarray, family: np.ndarray) -> ElicitedPrior | None:
     """Before any outcome; None where nothing was said."""
-    told = np.isfinite(scale)
-    return ElicitedPrior(mean, scale, family, np.where(told, _BEFORE, 1.0)) if told.any() else None
+    has_prior = np.isfinite(scale)
+    return ElicitedPrior(mean, scale, family, np.where(has_prior, _BEFORE, 1.0)) if has_prior.any() else None
 
 
 def as_measurement(expert: ElicitedPrior) -> ElicitedOffset:
     """As the tree takes it."""
-    told, sharers = np.isfinite(expert.scale), np.bincount(expert.family)[expert.family]
+    has_prior, sharers = np.isfinite(expert.scale), np.bincount(expert.family)[expert.family]
     precision = expert.weight / (expert.scale**2 + (1 - expert.weight) * _USUAL) / sharers
-    return ElicitedOffset(np.where(told, expert.weight * expert.mean, 0.0), precision)
+    return ElicitedOffset(np.where(has_prior, expert.weight * expert.mean, 0.0), precision)
 
 
 def reweight(expert: ElicitedPrior, fit: Fit, stats: SufficientStatistics) -> ElicitedPrior:
     """The same, believed as far as all outcomes speak for it. stats [project, context, arm]."""
-    told, likelier = np.isfinite(expert.scale), np.zeros(len(expert.scale))
+    has_prior, likelier = np.isfinite(expert.scale), np.zeros(len(expert.scale))
     usual = _log_probability(fit, stats, None)
-    for family in np.unique(expert.family[told]).tolist():
+    for family in np.unique(expert.family[has_prior]).tolist():
         own = expert.family == family
         alone = expert._replace(scale=np.where(own, expert.scale, np.inf), weight=np.ones(len(own)))
         likelier[own] = _log_probability(fit, stats, as_measurement(alone)) - usual
-    return expert._replace(weight=posterior_weight(likelier, expert.family, told))
+    return expert._replace(weight=posterior_weight(likelier, expert.family, has_prior))
 
 
 def _log_probability(fit: Fit, stats: SufficientStatistics, measurement: ElicitedOffset | None) -> float:
