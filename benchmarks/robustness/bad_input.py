@@ -1,65 +1,86 @@
 """Generated bad input through every door: only Poolwise's own errors come out, and a refused call changes nothing.
 
     python -m benchmarks.robustness.bad_input --count 100000 --json benchmarks/results/bad_input.json
+    python -m benchmarks.robustness.bad_input --room tables --number 1234      # one input again, and what comes of it
 
-Rooms: the Python interface, the command line (in this process), configurations, tables, prior packs with their checksum
-made anew, store files with damaged pages, functions without an engine, and pages and files with hostile names. Each
-room draws calls from its own seed; a call is right, or wrong in one place, or nonsense.
-What is counted: exceptions that are none of `poolwise.errors`, exit statuses that are neither 0, 1 nor 2, and
-differences in what is stored and believed after a call that was refused.
+Rooms: calls of an engine, making things, functions without an engine, the command line (in this process),
+configurations, tables, prior packs with their checksum made anew, store files with damaged pages or logs, and pages and
+files with hostile names. A room's inputs are numbered, each is drawn from its seed, room and number, and a room lives
+for a chunk of them; a call is right, or wrong in one place, or nonsense.
+What is counted: exceptions that are none of `poolwise.errors`, messages that are no line, exit statuses that are
+neither 0, 1 nor 2, calls that take half a minute, and differences in what is stored after a call that was refused.
 """
 
-import multiprocessing
 import os
+import resource
+import signal
+import sys
 import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
-from benchmarks.robustness import bad_functions, bad_rooms
+from benchmarks.robustness.inputs.commands import commands
+from benchmarks.robustness.inputs.configurations import configurations
+from benchmarks.robustness.inputs.construction import construction
+from benchmarks.robustness.inputs.databases import databases
+from benchmarks.robustness.inputs.engine_calls import engine_calls
+from benchmarks.robustness.inputs.functions import functions
+from benchmarks.robustness.inputs.pages import pages
+from benchmarks.robustness.inputs.prior_packs import prior_packs
+from benchmarks.robustness.inputs.room import Room
+from benchmarks.robustness.inputs.tables import tables
 from poolwise.errors import PoolwiseError
 
 SEED = 14
-ROOMS: dict[str, Callable[[Random], bad_rooms.Room]] = {
-    "api": bad_rooms.api,
-    "commands": bad_rooms.commands,
-    "configurations": bad_rooms.configurations,
-    "tables": bad_rooms.tables,
-    "prior_packs": bad_rooms.prior_packs,
-    "databases": bad_rooms.databases,
-    "functions": bad_functions.functions,
-    "pages": bad_functions.pages,
+
+
+class Place(NamedTuple):
+    """A room with its share of all inputs, and how many of them it takes before it is made anew."""
+
+    room: Callable[[Random], Room]
+    share: float
+    chunk: int
+
+
+ROOMS = {
+    "pages": Place(pages, 0.02, 20),
+    "databases": Place(databases, 0.03, 50),
+    "commands": Place(commands, 0.03, 50),
+    "tables": Place(tables, 0.1, 200),
+    "prior_packs": Place(prior_packs, 0.06, 25),
+    "engine_calls": Place(engine_calls, 0.26, 400),
+    "functions": Place(functions, 0.15, 400),
+    "construction": Place(construction, 0.15, 400),
+    "configurations": Place(configurations, 0.2, 400),
 }
-SHARES = {
-    "api": 0.4,
-    "commands": 0.01,
-    "configurations": 0.4,
-    "tables": 0.12,
-    "prior_packs": 0.03,
-    "databases": 0.005,
-    "functions": 0.034,
-    "pages": 0.001,
-}
-"""Of all inputs; a command or a store takes ten times as long as a call, a page a hundred times."""
-PIECE = 2_000
-"""Inputs at most that a process takes at once, with a seed of their own."""
+"""The slow ones first: a command, a store or a page takes ten times as long as a call."""
 KEPT = 40
 """Faults that are written down, with their input."""
+LONGEST, LARGEST = 30, 16 * 2**30
+"""Seconds that a call may take, and bytes of addresses that a process may."""
+
+
+class Endless(BaseException):
+    """Not to be caught by what was called."""
 
 
 class Tally(NamedTuple):
-    """What came of the inputs of one room."""
+    """What came of some inputs of one room."""
 
     inputs: int
     refused: int
     foreign: list[str]
-    """Exceptions that are none of ours, a line each."""
+    """Exceptions that are none of ours, a line each, after the number of the input."""
     changed: list[str]
     """Refused calls after which something was different."""
     kinds: dict[str, int]
@@ -67,60 +88,90 @@ class Tally(NamedTuple):
     seconds: float
 
 
-def tried(room: Callable[[Random], bad_rooms.Room], count: int, seed: int) -> Tally:
-    """So many inputs of a room. A room is made anew after a fault, and now and then."""
-    random, began = Random(seed), time.perf_counter()
+def tried(name: str, numbers: range, seed: int, tell: Callable[[int, str], None] | None = None) -> Tally:
+    """Inputs of a room with these numbers. After a fault it is made anew, in a folder of its own."""
+    began, opened, before = time.perf_counter(), None, None
     foreign, changed, kinds = [], [], Counter[str]()
-    opened, before = None, None
-    for number in range(count):
-        if opened is None or number % opened.lasts == 0:
-            opened, before = room(random), None
-        call, told = opened.draw(random)
-        before = opened.state() if before is None else before
-        try:
-            call()
-            before = None
-        except PoolwiseError as error:
-            kinds[type(error).__name__] += 1
-            if "\n" in str(error) or not str(error):
-                foreign.append(f"{told}: the message is no line: {str(error)[:200]!r}")
-            after = opened.state()
-            if after != before:
-                changed.append(f"{told}: {error}")
+    with _somewhere() as enter:
+        for number in numbers:
+            random = Random(f"{seed} {name} {number}")
+            if opened is None:
+                enter(number)
+                opened, before = ROOMS[name].room(random), None
+            call, told = opened.draw(random)
+            before = opened.state() if before is None else before
+            try:
+                _timed(call)
+                before, outcome = None, "done"
+            except PoolwiseError as error:
+                kinds[type(error).__name__] += 1
+                outcome = f"{type(error).__name__}: {error}"
+                if "\n" in str(error) or not str(error):
+                    foreign.append(f"{number}: {told}: the message is no line: {str(error)[:200]!r} at {number}")
+                if opened.state() != before:
+                    changed.append(f"{number}: {told}: {error}")
+                    opened = None
+            except (Exception, Endless) as error:
+                outcome = _place(error)
+                foreign.append(f"{number}: {told}: {outcome}")
                 opened = None
-        except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            name = f"{type(error).__name__}: {str(error)[:160]!r} at {Path(where.filename).name}:{where.lineno}"
-            foreign.append(f"{told}: {name}")
-            opened = None
-    return Tally(count, sum(kinds.values()), foreign, changed, dict(kinds), time.perf_counter() - began)
+            if tell is not None:
+                tell(number, f"{told}\n  -> {outcome}")
+    return Tally(len(numbers), sum(kinds.values()), foreign, changed, dict(kinds), time.perf_counter() - began)
 
 
-def piece(name: str, count: int, seed: int) -> Tally:
-    """Some of a room's inputs, in a folder of their own."""
+@contextmanager
+def _somewhere() -> Iterator[Callable[[int], None]]:
+    """A function that enters a new folder two levels below one that is removed in the end; warnings are errors."""
     home = Path.cwd()
+
+    def enter(number: int) -> None:
+        inside = Path(folder, str(number), "inside")
+        inside.mkdir(parents=True)
+        os.chdir(inside)
+
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
-        os.chdir(folder)
         try:
-            return tried(ROOMS[name], count, seed)
+            yield enter
         finally:
             os.chdir(home)
 
 
+def _timed(call: Callable[[], Any]) -> None:
+    def late(*_: Any) -> None:
+        raise Endless(f"still at it after {LONGEST} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(LONGEST)
+    try:
+        call()
+    finally:
+        signal.alarm(0)
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = next((one for one in reversed(frames) if "/poolwise/" in one.filename), frames[-1])
+    return f"{type(error).__name__}: {str(error)[:160]!r} at {Path(where.filename).name}:{where.lineno}"
+
+
 def measured(shares: dict[str, float], count: int, seed: int, processes: int) -> dict[str, Tally]:
-    """All rooms, the slow ones first, so that no process is left with one."""
+    """All rooms, in chunks from one queue, the slow ones first, so that all processes end together."""
     wanted = {name: max(int(count * share), 1) for name, share in shares.items()}
-    cut = {name: min(PIECE, max(number // 8, 1)) for name, number in wanted.items()}
     tasks = [
-        (name, min(cut[name], wanted[name] - first), seed + 1_000 * place + first // cut[name])
-        for place, name in enumerate(wanted)
-        for first in range(0, wanted[name], cut[name])
+        (name, range(first, min(first + ROOMS[name].chunk, wanted[name])))
+        for name in wanted
+        for first in range(0, wanted[name], ROOMS[name].chunk)
     ]
-    tasks.sort(key=lambda task: task[0] not in ("pages", "databases", "commands", "functions"))
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        found = pool.starmap(piece, tasks, chunksize=1)
-    return {name: summed([one for task, one in zip(tasks, found, strict=True) if task[0] == name]) for name in wanted}
+    with ProcessPoolExecutor(processes, get_context("spawn"), _limited) as pool:
+        waiting = [(name, pool.submit(tried, name, numbers, seed)) for name, numbers in tasks]
+        found = [(name, one.result()) for name, one in waiting]
+    return {name: summed([one for room, one in found if room == name]) for name in wanted}
+
+
+def _limited() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (LARGEST, LARGEST))
 
 
 def summed(parts: list[Tally]) -> Tally:
@@ -145,14 +196,23 @@ def distinct(faults: list[str]) -> list[str]:
     return list({fault.rpartition(" at ")[2]: fault for fault in reversed(faults)}.values())
 
 
+def again(name: str, number: int, seed: int) -> None:
+    """One input once more, after those before it in its chunk."""
+    first = number - number % ROOMS[name].chunk
+    print(tried(name, range(first, number + 1), seed, lambda at, line: at == number and print(line)))
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--room", choices=list(SHARES))
+    parser.add_argument("--room", choices=list(ROOMS))
+    parser.add_argument("--number", type=int, help="this input of the room alone")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    shares = {given.room: 1.0} if given.room else SHARES
+    if given.number is not None:
+        sys.exit(again(given.room, given.number, given.seed))
+    shares = {given.room: 1.0} if given.room else {name: place.share for name, place in ROOMS.items()}
     began = time.perf_counter()
     found = measured(shares, given.count, given.seed, given.processes)
     print(table(figures(found)))

@@ -97,12 +97,12 @@ class Choice:
         return self.values[position]
 
     def read(self, text: str) -> Any:
-        if text not in self._by_text:
+        if text_of(text) not in self._by_text:
             raise SpaceError(f"{shown(text)} is outside of {_listed(self.values)}")
         return self._by_text[text]
 
     def encode(self, value: Value) -> tuple[float, ...] | None:
-        position = self._position.get(key(value))
+        position = self._position.get(key(value)) if isinstance(value, Value | None) else None
         return None if position is None else tuple(float(k == position) for k in range(len(self.values)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Integer:
         return int(value)  # type: ignore[arg-type]
 
     def read(self, text: str) -> int:
-        return self.hold(int(text) if _WHOLE.fullmatch(text) else text)
+        return self.hold(int(text) if _WHOLE.fullmatch(text_of(text)) else text)
 
     def encode(self, value: Value) -> tuple[float, ...] | None:
         return _place(self, value)
@@ -199,7 +199,7 @@ class Real:
 
     def read(self, text: str) -> float:
         try:
-            return self.hold(float(text))
+            return self.hold(float(text_of(text)))
         except ValueError:  # SpaceError is one.
             raise SpaceError(f"{shown(text)} is outside of the numbers {self.low} to {self.high}") from None
 
@@ -225,6 +225,13 @@ def parameter_from_dict(body: Mapping[str, Any]) -> Parameter:
         return kinds[kind](**fields)
     except TypeError as error:
         raise SpaceError(f"parameter of type {shown(kind)} cannot be built from {sorted(fields)}: {error}") from error
+
+
+def text_of(given: Any) -> str:
+    """What an id is read from. Raises SpaceError for what is no text."""
+    if not isinstance(given, str):
+        raise SpaceError(f"{shown(given)} of type {type(given).__name__} is no text of an arm's id")
+    return str(given)
 
 
 def _check_distinct(values: Sequence[Value]) -> None:

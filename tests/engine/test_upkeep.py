@@ -16,6 +16,7 @@ import pytest
 
 from poolwise import errors, policy
 from poolwise.engine import Engine, Exploration, Safety, Settings, observe
+from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.state import checkpoint
 from poolwise.policy.constraints.conservative import Settings as Conservative
 from poolwise.space import ArmSpace, Family
@@ -301,3 +302,9 @@ def test_a_plain_outcome_is_folded_as_any_other(monkeypatch):
     assert plain[0] == columns[0]
     assert plain[2] == columns[2]
     np.testing.assert_array_equal(plain[1][["mean", "sd", "n"]], columns[1][["mean", "sd", "n"]])
+
+
+def test_names_of_arms_without_an_order_are_said_and_not_awaited(monkeypatch):
+    monkeypatch.setattr(NameIndex, "commit", lambda self: False)
+    with pytest.raises(errors.StoreDamaged, match="no order"):
+        Engine.open("memory://", ArmSpace([Family("default")], "default"))

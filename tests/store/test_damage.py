@@ -177,3 +177,18 @@ def test_damage_anywhere_is_an_error_of_ours(path):
             with suppress(errors.PoolwiseError):
                 read(store)
         store.close()
+
+
+@pytest.mark.parametrize(
+    "options", [{"lock_wait": "x"}, {"durability": 1}, {"seed": "x"}, {"seed": -1}, {"look": 3}, {"create": None}]
+)
+@pytest.mark.parametrize("url", ["memory://", "sqlite://"])
+def test_options_of_a_store_are_checked(url, options):
+    with pytest.raises(errors.InputError):
+        open_store(url, **options)
+
+
+@pytest.mark.parametrize("url", [None, 3, ["memory://"]])
+def test_the_address_of_a_store_is_text(url):
+    with pytest.raises(errors.InputError):
+        open_store(url)

@@ -17,7 +17,7 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.state import checkpoint
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.state.serving_posterior import ServingPosterior
-from poolwise.errors import PoolwiseError, StoreError, StoreStale
+from poolwise.errors import PoolwiseError, StoreDamaged, StoreError, StoreStale
 from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
@@ -25,6 +25,8 @@ from poolwise.store.base import Store
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+_MEANWHILE = 100
+"""Times that other processes may give the store new arms while this one opens it."""
 LEASE, _LEASED = "estimate", 30.0
 """What one process of many holds, and for how many seconds: one that is killed keeps the others waiting so long."""
 
@@ -152,9 +154,12 @@ class Upkeep:
                 checkpoint.write(self.store, taken)
 
     def _opened(self, *, commit: bool = False) -> Serving:
-        serving = self._begun()
-        while commit and not serving.catalogue.commit():  # another process has given the store new arms meanwhile
+        for _ in range(_MEANWHILE):
             serving = self._begun()
+            if not commit or serving.catalogue.commit():
+                break  # else another process has given the store new arms meanwhile
+        else:
+            raise StoreDamaged("the names of arms in this store have no order: restore it from a backup")
         try:
             checkpoint.restore(serving)
         except checkpoint.OtherOrder as other:

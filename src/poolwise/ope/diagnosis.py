@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.ope.logged import Log, weights
+from poolwise.ope.logged import Log, of_log, weights_of
 
 LEAST_EFFECTIVE = 50.0
 LEAST_SUPPORT = 0.99
@@ -33,6 +33,7 @@ class Diagnosis(NamedTuple):
     """Why the log cannot answer; None where it can."""
 
 
+@of_log
 def diagnose(logged: Log) -> Diagnosis:
     """Numbers behind the veto, and the veto. It fails closed: a number that is not finite vetoes.
 
@@ -42,7 +43,7 @@ def diagnose(logged: Log) -> Diagnosis:
     what the propensities say, as after overrides downstream or with propensities of another policy or made up. Where
     weights do not vary there is no standard error, and anything but 1 is a mismatch.
     """
-    weight = weights(logged)
+    weight = weights_of(logged)
     with np.errstate(over="ignore", invalid="ignore"):
         total, squares = float(weight.sum()), float((weight**2).sum())
         effective = total / squares * total if squares > 0 else 0.0

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.errors import InputError
-from poolwise.ope.logged import Log, weights
+from poolwise.inputs import real
+from poolwise.ope.logged import Log, of_log, weights_of
 
 GRID = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0, 1000.0, 10_000.0, np.inf)
 """Thresholds on w, and shrinkages of w, among which Switch-DR and DRos choose."""
@@ -29,20 +30,23 @@ class InfluenceTerms(NamedTuple):
     """Estimated bias of `value`."""
 
 
+@of_log
 def dm(logged: Log) -> InfluenceTerms:
     """Direct method: mean of d. It is as good as the model; its estimated bias is -mean of w e."""
     direct, weight, residual = parts(logged)
     return corrected(direct, direct + weight * residual)
 
 
+@of_log
 def ips(logged: Log) -> InfluenceTerms:
     """Inverse propensity score: mean of w r (Horvitz and Thompson 1952)."""
-    return plain(weights(logged) * logged.reward)
+    return plain(weights_of(logged) * logged.reward)
 
 
+@of_log
 def snips(logged: Log) -> InfluenceTerms:
     """Self-normalised IPS: sum of w r / sum of w (Swaminathan and Joachims 2015)."""
-    weight = weights(logged)
+    weight = weights_of(logged)
     total = weight.sum()
     if total == 0:
         return InfluenceTerms(float("nan"), np.full(len(weight), np.nan))
@@ -50,12 +54,14 @@ def snips(logged: Log) -> InfluenceTerms:
     return InfluenceTerms(value, weight * (logged.reward - value) / weight.mean())
 
 
+@of_log
 def dr(logged: Log) -> InfluenceTerms:
     """Doubly robust: mean of d + w e (Dudik, Langford and Li 2011)."""
     direct, weight, residual = parts(logged)
     return plain(direct + weight * residual)
 
 
+@of_log
 def sndr(logged: Log) -> InfluenceTerms:
     """Self-normalised DR: mean of d + sum of w e / sum of w."""
     direct, weight, residual = parts(logged)
@@ -66,14 +72,17 @@ def sndr(logged: Log) -> InfluenceTerms:
     return InfluenceTerms(float(direct.mean() + correction), influence)
 
 
+@of_log
 def switch_dr(logged: Log, threshold: float | None = None) -> InfluenceTerms:
     """DR that leaves out the correction where w > threshold (Wang, Agarwal and Dudik 2017); None: chosen from GRID."""
-    return shrunk(logged, lambda weight, limit: np.where(weight <= limit, weight, 0.0), threshold)
+    limit = None if threshold is None else _positive("threshold", threshold)
+    return shrunk(logged, lambda weight, limit: np.where(weight <= limit, weight, 0.0), limit)
 
 
+@of_log
 def dr_os(logged: Log, shrinkage: float | None = None) -> InfluenceTerms:
     """DR with w -> w s / (w^2 + s), optimistic shrinkage (Su et al. 2020); None: s is chosen from GRID squared."""
-    limit = None if shrinkage is None else np.sqrt(shrinkage)
+    limit = None if shrinkage is None else np.sqrt(_positive("shrinkage", shrinkage))
     return shrunk(logged, lambda weight, s: weight / (1.0 + (weight / s) ** 2), limit)
 
 
@@ -101,7 +110,13 @@ def parts(logged: Log) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise InputError("this estimator needs q_hat, the predicted reward of every arm; give it, or use ips or snips")
     direct = (logged.evaluation * logged.q_hat).sum(axis=1)
     residual = logged.reward - logged.q_hat[np.arange(len(logged.action)), logged.action]
-    return direct, weights(logged), residual
+    return direct, weights_of(logged), residual
+
+
+def _positive(name: str, given: float) -> float:
+    if (number := real(name, given)) <= 0:
+        raise InputError(f"{name} {number} must be above 0, or left out to be chosen")
+    return number
 
 
 def plain(terms: np.ndarray) -> InfluenceTerms:

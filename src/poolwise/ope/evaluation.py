@@ -8,7 +8,7 @@ from poolwise.errors import InputError
 from poolwise.ope.diagnosis import Diagnosis, diagnose
 from poolwise.ope.estimators import ESTIMATORS, MODEL_FREE, InfluenceTerms
 from poolwise.ope.intervals import Method, interval
-from poolwise.ope.logged import Log, log
+from poolwise.ope.logged import Log, log, of_log
 
 
 class Estimate(NamedTuple):
@@ -40,6 +40,7 @@ class Comparison(NamedTuple):
     differences: dict[str, Estimate]
 
 
+@of_log
 def evaluate(logged: Log, confidence: float = 0.95, method: Method = "studentised", seed: int = 0) -> Evaluation:
     """Value of `logged.evaluation` by every estimator that the log allows; the model-free ones without q_hat.
 
@@ -55,6 +56,7 @@ def evaluate(logged: Log, confidence: float = 0.95, method: Method = "studentise
     return Evaluation(diagnosis, logged_value, estimates, confidence, method)
 
 
+@of_log
 def compare(
     logged: Log, other: np.ndarray, confidence: float = 0.95, method: Method = "studentised", seed: int = 0
 ) -> Comparison:

@@ -21,7 +21,7 @@ LABELS = 64
 def read_log(path: Path) -> pd.DataFrame:
     """A row per decision. Raises DataError where the file cannot be read, or a decision stands there twice."""
     frame = read_table(path)
-    if "decision" in frame and (again := frame["decision"].astype(str).duplicated().to_numpy()).any():
+    if "decision" in frame and (again := frame["decision"].astype(object).map(str).duplicated().to_numpy()).any():
         row = int(again.argmax())
         raise DataError(
             f"{path}, row {row}, column decision: {shown(frame['decision'].iloc[row])} stands there twice"

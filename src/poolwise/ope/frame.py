@@ -10,7 +10,7 @@ from poolwise.errors import DataError
 from poolwise.names import shown
 from poolwise.ope.logged import Log, log
 from poolwise.ope.reward_model import cross_fitted
-from poolwise.table import as_names, names, numbers, replaced
+from poolwise.table import as_names, names, nulls, numbers, replaced
 
 NAMES = ("project", "context", "arm")
 COLUMNS = ("project", "context", "arm", "probability", "utility")
@@ -87,7 +87,7 @@ def _check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
             raise DataError(f"the log has no column {column!r}; give {', '.join(columns)}, one row per decision")
         if not isinstance(frame[column], pd.Series):
             raise DataError(f"the log has two columns {column!r}; keep one of them")
-        holes = frame[column].isna().to_numpy()
+        holes = nulls(frame[column])
         if holes.any():
             raise DataError(
                 f"row {holes.argmax()}, column {column}: is null ({holes.sum()} of {len(frame)} rows); fill it or "

@@ -1,12 +1,15 @@
 """One interval function for every estimator: from its influence terms to (low, high)."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import norm, t
 
 from poolwise.errors import InputError
+from poolwise.inputs import real, whole
+from poolwise.names import shown
 from poolwise.ope.estimators import InfluenceTerms
+from poolwise.ope.logged import floats
 
 Method = Literal["studentised", "bootstrap", "bernstein"]
 METHODS: tuple[Method, ...] = ("studentised", "bootstrap", "bernstein")
@@ -37,20 +40,35 @@ def interval(
     no influence term lies outside a known `span` of values; without one, the largest spread seen, which is a guess.
     Raises InputError for an unknown method or fewer than two decisions.
     """
-    if len(terms.influence) < 2:
-        raise InputError("an interval needs at least 2 decisions; log more")
+    terms, confidence = _terms(terms), real("confidence", confidence)
     if not 0 < confidence < 1:
         raise InputError(f"confidence {confidence} is not in (0, 1); give 0.95 for a 95 % interval")
-    if method == "studentised":
-        low, high = studentised(terms.influence, confidence)
-    elif method == "bootstrap":
-        low, high = bootstrap(terms.influence, confidence, resamples, seed)
-    elif method == "bernstein":
-        low, high = bernstein(terms.influence, confidence, span)
-    else:
-        raise InputError(f"interval method {method!r} is unknown; use one of {', '.join(METHODS)}")
-    centre = terms.value - terms.bias
-    return Interval(centre + low, centre + high)
+    if not isinstance(method, str) or method not in METHODS:
+        raise InputError(f"interval method {shown(method)} is unknown; use one of {', '.join(METHODS)}")
+    resamples, seed = whole("resamples", resamples, 1, 1_000_000), whole("seed", seed, 0, 2**63 - 1)
+    if span is not None and (span := real("span", span)) < 0:
+        raise InputError(f"span {span} must be 0 or more, or left out")
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if method == "studentised":
+            low, high = studentised(terms.influence, confidence)
+        elif method == "bootstrap":
+            low, high = bootstrap(terms.influence, confidence, resamples, seed)
+        else:
+            low, high = bernstein(terms.influence, confidence, span)
+        centre = terms.value - terms.bias
+        return Interval(centre + low, centre + high)
+
+
+def _terms(given: Any) -> InfluenceTerms:
+    """Raises InputError for what no estimator gave, and for a single decision."""
+    if not isinstance(given, InfluenceTerms):
+        raise InputError(f"the terms of an interval are what an estimator gives, got {shown(given)}")
+    value, influence, bias = (floats(name, one) for name, one in zip(given._fields, given, strict=True))
+    if value.ndim or bias.ndim or influence.ndim != 1:
+        raise InputError("the terms of an interval are a value, (decisions,) influence and a bias")
+    if len(influence) < 2:
+        raise InputError("an interval needs at least 2 decisions; log more")
+    return InfluenceTerms(float(value), influence, float(bias))
 
 
 def studentised(influence: np.ndarray, confidence: float) -> tuple[float, float]:

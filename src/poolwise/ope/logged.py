@@ -1,12 +1,16 @@
 """Logged decisions in the form that off-policy estimators need, checked on the way in."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
 from poolwise.errors import DataError
 from poolwise.names import escaped, shown
 
+P = ParamSpec("P")
+T = TypeVar("T")
 TOLERANCE = 1e-6
 """Rounding that is forgiven in probabilities that should sum to 1 or agree with each other."""
 
@@ -70,13 +74,31 @@ def floats(name: str, values: Any) -> np.ndarray:
             found = np.asarray(values)
             if found.dtype.kind not in "OUSbiuf":
                 raise TypeError(f"they are {found.dtype}")
-            return found.astype(np.float64)
+            return found.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{name} holds something that is no number ({escaped(str(error))}); give numbers") from error
 
 
+def of_log(call: Callable[Concatenate[Log, P], T]) -> Callable[Concatenate[Log, P], T]:
+    """A function of a log, which is checked on the way in as `log` checks it."""
+
+    @wraps(call)
+    def checked(logged: Log, *given: P.args, **options: P.kwargs) -> T:
+        if not isinstance(logged, Log):
+            raise DataError(f"a log is what `ope.log` makes, got {type(logged).__name__} {shown(logged)}")
+        return call(log(*logged), *given, **options)
+
+    return checked
+
+
+@of_log
 def weights(logged: Log) -> np.ndarray:
     """(n,) w = evaluation(a) / propensity: how much more often the new policy would have chosen the logged arm."""
+    return weights_of(logged)
+
+
+def weights_of(logged: Log) -> np.ndarray:
+    """The same of a log that was checked."""
     with np.errstate(over="ignore"):
         return logged.evaluation[np.arange(len(logged.action)), logged.action] / logged.propensity
 
@@ -147,6 +169,8 @@ def from_obp(feedback: dict[str, Any], evaluation: Any, q_hat: Any = None) -> Lo
     `evaluation` and `q_hat` are (n, arms), or obp's (n, arms, positions), of which each row's own position is taken.
     Raises DataError for a missing key.
     """
+    if not isinstance(feedback, Mapping):
+        raise DataError(f"bandit_feedback is a dictionary with action, reward and pscore, got {shown(feedback)}")
     for key in ("action", "reward", "pscore"):
         if feedback.get(key) is None:
             raise DataError(f"bandit_feedback has no {key!r}; give the dictionary with action, reward and pscore")
@@ -162,6 +186,7 @@ def from_obp(feedback: dict[str, Any], evaluation: Any, q_hat: Any = None) -> Lo
     )
 
 
+@of_log
 def to_obp(logged: Log, context: Any = None) -> dict[str, Any]:
     """Log -> Open Bandit Pipeline's `bandit_feedback`; its action_dist is `log.evaluation[:, :, None]`."""
     rows, arms = logged.evaluation.shape

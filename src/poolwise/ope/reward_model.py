@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 from poolwise.errors import DataError
+from poolwise.inputs import whole
+from poolwise.posterior.arguments import rows, sizes
 from poolwise.posterior.crossed import batch
 
 
@@ -15,16 +17,21 @@ def cross_fitted(
 
     `project`, `context` and `action` are (n,) integer codes. The decisions are dealt into `folds` at random; the
     belief is fitted to all folds but one and read off in that one (Chernozhukov et al. 2018). With folds=1 every
-    decision is predicted from all. Raises DataError where the arrays differ in length or there are fewer decisions
-    than folds.
+    decision is predicted from all. Raises InputError for codes that are none and lengths that differ, DataError where
+    there are fewer decisions than folds.
     """
-    project, context, action = (np.asarray(one, int) for one in (project, context, action))
-    reward = np.asarray(reward, float)
-    if any(one.shape != reward.shape for one in (project, context, action)):
-        raise DataError("project, context, action and reward differ in length; give one value each for every decision")
-    if not 1 <= folds <= len(reward):
+    codes = (("project", project), ("context", context), ("action", action))
+    (project, context, action), reward, _ = rows(codes, reward, 1.0)
+    arms, folds, seed = (
+        whole("arms", arms, 1, 2**27),
+        whole("folds", folds, 1, 2**31),
+        whole("seed", seed, 0, 2**63 - 1),
+    )
+    if not len(reward):
+        raise DataError("there are no decisions to learn from: give one at least")
+    if folds > len(reward):
         raise DataError(f"{folds} folds for {len(reward)} decisions; give between 1 and the number of decisions")
-    shape = (int(project.max()) + 1, int(context.max()) + 1, arms)
+    shape = sizes([int(project.max()) + 1, int(context.max()) + 1, arms], (project, context, action))
     fold = np.random.default_rng(seed).permutation(len(reward)) % folds
     one_family = np.zeros(arms, int)  # one noise for all arms: an arm whose rewards are all equal has none of its own
     q_hat = np.empty((len(reward), arms))

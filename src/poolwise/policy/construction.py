@@ -23,6 +23,11 @@ def wrap_policy(name: str, inner: Policy, probabilities: Wrapped, **constants: f
 
     Raises ConfigError where a layer occurs twice, since both would read the same constants.
     """
+    if not isinstance(inner, Policy):
+        raise ConfigError(
+            f"{name} goes around a policy, got {type(inner).__name__} {shown(inner)}: pass one, as in "
+            f"{name}(thompson())"
+        )
     numbers = _numbers(name, constants)
     if clash := sorted(set(numbers) & set(inner.params)):
         raise ConfigError(f"{name}({inner.spec}) sets {clash[0]!r} twice: use each layer once in a policy")

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.errors import ConfigError
-from poolwise.inputs import whole
-from poolwise.names import iterable
 from poolwise.policy.view import Policy
+from poolwise.replay.arguments import order_of, seeds_of, tabled
 from poolwise.replay.arrival import orders
 from poolwise.replay.hindsight import PER_CELL, references
 from poolwise.replay.loop import Run, run_many
@@ -20,9 +18,6 @@ from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
 from poolwise.schema import CHANCES, STATUSES
 from poolwise.table import Table, utility
-
-MOST = 10_000
-"""Seeds of one replay: all their runs are in memory."""
 
 
 class Replay(NamedTuple):
@@ -65,7 +60,7 @@ def replay(
     table = table if isinstance(table, Table) else read(table)
     if not isinstance(policy, Policy):
         policy = policies.default() if policy is None else policies.parse(policy)
-    chosen = _seeds(seeds)
+    chosen = seeds_of(seeds)
     settings = Settings(delay=delay, horizon=horizon, repeats=repeats).checked()
     rows = orders(table, order, chosen)
     runs = run_many(table, rows, policy, chosen, settings)
@@ -74,18 +69,9 @@ def replay(
     return Replay(table, log, summary(table, log))
 
 
-def _seeds(given: Any) -> tuple[int, ...]:
-    """So many from 0, or those of a list."""
-    many = iterable(given) and not isinstance(given, str | bytes)
-    found = list(given) if many else range(whole("seeds", given, 0, MOST, ConfigError))
-    if not 0 < len(found) <= MOST:
-        raise ConfigError(f"{len(found) or 'no'} seeds: give 1 to {MOST:,}, or a list of them")
-    return tuple(whole("a seed", seed, 0, 2**63 - 1, ConfigError) for seed in found)
-
-
 def run_poolwise(table: Table, order: np.ndarray, seed: int) -> np.ndarray:
     """(units,) arms that the default policy chooses in one order, learning from means over repetitions."""
-    return run_poolwise_many(table, order[None], [seed])[0]
+    return run_poolwise_many(table, order_of(order, tabled(table))[None], [seed])[0]
 
 
 def run_poolwise_many(table: Table, orders: np.ndarray, seeds: Sequence[int]) -> np.ndarray:

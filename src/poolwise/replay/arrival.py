@@ -6,6 +6,7 @@ import numpy as np
 
 from poolwise.errors import ConfigError
 from poolwise.names import shown
+from poolwise.replay.arguments import seeds_of, tabled
 from poolwise.table import Table
 
 ORDERS = ("shuffled", "time", "project")
@@ -18,7 +19,7 @@ def orders(table: Table, kind: str, seeds: Sequence[int]) -> np.ndarray:
     """
     if not isinstance(kind, str) or kind not in ORDERS:
         raise ConfigError(f"order {shown(kind)} is unknown: use one of {', '.join(ORDERS)}")
-    units = len(table.units)
+    seeds, units = seeds_of(seeds), len(tabled(table).units)
     if kind == "time":
         return np.tile(np.arange(units), (len(seeds), 1))
     shuffles = np.stack([np.random.default_rng([seed, 17]).permutation(units) for seed in seeds])

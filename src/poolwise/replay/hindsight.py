@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from poolwise.replay.arguments import tabled
 from poolwise.table import Table, available, utility
 
 SINGLE, PER_CONTEXT = "single best", "best per context"
@@ -13,7 +14,7 @@ def references(table: Table) -> dict[str, np.ndarray]:
 
     The best arm of a group of units is the one with the highest mean utility among the arms all its units have.
     """
-    gain, present = utility(table), available(table)
+    gain, present = utility(tabled(table)), available(table)
     groups = {
         SINGLE: np.zeros(len(table.units), int),
         PER_CONTEXT: table.context,

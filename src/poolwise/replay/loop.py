@@ -15,9 +15,10 @@ from poolwise.policy.view import CUSTOM, Policy
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.recursive import compiled
 from poolwise.randomness import uniforms
+from poolwise.replay.arguments import driven, order_of, orders_of, seed_of, seeds_of, tabled
 from poolwise.replay.compiled_loop import Frame, Jobs, LoopConstants, LoopState, nothing, stretch
 from poolwise.replay.replay_posterior import LIMIT, ReplayPosterior, chances_of
-from poolwise.replay.settings import Settings
+from poolwise.replay.settings import Settings, checked
 from poolwise.table import Table, available, utility
 
 
@@ -39,7 +40,9 @@ def run_many(
     table: Table, orders: np.ndarray, policy: Policy, seeds: Sequence[int], settings: Settings | None = None
 ) -> list[Run]:
     """`run` for every seed and row of `orders`, (seeds, decisions)."""
-    return [run(table, order, policy, seed, settings) for order, seed in zip(orders, seeds, strict=True)]
+    chosen = seeds_of(seeds)
+    each = zip(orders_of(orders, chosen, tabled(table)), chosen, strict=True)
+    return [run(table, order, policy, seed, settings) for order, seed in each]
 
 
 def run(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Settings | None = None) -> Run:
@@ -47,8 +50,10 @@ def run(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Se
 
     Every outcome is learned `settings.delay` decisions later. A failure or time-out is learned at what the table says
     it costs. The decisions are those of an `Engine` of this seed that is fed the same units (`estimate = "inline"`).
+    Raises DataError and ConfigError.
     """
-    settings = settings or Settings()
+    order, policy, seed = order_of(order, tabled(table)), driven(policy), seed_of(seed)
+    settings = checked(Settings() if settings is None else settings)
     jobs = _jobs(table, order, seed, settings)
     projects, contexts = (int(part.max()) + 1 for part in (table.project, table.context))
     believer = ReplayPosterior(table.family, table.baseline, projects, contexts, settings.horizon)

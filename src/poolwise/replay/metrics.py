@@ -1,12 +1,15 @@
 """What a replay comes to: exact regret, closed gap, safety and speed of learning, with intervals over seeds."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from poolwise.errors import DataError
+from poolwise.names import shown
+from poolwise.replay.arguments import tabled
 from poolwise.replay.hindsight import PER_CELL, PER_CONTEXT, SINGLE, VIRTUAL, references
 from poolwise.table import Table, utility
 
@@ -32,9 +35,23 @@ def summary(table: Table, log: pd.DataFrame) -> dict[str, Interval]:
     explored: another arm than the favourite; decisions to 90 %: until the running mean of utility first reaches 90 % of
     its level in the last fifth of the run, NaN where that level is not above the baseline's.
     """
-    gain, best = utility(table), references(table)
+    gain, best = utility(tabled(table)), references(table)
+    _check_log(log, len(table.units))
     rows = [of_run(gain, best, table.importance, run) for _, run in log.groupby("seed", sort=False)]
     return {name: over_seeds(np.array([row[name] for row in rows])) for name in rows[0]}
+
+
+def _check_log(log: Any, units: int) -> None:
+    """Raises DataError for what `replay` cannot have logged of so many units."""
+    wanted = ("seed", "row", "earned", "explored")
+    if not isinstance(log, pd.DataFrame) or log.empty or any(not isinstance(log.get(one), pd.Series) for one in wanted):
+        raise DataError(f"a log is the table that `replay` gives, with columns {', '.join(wanted)}, got {shown(log)}")
+    if any(log[name].dtype.kind not in "iufb" for name in wanted) or log["row"].dtype.kind not in "iu":
+        raise DataError(f"columns {', '.join(wanted)} of the log must be numbers, and rows whole ones")
+    if not log["row"].between(0, units - 1).all():
+        raise DataError(
+            f"column row of the log must name rows of the table, 0 to {units - 1}: give the table it was of"
+        )
 
 
 def of_run(

@@ -1,9 +1,17 @@
 """What a replay may be told; every value has a default that is meant to be right."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from poolwise.errors import ConfigError
 from poolwise.inputs import conforming
+from poolwise.names import shown
+
+
+def checked(given: Any) -> "Settings":
+    """Raises ConfigError for what is none, and for what it may not hold."""
+    if not isinstance(given, Settings):
+        raise ConfigError(f"settings of a replay are `replay.Settings(...)`, got {shown(given)}")
+    return given.checked()
 
 
 class Settings(NamedTuple):

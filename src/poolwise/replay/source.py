@@ -33,7 +33,7 @@ def marked(rows: pd.DataFrame, path: Path) -> str:
         row = int(neither.argmax())
         found = shown(rows["is_baseline"].iloc[row])
         raise DataError(f"{path}, row {row}, column is_baseline: {found} is neither yes nor no; write true or false")
-    arms = np.unique(rows.loc[yes, "arm"].astype(str))
+    arms = np.unique(rows.loc[yes, "arm"].astype(object).map(str))
     if len(arms) != 1:
         raise DataError(f"{path}: is_baseline marks {len(arms)} arms; mark exactly one")
     return str(arms[0])

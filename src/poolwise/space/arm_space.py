@@ -45,12 +45,12 @@ class ArmSpace:
 
     def family(self, name: str) -> Family:
         for family in self.families:
-            if family.name == name:
+            if isinstance(name, str) and family.name == name:
                 return family
         raise SpaceError(f"unknown family {shown(name)}: this space has {[family.name for family in self.families]}")
 
     def arm(self, key: str) -> Arm:
-        if key not in self.index:
+        if not isinstance(key, str) or key not in self.index:
             raise SpaceError(f"unknown arm {shown(key)}: `space.arms` lists the {len(self.arms)} arms of this space")
         return self.arms[self.index[key]]
 
@@ -88,6 +88,8 @@ class ArmSpace:
     @staticmethod
     def from_dict(body: Mapping[str, Any]) -> "ArmSpace":
         """Raises SpaceError for anything that describes no space."""
+        if not isinstance(body, Mapping):
+            raise SpaceError(f"{shown(body)} describes no arm space: pass what `to_dict` returned")
         try:
             families, baseline = list(body["families"]), body["baseline"]
             extra = [(family, dict(params)) for family, params in body.get("extra", ())]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from poolwise.errors import SpaceError
 from poolwise.names import fault, shown
-from poolwise.parameters import Choice, Parameter, parameter_from_dict
+from poolwise.parameters import Choice, Parameter, parameter_from_dict, text_of
 from poolwise.space import rules
 from poolwise.space.diagram import ABSENT, Diagram, Grid, diagram
 from poolwise.space.thinning import thinned
@@ -39,6 +39,10 @@ def arm_id(family: str, params: Mapping[str, Any]) -> str:
     >>> arm_id("sample", {"ratio": 0.5, "fast": True})
     'sample(fast=True,ratio=0.5)'
     """
+    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in (family, *params)):
+        raise SpaceError(
+            f"an arm's id is made of a family's name and a dict of parameters, got {shown((family, params))}"
+        )
     inside = ",".join(f"{name}={written(value_of(params[name]))}" for name in sorted(params))
     return f"{family}({inside})" if inside else family
 
@@ -127,7 +131,7 @@ class Family:
 
     def read(self, id: str) -> Arm:
         """The arm that has this id. Raises SpaceError where it is none of this family."""
-        if id.partition("(")[0] != self.name:
+        if text_of(id).partition("(")[0] != self.name:
             raise SpaceError(f"{shown(id)} is no arm of family {self.name!r}")
         texts = texts_of(id, self.parameters)
         return self.arm({name: self.parameters[name].read(text) for name, text in texts.items()})

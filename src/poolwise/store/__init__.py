@@ -1,14 +1,27 @@
 """Stores: append-only logs of decisions and outcomes behind one protocol."""
 
 from importlib import import_module
+from typing import Literal, NamedTuple
 
 from poolwise.errors import InputError
+from poolwise.inputs import conforming, whole
 from poolwise.store.base import Checkpoint, DecisionColumns, OutcomeColumns, Store
 from poolwise.store.file.place import exists, path_of
 from poolwise.store.memory import MemoryStore
 from poolwise.store.read_only import looking
 
 __all__ = ["Checkpoint", "DecisionColumns", "MemoryStore", "OutcomeColumns", "Store", "open_store", "path_of"]
+
+
+class Opening(NamedTuple):
+    """How a store is opened; see `open_store`."""
+
+    url: str
+    seed: int | None
+    create: bool
+    look: bool
+    lock_wait: float
+    durability: Literal["process", "power"]
 
 
 def open_store(
@@ -29,12 +42,14 @@ def open_store(
     disk. Raises StoreError, and InputError for a URL of no known kind, or of no file where `create` is false. The
     database library is imported only when a file is opened.
     """
+    kept = Opening(url, seed, create, look, lock_wait, durability)  # type: ignore[arg-type]
+    url, seed, create, look, lock_wait, durability = conforming(kept, InputError, "the store's ")
+    if lock_wait < 0:
+        raise InputError(f"lock_wait {lock_wait!r} must be a number of seconds, 0 or more")
+    if seed is not None:
+        whole("seed", seed, 0, 2**63 - 1)
     if url == "memory://":
         return MemoryStore(seed)
-    if not (isinstance(lock_wait, int | float) and 0 <= lock_wait < float("inf")):
-        raise InputError(f"lock_wait {lock_wait!r} must be a number of seconds, 0 or more")
-    if durability not in ("process", "power"):
-        raise InputError(f"durability {durability!r} must be 'process' or 'power'")
     path = path_of(url)
     if path is not None and (look or not create) and not exists(path):
         raise InputError(f"there is no store {path}: check the path; `poolwise decide` and `run` create one")

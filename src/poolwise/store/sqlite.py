@@ -4,7 +4,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -250,8 +250,11 @@ class SqliteStore:
         return self._file.one("SELECT count(*) FROM record WHERE kind = ?", kind)[0]
 
     def records(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
-        found = self._file.all("SELECT body FROM record WHERE kind = ? ORDER BY id LIMIT -1 OFFSET ?", kind, after)
-        return [rows.record_of(body) for (body,) in found]
+        found = self._file.all("SELECT id, body FROM record WHERE kind = ? ORDER BY id LIMIT -1 OFFSET ?", kind, after)
+        with self._file.reading:
+            if any(one >= other for (one, _), (other, _) in pairwise(found)):
+                raise ValueError("its records are not in their order")
+        return [rows.record_of(body) for _, body in found]
 
     def append_snapshot(self, snapshot: Snapshot) -> int:
         return self.append_record("snapshot", snapshot._asdict())

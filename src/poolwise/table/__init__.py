@@ -5,7 +5,7 @@ whole projects (a solver that does not read a logic), never from some units of a
 """
 
 from poolwise.table.checks import as_names, plain, replaced
-from poolwise.table.columns import flags, names, numbers
+from poolwise.table.columns import flags, names, nulls, numbers
 from poolwise.table.files import read_rows
 from poolwise.table.rows import from_rows
 from poolwise.table.table import ABSENT, Table, available, take, utility
@@ -18,6 +18,7 @@ __all__ = [
     "flags",
     "from_rows",
     "names",
+    "nulls",
     "numbers",
     "plain",
     "read_rows",

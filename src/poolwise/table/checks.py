@@ -9,7 +9,7 @@ import pandas as pd
 from poolwise.errors import DataError
 from poolwise.names import shown
 from poolwise.schema import STATUSES
-from poolwise.table.columns import names, numbers
+from poolwise.table.columns import names, nulls, numbers
 from poolwise.table.table import ABSENT
 
 KEYS = ("unit", "project", "context", "family", "arm")
@@ -24,7 +24,7 @@ def check_columns(rows: pd.DataFrame, source: str, value: str) -> None:
         again = rows.columns[rows.columns.duplicated()][0]
         raise DataError(f"{source}: column {shown(again)} stands there twice; keep one of them")
     for column in (*KEYS, *(extra for extra in ("status", "repetition", "importance") if extra in rows)):
-        raise_at_row(rows[column].isna(), rows, source, column, "is null; fill it or leave the unit out")
+        raise_at_row(nulls(rows[column]), rows, source, column, "is null; fill it or leave the unit out")
 
 
 def as_names(rows: pd.DataFrame, source: str, columns: Iterable[str]) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def check_values(rows: pd.DataFrame, source: str, value: str) -> pd.DataFrame:
         raise_at_row(~(rows["importance"] > 0), rows, source, "importance", "is not positive; give weights above 0")
     if "cost_unit" in rows:
         first = rows["cost_unit"].iloc[0]
-        differs = rows["cost_unit"].astype(str) != str(first)
+        differs = rows["cost_unit"].astype(object).map(str) != str(first)
         raise_at_row(differs, rows, source, "cost_unit", f"differs from {shown(first)}; convert to one unit")
     return rows
 

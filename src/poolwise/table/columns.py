@@ -1,6 +1,6 @@
 """Columns of any kind that a file or a data frame may have: as names, as numbers, as yes or no."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -62,6 +62,14 @@ def _number(value: Any) -> float:
         return np.nan
 
 
+def nulls(values: pd.Series) -> np.ndarray:
+    """(n,) bool: None, NaN, NA, NaT; a signalling NaN of `decimal` among them, which pandas does not bear."""
+    try:
+        return values.isna().to_numpy()
+    except InvalidOperation:
+        return np.array([_null(value) for value in values.astype(object)], dtype=bool)
+
+
 def flags(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """(n,) bool, and where it is neither yes nor no. Blank and null are no; true, yes, y, t and 1 are yes."""
     text = np.array(
@@ -72,4 +80,6 @@ def flags(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _null(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_nan()
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))

@@ -17,3 +17,18 @@ def test_a_chain_without_an_end_is_damage(tmp_path):
         with pytest.raises(errors.StoreDamaged, match="restore it from a backup"):
             store._file.one(_COUNT, 10**15)
         assert store.append_record("x", {}) == 1
+
+
+def test_more_rows_than_the_file_has_room_for_are_damage(tmp_path):
+    with closing(open_store(f"sqlite:///{tmp_path / 'a.db'}")) as store:
+        rows = _COUNT.replace("max(x)", "x")
+        assert len(store._file.all(rows, 3_000)) == 3_000
+        with pytest.raises(errors.StoreDamaged, match="restore it from a backup"):
+            store._file.all(rows, 10**6)
+
+
+def test_records_out_of_their_order_are_damage(tmp_path, monkeypatch):
+    with closing(open_store(f"sqlite:///{tmp_path / 'a.db'}")) as store:
+        monkeypatch.setattr(store._file, "all", lambda *_: [(1, "{}"), (2, "{}"), (1, "{}")])
+        with pytest.raises(errors.StoreDamaged, match="order"):
+            store.records("x")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.inputs import whole
 from poolwise.policy.optimality import best_probability
 from poolwise.policy.rules.knowledge_gradient import knowledge
 from poolwise.posterior.blas_threads import single_blas
@@ -17,7 +18,8 @@ from poolwise.posterior.gp.kernels import ArmCoordinates, arm_coordinates
 from poolwise.posterior.gp.output_warping import USUAL, OutputWarping, warp
 from poolwise.posterior.gp.surface import SurfacePredictive
 from poolwise.posterior.hyperparameters.refit_schedule import due
-from poolwise.replay.search.source_tasks import Observations, SourceTasks, source_tasks_of
+from poolwise.replay.arguments import seed_of, tabled
+from poolwise.replay.search.source_tasks import Observations, SourceTasks, observed, source_tasks_of
 from poolwise.table import Table
 
 EVERY = ((30, 5), (100, 10), (1_000, 20))
@@ -29,7 +31,9 @@ LEAST = 0.2
 
 
 def run_space(table: Table, unit: int, trials: int, seed: int, known: Observations) -> np.ndarray:
-    """(trials,) arms of `trials_of_space`."""
+    """(trials,) arms of `trials_of_space`. Raises DataError and ConfigError."""
+    unit, trials = whole("unit", unit, 0, len(tabled(table).units) - 1), whole("trials", trials, 1, 1_000_000)
+    seed, known = seed_of(seed), observed(known, len(table.arms))
     return trials_of_space(table, unit, trials, seed, known)[0]
 
 

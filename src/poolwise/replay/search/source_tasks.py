@@ -5,10 +5,13 @@ leave unexplained are those of the others themselves, each foreseen from the res
 idea: Wang and others (2024), pre-trained Gaussian processes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.errors import DataError
+from poolwise.names import shown
+from poolwise.posterior.arguments import rows
 from poolwise.posterior.gp.kernels import ArmCoordinates
 from poolwise.posterior.gp.output_warping import WARPS, OutputWarping, warp
 from poolwise.posterior.gp.surface import GaussianProcess
@@ -24,6 +27,16 @@ class Observations(NamedTuple):
     unit: np.ndarray
     arm: np.ndarray
     reward: np.ndarray
+
+
+def observed(given: Any, arms: int) -> Observations:
+    """Itself, as arrays. Raises DataError for what are no outcomes of so many arms."""
+    if not isinstance(given, Observations):
+        raise DataError(f"what is known of other units are `replay.Observations`, got {shown(given)}")
+    (unit, arm), reward, _ = rows((("unit", given.unit), ("arm", given.arm)), given.reward, 1.0)
+    if (arm >= arms).any():
+        raise DataError(f"an arm of the observations is beyond the {arms} of the table: give those of the same space")
+    return Observations(unit, arm, reward)
 
 
 NOTHING = Observations(np.zeros(0, int), np.zeros(0, int), np.zeros(0))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from poolwise.errors import StoreForked, UnknownDecision
-from poolwise.store.database.faults import Reading, closed, gone, translated
+from poolwise.store.database.faults import Reading, closed, damaged, gone, translated
 from poolwise.store.database.retry import retried
 from poolwise.store.database.step_limit import Steps
 from poolwise.store.file.connect import Durability, connect
@@ -26,6 +26,8 @@ _COUNT = (
     "INSERT INTO counter (name, value) VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value"
 )
+_FEW_ROWS, _ROW_BYTES = 5_000, 8
+"""Rows that are read without a look at the file's size, and what one takes of it at least."""
 _TYPES = {"i": np.int64, "f": np.float64, "s": np.int8}
 _OPEN: "weakref.WeakSet[Database]" = weakref.WeakSet()
 
@@ -57,7 +59,7 @@ class Database:
 
     def all(self, statement: str, *values: Any) -> list[tuple]:
         """Every row."""
-        return self._call(lambda db: retried(lambda: db.execute(statement, values).fetchall(), self._wait))
+        return self._call(lambda db: retried(lambda: self._fetched(db.execute(statement, values)), self._wait))
 
     def row(self, statement: str, *values: Any) -> tuple | None:
         """The first, if there is any."""
@@ -123,6 +125,17 @@ class Database:
             if check:
                 self._check_files()
             return answer
+
+    def _fetched(self, cursor: sqlite3.Cursor) -> list[tuple]:
+        """All rows. Raises StoreDamaged where they are more than the file has room for."""
+        found: list[tuple] = cursor.fetchmany(_FEW_ROWS)
+        if self._path is None or len(found) < _FEW_ROWS:
+            return found + cursor.fetchall()
+        most = self._steps.bytes() // _ROW_BYTES
+        found += cursor.fetchmany(max(most - _FEW_ROWS, 0) + 1)
+        if len(found) > max(most, _FEW_ROWS):
+            raise damaged(self._path, "a page leads back to itself")
+        return found
 
     def _transaction(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
         try:

@@ -19,7 +19,7 @@ from poolwise.store.base import STALE
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 """Primary codes of what passes by itself: another connection is writing, or recovers the log."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_INTERRUPT}
-"""Nobody interrupts but `endless.Steps`."""
+"""Nobody interrupts but `step_limit.Steps`."""
 
 
 def primary(error: BaseException) -> int:
@@ -36,7 +36,7 @@ def translated(error: Exception, path: str | None) -> StoreError:
     if code == sqlite3.SQLITE_READONLY or (code == sqlite3.SQLITE_IOERR and _unwritable(path)):
         return StoreReadOnly(f"{path} may not be written ({text}): change its permissions, or copy it elsewhere")
     if code in _DAMAGED or "decode" in text:
-        return StoreDamaged(f"{path} is damaged ({text}): restore it from a backup")
+        return damaged(path, text)
     if code == sqlite3.SQLITE_FULL or _full(path):
         return StoreFull(f"{path} could not grow, the disk is full: free some space and try again")
     if STALE in text:
@@ -68,7 +68,12 @@ class Reading:
             error, PoolwiseError
         ):
             text = " ".join(str(error).split())[:200]
-            raise StoreDamaged(f"{self._path} is damaged ({text}): restore it from a backup") from error
+            raise damaged(self._path, text) from error
+
+
+def damaged(path: str | None, text: str) -> StoreDamaged:
+    """Of a file that does not hold what was written to it."""
+    return StoreDamaged(f"{path} is damaged ({text}): restore it from a backup")
 
 
 def gone(path: str) -> StoreGone:

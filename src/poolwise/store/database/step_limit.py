@@ -21,5 +21,8 @@ class Steps:
     def __call__(self) -> bool:
         """Whether to stop, which raises sqlite3.OperationalError."""
         self.fired += 1
-        size = place.size(self._path) + place.size(f"{self._path}-wal") if self._path else 0
-        return bool(self._path) and self.fired * _STEPS > max(_PER_BYTE * size, 20 * _STEPS)
+        return bool(self._path) and self.fired * _STEPS > max(_PER_BYTE * self.bytes(), 20 * _STEPS)
+
+    def bytes(self) -> int:
+        """Of the file and its log; 0 in memory."""
+        return place.size(self._path) + place.size(f"{self._path}-wal") if self._path else 0

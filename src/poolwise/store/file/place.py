@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from poolwise.errors import InputError, StoreDamaged, StoreError, StoreForeign, StoreReadOnly
+from poolwise.names import shown
 
 APPLICATION = 0x506F6F6C
 """`PRAGMA application_id` of our files: "Pool"."""
@@ -34,19 +35,21 @@ def path_of(url: str) -> Path | None:
     >>> path_of("sqlite:////tmp/what?.db")
     PosixPath('/tmp/what?.db')
     """
+    if not isinstance(url, str):
+        raise InputError(f"the address of a store is text such as sqlite:///file.db, got {shown(url)}")
     kind, slashes, rest = url.partition("://")
     if kind != "sqlite" or not slashes or (rest and not rest.startswith("/")):
-        raise InputError(f"store {url!r} is of no known kind: use sqlite:///file.db or memory://")
+        raise InputError(f"store {shown(url)} is of no known kind: use sqlite:///file.db or memory://")
     if rest in ("", "/:memory:"):
         return None
     if "\x00" in rest:
-        raise InputError(f"store {url!r} has a NUL character in its path: leave it out")
+        raise InputError(f"store {shown(url)} has a NUL character in its path: leave it out")
     if rest == "/":
-        raise InputError(f"store {url!r} names no file: use sqlite:///file.db, or sqlite:// for one in memory")
+        raise InputError(f"store {shown(url)} names no file: use sqlite:///file.db, or sqlite:// for one in memory")
     try:
         return Path(os.path.realpath(rest[1:]))
     except (OSError, ValueError) as error:
-        raise StoreError(f"the path of store {url!r} cannot be followed ({error}): give another one") from error
+        raise StoreError(f"the path of store {shown(url)} cannot be followed ({error}): give another one") from error
 
 
 def exists(path: Path) -> bool:

@@ -1,0 +1,61 @@
+"""What is no log, no confidence, no terms is refused by every function of off-policy evaluation."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from poolwise import ope
+from poolwise.errors import DataError, InputError
+
+LOG = ope.log([0.1, 0.2, 0.3], [0, 1, 0], [0.5, 0.5, 0.5], np.full((3, 2), 0.5), q_hat=np.full((3, 2), 0.2))
+OF_A_LOG = [*ope.ESTIMATORS.values(), ope.weights, ope.diagnose, ope.evaluate, ope.to_obp]
+
+
+@pytest.mark.parametrize("call", OF_A_LOG)
+@pytest.mark.parametrize("wrong", ["log", None, LOG._replace(reward="x"), LOG._replace(action=np.array([0, 1, 7]))])
+def test_what_is_no_log_is_refused(call, wrong):
+    with pytest.raises(DataError):
+        call(wrong)
+
+
+@pytest.mark.parametrize("options", [{"confidence": [1]}, {"confidence": 2}, {"method": ["x"]}, {"seed": "s"}])
+def test_options_of_an_interval_are_checked(options):
+    with pytest.raises(InputError):
+        ope.evaluate(LOG, **options)
+    with pytest.raises(InputError):
+        ope.interval(ope.ips(LOG), **options)
+
+
+@pytest.mark.parametrize("options", [{"resamples": 0}, {"span": "x"}, {"span": -1.0}])
+def test_more_options_of_an_interval(options):
+    with pytest.raises(InputError):
+        ope.interval(ope.ips(LOG), **options)
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, "x", float("nan")])
+def test_a_threshold_is_a_positive_number(limit):
+    for estimator in (ope.switch_dr, ope.dr_os):
+        with pytest.raises(InputError):
+            estimator(LOG, limit)
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("action", "("), ("arms", 1e308), ("folds", "x"), ("seed", -1)])
+def test_codes_of_cross_fitting_are_checked(name, wrong):
+    given = {"project": [0, 0], "context": [0, 1], "action": [0, 1], "reward": [0.1, 0.2], "arms": 2} | {name: wrong}
+    with pytest.raises(InputError):
+        ope.cross_fitted(**given)
+
+
+def test_a_feedback_is_a_dictionary():
+    with pytest.raises(DataError, match="dictionary"):
+        ope.from_obp("x", np.full((3, 2), 0.5))
+
+
+def test_a_signalling_nan_is_null():
+    frame = pd.DataFrame(
+        {"project": ["p", Decimal("sNaN")], "context": "c", "arm": "a", "probability": 1, "utility": 0}
+    )
+    with pytest.raises(DataError, match="row 1, column project: is null"):
+        ope.from_frame(frame)
