@@ -7,7 +7,9 @@ from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from poolwise.errors import InputError
+import numpy as np
+
+from poolwise.errors import InputError, PoolwiseError
 from poolwise.names import shown
 
 Record = TypeVar("Record", bound=NamedTuple)
@@ -16,7 +18,7 @@ _WORDS: dict[Any, str] = {
 }  # fmt: skip
 
 
-def conforming(record: Record, error: type[InputError], where: str = "") -> Record:
+def conforming(record: Record, error: type[PoolwiseError], where: str = "") -> Record:
     """Itself, its lists as tuples and its NumPy scalars plain. Raises `error` for the first field that is not of the
     type that its record states; a number is finite.
 
@@ -49,6 +51,13 @@ def whole(name: str, value: Any, least: int, most: int, error: type[InputError] 
     if not _fits(value, int) or not least <= value <= most:
         raise error(f"{name} must be a whole number of at least {least} and at most {most}, got {shown(value)}")
     return int(value)
+
+
+def truth(name: str, value: Any, error: type[InputError] = InputError) -> bool:
+    """True or False. NumPy's are welcome. Raises `error`."""
+    if not isinstance(value, bool | np.bool_):
+        raise error(f"{name} must be True or False, got {type(value).__name__} {shown(value)}")
+    return bool(value)
 
 
 def plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from poolwise.errors import SpaceError
-from poolwise.names import shown
+from poolwise.names import iterable, shown
 from poolwise.values import Value, key, short_text, value_of, written
 
 MOST_LEVELS = 1_000_000
@@ -64,7 +64,7 @@ class Choice:
     values: Sequence[Any]
 
     def __post_init__(self) -> None:
-        if isinstance(self.values, str | bytes | Mapping | set | frozenset) or not hasattr(self.values, "__iter__"):
+        if isinstance(self.values, str | bytes | Mapping | set | frozenset) or not iterable(self.values):
             raise SpaceError(
                 f"Choice needs a list of values, in their order, got {type(self.values).__name__} {shown(self.values)}"
             )

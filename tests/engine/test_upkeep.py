@@ -308,3 +308,14 @@ def test_names_of_arms_without_an_order_are_said_and_not_awaited(monkeypatch):
     monkeypatch.setattr(NameIndex, "commit", lambda self: False)
     with pytest.raises(errors.StoreDamaged, match="no order"):
         Engine.open("memory://", ArmSpace([Family("default")], "default"))
+
+
+def test_a_snapshot_and_a_wish_to_replay_are_held_to_their_types():
+    with Engine.open("memory://", SPACE, settings=INLINE) as engine:
+        snapshot = engine.refit()
+        for field in ("hyper", "diagnostics", "outcomes", "status"):
+            with pytest.raises(errors.RefitError):
+                engine.propose(snapshot._replace(**{field: np.zeros(2)}))
+        with pytest.raises(errors.InputError, match="True or False"):
+            engine.explain(engine.decide("p", "c").id, replay=np.array([1, 2]))
+        assert len(engine.store.snapshots()) == 1

@@ -53,6 +53,12 @@ def test_a_feedback_is_a_dictionary():
         ope.from_obp("x", np.full((3, 2), 0.5))
 
 
+def test_whether_to_model_is_said_by_true_or_false():
+    frame = pd.DataFrame({"project": ["p"] * 2, "context": "c", "arm": "a", "probability": 1, "utility": 0})
+    with pytest.raises(InputError, match="True or False"):
+        ope.from_frame(frame, model=np.zeros((0, 3)))
+
+
 def test_a_signalling_nan_is_null():
     frame = pd.DataFrame(
         {"project": ["p", Decimal("sNaN")], "context": "c", "arm": "a", "probability": 1, "utility": 0}

@@ -1,5 +1,6 @@
 """Spaces, families, parameters and policies refuse arguments of another type in their own words."""
 
+import numpy as np
 import pytest
 
 from poolwise import ArmSpace, Choice, Family, Integer, Real, policy
@@ -18,6 +19,11 @@ def test_an_id_is_read_from_text(parameter, wrong):
         parameter.read(wrong)
     with pytest.raises(SpaceError):
         FAMILY.read(wrong)
+
+
+def test_an_array_of_one_value_is_no_list_of_choices():
+    with pytest.raises(SpaceError, match="list of values"):
+        Choice(np.array(3))
 
 
 def test_a_list_has_no_place_among_choices():

@@ -30,6 +30,7 @@ from poolwise.engine.state import tables
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError, RefitError, StoreClosed, StoreError, StoreForked
+from poolwise.inputs import conforming, truth
 from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
@@ -208,6 +209,7 @@ class Engine:
         """
         if not isinstance(snapshot, Snapshot):
             raise RefitError(f"a refit proposes a Snapshot, got {type(snapshot).__name__}: the old one keeps serving")
+        snapshot = conforming(snapshot, RefitError, "the proposed snapshot's ")
         with self._held():
             return self._upkeep.change(lambda now: now.live.propose(snapshot))
 
@@ -268,7 +270,7 @@ class Engine:
 
     def explain(self, id: int, *, replay: bool = False) -> dict[str, Any]:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
-        id = arguments.decision(id)
+        id, replay = arguments.decision(id), truth("replay", replay)
         with self._held():
             return explain.explain(self.store, id, self.settings, self._upkeep.current().live, replay=replay)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.errors import DataError
+from poolwise.inputs import truth
 from poolwise.names import shown
 from poolwise.ope.logged import Log, log
 from poolwise.ope.reward_model import cross_fitted
@@ -33,7 +34,7 @@ def from_frame(
     a table of the logging policy, where it is known. `model`: predict utilities by the hierarchical belief,
     cross-fitted. Raises DataError with row and column.
     """
-    frame = tidy(frame)
+    frame, model = tidy(frame), truth("model", model)
     evaluation, behaviour = (
         chances(table) if isinstance(table, pd.DataFrame) else table for table in (evaluation, behaviour)
     )

@@ -46,16 +46,7 @@ def log(
     `executed` (n,) int, where known: the arm that really ran; a decision overridden downstream makes its propensity
     meaningless and is refused. Raises DataError with row and column.
     """
-    made = Log(
-        floats("reward", reward),
-        np.asarray(action),
-        floats("propensity", propensity),
-        floats("evaluation", evaluation),
-        None if q_hat is None else floats("q_hat", q_hat),
-        None if behaviour is None else floats("behaviour", behaviour),
-    )
-    check_shapes(made)
-    check_rows(made)
+    made = _formed(Log(reward, action, propensity, evaluation, q_hat, behaviour))
     check_behaviour(made)
     if executed is not None:
         if np.shape(executed) != made.action.shape:
@@ -64,6 +55,21 @@ def log(
         refuse(
             other, "executed", np.asarray(executed), "is not the arm decided; leave out overridden decisions' period"
         )
+    return made
+
+
+def _formed(given: Log) -> Log:
+    """Arrays of numbers that fit together, with values that a log can hold."""
+    made = Log(
+        floats("reward", given.reward),
+        np.asarray(given.action),
+        floats("propensity", given.propensity),
+        floats("evaluation", given.evaluation),
+        None if given.q_hat is None else floats("q_hat", given.q_hat),
+        None if given.behaviour is None else floats("behaviour", given.behaviour),
+    )
+    check_shapes(made)
+    check_rows(made)
     return made
 
 
@@ -80,13 +86,13 @@ def floats(name: str, values: Any) -> np.ndarray:
 
 
 def of_log(call: Callable[Concatenate[Log, P], T]) -> Callable[Concatenate[Log, P], T]:
-    """A function of a log, which is checked on the way in as `log` checks it."""
+    """A function of a log, whose arrays are checked on the way in; whether its probabilities agree, `diagnose` says."""
 
     @wraps(call)
     def checked(logged: Log, *given: P.args, **options: P.kwargs) -> T:
         if not isinstance(logged, Log):
             raise DataError(f"a log is what `ope.log` makes, got {type(logged).__name__} {shown(logged)}")
-        return call(log(*logged), *given, **options)
+        return call(_formed(logged), *given, **options)
 
     return checked
 
