@@ -122,3 +122,19 @@ def test_text_that_is_no_text_is_found_when_it_is_read(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"old", b"ol\xff"))
     with pytest.raises(DataError, match="cannot be read as parquet"):
         read_rows(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        ("baseline", np.zeros((2, 2))),
+        ("name", None),
+        ("measure", 3),
+        ("cutoff", "x"),
+        ("params", 1),
+        ("columns", {1: 2}),
+    ],
+)
+def test_what_is_said_beside_the_rows_is_checked(option, wrong):
+    with pytest.raises(DataError):
+        from_rows(pd.DataFrame(ROWS), **({"name": "t", "source": "t", "baseline": "a"} | {option: wrong}))

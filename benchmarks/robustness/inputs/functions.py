@@ -112,6 +112,12 @@ FUNCTIONS = [
     Function(
         table.from_rows,
         {"rows": just(ROWS), "name": just("t"), "source": just("t"), "baseline": just("old")},
+        {
+            "columns": just({"cost": "cost"}),
+            "measure": just("s"),
+            "cutoff": just(9.0),
+            "params": just({"old": {"a": 1}}),
+        },
     ),
 ]
 

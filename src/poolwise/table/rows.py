@@ -1,12 +1,14 @@
 """Rows of a data frame -> `Table`."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from poolwise.errors import DataError
+from poolwise.inputs import conforming
+from poolwise.names import shown
 from poolwise.schema import STATUSES
 from poolwise.table.checks import (
     KEYS,
@@ -18,6 +20,18 @@ from poolwise.table.checks import (
     constant,
 )
 from poolwise.table.table import ABSENT, Table
+
+
+class Told(NamedTuple):
+    """What is said of rows beside them; see `from_rows`."""
+
+    name: str
+    source: str
+    baseline: str
+    columns: dict[str, str] | None
+    measure: str
+    cutoff: float | None
+    params: dict[str, dict[str, Any]] | None
 
 
 def from_rows(
@@ -39,6 +53,7 @@ def from_rows(
     `columns` says which column of `rows` each of these is, where it has another name; messages speak of the file
     `source` and its own names, and count rows from 0. Raises DataError.
     """
+    conforming(Told(name, source, baseline, columns, measure, cutoff, params), DataError, "the table's ")
     rows = _tidied(rows, source, columns or {})
     value = "cost" if "cost" in rows else "reward"
     check_columns(rows, source, value)
@@ -79,6 +94,8 @@ def from_rows(
 
 def _tidied(rows: pd.DataFrame, source: str, columns: dict[str, str]) -> pd.DataFrame:
     """Columns by their tidy names, which messages turn back into those of the file."""
+    if not all(isinstance(one, str) for one in (*columns, *columns.values())):
+        raise DataError(f"{source}: columns are names of the file by those of a tidy table, got {shown(columns)}")
     if not isinstance(rows, pd.DataFrame):
         raise DataError(f"{source}: rows are a pandas DataFrame, got {type(rows).__name__}")
     if not len(rows):
