@@ -48,6 +48,14 @@ def test_codes_of_cross_fitting_are_checked(name, wrong):
         ope.cross_fitted(**given)
 
 
+@pytest.mark.parametrize("name", ["reward", "action", "propensity", "evaluation", "executed"])
+@pytest.mark.parametrize("wrong", [[[1], [1, 2]], [np.ma.masked] * 3, [object()] * 3])
+def test_what_is_no_array_of_numbers_is_no_column_of_a_log(name, wrong):
+    given = {"reward": [0.0] * 3, "action": [0, 1, 0], "propensity": [0.5] * 3, "evaluation": np.full((3, 2), 0.5)}
+    with pytest.raises(DataError):
+        ope.log(**(given | {name: wrong}))
+
+
 def test_a_feedback_is_a_dictionary():
     with pytest.raises(DataError, match="dictionary"):
         ope.from_obp("x", np.full((3, 2), 0.5))

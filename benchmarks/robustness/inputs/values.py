@@ -47,7 +47,8 @@ _STRANGE: list[Callable[[], Any]] = [
     lambda: np.zeros((0, 3)), lambda: np.array(["a", None], dtype=object), lambda: np.str_("fast"),
     lambda: np.datetime64("2026-01-01"), lambda: np.ma.masked, lambda: pd.Series(["a"]), pd.DataFrame, lambda: pd.NA,
     lambda: pd.NaT, lambda: pd.Index([1, 2]), lambda: datetime.datetime(2026, 1, 1), lambda: range(3),
-    lambda: iter("ab"), lambda: Ellipsis, lambda: slice(None), lambda: Random, Unspeakable, Unspeakable,
+    lambda: iter("ab"), lambda: Ellipsis, lambda: slice(None), lambda: Random, lambda: [[1], [1, 2]],
+    lambda: [np.ma.masked], Unspeakable, Unspeakable,
 ]
 # fmt: on
 
@@ -91,7 +92,8 @@ def many(random: Random, each: Callable[[Random], Any], sizes: tuple[int, ...] =
         return pd.Series(found, dtype=object)
     if kind == 2:
         column = np.empty(len(found), dtype=object)
-        column[:] = found if all(np.ndim(one) == 0 for one in found) else None
+        for place, one in enumerate(found):
+            column[place] = one
         return column
     return found
 

@@ -137,7 +137,7 @@ def _ids(decisions: Any) -> np.ndarray:
     """(n,) int64; 0, which no decision has, for what no store can hold. Raises OutcomeError for what is no id."""
     try:
         found = np.asarray(decisions)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UserWarning) as error:  # a masked value, where warnings are errors
         raise OutcomeError(
             f"ids must be a list of whole numbers ({error}): pass those that decide_many gave"
         ) from error
@@ -186,7 +186,7 @@ def _column(name: str, values: Any, n: int) -> np.ndarray:
         if found.shape not in ((), (n,)):
             raise ValueError(f"{found.shape} of them for {n} decisions")
         return np.broadcast_to(found.astype(np.float64), (n,))
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, UserWarning) as error:
         raise OutcomeError(f"{name} must be one number or one per decision ({error}), got {shown(values)}") from error
 
 

@@ -49,12 +49,10 @@ def log(
     made = _formed(Log(reward, action, propensity, evaluation, q_hat, behaviour))
     check_behaviour(made)
     if executed is not None:
-        if np.shape(executed) != made.action.shape:
-            raise DataError(f"executed has shape {np.shape(executed)}; give one arm per decision ({len(made.action)})")
-        other = np.asarray(executed) != made.action
-        refuse(
-            other, "executed", np.asarray(executed), "is not the arm decided; leave out overridden decisions' period"
-        )
+        ran = _array("executed", executed)
+        if ran.shape != made.action.shape:
+            raise DataError(f"executed has shape {ran.shape}; give one arm per decision ({len(made.action)})")
+        refuse(ran != made.action, "executed", ran, "is not the arm decided; leave out overridden decisions' period")
     return made
 
 
@@ -62,7 +60,7 @@ def _formed(given: Log) -> Log:
     """Arrays of numbers that fit together, with values that a log can hold."""
     made = Log(
         floats("reward", given.reward),
-        np.asarray(given.action),
+        _array("action", given.action),
         floats("propensity", given.propensity),
         floats("evaluation", given.evaluation),
         None if given.q_hat is None else floats("q_hat", given.q_hat),
@@ -73,6 +71,14 @@ def _formed(given: Log) -> Log:
     return made
 
 
+def _array(name: str, given: Any) -> np.ndarray:
+    """Raises DataError for lists of unequal lengths."""
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError, UserWarning) as error:
+        raise DataError(f"{name} is no array ({escaped(str(error))}); give one value for each decision") from error
+
+
 def floats(name: str, values: Any) -> np.ndarray:
     """As float64. Raises DataError for what is no array of numbers."""
     try:
@@ -81,7 +87,7 @@ def floats(name: str, values: Any) -> np.ndarray:
             if found.dtype.kind not in "OUSbiuf":
                 raise TypeError(f"they are {found.dtype}")
             return found.astype(np.float64, copy=False)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, UserWarning) as error:
         raise DataError(f"{name} holds something that is no number ({escaped(str(error))}); give numbers") from error
 
 
@@ -184,7 +190,7 @@ def from_obp(feedback: dict[str, Any], evaluation: Any, q_hat: Any = None) -> Lo
     behaviour = feedback.get("pi_b")
     return log(
         feedback["reward"],
-        np.asarray(feedback["action"]),
+        feedback["action"],
         feedback["pscore"],
         at_position(evaluation, position),
         None if q_hat is None else at_position(q_hat, position),
@@ -199,7 +205,7 @@ def to_obp(logged: Log, context: Any = None) -> dict[str, Any]:
     return {
         "n_rounds": rows,
         "n_actions": arms,
-        "context": np.zeros((rows, 1)) if context is None else np.asarray(context),
+        "context": np.zeros((rows, 1)) if context is None else _array("context", context),
         "action": logged.action,
         "reward": logged.reward,
         "position": None,
@@ -218,7 +224,7 @@ def at_position(array: Any, position: Any) -> np.ndarray:
         raise DataError(
             f"probabilities have shape {array.shape}; give (decisions, arms) or (decisions, arms, positions)"
         )
-    place = np.zeros(len(array), int) if position is None else np.asarray(position)
+    place = np.zeros(len(array), int) if position is None else _array("position", position)
     fits = place.shape == (len(array),) and place.dtype.kind in "iu"
     if not fits or ((place < 0) | (place >= array.shape[2])).any():
         raise DataError(f"position does not fit probabilities of shape {array.shape}; give an index for each decision")

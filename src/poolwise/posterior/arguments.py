@@ -57,7 +57,7 @@ def numbers(name: str, given: Any) -> np.ndarray:
         if found.dtype.kind not in "iuf":
             raise TypeError(f"they are {found.dtype}")
         return found.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, UserWarning) as error:
         raise InputError(f"{name} must be numbers, got {shown(given)} ({shown(str(error))})") from error
 
 

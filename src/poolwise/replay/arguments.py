@@ -44,7 +44,7 @@ def order_of(given: Any, table: Table) -> np.ndarray:
     """(decisions,) rows of a table."""
     try:
         found = np.asarray(given)
-    except ValueError:
+    except (TypeError, ValueError, UserWarning):
         found = np.empty(0)
     whole_numbers = found.ndim == 1 and len(found) and found.dtype.kind in "iu"
     if not whole_numbers or not ((found >= 0) & (found < len(table.units))).all():
@@ -56,7 +56,7 @@ def order_of(given: Any, table: Table) -> np.ndarray:
 
 def orders_of(given: Any, seeds: tuple[int, ...], table: Table) -> list[np.ndarray]:
     """An order for every seed."""
-    found = [order_of(one, table) for one in given] if iterable(given) and np.ndim(given) else []
+    found = [order_of(one, table) for one in given] if iterable(given) else []
     if len(found) != len(seeds):
         raise DataError(f"give an order for every seed: {len(found)} orders for {len(seeds)} seeds")
     return found
