@@ -313,7 +313,7 @@ def main() -> None:
             found, details[part] = PARTS[part](Path(folder), options.small)
         figures += found
         print(table(found), flush=True)
-    body = {"command": " ".join(sys.argv), "seed": SEED, "figures": rows(figures), **details}
+    body = {"seed": SEED, "figures": rows(figures), **details}
     save(options.json, body)
 
 
