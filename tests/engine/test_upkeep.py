@@ -77,6 +77,19 @@ def same(one, other, tolerance=1e-9):
         assert one.overview().get(part) == other.overview().get(part)
 
 
+def test_the_belief_is_computed_again_beside_and_stays_what_it_was(url, monkeypatch):
+    monkeypatch.setattr(observe, "BLOCK", 16)
+    with opened(url, NEVER._replace(estimate="beside")) as engine:
+        first, deadline = engine._upkeep.current().live.posterior, time.monotonic() + 20
+        while engine._upkeep.current().live.posterior is first and time.monotonic() < deadline:
+            live(engine, [usual], 1)
+        assert engine._upkeep.current().live.posterior is not first
+        live(engine, [usual], 5)
+        assert engine.status()["learned"] == engine.store.answered()
+        with opened(url) as again:
+            same(engine, again)
+
+
 @pytest.mark.parametrize("settings", [NEVER, LIMITED], ids=["plain", "limited"])
 @pytest.mark.parametrize("kinds", LIVES.values(), ids=LIVES)
 @pytest.mark.parametrize("saved", [False, True], ids=["from events", "from a checkpoint"])

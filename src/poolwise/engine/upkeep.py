@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple
 
 from poolwise.engine import observe
-from poolwise.engine.estimation.background import BackgroundEstimation, answer
+from poolwise.engine.estimation.background import BackgroundEstimation, Estimate, answer
 from poolwise.engine.faults import Faults
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import checkpoint
@@ -213,7 +213,7 @@ class Upkeep:
                     self._beside.start(rest)
             if self._beside.busy or self._closing:
                 return
-            if found is not None:
+            if found is not None and not (isinstance(found, Estimate) and found.renewal):
                 self.store.release(LEASE)
             if live.due:
                 self._estimate_or_follow(live)

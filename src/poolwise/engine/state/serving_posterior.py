@@ -229,14 +229,14 @@ class ServingPosterior:
         return found
 
     def answered(self, found: Estimate, reason: str, *, keep: bool = True) -> Snapshot | None:
-        """Serve from scales that were estimated, with all that was learned since, and store them; None where others
-        were taken meanwhile."""
+        """Serve from estimated scales, with all that was learned since, and store them; None: others were taken."""
         fit = found.scales.gaussian
         serves = bool(np.isfinite(fit.log_evidence))
         if serves and found.posterior is not None:
             if self._belief.behind is None:
                 return None  # other scales were taken meanwhile
             self._belief.exchange(found.posterior)
+            self.worn = False
         elif serves:
             self.posterior.set_hyperparameters(found.scales)
         self.version += 1
