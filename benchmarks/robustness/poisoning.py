@@ -134,11 +134,11 @@ def main() -> None:
     for lie in LIES:
         rows[lie] = [one_of_ten(lie, options.turns, seed) for seed in range(options.worlds)]
         found += figures(lie, rows[lie])
-        told = [noticed(lie, 30, 10, 24, 100 + seed) for seed in range(options.worlds)]
+        told = [noticed(lie, 30, 10, 24, 200 + seed) for seed in range(options.worlds)]
         found.append(Figure(f"{lie}: thirty liars among ten honest ones noticed", float(np.mean(told)), "", 1.0, True))
         for figure in found[-3:]:
             print(figure, figure.met, flush=True)
-    alarms = [noticed(None, 0, 40 if seed % 2 else 10, 24, 1_000 + seed) for seed in range(options.honest)]
+    alarms = [noticed(None, 0, 40 if seed % 2 else 10, 24, 2_000 + seed) for seed in range(options.honest)]
     found.append(Figure(f"false alarms of honest projects, stated {ALARM}", float(np.mean(alarms)), ""))
     print(found[-1])
     save(options.json, {"seeds": options.worlds, "figures": {one.what: [one.value, one.target] for one in found}})

@@ -1,9 +1,10 @@
 """Whether the projects of a store report as two camps: thirty fakes against ten honest ones, or one liar among many.
 
 A project is what it says of every arm, failures included. Honest projects differ by effects that are about normal,
-and so are their scores: their mean utilities, and their places along the direction in which they differ most. The
-statistic is the largest part of the scores' variance that a split in two explains, 2 / pi for many normal ones; its
-distribution is that of normal samples of the same size, drawn once. Two kinds of honest machines are two camps, too.
+and so are their scores: their mean utilities, and their places along the direction in which they differ most, by arms
+and by arms in every context. The statistic is the largest part of the scores' variance that a split in two explains,
+2 / pi for many normal ones; its distribution is that of normal samples of the same size, drawn once. Two kinds of
+honest machines are two camps, too.
 Source: Engelman and Hartigan, Percentage points of a test for clusters (1969).
 """
 
@@ -17,7 +18,7 @@ from poolwise.engine.state.serving_posterior import ServingPosterior
 
 FEW, MANY = 6, 200
 """Projects with outcomes below which nothing is said, and of a sample with which more are compared."""
-ALARM = 0.001
+ALARM = 0.002
 """Probability with which normal projects are reported, at every look; `benchmarks/robustness/poisoning.py` counts."""
 _DRAWS = 5_000
 _SHOWN = 5
@@ -32,9 +33,8 @@ def suspicious(live: ServingPosterior, catalogue: NameIndex, failure: float) -> 
     told = np.flatnonzero((tried > 0).any(axis=(1, 2)))
     if len(told) < FEW:
         return None
-    number = tried[told].sum(1)
-    total = (succeeded * mean + (tried - succeeded) * failure)[told].sum(1)
-    found = [split(score) for score in scores(number, total)]
+    total = succeeded * mean + (tried - succeeded) * failure
+    found = [split(score) for score in scores(tried[told], total[told])]
     part, second = max(found, key=lambda one: one[0])
     chance = min(len(found) * probability(len(told), part), 1.0)
     if chance > ALARM:
@@ -45,14 +45,23 @@ def suspicious(live: ServingPosterior, catalogue: NameIndex, failure: float) -> 
 
 
 def scores(number: np.ndarray, total: np.ndarray) -> list[np.ndarray]:
-    """(projects,) each: mean utility, and place along the direction in which they differ most. number, total: outcomes
-    and the sum of their utilities [project, arm]."""
-    level = total.sum(1) / number.sum(1)
-    mean = np.where(number > 0, total / np.maximum(number, 1), 0.0)
-    shared = mean.sum(0) / np.maximum((number > 0).sum(0), 1)
-    weight = number / (number + 1.0)
-    left, size, _ = np.linalg.svd(weight * (mean - shared), full_matrices=False)
-    return [level, left[:, 0] * size[0]]
+    """(projects,) each: mean utility, and places along the directions in which they differ most. number, total:
+    outcomes and the sum of their utilities [project, context, arm]."""
+    cells = (number.reshape(len(number), -1), total.reshape(len(total), -1))
+    return [total.sum((1, 2)) / number.sum((1, 2)), direction(number.sum(1), total.sum(1)), direction(*cells)]
+
+
+def direction(number: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """(projects,) places along the first principal component of mean utilities, of what several have tried; 0 where
+    there is none. number, total: [project, column]."""
+    several = (number > 0).sum(0) > 1
+    number, total = number[:, several], total[:, several]
+    if not number.size:
+        return np.zeros(len(number))
+    shared = np.where(number > 0, total / np.maximum(number, 1), 0.0).sum(0) / (number > 0).sum(0)
+    away = (total - number * shared) / (number + 1.0)
+    variance, places = np.linalg.eigh(away @ away.T)
+    return np.asarray(places[:, -1] * np.sqrt(max(variance[-1], 0.0)))
 
 
 def split(score: np.ndarray) -> tuple[float, np.ndarray]:
