@@ -89,7 +89,7 @@ BENCHMARKS = {
         _of("scaling", "serving.scaling", "5 min"),
         _of("surface", "serving.surface", "5 min"),
         _of("crash", "robustness.crash", "15 min"),
-        _of("poisoning", "robustness.poisoning --worlds 5 --honest 8", "5 min"),
+        _of("poisoning", "robustness.poisoning --worlds 12 --honest 20", "10 min"),
         _of("bad_input", "robustness.bad_input", "10 min"),
         _of("z3_truth", "z3.truth --raw runs/z3_truth", "10 min"),
         _of("z3_demo", "z3.demo --raw runs/z3_truth --store runs/demo.db --seeds 8", "15 min", "z3_truth, make demo"),
