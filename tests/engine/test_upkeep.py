@@ -332,3 +332,28 @@ def test_a_snapshot_and_a_wish_to_replay_are_held_to_their_types():
         with pytest.raises(errors.InputError, match="True or False"):
             engine.explain(engine.decide("p", "c").id, replay=np.array([1, 2]))
         assert len(engine.store.snapshots()) == 1
+
+
+def test_a_name_that_the_store_gives_no_place_is_damage(monkeypatch):
+    with Engine.open("memory://", SPACE, settings=INLINE._replace(on_store_fault="raise")) as engine:
+        engine.decide("p", "c")
+        monkeypatch.setattr(engine.store, "names", lambda kind: [])
+        with pytest.raises(errors.StoreDamaged, match="no order"):
+            engine.decide("q", "c")
+
+
+@pytest.mark.parametrize("wrong", [{"baseline": None}, {"mean": np.zeros(2)}, {"context": np.zeros(99)}])
+def test_a_view_that_lacks_a_part_is_damage(monkeypatch, wrong):
+    with Engine.open("memory://", SPACE, settings=INLINE) as engine:
+        made = engine.decide("p", "c")
+        logged = engine.store.view(made.view)
+        arrays = {name: value for name, value in {**logged.arrays, **wrong}.items() if value is not None}
+        monkeypatch.setattr(engine.store, "view", lambda id: logged._replace(arrays=arrays))
+        with pytest.raises(errors.StoreDamaged, match="view"):
+            engine.explain(made.id)
+
+
+def test_times_of_what_is_withdrawn_may_be_of_any_number_type():
+    with Engine.open("memory://", SPACE, settings=INLINE) as engine:
+        engine.observe(engine.decide("p", "c").id, utility=0.1)
+        assert engine.withdraw(since=np.float32(0.5), until=1e308)["outcomes"] == 1

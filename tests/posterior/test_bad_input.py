@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from poolwise import posterior
 from poolwise.errors import InputError
 from poolwise.posterior.crossed.job_effects import StatisticsDelta
 from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
@@ -82,3 +83,10 @@ def test_what_is_no_utility_is_refused_and_nothing_changes(y):
         belief.update(0, 0, 0, y, True)
     np.testing.assert_array_equal(belief.predict(0, 0).mean, before.mean)
     assert belief.outcomes == 0
+
+
+def test_a_count_too_small_to_divide_by_is_refused():
+    stats = posterior.SufficientStatistics.of([0, 0], [0, 0], [0, 1], [0.1, 0.2])
+    count = np.where(stats.count > 0, 1e-300, 0.0)
+    with pytest.raises(InputError, match="says nothing"):
+        posterior.fit(stats._replace(count=count))

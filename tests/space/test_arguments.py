@@ -1,5 +1,7 @@
 """Spaces, families, parameters and policies refuse arguments of another type in their own words."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,8 @@ def test_arms_and_families_are_named_by_text(wrong):
 def test_a_wrapper_goes_around_a_policy(wrapper, wrong):
     with pytest.raises(ConfigError, match="goes around a policy"):
         wrapper(wrong)
+
+
+def test_a_floor_is_a_finite_number():
+    with pytest.raises(ConfigError, match="finite number"):
+        policy.floored(policy.thompson(), Decimal("sNaN"))

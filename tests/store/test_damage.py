@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import numpy as np
 import pytest
@@ -192,3 +192,14 @@ def test_options_of_a_store_are_checked(url, options):
 def test_the_address_of_a_store_is_text(url):
     with pytest.raises(errors.InputError):
         open_store(url)
+
+
+@pytest.mark.parametrize("body", ['{"path": "a\nb"}', "[]", '{"path": 3}', "{}", b"\xff"])
+def test_a_store_opens_whatever_its_record_of_its_home_says(path, body):
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO record (kind, body) VALUES ('home', ?)", (body,))
+    SqliteStore(path).close()
+    store = SqliteStore(path)
+    assert store.records("home")[-1] == {"path": str(path)}
+    store.close()

@@ -1,7 +1,6 @@
 """What is to be taken back, checked: a project, outcomes, or an imported pack (`Engine.forget`, `Engine.withdraw`)."""
 
 import hashlib
-import math
 from typing import Any
 
 from poolwise.engine.estimation.prior_packs import RECORD
@@ -30,8 +29,8 @@ def withdrawing(store: Store, pack: Any, decisions: Any, since: Any, until: Any,
     if not given:
         raise InputError("say what is withdrawn: a pack, or outcomes by decisions, since, until or project")
     for name in ("since", "until"):
-        if name in given and not math.isfinite(real(name, given[name])):
-            raise InputError(f"{name} {given[name]!r} must be a time in seconds since 1970, or left out")
+        if name in given:
+            given[name] = real(f"{name} (a time in seconds since 1970)", given[name])
     if {"since", "until"} <= given.keys() and not given["since"] < given["until"]:
         raise InputError(f"nothing is reported since {since} and until {until}: swap the two")
     if "project" in given:

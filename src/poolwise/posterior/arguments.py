@@ -12,7 +12,7 @@ from poolwise.names import shown
 MAX_UTILITY = 1e6
 """Utilities beyond this are refused: their squares would drown every other one."""
 _MOST_CELLS = 2**27
-_LARGEST_SUM = 1e18
+_LARGEST_SUM, _SMALLEST_COUNT = 1e18, 1e-100
 
 
 def rows(indices: Sequence[tuple[str, Any]], y: Any, weight: Any) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
@@ -79,4 +79,6 @@ def statistics(given: Any) -> list[np.ndarray]:
         raise InputError(f"statistics need three arrays of one shape [project, context, arm], got {sorted(shapes)}")
     if not all((np.abs(part) <= _LARGEST_SUM).all() for part in parts) or (parts[0] < 0).any():
         raise InputError("statistics must be finite with counts >= 0: find the outcome that is not with `isfinite`")
+    if ((parts[0] > 0) & (parts[0] < _SMALLEST_COUNT)).any():
+        raise InputError(f"a count below {_SMALLEST_COUNT:g} says nothing and cannot be divided by: give 0")
     return parts

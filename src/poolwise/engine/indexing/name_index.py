@@ -7,7 +7,7 @@ import numpy as np
 from poolwise.engine.indexing.arms import Rows, arm_index, indexed
 from poolwise.engine.indexing.labels import Labels
 from poolwise.engine.safeguards import damaged_records
-from poolwise.errors import InputError, SpaceError
+from poolwise.errors import InputError, SpaceError, StoreDamaged
 from poolwise.schema import Decision
 from poolwise.space import ArmSpace
 from poolwise.space.memory import remembered
@@ -117,6 +117,8 @@ class NameIndex:
         if name not in known.index:
             code = int(self._store.intern(kind, [name])[0])
             known.follow(self._store.names(kind)[: code + 1])
+        if name not in known.index:
+            raise StoreDamaged(f"the names of {kind}s in this store have no order: restore it from a backup")
         return known.index[name]
 
 

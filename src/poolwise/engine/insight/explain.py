@@ -13,7 +13,7 @@ from poolwise.engine.insight.neighbours import neighbours
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
 from poolwise.engine.state.serving_posterior import ServingPosterior
-from poolwise.errors import InputError
+from poolwise.errors import InputError, StoreDamaged
 from poolwise.policy.constraints.constraints import PREFIX, constrain, from_arrays
 from poolwise.policy.learning_phase import phase
 from poolwise.policy.optimality import best_probability
@@ -38,8 +38,10 @@ def explain(store: Store, id: int, settings: Settings, live: ServingPosterior, *
     if not decision.view:
         raise InputError(f"decision {id} was made with log_views off: its beliefs were not kept")
     logged = store.view(decision.view)
-    k = logged.arms.index(decision.arm)
     view = view_of(logged)
+    if decision.arm not in logged.arms:
+        raise StoreDamaged(f"view {logged.id} in this store lacks the arm of decision {id}: restore it from a backup")
+    k = logged.arms.index(decision.arm)
     body: dict[str, Any] = {
         "decision": decision._asdict(),
         "outcome": outcome._asdict() if (outcome := store.outcome(id)) else None,
@@ -74,11 +76,20 @@ def _stated(store: Store, decision: Decision, snapshot: int, settings: Settings)
 
 
 def view_of(logged: LoggedView) -> View:
-    """The policy's view as it was logged, bit for bit."""
+    """The policy's view as it was logged, bit for bit. Raises StoreDamaged where it lacks a part."""
     own = {name: value for name, value in logged.arrays.items() if not name.startswith(PREFIX)}
     arrays: dict[str, Any] = {name: value for name, value in own.items() if name in View._fields}
-    context = Context(*arrays["context"].tolist())
-    return View(**{**arrays, "baseline": int(arrays["baseline"]), "context": context})
+    try:
+        context = Context(*arrays["context"].tolist())
+        view = View(**{**arrays, "baseline": int(arrays["baseline"]), "context": context})
+        parts = (view.mean, view.scale, view.noise, view.allowed, view.count, view.wider_mean, view.wider_scale)
+        if any(np.shape(part)[-1:] != (len(logged.arms),) for part in parts):
+            raise ValueError("its arrays are not of its arms")
+        return view
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise StoreDamaged(
+            f"view {logged.id} in this store is damaged ({error!r}): restore it from a backup"
+        ) from error
 
 
 def recompute(store: Store, decision: Decision, logged: LoggedView) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """A minimum probability for every allowed arm, so that logged decisions can judge any other policy."""
 
+from poolwise.errors import ConfigError
+from poolwise.inputs import real
 from poolwise.policy.construction import check_range, wrap_policy
 from poolwise.policy.view import Array, Params, Policy, View, namespace
 
@@ -10,7 +12,7 @@ def floored(policy: Policy, minimum: float = 0.01) -> Policy:
     Around `safe` the floor also reaches arms that `safe` shut out; inside it, only those that are eligible. Raises
     ConfigError unless 0 <= minimum < 1.
     """
-    if minimum != 0:
+    if real("minimum", minimum, ConfigError) != 0:
         check_range("minimum", minimum, 0.0, 1.0)
     return wrap_policy("floored", policy, _floored, minimum=minimum)
 

@@ -38,8 +38,12 @@ def move(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _home(db: sqlite3.Connection) -> Path | None:
+    """None where it was never said, or its record is damaged."""
     row = db.execute(_HOME).fetchone()
-    return Path(json.loads(row[0])["path"]) if row else None
+    try:
+        return Path(json.loads(row[0])["path"]) if row else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _in_use(path: Path) -> bool:
