@@ -16,7 +16,7 @@ import numpy as np
 
 from poolwise.errors import SpaceError
 from poolwise.names import iterable, shown
-from poolwise.values import Value, key, short_text, value_of, written
+from poolwise.values import LARGEST, Value, key, short_text, value_of, written
 
 MOST_LEVELS = 1_000_000
 """Of one parameter."""
@@ -286,6 +286,8 @@ def _as_float(value: Any) -> float:
 def _place(parameter: Integer | Real, value: Value) -> tuple[float] | None:
     """Where a number stands between the bounds; outside of [0, 1], but not far, if it lies outside of them."""
     if type(value) not in (int, float) or (parameter.log and value <= 0):  # type: ignore[operator]
+        return None
+    if abs(value) > LARGEST:  # type: ignore[arg-type]
         return None
     number, low, high = cast(float, value), parameter.low, parameter.high
     if low == high:

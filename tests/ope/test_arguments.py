@@ -34,6 +34,14 @@ def test_more_options_of_an_interval(options):
         ope.interval(ope.ips(LOG), **options)
 
 
+@pytest.mark.parametrize("method", ope.METHODS)
+@pytest.mark.parametrize("largest", [1e308, np.inf, np.nan])
+def test_terms_whose_moments_overflow_have_an_interval_of_no_numbers_or_a_wide_one(method, largest):
+    terms = ope.ips(LOG)._replace(influence=np.array([0.1, -0.2, largest]))
+    low, high = ope.interval(terms, method=method)
+    assert not (high - low < 1e100)
+
+
 @pytest.mark.parametrize("limit", [0.0, -1.0, "x", float("nan")])
 def test_a_threshold_is_a_positive_number(limit):
     for estimator in (ope.switch_dr, ope.dr_os):

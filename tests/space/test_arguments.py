@@ -46,6 +46,12 @@ def test_a_wrapper_goes_around_a_policy(wrapper, wrong):
         wrapper(wrong)
 
 
+@pytest.mark.parametrize("parameter", PARAMETERS)
+@pytest.mark.parametrize("value", [10**400, -(10**400)])
+def test_a_number_beyond_all_floating_point_numbers_has_no_place(parameter, value):
+    assert parameter.encode(value) is None
+
+
 def test_a_floor_is_a_finite_number():
     with pytest.raises(ConfigError, match="finite number"):
         policy.floored(policy.thompson(), Decimal("sNaN"))

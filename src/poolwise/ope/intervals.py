@@ -110,6 +110,8 @@ def bootstrap(influence: np.ndarray, confidence: float, resamples: int, seed: in
     acceleration = np.sum(influence**3) / (6 * variance**1.5)
     tails = norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
     levels = norm.cdf(shift + (shift + tails) / (1 - acceleration * (shift + tails)))
+    if not np.isfinite(levels).all():  # terms so large that their moments overflow
+        return float("nan"), float("nan")
     low, high = np.quantile(means, levels)
     return float(low), float(high)
 
