@@ -41,7 +41,8 @@ from benchmarks.robustness.inputs.room import Room
 from benchmarks.robustness.inputs.tables import tables
 from poolwise.errors import PoolwiseError
 
-SEED = 14
+SEED = 16
+"""Not met before the result was made: 14 and 15 found faults that are mended, and would find none for that reason."""
 
 
 class Place(NamedTuple):
