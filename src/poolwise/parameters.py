@@ -5,6 +5,7 @@ Each knows its grid (the values its arms take), which values it holds, their tex
 
 import itertools
 import math
+import sys
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 
 from poolwise.errors import SpaceError
 from poolwise.names import iterable, shown
-from poolwise.values import LARGEST, Value, key, short_text, value_of, written
+from poolwise.values import Value, key, short_text, value_of, written
 
 MOST_LEVELS = 1_000_000
 """Of one parameter."""
@@ -287,7 +288,7 @@ def _place(parameter: Integer | Real, value: Value) -> tuple[float] | None:
     """Where a number stands between the bounds; outside of [0, 1], but not far, if it lies outside of them."""
     if type(value) not in (int, float) or (parameter.log and value <= 0):  # type: ignore[operator]
         return None
-    if abs(value) > LARGEST:  # type: ignore[arg-type]
+    if abs(value) > sys.float_info.max:  # type: ignore[arg-type]
         return None
     number, low, high = cast(float, value), parameter.low, parameter.high
     if low == high:
