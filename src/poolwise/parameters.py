@@ -5,8 +5,8 @@ Each knows its grid (the values its arms take), which values it holds, their tex
 
 import itertools
 import math
-import sys
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
