@@ -39,8 +39,8 @@ BENCHMARKS = {
     for one in (
         _of(
             "replay",
-            "replay.tables --only aslib --seeds 5 --recorded benchmarks/results/peers.json --no-spaces",
-            "6 min",
+            "replay.tables --only aslib --seeds 10 --recorded benchmarks/results/peers.json --no-spaces",
+            "3 min",
             "data",
         ),
         _of(
@@ -99,7 +99,7 @@ BENCHMARKS = {
 }
 PICTURES = {
     "benchmarks/results/replay.png": (
-        "replay.tables --only aslib --seeds 5 --recorded benchmarks/results/peers.json --plot"
+        "replay.tables --only aslib --seeds 10 --recorded benchmarks/results/peers.json --plot"
     ),
     "benchmarks/results/z3_demo.png": "z3.picture --raw runs/z3_truth --seeds 8 --out",
     "docs/exploration_run.png": "simulation.pictures --out docs",
