@@ -190,6 +190,7 @@ def test_numpy_is_jax_with_everything_on(families):
 
 def test_a_padded_shape_is_compiled_once_and_no_part_of_the_state_is_copied():
     belief = taught(made(Form(2, (4, 3), "jax"), hyper(2)), outcomes(Form(2, (4, 3), "jax"), 20))
+    belief.predict(0, 0)
     before = len(compiled._PROGRAMS)
     for at in np.ndindex(4, 4):  # contexts have room for a fourth
         belief.update(*at, 0, 0.1, True)
