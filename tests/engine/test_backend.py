@@ -49,6 +49,16 @@ def test_without_a_working_jax_numpy_serves(monkeypatch, caplog):
     assert "NumPy serves" in caplog.text
 
 
+def test_a_jax_without_small_calls_compiles_all_the_same(monkeypatch):
+    (_, usual), tried = run("jax", 12), []
+    monkeypatch.setattr(compiled, "_PROGRAMS", {})
+    monkeypatch.setattr(compiled, "_one_kernel", lambda part: tried.append(part) or 1 / 0)
+    engine, made = run("jax", 12)
+    assert tried
+    assert engine.explain(made[-1].id, replay=True)["replay"]["backend"] == "jax"
+    np.testing.assert_allclose([one.probability for one in made], [one.probability for one in usual], rtol=1e-5)
+
+
 def test_nobody_waits_for_a_compile(monkeypatch):
     asked = []
     monkeypatch.setattr(compiled, "program", lambda *args: asked.append(args[-1]))

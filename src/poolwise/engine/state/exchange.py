@@ -28,20 +28,16 @@ class Exchange:
         if self._since is not None:
             self._since.append((method, arguments))
 
-    def follow(self) -> None:
-        """Remember from now on what is done, for a posterior that is made from a copy of this one."""
-        self._since = []
-
     def copied(
         self, fresh: Callable[[Hyperparameters], Posterior], learned: int
     ) -> Callable[[Hyperparameters | None], Posterior] | None:
         """Makes a posterior that knows what this one does, ready to serve from other scales (None: from the same), and
-        has learned so many outcomes one by one; None where only events give back what it knows. fresh: one that knows
-        nothing."""
+        has learned so many outcomes one by one; what is done from now on is remembered for it. None where only events
+        give back what this one knows. fresh: makes one that knows nothing."""
         saved, scales, prior = self.posterior.saved(), self.posterior.scales, self.posterior.prior
         if saved is None:
             return None
-        self.follow()
+        self._since = []
 
         def made(other: Hyperparameters | None) -> Posterior:
             found = fresh(scales)

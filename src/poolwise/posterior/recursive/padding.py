@@ -31,21 +31,14 @@ def padded(
     wider, constants, fresh = initial.init(scales, nothing, options, structure.baseline, tuple(range(slots)))
     if (wider.cells, wider.own_cells) != (structure.cells, structure.own_cells):
         return None
-    places = _places(structure.layout, wider.layout), _places(structure.own_layout, wider.own_layout)
-    tiers, own = (
-        tuple(_embedded(*pair, place) for pair in zip(parts, news, strict=True))
-        for parts, news, place in zip(
-            (state.effects, state.own_effects), (fresh.effects, fresh.own_effects), places, strict=True
-        )
-    )
     after = State(
-        effects=tiers,
+        effects=_embedded(state.effects, fresh.effects, _places(structure.layout, wider.layout)),
         cells=_padded(state.cells, fresh.cells),
         contexts=_padded(state.contexts, fresh.contexts),
         arms=np.array(state.arms),
         baseline=_padded(state.baseline, fresh.baseline),
         baseline_sums=state.baseline_sums,
-        own_effects=own,
+        own_effects=_embedded(state.own_effects, fresh.own_effects, _places(structure.own_layout, wider.own_layout)),
         log_odds=_padded(state.log_odds, fresh.log_odds),
     )
     return wider, constants, after
@@ -59,11 +52,12 @@ def _places(form: EffectLayout, wider: EffectLayout) -> np.ndarray:
     return np.concatenate([[0], contexts, first + projects, own[: own.size * form.cells]])
 
 
-def _embedded(tier: Array, fresh: Array, places: np.ndarray) -> np.ndarray:
-    """A tier's vectors among those of a larger one that has learned nothing."""
-    out, rows = np.array(fresh), np.arange(len(tier))
-    out[np.ix_(rows, places, np.append(places, out.shape[1]))] = tier
-    return out
+def _embedded(tiers: tuple[Array, ...], fresh: tuple[Array, ...], places: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Every tier's vectors among those of a larger one that has learned nothing."""
+    found = tuple(np.array(tier) for tier in fresh)
+    for tier, known in zip(found, tiers, strict=True):
+        tier[np.ix_(np.arange(len(known)), places, np.append(places, tier.shape[1]))] = known
+    return found
 
 
 def _padded(part: Array, fresh: Array) -> np.ndarray:
