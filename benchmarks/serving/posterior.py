@@ -34,8 +34,8 @@ COLD = """
 import sys
 import numpy as np
 from poolwise.posterior.crossed import batch
-stats = batch.Statistics(*np.load(sys.argv[1]))
-batch.beliefs(batch.fit(stats), stats)
+stats = batch.SufficientStatistics(*np.load(sys.argv[1]))
+batch.marginals(batch.fit(stats), stats)
 """
 
 
