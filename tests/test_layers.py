@@ -12,7 +12,7 @@ SOURCE = ROOT / "src" / "poolwise"
 ORDER = [
     "escaping", "errors", "extras", "names", "targets", "inputs", "models", "arrays", "values", "parameters", "space",
     "schema", "table", "config", "randomness", "posterior", "policy", "views", "replay", "simulate", "ope", "meta",
-    "store", "engine", "refit", "workloads", "run", "report", "service", "cli",
+    "store", "engine", "refit", "workloads", "run", "report", "integrations", "service", "cli",
 ]  # fmt: skip
 STRANGERS = {("posterior", "policy"), ("policy", "posterior"), ("store", "posterior"), ("store", "policy")}
 DOORS = {
@@ -27,6 +27,9 @@ DOORS = {
     "z3": {"workloads"},
     "duckdb": {"refit"},
     "pydantic": {"config"},
+    "optuna": {"integrations"},
+    "kernel_tuner": {"integrations"},
+    "mlflow": {"integrations"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "migrations" not in path.parts)
 

@@ -176,6 +176,7 @@ BARE = {
     "replay table.csv --baseline a --seeds 1": None,
     "replay table.csv --baseline a --seeds 1 --plot curves.png": "report",
     "evaluate run.db --policy uniform": None,
+    f"import hyperfine {ROOT / 'tests/integrations/files/hyperfine.json'} --job file -o hyperfine.parquet": None,
     "prior export pack.json --minimum 1": None,
     "prior import pack.json": None,
     "prior inspect pack.json": None,

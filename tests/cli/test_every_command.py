@@ -15,7 +15,7 @@ GROUPS = [
 ]
 
 
-COMMANDS = sorted([*(command.callback.__name__ for command in app.registered_commands), *GROUPS])
+COMMANDS = sorted([*(one.name or one.callback.__name__ for one in app.registered_commands), *GROUPS])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -123,6 +123,11 @@ WRONG = {
     ("learn", "--out", "no/folder/card.json"): "cannot write the card",
     ("learn", "--store", "sqlite:///mistyped.db"): "there is no store",
     ("learn", "--device", "abacus"): "device 'abacus' cannot be used",
+    ("import", "hyperfine", "none.json", "-o", "t.parquet"): "there is no such file or folder",
+    ("import", "hyperfine", "poolwise.toml", "-o", "t.parquet"): "is no file that hyperfine exported",
+    ("import", "hyprfine", "poolwise.toml", "-o", "t.parquet"): "did you mean 'hyperfine'?",
+    ("import", "hyperfine", "poolwise.toml", "-o", "t.csv"): "ends in .parquet",
+    ("import", "hyperfine", "poolwise.toml"): "Missing option",
     ("frobnicate",): "No such command",
 }
 

@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 import poolwise
-from poolwise.cli.estimation import evaluations, prior, refits, replays, training
+from poolwise.cli.estimation import evaluations, imports, prior, refits, replays, training
 from poolwise.cli.serving import control, events, inspection, projects, runs
 from poolwise.cli.storage import backups, removal, retention
 from poolwise.errors import InputError, PoolwiseError, StoreError
@@ -49,6 +49,7 @@ for command in (
     evaluations.evaluate,
 ):
     app.command()(command)
+app.command("import")(imports.import_)
 app.add_typer(prior.app, name="prior")
 
 
