@@ -8,6 +8,9 @@ EXTRAS = {
     "refit": ("duckdb", "h5netcdf", "h5py", "jax", "jaxlib", "numpyro", "optax", "xarray"),
     "report": ("arviz_stats", "matplotlib"),
     "z3": ("z3",),
+    "optuna": ("optuna",),
+    "kernel-tuner": ("kernel_tuner",),
+    "mlflow": ("mlflow",),
 }
 """Modules by extra; one that two extras install stands under the first. All others come with Poolwise itself."""
 
@@ -25,6 +28,11 @@ def explained(error: ModuleNotFoundError) -> MissingLibrary:
     if not any(module in modules for modules in EXTRAS.values()):
         raise error
     return _missing(module)
+
+
+def named(error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """The same error saying what to install, for a module that is of no use without the library."""
+    return ModuleNotFoundError(str(explained(error)), name=error.name)
 
 
 def _missing(module: str) -> MissingLibrary:
