@@ -42,16 +42,13 @@ class Search:
 
     def choose(self, rng: np.random.Generator, remaining: float, barred: Collection[int] = ()) -> Choice:
         """One arm, with so many trials left; barred ones only where there is no other."""
+        allowed = np.ones(self.arms, bool)
+        allowed[list(barred)] = False
         with single_blas():
-            chances = probabilities(self._belief.predict(), max(remaining, 1.0))
-        left = chances.copy()
-        left[list(barred)] = 0.0
-        if not left.sum() > 0:
-            open_arms = np.setdiff1d(np.arange(self.arms), list(barred))
-            left = np.bincount(open_arms, minlength=self.arms).astype(float) if len(open_arms) else chances
-        sums = np.cumsum(left)
+            chances = probabilities(self._belief.predict(), max(remaining, 1.0), allowed if allowed.any() else None)
+        sums = np.cumsum(chances)
         arm = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), self.arms - 1)
-        return Choice(arm, float(left[arm] / sums[-1]))
+        return Choice(arm, float(chances[arm] / sums[-1]))
 
     def update(self, arm: int, utility: float) -> None:
         """One outcome, larger is better, in logarithms where it is a cost."""
