@@ -61,8 +61,8 @@ def test_stress_is_as_frequent_as_it_was_asked_for():
 
 def test_families_share_their_effects():
     shape = SHAPE._replace(families=2)
-    hyper = GaussianHyperparameters(NONE, TierScales(1.0, 0.0, 0.0, 0.0), NONE, jnp.full(4, 0.2))
-    theta = draw(jax.random.key(0), population_of(hyper), shape).theta
+    scales = GaussianHyperparameters(NONE, TierScales(1.0, 0.0, 0.0, 0.0), NONE, jnp.full(4, 0.2))
+    theta = draw(jax.random.key(0), population_of(scales), shape).theta
     assert shape.family.tolist() == [0, 0, 1, 1]
     np.testing.assert_allclose(theta[..., 2], theta[..., 3])
 
@@ -77,7 +77,7 @@ def drawn(shape, number=1, **changes):
 def test_decisions_are_those_of_the_posterior_that_serves(families, horizon_known):
     """Outcome by outcome in NumPy: failures, importance, the baseline and the trust in projects included."""
     shape, policy = SHAPE._replace(families=families), policies.parse("curious(knowledge_gradient)")
-    given = jax.tree.map(lambda part: np.array(part[0], float), drawn(shape, hyper=TIERS, success=1.0, importance=0.5))
+    given = jax.tree.map(lambda part: np.array(part[0], float), drawn(shape, scales=TIERS, success=1.0, importance=0.5))
     with jax.enable_x64():
         made = jax.jit(lambda given: decide(policy, given, shape, horizon_known=horizon_known))(given)
     believer = Posterior(

@@ -64,7 +64,7 @@ class Drawn(NamedTuple):
     """[project, context, arm] true utility at the end."""
 
 
-def scales(random: np.random.Generator, contexts: int) -> GaussianHyperparameters:
+def drawn_scales(random: np.random.Generator, contexts: int) -> GaussianHyperparameters:
     """A draw from the hyperprior."""
     size = length(FAMILIES, contexts)
     return from_coordinates(
@@ -72,10 +72,10 @@ def scales(random: np.random.Generator, contexts: int) -> GaussianHyperparameter
     )
 
 
-def effects(random: np.random.Generator, hyper: GaussianHyperparameters, projects: int, contexts: int) -> np.ndarray:
+def effects(random: np.random.Generator, scales: GaussianHyperparameters, projects: int, contexts: int) -> np.ndarray:
     """theta of every cell: level, context, project and cell effects of globe, families and arms."""
-    theta = np.full((projects, contexts, ARMS), float(hyper.mean))
-    groups = ((hyper.globe, np.zeros(ARMS, int)), (hyper.family, FAMILY), (hyper.arm, np.arange(ARMS)))
+    theta = np.full((projects, contexts, ARMS), float(scales.mean))
+    groups = ((scales.globe, np.zeros(ARMS, int)), (scales.family, FAMILY), (scales.arm, np.arange(ARMS)))
     for tier, group in groups:
         n = int(group.max()) + 1
         shapes = ((1, 1, n), (1, contexts, n), (projects, 1, n), (projects, contexts, n))
@@ -87,14 +87,14 @@ def effects(random: np.random.Generator, hyper: GaussianHyperparameters, project
 def drawn(seed: int, projects: int, contexts: int, regime: str) -> Drawn:
     random = np.random.default_rng([seed, projects, REGIMES.index(regime)])
     shape = (projects, contexts, ARMS)
-    hyper = scales(random, contexts)
-    still = hyper._replace(arm=hyper.arm._replace(cell=0.0)) if regime.startswith("drift") else hyper
+    scales = drawn_scales(random, contexts)
+    still = scales._replace(arm=scales.arm._replace(cell=0.0)) if regime.startswith("drift") else scales
     theta = effects(random, still, projects, contexts)
     kind = random.choice(3, p=(0.4, 0.3, 0.3), size=shape)
     count = np.select([kind == 1, kind == 2], [random.integers(1, 3, shape), random.integers(8, 21, shape)], 0)
     cells = random.permutation(np.repeat(np.arange(count.size), count.ravel()))
     rows = np.unravel_index(cells, shape)
-    noise = np.broadcast_to(noise_scale(hyper, contexts), shape[1:])[rows[1], rows[2]]
+    noise = np.broadcast_to(noise_scale(scales, contexts), shape[1:])[rows[1], rows[2]]
     luck = random.standard_t(3, len(cells)) if regime == "heavy" else random.standard_normal(len(cells))
     y = theta[rows] + noise * luck
     ok, cut = np.ones(len(y), bool), np.zeros(len(y), bool)
@@ -106,7 +106,7 @@ def drawn(seed: int, projects: int, contexts: int, regime: str) -> Drawn:
         bound = np.quantile(y, 0.2)
         y, cut = np.maximum(y, bound), y < bound
     elif regime.startswith("drift"):
-        now, theta = wandered(random, theta, cells, float(hyper.arm.cell))
+        now, theta = wandered(random, theta, cells, float(scales.arm.cell))
         y = now + noise * luck
     return Drawn(kind, rows, y, ok, cut, theta)
 

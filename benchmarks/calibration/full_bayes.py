@@ -48,7 +48,7 @@ def problem(name: str) -> RefitData:
         stats=stats,
         tried=SufficientStatistics.of(*at, y, shape=shape).count,
         succeeded=stats.count,
-        scales=init_hyperparameters(family, np.full((arms, 2), 1.0)),
+        hyperparameters=init_hyperparameters(family, np.full((arms, 2), 1.0)),
         prior=HYPERPRIOR,
         room=shape[:2],
         outcomes=outcomes,

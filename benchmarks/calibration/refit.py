@@ -51,7 +51,7 @@ def problem_of(shape: tuple[int, int, int], outcomes: int) -> RefitData:
         stats=stats,
         tried=stats.count,
         succeeded=stats.count,
-        scales=init_hyperparameters(np.arange(arms), np.full((arms, 2), 1.0)),
+        hyperparameters=init_hyperparameters(np.arange(arms), np.full((arms, 2), 1.0)),
         prior=gaussian.HYPERPRIOR,
         room=shape[:2],
         outcomes=outcomes,

@@ -59,7 +59,7 @@ def main() -> None:
     given = given._replace(lottery=np.array([uniforms(seed, numbers) for seed in range(options.worlds)], np.float32))
     ours = simulated(given)
     engines = np.array([lived(Episode(None, *(part[k] for part in given[1:])), k) for k in range(len(ours))])
-    unit = np.sqrt(sum(np.square(scale) for tier in found.population.hyper[:3] for scale in tier))
+    unit = np.sqrt(sum(np.square(scale) for tier in found.population.scales[:3] for scale in tier))
     ours, engines = ours / unit, engines / unit
     ratio = ours.mean() / engines.mean()
     error = (ours - ratio * engines).std() / engines.mean() / len(ours) ** 0.5

@@ -36,7 +36,7 @@ TRAINED, JUDGED = Shape(4, 50, 4, 6), Shape(3, 80, 5, 8)
 DEVIATIONS = (0.05, 0.15, 0.30, 0.60)
 
 
-def hyper_at(deviation: float) -> GaussianHyperparameters:
+def scales_at(deviation: float) -> GaussianHyperparameters:
     """Arms all alike; project and cell share the deviation as 1 : 3 in variance."""
     none = TierScales(0.0, 0.0, 0.0, 0.0)
     return GaussianHyperparameters(TierScales(0.25, 0.4, 0.5 * deviation, 0.87 * deviation), none, none, np.array(0.2))
@@ -50,7 +50,7 @@ def spent(function: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def speed(task: Task) -> tuple[float, float]:
     """Simulated decisions per wall and per user second, once compiled."""
-    found = systems.sample(np.random.default_rng(1), task.batch, task.hyper, task.shape)
+    found = systems.sample(np.random.default_rng(1), task.batch, task.scales, task.shape)
     names = exploration.start(task.policy.params, found.known).names
     given = np.tile([task.policy.params[name] for name in names], (task.batch, 1))
     learning.losses(task, found, given, names, 0)
@@ -68,13 +68,13 @@ def judged(
     card: dict[str, Any], policy: Policy, deviation: float, batch: int, seed: int, oracle: bool
 ) -> dict[str, Any]:
     """The card's policy against the engine's default and the composed one, and the best constants of the grid."""
-    rng, hyper = np.random.default_rng((seed, 9)), hyper_at(deviation)
-    found = systems.sample(rng, batch, hyper, JUDGED, apart=0.0)
+    rng, scales = np.random.default_rng((seed, 9)), scales_at(deviation)
+    found = systems.sample(rng, batch, scales, JUDGED, apart=0.0)
     chosen = [cards.policy(card, MetaFeatures(*known))[0].params for known in found.known]
     composed = policies.parse(COMPOSED, policy.params)
 
     def play(by: Policy, constants: list[dict[str, float]]) -> Losses:
-        task, names = Task(by, JUDGED, hyper, discount=1.0), tuple(by.params)
+        task, names = Task(by, JUDGED, scales, discount=1.0), tuple(by.params)
         return learning.losses(task, found, np.array([[one[name] for name in names] for one in constants]), names, seed)
 
     ours, usual = play(policy, chosen), play(policy, [policy.params] * batch)

@@ -122,7 +122,7 @@ def _as_sums(told: privacy.Contributions, sums: list[np.ndarray]) -> privacy.Con
 
 def _evidence(seen: privacy.NoisySums, others: list[np.ndarray], mine: tuple[np.ndarray, ...]) -> float:
     """Log likelihood ratio of the 20th having taken part against it having been left out."""
-    parts = zip((seen.counts, seen.values), others, mine, seen.scales, strict=True)
+    parts = zip((seen.counts, seen.values), others, mine, seen.hyperparameters, strict=True)
     return sum(float(((sums - rest - own / 2) * own).sum()) / scale**2 for sums, rest, own, scale in parts)
 
 
@@ -132,8 +132,8 @@ def _plain(source: Engine, p: int) -> list[bool]:
     stats, tally = posterior.statistics(), posterior.counts()
     keep = np.arange(len(stats.count)) != p
     without = SufficientStatistics(*(part[keep] for part in stats))
-    there = pooled(stats, posterior.scales, *tally, 3, None)
-    gone = pooled(without, posterior.scales, *(part[keep] for part in tally), 3, None)
+    there = pooled(stats, posterior.hyperparameters, *tally, 3, None)
+    gone = pooled(without, posterior.hyperparameters, *(part[keep] for part in tally), 3, None)
     return [bool(np.abs(there.mean - gone.mean).max() > 1e-9)] * 2
 
 

@@ -24,15 +24,18 @@ def test_the_pooled_mean_is_that_of_equal_projects():
     random = np.random.default_rng(0)
     rows = np.indices((4, 2, 3)).reshape(3, -1).repeat(50, 1)
     y = random.normal(0.2, 0.3, rows.shape[1])
-    stats, scales = (
+    stats, hyperparameters = (
         SufficientStatistics.of(*rows, y, shape=(4, 2, 3)),
         init_hyperparameters(np.arange(3), np.ones((3, 2))),
     )
-    found = pooled(stats, scales, stats.count, stats.count, 3, None)
+    found = pooled(stats, hyperparameters, stats.count, stats.count, 3, None)
     np.testing.assert_allclose(found.mean, (stats.total / 50).mean(0))
     # Every arm is a family of its own: no effects of families along a project.
-    between = sum(t.project**2 + t.cell**2 for t in scales.gaussian.hyper[:3]) - scales.gaussian.hyper.family.project**2
-    variance = (between + scales.gaussian.hyper.noise**2 / 50) / 4
+    between = (
+        sum(t.project**2 + t.cell**2 for t in hyperparameters.gaussian.scales[:3])
+        - hyperparameters.gaussian.scales.family.project**2
+    )
+    variance = (between + hyperparameters.gaussian.scales.noise**2 / 50) / 4
     np.testing.assert_allclose(1 / found.precision, np.broadcast_to(variance, (2, 3)))
     assert (found.projects == 4).all()
 
@@ -55,10 +58,10 @@ def test_clipping_bounds_what_one_project_can_do():
     """Four projects, one of them at 4: no more than a quarter of the bound comes from it."""
     count, total = np.full((4, 1, 2), 5.0), np.zeros((4, 1, 2))
     total[0] = 20.0
-    stats, scales = (
+    stats, hyperparameters = (
         SufficientStatistics(count, total, total**2 / 5),
         init_hyperparameters(np.arange(2), np.ones((2, 2))),
     )
-    free, tame = (pooled(stats, scales, count, count, 3, clip).mean for clip in (None, 0.4))
+    free, tame = (pooled(stats, hyperparameters, count, count, 3, clip).mean for clip in (None, 0.4))
     np.testing.assert_allclose(free, 1.0)
     np.testing.assert_allclose(tame, 0.1)

@@ -17,7 +17,7 @@ from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.recursive import compiled, effects, initial
 from poolwise.posterior.recursive.types import Structure
 from tests.posterior import oracle
-from tests.posterior.crossed.test_batch import FAMILY, hyper
+from tests.posterior.crossed.test_batch import FAMILY, scales
 
 ARMS = len(FAMILY)
 PLAIN = ObservationModel(outliers=None, trust=1.0)
@@ -54,7 +54,7 @@ def form(request, monkeypatch):
 
 def truth(form: Form, seed: int = 1) -> GaussianHyperparameters:
     """Effects of the longer side are the arm's own where that is all that the layout keeps."""
-    found = hyper(seed, form.families > 0)._replace(spread=np.ones(form.shape[1]))
+    found = scales(seed, form.families > 0)._replace(spread=np.ones(form.shape[1]))
     if not form.exact:
         found = found._replace(globe=found.globe._replace(project=1e-6))
     if form.families and form.shape != (4, 3):  # cells are the arm's own: families share none
@@ -67,9 +67,9 @@ def made(
 ) -> Posterior:
     index = np.asarray(family) if form.families else np.arange(ARMS)
     fit = Fit(known, index, form.families, False, 0.0, 0, True, np.zeros(0))
-    scales = Hyperparameters(fit, bernoulli.BetaHyperparameters(np.tile((1e9, 1e-3), (ARMS, 1))))
+    hyperparameters = Hyperparameters(fit, bernoulli.BetaHyperparameters(np.tile((1e9, 1e-3), (ARMS, 1))))
     projects, contexts = (size + more for size, more in zip(form.shape, room, strict=True))
-    return Posterior(scales, 0.0, projects=projects, contexts=contexts, options=options, backend=form.backend)
+    return Posterior(hyperparameters, 0.0, projects=projects, contexts=contexts, options=options, backend=form.backend)
 
 
 def outcomes(form: Form, number: int = 80, seed: int = 3) -> tuple[np.ndarray, ...]:
@@ -87,7 +87,7 @@ def taught(belief: Posterior, rows: tuple[np.ndarray, ...]) -> Posterior:
 
 def pooled(belief: Posterior) -> Posterior:
     """What was counted, once more under the same scales."""
-    belief.set_hyperparameters(belief.scales)
+    belief.set_hyperparameters(belief.hyperparameters)
     return belief
 
 
@@ -169,7 +169,7 @@ def test_another_unit_of_utility_changes_the_unit_alone(form):
 def test_numpy_is_jax_with_everything_on(families):
     """Robust weights, failures, outcomes cut off, a baseline, trust; estimated, faded, grown in between."""
     beliefs = [
-        made(Form(families, (4, 3), backend), hyper(2, families > 0), options=ObservationModel())
+        made(Form(families, (4, 3), backend), scales(2, families > 0), options=ObservationModel())
         for backend in ("numpy", "jax")
     ]
     random = np.random.default_rng(4)
@@ -189,7 +189,7 @@ def test_numpy_is_jax_with_everything_on(families):
 
 
 def test_a_padded_shape_is_compiled_once_and_no_part_of_the_state_is_copied():
-    belief = taught(made(Form(2, (4, 3), "jax"), hyper(2)), outcomes(Form(2, (4, 3), "jax"), 20))
+    belief = taught(made(Form(2, (4, 3), "jax"), scales(2)), outcomes(Form(2, (4, 3), "jax"), 20))
     belief.predict(0, 0)
     before = len(compiled._PROGRAMS)
     for at in np.ndindex(4, 4):  # contexts have room for a fourth
@@ -205,7 +205,7 @@ def test_a_padded_shape_is_compiled_once_and_no_part_of_the_state_is_copied():
 
 
 def test_a_hundred_thousand_outcomes_leave_it_exact():
-    known, random = hyper(4), np.random.default_rng(4)
+    known, random = scales(4), np.random.default_rng(4)
     rows = (*(random.integers(0, size, 100_000) for size in (3, 3, ARMS)), random.normal(0, 1, 100_000))
     form = Form(2, (4, 3), "jax")
     one, many = made(form, known), made(form, known)
@@ -217,7 +217,7 @@ def test_a_hundred_thousand_outcomes_leave_it_exact():
 def test_what_is_shared_is_what_a_new_project_has_without_its_own_effects():
     """theta = shared part + fresh effects: their variances must add up."""
     form = Form(0, (4, 3), "numpy")
-    known = hyper(2, families=False)
+    known = scales(2, families=False)
     belief = taught(made(form, known), outcomes(form))
     shared, new = belief.predict(0, 1), belief.predict(form.shape[0] - 1, 1)
     fresh = known.globe.project**2 + known.arm.project**2 + known.arm.cell**2
@@ -228,7 +228,7 @@ def test_what_is_shared_is_what_a_new_project_has_without_its_own_effects():
 @pytest.mark.parametrize("families", [0, 2])
 def test_an_outcome_moves_what_is_shared_by_the_stated_share_of_what_it_moves_here(families):
     form = Form(families, (4, 3), "numpy")
-    belief = taught(made(form, hyper(5, families > 0)), outcomes(form))
+    belief = taught(made(form, scales(5, families > 0)), outcomes(form))
     for place in ((0, 1), (1, 2), (3, 0)):
         before = belief.predict(*place)
         belief.update(*place, 1, float(before.mean[1]) + 2.0, True)
@@ -239,7 +239,7 @@ def test_an_outcome_moves_what_is_shared_by_the_stated_share_of_what_it_moves_he
 
 def test_a_pass_through_families_is_one_through_every_arm():
     """Families in any order, whether their arms stand together or not."""
-    known, shape = hyper(6), (4, 4, ARMS)
+    known, shape = scales(6), (4, 4, ARMS)
     cells = CellMoments(*np.random.default_rng(6).uniform(0, 3, (3, *shape)))
     apart, order = np.array([0, 1, 0, 1, 1]), np.array([0, 2, 1, 3, 4])
     looks = []
@@ -254,7 +254,7 @@ def test_a_pass_through_families_is_one_through_every_arm():
 
 def test_a_tally_is_what_the_state_holds():
     form = Form(2, (4, 3), "numpy")
-    belief = taught(made(form, hyper(3)), outcomes(form))
+    belief = taught(made(form, scales(3)), outcomes(form))
     tally = initial.tally_of(belief._serving.state)
     rows = outcomes(form)
     right = SufficientStatistics.of(*rows, shape=tally.shape)

@@ -25,7 +25,8 @@ def found(problem):
     """A fast refit, as if its beliefs had been sampled: exact, so every check of agreement passes."""
     made = closed_form.run(problem, Options(draws=200))
     return made._replace(
-        theta=serving_marginals.theta(problem, made.scales), chance=serving_marginals.chance(problem, made.scales)
+        theta=serving_marginals.theta(problem, made.hyperparameters),
+        chance=serving_marginals.chance(problem, made.hyperparameters),
     )
 
 
@@ -35,9 +36,11 @@ def failed(problem, found, limits=DEFAULT_THRESHOLDS):
 
 def scaled(found, **factors):
     """Scales that would serve, multiplied."""
-    hyper = found.scales.gaussian.hyper
-    hyper = hyper._replace(**{name: getattr(hyper, name) * factor for name, factor in factors.items()})
-    return found._replace(scales=found.scales._replace(gaussian=found.scales.gaussian._replace(hyper=hyper)))
+    scales = found.hyperparameters.gaussian.scales
+    scales = scales._replace(**{name: getattr(scales, name) * factor for name, factor in factors.items()})
+    return found._replace(
+        hyperparameters=found.hyperparameters._replace(gaussian=found.hyperparameters.gaussian._replace(scales=scales))
+    )
 
 
 def chained(found, random, **changes):
@@ -87,11 +90,13 @@ def test_figures_that_are_no_numbers_do_not_pass(problem, found):
 
 def test_scales_that_predict_badly(problem, found):
     assert "spread within cells" in failed(problem, scaled(found, noise=0.02))
-    hyper = found.scales.gaussian.hyper
-    still = hyper._replace(
-        **{name: TierScales(*(0.01 * np.array(getattr(hyper, name)))) for name in ("arm", "family", "globe")}
+    scales = found.hyperparameters.gaussian.scales
+    still = scales._replace(
+        **{name: TierScales(*(0.01 * np.array(getattr(scales, name)))) for name in ("arm", "family", "globe")}
     )
-    rigid = found._replace(scales=found.scales._replace(gaussian=found.scales.gaussian._replace(hyper=still)))
+    rigid = found._replace(
+        hyperparameters=found.hyperparameters._replace(gaussian=found.hyperparameters.gaussian._replace(scales=still))
+    )
     assert {"cells predicted by the others", "surprise"} <= set(failed(problem, rigid))
 
 

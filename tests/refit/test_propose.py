@@ -211,9 +211,9 @@ def test_a_refit_keeps_what_projects_that_resemble_each_other_say():
                 zip(names, (chosen.project, chosen.context), strict=True))  # fmt: skip
         made.observe_many(chosen.id, utility=effect[kind[p], c, chosen.arm] + random.normal(0, 0.2, 400))
     made.serving.live.reestimate("on schedule")
-    factors = made.serving.live.posterior.scales.factors
+    factors = made.serving.live.posterior.hyperparameters.factors
     assert factors is not None
     snapshot = made.refit()
     assert snapshot.status == "serving", snapshot.reason
-    assert made.serving.live.posterior.scales.factors.rank == factors.rank > 0
+    assert made.serving.live.posterior.hyperparameters.factors.rank == factors.rank > 0
     assert snapshot.hyper["factors"]

@@ -64,7 +64,7 @@ FUNCTIONS = [
     Function(
         posterior.fit,
         {"stats": just(STATS)},
-        {"family": just([0, 1]), "prior": just(), "start": just(FIT.hyper), "iterations": just(2)},
+        {"family": just([0, 1]), "prior": just(), "start": just(FIT.scales), "iterations": just(2)},
     ),
     Function(posterior.marginals, {"fit": just(FIT), "stats": just(STATS)}, {"device": just("cpu", None)}),
     Function(

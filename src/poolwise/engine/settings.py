@@ -170,7 +170,7 @@ class Settings(NamedTuple):
         mean, sd = np.array([stated.get(family, (0.0, math.inf)) for family in families]).T
         return elicit(mean, sd, index)
 
-    def scales(
+    def hyperparameters(
         self, families: Sequence[str], index: np.ndarray, ground: ArmFeatures | None, baseline: int
     ) -> Hyperparameters:
         """What is believed before any outcome, of arms whose families have these names and indices."""

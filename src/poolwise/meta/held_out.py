@@ -40,7 +40,7 @@ def evaluate(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
             "shape": task.shape._asdict(),
             "seed": task.seed,
             "told": task.horizon_known,
-            "fitted": task.hyper is not None,
+            "fitted": task.scales is not None,
         },
         "held_out": {
             "systems": len(trial.gain),
@@ -61,7 +61,7 @@ def evaluate(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
 
 def _tried(task: Task, model: Model, number: int) -> HeldOutResult:
     """One batch of systems, each lived through twice."""
-    systems = sample(np.random.default_rng((task.seed, 2, number)), task.batch, task.hyper, task.shape)
+    systems = sample(np.random.default_rng((task.seed, 2, number)), task.batch, task.scales, task.shape)
     luck = 2**20 + 1_000 * task.seed + number
     default = np.array([task.policy.params[name] for name in model.names])
     ours = losses(task, systems, exploration.constants(model, systems.known), model.names, luck)

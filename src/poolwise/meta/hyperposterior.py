@@ -38,31 +38,31 @@ class PooledEstimates(NamedTuple):
     successes: np.ndarray
 
 
-def between_project_variance(hyper: GaussianHyperparameters) -> float:
+def between_project_variance(scales: GaussianHyperparameters) -> float:
     """Variance of a cell of one project around what all projects share."""
-    return float(sum(tier.project**2 + tier.cell**2 for tier in (hyper.arm, hyper.family, hyper.globe)))
+    return float(sum(tier.project**2 + tier.cell**2 for tier in (scales.arm, scales.family, scales.globe)))
 
 
 def pooled(
     stats: SufficientStatistics,
-    scales: Hyperparameters,
+    hyperparameters: Hyperparameters,
     outcomes: np.ndarray,
     successes: np.ndarray,
     minimum: int,
     clip: float | None,
 ) -> PooledEstimates:
     """outcomes, successes: counts [project, context, arm]. clip: no project's mean counts as further from 0."""
-    data, fit = cells(stats), scales.gaussian
-    hyper = effective(fit.hyper, fit.families, stats.count.shape)
+    data, fit = cells(stats), hyperparameters.gaussian
+    scales = effective(fit.scales, fit.families, stats.count.shape)
     seen, bound = data.count > 0, np.inf if clip is None else clip
-    noise = np.broadcast_to(noise_scale(hyper, data.count.shape[1]), data.count.shape[1:])
-    weight = np.where(seen, 1 / (between_project_variance(hyper) + noise**2 / np.where(seen, data.count, 1.0)), 0.0)
+    noise = np.broadcast_to(noise_scale(scales, data.count.shape[1]), data.count.shape[1:])
+    weight = np.where(seen, 1 / (between_project_variance(scales) + noise**2 / np.where(seen, data.count, 1.0)), 0.0)
     total = (weight * np.clip(data.mean, -bound, bound)).sum(0)
     projects = seen.sum(0)
     enough, tried = projects >= minimum, (outcomes > 0).sum(0) >= minimum
     precision = np.where(enough, weight.sum(0), 0.0)
     mean = np.where(enough, total / np.where(enough, weight.sum(0), 1.0), 0.0)
-    own = scales.success._replace(pooled=None)
+    own = hyperparameters.success._replace(pooled=None)
     amount, won = np.where(tried, bernoulli.aggregate(own, outcomes, successes).context, 0.0)
     return PooledEstimates(mean, precision, np.where(enough, projects, 0).astype(float), amount, won)
 
@@ -72,14 +72,14 @@ def scale_table(
 ) -> dict[str, tuple[float, float]]:
     """`arm.level` .. `globe.cell` and `noise`: value, 0 where there are no such effects, and standard deviation of its
     logarithm."""
-    hyper, log_deviation = effective(fit.hyper, fit.families, stats.count.shape), log_spread(fit, stats, prior)
+    scales, log_deviation = effective(fit.scales, fit.families, stats.count.shape), log_spread(fit, stats, prior)
     names = [(tier, block) for tier in ("arm", "family", "globe") for block in ("level", "context", "project", "cell")]
-    values = [float(getattr(getattr(hyper, tier), block)) for tier, block in names]
+    values = [float(getattr(getattr(scales, tier), block)) for tier, block in names]
     table = {
         f"{tier}.{block}": (value, float(sd))
         for (tier, block), value, sd in zip(names, values, log_deviation, strict=False)
     }
-    noise = float(np.exp(np.log(hyper.noise).mean()))
+    noise = float(np.exp(np.log(scales.noise).mean()))
     return {**table, "noise": (noise, float(log_deviation[len(names)]))}
 
 

@@ -46,7 +46,7 @@ class Task(NamedTuple):
 
     policy: Policy
     shape: Shape
-    hyper: GaussianHyperparameters | None = None
+    scales: GaussianHyperparameters | None = None
     """Of a refit; None: the medians of the hyperprior."""
     horizon_known: bool = False
     """Whether the policy is told how many decisions are to come."""
@@ -71,7 +71,7 @@ class Progress(NamedTuple):
 
 def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Progress]:
     """Train step by step; goes on from `checkpoint` where there is one of the same task. Raises DataError."""
-    known = sample(np.random.default_rng((task.seed, 0)), 256, task.hyper, task.shape).known
+    known = sample(np.random.default_rng((task.seed, 0)), 256, task.scales, task.shape).known
     model = exploration.start(task.policy.params, known)
     rule = optax.adam(lambda step: task.rate / (1 + step / SETTLING) ** 0.75)
     moments = rule.init((model.bias, model.weights))
@@ -89,7 +89,7 @@ def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Pr
 def gradient(task: Task, model: Model, step: int) -> tuple[tuple[np.ndarray, np.ndarray], float]:
     """By bias and weights, and the loss of this step."""
     rng = np.random.default_rng((task.seed, 1, step))
-    systems = sample(rng, task.batch, task.hyper, task.shape)
+    systems = sample(rng, task.batch, task.scales, task.shape)
     here = np.log(exploration.constants(model, systems.known))
     move = MOVE * rng.standard_normal(here.shape)
     low, high = np.log(np.array([exploration.RANGES[name] for name in model.names]).T)
@@ -113,7 +113,7 @@ def losses(
     params = tuple(sorted(task.policy.params.items()))
     player = _player(task.policy.spec, params, names, task.shape, task.horizon_known, task.discount)
     regret, unsafe = player(episodes(task.shape)(keys, systems.population), np.asarray(constants, np.float32))
-    unit = np.sqrt(sum(np.square(scale) for tier in systems.population.hyper[:3] for scale in tier))
+    unit = np.sqrt(sum(np.square(scale) for tier in systems.population.scales[:3] for scale in tier))
     return np.asarray(regret, float) / unit + 1e-3, np.asarray(unsafe, float)
 
 

@@ -28,19 +28,19 @@ class MetaFeatures(NamedTuple):
 
 
 def of(
-    hyper: GaussianHyperparameters, arms: int, frequency: Any, worth: Any, horizon: float, every: float
+    scales: GaussianHyperparameters, arms: int, frequency: Any, worth: Any, horizon: float, every: float
 ) -> MetaFeatures:
     """frequency, worth: (contexts,) how often each comes and what a job of it is worth, in any unit; horizon, every:
     decisions expected of one project and of all."""
-    scales = [math.hypot(*(float(tier[k]) for tier in hyper[:3])) for k in range(4)]
+    totals = [math.hypot(*(float(tier[k]) for tier in scales[:3])) for k in range(4)]
     share = np.asarray(frequency, dtype=float) / np.sum(frequency)
     entropy = -float((share * np.log(np.maximum(share, 1e-12))).sum())
-    own, total = scales[2] ** 2 + scales[3] ** 2, sum(scale**2 for scale in scales)
+    own, total = totals[2] ** 2 + totals[3] ** 2, sum(scale**2 for scale in totals)
     return MetaFeatures(
         math.log(arms),
         math.log(len(share)),
         math.log(len(share)) - entropy,
-        math.log(float(np.median(hyper.noise)) / total**0.5),
+        math.log(float(np.median(scales.noise)) / total**0.5),
         math.log(own / total),
         math.log(horizon),
         math.log(max(every / horizon, 1.0)),

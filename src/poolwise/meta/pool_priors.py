@@ -50,7 +50,7 @@ class AlignedPack(NamedTuple):
     precision: np.ndarray
     amount: np.ndarray
     successes: np.ndarray
-    hyper: GaussianHyperparameters
+    scales: GaussianHyperparameters
     """The pack's scales, the usual ones where it has none."""
     width: float
     """Standard deviation of their logarithms."""
@@ -64,10 +64,10 @@ def align(pack: Pack, names: Names) -> AlignedPack:
     """Contexts and arms by name; arms that the pack lacks take what it says of their family, as from one outcome of
     the family shared among them. Utilities are made those over the store's own baseline."""
     mean, precision, lost = _over_baseline(pack, names.baseline)
-    hyper, width = scales_of(pack)
+    scales, width = scales_of(pack)
     where = [pack.contexts.index(c) if c in pack.contexts else -1 for c in names.contexts]
     columns = [
-        _column(pack, mean, precision, hyper, arm, family, names)
+        _column(pack, mean, precision, scales, arm, family, names)
         for arm, family in zip(names.arms, names.families, strict=True)
     ]
     tables = np.array(columns).reshape(len(columns), 4, len(pack.contexts)).transpose(1, 2, 0)
@@ -80,7 +80,7 @@ def align(pack: Pack, names: Names) -> AlignedPack:
         "families": sorted(set(pack.families) - set(names.families)),
         "effects": lost,
     }
-    return AlignedPack(np.where(k > 0, m, 0.0), k, amount, won, hyper, width, _between(pack), unused)
+    return AlignedPack(np.where(k > 0, m, 0.0), k, amount, won, scales, width, _between(pack), unused)
 
 
 def scales_of(pack: Pack) -> tuple[GaussianHyperparameters, float]:
@@ -132,7 +132,7 @@ def _column(
     pack: Pack,
     mean: np.ndarray,
     precision: np.ndarray,
-    hyper: GaussianHyperparameters,
+    scales: GaussianHyperparameters,
     arm: str,
     family: str,
     names: Names,
@@ -145,7 +145,7 @@ def _column(
     if not others:
         return np.zeros((4, len(pack.contexts)))
     sharers = sum(f == family and a not in pack.arms for a, f in zip(names.arms, names.families, strict=True))
-    own = hyper.arm.level**2 + hyper.arm.context**2
+    own = scales.arm.level**2 + scales.arm.context**2
     seen = precision[:, others] > 0
     weight = np.where(seen, 1 / (1 / np.where(seen, precision[:, others], 1.0) + own), 0.0)
     total = weight.sum(1)
@@ -170,8 +170,8 @@ def log_predictive(packs: Sequence[AlignedPack], data: CellMoments, noise: np.nd
     own = (np.broadcast_to(noise, data.count.shape)[seen]) ** 2 / data.count[seen]
     rows = []
     nothing = (None, None, HYPERPRIOR.median, between_project_variance(HYPERPRIOR.median))
-    for mean, precision, hyper, apart in [*((p.mean, p.precision, p.hyper, p.between) for p in packs), nothing]:
-        prior = _usual_variance(hyper)
+    for mean, precision, scales, apart in [*((p.mean, p.precision, p.scales, p.between) for p in packs), nothing]:
+        prior = _usual_variance(scales)
         k = np.zeros(data.count.shape[1:]) if precision is None else precision
         m = np.zeros_like(k) if mean is None else mean
         variance = np.broadcast_to(1 / (k + 1 / prior), data.count.shape)[seen] + apart + own
@@ -180,9 +180,9 @@ def log_predictive(packs: Sequence[AlignedPack], data: CellMoments, noise: np.nd
     return np.array(rows)
 
 
-def _usual_variance(hyper: GaussianHyperparameters) -> float:
+def _usual_variance(scales: GaussianHyperparameters) -> float:
     """Of level and context together, before anything is known."""
-    return float(sum(tier.level**2 + tier.context**2 for tier in (hyper.arm, hyper.family, hyper.globe)))
+    return float(sum(tier.level**2 + tier.context**2 for tier in (scales.arm, scales.family, scales.globe)))
 
 
 def stacking_weights(scores: np.ndarray, rounds: int = 200) -> np.ndarray:
@@ -213,10 +213,10 @@ def logarithmic_pool(packs: Sequence[AlignedPack], weights: np.ndarray) -> tuple
     success = np.array([(own * [getattr(pack, name) for pack in packs]).sum(0) for name in ("amount", "successes")])
     inside = weights[:-1] / weights[:-1].sum()
     tiers = [
-        TierScales(*(float(np.exp(inside @ np.log([getattr(p.hyper, tier)[i] for p in packs]))) for i in range(4)))
+        TierScales(*(float(np.exp(inside @ np.log([getattr(p.scales, tier)[i] for p in packs]))) for i in range(4)))
         for tier in TIERS
     ]
-    noise = float(np.exp(inside @ np.log([pack.hyper.noise for pack in packs])))
+    noise = float(np.exp(inside @ np.log([pack.scales.noise for pack in packs])))
     width = float(np.sqrt(inside @ np.square([pack.width for pack in packs])))
     median = HYPERPRIOR.median._replace(arm=tiers[0], family=tiers[1], globe=tiers[2], noise=noise)
     return HYPERPRIOR._replace(

@@ -25,14 +25,14 @@ class Systems(NamedTuple):
 def sample(
     rng: np.random.Generator,
     number: int,
-    hyper: GaussianHyperparameters | None,
+    scales: GaussianHyperparameters | None,
     shape: Shape,
     *,
     apart: float = APART,
 ) -> Systems:
     """hyper: of a refit, None: the medians of the hyperprior."""
     kinds = rng.permutation(np.arange(number) % len(STRESS))
-    chosen = [_one(rng, hyper or HYPERPRIOR.median, shape, kind, apart) for kind in kinds.tolist()]
+    chosen = [_one(rng, scales or HYPERPRIOR.median, shape, kind, apart) for kind in kinds.tolist()]
     population = _stacked([one for one, _ in chosen])
     known = np.array([expected(one, shape) for one, _ in chosen])
     return Systems(population, known, np.array([kind for _, kind in chosen]))
@@ -43,19 +43,19 @@ def expected(population: Population, shape: Shape) -> MetaFeatures:
     frequency = np.arange(1, shape.contexts + 1.0) ** -float(population.concentration)
     worth = np.exp(float(population.importance) * np.linspace(-1.5, 1.5, shape.contexts))
     every = float(shape.decisions * shape.projects)
-    return meta_features.of(population.hyper, shape.arms, frequency, worth, float(shape.decisions), every)
+    return meta_features.of(population.scales, shape.arms, frequency, worth, float(shape.decisions), every)
 
 
 def _one(
-    rng: np.random.Generator, hyper: GaussianHyperparameters, shape: Shape, kind: int, project_spread: float
+    rng: np.random.Generator, scales: GaussianHyperparameters, shape: Shape, kind: int, project_spread: float
 ) -> tuple[Population, int]:
     factor = lambda: float(np.exp(WIDTH * rng.standard_normal()))
     own = float(np.exp(project_spread * rng.standard_normal()))
     arm, family, globe = (
         TierScales(*(float(scale) * share * factor() for scale, share in zip(tier, (1.0, 1.0, own, own), strict=True)))
-        for tier in hyper[:3]
+        for tier in scales[:3]
     )
-    noise = float(np.median(hyper.noise)) * factor() * np.exp(0.3 * rng.standard_normal(shape.arms))
+    noise = float(np.median(scales.noise)) * factor() * np.exp(0.3 * rng.standard_normal(shape.arms))
     made = Population(
         GaussianHyperparameters(arm, family, globe, noise, np.zeros(0)),
         success=rng.uniform(1.5, 5.0),
@@ -75,12 +75,12 @@ def _one(
 
 def _stacked(made: list[Population]) -> Population:
     """One population whose leaves have a leading axis."""
-    hypers = [one.hyper for one in made]
+    scales = [one.scales for one in made]
     arm, family, globe = (
-        TierScales(*(np.array([getattr(h, tier)[k] for h in hypers], np.float32) for k in range(4)))
+        TierScales(*(np.array([getattr(h, tier)[k] for h in scales], np.float32) for k in range(4)))
         for tier in ("arm", "family", "globe")
     )
-    noise = np.array([h.noise for h in hypers], np.float32)
+    noise = np.array([h.noise for h in scales], np.float32)
     empty = np.zeros((len(made), 0), np.float32)
     rest = {
         name: np.array([getattr(one, name) for one in made], np.float32)

@@ -49,7 +49,7 @@ class Posterior:
 
     def __init__(
         self,
-        scales: Hyperparameters,
+        hyperparameters: Hyperparameters,
         failure_utility: float,
         *,
         projects: int = 1,
@@ -60,8 +60,8 @@ class Posterior:
         most_factors: int = factors.MAX_RANK,
     ) -> None:
         """baseline: the arm whose utility is 0 by definition; None: no arm stands apart. most_factors: of projects."""
-        shape = (padded_size(projects), padded_size(contexts), len(scales.gaussian.family))
-        self.outcomes, self.prior, self.scales, self.options = 0, gaussian.HYPERPRIOR, scales, options
+        shape = (padded_size(projects), padded_size(contexts), len(hyperparameters.gaussian.family))
+        self.outcomes, self.prior, self.hyperparameters, self.options = 0, gaussian.HYPERPRIOR, hyperparameters, options
         self._failed, self._baseline, self._rank, self._backend = failure_utility, baseline, most_factors, backend
         self._memory, self._tail, self._learned, self.warm = Memory(shape, options), _NO_TAIL, 0, WARM
         self._waiting: list[Row] = []
@@ -99,7 +99,7 @@ class Posterior:
     def gain_over_best(self, project: int, context: int, known: Predictive, offered: np.ndarray) -> np.ndarray | None:
         """See `gp.correlated_gain`; known: of the offered arms. None where arms are taken to stand alone."""
         serving = self.serving()
-        if self.scales.gaussian.ground is None or serving.form is None:
+        if self.hyperparameters.gaussian.ground is None or serving.form is None:
             return None
         success = serving.success_probability(project, context)
         return gain_over_best(serving.form.state, (project, context), known, success, offered)
@@ -194,28 +194,38 @@ class Posterior:
     def estimation_arguments(self) -> EstimationArguments:
         """What `estimate_hyperparameters` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
-        return self.scales, self._memory.lasting(tally.utility), tally.outcomes, tally.successes, self.hyperprior
+        return (
+            self.hyperparameters,
+            self._memory.lasting(tally.utility),
+            tally.outcomes,
+            tally.successes,
+            self.hyperprior,
+        )
 
     @property
     def hyperprior(self) -> gaussian.Hyperprior:
         """Of the scales."""
         return utility_scale.hyperprior(self.prior, project_weights.downweight(*self._tally()[:2]))
 
-    def set_hyperparameters(self, scales: Hyperparameters) -> None:
+    def set_hyperparameters(self, hyperparameters: Hyperparameters) -> None:
         """Serve from these scales from now on, and from the project factors that follow from them."""
         tally = self._tally()
-        self.scales = scales._replace(factors=self.scales.factors)
+        self.hyperparameters = hyperparameters._replace(factors=self.hyperparameters.factors)
         self._state = tally
         self._settle()
-        self.scales = self._serving.scales = self.scales._replace(factors=self._serving.refit_factors(self._rank))
+        self.hyperparameters = self._serving.hyperparameters = self.hyperparameters._replace(
+            factors=self._serving.refit_factors(self._rank)
+        )
 
     def set_prior(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
         """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and counts of
         success (`bernoulli.BetaHyperparameters.pooled`). The scales in use stay until they are estimated again."""
         tally = self._tally()
-        fit, self.prior = self.scales.gaussian, prior
-        fit = fit._replace(hyper=fit.hyper._replace(pooled=prior.median.pooled))
-        self.scales = self.scales._replace(gaussian=fit, success=self.scales.success._replace(pooled=success))
+        fit, self.prior = self.hyperparameters.gaussian, prior
+        fit = fit._replace(scales=fit.scales._replace(pooled=prior.median.pooled))
+        self.hyperparameters = self.hyperparameters._replace(
+            gaussian=fit, success=self.hyperparameters.success._replace(pooled=success)
+        )
         self._state = tally
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
@@ -247,7 +257,7 @@ class Posterior:
 
     def resume(self, saved: dict[str, np.ndarray], learned: int = 0) -> None:
         """Go on from `saved`; learned: see `WARM`. Raises ValueError or KeyError for other arrays."""
-        tally = initial.resumed(saved, len(self.scales.gaussian.family), self._failed)
+        tally = initial.resumed(saved, len(self.hyperparameters.gaussian.family), self._failed)
         self.outcomes, self._learned, self._memory = int(saved["learned"]), learned, Memory(tally.shape, self.options)
         self._memory.resume(saved)
         self._state = tally
@@ -284,7 +294,7 @@ class Posterior:
     def _serving(self) -> Serving:
         """From statistics, under the scales that serve: computed when it is first asked for."""
         if not isinstance(self._state, Serving):
-            self._state = Serving(self.scales, self._state, self.options, self._baseline)
+            self._state = Serving(self.hyperparameters, self._state, self.options, self._baseline)
         return self._state
 
     def _compiled(self) -> Program | None:

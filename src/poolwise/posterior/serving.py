@@ -46,13 +46,15 @@ _mean, _variance = attrgetter("mean"), attrgetter("variance")
 class Serving:
     """Mutable: an outcome changes the state, in NumPy in place."""
 
-    def __init__(self, scales: Hyperparameters, tally: Tally, options: ObservationModel, baseline: int | None) -> None:
-        self.scales, self._trust = scales, options.trust
-        self.form = layouts.effects_filter(scales.gaussian, scales.success, tally)
+    def __init__(
+        self, hyperparameters: Hyperparameters, tally: Tally, options: ObservationModel, baseline: int | None
+    ) -> None:
+        self.hyperparameters, self._trust = hyperparameters, options.trust
+        self.form = layouts.effects_filter(hyperparameters.gaussian, hyperparameters.success, tally)
         self._alone = {} if self.form or options.trust == 1 else self._asked(tally)
         self._options = options
         self.structure, self.constants, self.state = initial.init(
-            scales, tally, options, baseline, tuple(self._alone), exact=self.form is None
+            hyperparameters, tally, options, baseline, tuple(self._alone), exact=self.form is None
         )
         self.heard = set(np.flatnonzero(tally.utility.count.any(axis=(1, 2))).tolist())
         self.program: Program | None = None
@@ -71,11 +73,11 @@ class Serving:
     def make_room(self, projects: int, contexts: int) -> bool:
         """Let there be so many; nothing that is believed changes. False where all is to be computed again."""
         shape = projects, contexts, self.structure.arms
-        if layouts.kept_by(self.scales.gaussian, shape) is not None:
+        if layouts.kept_by(self.hyperparameters.gaussian, shape) is not None:
             return False
         slots = _most_asked(shape) if self.asks else 0
         structure, _, state = self._known()
-        found = padding.padded(self.scales, self._options, structure, state, (projects, contexts), slots)
+        found = padding.padded(self.hyperparameters, self._options, structure, state, (projects, contexts), slots)
         if found is None:
             return False
         for project in range(structure.projects, projects):
@@ -86,11 +88,11 @@ class Serving:
         return True
 
     def _weight(self, projects: int) -> np.ndarray:
-        return project_weights.pad_weights(self.scales.weight, projects)
+        return project_weights.pad_weights(self.hyperparameters.weight, projects)
 
     def slot(self, project: int) -> int:
         """-1: whether the project is like the others is not asked, since it is certain or there are no others."""
-        alone = self.heard <= {project} and self.scales.gaussian.hyper.pooled is None
+        alone = self.heard <= {project} and self.hyperparameters.gaussian.scales.pooled is None
         alone = alone and bool(self._weight(project + 1)[project] == 1)
         return -1 if alone else self._alone.get(project, -1)
 
@@ -126,7 +128,7 @@ class Serving:
 
     @property
     def factored(self) -> bool:
-        return self.scales.factors is not None and self.scales.factors.rank > 0
+        return self.hyperparameters.factors is not None and self.hyperparameters.factors.rank > 0
 
     def compile(self, tail: Tail, key: Any, extra: int, *, wait: bool) -> Program | None:
         """What answers in one call, once it is there; None for now or for good."""
@@ -193,11 +195,11 @@ class Serving:
 
     def with_factors(self, project: int, context: int) -> Effects:
         """The same, with what projects that resemble this one say of the cell."""
-        every, found, fit = self.effects(project, context), self.scales.factors, self.scales.gaussian
+        every, found, fit = self.effects(project, context), self.hyperparameters.factors, self.hyperparameters.gaussian
         if found is None or not found.rank:
             return every
         cells = self.cells()
-        scales = gaussian.effective(fit.hyper, fit.families, cells.count.shape)
+        scales = gaussian.effective(fit.scales, fit.families, cells.count.shape)
         resembling = factors.predict(found, cells, project, context, scales, np.asarray(fit.family))
         if resembling is None:
             return every
@@ -220,7 +222,7 @@ class Serving:
         """At most so many factors of all statistics, around what the hierarchy knows of every context with outcomes.
 
         None where projects inform each other by their surfaces, or are too few."""
-        fit, cells = self.scales.gaussian, self.cells()
+        fit, cells = self.hyperparameters.gaussian, self.cells()
         part = self._weight(len(cells.count))[:, None, None]
         cells = cells._replace(count=part * cells.count, deviation=part * cells.deviation)
         contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
@@ -228,5 +230,5 @@ class Serving:
             return None
         looks = [self.effects(0, context) for context in range(contexts)]
         level = Marginals(np.array([one.mean[2] for one in looks]), np.sqrt([one.variance[2] for one in looks]))
-        scales = gaussian.effective(fit.hyper, fit.families, cells.count.shape)
-        return factors.refit(self.scales.factors, cells, scales, np.asarray(fit.family), level, rank)
+        scales = gaussian.effective(fit.scales, fit.families, cells.count.shape)
+        return factors.refit(self.hyperparameters.factors, cells, scales, np.asarray(fit.family), level, rank)

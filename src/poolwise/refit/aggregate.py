@@ -98,7 +98,7 @@ def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
         return problem
     settings, shape = problem.settings, problem.shape
     posterior = Posterior(
-        problem.scales,
+        problem.hyperparameters,
         settings.failure_utility,
         projects=shape[0],
         contexts=shape[1],

@@ -118,7 +118,7 @@ def _prediction(problem: RefitData, found: RefitResult, limits: GateThresholds) 
     own = cells(problem.stats)
     freedom = np.maximum(own.count - 1, 0).sum()
     if freedom >= FEW:
-        ratio = float((own.deviation / serving_marginals.noise(problem, found.scales) ** 2).sum() / freedom)
+        ratio = float((own.deviation / serving_marginals.noise(problem, found.hyperparameters) ** 2).sum() / freedom)
         yield most(
             "spread within cells", ratio, limits.surprise, "outcomes of a cell vary more than the noise: squared"
         )
@@ -134,7 +134,7 @@ def _prediction(problem: RefitData, found: RefitResult, limits: GateThresholds) 
 
 def standardised(problem: RefitData, found: RefitResult) -> np.ndarray:
     """(seen cells,): mean outcome minus its prediction from all other cells, in its standard deviations."""
-    others, count = serving_marginals.left_out(problem, found.scales), problem.stats.count
+    others, count = serving_marginals.left_out(problem, found.hyperparameters), problem.stats.count
     seen = count > 0
     return np.asarray((problem.stats.total[seen] / count[seen] - others.mean[seen]) / others.scale[seen])
 
@@ -170,14 +170,14 @@ def tail_of(drawn: np.ndarray, observed: float, sides: int = 2) -> float:
 
 def _agreement(problem: RefitData, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
     if found.theta is not None:
-        gap, ratio = compared(serving_marginals.theta(problem, found.scales), found.theta)
+        gap, ratio = compared(serving_marginals.theta(problem, found.hyperparameters), found.theta)
         says = "what would serve differs from the posterior: the {} gap of the means, in sd, is"
         for which, value, limit in (("median", np.median(gap), 1), ("largest", np.max(gap), 5)):
             yield most(f"served, {which} gap", value, limit * limits.mean_gap, says.format(which))
         says = "the median of standard deviations that would serve over those of the posterior is"
         yield within("served, sd ratio", float(np.median(ratio)), limits.ratio, says)
     if found.chance is not None:
-        gap = np.abs(serving_marginals.chance(problem, found.scales).mean - found.chance.mean)
+        gap = np.abs(serving_marginals.chance(problem, found.hyperparameters).mean - found.chance.mean)
         says = "chances of success that would serve differ from the posterior's: median gap"
         yield most("served, gap of chances", float(np.median(gap)), limits.chance_gap, says)
 
@@ -188,7 +188,10 @@ def compared(serves: Marginals, full: Marginals) -> tuple[np.ndarray, np.ndarray
 
 
 def _shift(problem: RefitData, found: RefitResult, limits: GateThresholds) -> Iterator[Check]:
-    before, after = (serving_marginals.theta(problem, scales) for scales in (problem.scales, found.scales))
+    before, after = (
+        serving_marginals.theta(problem, hyperparameters)
+        for hyperparameters in (problem.hyperparameters, found.hyperparameters)
+    )
     moved = np.abs(after.mean - before.mean) / np.maximum(after.scale, before.scale)
     says = "beliefs would move too far from those that served on the same events: median shift, in sd,"
     yield most("shift against what served", float(np.median(moved)), limits.shift, says)
@@ -197,7 +200,7 @@ def _shift(problem: RefitData, found: RefitResult, limits: GateThresholds) -> It
 def _drift(problem: RefitData, limits: GateThresholds) -> Iterator[Check]:
     if problem.online is None:
         return
-    afresh = Marginals(*(part[problem.places] for part in serving_marginals.theta(problem, problem.scales)))
+    afresh = Marginals(*(part[problem.places] for part in serving_marginals.theta(problem, problem.hyperparameters)))
     gap = np.abs(problem.online.mean - afresh.mean) / afresh.scale
     says = "the belief that served has drifted from its own outcomes, restart to read them again: largest gap, in sd,"
     yield most(

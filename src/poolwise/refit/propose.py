@@ -54,7 +54,7 @@ def propose(problem: RefitData, *, method: str = "fast", **given: Any) -> Snapsh
         status="rejected" if wrong else "serving",
         reason=wrong or chosen.reason,
         outcomes=problem.outcomes,
-        hyper={**to_dict(drop_unknown_contexts(found.scales, problem)), **problem.labels},
+        hyper={**to_dict(drop_unknown_contexts(found.hyperparameters, problem)), **problem.labels},
         diagnostics=diagnostics,
     )
     if chosen.save is not None and found.draws.posterior:
@@ -66,22 +66,22 @@ def propose(problem: RefitData, *, method: str = "fast", **given: Any) -> Snapsh
 def _check_method(method: str, problem: RefitData) -> None:
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"refit method {shown(method)} is unknown: use one of {', '.join(METHODS)}")
-    if method != "fast" and problem.scales.gaussian.ground is not None:
+    if method != "fast" and problem.hyperparameters.gaussian.ground is not None:
         raise RefitError(
             f"method {method} knows no arms that tell of arms with similar parameters, and this store has some: use "
             "method fast, or open it with surface = 'never'"
         )
 
 
-def drop_unknown_contexts(scales: Hyperparameters, problem: RefitData) -> Hyperparameters:
+def drop_unknown_contexts(hyperparameters: Hyperparameters, problem: RefitData) -> Hyperparameters:
     """Without the noise of contexts that only the events from elsewhere have: the next new context is another one."""
-    fit, known = scales.gaussian, sum(name != NOBODY for name in problem.contexts)
-    strange = max(len(fit.hyper.spread) - known, 0)
+    fit, known = hyperparameters.gaussian, sum(name != NOBODY for name in problem.contexts)
+    strange = max(len(fit.scales.spread) - known, 0)
     if not strange:
-        return scales
-    hyper = fit.hyper._replace(spread=fit.hyper.spread[:known])
+        return hyperparameters
+    scales = fit.scales._replace(spread=fit.scales.spread[:known])
     kept = fit.coordinates[: max(len(fit.coordinates) - strange, 0)]
-    return scales._replace(gaussian=fit._replace(hyper=hyper, coordinates=kept))
+    return hyperparameters._replace(gaussian=fit._replace(scales=scales, coordinates=kept))
 
 
 def plain(body: Any) -> Any:

@@ -28,7 +28,7 @@ class Draws(NamedTuple):
 class RefitResult(NamedTuple):
     """What a method found."""
 
-    scales: Hyperparameters
+    hyperparameters: Hyperparameters
     """What would serve."""
     draws: Draws
     theta: Marginals | None

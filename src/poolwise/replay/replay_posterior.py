@@ -23,9 +23,9 @@ class ReplayPosterior:
         arms = len(family)
         self.family = np.unique(np.asarray(family), return_inverse=True)[1]
         self.offered, self.baseline = slice(None), 0 if baseline is None else baseline
-        scales = init_hyperparameters(self.family, np.tile(USUAL_SUCCESS, (arms, 1)), baseline=baseline)
+        hyperparameters = init_hyperparameters(self.family, np.tile(USUAL_SUCCESS, (arms, 1)), baseline=baseline)
         self.posterior = Posterior(
-            scales,
+            hyperparameters,
             FAILURE_UTILITY,
             projects=projects,
             contexts=contexts,

@@ -9,7 +9,7 @@ from poolwise.meta import meta_features
 from poolwise.meta import policy_card as cards
 from poolwise.meta.meta_features import MetaFeatures
 from poolwise.policy import Policy
-from poolwise.posterior.hyperparameters import gaussian as hypers
+from poolwise.posterior.hyperparameters import gaussian
 from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR, GaussianHyperparameters
 from poolwise.space import ArmSpace
 from poolwise.store import Store
@@ -18,7 +18,7 @@ from poolwise.store import Store
 def serving(store: Store) -> GaussianHyperparameters | None:
     """Hyperparameters of the snapshot that serves."""
     served = damaged_records.serving(store)
-    return hypers.from_dict(served[-1].hyper["gaussian"]) if served else None
+    return gaussian.from_dict(served[-1].hyper["gaussian"]) if served else None
 
 
 def policy_for(card: str | None, policy: Policy, store: Store, space: ArmSpace, settings: Settings) -> Policy:

@@ -127,8 +127,10 @@ def start(believed: GaussianHyperparameters, shape: Shape) -> tuple[Structure, C
 
 def scales_of(believed: GaussianHyperparameters, shape: Shape) -> Hyperparameters:
     """An engine's before any outcome, but for those of the utilities."""
-    scales = init_hyperparameters(shape.family, np.tile(USUAL_SUCCESS, (shape.arms, 1)), baseline=shape.baseline)
-    return scales._replace(gaussian=scales.gaussian._replace(hyper=believed))
+    hyperparameters = init_hyperparameters(
+        shape.family, np.tile(USUAL_SUCCESS, (shape.arms, 1)), baseline=shape.baseline
+    )
+    return hyperparameters._replace(gaussian=hyperparameters.gaussian._replace(scales=believed))
 
 
 def _order(shape: Shape) -> tuple[np.ndarray, np.ndarray]:

@@ -40,7 +40,7 @@ class Population(NamedTuple):
     The baseline is arm 0, with utility 0 and a fifth of the usual noise.
     """
 
-    hyper: GaussianHyperparameters
+    scales: GaussianHyperparameters
     """Scales of all effects around the tier above, and the noise of every arm; `spread` is not used."""
     success: Array = 3.0
     """Log odds that a job of an average arm does not fail."""
@@ -60,16 +60,16 @@ class Population(NamedTuple):
     """Standard deviation of the logarithm of every scale that the belief uses, around the true one."""
 
 
-def population_of(hyper: GaussianHyperparameters, **rest: float) -> Population:
+def population_of(scales: GaussianHyperparameters, **rest: float) -> Population:
     """The population of a fitted hierarchy; `rest` as the fields of `Population`."""
-    return Population(hyper._replace(spread=np.zeros(0), pooled=None, stated=None), **rest)
+    return Population(scales._replace(spread=np.zeros(0), pooled=None, stated=None), **rest)
 
 
-def merged(hyper: GaussianHyperparameters, shape: Shape) -> GaussianHyperparameters:
+def merged(scales: GaussianHyperparameters, shape: Shape) -> GaussianHyperparameters:
     """The same effects without a tier of families, where each has one arm, or all are of one."""
     families = len(set(shape.family.tolist()))
     if 1 < families < shape.arms:
-        return hyper
-    both = lambda tier: TierScales(*((a**2 + b**2) ** 0.5 for a, b in zip(tier, hyper.family, strict=True)))
-    plain = hyper._replace(family=TierScales(0.0, 0.0, 0.0, 0.0))
-    return plain._replace(globe=both(hyper.globe)) if families == 1 else plain._replace(arm=both(hyper.arm))
+        return scales
+    both = lambda tier: TierScales(*((a**2 + b**2) ** 0.5 for a, b in zip(tier, scales.family, strict=True)))
+    plain = scales._replace(family=TierScales(0.0, 0.0, 0.0, 0.0))
+    return plain._replace(globe=both(scales.globe)) if families == 1 else plain._replace(arm=both(scales.arm))

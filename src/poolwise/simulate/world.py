@@ -35,7 +35,7 @@ class World(NamedTuple):
 def draw(key: Array, population: Population, shape: Shape) -> World:
     """One world. The same key gives the same world."""
     shared, own, shuffle, chance, noise, place, worth, error = jax.random.split(key, 8)
-    level, context, project, cell = _scales(population.hyper, shape)
+    level, context, project, cell = _scales(population.scales, shape)
     common = _effects(shared, level, context, (), shape)
     odd = jax.random.uniform(shuffle, (shape.projects, 1, 1)) < population.outlier
     mixed = jax.random.permutation(shuffle, jnp.tile(common, (shape.projects, 1, 1)), axis=2, independent=True)
@@ -44,7 +44,7 @@ def draw(key: Array, population: Population, shape: Shape) -> World:
     rank = jax.random.permutation(place, shape.contexts) + 1.0
     frequency = rank**-population.concentration / (rank**-population.concentration).sum()
     weight = jnp.exp(population.importance * jax.random.normal(worth, (shape.contexts,)))
-    spread = population.hyper.noise * jnp.exp(0.3 * jax.random.normal(noise, (shape.contexts, shape.arms)))
+    spread = population.scales.noise * jnp.exp(0.3 * jax.random.normal(noise, (shape.contexts, shape.arms)))
     gap = jax.random.exponential(error, (shape.projects,)) / jnp.maximum(population.drift, 1e-9)
     return World(
         theta * away,
@@ -64,11 +64,11 @@ def _spread(shape: Shape) -> np.ndarray:
     return np.concatenate([np.eye(shape.arms), families, np.ones((1, shape.arms))])
 
 
-def _scales(hyper: GaussianHyperparameters, shape: Shape) -> list[Array]:
+def _scales(scales: GaussianHyperparameters, shape: Shape) -> list[Array]:
     """(effects,) standard deviations, of level, context, project and cell."""
     sizes = np.array([shape.arms, len(_spread(shape)) - shape.arms - 1, 1])
     return [
-        jnp.repeat(jnp.stack(part), sizes, total_repeat_length=sizes.sum()) for part in zip(*hyper[:3], strict=True)
+        jnp.repeat(jnp.stack(part), sizes, total_repeat_length=sizes.sum()) for part in zip(*scales[:3], strict=True)
     ]
 
 
@@ -89,11 +89,11 @@ def _chance(key: Array, population: Population, shape: Shape) -> Array:
 
 def _believed(key: Array, population: Population, shape: Shape) -> GaussianHyperparameters:
     """The scales and the noise, each kind wrong by a factor of its own in all tiers."""
-    hyper = merged(population.hyper, shape)
+    scales = merged(population.scales, shape)
     *error, of_noise = jnp.exp(population.scale_error * jax.random.normal(key, (5,)))
     wrong = lambda tier: TierScales(*(scale * one for scale, one in zip(tier, error, strict=True)))
-    noise = jnp.broadcast_to(hyper.noise * of_noise, (shape.arms,))
-    return GaussianHyperparameters(wrong(hyper.arm), wrong(hyper.family), wrong(hyper.globe), noise)
+    noise = jnp.broadcast_to(scales.noise * of_noise, (shape.arms,))
+    return GaussianHyperparameters(wrong(scales.arm), wrong(scales.family), wrong(scales.globe), noise)
 
 
 def values(world: World) -> Array:

@@ -15,7 +15,7 @@ SHAPE = (4, 3, 5)
 FAMILY = np.array([0, 0, 1, 1, 1])
 
 
-def hyper(seed: int = 0, families: bool = True) -> GaussianHyperparameters:
+def scales(seed: int = 0, families: bool = True) -> GaussianHyperparameters:
     """Without families, what is special about a cell is special about an arm in it."""
     random = np.random.default_rng(seed)
     arm, family, globe = (TierScales(*random.uniform(0.1, 0.8, 4)) for _ in range(3))
@@ -32,15 +32,15 @@ def data(seed: int, n: int = 60):
     return rows, random.normal(0.2, 0.6, n)
 
 
-def fit_of(hyper: GaussianHyperparameters, families: int, reduced: bool = False) -> Fit:
+def fit_of(scales: GaussianHyperparameters, families: int, reduced: bool = False) -> Fit:
     index = FAMILY if families else np.arange(SHAPE[2])
-    return Fit(hyper, index, families, reduced, 0.0, 0, True, np.zeros(1))
+    return Fit(scales, index, families, reduced, 0.0, 0, True, np.zeros(1))
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("families", "reduced"), [(2, False), (0, False), (0, True)])
 def test_all_cells_equal_dense_conditioning(seed, families, reduced):
-    truth = hyper(seed, families > 0)
+    truth = scales(seed, families > 0)
     if reduced:
         truth = truth._replace(globe=truth.globe._replace(project=0.0))
     rows, y = data(seed)
@@ -78,8 +78,8 @@ def test_scales_are_recovered_and_intervals_cover():
     stats = SufficientStatistics.of(*rows, y, shape=shape)
     found = batch.fit(stats)
     assert found.converged
-    np.testing.assert_allclose(found.hyper.noise, noise, rtol=0.1)
-    assert found.hyper.arm.context == pytest.approx(0.5, rel=0.3)
+    np.testing.assert_allclose(found.scales.noise, noise, rtol=0.1)
+    assert found.scales.arm.context == pytest.approx(0.5, rel=0.3)
     belief = batch.marginals(found, stats)
     inside = np.abs(theta - belief.mean) < 1.645 * belief.scale
     # Cells share effects: allow three times the binomial standard error of 2,160 cells around 90 %.
@@ -148,4 +148,4 @@ def test_bad_statistics_are_refused(build, message):
 
 
 def test_hyperparameters_survive_json():
-    assert to_dict(from_dict(to_dict(hyper()))) == to_dict(hyper())
+    assert to_dict(from_dict(to_dict(scales()))) == to_dict(scales())

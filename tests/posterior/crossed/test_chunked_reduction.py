@@ -12,14 +12,14 @@ from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.crossed.solve import CellMoments, pass_messages, solve_reduced
 from poolwise.posterior.hyperparameters import optimize
 from poolwise.posterior.hyperparameters.gaussian import BorrowedEstimates, EffectLayout
-from tests.posterior.crossed.test_batch import SHAPE, data, hyper
+from tests.posterior.crossed.test_batch import SHAPE, data, scales
 
 KNOWN = {"nothing": None, "contexts": False, "projects": True}
 
 
 def case(known: bool | None):
     """Cells and scales, with what other stores know of contexts, or of projects where these are the shorter side."""
-    truth = hyper(1, families=False)
+    truth = scales(1, families=False)
     truth = truth._replace(globe=truth.globe._replace(project=0.0))
     rows, y = data(2)
     if known is not None:
@@ -68,7 +68,7 @@ def test_search_from_a_sample_ends_at_the_same_scales(monkeypatch):
     slow = batch.fit(stats)
     assert quick.converged
     assert quick.log_evidence == pytest.approx(slow.log_evidence, abs=0.5)
-    np.testing.assert_allclose(quick.hyper.noise, slow.hyper.noise, rtol=1e-3)
+    np.testing.assert_allclose(quick.scales.noise, slow.scales.noise, rtol=1e-3)
 
 
 def test_blas_is_limited_only_while_somebody_asks_for_it():

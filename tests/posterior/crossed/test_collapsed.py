@@ -9,7 +9,7 @@ from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import layout
 from poolwise.posterior.recursive import effects
-from tests.posterior.crossed.test_batch import fit_of, hyper
+from tests.posterior.crossed.test_batch import fit_of, scales
 
 SIDES = [(7, 3, 5), (3, 7, 5)]
 
@@ -17,7 +17,7 @@ SIDES = [(7, 3, 5), (3, 7, 5)]
 def pooled(shape, seed=1):
     """Effects of the longer side are (all but) the arm's own: there it is exact."""
     long = "project" if shape[0] > shape[1] else "context"
-    truth = hyper(seed, families=False)
+    truth = scales(seed, families=False)
     truth = truth._replace(spread=np.zeros(0), globe=truth.globe._replace(**{long: 1e-6}))
     fit = fit_of(truth, 0)
     random = np.random.default_rng(seed)
@@ -30,7 +30,7 @@ def pooled(shape, seed=1):
 def test_after_pooling_it_is_the_exact_belief(shape):
     fit, stats, state = pooled(shape)
     exact, form = batch.marginals(fit, stats), layout(shape, 0)
-    tiers = effects.init(batch.cells(stats), fit.hyper, fit.family, 0)
+    tiers = effects.init(batch.cells(stats), fit.scales, fit.family, 0)
     for p, c in np.ndindex(*shape[:2]):
         found = collapsed.predict(state, p, c)
         np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-8, atol=1e-9)
@@ -74,8 +74,8 @@ def test_the_sides_may_be_exchanged():
         collapsed.fit(stats),
         collapsed.fit(SufficientStatistics(*(np.swapaxes(part, 0, 1) for part in stats))),
     )
-    np.testing.assert_allclose(found.hyper.arm.cell, swapped.hyper.arm.cell, rtol=0.2)
-    np.testing.assert_allclose(found.hyper.noise, swapped.hyper.noise, rtol=0.01)
+    np.testing.assert_allclose(found.scales.arm.cell, swapped.scales.arm.cell, rtol=0.2)
+    np.testing.assert_allclose(found.scales.noise, swapped.scales.noise, rtol=0.01)
 
 
 def test_a_system_moves_to_it_when_it_outgrows_the_exact_state(monkeypatch):
@@ -100,5 +100,5 @@ def test_what_cells_have_to_themselves_is_kept():
     y = random.normal(0, 0.6, shape)[tuple(rows)] + random.normal(0, 0.1, rows.shape[1])
     found = collapsed.fit(SufficientStatistics.of(*rows, y, shape=shape))
     # 2,160 cells: five standard errors of a standard deviation, and the noise of their means.
-    assert found.hyper.arm.cell == pytest.approx(0.6, rel=5 / np.sqrt(2 * 2_160))
-    assert found.hyper.family.cell == 0
+    assert found.scales.arm.cell == pytest.approx(0.6, rel=5 / np.sqrt(2 * 2_160))
+    assert found.scales.family.cell == 0

@@ -12,7 +12,7 @@ from poolwise.posterior.crossed.marginal_likelihood import log_marginal_likeliho
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 
 SHAPE = (53, 4, 3)
-HYPER = GaussianHyperparameters(
+SCALES = GaussianHyperparameters(
     TierScales(0.3, 0.2, 0.15, 0.1),
     TierScales(0.0, 0.0, 0.0, 0.2),
     TierScales(0.5, 0.2, 0.1, 0.05),
@@ -32,12 +32,12 @@ def test_score_and_beliefs_are_those_of_numpy(monkeypatch):
     monkeypatch.setattr(compiled_reduction, "_BLOCK", 80)  # several blocks, the last one padded
     cells = batch.cells(statistics())
     reduced = DeviceReduction(cells, "cpu", most=1)
-    value, score = reduced.score(HYPER)
-    expected, slopes = log_marginal_likelihood_reduced(HYPER, chunked_reduction.stacked(cells))
+    value, score = reduced.score(SCALES)
+    expected, slopes = log_marginal_likelihood_reduced(SCALES, chunked_reduction.stacked(cells))
     assert value == pytest.approx(expected, rel=1e-12)
     for part, other in zip(score, slopes, strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-9)
-    for part, other in zip(reduced.beliefs(HYPER), batch.marginals_reduced(cells, HYPER)[0], strict=True):
+    for part, other in zip(reduced.beliefs(SCALES), batch.marginals_reduced(cells, SCALES)[0], strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-9)
 
 

@@ -31,8 +31,8 @@ def test_gradient_is_that_of_the_evidence(form, cells, monkeypatch):
 
     def value(coordinates):
         traced = CellMoments(*map(jnp.asarray, stats))
-        hyper = from_coordinates(coordinates, index, HYPERPRIOR, groups=groups)
-        tree = solve_reduced(traced, hyper)[0] if reduced else solve(traced, hyper, index, families)
+        scales = from_coordinates(coordinates, index, HYPERPRIOR, groups=groups)
+        tree = solve_reduced(traced, scales)[0] if reduced else solve(traced, scales, index, families)
         return negative_log_hyperprior(coordinates, HYPERPRIOR, groups=groups) - tree.evidence
 
     with jax.enable_x64(True):

@@ -27,8 +27,8 @@ X, MODE = np.tile(np.linspace(0, 1, 10), 3), np.repeat(np.arange(3), 10)
 GROUND = arm_features(FAMILY, {1: arm_coordinates([X, np.eye(3)[MODE] / np.sqrt(2)])})
 SHAPE = (3, 2, 34)
 COORDINATES = 0.3 * RNG.normal(size=len(gp_marginal_likelihood._widths(FAMILY, GROUND, HYPERPRIOR)))
-HYPER, SMOOTH = gp_marginal_likelihood.hyperparameters_at(COORDINATES, HYPERPRIOR, FAMILY, GROUND)
-FIT = Fit(HYPER, FAMILY, 3, False, 0.0, 0, True, COORDINATES, ground=GROUND, smooth=SMOOTH)
+SCALES, SMOOTH = gp_marginal_likelihood.hyperparameters_at(COORDINATES, HYPERPRIOR, FAMILY, GROUND)
+FIT = Fit(SCALES, FAMILY, 3, False, 0.0, 0, True, COORDINATES, ground=GROUND, smooth=SMOOTH)
 
 
 def outcomes(number: int) -> tuple[list[np.ndarray], np.ndarray]:
@@ -57,7 +57,7 @@ def prior() -> np.ndarray:
     project, context, arm, family = (np.equal.outer(x, x).astype(float) for x in (p, c, a, FAMILY[a]))
     alike = np.array([[likeness(i, j) for j in range(SHAPE[2])] for i in range(SHAPE[2])])[np.ix_(a, a)]
     total = np.zeros_like(project)
-    pairs = ((HYPER.globe, 1.0), (HYPER.family, family), (nugget(HYPER, SMOOTH), arm), (SMOOTH.tier, alike))
+    pairs = ((SCALES.globe, 1.0), (SCALES.family, family), (nugget(SCALES, SMOOTH), arm), (SMOOTH.tier, alike))
     for tier, group in pairs:
         crossed = tier.context**2 * context + tier.project**2 * project + tier.cell**2 * context * project
         total += group * (tier.level**2 + crossed)
@@ -81,7 +81,7 @@ def served(state: gp_filter.State) -> tuple[np.ndarray, np.ndarray]:
 def test_the_belief_is_that_of_dense_conditioning(at_once):
     """Whether rows are made at the start or outcome by outcome, looked at or not in between."""
     rows, y = outcomes(60)
-    exact = conditioned(prior(), np.ravel_multi_index(rows, SHAPE), y, HYPER.noise[rows[2]])
+    exact = conditioned(prior(), np.ravel_multi_index(rows, SHAPE), y, SCALES.noise[rows[2]])
     state = gp_filter.init(FIT, SufficientStatistics.of(*(part[:at_once] for part in rows), y[:at_once], shape=SHAPE))
     for number, row in enumerate(zip(*(part[at_once:].tolist() for part in (*rows, y)), strict=True)):
         gp_filter.update(state, *row)
@@ -95,7 +95,7 @@ def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
     """Rows 1 and 2: level + project, level + context; by conditioning with an unseen context, less its own effects."""
     rows, y = outcomes(40)
     state = gp_filter.init(FIT, SufficientStatistics.of(*rows, y, shape=(3, 3, 34)))
-    tiers = (HYPER.globe, HYPER.family, HYPER.arm)
+    tiers = (SCALES.globe, SCALES.family, SCALES.arm)
     unseen, along = gp_filter.predict(state, 1, 2), gp_filter.predict(state, 1, 0)
     np.testing.assert_allclose(unseen.mean[0], along.mean[1], atol=1e-9)
     own = sum(tier.context**2 + tier.cell**2 for tier in tiers)
@@ -120,16 +120,16 @@ STATED = ElicitedOffset(
 
 def test_what_an_expert_says_is_a_measurement_of_the_levels_of_families():
     """By conditioning on it beside the outcomes."""
-    fit = FIT._replace(hyper=HYPER._replace(stated=STATED))
+    fit = FIT._replace(scales=SCALES._replace(stated=STATED))
     rows, y = outcomes(40)
     whole, families = prior(), np.arange(1, 3)
-    level = lambda f, g: HYPER.globe.level**2 + HYPER.family.level**2 * (f == g)
+    level = lambda f, g: SCALES.globe.level**2 + SCALES.family.level**2 * (f == g)
     of = FAMILY[np.indices(SHAPE)[2].reshape(-1)]
     across = level(of[:, None], families)
     told = across @ np.linalg.solve(level(families[:, None], families) + np.eye(2) / 2.0, across.T)
     offset = STATED.offset[np.indices(SHAPE)[2]]
     at = np.ravel_multi_index(rows, SHAPE)
-    mean, variance = conditioned(whole - told, at, y - offset.reshape(-1)[at], HYPER.noise[rows[2]])
+    mean, variance = conditioned(whole - told, at, y - offset.reshape(-1)[at], SCALES.noise[rows[2]])
     found = served(gp_filter.init(fit, SufficientStatistics.of(*rows, y, shape=SHAPE)))
     np.testing.assert_allclose(found[0], mean + offset, atol=1e-9)
     np.testing.assert_allclose(found[1], variance, atol=1e-9)
@@ -141,7 +141,7 @@ def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
     stats = SufficientStatistics.of(*rows, y, shape=SHAPE)
     count = stats.count.reshape(-1)
     seen = np.flatnonzero(count)
-    noise = HYPER.noise[np.unravel_index(seen, SHAPE)[2]] / np.sqrt(count[seen])
+    noise = SCALES.noise[np.unravel_index(seen, SHAPE)[2]] / np.sqrt(count[seen])
     whole, u = prior(), seen[inducing_points.select_inducing(noise**2, 40)]
     low = whole[:, u] @ np.linalg.solve(whole[np.ix_(u, u)], whole[u])
     fitc = low + np.diag(np.diag(whole - low))
@@ -170,7 +170,7 @@ def test_what_other_stores_know_counts_as_outcomes_without_project():
     """A very precise estimate of level + context pins it."""
     known = BorrowedEstimates(np.zeros((2, 34)), np.zeros((2, 34)))
     known.precision[1, 5], known.information[1, 5] = 1e6, 0.7e6
-    fit = FIT._replace(hyper=HYPER._replace(pooled=known))
+    fit = FIT._replace(scales=SCALES._replace(pooled=known))
     found = gp_filter.predict(gp_filter.init(fit, SufficientStatistics(*(np.zeros(SHAPE) for _ in range(3)))), 0, 1)
     assert found.mean[2, 5] == pytest.approx(0.7, abs=1e-3)
     assert found.variance[2, 5] ** 0.5 < 2e-3
@@ -191,8 +191,8 @@ def test_scales_of_a_smooth_function_foresee_untried_arms():
     untried = np.arange(1, 30, 2)
     error = made.predict_given_success(0, 0).mean[1 + untried] - truth[untried]
     assert (error**2).mean() < 0.1 * truth.var()
-    back = from_dict(to_dict(made.scales), belief().scales)
-    assert to_dict(back) == to_dict(made.scales)
+    back = from_dict(to_dict(made.hyperparameters), belief().hyperparameters)
+    assert to_dict(back) == to_dict(made.hyperparameters)
 
 
 def test_an_untried_arm_is_no_gamble_where_none_failed_and_is_where_its_neighbours_did():
@@ -211,7 +211,7 @@ def test_neighbours_evidence_kept_up_equals_that_made_anew():
     for k in range(25):
         made.update(k % 3, k % 2, 1 + int(RNG.integers(30)), 0.0, bool(k % 4))
     counts = made.counts()
-    fit, success = made.scales.gaussian, made.scales.success
+    fit, success = made.hyperparameters.gaussian, made.hyperparameters.success
     anew = bernoulli.marginals(success, bernoulli_kernel.aggregate(fit, success, *counts))
     kept = prediction.predict_success(made._serving.constants, made._serving.state, 1, 1, made._serving.form.near())
     np.testing.assert_allclose(kept.mean, anew.mean[1, 1], atol=1e-12)
@@ -246,7 +246,9 @@ def test_a_search_that_does_not_settle_is_made_afresh(monkeypatch: pytest.Monkey
         return fit(*arguments, start=start, iterations=1, **options)
 
     monkeypatch.setattr(gp_marginal_likelihood, "fit", short)
-    scales = init_hyperparameters(FAMILY, np.ones((34, 2)), ground=GROUND)._replace(gaussian=FIT)
-    found = estimate_hyperparameters(scales, SufficientStatistics.of(*rows, y, shape=SHAPE), *np.ones((2, *SHAPE)))
+    hyperparameters = init_hyperparameters(FAMILY, np.ones((34, 2)), ground=GROUND)._replace(gaussian=FIT)
+    found = estimate_hyperparameters(
+        hyperparameters, SufficientStatistics.of(*rows, y, shape=SHAPE), *np.ones((2, *SHAPE))
+    )
     assert [start is None for start in starts] == [False, True]
     assert np.isfinite(found.gaussian.log_evidence)

@@ -15,7 +15,7 @@ def test_contrast_by_dense_conditioning():
     """Cov(theta_a, theta_b | y) from Var(theta_a + theta_b), of the whole joint posterior."""
     rows, y = outcomes(30)
     whole, at = prior(), np.ravel_multi_index(rows, SHAPE)
-    noise = FIT.hyper.noise[rows[2]]
+    noise = FIT.scales.noise[rows[2]]
     gain = np.linalg.solve(whole[np.ix_(at, at)] + np.diag(noise**2), whole[at])
     posterior = (whole - whole[:, at] @ gain)[:34, :34]
     mean = conditioned(whole, at, y, noise)[0][0, 0]

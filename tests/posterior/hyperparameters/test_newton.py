@@ -37,15 +37,15 @@ def test_curvature_is_near_that_of_the_evidence_at_the_mode(families, kept, know
     cells, family, groups, start = problem(2_000, families)
     mode = refine(cells, family, start, HYPERPRIOR, families=families)[0].coordinates
 
-    def hyper(at):
+    def scales(at):
         return from_coordinates(at, family, HYPERPRIOR, groups=groups)._replace(**KNOWN[known])
 
     def score(at):
-        return np.concatenate(log_marginal_likelihood(hyper(at), cells, family, families)[1][:3])
+        return np.concatenate(log_marginal_likelihood(scales(at), cells, family, families)[1][:3])
 
     steps = 0.02 * np.eye(SCALES, len(mode))
     expected = -np.stack([score(mode + one) - score(mode - one) for one in steps]) / 0.04
-    found = with_information(hyper(mode), cells, family, families)[2].scales
+    found = with_information(scales(mode), cells, family, families)[2].scales
     expected[8, 8] = found[8, 8]  # the globe's level stays at its prior
     # Half of it is expected, not observed: on a few projects and contexts these differ.
     np.testing.assert_allclose(found, expected, atol=0.3 * np.abs(expected).max())

@@ -21,7 +21,7 @@ def counts(seed: int, shape: tuple[int, int, int] = (3, 2, 2)) -> tuple[np.ndarr
 
 
 def quadrature(
-    hyper: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray, arm: int
+    hyperparameters: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray, arm: int
 ) -> tuple[float, float]:
     """Posterior mean and sd of cell (0, 0, arm) by summing over grids of p[a], p[c,a] and p[p,c,a]: the full model."""
     grid = (np.arange(200) + 0.5) / 200
@@ -31,10 +31,17 @@ def quadrature(
         return (kernel / kernel.sum(axis=1, keepdims=True)) @ message
 
     likelihood = binom.pmf(successes[..., arm, None], outcomes[..., arm, None], grid)
-    from_cells = np.array([[up(hyper.kappa_cell, cell) for cell in row] for row in likelihood])
-    kernel_cell = beta.pdf(grid, hyper.kappa_cell * grid[:, None], hyper.kappa_cell * (1 - grid[:, None])) + 1e-300
-    kernel_context = beta.pdf(grid, hyper.kappa_context * grid[:, None], hyper.kappa_context * (1 - grid[:, None]))
-    arm_belief = beta.pdf(grid, *hyper.prior[arm]) * up(hyper.kappa_context, from_cells[:, 1].prod(axis=0))
+    from_cells = np.array([[up(hyperparameters.kappa_cell, cell) for cell in row] for row in likelihood])
+    kernel_cell = (
+        beta.pdf(grid, hyperparameters.kappa_cell * grid[:, None], hyperparameters.kappa_cell * (1 - grid[:, None]))
+        + 1e-300
+    )
+    kernel_context = beta.pdf(
+        grid, hyperparameters.kappa_context * grid[:, None], hyperparameters.kappa_context * (1 - grid[:, None])
+    )
+    arm_belief = beta.pdf(grid, *hyperparameters.prior[arm]) * up(
+        hyperparameters.kappa_context, from_cells[:, 1].prod(axis=0)
+    )
     context_belief = arm_belief @ ((kernel_context + 1e-300) / (kernel_context + 1e-300).sum(axis=1, keepdims=True))
     context_belief = context_belief * from_cells[1:, 0].prod(axis=0)
     cell_belief = (context_belief @ (kernel_cell / kernel_cell.sum(axis=1, keepdims=True))) * likelihood[0, 0]
@@ -47,20 +54,22 @@ def quadrature(
 @pytest.mark.parametrize("kappas", [(20.0, 20.0), (6.0, 60.0)])
 def test_close_to_the_full_posterior(seed, kappas):
     outcomes, successes = counts(seed)
-    hyper = BetaHyperparameters(PRIOR, *kappas)
-    belief = bernoulli.marginals(hyper, bernoulli.aggregate(hyper, outcomes, successes))
+    hyperparameters = BetaHyperparameters(PRIOR, *kappas)
+    belief = bernoulli.marginals(hyperparameters, bernoulli.aggregate(hyperparameters, outcomes, successes))
     for arm in range(2):
-        mean, scale = quadrature(hyper, outcomes, successes, arm)
+        mean, scale = quadrature(hyperparameters, outcomes, successes, arm)
         assert belief.mean[0, 0, arm] == pytest.approx(mean, abs=0.25 * scale)
         assert belief.scale[0, 0, arm] == pytest.approx(scale, rel=0.15)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1), st.booleans()), max_size=30))
 def test_one_by_one_equals_all_at_once(events):
-    hyper = BetaHyperparameters(PRIOR, 6.0, 20.0)
+    hyperparameters = BetaHyperparameters(PRIOR, 6.0, 20.0)
     outcomes, successes = np.zeros((2, 2, 2)), np.zeros((2, 2, 2))
-    kappa = bernoulli.Concentrations(hyper.kappa_context, hyper.kappa_cell, hyper.kappa_near)
-    cell, context, arm, _ = bernoulli.aggregate(hyper, outcomes, successes)
+    kappa = bernoulli.Concentrations(
+        hyperparameters.kappa_context, hyperparameters.kappa_cell, hyperparameters.kappa_near
+    )
+    cell, context, arm, _ = bernoulli.aggregate(hyperparameters, outcomes, successes)
     for p, c, a, success in events:
         one = np.array([1.0, success])
         at = (slice(None), c, a)
@@ -68,7 +77,7 @@ def test_one_by_one_equals_all_at_once(events):
         arm[:, a] += gained
         outcomes[p, c, a] += 1
         successes[p, c, a] += success
-    everything = bernoulli.marginals(hyper, bernoulli.aggregate(hyper, outcomes, successes))
+    everything = bernoulli.marginals(hyperparameters, bernoulli.aggregate(hyperparameters, outcomes, successes))
     prior = np.array([PRIOR.sum(1), PRIOR[:, 0]])
     one = bernoulli.predict(prior, cell[:, 1, 0], context[:, 0], arm, np.zeros((2, 2)), kappa)
     np.testing.assert_allclose(one.mean, everything.mean[1, 0], rtol=1e-10)
@@ -78,8 +87,8 @@ def test_one_by_one_equals_all_at_once(events):
 def test_unseen_projects_and_contexts_borrow_and_stay_wider():
     outcomes, successes = np.zeros((2, 3, 3, 2))
     outcomes[:2, :2], successes[:2, :2] = 50.0, 45.0
-    hyper = BetaHyperparameters(PRIOR)
-    belief = bernoulli.marginals(hyper, bernoulli.aggregate(hyper, outcomes, successes))
+    hyperparameters = BetaHyperparameters(PRIOR)
+    belief = bernoulli.marginals(hyperparameters, bernoulli.aggregate(hyperparameters, outcomes, successes))
     assert (belief.scale[0, 0] < belief.scale[2, 0]).all()
     assert (belief.scale[2, 0] < belief.scale[2, 2]).all()
     assert (np.abs(belief.mean[2, 2] - 0.9) < 0.05).all()
@@ -96,11 +105,11 @@ def test_concentrations_follow_the_data():
 
 def test_nothing_seen_is_the_domain_prior_and_only_failures_stay_finite():
     none = np.zeros((1, 1, 2))
-    hyper = bernoulli.fit(none, none, PRIOR)
+    hyperparameters = bernoulli.fit(none, none, PRIOR)
     np.testing.assert_allclose(
-        bernoulli.marginals(hyper, bernoulli.aggregate(hyper, none, none)).mean[0, 0], [0.75, 0.5]
+        bernoulli.marginals(hyperparameters, bernoulli.aggregate(hyperparameters, none, none)).mean[0, 0], [0.75, 0.5]
     )
-    failed = bernoulli.marginals(hyper, bernoulli.aggregate(hyper, none + 1e9, none))
+    failed = bernoulli.marginals(hyperparameters, bernoulli.aggregate(hyperparameters, none + 1e9, none))
     assert ((failed.mean > 0) & (failed.mean < 1e-6) & np.isfinite(failed.scale)).all()
 
 
@@ -110,9 +119,9 @@ def test_arms_have_in_common_what_usually_comes_of_them():
     for others in (1.0, 0.5):
         outcomes, successes = np.full((1, 1, 10), 20.0), np.full((1, 1, 10), 20.0 * others)
         outcomes[..., 9], successes[..., 9] = 1.0, 0.0
-        scales = init_hyperparameters(np.arange(10), np.tile((3.0, 0.6), (10, 1)))
-        found = bernoulli_kernel.fit_success(scales.gaussian, scales.success, outcomes, successes)
-        evidence = bernoulli_kernel.aggregate(scales.gaussian, found, outcomes, successes)
+        hyperparameters = init_hyperparameters(np.arange(10), np.tile((3.0, 0.6), (10, 1)))
+        found = bernoulli_kernel.fit_success(hyperparameters.gaussian, hyperparameters.success, outcomes, successes)
+        evidence = bernoulli_kernel.aggregate(hyperparameters.gaussian, found, outcomes, successes)
         chances.append(float(bernoulli.marginals(found, evidence).mean[0, 0, 9]))
     assert chances[0] > 0.75  # by itself it would stand at 3 / 4.6
     assert chances[1] < 0.6

@@ -79,7 +79,7 @@ def test_a_cell_is_believed_as_its_exact_posterior_says(seen, bounds, many):
     else:
         for y, cut in rows:
             belief.update(0, 0, 0, y, True, cut)
-        belief.set_hyperparameters(belief.scales)
+        belief.set_hyperparameters(belief.hyperparameters)
     after = belief.predict(0, 0)
     exact = posterior(before.mean[0], before.scale[0], 0.25, seen, bounds)
     # Many factors at once are not exact: where they are all there is, the posterior is skewed, and comes out narrow.

@@ -12,8 +12,8 @@ FAMILY = np.array([0, 0, 1])
 
 
 def made(half_life) -> Posterior:
-    scales = init_hyperparameters(FAMILY, np.tile((3.0, 0.6), (3, 1)))
-    return Posterior(scales, -1.0, options=ObservationModel(outliers=None, half_life=half_life, trust=1.0))
+    hyperparameters = init_hyperparameters(FAMILY, np.tile((3.0, 0.6), (3, 1)))
+    return Posterior(hyperparameters, -1.0, options=ObservationModel(outliers=None, half_life=half_life, trust=1.0))
 
 
 def outcomes(n: int, seed: int = 0):
@@ -103,7 +103,7 @@ def test_a_cell_is_filtered_as_a_level_that_wanders():
 def test_noise_is_told_from_drift():
     belief = walked(0.02, 1)
     fit = belief.reestimate()
-    assert fit.hyper.noise[0] == pytest.approx(0.2, rel=0.15)
+    assert fit.scales.noise[0] == pytest.approx(0.2, rel=0.15)
 
 
 def test_statistics_of_a_system_that_drifts_are_current():

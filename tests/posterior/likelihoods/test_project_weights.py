@@ -49,8 +49,8 @@ def test_a_liar_within_the_limit_is_as_if_it_were_not_there():
     ours, theirs = (posterior.predict(PROJECTS, 0) for posterior in (beside, nine))
     assert np.abs(ours.mean - theirs.mean).max() < 0.1 * theirs.scale.min()
     assert ours.scale == pytest.approx(theirs.scale, rel=0.05)
-    assert beside.scales.weight[0] < 1e-3
-    assert (beside.scales.weight[1:] == 1).all()
+    assert beside.hyperparameters.weight[0] < 1e-3
+    assert (beside.hyperparameters.weight[1:] == 1).all()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -99,5 +99,10 @@ def test_a_weighted_project_is_learned_one_by_one_as_at_once():
 
 def test_weights_are_stored():
     posterior = learned(told(1, 5.0))
-    assert (from_dict(to_dict(posterior.scales), posterior.scales).weight == posterior.scales.weight).all()
-    assert estimate_hyperparameters(*posterior.estimation_arguments()).weight == pytest.approx(posterior.scales.weight)
+    assert (
+        from_dict(to_dict(posterior.hyperparameters), posterior.hyperparameters).weight
+        == posterior.hyperparameters.weight
+    ).all()
+    assert estimate_hyperparameters(*posterior.estimation_arguments()).weight == pytest.approx(
+        posterior.hyperparameters.weight
+    )

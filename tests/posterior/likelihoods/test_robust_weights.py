@@ -93,8 +93,8 @@ def test_a_change_that_stays_is_believed():
 def test_bulk_and_single_beliefs_agree():
     rows, y = outcomes(300, 0.02, seed=5)
     family = np.arange(SHAPE[2])
-    scales, options = init_hyperparameters(family, np.tile((1e6, 1e-3), (5, 1))), ObservationModel(trust=1.0)
-    single, bulk = (Posterior(scales, 0.0, options=options) for _ in range(2))
+    hyperparameters, options = init_hyperparameters(family, np.tile((1e6, 1e-3), (5, 1))), ObservationModel(trust=1.0)
+    single, bulk = (Posterior(hyperparameters, 0.0, options=options) for _ in range(2))
     bulk.update_many(*rows, y, np.ones(len(y), bool))
     for row in zip(*(row.tolist() for row in rows), y.tolist(), strict=True):
         single.update(*row, True)

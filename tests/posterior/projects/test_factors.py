@@ -13,7 +13,7 @@ from poolwise.posterior.types import Marginals
 
 SHAPE = (12, 3, 5)
 FAMILY = np.array([0, 0, 1, 1, 1])
-HYPER = GaussianHyperparameters(
+SCALES = GaussianHyperparameters(
     TierScales(0.3, 0.4, 0.1, 0.2),
     TierScales(0.2, 0.3, 0.15, 0.1),
     TierScales(0.5, 0.2, 0.05, 0.03),
@@ -57,20 +57,20 @@ def test_a_project_equals_dense_conditioning(rank):
     for i in range(size):
         for j in range(size):
             for tier, same in (
-                (HYPER.globe, True),
-                (HYPER.family, FAMILY[a[i]] == FAMILY[a[j]]),
-                (HYPER.arm, a[i] == a[j]),
+                (SCALES.globe, True),
+                (SCALES.family, FAMILY[a[i]] == FAMILY[a[j]]),
+                (SCALES.arm, a[i] == a[j]),
             ):
                 prior[i, j] += found.rest**2 * same * (tier.project**2 + tier.cell**2 * (c[i] == c[j]))
     for p in (0, 5):
         n = data.count[p].ravel()
         at = np.flatnonzero(n)
-        observed = prior[np.ix_(at, at)] + np.diag(HYPER.noise[a[at]] ** 2 / n[at])
+        observed = prior[np.ix_(at, at)] + np.diag(SCALES.noise[a[at]] ** 2 / n[at])
         gain = np.linalg.solve(observed, prior[at]).T
         mean = found.level.ravel() + gain @ (data.mean[p].ravel() - found.level.ravel())[at]
         scale = np.sqrt(np.diag(prior) - np.einsum("ij,ji->i", gain, prior[at]))
         for context in range(SHAPE[1]):
-            belief = factors.predict(found, data, p, context, HYPER, FAMILY)
+            belief = factors.predict(found, data, p, context, SCALES, FAMILY)
             np.testing.assert_allclose(belief.mean, mean.reshape(SHAPE[1:])[context], rtol=1e-9, atol=1e-11)
             np.testing.assert_allclose(belief.scale, scale.reshape(SHAPE[1:])[context], rtol=1e-8)
 
@@ -78,15 +78,15 @@ def test_a_project_equals_dense_conditioning(rank):
 def test_a_project_without_outcomes_has_the_prior_and_later_contexts_the_tree():
     data, found = sample()[0], found_of()
     empty = CellMoments(*(np.zeros_like(part) for part in data))
-    belief = factors.predict(found, empty, 0, 1, HYPER, FAMILY)
+    belief = factors.predict(found, empty, 0, 1, SCALES, FAMILY)
     np.testing.assert_allclose(belief.mean, found.level[1])
     assert (belief.scale**2 > (found.loadings[1] ** 2).sum(1)).all()
-    assert factors.predict(found, data, 0, SHAPE[1], HYPER, FAMILY) is None
+    assert factors.predict(found, data, 0, SHAPE[1], SCALES, FAMILY) is None
 
 
 def test_gradient_of_the_evidence():
     data, found = sample()[0], found_of()
-    every = [factors.residuals_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in (2, 3)]
+    every = [factors.residuals_of(data, p, SCALES, FAMILY, found.level, found.variance) for p in (2, 3)]
     group, *_ = factor_fit.group_by_size(every, SHAPE[1:])
     one = every[group.place[0]]
     value = lambda w, rest: factor_fit.log_marginal_likelihood(group, w, rest)[0][0]
@@ -102,7 +102,7 @@ def test_gradient_of_the_evidence():
 
 def test_side_by_side_is_one_by_one():
     data, found = sample(share=0.5)[0], found_of()
-    every = [factors.residuals_of(data, p, HYPER, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
+    every = [factors.residuals_of(data, p, SCALES, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
     for group in factor_fit.group_by_size(every, SHAPE[1:]):
         for p, value in zip(
             group.place, factor_fit.log_marginal_likelihood(group, found.loadings, found.rest)[0], strict=True
@@ -117,20 +117,20 @@ def test_side_by_side_is_one_by_one():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_rank_is_that_of_the_world(seed):
     data, level, _ = sample("clusters", seed)
-    assert factors.refit(None, data, HYPER, FAMILY, level, 2).rank >= 1
+    assert factors.refit(None, data, SCALES, FAMILY, level, 2).rank >= 1
     data, level, _ = sample("independent", seed)
-    assert factors.refit(None, data, HYPER, FAMILY, level, 2).rank == 0
+    assert factors.refit(None, data, SCALES, FAMILY, level, 2).rank == 0
 
 
 def test_what_a_few_outcomes_say_of_all_other_cells():
     """A new project of one of two clusters, three of its cells seen: the error in the others against that of rank 0."""
     data, level, theta = sample("clusters", 1, share=1.0)
     old = CellMoments(*(part[:-1] for part in data))
-    told = factors.refit(None, old, HYPER, FAMILY, level, 2)
+    told = factors.refit(None, old, SCALES, FAMILY, level, 2)
     flat = told._replace(loadings=told.loadings[:, :, :0], rest=1.0)
     few = CellMoments(*(part * (np.arange(15).reshape(SHAPE[1:]) < 3) for part in data))
     errors = [
-        np.mean([(factors.predict(f, few, 11, c, HYPER, FAMILY).mean - theta[11, c]) ** 2 for c in (1, 2)])
+        np.mean([(factors.predict(f, few, 11, c, SCALES, FAMILY).mean - theta[11, c]) ** 2 for c in (1, 2)])
         for f in (told, flat)
     ]
     assert errors[0] < 0.25 * errors[1]
@@ -139,30 +139,30 @@ def test_what_a_few_outcomes_say_of_all_other_cells():
 def test_too_few_projects_and_switched_off():
     data, level, _ = sample()
     few = CellMoments(*(part[: factors.MIN_PROJECTS - 1] for part in data))
-    assert factors.refit(None, few, HYPER, FAMILY, level, 2) is None
-    assert factors.refit(None, data, HYPER, FAMILY, level, 0) is None
+    assert factors.refit(None, few, SCALES, FAMILY, level, 2) is None
+    assert factors.refit(None, data, SCALES, FAMILY, level, 0) is None
 
 
 def test_loadings_are_kept_until_there_is_enough_that_is_new():
     data, level, _ = sample()
-    first = factors.refit(None, data, HYPER, FAMILY, level, 1)
+    first = factors.refit(None, data, SCALES, FAMILY, level, 1)
     moved = Marginals(np.vstack([level.mean + 0.1, np.zeros((1, 5))]), np.vstack([level.scale, np.ones((1, 5))]))
     wider = CellMoments(*(np.pad(part, ((0, 0), (0, 1), (0, 0))) for part in data))
-    again = factors.refit(first, wider, HYPER, FAMILY, moved, 1)
+    again = factors.refit(first, wider, SCALES, FAMILY, moved, 1)
     np.testing.assert_allclose(again.loadings[:3], first.loadings)
     np.testing.assert_allclose(again.level, moved.mean)
     more = data._replace(count=2 * data.count)
-    assert factors.refit(first, more, HYPER, FAMILY, level, 1).outcomes == 2 * first.outcomes
+    assert factors.refit(first, more, SCALES, FAMILY, level, 1).outcomes == 2 * first.outcomes
 
 
 def test_between_two_choices_of_their_number_loadings_go_on_from_where_they_were():
     data, level, _ = sample("clusters", 1)
-    first = factors.refit(None, data, HYPER, FAMILY, level, 2)
+    first = factors.refit(None, data, SCALES, FAMILY, level, 2)
     more = data._replace(count=1.5 * data.count)
-    again = factors.refit(first, more, HYPER, FAMILY, level, 2)
+    again = factors.refit(first, more, SCALES, FAMILY, level, 2)
     assert (again.rank, again.chosen) == (first.rank, first.chosen)
     assert again.outcomes == 1.5 * first.outcomes
-    afresh = factors.refit(None, more, HYPER, FAMILY, level, 2)
+    afresh = factors.refit(None, more, SCALES, FAMILY, level, 2)
     shared = lambda found: found.loadings.reshape(-1, found.rank) @ found.loadings.reshape(-1, found.rank).T
     np.testing.assert_allclose(shared(again), shared(afresh), atol=0.05 * np.abs(shared(afresh)).max())
 
@@ -170,7 +170,7 @@ def test_between_two_choices_of_their_number_loadings_go_on_from_where_they_were
 def test_a_fit_takes_what_it_can_afford(monkeypatch):
     data, level, _ = sample()
     monkeypatch.setattr(factors, "_LARGEST", 5 * 12.0**3)
-    every = [factors.residuals_of(data, p, HYPER, FAMILY, level.mean, level.scale**2) for p in range(12)]
+    every = [factors.residuals_of(data, p, SCALES, FAMILY, level.mean, level.scale**2) for p in range(12)]
     taken = factors._fitting(every)
     assert 0 < len(taken) < 12
     assert min(len(one.x) for one in taken) >= sorted(len(one.x) for one in every)[-len(taken)]
@@ -188,8 +188,8 @@ def test_written_and_read_it_is_the_same():
 
 def test_positions_tell_the_clusters_apart():
     data, level, _ = sample("clusters", 2)
-    found = factors.refit(None, data, HYPER, FAMILY, level, 1)
-    mean = factors.factor_scores(found, data, 12, HYPER, FAMILY).mean[:, 0]
+    found = factors.refit(None, data, SCALES, FAMILY, level, 1)
+    mean = factors.factor_scores(found, data, 12, SCALES, FAMILY).mean[:, 0]
     side = np.arange(12) % 2 * 2 - 1
     assert abs((np.sign(mean) * side).sum()) == 12
 
@@ -209,7 +209,7 @@ def learned(kind, seed=0, tries=3, **options):
 def test_a_single_outcome_moves_all_contexts_of_a_project_in_a_cluster():
     belief, theta = learned("clusters")
     belief.reestimate()
-    assert belief.scales.factors.rank >= 1
+    assert belief.hyperparameters.factors.rank >= 1
     before = np.array([belief.predict(11, c).mean for c in (1, 2)])
     cell = np.unravel_index(np.abs(theta[11, 0] - theta[10, 0]).argmax(), (5,))[0]
     belief.update(11, 0, int(cell), float(theta[11, 0, cell]), True)
@@ -220,7 +220,7 @@ def test_a_single_outcome_moves_all_contexts_of_a_project_in_a_cluster():
 def test_without_structure_the_belief_is_the_trees():
     belief, _ = learned("independent")
     belief.reestimate()
-    assert belief.scales.factors.rank == 0
+    assert belief.hyperparameters.factors.rank == 0
     other, _ = learned("independent", most_factors=0)
     other.reestimate()
     for c in range(3):
@@ -231,24 +231,26 @@ def test_a_snapshot_carries_them():
     belief, _ = learned("clusters")
     belief.reestimate()
     start = init_hyperparameters(np.arange(5), np.full((5, 2), (1e6, 1e-3)))
-    again = from_dict(to_dict(belief.scales), start)
-    np.testing.assert_array_equal(again.factors.loadings, belief.scales.factors.loadings)
+    again = from_dict(to_dict(belief.hyperparameters), start)
+    np.testing.assert_array_equal(again.factors.loadings, belief.hyperparameters.factors.loadings)
     more = init_hyperparameters(np.arange(6), np.ones((6, 2)))
-    assert from_dict(to_dict(belief.scales), more).factors is None  # an arm has come: fitted again when that is due
+    assert (
+        from_dict(to_dict(belief.hyperparameters), more).factors is None
+    )  # an arm has come: fitted again when that is due
 
 
 @pytest.mark.parametrize("families", [0, 2])
 @pytest.mark.parametrize("kept", [True, False])
 def test_effective_scales_keep_the_variance_of_a_cell(families, kept, monkeypatch):
     shape = SHAPE if kept else (400, 300, 5)
-    hyper = effective(HYPER, families, shape)
-    total = sum(tier.cell**2 for tier in (hyper.arm, hyper.family, hyper.globe))
-    assert total == pytest.approx(sum(t.cell**2 for t in (HYPER.arm, HYPER.family, HYPER.globe)))
-    assert (hyper.family.project == 0) == (families == 0)
+    scales = effective(SCALES, families, shape)
+    total = sum(tier.cell**2 for tier in (scales.arm, scales.family, scales.globe))
+    assert total == pytest.approx(sum(t.cell**2 for t in (SCALES.arm, SCALES.family, SCALES.globe)))
+    assert (scales.family.project == 0) == (families == 0)
 
 
 def test_statistics_and_cells_agree():
     stats = SufficientStatistics.of([0, 0], [1, 1], [2, 2], [0.5, 0.7], shape=SHAPE)
-    one = factors.residuals_of(cells(stats), 0, HYPER, FAMILY, np.zeros(SHAPE[1:]), np.full(SHAPE[1:], 0.01))
+    one = factors.residuals_of(cells(stats), 0, SCALES, FAMILY, np.zeros(SHAPE[1:]), np.full(SHAPE[1:], 0.01))
     assert one.x.tolist() == pytest.approx([0.6])
-    assert one.noise.tolist() == pytest.approx([0.01 + HYPER.noise[2] ** 2 / 2])
+    assert one.noise.tolist() == pytest.approx([0.01 + SCALES.noise[2] ** 2 / 2])

@@ -8,7 +8,7 @@ from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.hyperparameters.gaussian import EffectLayout
 from poolwise.posterior.projects.project_deviation import deviations
 from tests.posterior import oracle
-from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, hyper
+from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, scales
 
 
 def dense(truth, index, rows, y):
@@ -30,7 +30,7 @@ def test_every_deviation_equals_dense_conditioning(families, cells, monkeypatch)
         keep = lambda shape, families: EffectLayout(shape[1], shape[0])
         for module in ("crossed.solve", "projects.project_deviation"):
             monkeypatch.setattr(f"poolwise.posterior.{module}.layout", keep)
-    truth, index = hyper(2, families > 0), FAMILY if families else np.arange(SHAPE[2])
+    truth, index = scales(2, families > 0), FAMILY if families else np.arange(SHAPE[2])
     if not cells:  # a family's part of a cell is then its arms' own
         tiers = {name: getattr(truth, name)._replace(cell=0.0) for name in ("family", "globe")}
         truth = truth._replace(**tiers)
@@ -42,7 +42,7 @@ def test_every_deviation_equals_dense_conditioning(families, cells, monkeypatch)
 
 
 def test_intervals_of_large_systems_are_no_narrower(monkeypatch):
-    truth = hyper(2, False)._replace(spread=np.zeros(0))
+    truth = scales(2, False)._replace(spread=np.zeros(0))
     truth = truth._replace(globe=truth.globe._replace(project=1e-6, context=1e-6))
     rows, y = data(5)
     fit, stats = fit_of(truth, 0), SufficientStatistics.of(*rows, y, shape=SHAPE)

@@ -18,8 +18,8 @@ FAMILIES = {"every arm its own": np.arange(ARMS), "two families": np.array([0, 0
 
 
 def belief(family=FAMILIES["every arm its own"], options=DEFAULT) -> Posterior:
-    scales = init_hyperparameters(family, np.tile((1e6, 1e-3), (ARMS, 1)))
-    return Posterior(scales, -1.0, projects=8, contexts=CONTEXTS, options=options)
+    hyperparameters = init_hyperparameters(family, np.tile((1e6, 1e-3), (ARMS, 1)))
+    return Posterior(hyperparameters, -1.0, projects=8, contexts=CONTEXTS, options=options)
 
 
 def taught(made, project, table, number, rng) -> None:
@@ -43,8 +43,8 @@ def weight(made, project=6) -> float:
 
 
 def log_density(made, cells: CellMoments) -> float:
-    fit = made.scales.gaussian
-    return float(solve(cells, fit.hyper, fit.family, fit.families).evidence)
+    fit = made.hyperparameters.gaussian
+    return float(solve(cells, fit.scales, fit.family, fit.families).evidence)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -32,9 +32,9 @@ def tables(belief, shape):
 def test_a_state_that_grows_equals_one_that_had_the_room(family, baseline, backend, monkeypatch):
     random = np.random.default_rng(5)
     rows = outcomes(random, 4, 4) + outcomes(random, 7, 6)
-    scales = init_hyperparameters(family, np.tile((2.0, 1.5), (4, 1)))
+    hyperparameters = init_hyperparameters(family, np.tile((2.0, 1.5), (4, 1)))
     grows, roomy = (
-        Posterior(scales, -1.0, projects=p, contexts=c, options=DEFAULT, baseline=baseline, backend=backend)
+        Posterior(hyperparameters, -1.0, projects=p, contexts=c, options=DEFAULT, baseline=baseline, backend=backend)
         for p, c in ((4, 4), (7, 6))
     )
     monkeypatch.setattr(initial, "padded", None)  # nothing is computed again
@@ -46,9 +46,9 @@ def test_a_state_that_grows_equals_one_that_had_the_room(family, baseline, backe
 
 def test_where_there_are_too_many_to_ask_all_is_computed_again(monkeypatch):
     random = np.random.default_rng(6)
-    scales = init_hyperparameters(FAMILIES["two families"], np.tile((2.0, 1.5), (4, 1)))
+    hyperparameters = init_hyperparameters(FAMILIES["two families"], np.tile((2.0, 1.5), (4, 1)))
     monkeypatch.setattr(serving, "_SLOTS", 800.0)  # five at 4 contexts, two at 8
-    belief = Posterior(scales, -1.0, projects=4, contexts=4, options=DEFAULT, backend="numpy")
+    belief = Posterior(hyperparameters, -1.0, projects=4, contexts=4, options=DEFAULT, backend="numpy")
     for row in outcomes(random, 4, 4) + outcomes(random, 4, 6):
         belief.update(*row)
     before = tables(belief, (4, 6))

@@ -15,7 +15,7 @@ from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.transfer import elicited_prior
 from poolwise.posterior.transfer.prior_data_conflict import CONFLICT_THRESHOLD, posterior_weight
 from tests.posterior import oracle
-from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, hyper
+from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, scales
 
 FORMS = {"families": (2, False), "one family each": (0, False), "projects integrated out": (0, True)}
 NOTHING = np.zeros(0, int)
@@ -30,7 +30,7 @@ def told(index, weight=1.0):
 
 def parts(form):
     families, reduced = FORMS[form]
-    truth = hyper(1, families > 0)
+    truth = scales(1, families > 0)
     if reduced:
         truth = truth._replace(globe=truth.globe._replace(project=0.0))
     return families, reduced, FAMILY if families else np.arange(SHAPE[2]), truth
@@ -103,7 +103,7 @@ def test_mean_and_variance_go_straight_from_what_is_usual_to_what_was_said(weigh
             np.array([0.4, 0.0]), np.array([scale, np.inf]), np.arange(2), np.array([weight, 1.0])
         )
         fit = init_hyperparameters(np.array([0, 1]), np.ones((2, 2)), said=one).gaussian
-        fit = fit._replace(hyper=fit.hyper._replace(arm=HYPERPRIOR.median.family))
+        fit = fit._replace(scales=fit.scales._replace(arm=HYPERPRIOR.median.family))
         found = batch.marginals(fit, SufficientStatistics(*np.zeros((3, 1, 1, 2))))
         return np.stack([found.mean[0, 0], found.scale[0, 0] ** 2])
 
@@ -132,7 +132,7 @@ def test_the_weight_is_how_much_likelier_outcomes_make_what_was_said(form):
 @pytest.mark.parametrize("shape", [(7, 3, 5), (3, 7, 5)], ids=["projects are many", "contexts are many"])
 def test_large_systems_are_told_too(shape):
     long = "project" if shape[0] > shape[1] else "context"
-    truth = hyper(1, families=False)
+    truth = scales(1, families=False)
     truth = truth._replace(spread=np.zeros(0), globe=truth.globe._replace(**{long: 1e-6}))
     fit = fit_of(truth._replace(stated=elicited_prior.as_measurement(told(FAMILY))), 0)
     random = np.random.default_rng(3)
@@ -158,24 +158,25 @@ def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believe
             belief.update(*at, (truth if at[2] < 2 else 0.0) + 0.1 * float(random.normal()), True)
         belief.reestimate()
         assert belief.predict_given_success(1, 2).mean[0] == pytest.approx(truth, abs=0.1)
-        weights.append(belief.scales.expert.weight)
+        weights.append(belief.hyperparameters.expert.weight)
     np.testing.assert_array_equal(np.array(weights)[:, 2:], 1.0)
     assert weights[0][0] > 0.6 > CONFLICT_THRESHOLD > weights[1][0]
-    assert belief.scales.expert.contradicted.tolist() == [True, True, False, False]
+    assert belief.hyperparameters.expert.contradicted.tolist() == [True, True, False, False]
 
 
 def test_weights_are_kept_where_the_same_is_said_again():
     random = np.random.default_rng(1)
-    scales = init_hyperparameters(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5))
-    belief = Posterior(scales, -1.0, contexts=3)
+    hyperparameters = init_hyperparameters(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5))
+    belief = Posterior(hyperparameters, -1.0, contexts=3)
     for _ in range(40):
         belief.update(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
     belief.reestimate()
-    again = from_dict(to_dict(belief.scales), scales)
-    np.testing.assert_array_equal(again.expert.weight, belief.scales.expert.weight)
-    np.testing.assert_array_equal(again.gaussian.hyper.stated, belief.scales.gaussian.hyper.stated)
+    again = from_dict(to_dict(belief.hyperparameters), hyperparameters)
+    np.testing.assert_array_equal(again.expert.weight, belief.hyperparameters.expert.weight)
+    np.testing.assert_array_equal(again.gaussian.scales.stated, belief.hyperparameters.gaussian.scales.stated)
     other = init_hyperparameters(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5)._replace(mean=np.ones(5)))
-    np.testing.assert_array_equal(from_dict(to_dict(belief.scales), other).expert.weight, other.expert.weight)
+    np.testing.assert_array_equal(from_dict(to_dict(belief.hyperparameters), other).expert.weight, other.expert.weight)
     assert (
-        from_dict(to_dict(belief.scales), init_hyperparameters(FAMILY, np.ones((5, 2)))).gaussian.hyper.stated is None
+        from_dict(to_dict(belief.hyperparameters), init_hyperparameters(FAMILY, np.ones((5, 2)))).gaussian.scales.stated
+        is None
     )

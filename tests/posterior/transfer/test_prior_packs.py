@@ -15,7 +15,7 @@ from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.recursive import effects
 from tests.posterior import oracle
-from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, hyper
+from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data, fit_of, scales
 
 FORMS = {"families": (2, False), "one family each": (0, False), "projects integrated out": (0, True)}
 
@@ -32,7 +32,7 @@ def as_pooled(m, s):
 
 
 def truth_of(families, reduced=False, seed=1):
-    truth = hyper(seed, families > 0)
+    truth = scales(seed, families > 0)
     return truth._replace(globe=truth.globe._replace(project=0.0)) if reduced else truth
 
 
@@ -101,7 +101,7 @@ def test_gradient_of_the_evidence(form):
 @pytest.mark.parametrize("shape", [(7, 3, 5), (3, 7, 5)], ids=["projects are many", "contexts are many"])
 def test_large_systems_know_it_too(shape):
     long = "project" if shape[0] > shape[1] else "context"
-    truth = hyper(1, families=False)
+    truth = scales(1, families=False)
     truth = truth._replace(spread=np.zeros(0), globe=truth.globe._replace(**{long: 1e-6}))
     random = np.random.default_rng(3)
     pooled = BorrowedEstimates(random.uniform(0, 30, (3, 5)), random.normal(0, 9, (3, 5)))
@@ -110,7 +110,7 @@ def test_large_systems_know_it_too(shape):
         *(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape
     )
     exact, state = batch.marginals(fit, stats), collapsed.init(fit, stats)
-    tiers, form = effects.init(batch.cells(stats), fit.hyper, fit.family, 0), layout(shape, 0)
+    tiers, form = effects.init(batch.cells(stats), fit.scales, fit.family, 0), layout(shape, 0)
     for p, c in np.ndindex(*shape[:2]):
         found = collapsed.predict(state, p, c)
         np.testing.assert_allclose(found.mean[0], exact.mean[p, c], rtol=1e-7, atol=1e-8)
@@ -122,7 +122,7 @@ def test_large_systems_know_it_too(shape):
         for told in (None, pooled)
     ]
     assert searched[1].converged
-    assert searched[1].hyper.arm.level != searched[0].hyper.arm.level
+    assert searched[1].scales.arm.level != searched[0].scales.arm.level
 
 
 def test_success_borrowed_counts_as_that_of_other_projects():
@@ -147,8 +147,8 @@ def test_success_borrowed_counts_as_that_of_other_projects():
 
 def test_a_belief_that_borrows_keeps_it_through_growth_estimates_and_restarts():
     m, s = known()
-    scales = init_hyperparameters(FAMILY, np.ones((5, 2)))
-    belief = Posterior(scales, -1.0, contexts=3)
+    hyperparameters = init_hyperparameters(FAMILY, np.ones((5, 2)))
+    belief = Posterior(hyperparameters, -1.0, contexts=3)
     before = belief.predict(0, 1)
     prior = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(pooled=as_pooled(m, s)))
     success = np.stack([np.full(SHAPE[1:], 50.0), np.full(SHAPE[1:], 45.0)])
@@ -161,7 +161,7 @@ def test_a_belief_that_borrows_keeps_it_through_growth_estimates_and_restarts():
     random = np.random.default_rng(1)
     for _ in range(60):
         belief.update(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
-    assert belief.reestimate().hyper.pooled is prior.median.pooled
-    again = from_dict(to_dict(belief.scales), Posterior(scales, -1.0).scales)
-    assert again.gaussian.hyper.pooled is None
-    assert again.gaussian.hyper.arm == belief.scales.gaussian.hyper.arm
+    assert belief.reestimate().scales.pooled is prior.median.pooled
+    again = from_dict(to_dict(belief.hyperparameters), Posterior(hyperparameters, -1.0).hyperparameters)
+    assert again.gaussian.scales.pooled is None
+    assert again.gaussian.scales.arm == belief.hyperparameters.gaussian.scales.arm

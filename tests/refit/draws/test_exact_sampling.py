@@ -22,8 +22,8 @@ def problem():
 def test_moments_are_the_beliefs(problem, room):
     problem = problem._replace(room=room)
     assert serving_marginals.shares_cells(problem) == (room == (4, 4))
-    drawn = exact_sampling.draws(problem, problem.scales, np.random.default_rng(1), DRAWS)["theta"]
-    belief = serving_marginals.theta(problem, problem.scales)
+    drawn = exact_sampling.draws(problem, problem.hyperparameters, np.random.default_rng(1), DRAWS)["theta"]
+    belief = serving_marginals.theta(problem, problem.hyperparameters)
     z = (drawn.mean(0) - belief.mean) / belief.scale * np.sqrt(DRAWS)
     assert np.abs(z).max() < LARGEST_Z
     ratio = drawn.std(0) / belief.scale
@@ -36,8 +36,8 @@ def test_a_cell_left_out_is_predicted_as_if_it_had_no_outcome(problem):
     count = without.stats.count[at]
     for part in without.stats:
         part[at] = 0.0
-    belief = serving_marginals.theta(without, problem.scales)
-    others = serving_marginals.left_out(problem, problem.scales)
-    noise = serving_marginals.noise(problem, problem.scales)[at] / np.sqrt(count)
+    belief = serving_marginals.theta(without, problem.hyperparameters)
+    others = serving_marginals.left_out(problem, problem.hyperparameters)
+    noise = serving_marginals.noise(problem, problem.hyperparameters)[at] / np.sqrt(count)
     assert others.mean[at] == pytest.approx(belief.mean[at], abs=1e-8)
     assert others.scale[at] == pytest.approx(np.hypot(belief.scale[at], noise), rel=1e-8)

@@ -30,17 +30,17 @@ def sites(problem):
 
 
 def test_noise_that_is_known_as_a_product_serves_as_that_product(problem, sites):
-    noise = noise_scale(point_estimates.point_estimates(problem, sites).gaussian.hyper, 2)
+    noise = noise_scale(point_estimates.point_estimates(problem, sites).gaussian.scales, 2)
     np.testing.assert_allclose(noise[:, :3], np.outer([1.0, 1.5], [0.2, 0.3, 0.4]))
 
 
 def test_a_project_never_seen_is_believed_as_widely_as_over_all_draws(problem, sites):
-    def believed(hyper):
-        return batch.marginals(problem.scales.gaussian._replace(hyper=hyper), padded(problem))
+    def believed(scales):
+        return batch.marginals(problem.hyperparameters.gaussian._replace(scales=scales), padded(problem))
 
     single = [{name: values[:1, [draw]] for name, values in sites.items()} for draw in range(DRAWS)]
-    each = [believed(point_estimates.point_estimates(problem, one).gaussian.hyper) for one in single]
+    each = [believed(point_estimates.point_estimates(problem, one).gaussian.scales) for one in single]
     variance = np.mean([one.scale**2 for one in each], 0) + np.var([one.mean for one in each], 0)
-    serves = believed(point_estimates.point_estimates(problem, sites).gaussian.hyper)
+    serves = believed(point_estimates.point_estimates(problem, sites).gaussian.scales)
     new = (slice(2, 4), slice(2, 4))
     np.testing.assert_allclose(serves.scale[new], variance[new] ** 0.5, rtol=0.06)

@@ -50,17 +50,17 @@ def test_density_is_that_of_the_outcomes_and_the_hyperprior(problem):
         for one in range(3):
             values = {name: jnp.asarray(part[one]) for name, part in drawn.items()}
             found.append(float(density(values)))
-            hyper = collapsed._hyper_from(about, values)
-            expected.append(dense(problem, about, hyper) + hyperprior(problem, drawn, one))
+            scales = collapsed._scales_from(about, values)
+            expected.append(dense(problem, about, scales) + hyperprior(problem, drawn, one))
     np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-8)
 
 
-def dense(problem, about, hyper):
+def dense(problem, about, scales):
     """Log density of mean outcomes, and of squared deviations within cells."""
     cell, seen = about.cells, np.asarray(about.cells.count) > 0
-    noise = (np.asarray(hyper.spread)[:, None] * np.asarray(hyper.noise)) ** 2
+    noise = (np.asarray(scales.spread)[:, None] * np.asarray(scales.noise)) ** 2
     count, mean, deviation = (np.asarray(part) for part in cell)
-    prior = oracle.covariance(problem.shape, about.family, jax.tree.map(np.asarray, hyper))
+    prior = oracle.covariance(problem.shape, about.family, jax.tree.map(np.asarray, scales))
     at = np.flatnonzero(seen.ravel())
     own = (noise / np.maximum(count, 1)).ravel()[at]
     within = -(count - 1) / 2 * np.log(noise) - deviation / (2 * noise)
@@ -93,10 +93,10 @@ def test_effects_given_scales_have_the_moments_of_dense_conditioning(problem):
         drawn = collapsed.with_effects(about, fixed, np.random.default_rng(1))
         chunks = shipped_models.completed(problem, "utility", drawn, np.random.default_rng(2))
         theta = np.concatenate([chunk["cells"]["theta"] for chunk in chunks])
-        hyper = jax.tree.map(np.asarray, collapsed._hyper_from(about, {n: p[0] for n, p in fixed.items()}))
+        scales = jax.tree.map(np.asarray, collapsed._scales_from(about, {n: p[0] for n, p in fixed.items()}))
     count, mean, _ = (np.asarray(part) for part in about.cells)
-    prior = oracle.covariance(problem.shape, about.family, hyper)
-    noise = (hyper.spread[:, None] * hyper.noise) ** 2 / np.maximum(count, 1)
+    prior = oracle.covariance(problem.shape, about.family, scales)
+    noise = (scales.spread[:, None] * scales.noise) ** 2 / np.maximum(count, 1)
     at = np.flatnonzero(count.ravel())
     gain = np.linalg.solve(prior[np.ix_(at, at)] + np.diag(noise.ravel()[at]), prior[at]).T
     centre = gain @ mean.ravel()[at]

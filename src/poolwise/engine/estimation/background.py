@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
     outcomes: int
     """That the scales were estimated from."""
     packs: list[float]
-    scales: Hyperparameters
+    hyperparameters: Hyperparameters
     seconds: float
     posterior: Posterior | None = None
     snapshot: Snapshot | None = None
@@ -47,15 +47,17 @@ class Estimate(NamedTuple):
 
     @property
     def arms(self) -> int:
-        return len(self.scales.gaussian.family)
+        return len(self.hyperparameters.gaussian.family)
 
 
 def answer(asked: EstimationRequest) -> Estimate:
     """Search for the scales."""
     began = time.perf_counter()
-    scales = estimate_hyperparameters(*asked.statistics)
-    posterior = asked.made(scales) if asked.made and np.isfinite(scales.gaussian.log_evidence) else None
-    return Estimate(asked.outcomes, asked.packs, scales, time.perf_counter() - began, posterior)
+    hyperparameters = estimate_hyperparameters(*asked.statistics)
+    posterior = (
+        asked.made(hyperparameters) if asked.made and np.isfinite(hyperparameters.gaussian.log_evidence) else None
+    )
+    return Estimate(asked.outcomes, asked.packs, hyperparameters, time.perf_counter() - began, posterior)
 
 
 def caught_up(found: Estimate, rest: Sequence[Operation]) -> Estimate:
@@ -67,7 +69,7 @@ def caught_up(found: Estimate, rest: Sequence[Operation]) -> Estimate:
 
 def as_snapshot(found: Estimate, hyper: dict[str, Any], reason: str, parent: int | None) -> Snapshot:
     """To be stored; it serves unless the search failed."""
-    fit = found.scales.gaussian
+    fit = found.hyperparameters.gaussian
     serves = bool(np.isfinite(fit.log_evidence))
     diagnostics = {
         "log_evidence": fit.log_evidence if serves else None,

@@ -73,7 +73,7 @@ class PriorPackPool:
         elif weights is None:
             data = cells(posterior.statistics())
             known = [self._grown(one, data.count.shape[1]) for one in self._matched]
-            noise = noise_scale(posterior.scales.gaussian.hyper, data.count.shape[1])
+            noise = noise_scale(posterior.hyperparameters.gaussian.scales, data.count.shape[1])
             self.weights = stacking_weights(log_predictive(known, data, noise))
         posterior.set_prior(*logarithmic_pool(self._matched, self.weights))
 

@@ -88,15 +88,15 @@ def plain(live: ServingPosterior, catalogue: NameIndex, name: str, minimum: int,
     outcomes, successes = posterior.counts()
     active = int((outcomes.sum((1, 2)) > 0).sum())
     _enough(active, minimum)
-    scales = posterior.scales
-    stats = project_weights.apply_weights(posterior.statistics(), scales.weight)
-    found = pooled(stats, scales, outcomes, successes, minimum, clip)
+    hyperparameters = posterior.hyperparameters
+    stats = project_weights.apply_weights(posterior.statistics(), hyperparameters.weight)
+    found = pooled(stats, hyperparameters, outcomes, successes, minimum, clip)
     contexts = catalogue.names("context")
     keep = np.flatnonzero(((outcomes.sum(2) > 0).sum(0) >= minimum)[: len(contexts)])
     seen = tuple(part[:, : len(contexts)] for part in stats)
     return _pack(name, catalogue, found, keep, minimum)._replace(
-        scales=scale_table(scales.gaussian, type(stats)(*seen)),
-        concentrations=(float(scales.success.kappa_context), float(scales.success.kappa_cell)),
+        scales=scale_table(hyperparameters.gaussian, type(stats)(*seen)),
+        concentrations=(float(hyperparameters.success.kappa_context), float(hyperparameters.success.kappa_cell)),
         size=(active, int(outcomes.sum())),
     )
 

@@ -41,7 +41,7 @@ class RefitData(NamedTuple):
     tried: np.ndarray
     """Outcomes of any kind [project, context, arm]."""
     succeeded: np.ndarray
-    scales: Hyperparameters
+    hyperparameters: Hyperparameters
     """What serves now: families and domain priors are part of it."""
     prior: Hyperprior
     """Hyperprior of the scales."""
@@ -88,15 +88,15 @@ def usable(read: Callable[[], Hyperparameters], arms: int) -> Hyperparameters:
     """The scales that are read from a proposed snapshot, of so many arms. Raises RefitError for numbers that are none,
     before anything changes."""
     try:
-        scales = read()
+        hyperparameters = read()
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RefitError(f"the proposed snapshot cannot be read ({error!r}): the old one keeps serving") from error
-    found = scales.gaussian.hyper
+    found = hyperparameters.gaussian.scales
     parts = [np.atleast_1d(part) for part in (*found.arm, *found.family, *found.globe, found.noise, found.spread)]
-    flat = np.concatenate([*parts, [scales.success.kappa_context, scales.success.kappa_cell]])
+    flat = np.concatenate([*parts, [hyperparameters.success.kappa_context, hyperparameters.success.kappa_cell]])
     if len(found.noise) != arms or not (np.isfinite(flat).all() and (flat >= 0).all() and (found.noise > 0).all()):
         raise RefitError("the proposed snapshot has scales that are not positive numbers: the old one keeps serving")
-    return scales
+    return hyperparameters
 
 
 def problem_of(catalogue: NameIndex, posterior: Posterior, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
@@ -112,7 +112,7 @@ def problem_of(catalogue: NameIndex, posterior: Posterior, settings: Settings, l
         stats=SufficientStatistics(*(part[cut] for part in stats)),
         tried=tally[0][cut],
         succeeded=tally[1][cut],
-        scales=posterior.scales,
+        hyperparameters=posterior.hyperparameters,
         prior=posterior.hyperprior,
         room=stats.count.shape[:2],
         outcomes=posterior.outcomes,

@@ -24,10 +24,10 @@ def neighbours(store: Store, live: ServingPosterior, logged: LoggedView, k: int)
     if ground is None or known is None or ground.patch[known] < 0:
         return None
     served = [one for one in store.snapshots() if one.id == logged.snapshot]
-    hyper, start = initial_components(HYPERPRIOR, ground.family, ground)
+    scales, start = initial_components(HYPERPRIOR, ground.family, ground)
     smooth = from_dict(live.aligned(served[0]).get("smooth") if served else None, start) or start
     offered = [live.place(name) for name in logged.arms]
-    every = arm_correlation(model_at(hyper, smooth, ground), np.array([known]))[0]
+    every = arm_correlation(model_at(scales, smooth, ground), np.array([known]))[0]
     likeness = np.array([0.0 if place is None else every[place] for place in offered])
     likeness[k] = 0.0
     count, mean = logged.arrays["count"], logged.arrays["mean"]

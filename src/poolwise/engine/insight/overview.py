@@ -107,7 +107,7 @@ def _curiosity(policy: Policy, view: View) -> float:
 def _priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
     """What is left of the priors that were stated: a row per family, the weight of what was said of it."""
     yield from _success_priors(live, catalogue)
-    expected = live.posterior.scales.expert
+    expected = live.posterior.hyperparameters.expert
     if expected is None:
         return
     for arm in np.unique(expected.family, return_index=True)[1].tolist():
@@ -121,7 +121,7 @@ def _priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, 
 
 
 def _success_priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
-    success = live.posterior.scales.success
+    success = live.posterior.hyperparameters.success
     left = bernoulli.discounted_prior(success, *live.posterior.counts())
     if left is None or success.stated is None:
         return

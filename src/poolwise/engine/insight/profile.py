@@ -98,7 +98,7 @@ def distances(live: ServingPosterior, catalogue: NameIndex) -> np.ndarray:
 
 def _deviation(live: ServingPosterior, catalogue: NameIndex) -> Marginals:
     posterior = live.posterior
-    found = deviations(posterior.scales.gaussian, posterior.statistics())
+    found = deviations(posterior.hyperparameters.gaussian, posterior.statistics())
     rows = (slice(catalogue.size("project")), slice(catalogue.size("context")))
     return Marginals(found.mean[rows], found.scale[rows])
 
@@ -113,11 +113,11 @@ def _gains(rows: OutcomeColumns, projects: int) -> np.ndarray:
 def _gave(live: ServingPosterior, shape: tuple[int, int]) -> np.ndarray:
     posterior = live.posterior
     count = posterior.statistics().count[: shape[0], : shape[1]]
-    fit = posterior.scales.gaussian
-    hyper = effective(fit.hyper, fit.families, count.shape)
-    noise = np.broadcast_to(noise_scale(hyper, shape[1]), count.shape[1:])
+    fit = posterior.hyperparameters.gaussian
+    scales = effective(fit.scales, fit.families, count.shape)
+    noise = np.broadcast_to(noise_scale(scales, shape[1]), count.shape[1:])
     seen = count > 0
-    weight = np.where(seen, 1 / (between_project_variance(hyper) + noise**2 / np.where(seen, count, 1.0)), 0.0).sum(
+    weight = np.where(seen, 1 / (between_project_variance(scales) + noise**2 / np.where(seen, count, 1.0)), 0.0).sum(
         (1, 2)
     )
     return weight / max(float(weight.sum()), 1e-300)

@@ -71,11 +71,11 @@ def positions(live: ServingPosterior, catalogue: NameIndex) -> pd.DataFrame:
     u is Normal(0, 1) over projects; a factor's sign means nothing, and neither does its order.
     """
     posterior = live.posterior
-    found, fit = posterior.scales.factors, posterior.scales.gaussian
+    found, fit = posterior.hyperparameters.factors, posterior.hyperparameters.gaussian
     if found is None or not found.rank:
         return pd.DataFrame({"project": []})
     cells = posterior.cells()
-    scales = effective(fit.hyper, fit.families, cells.count.shape)
+    scales = effective(fit.scales, fit.families, cells.count.shape)
     names = catalogue.names("project")
     place = factors.factor_scores(found, cells, len(names), scales, np.asarray(fit.family))
     columns = {f"u_{k + 1}": place.mean[:, k] for k in range(found.rank)}

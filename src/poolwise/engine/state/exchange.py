@@ -34,13 +34,13 @@ class Exchange:
         """Makes a posterior that knows what this one does, ready to serve from other scales (None: from the same), and
         has learned so many outcomes one by one; what is done from now on is remembered for it. None where only events
         give back what this one knows. fresh: makes one that knows nothing."""
-        saved, scales, prior = self.posterior.saved(), self.posterior.scales, self.posterior.prior
+        saved, hyperparameters, prior = self.posterior.saved(), self.posterior.hyperparameters, self.posterior.prior
         if saved is None:
             return None
         self._since = []
 
         def made(other: Hyperparameters | None) -> Posterior:
-            found = fresh(scales)
+            found = fresh(hyperparameters)
             found.prior = prior
             found.resume(saved, learned)
             if other is not None:

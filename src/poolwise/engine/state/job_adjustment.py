@@ -114,7 +114,7 @@ class JobAdjustment:
 
     def resume(self, saved: dict[str, list[list[Any]]]) -> None:
         """Go on from what was saved; arms that came since are worth 0."""
-        arms = len(self._belief.posterior.scales.gaussian.family)
+        arms = len(self._belief.posterior.hyperparameters.gaussian.family)
         for job, project, context, arm, *part in saved["sums"]:
             self._sums.setdefault(job, {})[project, context, arm] = np.array(part)
         self._told = {(p, c, a): np.array(part) for p, c, a, *part in saved["told"]}
@@ -123,7 +123,7 @@ class JobAdjustment:
 
     def _theta(self, project: int, context: int) -> np.ndarray:
         found = self._reference.get((project, context))
-        return np.zeros(len(self._belief.posterior.scales.gaussian.family)) if found is None else found
+        return np.zeros(len(self._belief.posterior.hyperparameters.gaussian.family)) if found is None else found
 
     def _contrasts(self, sums: dict[Key, np.ndarray]) -> dict[Key, np.ndarray]:
         return contrasts(sums, self._theta, self._limit)

@@ -61,20 +61,20 @@ class ServingPosterior:
         self.ground = features_of(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
         """Where arms stand among each other by their parameters; None: none resembles another."""
         home = int(catalogue.columns[catalogue.baseline])
-        scales = settings.scales(catalogue.known_names, catalogue.known_family, self.ground, home)
+        hyperparameters = settings.hyperparameters(catalogue.known_names, catalogue.known_family, self.ground, home)
         for snapshot in reversed(served):  # One that cannot be read leaves it to the one before it.
             with suppress(RefitError):
-                scales = usable(partial(self._restored, snapshot, scales), len(self._axes.codes))
+                hyperparameters = usable(partial(self._restored, snapshot, hyperparameters), len(self._axes.codes))
                 break
         self._tail: tuple[Any, Any, int] | None = None
-        self._belief = Exchange(self._posterior(scales))
+        self._belief = Exchange(self._posterior(hyperparameters))
         self._levelling = JobAdjustment(self._belief, settings.utility_limit)
         self.borrowed.apply(self.posterior, served[-1].hyper.get("packs", ()) if served else None)
 
-    def _posterior(self, scales: Hyperparameters) -> Posterior:
+    def _posterior(self, hyperparameters: Hyperparameters) -> Posterior:
         catalogue = self._catalogue
         posterior = Posterior(
-            scales,
+            hyperparameters,
             self._settings.failure_utility,
             projects=catalogue.size("project"),
             contexts=catalogue.size("context"),
@@ -212,8 +212,8 @@ class ServingPosterior:
             self.posterior.renew()
             self.version += 1
             return None
-        outcomes, scales = self.outcomes, self.posterior.scales
-        return lambda: Estimate(outcomes, [], scales, 0.0, made(None), renewal=True)
+        outcomes, hyperparameters = self.outcomes, self.posterior.hyperparameters
+        return lambda: Estimate(outcomes, [], hyperparameters, 0.0, made(None), renewal=True)
 
     def rest(self, found: Estimate) -> Callable[[], Estimate] | None:
         """What is to be done beside before an answer serves, or the next call would wait for it."""
@@ -230,7 +230,7 @@ class ServingPosterior:
 
     def answered(self, found: Estimate, reason: str, *, keep: bool = True) -> Snapshot | None:
         """Serve from estimated scales, with all that was learned since, and store them; None: others were taken."""
-        fit = found.scales.gaussian
+        fit = found.hyperparameters.gaussian
         serves = bool(np.isfinite(fit.log_evidence))
         if serves and found.posterior is not None:
             if self._belief.behind is None:
@@ -238,13 +238,13 @@ class ServingPosterior:
             self._belief.exchange(found.posterior)
             self.worn = False
         elif serves:
-            self.posterior.set_hyperparameters(found.scales)
+            self.posterior.set_hyperparameters(found.hyperparameters)
         self.version += 1
         if found.renewal:
             return None
         if found.snapshot is not None:
             return self._followed(found.snapshot)
-        hyper = {**to_dict(self.posterior.scales), **self._axes.labels(), "packs": found.packs}
+        hyper = {**to_dict(self.posterior.hyperparameters), **self._axes.labels(), "packs": found.packs}
         return self.stored(as_snapshot(found, hyper, reason, self.snapshot or None), keep=keep)
 
     def news(self, *, at_once: bool = False) -> Snapshot | None:
@@ -264,9 +264,9 @@ class ServingPosterior:
     def follow_beside(self, snapshot: Snapshot) -> Callable[[], Estimate] | None:
         """The same as work to be done beside, whose answer is `answered`; None where it was done at once."""
         with suppress(RefitError):
-            scales = self._usable(snapshot)
+            hyperparameters = self._usable(snapshot)
             if (made := self._belief.copied(self._posterior, self.learned - self._began)) is not None:
-                return lambda: Estimate(snapshot.outcomes, [], scales, 0.0, made(scales), snapshot)
+                return lambda: Estimate(snapshot.outcomes, [], hyperparameters, 0.0, made(hyperparameters), snapshot)
         self.follow(snapshot)
         return None
 
@@ -292,12 +292,12 @@ class ServingPosterior:
         if snapshot.status == "serving":
             self._belief.forget()
             self.posterior.set_hyperparameters(self._usable(snapshot))
-            snapshot = snapshot._replace(hyper={**to_dict(self.posterior.scales), **self._axes.labels()})
+            snapshot = snapshot._replace(hyper={**to_dict(self.posterior.hyperparameters), **self._axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
         return self.stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
     def _usable(self, snapshot: Snapshot) -> Hyperparameters:
-        return usable(partial(self._restored, snapshot, self.posterior.scales), len(self._axes.codes))
+        return usable(partial(self._restored, snapshot, self.posterior.hyperparameters), len(self._axes.codes))
 
     def _restored(self, snapshot: Snapshot, start: Hyperparameters) -> Hyperparameters:
         return from_dict(self.aligned(snapshot), start)

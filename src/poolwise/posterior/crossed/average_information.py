@@ -83,7 +83,7 @@ def information(
     cells: CellMoments,
     residual: np.ndarray,
     spread: np.ndarray,
-    hyper: GaussianHyperparameters,
+    scales: GaussianHyperparameters,
     family: np.ndarray,
     form: EffectLayout,
     score: tuple[np.ndarray, np.ndarray],
@@ -91,18 +91,18 @@ def information(
     """residual, spread [project, context, arm]: cell means less the means of their coordinates, and the variances of
     these; means: see `EffectMeans`; family: (arms,) index; score: by the scales (S,), and by the noise (contexts,
     arms)."""
-    own = cell_scale(hyper, form.cells)
-    noise = np.broadcast_to(noise_scale(hyper, form.contexts), cells.count.shape[1:]) ** 2
+    own = cell_scale(scales, form.cells)
+    noise = np.broadcast_to(noise_scale(scales, form.contexts), cells.count.shape[1:]) ** 2
     weight, pulled = weights(cells.count, residual, own, noise**0.5)
-    observed = _Observed(_with_pooled(np.moveaxis(weight, 2, 0), hyper, form), form)
+    observed = _Observed(_with_pooled(np.moveaxis(weight, 2, 0), scales, form), form)
     effects = _effects(means, family, form)
     fitted = observed.at(effects)
     if not form.cells:
-        part = np.array([tier.cell**2 for tier in hyper[:3]]) * 2
+        part = np.array([tier.cell**2 for tier in scales[:3]]) * 2
         fitted[3::4, :, : form.projects] += part[:, None, None, None] * np.moveaxis(pulled, 2, 0)
     weighted = observed.weight * fitted
     gathered = observed.gathered(weighted)
-    left = weighted - observed.weight * observed.at(_conditioned(tree, gathered, hyper, family, form))
+    left = weighted - observed.weight * observed.at(_conditioned(tree, gathered, scales, family, form))
     square = (fitted.reshape(len(fitted), -1) @ left.reshape(len(left), -1).T) / 2
     square = (square + square.T) / 2
     fits = np.einsum("sapc,pca->s", fitted[:, :, : form.projects], pulled)
@@ -129,21 +129,21 @@ def _effects(means: EffectMeans, family: np.ndarray, form: EffectLayout) -> np.n
     return 2 * (tiers[:, None] * blocks[:, None]).reshape(12, *means.arm.shape)
 
 
-def _with_pooled(weight: np.ndarray, hyper: GaussianHyperparameters, form: EffectLayout) -> np.ndarray:
-    known = borrowed_at(hyper, form.contexts)
+def _with_pooled(weight: np.ndarray, scales: GaussianHyperparameters, form: EffectLayout) -> np.ndarray:
+    known = borrowed_at(scales, form.contexts)
     return weight if known is None else np.concatenate([weight, known.precision.T[:, None]], 1)
 
 
 def _conditioned(
-    tree: TreePosterior, weighted: np.ndarray, hyper: GaussianHyperparameters, family: np.ndarray, form: EffectLayout
+    tree: TreePosterior, weighted: np.ndarray, scales: GaussianHyperparameters, family: np.ndarray, form: EffectLayout
 ) -> np.ndarray:
     """(S, arms, q): posterior means of the effects that this information (S, arms, q) would lead to."""
     columns = np.moveaxis(weighted, 0, 2)
-    below = form.variances(hyper.arm, np)[:, None]
+    below = form.variances(scales.arm, np)[:, None]
     arm = tree.arm.covariance @ columns
     message, kin = arm / below, np.zeros(len(arm), int)
     if tree.family is not tree.arm:
-        between, kin = form.variances(hyper.family, np)[:, None], family
+        between, kin = form.variances(scales.family, np)[:, None], family
         gathered = np.zeros((len(tree.family.mean), *message.shape[1:]))
         np.add.at(gathered, family, message)
         middle = tree.family.covariance @ gathered

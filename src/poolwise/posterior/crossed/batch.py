@@ -76,7 +76,7 @@ class SufficientStatistics(NamedTuple):
 class Fit(NamedTuple):
     """Hyperparameters and how they were found."""
 
-    hyper: GaussianHyperparameters
+    scales: GaussianHyperparameters
     family: Int[np.ndarray, " arm"]
     """Index of the family."""
     families: int
@@ -127,7 +127,7 @@ def fit(
     )
     converged = found.converged and bool(np.isfinite(found.log_evidence))
     evidence, taken = found.log_evidence, found.iterations
-    return Fit(found.hyper, index, families, reduced, evidence, taken, converged, found.coordinates)
+    return Fit(found.scales, index, families, reduced, evidence, taken, converged, found.coordinates)
 
 
 def seen(stats: SufficientStatistics) -> SufficientStatistics:
@@ -142,9 +142,9 @@ def resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
     return np.pad(start, (0, size - len(start))) if fits else None
 
 
-def compiles(hyper: GaussianHyperparameters) -> bool:
+def compiles(scales: GaussianHyperparameters) -> bool:
     """Whether the compiled form knows all of it."""
-    return hyper.pooled is None and hyper.stated is None
+    return scales.pooled is None and scales.stated is None
 
 
 def on_device(cells: CellMoments, device: str) -> Any:
@@ -162,19 +162,19 @@ def marginals(fit: Fit, stats: SufficientStatistics, device: str | None = None) 
     data = cells(checked(stats))
     if not isinstance(fit, Fit) or len(fit.family) != data.count.shape[2]:
         raise InputError("a fit of other arms, or none at all: pass what `fit` made of these statistics")
-    if fit.reduced and device and compiles(fit.hyper):
-        return Marginals(*on_device(data, device).beliefs(fit.hyper))
+    if fit.reduced and device and compiles(fit.scales):
+        return Marginals(*on_device(data, device).beliefs(fit.scales))
     if fit.reduced:
-        return marginals_reduced(data, fit.hyper)[0]
+        return marginals_reduced(data, fit.scales)[0]
     form = layout(data.count.shape, fit.families)
-    tree = solve(data, fit.hyper, fit.family, fit.families)
-    centre, spread = at_cells(*arm_marginals(tree, fit.hyper, fit.family, fit.families, form), form)
+    tree = solve(data, fit.scales, fit.family, fit.families)
+    centre, spread = at_cells(*arm_marginals(tree, fit.scales, fit.family, fit.families, form), form)
     return combine_with_cell_data(
-        centre, spread, data, cell_scale(fit.hyper, form.cells), noise_scale(fit.hyper, form.contexts)
+        centre, spread, data, cell_scale(fit.scales, form.cells), noise_scale(fit.scales, form.contexts)
     )
 
 
-def marginals_reduced(cells: CellMoments, hyper: GaussianHyperparameters) -> tuple[Marginals, Marginals, Marginals]:
+def marginals_reduced(cells: CellMoments, scales: GaussianHyperparameters) -> tuple[Marginals, Marginals, Marginals]:
     """Of every cell, of level + project [project, arm], and of level + context [context, arm].
 
     Block by block in NumPy; as whole arrays, which can be compiled, where they are of another library.
@@ -184,16 +184,16 @@ def marginals_reduced(cells: CellMoments, hyper: GaussianHyperparameters) -> tup
     if xp is np:
         stack = chunked_reduction.stacked(cells)
         with single_blas():
-            tree = pass_messages(chunked_reduction.canonical_form(stack, hyper), hyper, None, 0, form)
-            mean, covariance = arm_marginals(tree, hyper, np.zeros(0), 0, form)
-            every = chunked_reduction.marginals(stack, hyper, mean, covariance)
+            tree = pass_messages(chunked_reduction.canonical_form(stack, scales), scales, None, 0, form)
+            mean, covariance = arm_marginals(tree, scales, np.zeros(0), 0, form)
+            every = chunked_reduction.marginals(stack, scales, mean, covariance)
         here, along = Marginals(every.mean, every.scale), Marginals(every.along, every.variance**0.5)
     else:
-        tree, links = solve_reduced(cells, hyper)
-        mean, covariance = arm_marginals(tree, hyper, np.zeros(0), 0, form)
+        tree, links = solve_reduced(cells, scales)
+        mean, covariance = arm_marginals(tree, scales, np.zeros(0), 0, form)
         whole = project_effects(mean, covariance, *links)
         here = combine_with_cell_data(
-            whole.centre, whole.spread, cells, cell_scale(hyper, False), noise_scale(hyper, contexts)
+            whole.centre, whole.spread, cells, cell_scale(scales, False), noise_scale(scales, contexts)
         )
         along = Marginals((mean[:, :1] + whole.mean).T, whole.level.T**0.5)
     diagonal = xp.diagonal(covariance, 0, 1, 2)

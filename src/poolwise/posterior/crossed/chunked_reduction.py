@@ -65,10 +65,10 @@ def stacked(cells: Any) -> ArmMajorMoments:
     return ArmMajorMoments(count, mean, cells.count.sum(0), cells.deviation.sum(0))
 
 
-def canonical_form(stack: ArmMajorMoments, hyper: GaussianHyperparameters) -> CanonicalForm:
+def canonical_form(stack: ArmMajorMoments, scales: GaussianHyperparameters) -> CanonicalForm:
     """Over (level, contexts) of every arm, as `canonical_form.reduced`."""
-    scale = _scales(stack, hyper)
-    known = _known(stack, hyper)
+    scale = _scales(stack, scales)
+    known = _known(stack, scales)
 
     def gathered(arm: int) -> tuple[np.ndarray, np.ndarray, float]:
         parts = [_aggregate(part) for part in _parts(stack, scale, known, arm)]
@@ -82,11 +82,11 @@ def canonical_form(stack: ArmMajorMoments, hyper: GaussianHyperparameters) -> Ca
 
 
 def sums(
-    stack: ArmMajorMoments, hyper: GaussianHyperparameters, mean: np.ndarray, covariance: np.ndarray
+    stack: ArmMajorMoments, scales: GaussianHyperparameters, mean: np.ndarray, covariance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the gradient needs, given the marginals (arms, 1 + C), (arms, 1 + C, 1 + C) of level and contexts: sums over
     projects of w, w q and w^2 q (3, contexts, arms), and over projects of E[effect^2], (arms,)."""
-    scale, known = _scales(stack, hyper), _known(stack, hyper)
+    scale, known = _scales(stack, scales), _known(stack, scales)
 
     def summed(arm: int) -> tuple[np.ndarray, float]:
         total, second = np.zeros((3, stack.count.shape[2])), 0.0
@@ -108,10 +108,10 @@ def sums(
 
 
 def marginals(
-    stack: ArmMajorMoments, hyper: GaussianHyperparameters, mean: np.ndarray, covariance: np.ndarray
+    stack: ArmMajorMoments, scales: GaussianHyperparameters, mean: np.ndarray, covariance: np.ndarray
 ) -> ReducedMarginals:
     """Of every cell and along every project, given the same marginals."""
-    scale, known = _scales(stack, hyper), _known(stack, hyper)
+    scale, known = _scales(stack, scales), _known(stack, scales)
     found = ReducedMarginals(*(np.empty(shape) for shape in 2 * [stack.count.shape] + 2 * [stack.count.shape[:2]]))
 
     def believed(arm: int) -> None:
@@ -152,15 +152,15 @@ class _Part(NamedTuple):
     project: float
 
 
-def _scales(stack: ArmMajorMoments, hyper: GaussianHyperparameters) -> _Scales:
+def _scales(stack: ArmMajorMoments, scales: GaussianHyperparameters) -> _Scales:
     arms, _, contexts = stack.count.shape
-    noise = np.broadcast_to(noise_scale(hyper, contexts), (contexts, arms))
-    return _Scales(float(cell_scale(hyper, False)) ** 2, noise**2, float(hyper.arm.project) ** 2)
+    noise = np.broadcast_to(noise_scale(scales, contexts), (contexts, arms))
+    return _Scales(float(cell_scale(scales, False)) ** 2, noise**2, float(scales.arm.project) ** 2)
 
 
-def _known(stack: ArmMajorMoments, hyper: GaussianHyperparameters) -> BorrowedEstimates | None:
+def _known(stack: ArmMajorMoments, scales: GaussianHyperparameters) -> BorrowedEstimates | None:
     _, projects, contexts = stack.count.shape
-    return borrowed_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
+    return borrowed_at(scales, projects if scales.pooled is not None and scales.pooled.turned else contexts)
 
 
 def _parts(stack: ArmMajorMoments, scale: _Scales, known: BorrowedEstimates | None, arm: int) -> Iterator[_Part]:

@@ -68,10 +68,10 @@ def fit(
     turned = _turned(stats)
     across = SufficientStatistics(*(_sides(part, turned) for part in stats))
     found = batch.fit(across, prior=_crossed_prior(prior, turned), start=start, device=device)
-    scales = _crossed(found.hyper, turned)
+    scales = _crossed(found.scales, turned)
     # Families have no tier here, but their part of what cells have to themselves was fitted: it is the arms' own.
     arm = scales.arm._replace(cell=np.hypot(scales.arm.cell, scales.family.cell))
-    return found._replace(hyper=scales._replace(arm=arm, family=TierScales(0.0, 0.0, 0.0), spread=np.zeros(0)))
+    return found._replace(scales=scales._replace(arm=arm, family=TierScales(0.0, 0.0, 0.0), spread=np.zeros(0)))
 
 
 def init(fit: Fit, stats: SufficientStatistics) -> State:
@@ -79,11 +79,11 @@ def init(fit: Fit, stats: SufficientStatistics) -> State:
     turned = _turned(stats)
     cells = batch.cells(stats)
     across = CellMoments(*(_sides(part, turned) for part in cells))
-    hyper = _served(fit.hyper, turned)
-    belief, long, short = batch.marginals_reduced(across, hyper)
+    scales = _served(fit.scales, turned)
+    belief, long, short = batch.marginals_reduced(across, scales)
     mean, scale = (_sides(part, turned) for part in belief)
     project, context = (short, long) if turned else (long, short)
-    noise = np.broadcast_to(noise_scale(fit.hyper, stats.count.shape[1]), stats.count.shape[1:])
+    noise = np.broadcast_to(noise_scale(fit.scales, stats.count.shape[1]), stats.count.shape[1:])
     return State(mean.copy(), scale**2, project, context, noise, CellMoments(*(p.copy() for p in cells)), np.zeros(1))
 
 
@@ -92,9 +92,11 @@ def log_evidence(fit: Fit, stats: SufficientStatistics) -> float:
     turned = _turned(stats)
     stack = stacked(CellMoments(*(_sides(part, turned) for part in batch.cells(stats))))
     with single_blas():
-        hyper = _served(fit.hyper, turned)
+        scales = _served(fit.scales, turned)
         return float(
-            pass_messages(canonical_form(stack, hyper), hyper, None, 0, EffectLayout(stack.count.shape[2], 0)).evidence
+            pass_messages(
+                canonical_form(stack, scales), scales, None, 0, EffectLayout(stack.count.shape[2], 0)
+            ).evidence
         )
 
 
@@ -133,26 +135,26 @@ def _sides(part: np.ndarray, turned: bool) -> np.ndarray:
     return np.swapaxes(part, 0, 1) if turned else part
 
 
-def _crossed(hyper: GaussianHyperparameters, turned: bool) -> GaussianHyperparameters:
+def _crossed(scales: GaussianHyperparameters, turned: bool) -> GaussianHyperparameters:
     """The hyperparameters with projects and contexts exchanged, if `turned`."""
     if not turned:
-        return hyper
+        return scales
     arm, family, globe = (
-        TierScales(t.level, t.project, t.context, t.cell) for t in (hyper.arm, hyper.family, hyper.globe)
+        TierScales(t.level, t.project, t.context, t.cell) for t in (scales.arm, scales.family, scales.globe)
     )
-    known = hyper.pooled._replace(turned=not hyper.pooled.turned) if hyper.pooled is not None else None
-    return hyper._replace(arm=arm, family=family, globe=globe, pooled=known)
+    known = scales.pooled._replace(turned=not scales.pooled.turned) if scales.pooled is not None else None
+    return scales._replace(arm=arm, family=family, globe=globe, pooled=known)
 
 
 def _crossed_prior(prior: Hyperprior, turned: bool) -> Hyperprior:
     return prior._replace(median=_crossed(prior.median, turned))
 
 
-def _served(hyper: GaussianHyperparameters, turned: bool) -> GaussianHyperparameters:
-    return _flat(_crossed(hyper, turned))._replace(spread=np.zeros(0))
+def _served(scales: GaussianHyperparameters, turned: bool) -> GaussianHyperparameters:
+    return _flat(_crossed(scales, turned))._replace(spread=np.zeros(0))
 
 
-def _flat(hyper: GaussianHyperparameters) -> GaussianHyperparameters:
+def _flat(scales: GaussianHyperparameters) -> GaussianHyperparameters:
     """Effects of the family, and long effects of the globe, as the arm's own: variances add."""
-    above = hyper.family._replace(project=np.hypot(hyper.family.project, hyper.globe.project))
-    return hyper._replace(arm=TierScales(*map(np.hypot, hyper.arm, above)), globe=hyper.globe._replace(project=0.0))
+    above = scales.family._replace(project=np.hypot(scales.family.project, scales.globe.project))
+    return scales._replace(arm=TierScales(*map(np.hypot, scales.arm, above)), globe=scales.globe._replace(project=0.0))

@@ -82,26 +82,26 @@ class DeviceReduction:
             parts = _packed(cells, min(size, self._shape[0]), -arms % self._mesh.size)
             self._data = Data(*(jax.device_put(part, NamedSharding(self._mesh, Spec(_DEVICES))) for part in parts))
 
-    def score(self, hyper: GaussianHyperparameters) -> tuple[float, Score]:
+    def score(self, scales: GaussianHyperparameters) -> tuple[float, Score]:
         """As `marginal_likelihood.log_marginal_likelihood_reduced`."""
-        found = self._call(_score, hyper)
+        found = self._call(_score, scales)
         arms = self._shape[2]
         none = TierScales(0.0, 0.0, 0.0, 0.0)
         tiers = (TierScales._make([*found.arm, 0.0]), none, TierScales._make([*found.globe, 0.0, 0.0]))
-        with_cell = [t._replace(cell=found.cell * s.cell**2) for t, s in zip(tiers, hyper[:3], strict=True)]
+        with_cell = [t._replace(cell=found.cell * s.cell**2) for t, s in zip(tiers, scales[:3], strict=True)]
         return float(found.value), Score(with_cell[0], with_cell[1], with_cell[2], found.noise[:arms].T)
 
-    def beliefs(self, hyper: GaussianHyperparameters) -> tuple[np.ndarray, np.ndarray]:
+    def beliefs(self, scales: GaussianHyperparameters) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of every cell [project, context, arm]."""
         projects, contexts, arms = self._shape
-        parts = (part.reshape(part.shape[0], -1, contexts)[:arms, :projects] for part in self._call(_marginals, hyper))
+        parts = (part.reshape(part.shape[0], -1, contexts)[:arms, :projects] for part in self._call(_marginals, scales))
         mean, scale = (np.moveaxis(part, 0, 2) for part in parts)
         return mean, scale
 
-    def _call(self, function: Callable[..., Any], hyper: GaussianHyperparameters) -> Any:
+    def _call(self, function: Callable[..., Any], scales: GaussianHyperparameters) -> Any:
         with jax.enable_x64(), single_blas():
-            scales = _scales(hyper, self._shape[1], self._data.count.shape[0])
-            return jax.tree.map(np.asarray, _compiled(function, self._mesh)(scales, self._data))
+            variances = _scales(scales, self._shape[1], self._data.count.shape[0])
+            return jax.tree.map(np.asarray, _compiled(function, self._mesh)(variances, self._data))
 
 
 def _mesh(device: str, most: int | None) -> Mesh:
@@ -123,9 +123,11 @@ def _mesh(device: str, most: int | None) -> Mesh:
 @cache
 def _compiled(function: Callable[..., Any], mesh: Mesh) -> Callable[[EffectVariances, Data], Any]:
     along, everywhere = Spec(_DEVICES), Spec()
-    scales = EffectVariances._make([*[everywhere] * (len(EffectVariances._fields) - 1), along])
+    variances = EffectVariances._make([*[everywhere] * (len(EffectVariances._fields) - 1), along])
     out = Sums._make([*[everywhere] * 4, along]) if function is _score else (along, along)
-    spread = jax.shard_map(function, mesh=mesh, in_specs=(scales, Data(*[along] * 4)), out_specs=out, check_vma=False)
+    spread = jax.shard_map(
+        function, mesh=mesh, in_specs=(variances, Data(*[along] * 4)), out_specs=out, check_vma=False
+    )
     return jax.jit(spread)
 
 
@@ -142,13 +144,13 @@ def _packed(cells: CellMoments, size: int, more: int) -> list[np.ndarray]:
     return [blocked(cells.count), blocked(cells.mean), *sums]
 
 
-def _scales(hyper: GaussianHyperparameters, contexts: int, arms: int) -> EffectVariances:
-    noise = np.broadcast_to(noise_scale(hyper, contexts), (contexts, len(hyper.noise))).T
+def _scales(scales: GaussianHyperparameters, contexts: int, arms: int) -> EffectVariances:
+    noise = np.broadcast_to(noise_scale(scales, contexts), (contexts, len(scales.noise))).T
     noise = np.pad(noise, ((0, arms - len(noise)), (0, 0)), mode="edge") ** 2
-    own = [float(scale) ** 2 for scale in hyper.arm[:3]]
-    top = [float(scale) ** 2 for scale in hyper.globe[:2]]
-    cell = float(cell_scale(hyper, False)) ** 2
-    return EffectVariances._make([*own, *top, float(hyper.mean), cell, np.ascontiguousarray(noise)])
+    own = [float(scale) ** 2 for scale in scales.arm[:3]]
+    top = [float(scale) ** 2 for scale in scales.globe[:2]]
+    cell = float(cell_scale(scales, False)) ** 2
+    return EffectVariances._make([*own, *top, float(scales.mean), cell, np.ascontiguousarray(noise)])
 
 
 class _Solved(NamedTuple):
@@ -162,18 +164,18 @@ class _Solved(NamedTuple):
     marginal: tuple[Array, Array]
 
 
-def _solve(scales: EffectVariances, data: Data) -> _Solved:
+def _solve(variances: EffectVariances, data: Data) -> _Solved:
     contexts = data.count.shape[-1]
-    leaves = lax.map(partial(_of_arm, scales), (data.count, data.mean, scales.noise))
+    leaves = lax.map(partial(_of_arm, variances), (data.count, data.mean, variances.noise))
     blocks, rows = data.count.shape[1:3]
-    noise = jnp.log(scales.noise)
-    own = data.outcomes * (_LOG_2PI + noise) + data.deviation / scales.noise - blocks * rows * noise
+    noise = jnp.log(variances.noise)
+    own = data.outcomes * (_LOG_2PI + noise) + data.deviation / variances.noise - blocks * rows * noise
     leaves = leaves._replace(constant=leaves.constant - 0.5 * own.sum(1))
-    below = jnp.concatenate([scales.level[None], jnp.full(contexts, scales.context)])
-    above = jnp.concatenate([scales.top_level[None], jnp.full(contexts, scales.top_context)])
+    below = jnp.concatenate([variances.level[None], jnp.full(contexts, variances.context)])
+    above = jnp.concatenate([variances.top_level[None], jnp.full(contexts, variances.top_context)])
     message, arm = collect(leaves, below)
     total = CanonicalForm(*lax.psum(tuple(part.sum(0) for part in message), _DEVICES))
-    start = scales.mean * (jnp.arange(contexts + 1) == 0)
+    start = variances.mean * (jnp.arange(contexts + 1) == 0)
     total = total._replace(
         information=total.information + start / above, constant=total.constant - 0.5 * (start**2 / above).sum()
     )
@@ -182,37 +184,39 @@ def _solve(scales: EffectVariances, data: Data) -> _Solved:
     return _Solved(found.constant, arm[:2], top[:2], (below, above), marginal)
 
 
-def _of_arm(scales: EffectVariances, part: tuple[Array, Array, Array]) -> CanonicalForm:
+def _of_arm(variances: EffectVariances, part: tuple[Array, Array, Array]) -> CanonicalForm:
     """Over level and contexts, project effects integrated out block by block."""
     count, mean, noise = part
-    found = _each_block(partial(_aggregate, scales, noise), count, mean)
+    found = _each_block(partial(_aggregate, variances, noise), count, mean)
     product, level, column, information, constant = found
     rest = jnp.diag(jnp.concatenate([jnp.zeros(1), column])) - product
     precision = rest.at[0].add(jnp.concatenate([level[None], column])).at[1:, 0].add(column)
     return CanonicalForm(precision, information, constant)
 
 
-def _aggregate(scales: EffectVariances, noise: Array, count: Array, mean: Array) -> tuple[Array, ...]:
+def _aggregate(variances: EffectVariances, noise: Array, count: Array, mean: Array) -> tuple[Array, ...]:
     """Sums of one block (projects, contexts) of one arm."""
-    spread = count * scales.cell + noise
+    spread = count * variances.cell + noise
     weight = count / spread
     alone, product = weight.sum(1), weight * mean
-    own, own_information = alone + 1 / scales.project, product.sum(1)
+    own, own_information = alone + 1 / variances.project, product.sum(1)
     root = lax.rsqrt(own)
     share = jnp.concatenate([(alone * root)[:, None], weight * root[:, None]], 1)
     white = own_information * root
-    evidence = (white**2).sum() - jnp.log(own * scales.project).sum() - (product * mean).sum() - jnp.log(spread).sum()
+    evidence = (
+        (white**2).sum() - jnp.log(own * variances.project).sum() - (product * mean).sum() - jnp.log(spread).sum()
+    )
     information = jnp.concatenate([own_information.sum()[None], product.sum(0)]) - white @ share
     return share.T @ share, alone.sum(), weight.sum(0), information, 0.5 * evidence
 
 
 def _back(
-    scales: EffectVariances, noise: Array, count: Array, mean: Array, centre: Array, covariance: Array
+    variances: EffectVariances, noise: Array, count: Array, mean: Array, centre: Array, covariance: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Weights; mean and variance of projects' effects; mean and variance of the sum of the effects of every cell."""
-    weight = count / (count * scales.cell + noise)
+    weight = count / (count * variances.cell + noise)
     alone = weight.sum(1)
-    own = alone + 1 / scales.project
+    own = alone + 1 / variances.project
     share = jnp.concatenate([(alone / own)[:, None], weight / own[:, None]], 1)
     moved = share @ covariance
     effect = (weight * mean).sum(1) / own - share @ centre
@@ -222,49 +226,49 @@ def _back(
     return weight, effect, variance, effect[:, None] + centre[0] + centre[1:], spread
 
 
-def _score(scales: EffectVariances, data: Data) -> Sums:
-    found = _solve(scales, data)
+def _score(variances: EffectVariances, data: Data) -> Sums:
+    found = _solve(variances, data)
     (covariance, own), (above, mean), (below, top) = found.arm, found.top, found.variance
     back = covariance / below - jnp.eye(len(below))
     second = (own + back @ mean) ** 2 + jnp.diagonal(covariance, axis1=1, axis2=2) + ((back @ above) * back).sum(2)
     excess = (second / below - 1).sum(0)
-    start = scales.mean * (jnp.arange(len(below)) == 0)
+    start = variances.mean * (jnp.arange(len(below)) == 0)
     globe = ((mean - start) ** 2 + jnp.diagonal(above)) / top - 1
 
     def of_arm(part: tuple[Array, ...]) -> tuple[Array, Array]:
         count, mean, noise, centre, spread = part
 
         def summed(count: Array, mean: Array) -> tuple[Array, Array]:
-            weight, effect, variance, at, wide = _back(scales, noise, count, mean, centre, spread)
+            weight, effect, variance, at, wide = _back(variances, noise, count, mean, centre, spread)
             square = weight * ((mean - at) ** 2 + wide)
             return jnp.stack([weight.sum(0), square.sum(0), (weight * square).sum(0)]), (effect**2 + variance).sum()
 
         return _each_block(summed, count, mean)
 
-    sums, projects = lax.map(of_arm, (data.count, data.mean, scales.noise, *found.marginal))
+    sums, projects = lax.map(of_arm, (data.count, data.mean, variances.noise, *found.marginal))
     one, first, squares = sums[:, 0], sums[:, 1], sums[:, 2]
-    by_project = projects.sum() / scales.project - np.prod(data.count.shape[:3])
+    by_project = projects.sum() / variances.project - np.prod(data.count.shape[:3])
     arm, cell = lax.psum((jnp.stack([excess[0], excess[1:].sum(), by_project]), (squares - one).sum()), _DEVICES)
-    noise = data.deviation / scales.noise - data.outcomes + first + scales.cell * (one - squares)
+    noise = data.deviation / variances.noise - data.outcomes + first + variances.cell * (one - squares)
     return Sums(found.evidence, arm, jnp.stack([globe[0], globe[1:].sum()]), cell, noise)
 
 
-def _marginals(scales: EffectVariances, data: Data) -> tuple[Array, Array]:
+def _marginals(variances: EffectVariances, data: Data) -> tuple[Array, Array]:
     """Mean and standard deviation of every cell."""
-    marginal = _solve(scales, data).marginal
+    marginal = _solve(variances, data).marginal
 
     def of_arm(part: tuple[Array, ...]) -> tuple[Array, Array]:
         count, mean, noise, centre, spread = part
 
         def believed(_: None, block: tuple[Array, Array]) -> tuple[None, tuple[Array, Array]]:
-            weight, _, _, at, wide = _back(scales, noise, *block, centre, spread)
-            rest = 1 - scales.cell * weight
-            return None, (block[1] + rest * (at - block[1]), jnp.sqrt(rest * (rest * wide + scales.cell)))
+            weight, _, _, at, wide = _back(variances, noise, *block, centre, spread)
+            rest = 1 - variances.cell * weight
+            return None, (block[1] + rest * (at - block[1]), jnp.sqrt(rest * (rest * wide + variances.cell)))
 
         found: tuple[Array, Array] = lax.scan(believed, None, (count, mean))[1]
         return found
 
-    found: tuple[Array, Array] = lax.map(of_arm, (data.count, data.mean, scales.noise, *marginal))
+    found: tuple[Array, Array] = lax.map(of_arm, (data.count, data.mean, variances.noise, *marginal))
     return found
 
 

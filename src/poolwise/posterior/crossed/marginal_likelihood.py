@@ -46,7 +46,7 @@ _NONE = TierScales(0.0, 0.0, 0.0, 0.0)
 
 
 def log_marginal_likelihood(
-    hyper: GaussianHyperparameters,
+    scales: GaussianHyperparameters,
     cells: CellMoments,
     family: np.ndarray,
     families: int,
@@ -54,46 +54,46 @@ def log_marginal_likelihood(
 ) -> tuple[Array, Score]:
     """Value and score. cells: statistics [project, context, arm]; family: (arms,) index; families: see `crossed.solve`;
     form: which effects are coordinates, None: as suits the size."""
-    return _passed(hyper, cells, family, families, form or layout(cells.count.shape, families))[:2]
+    return _passed(scales, cells, family, families, form or layout(cells.count.shape, families))[:2]
 
 
 def with_information(
-    hyper: GaussianHyperparameters, cells: CellMoments, family: np.ndarray, families: int
+    scales: GaussianHyperparameters, cells: CellMoments, family: np.ndarray, families: int
 ) -> tuple[float, Score, average_information.Information]:
     """The same in NumPy, and the curvature that follows from the same factorisation."""
     form = layout(cells.count.shape, families)
-    value, score, tree, means, (centre, spread) = _passed(hyper, cells, family, families, form)
+    value, score, tree, means, (centre, spread) = _passed(scales, cells, family, families, form)
     slopes = np.concatenate(score[:3]), score.noise
     found = average_information.information(
-        tree, means, cells, cells.mean - centre, spread, hyper, family, form, slopes
+        tree, means, cells, cells.mean - centre, spread, scales, family, form, slopes
     )
     return float(value), score, found
 
 
 def _passed(
-    hyper: GaussianHyperparameters, cells: CellMoments, family: np.ndarray, families: int, form: EffectLayout
+    scales: GaussianHyperparameters, cells: CellMoments, family: np.ndarray, families: int, form: EffectLayout
 ) -> tuple[Array, Score, TreePosterior, EffectMeans, tuple[Array, Array]]:
     """Value, score, what they rest on, and mean and variance of the sum of the effects of every cell."""
-    tree = solve(cells, hyper, family, families, form)
+    tree = solve(cells, scales, family, families, form)
     top, covariance = tree.globe.mean, tree.globe.covariance
     xp = namespace(top)
-    globe, middle, above, kin = _globe(tree.globe, hyper, form), _NONE, top, None
+    globe, middle, above, kin = _globe(tree.globe, scales, form), _NONE, top, None
     if families:
-        kin, covariance, excess = _distribute(tree.family, form.variances(hyper.family, xp), top, covariance)
+        kin, covariance, excess = _distribute(tree.family, form.variances(scales.family, xp), top, covariance)
         middle, above, covariance = _blocks(excess, form), kin[family], covariance[family]
     own, covariance, excess = _distribute(
-        centred_effects(tree, hyper), form.variances(hyper.arm, xp), above, covariance
+        centred_effects(tree, scales), form.variances(scales.arm, xp), above, covariance
     )
-    centre, spread = at_cells(own if hyper.stated is None else own + _offset(hyper, form), covariance, form)
+    centre, spread = at_cells(own if scales.stated is None else own + _offset(scales, form), covariance, form)
     tiers = (_blocks(excess, form), middle, globe)
-    found = _with_leaves(tree.evidence, tiers, cells, hyper, centre, spread, form.cells)
+    found = _with_leaves(tree.evidence, tiers, cells, scales, centre, spread, form.cells)
     return *found, tree, EffectMeans(own, kin, top), (centre, spread)
 
 
-def _offset(hyper: GaussianHyperparameters, form: EffectLayout) -> Array:
+def _offset(scales: GaussianHyperparameters, form: EffectLayout) -> Array:
     """(arms, q): what an expert says the arms lie around."""
-    assert hyper.stated is not None
-    return hyper.stated.offset[:, None] * (np.arange(form.size) == 0)
+    assert scales.stated is not None
+    return scales.stated.offset[:, None] * (np.arange(form.size) == 0)
 
 
 def differentiable(
@@ -103,47 +103,47 @@ def differentiable(
     import jax
 
     @jax.custom_vjp
-    def value(hyper: GaussianHyperparameters) -> Array:
-        return log_marginal_likelihood(hyper, cells, family, families, form)[0]
+    def value(scales: GaussianHyperparameters) -> Array:
+        return log_marginal_likelihood(scales, cells, family, families, form)[0]
 
-    def forward(hyper: GaussianHyperparameters) -> tuple[Array, tuple[GaussianHyperparameters, Score]]:
-        found, score = log_marginal_likelihood(hyper, cells, family, families, form)
-        return found, (hyper, score)
+    def forward(scales: GaussianHyperparameters) -> tuple[Array, tuple[GaussianHyperparameters, Score]]:
+        found, score = log_marginal_likelihood(scales, cells, family, families, form)
+        return found, (scales, score)
 
     def backward(kept: tuple[GaussianHyperparameters, Score], slope: Array) -> tuple[GaussianHyperparameters]:
-        hyper, score = kept
-        noise, spread = score.noise.sum(0), score.noise.sum(1)[: hyper.spread.shape[0]]
+        scales, score = kept
+        noise, spread = score.noise.sum(0), score.noise.sum(1)[: scales.spread.shape[0]]
         by_logarithm = GaussianHyperparameters(score.arm, score.family, score.globe, noise, spread, 0.0)
         scaled = lambda one, scale: slope * one / jax.numpy.where(scale == 0, 1.0, scale)
-        return (jax.tree.map(scaled, by_logarithm, hyper),)
+        return (jax.tree.map(scaled, by_logarithm, scales),)
 
     value.defvjp(forward, backward)
     return value
 
 
-def log_marginal_likelihood_reduced(hyper: GaussianHyperparameters, stack: ArmMajorMoments) -> tuple[Array, Score]:
+def log_marginal_likelihood_reduced(scales: GaussianHyperparameters, stack: ArmMajorMoments) -> tuple[Array, Score]:
     """Of `solve.solve_reduced`, block by block."""
     form = EffectLayout(stack.count.shape[2], 0)
-    tree = pass_messages(chunked_reduction.canonical_form(stack, hyper), hyper, None, 0, form)
-    own, top = centred_effects(tree, hyper), tree.globe
-    mean, covariance, excess = _distribute(own, form.variances(hyper.arm, np), top.mean, top.covariance)
-    mean, arm = mean if hyper.stated is None else mean + _offset(hyper, form), _blocks(excess, form)
-    (one, first, second), project = chunked_reduction.sums(stack, hyper, mean, covariance)
-    arm = arm._replace(project=float((project / hyper.arm.project**2 - stack.count.shape[1]).sum()))
-    whole, cell = float((second - one).sum()), cell_scale(hyper, False) ** 2
+    tree = pass_messages(chunked_reduction.canonical_form(stack, scales), scales, None, 0, form)
+    own, top = centred_effects(tree, scales), tree.globe
+    mean, covariance, excess = _distribute(own, form.variances(scales.arm, np), top.mean, top.covariance)
+    mean, arm = mean if scales.stated is None else mean + _offset(scales, form), _blocks(excess, form)
+    (one, first, second), project = chunked_reduction.sums(stack, scales, mean, covariance)
+    arm = arm._replace(project=float((project / scales.arm.project**2 - stack.count.shape[1]).sum()))
+    whole, cell = float((second - one).sum()), cell_scale(scales, False) ** 2
     found = [
-        tier._replace(cell=whole * scales.cell**2)
-        for tier, scales in zip((arm, _NONE, _globe(tree.globe, hyper, form)), hyper[:3], strict=True)
+        tier._replace(cell=whole * prior.cell**2)
+        for tier, prior in zip((arm, _NONE, _globe(tree.globe, scales, form)), scales[:3], strict=True)
     ]
-    noise = stack.deviation / noise_scale(hyper, form.contexts) ** 2 - stack.outcomes + first + cell * (one - second)
+    noise = stack.deviation / noise_scale(scales, form.contexts) ** 2 - stack.outcomes + first + cell * (one - second)
     return float(tree.evidence), Score(found[0], found[1], found[2], noise)
 
 
-def _globe(globe: Conditional, hyper: GaussianHyperparameters, form: EffectLayout) -> TierScales:
+def _globe(globe: Conditional, scales: GaussianHyperparameters, form: EffectLayout) -> TierScales:
     xp = namespace(globe.mean)
-    start = hyper.mean * (xp.arange(form.size) == 0)
+    start = scales.mean * (xp.arange(form.size) == 0)
     second = (globe.mean - start) ** 2 + xp.diagonal(globe.covariance)
-    return _blocks((second / form.variances(hyper.globe, xp) - 1)[None], form)
+    return _blocks((second / form.variances(scales.globe, xp) - 1)[None], form)
 
 
 def _distribute(
@@ -170,20 +170,19 @@ def _with_leaves(
     value: Array,
     tiers: tuple[TierScales, TierScales, TierScales],
     cells: CellMoments,
-    hyper: GaussianHyperparameters,
+    scales: GaussianHyperparameters,
     centre: Array,
     spread: Array,
     kept: bool,
 ) -> tuple[Array, Score]:
     """Adds what the cells say. centre, spread [project, context, arm]: mean and variance of the sum of the effects."""
     xp, (count, mean, deviation) = namespace(centre), cells
-    cell, noise = cell_scale(hyper, kept), noise_scale(hyper, count.shape[1])
+    cell, noise = cell_scale(scales, kept), noise_scale(scales, count.shape[1])
     if not kept:
         rest = noise**2 / (count * cell**2 + noise**2)
         second = (1 - rest) ** 2 * ((mean - centre) ** 2 + spread) + rest * cell**2
         whole = xp.where(count > 0, second / cell**2 - 1, 0.0).sum() / cell**2
-        scales = (hyper.arm, hyper.family, hyper.globe)
-        arm, family, globe = (t._replace(cell=whole * s.cell**2) for t, s in zip(tiers, scales, strict=True))
+        arm, family, globe = (t._replace(cell=whole * s.cell**2) for t, s in zip(tiers, scales[:3], strict=True))
         tiers = arm, family, globe
     theta = combine_with_cell_data(centre, spread, cells, cell, noise)
     squares = deviation + count * ((mean - theta.mean) ** 2 + theta.scale**2)

@@ -36,47 +36,47 @@ class TreePosterior(NamedTuple):
 
 
 def solve(
-    cells: CellMoments, hyper: GaussianHyperparameters, family: Array, families: int, form: EffectLayout | None = None
+    cells: CellMoments, scales: GaussianHyperparameters, family: Array, families: int, form: EffectLayout | None = None
 ) -> TreePosterior:
     """Messages up the tree. `family`: (arms,) index; families = 0: arms hang at the globe directly."""
     form = form or layout(cells.count.shape, families)
-    noise = noise_scale(hyper, form.contexts)
-    leaves = canonical_form.canonical_form(*cells, cell_scale(hyper, form.cells), noise, cells=form.cells)
-    leaves = canonical_form.add_observation(leaves, borrowed_at(hyper, form.contexts))
-    return pass_messages(leaves, hyper, family, families, form)
+    noise = noise_scale(scales, form.contexts)
+    leaves = canonical_form.canonical_form(*cells, cell_scale(scales, form.cells), noise, cells=form.cells)
+    leaves = canonical_form.add_observation(leaves, borrowed_at(scales, form.contexts))
+    return pass_messages(leaves, scales, family, families, form)
 
 
 def solve_reduced(
-    cells: CellMoments, hyper: GaussianHyperparameters
+    cells: CellMoments, scales: GaussianHyperparameters
 ) -> tuple[TreePosterior, tuple[Array, Array, Array]]:
     """The same for many projects and one family per arm: project effects belong to the arm alone, O(P C^2 A)."""
     projects, contexts, _ = cells.count.shape
-    known = borrowed_at(hyper, projects if hyper.pooled is not None and hyper.pooled.turned else contexts)
-    scales = (cell_scale(hyper, False), noise_scale(hyper, contexts), hyper.arm.project**2)
-    leaves, own, informed, coupling = canonical_form.reduced(*cells, *scales, known)
-    return pass_messages(leaves, hyper, None, 0, EffectLayout(contexts, 0)), (own, informed, coupling)
+    known = borrowed_at(scales, projects if scales.pooled is not None and scales.pooled.turned else contexts)
+    cell, noise = cell_scale(scales, False), noise_scale(scales, contexts)
+    leaves, own, informed, coupling = canonical_form.reduced(*cells, cell, noise, scales.arm.project**2, known)
+    return pass_messages(leaves, scales, None, 0, EffectLayout(contexts, 0)), (own, informed, coupling)
 
 
 def pass_messages(
-    leaves: CanonicalForm, hyper: GaussianHyperparameters, family: Array | None, families: int, form: EffectLayout
+    leaves: CanonicalForm, scales: GaussianHyperparameters, family: Array | None, families: int, form: EffectLayout
 ) -> TreePosterior:
     """From the potentials of the arms upwards. Arms lie around what an expert stated of their family, if anything."""
     xp = namespace(leaves.precision)
-    stated = None if hyper.stated is None else ElicitedOffset(*map(xp.asarray, hyper.stated))
+    stated = None if scales.stated is None else ElicitedOffset(*map(xp.asarray, scales.stated))
     if stated is not None:
         leaves = canonical_form.shift_mean(leaves, stated.offset)
         leaves = leaves if families else canonical_form.add_measurement(leaves, stated.precision)
-    message, arm = collect(leaves, form.variances(hyper.arm, xp))
+    message, arm = collect(leaves, form.variances(scales.arm, xp))
     middle = arm
     if families:
         member = (xp.arange(families)[:, None] == family) * 1.0
         gathered = CanonicalForm(*(xp.tensordot(member, part, 1) for part in message))
         if stated is not None:
             gathered = canonical_form.add_measurement(gathered, member @ stated.precision)
-        message, middle = collect(gathered, form.variances(hyper.family, xp))
+        message, middle = collect(gathered, form.variances(scales.family, xp))
     total = CanonicalForm(*(part.sum(0) for part in message))
-    above = form.variances(hyper.globe, xp)
-    start = hyper.mean * (xp.arange(len(above)) == 0)
+    above = form.variances(scales.globe, xp)
+    start = scales.mean * (xp.arange(len(above)) == 0)
     total = total._replace(
         information=total.information + start / above, constant=total.constant - 0.5 * (start**2 / above).sum()
     )
@@ -86,24 +86,24 @@ def pass_messages(
     return TreePosterior(arm, middle, globe, top.constant)
 
 
-def centred_effects(tree: TreePosterior, hyper: GaussianHyperparameters) -> Conditional:
+def centred_effects(tree: TreePosterior, scales: GaussianHyperparameters) -> Conditional:
     """Of the arms, less what an expert says they lie around: effects that have the scales of the hyperparameters."""
-    if hyper.stated is None:
+    if scales.stated is None:
         return tree.arm
     first = np.arange(tree.arm.mean.shape[1]) == 0
-    return tree.arm._replace(mean=tree.arm.mean - hyper.stated.offset[:, None] * first)
+    return tree.arm._replace(mean=tree.arm.mean - scales.stated.offset[:, None] * first)
 
 
 def arm_marginals(
-    tree: TreePosterior, hyper: GaussianHyperparameters, family: Array, families: int, form: EffectLayout
+    tree: TreePosterior, scales: GaussianHyperparameters, family: Array, families: int, form: EffectLayout
 ) -> tuple[Float[Array, "arm effect"], Float[Array, "arm effect effect"]]:
     """Posterior mean and covariance of every arm's effect vector."""
     xp = namespace(tree.globe.mean)
     mean, covariance = tree.globe.mean, tree.globe.covariance
     if families:
-        mean, covariance = distribute(tree.family, form.variances(hyper.family, xp), mean, covariance)
+        mean, covariance = distribute(tree.family, form.variances(scales.family, xp), mean, covariance)
         mean, covariance = mean[family], covariance[family]
-    return distribute(tree.arm, form.variances(hyper.arm, xp), mean, covariance)
+    return distribute(tree.arm, form.variances(scales.arm, xp), mean, covariance)
 
 
 class ProjectEffects(NamedTuple):

@@ -47,7 +47,7 @@ class SmoothComponent(NamedTuple):
 class MultiTaskGP(NamedTuple):
     """All that a covariance rests on."""
 
-    hyper: GaussianHyperparameters
+    scales: GaussianHyperparameters
     smooth: SmoothComponent
     ground: ArmFeatures
     family_covariance: np.ndarray
@@ -73,9 +73,9 @@ def arm_features(family: np.ndarray, smooth: dict[int, ArmCoordinates]) -> ArmFe
     return ArmFeatures(np.asarray(family), members, tuple(smooth.values()), patch, position)
 
 
-def nugget(hyper: GaussianHyperparameters, smooth: SmoothComponent) -> TierScales:
+def nugget(scales: GaussianHyperparameters, smooth: SmoothComponent) -> TierScales:
     """What is special about an arm and shared with no other: true variance of an untried arm."""
-    pairs = zip(hyper.arm, smooth.tier, strict=True)
+    pairs = zip(scales.arm, smooth.tier, strict=True)
     return TierScales(*(float(np.sqrt(max(whole**2 - part**2, 0.0))) for whole, part in pairs))
 
 
@@ -87,25 +87,25 @@ def amount(tier: TierScales, rows: CellIndex, columns: CellIndex) -> np.ndarray:
     return tier.level**2 + tier.context**2 * context + tier.project**2 * project + tier.cell**2 * (project & context)
 
 
-def model_at(hyper: GaussianHyperparameters, smooth: SmoothComponent, ground: ArmFeatures) -> MultiTaskGP:
+def model_at(scales: GaussianHyperparameters, smooth: SmoothComponent, ground: ArmFeatures) -> MultiTaskGP:
     """The model that has these scales."""
     families = int(ground.family.max()) + 1
-    levels = np.full((families, families), float(hyper.globe.level) ** 2) + float(hyper.family.level) ** 2 * np.eye(
+    levels = np.full((families, families), float(scales.globe.level) ** 2) + float(scales.family.level) ** 2 * np.eye(
         families
     )
-    offset = 0.0 if hyper.stated is None else np.asarray(hyper.stated.offset)
-    kept = posterior_shrinkage(hyper, ground, levels)
+    offset = 0.0 if scales.stated is None else np.asarray(scales.stated.offset)
+    kept = posterior_shrinkage(scales, ground, levels)
     return MultiTaskGP(
-        hyper, smooth, ground, kept @ levels, float(np.asarray(hyper.mean)) + offset + np.zeros(len(ground.family))
+        scales, smooth, ground, kept @ levels, float(np.asarray(scales.mean)) + offset + np.zeros(len(ground.family))
     )
 
 
-def posterior_shrinkage(hyper: GaussianHyperparameters, ground: ArmFeatures, levels: np.ndarray) -> np.ndarray:
+def posterior_shrinkage(scales: GaussianHyperparameters, ground: ArmFeatures, levels: np.ndarray) -> np.ndarray:
     """(families, families) M = (1 + K S)^-1: of the covariance K of their levels M K is left, once an expert has
     measured them with precisions S (`gaussian.ElicitedOffset`)."""
-    if hyper.stated is None:
+    if scales.stated is None:
         return np.eye(len(levels))
-    precision = np.bincount(ground.family, hyper.stated.precision, len(levels))
+    precision = np.bincount(ground.family, scales.stated.precision, len(levels))
     return np.asarray(np.linalg.inv(np.eye(len(levels)) + levels * precision))
 
 
@@ -113,8 +113,8 @@ def prior_variance(model: MultiTaskGP, at: CellIndex) -> np.ndarray:
     """Of utilities, before any outcome, in cells (n,) or of arms (n,) in one cell."""
     inside, outside = np.asarray(at.context) >= 0, np.asarray(at.project) >= 0
     family = model.ground.family[at.arm]
-    total = model.family_covariance[family, family] + model.hyper.arm.level**2
-    for tier in (model.hyper.globe, model.hyper.family, model.hyper.arm):
+    total = model.family_covariance[family, family] + model.scales.arm.level**2
+    for tier in (model.scales.globe, model.scales.family, model.scales.arm):
         total = total + tier.context**2 * inside + tier.project**2 * outside + tier.cell**2 * (inside & outside)
     return np.asarray(total)
 
@@ -136,13 +136,13 @@ def arm_correlation(model: MultiTaskGP, arms: np.ndarray) -> np.ndarray:
 
 def covariance(model: MultiTaskGP, rows: CellIndex, columns: CellIndex, correlation: np.ndarray) -> np.ndarray:
     """(rows, columns) of utilities. correlation: `arm_correlation` of the same arms, (rows, columns)."""
-    hyper, smooth, family = model.hyper, model.smooth, model.ground.family
+    scales, smooth, family = model.scales, model.smooth, model.ground.family
     found = correlation * amount(smooth.tier, rows, columns)
     here, there = family[rows.arm][:, None], family[columns.arm]
-    found += model.family_covariance[here, there] + amount(hyper.globe._replace(level=0.0), rows, columns)
-    found += (here == there) * amount(hyper.family._replace(level=0.0), rows, columns)
+    found += model.family_covariance[here, there] + amount(scales.globe._replace(level=0.0), rows, columns)
+    found += (here == there) * amount(scales.family._replace(level=0.0), rows, columns)
     own = rows.arm[:, None] == columns.arm
-    found += own * amount(nugget(hyper, smooth), rows, columns)
+    found += own * amount(nugget(scales, smooth), rows, columns)
     return found
 
 
@@ -150,13 +150,13 @@ def cross_covariance(
     model: MultiTaskGP, rows: CellIndex, project: int, context: int, correlation: np.ndarray
 ) -> np.ndarray:
     """(rows, arms): `covariance` with every arm of one cell, in few passes."""
-    hyper, family, cell = model.hyper, model.ground.family, CellIndex(project, context, np.zeros(0, int))
+    scales, family, cell = model.scales, model.ground.family, CellIndex(project, context, np.zeros(0, int))
     here = family[rows.arm]
-    kin = model.family_covariance[here] + amount(hyper.globe._replace(level=0.0), rows, cell)
-    kin[np.arange(len(here)), here] += amount(hyper.family._replace(level=0.0), rows, cell)[:, 0]
+    kin = model.family_covariance[here] + amount(scales.globe._replace(level=0.0), rows, cell)
+    kin[np.arange(len(here)), here] += amount(scales.family._replace(level=0.0), rows, cell)[:, 0]
     found = kin.take(family, 1)
     found += correlation * amount(model.smooth.tier, rows, cell)
-    found[np.arange(len(here)), rows.arm] += amount(nugget(hyper, model.smooth), rows, cell)[:, 0]
+    found[np.arange(len(here)), rows.arm] += amount(nugget(scales, model.smooth), rows, cell)[:, 0]
     return found
 
 
@@ -168,12 +168,12 @@ def to_dict(smooth: SmoothComponent | None) -> dict[str, Any] | None:
     return {"tier": [float(scale) for scale in smooth.tier], **lists}
 
 
-def clip(smooth: SmoothComponent | None, hyper: GaussianHyperparameters) -> SmoothComponent | None:
+def clip(smooth: SmoothComponent | None, scales: GaussianHyperparameters) -> SmoothComponent | None:
     """No more than the arms' scales, whose part it is: these may have been found before anything was smooth."""
     if smooth is None:
         return None
     return smooth._replace(
-        tier=TierScales(*(min(part, whole) for part, whole in zip(smooth.tier, hyper.arm, strict=True)))
+        tier=TierScales(*(min(part, whole) for part, whole in zip(smooth.tier, scales.arm, strict=True)))
     )
 
 

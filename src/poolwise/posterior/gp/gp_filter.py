@@ -79,7 +79,7 @@ def init(fit: Fit, stats: SufficientStatistics) -> State:
     """The state that all outcomes so far lead to. Unseen projects, contexts and arms in `stats` are room to grow."""
     statistics = CellMoments(*(part.copy() for part in cells(stats)))
     contexts = statistics.count.shape[1]
-    noise = np.broadcast_to(noise_scale(fit.hyper, contexts), statistics.count.shape[1:])
+    noise = np.broadcast_to(noise_scale(fit.scales, contexts), statistics.count.shape[1:])
     model = model_of(fit)
     found = inducing_points.whitened_rows(model, _seen(fit, statistics, noise))
     own = np.zeros(statistics.count.shape)
@@ -138,10 +138,10 @@ def _low_rank_factor(state: State, project: int, context: int) -> np.ndarray:
     model, here = state.model, predictive_cache(state, project, context)
     family, found = model.ground.family, []
     for block, at in (("project", (project, -1)), ("context", (-1, context))):
-        tiers = (model.hyper.globe, model.hyper.family, model.hyper.arm)
+        tiers = (model.scales.globe, model.scales.family, model.scales.arm)
         prior = (
             model.family_covariance[family, family]
-            + model.hyper.arm.level**2
+            + model.scales.arm.level**2
             + sum(getattr(tier, block) ** 2 for tier in tiers)
         )
         there = predictive_cache(state, *at)
@@ -231,7 +231,7 @@ def _seen(fit: Fit, statistics: CellMoments, noise: np.ndarray) -> inducing_poin
     at = np.nonzero(statistics.count)
     variance = noise[at[1], at[2]] ** 2 / statistics.count[at]
     found = inducing_points.Observations(CellIndex(*at), statistics.mean[at], variance)
-    if (known := borrowed_at(fit.hyper, statistics.count.shape[1])) is None:
+    if (known := borrowed_at(fit.scales, statistics.count.shape[1])) is None:
         return found
     borrowed = np.nonzero(known.precision)
     points = CellIndex(

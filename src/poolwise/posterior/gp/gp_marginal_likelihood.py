@@ -91,8 +91,8 @@ def hyperparameters_at(
         long, odds, rest = np.split(rest, [len(at.code), 2 * len(at.code)])
         length.append(LENGTH * np.exp(long))
         rho.append(1 / (1 + np.exp(-odds)))
-    hyper = GaussianHyperparameters(arm, kin, globe, noise, np.zeros(0), middle.mean, middle.pooled, middle.stated)
-    return hyper, SmoothComponent(smooth, tuple(length), tuple(rho))
+    scales = GaussianHyperparameters(arm, kin, globe, noise, np.zeros(0), middle.mean, middle.pooled, middle.stated)
+    return scales, SmoothComponent(smooth, tuple(length), tuple(rho))
 
 
 def fit(
@@ -116,9 +116,9 @@ def fit(
         )
     settled = bool(np.isfinite(found.fun) and found.fun < _INFEASIBLE)
     at = found.x if settled else begin
-    hyper, smooth = hyperparameters_at(at, prior, old.family, ground)
+    scales, smooth = hyperparameters_at(at, prior, old.family, ground)
     evidence = -float(found.fun) if settled else np.nan
-    return Fit(hyper, old.family, old.families, False, evidence, found.nit, settled and bool(found.success), at,
+    return Fit(scales, old.family, old.families, False, evidence, found.nit, settled and bool(found.success), at,
                ground=ground, smooth=smooth)  # fmt: skip
 
 
@@ -126,10 +126,10 @@ def objective(
     coordinates: np.ndarray, data: ObservedCells, prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
 ) -> tuple[float, np.ndarray]:
     """Minus log posterior of the scales, up to a constant, and its gradient."""
-    hyper, smooth = hyperparameters_at(coordinates, prior, family, ground)
-    model, index = model_at(hyper, smooth, ground), family[data.at.arm]
+    scales, smooth = hyperparameters_at(coordinates, prior, family, ground)
+    model, index = model_at(scales, smooth, ground), family[data.at.arm]
     groups, slopes = _groups(model, data)
-    noise = hyper.noise[data.at.arm]
+    noise = scales.noise[data.at.arm]
     squares = noise**2
     whole = model.family_covariance[np.ix_(index, index)] + sum(
         group * amount(tier, data.at, data.at) for group, tier in groups
@@ -144,7 +144,7 @@ def objective(
     again = np.maximum(data.count - 1, 0.0)
     tiers = [_of_tier(pull * group, tier, data.at) for group, tier in groups]
     # There is one level of everything: it stays at its prior, and an expert may have measured those of families.
-    tiers[2][0] = float(hyper.family.level) ** 2 * np.vdot(pull, _levels(model)[np.ix_(index, index)])
+    tiers[2][0] = float(scales.family.level) ** 2 * np.vdot(pull, _levels(model)[np.ix_(index, index)])
     felt = np.diag(pull) * squares / data.count + again - data.deviation / squares
     # The floor of the noise takes its part of the derivative.
     felt *= 1 - (float(np.mean(prior.median.noise)) * prior.noise_floor / noise) ** 2
@@ -161,7 +161,7 @@ def objective(
 def _groups(model: MultiTaskGP, data: ObservedCells) -> tuple[list[Any], list[Any]]:
     """What the tiers of the coordinates multiply, with their scales, levels of families and of all apart; and of every
     smooth family which cells it has, with the derivatives of what they share by log lengths and log-odds of rho."""
-    arm, ground, hyper = data.at.arm, model.ground, model.hyper
+    arm, ground, scales = data.at.arm, model.ground, model.scales
     same = (arm[:, None] == arm).astype(float)
     kin = ground.family[arm][:, None] == ground.family[arm]
     shared, slopes = same.copy(), []
@@ -172,17 +172,17 @@ def _groups(model: MultiTaskGP, data: ObservedCells) -> tuple[list[Any], list[An
         product, lengths, rhos = kernel_and_gradients(kernel, at, ground.position[arm[own]], matern)
         shared[where] = product
         slopes.append((where, [product * one for one in (*lengths, *rhos)]))
-    family, globe = (tier._replace(level=0.0) for tier in (hyper.family, hyper.globe))
-    tiers = (model.smooth.tier, nugget(hyper, model.smooth), family, globe)
+    family, globe = (tier._replace(level=0.0) for tier in (scales.family, scales.globe))
+    tiers = (model.smooth.tier, nugget(scales, model.smooth), family, globe)
     return list(zip((shared, same, kin, np.ones_like(same)), tiers, strict=True)), slopes
 
 
 def _levels(model: MultiTaskGP) -> np.ndarray:
     """(families, families): derivative of the covariance of families' levels by the square of their scale."""
     families = len(model.family_covariance)
-    levels = np.full((families, families), float(model.hyper.globe.level) ** 2)
-    levels += float(model.hyper.family.level) ** 2 * np.eye(families)
-    kept = posterior_shrinkage(model.hyper, model.ground, levels)
+    levels = np.full((families, families), float(model.scales.globe.level) ** 2)
+    levels += float(model.scales.family.level) ** 2 * np.eye(families)
+    kept = posterior_shrinkage(model.scales, model.ground, levels)
     return np.asarray(kept @ kept.T)
 
 

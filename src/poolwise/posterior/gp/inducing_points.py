@@ -55,7 +55,7 @@ def model_of(fit: Fit) -> MultiTaskGP:
     """Of a fit whose arms have a ground."""
     assert fit.ground is not None
     assert fit.smooth is not None
-    return model_at(fit.hyper, fit.smooth, fit.ground)
+    return model_at(fit.scales, fit.smooth, fit.ground)
 
 
 def low_rank_factor(model: MultiTaskGP) -> tuple[np.ndarray, np.ndarray]:

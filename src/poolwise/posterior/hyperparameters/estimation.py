@@ -64,19 +64,19 @@ def init_hyperparameters(
     fit = Fit(median, index, families, False, 0.0, 0, True, np.zeros(0))
     if ground is not None:
         known, smooth = gp_marginal_likelihood.initial_components(prior, index, ground)
-        fit = fit._replace(hyper=known, ground=ground, smooth=smooth)
+        fit = fit._replace(scales=known, ground=ground, smooth=smooth)
     return _expecting(Hyperparameters(fit, success), said)
 
 
-def _expecting(scales: Hyperparameters, said: ElicitedPrior | None) -> Hyperparameters:
+def _expecting(hyperparameters: Hyperparameters, said: ElicitedPrior | None) -> Hyperparameters:
     """With what is said of utilities, as far as it is believed."""
     measurement = None if said is None else elicited_prior.as_measurement(said)
-    fit = scales.gaussian._replace(hyper=scales.gaussian.hyper._replace(stated=measurement))
-    return scales._replace(gaussian=fit, expert=said)
+    fit = hyperparameters.gaussian._replace(scales=hyperparameters.gaussian.scales._replace(stated=measurement))
+    return hyperparameters._replace(gaussian=fit, expert=said)
 
 
 def estimate_hyperparameters(
-    scales: Hyperparameters,
+    hyperparameters: Hyperparameters,
     stats: SufficientStatistics,
     outcomes: Float[np.ndarray, "project context arm"],
     successes: Float[np.ndarray, "project context arm"],
@@ -85,26 +85,28 @@ def estimate_hyperparameters(
     full: bool = False,
     device: str | None = None,
 ) -> Hyperparameters:
-    """Scales from all statistics, on the families and domain priors of `scales`, where the search begins: a step or two
+    """Scales from all statistics, on the families and domain priors of the old ones, where the search begins: a step or two
     from there; full: or from afresh; device: where JAX computes the likelihood of a large system, None: NumPy does.
 
     A search that failed has a log evidence that is not finite.
     """
     weight = project_weights.weights(stats, outcomes)
     stats = project_weights.apply_weights(stats, weight)
-    if scales.expert is not None:
-        scales = _expecting(scales, elicited_prior.reweight(scales.expert, scales.gaussian, stats))
-    old = scales.gaussian
-    prior = prior._replace(median=prior.median._replace(stated=old.hyper.stated))
+    if hyperparameters.expert is not None:
+        hyperparameters = _expecting(
+            hyperparameters, elicited_prior.reweight(hyperparameters.expert, hyperparameters.gaussian, stats)
+        )
+    old = hyperparameters.gaussian
+    prior = prior._replace(median=prior.median._replace(stated=old.scales.stated))
     if old.ground is None and not collapsed.exceeds_dense_budget(*sizes(stats)):
         fit = laplace.fit(stats, old, prior, full=full)
     else:
         fit = _searched(stats, old, prior, device)
-    said = bernoulli.with_discounted_prior(scales.success, outcomes, successes)
+    said = bernoulli.with_discounted_prior(hyperparameters.success, outcomes, successes)
     start = None if full else (float(said.kappa_context), float(said.kappa_cell))
     success = bernoulli.fit(outcomes, successes, said.prior, said.pooled, start)
     success = bernoulli_kernel.fit_success(fit, success._replace(stated=said.stated), outcomes, successes)
-    return Hyperparameters(fit, success, expert=scales.expert, weight=weight)
+    return Hyperparameters(fit, success, expert=hyperparameters.expert, weight=weight)
 
 
 def _searched(stats: SufficientStatistics, old: Fit, prior: gaussian.Hyperprior, device: str | None) -> Fit:
@@ -125,18 +127,18 @@ def sizes(stats: SufficientStatistics) -> tuple[int, int, int]:
     return arms, projects, contexts
 
 
-def to_dict(scales: Hyperparameters) -> dict[str, Any]:
+def to_dict(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """JSON numbers and lists of what was estimated."""
-    success = scales.success
+    success = hyperparameters.success
     return {
-        "gaussian": gaussian.to_dict(scales.gaussian.hyper),
-        "coordinates": np.asarray(scales.gaussian.coordinates).tolist(),
-        "smooth": coregionalisation.to_dict(scales.gaussian.smooth),
+        "gaussian": gaussian.to_dict(hyperparameters.gaussian.scales),
+        "coordinates": np.asarray(hyperparameters.gaussian.coordinates).tolist(),
+        "smooth": coregionalisation.to_dict(hyperparameters.gaussian.smooth),
         "success": [float(success.kappa_context), float(success.kappa_cell)],
         "near": [float(success.kappa_near), float(success.power_near)],
-        "factors": factors.to_dict(scales.factors),
-        "project_weight": np.asarray(scales.weight).tolist(),
-        "expert": None if scales.expert is None else _said(scales.expert),
+        "factors": factors.to_dict(hyperparameters.factors),
+        "project_weight": np.asarray(hyperparameters.weight).tolist(),
+        "expert": None if hyperparameters.expert is None else _said(hyperparameters.expert),
         "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
     }
 
@@ -152,11 +154,11 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     found = gaussian.from_dict(body["gaussian"])
     missing = len(start.gaussian.family) - len(found.noise)
     noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
-    found = found._replace(noise=noise, pooled=start.gaussian.hyper.pooled)
+    found = found._replace(noise=noise, pooled=start.gaussian.scales.pooled)
     smooth = coregionalisation.clip(coregionalisation.from_dict(body.get("smooth"), start.gaussian.smooth), found)
     alike = (body.get("smooth") is None) == (smooth is None)
     coordinates = np.array(body["coordinates"] if alike else [])
-    fit = start.gaussian._replace(hyper=found, coordinates=coordinates, smooth=smooth)
+    fit = start.gaussian._replace(scales=found, coordinates=coordinates, smooth=smooth)
     success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
     kappa, power = body.get("near", (success.kappa_near, success.power_near))
     success = success._replace(kappa_near=kappa, power_near=power)

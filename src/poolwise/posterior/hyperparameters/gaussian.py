@@ -116,44 +116,44 @@ def layout(shape: tuple[int, ...], families: int) -> EffectLayout:
     return full if families and arms * full.size**2 <= _DENSE else EffectLayout(contexts, projects)
 
 
-def cell_scale(hyper: GaussianHyperparameters, cells: bool) -> Array:
+def cell_scale(scales: GaussianHyperparameters, cells: bool) -> Array:
     """Standard deviation of a cell around the sum of its arm's coordinates."""
-    return 0.0 if cells else (hyper.arm.cell**2 + hyper.family.cell**2 + hyper.globe.cell**2) ** 0.5
+    return 0.0 if cells else (scales.arm.cell**2 + scales.family.cell**2 + scales.globe.cell**2) ** 0.5
 
 
-def effective(hyper: GaussianHyperparameters, families: int, shape: tuple[int, ...]) -> GaussianHyperparameters:
+def effective(scales: GaussianHyperparameters, families: int, shape: tuple[int, ...]) -> GaussianHyperparameters:
     """The scales as statistics [project, context, arm] of this shape use them: without families these have no effects
     of their own, and where cells are no coordinates all of a cell is its arm's own."""
     if not layout(shape, families).cells:
-        whole = cell_scale(hyper, False)
-        arm, family, globe = (t._replace(cell=0.0) for t in (hyper.arm, hyper.family, hyper.globe))
-        hyper = hyper._replace(arm=arm._replace(cell=whole), family=family, globe=globe)
-    return hyper if families else hyper._replace(family=TierScales(0.0, 0.0, 0.0, 0.0))
+        whole = cell_scale(scales, False)
+        arm, family, globe = (t._replace(cell=0.0) for t in (scales.arm, scales.family, scales.globe))
+        scales = scales._replace(arm=arm._replace(cell=whole), family=family, globe=globe)
+    return scales if families else scales._replace(family=TierScales(0.0, 0.0, 0.0, 0.0))
 
 
-def noise_scale(hyper: GaussianHyperparameters, contexts: int) -> Array:
+def noise_scale(scales: GaussianHyperparameters, contexts: int) -> Array:
     """(contexts, arms), or (arms,) where contexts do not differ: standard deviation of one outcome."""
-    xp, known = namespace(hyper.spread), hyper.spread.shape[0]
+    xp, known = namespace(scales.spread), scales.spread.shape[0]
     if not known:
-        return hyper.noise
-    spread = xp.concatenate([hyper.spread, xp.ones(max(contexts - known, 0))])[:contexts]
-    return spread[:, None] * hyper.noise
+        return scales.noise
+    spread = xp.concatenate([scales.spread, xp.ones(max(contexts - known, 0))])[:contexts]
+    return spread[:, None] * scales.noise
 
 
-def borrowed_at(hyper: GaussianHyperparameters, contexts: int) -> BorrowedEstimates | None:
+def borrowed_at(scales: GaussianHyperparameters, contexts: int) -> BorrowedEstimates | None:
     """`gaussian.pooled` with a row for each of so many contexts."""
-    if hyper.pooled is None:
+    if scales.pooled is None:
         return None
-    precision, information, turned = hyper.pooled
+    precision, information, turned = scales.pooled
     rows = ((0, max(contexts - len(precision), 0)), (0, 0))
     return BorrowedEstimates(np.pad(precision, rows)[:contexts], np.pad(information, rows)[:contexts], turned)
 
 
-def to_dict(hyper: GaussianHyperparameters) -> dict[str, Any]:
+def to_dict(scales: GaussianHyperparameters) -> dict[str, Any]:
     """JSON numbers and lists of what was estimated; `from_dict` is its inverse, bit for bit."""
-    tiers = {name: [float(value) for value in getattr(hyper, name)] for name in ("arm", "family", "globe")}
-    noise = {name: np.asarray(getattr(hyper, name)).tolist() for name in ("noise", "spread")}
-    return {**tiers, **noise, "mean": float(hyper.mean)}
+    tiers = {name: [float(value) for value in getattr(scales, name)] for name in ("arm", "family", "globe")}
+    noise = {name: np.asarray(getattr(scales, name)).tolist() for name in ("noise", "spread")}
+    return {**tiers, **noise, "mean": float(scales.mean)}
 
 
 def from_dict(body: dict[str, Any]) -> GaussianHyperparameters:

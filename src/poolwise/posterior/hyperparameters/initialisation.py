@@ -62,7 +62,7 @@ def _variances(cells: CellMoments, noise: float) -> list[tuple[float, int]]:
 
 def curvature(
     cells: CellMoments,
-    hyper: GaussianHyperparameters,
+    scales: GaussianHyperparameters,
     noise_index: Array,
     families: int,
     size: int,
@@ -81,27 +81,25 @@ def curvature(
         families or arms,
         EffectLayout(contexts, projects) if reduced else layout(cells.count.shape, families),
     )
-    noise = np.broadcast_to(noise_scale(hyper, contexts), (contexts, arms)) ** 2
-    known_precision, own = cells.count / noise, cell_scale(hyper, form.cells) ** 2
+    noise = np.broadcast_to(noise_scale(scales, contexts), (contexts, arms)) ** 2
+    known_precision, own = cells.count / noise, cell_scale(scales, form.cells) ** 2
     weight = known_precision / (1 + known_precision * own)
     sides = [weight.sum((0, 1))[None], weight.sum(0), weight.sum(1), known_precision.reshape(-1, arms)]
-    blocks = [
-        _informed(side, scales, noise_index, families) for side, scales in zip(sides, _blocks(hyper), strict=True)
-    ]
+    blocks = [_informed(side, block, noise_index, families) for side, block in zip(sides, _blocks(scales), strict=True)]
     if reduced:
         blocks[2] = (blocks[2][0], 0.0, 0.0)
     if not form.cells:
         known = 2 * float((((known_precision * own) / (1 + known_precision * own)) ** 2).sum())
-        blocks[3] = tuple(known * (scale**2 / own) ** 2 for scale in _blocks(hyper)[3])
+        blocks[3] = tuple(known * (scale**2 / own) ** 2 for scale in _blocks(scales)[3])
     outcomes = cells.count.sum((0, 1))
     rest = 2 * np.concatenate([[outcomes.sum()], np.bincount(noise_index, outcomes, groups)])
     rough = 2 * cells.count.sum((0, 2))[: size - length(groups, 0)]
     return np.concatenate([np.transpose(blocks).ravel(), rest, rough]) + 1 / widths(size, prior, groups) ** 2
 
 
-def _blocks(hyper: GaussianHyperparameters) -> list[tuple[float, ...]]:
+def _blocks(scales: GaussianHyperparameters) -> list[tuple[float, ...]]:
     """Scales of arm, family and globe, block by block."""
-    return list(zip(*(map(float, tier) for tier in (hyper.arm, hyper.family, hyper.globe)), strict=True))
+    return list(zip(*(map(float, tier) for tier in (scales.arm, scales.family, scales.globe)), strict=True))
 
 
 def _informed(known: Array, scales: tuple[float, ...], family: Array, families: int) -> tuple[float, ...]:

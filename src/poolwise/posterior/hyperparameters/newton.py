@@ -66,14 +66,14 @@ def local(
 ) -> tuple[float, np.ndarray, Curvature]:
     """Minus log posterior, its gradient and its curvature, the latter two in units of the hyperprior's widths."""
     groups = families or cells.count.shape[2]
-    hyper = from_coordinates(coordinates, family, prior, groups=groups)
-    evidence, score, known = with_information(hyper, cells, family, families)
-    slope, part = coordinate_gradient(score, hyper, family, prior, len(coordinates), groups)
+    scales = from_coordinates(coordinates, family, prior, groups=groups)
+    evidence, score, known = with_information(scales, cells, family, families)
+    slope, part = coordinate_gradient(score, scales, family, prior, len(coordinates), groups)
     unit = widths(len(coordinates), prior, groups)
-    weight, scales = known.noise * part**2, known.scales
-    scales[8], scales[:, 8] = 0.0, 0.0  # the globe's level stays at its prior
+    weight, information = known.noise * part**2, known.scales
+    information[8], information[:, 8] = 0.0, 0.0  # the globe's level stays at its prior
     own, contexts = np.eye(groups)[family], len(coordinates) - length(groups, 0)
-    curvature = Curvature(scales, _by_noise(known.across * part, own, contexts), _noises(weight, own, contexts))
+    curvature = Curvature(information, _by_noise(known.across * part, own, contexts), _noises(weight, own, contexts))
     value = negative_log_hyperprior(coordinates, prior, groups=groups) - evidence
     return value, coordinates / unit - slope * unit, _scaled(curvature, unit)
 
@@ -116,10 +116,10 @@ def refine(
     at, settled, steps = np.clip(start, low, high), False, 0
 
     def worth(coordinates: np.ndarray) -> float:
-        hyper = from_coordinates(coordinates, family, prior, groups=groups)
+        scales = from_coordinates(coordinates, family, prior, groups=groups)
         try:
             found = negative_log_hyperprior(coordinates, prior, groups=groups) - float(
-                solve(cells, hyper, family, families).evidence
+                solve(cells, scales, family, families).evidence
             )
         except np.linalg.LinAlgError:
             return INFEASIBLE

@@ -38,7 +38,7 @@ Likelihood = Callable[[GaussianHyperparameters], tuple[Any, Score]]
 class OptimizationResult(NamedTuple):
     """Where the optimiser ended."""
 
-    hyper: GaussianHyperparameters
+    scales: GaussianHyperparameters
     log_evidence: float
     iterations: int
     converged: bool
@@ -60,23 +60,23 @@ def objective(
     """Minus log posterior of the scales, and its gradient. cells: `CellMoments`, or a `ArmMajorMoments` where
     `reduced`; score: the likelihood where it is computed elsewhere."""
     groups = families or len(family)
-    hyper = from_coordinates(coordinates, family, prior, groups=groups)
+    scales = from_coordinates(coordinates, family, prior, groups=groups)
     if score is not None:
-        evidence, found = score(hyper)
+        evidence, found = score(scales)
     elif reduced:
-        evidence, found = log_marginal_likelihood_reduced(hyper, stacked(cells))
+        evidence, found = log_marginal_likelihood_reduced(scales, stacked(cells))
     else:
-        evidence, found = log_marginal_likelihood(hyper, cells, family, families)
-    slope, _ = coordinate_gradient(found, hyper, family, prior, len(coordinates), groups)
+        evidence, found = log_marginal_likelihood(scales, cells, family, families)
+    slope, _ = coordinate_gradient(found, scales, family, prior, len(coordinates), groups)
     pull = coordinates / widths(len(coordinates), prior, groups) ** 2
     return negative_log_hyperprior(coordinates, prior, groups=groups) - evidence, pull - slope
 
 
 def coordinate_gradient(
-    score: Score, hyper: GaussianHyperparameters, family: np.ndarray, prior: Hyperprior, size: int, groups: int
+    score: Score, scales: GaussianHyperparameters, family: np.ndarray, prior: Hyperprior, size: int, groups: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(size,) the score by coordinates, and (arms,) the part of the noise's that its floor leaves."""
-    part = 1 - (prior.median.noise * prior.noise_floor / hyper.noise) ** 2
+    part = 1 - (prior.median.noise * prior.noise_floor / scales.noise) ** 2
     noise, globe = score.noise * part, score.globe._replace(level=0.0)
     own, spread = np.bincount(family, noise.sum(0), groups), score.noise.sum(1)[: size - length(groups, 0)]
     return np.concatenate([score.arm, score.family, globe, [noise.sum()], own, spread]), part

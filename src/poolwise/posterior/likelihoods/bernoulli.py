@@ -76,14 +76,14 @@ class Beta(NamedTuple):
 
 
 def aggregate(
-    hyper: BetaHyperparameters,
+    hyperparameters: BetaHyperparameters,
     outcomes: Float[Array, "project context arm"],
     successes: Float[Array, "project context arm"],
 ) -> PseudoCounts:
     """Of all cells at once."""
     cell = np.stack([outcomes, successes]).astype(np.float64)
-    context = _with_pooled(hyper, discount(cell, hyper.kappa_cell).sum(axis=1))
-    return PseudoCounts(cell, context, discount(context, hyper.kappa_context).sum(axis=1))
+    context = _with_pooled(hyperparameters, discount(cell, hyperparameters.kappa_cell).sum(axis=1))
+    return PseudoCounts(cell, context, discount(context, hyperparameters.kappa_context).sum(axis=1))
 
 
 def update(
@@ -110,17 +110,17 @@ def predict(
     return _beta(discount(beside, kappa.cell) + cell)
 
 
-def marginals(hyper: BetaHyperparameters, counts: PseudoCounts) -> Beta:
+def marginals(hyperparameters: BetaHyperparameters, counts: PseudoCounts) -> Beta:
     """Posterior of the probability of success of every cell, [project, context, arm], seen or not."""
-    return _combined(cavity(hyper, counts.cell, counts.context[:, None], parent_counts(counts)), counts.cell)
+    return _combined(cavity(hyperparameters, counts.cell, counts.context[:, None], parent_counts(counts)), counts.cell)
 
 
-def cavity(hyper: BetaHyperparameters, cell: Array, context: Array, arm: Array) -> Beta:
+def cavity(hyperparameters: BetaHyperparameters, cell: Array, context: Array, arm: Array) -> Beta:
     """What all other cells say about a cell: its prior before its own outcomes. Arrays are (2, ...)."""
-    family = _family(hyper).reshape((2,) + (1,) * (cell.ndim - 2) + (-1,))
-    above = family + arm.reshape(family.shape) - discount(context, hyper.kappa_context)
-    beside = discount(above, hyper.kappa_context) + context - discount(cell, hyper.kappa_cell)
-    return _beta(discount(beside, hyper.kappa_cell))
+    family = _family(hyperparameters).reshape((2,) + (1,) * (cell.ndim - 2) + (-1,))
+    above = family + arm.reshape(family.shape) - discount(context, hyperparameters.kappa_context)
+    beside = discount(above, hyperparameters.kappa_context) + context - discount(cell, hyperparameters.kappa_cell)
+    return _beta(discount(beside, hyperparameters.kappa_cell))
 
 
 def _beta(counts: Array) -> Beta:
@@ -128,9 +128,9 @@ def _beta(counts: Array) -> Beta:
     return Beta(successes / size, size)
 
 
-def _family(hyper: BetaHyperparameters) -> Array:
+def _family(hyperparameters: BetaHyperparameters) -> Array:
     """(2, arms): number of pseudo-counts, and of successes in them."""
-    return (hyper.prior @ _TOTALS).T
+    return (hyperparameters.prior @ _TOTALS).T
 
 
 def fit(
@@ -152,8 +152,8 @@ def fit(
 
     @cache
     def worth(at: tuple[int, int]) -> tuple[float, int, int]:
-        hyper = BetaHyperparameters(prior, _GRID[at[0]], _GRID[at[1]], pooled)
-        return round(seen.score(hyper), 6), at[1], -at[0]
+        hyperparameters = BetaHyperparameters(prior, _GRID[at[0]], _GRID[at[1]], pooled)
+        return round(seen.score(hyperparameters), 6), at[1], -at[0]
 
     sides = range(len(_GRID))
     if start is None:
@@ -182,45 +182,51 @@ class _Seen(NamedTuple):
         seen = outcomes > 0
         return cls(np.stack([outcomes[seen], successes[seen]]), places[seen], outcomes.shape[1:])
 
-    def score(self, hyper: BetaHyperparameters) -> float:
+    def score(self, hyperparameters: BetaHyperparameters) -> float:
         """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
-        upward = discount(self.cell, hyper.kappa_cell)
+        upward = discount(self.cell, hyperparameters.kappa_cell)
         size = int(np.prod(self.shape))
         context = np.stack([np.bincount(self.place, row, size) for row in upward]).reshape(2, *self.shape)
-        context = _with_pooled(hyper, context)
-        beside = discount(context, hyper.kappa_context)
-        above = _family(hyper)[:, None] + beside.sum(1, keepdims=True) - beside
-        around = (discount(above, hyper.kappa_context) + context).reshape(2, -1)[:, self.place] - upward
-        size, good = discount(around, hyper.kappa_cell)
+        context = _with_pooled(hyperparameters, context)
+        beside = discount(context, hyperparameters.kappa_context)
+        above = _family(hyperparameters)[:, None] + beside.sum(1, keepdims=True) - beside
+        around = (discount(above, hyperparameters.kappa_context) + context).reshape(2, -1)[:, self.place] - upward
+        size, good = discount(around, hyperparameters.kappa_cell)
         n, k = self.cell
         return float(np.sum(betaln(good + k, size - good + n - k) - betaln(good, size - good)))
 
 
-def _with_pooled(hyper: BetaHyperparameters, context: np.ndarray) -> np.ndarray:
+def _with_pooled(hyperparameters: BetaHyperparameters, context: np.ndarray) -> np.ndarray:
     """Pseudo-counts of contexts with that of other stores."""
-    if hyper.pooled is not None:
-        known = min(hyper.pooled.shape[1], context.shape[1])
-        context[:, :known] += hyper.pooled[:, :known]
+    if hyperparameters.pooled is not None:
+        known = min(hyperparameters.pooled.shape[1], context.shape[1])
+        context[:, :known] += hyperparameters.pooled[:, :known]
     return context
 
 
 def with_discounted_prior(
-    hyper: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray
+    hyperparameters: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray
 ) -> BetaHyperparameters:
     """With what is left of the stated priors after these outcomes [project, context, arm], the same arm's in different
     cells counted as `aggregate` does: cells differ."""
-    left = discounted_prior(hyper, outcomes, successes)
-    return hyper if left is None else hyper._replace(prior=left.prior)
+    left = discounted_prior(hyperparameters, outcomes, successes)
+    return hyperparameters if left is None else hyperparameters._replace(prior=left.prior)
 
 
-def discounted_prior(hyper: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior | None:
+def discounted_prior(
+    hyperparameters: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray
+) -> DiscountedPrior | None:
     """How far the stated priors are believed after these outcomes; None where nothing was said."""
-    return None if hyper.stated is None else discount_prior(hyper.stated, *aggregate(hyper, outcomes, successes).arm)
+    return (
+        None
+        if hyperparameters.stated is None
+        else discount_prior(hyperparameters.stated, *aggregate(hyperparameters, outcomes, successes).arm)
+    )
 
 
-def log_pseudo_likelihood(hyper: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray) -> float:
+def log_pseudo_likelihood(hyperparameters: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray) -> float:
     """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
-    return _Seen.of(outcomes, successes).score(hyper)
+    return _Seen.of(outcomes, successes).score(hyperparameters)
 
 
 def _combined(prior: Beta, cell: Array) -> Beta:

@@ -69,7 +69,7 @@ class Factors(NamedTuple):
 
 
 def tree_covariance(
-    hyper: GaussianHyperparameters,
+    scales: GaussianHyperparameters,
     family: np.ndarray,
     one: tuple[np.ndarray, np.ndarray],
     two: tuple[np.ndarray, np.ndarray],
@@ -78,7 +78,7 @@ def tree_covariance(
     context = one[0][:, None] == two[0]
     arm, kin = one[1][:, None] == two[1], family[one[1]][:, None] == family[two[1]]
     total = np.zeros(context.shape)
-    for tier, same in ((hyper.globe, 1.0), (hyper.family, kin), (hyper.arm, arm)):
+    for tier, same in ((scales.globe, 1.0), (scales.family, kin), (scales.arm, arm)):
         total += same * (float(tier.project) ** 2 + float(tier.cell) ** 2 * context)
     return total
 
@@ -86,7 +86,7 @@ def tree_covariance(
 def residuals_of(
     cells: CellMoments,
     project: int,
-    hyper: GaussianHyperparameters,
+    scales: GaussianHyperparameters,
     family: np.ndarray,
     level: np.ndarray,
     variance: np.ndarray,
@@ -94,16 +94,16 @@ def residuals_of(
     """Contexts beyond those that `level` knows are left out."""
     count = cells.count[project, : len(level)]
     c, a = np.nonzero(count)
-    noise = np.broadcast_to(noise_scale(hyper, len(level)), level.shape)[c, a] ** 2 / count[c, a]
+    noise = np.broadcast_to(noise_scale(scales, len(level)), level.shape)[c, a] ** 2 / count[c, a]
     x = cells.mean[project, c, a] - level[c, a]
-    return ProjectResiduals(c, a, x, variance[c, a] + noise, tree_covariance(hyper, family, (c, a), (c, a)))
+    return ProjectResiduals(c, a, x, variance[c, a] + noise, tree_covariance(scales, family, (c, a), (c, a)))
 
 
 @single_blas()
 def refit(
     old: Factors | None,
     cells: CellMoments,
-    hyper: GaussianHyperparameters,
+    scales: GaussianHyperparameters,
     family: np.ndarray,
     level: Marginals,
     most: int,
@@ -123,7 +123,7 @@ def refit(
         old = old._replace(loadings=wider, level=mean, variance=variance)
         if not _grown(now, (old.outcomes, old.projects), _GROWTH if old.rank else _AGAIN):
             return old
-    every = [residuals_of(cells, p, hyper, family, mean, variance) for p in active.tolist()]
+    every = [residuals_of(cells, p, scales, family, mean, variance) for p in active.tolist()]
     if len(taken := _fitting(every)) < MIN_PROJECTS:
         return None  # every project is so large that it needs no other
     groups, found = group_by_size(taken, mean.shape), []
@@ -161,20 +161,20 @@ def _fitting(every: Sequence[ProjectResiduals]) -> list[ProjectResiduals]:
 
 
 def predict(
-    found: Factors, cells: CellMoments, project: int, context: int, hyper: GaussianHyperparameters, family: np.ndarray
+    found: Factors, cells: CellMoments, project: int, context: int, scales: GaussianHyperparameters, family: np.ndarray
 ) -> Marginals | None:
     """Belief about every arm, of utility given success, in one cell: (arms,). None in contexts that came later."""
     if context >= len(found.level):
         return None
-    one = residuals_of(cells, project, hyper, family, found.level, found.variance)
+    one = residuals_of(cells, project, scales, family, found.level, found.variance)
     arms = np.arange(found.level.shape[1])
     here = (np.full(len(arms), context), arms)
     w, own = found.loadings[one.context, one.arm], found.loadings[context]
-    prior = (own**2).sum(1) + found.rest**2 * np.diag(tree_covariance(hyper, family, here, here))
+    prior = (own**2).sum(1) + found.rest**2 * np.diag(tree_covariance(scales, family, here, here))
     variance = prior + found.variance[context]
     if not len(one.x):
         return Marginals(found.level[context], np.sqrt(variance))
-    across = own @ w.T + found.rest**2 * tree_covariance(hyper, family, here, (one.context, one.arm))
+    across = own @ w.T + found.rest**2 * tree_covariance(scales, family, here, (one.context, one.arm))
     # What is uncertain of L is the same in a cell's outcomes and in its theta.
     across += (one.context == context) * (one.arm == arms[:, None]) * found.variance[one.context, one.arm]
     covariance = w @ w.T + found.rest**2 * one.tree
@@ -186,12 +186,12 @@ def predict(
 
 
 def factor_scores(
-    found: Factors, cells: CellMoments, projects: int, hyper: GaussianHyperparameters, family: np.ndarray
+    found: Factors, cells: CellMoments, projects: int, scales: GaussianHyperparameters, family: np.ndarray
 ) -> Marginals:
     """u of every project, (projects, rank), given its own outcomes."""
     mean, scale = np.zeros((projects, found.rank)), np.ones((projects, found.rank))
     for p in range(projects):
-        one = residuals_of(cells, p, hyper, family, found.level, found.variance)
+        one = residuals_of(cells, p, scales, family, found.level, found.variance)
         if len(one.x) and found.rank:
             w = found.loadings[one.context, one.arm]
             noise = found.rest**2 * one.tree + np.diag(one.noise)

@@ -26,9 +26,9 @@ def deviations(fit: Fit, stats: SufficientStatistics) -> Marginals:
         return _large(fit, stats)
     data, form = cells(stats), layout(stats.count.shape, fit.families)
     mean, covariance = arm_marginals(
-        solve(data, fit.hyper, fit.family, fit.families), fit.hyper, fit.family, fit.families, form
+        solve(data, fit.scales, fit.family, fit.families), fit.scales, fit.family, fit.families, form
     )
-    cell, noise = cell_scale(fit.hyper, form.cells), noise_scale(fit.hyper, contexts)
+    cell, noise = cell_scale(fit.scales, form.cells), noise_scale(fit.scales, contexts)
     rest = noise**2 / (data.count * cell**2 + noise**2)
     centre, variance = np.empty(stats.count.shape), np.empty(stats.count.shape)
     for p, c in np.ndindex(projects, contexts):

@@ -45,17 +45,17 @@ class Passage(NamedTuple):
         return sum(self.along) * 1.0
 
 
-def init(cells: CellMoments, hyper: GaussianHyperparameters, family: np.ndarray, families: int) -> tuple[Array, ...]:
+def init(cells: CellMoments, scales: GaussianHyperparameters, family: np.ndarray, families: int) -> tuple[Array, ...]:
     """The tiers that all outcomes so far lead to; statistics [project, context, arm]. Of none, scales may be traced."""
-    form, xp = layout(cells.count.shape, families), namespace(hyper.arm.level)
-    scales = (hyper.arm, *((hyper.family,) if families else ()), hyper.globe)
-    variances = [form.variances(tier, xp) for tier in scales]
-    if hyper.stated is None and hyper.pooled is None and not cells.count.any():
+    form, xp = layout(cells.count.shape, families), namespace(scales.arm.level)
+    tiers = (scales.arm, *((scales.family,) if families else ()), scales.globe)
+    variances = [form.variances(tier, xp) for tier in tiers]
+    if scales.stated is None and scales.pooled is None and not cells.count.any():
         rows = (cells.count.shape[2], *((families,) if families else ()), 1)
-        means = (*(0.0 for _ in rows[1:]), hyper.mean)
+        means = (*(0.0 for _ in rows[1:]), scales.mean)
         found = [_unseen(*one, xp) for one in zip(means, variances, rows, strict=True)]
     else:
-        tree = solve(cells, hyper, family, families)
+        tree = solve(cells, scales, family, families)
         globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
         found = [tree.arm, *((tree.family,) if families else ()), globe]
     return tuple(map(_side_by_side, found, _units(variances[:-1])))

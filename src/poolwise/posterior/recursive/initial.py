@@ -190,7 +190,7 @@ def _with_baseline(tally: Tally, rows: Rows, limit: float | None) -> Tally:
 
 @single_blas()
 def init(
-    scales: Hyperparameters,
+    hyperparameters: Hyperparameters,
     tally: Tally,
     options: ObservationModel,
     baseline: int | None,
@@ -203,14 +203,14 @@ def init(
     alone: projects whose exchangeability is asked, one for every slot; a number past the end is a slot to come. exact:
     whether the state keeps the effects, which some other form does where there are too many (`layouts`).
     """
-    fit, shape = scales.gaussian, tally.shape
+    fit, shape = hyperparameters.gaussian, tally.shape
     structure = _structure(fit, shape, baseline, len(alone))
-    utility, shared = cells(tally.utility), cells(project_weights.apply_weights(tally.utility, scales.weight))
+    utility, shared = cells(tally.utility), cells(project_weights.apply_weights(tally.utility, hyperparameters.weight))
     judged = cells(tally.baseline)
     every = cells(tally.baseline.plus(tally.baseline_failures))
-    counts = bernoulli.aggregate(scales.success, tally.outcomes, tally.successes)
+    counts = bernoulli.aggregate(hyperparameters.success, tally.outcomes, tally.successes)
     state = State(
-        effects=effects.init(shared, fit.hyper, np.asarray(fit.family), fit.families) if exact else (),
+        effects=effects.init(shared, fit.scales, np.asarray(fit.family), fit.families) if exact else (),
         cells=np.stack([*utility, tally.outcomes, tally.successes], 2),
         contexts=np.moveaxis(counts.context, 0, 1).copy(),
         arms=np.concatenate([np.stack(robust_weights.arm_moments(utility)), counts.arm, tally.failures]),
@@ -219,7 +219,7 @@ def init(
         own_effects=_own_effects(fit, utility, structure, alone),
         log_odds=tally.log_odds.copy(),
     )
-    return structure, _constants(scales, structure, options), state
+    return structure, _constants(hyperparameters, structure, options), state
 
 
 def tally_of(state: State) -> Tally:
@@ -250,8 +250,8 @@ def _structure(fit: Fit, shape: tuple[int, int, int], baseline: int | None, slot
     )
 
 
-def _constants(scales: Hyperparameters, structure: Structure, options: ObservationModel) -> Constants:
-    known, success = scales.gaussian.hyper, scales.success
+def _constants(hyperparameters: Hyperparameters, structure: Structure, options: ObservationModel) -> Constants:
+    known, success = hyperparameters.gaussian.scales, hyperparameters.success
     xp = namespace(known.noise)
     noise = xp.broadcast_to(noise_scale(known, structure.contexts), (structure.contexts, structure.arms))
     trust = options.trust
@@ -265,7 +265,7 @@ def _constants(scales: Hyperparameters, structure: Structure, options: Observati
         trust=np.inf if trust == 1 else float(np.log(trust / (1 - trust))),
     )
     prior = xp.stack([success.prior.sum(1), success.prior[:, 0]])
-    weight = project_weights.pad_weights(scales.weight, structure.projects)
+    weight = project_weights.pad_weights(hyperparameters.weight, structure.projects)
     return Constants(xp.array(noise), prior, xp.array(numbers), weight)
 
 
@@ -273,14 +273,14 @@ def _own_effects(fit: Fit, utility: CellMoments, structure: Structure, alone: tu
     """Every slot's tiers one below the other; those of a project without outcomes are all the same."""
     if not alone:
         return ()
-    hyper, family = fit.hyper._replace(pooled=None), np.asarray(fit.family)
+    scales, family = fit.scales._replace(pooled=None), np.asarray(fit.family)
     nothing = CellMoments(*np.zeros((3, 1, structure.contexts, structure.arms)))
-    fresh = effects.init(nothing, hyper, family, fit.families)
+    fresh = effects.init(nothing, scales, family, fit.families)
     found = [fresh] * len(alone)
     for slot, project in enumerate(alone):
         own = CellMoments(*(part[project : project + 1] for part in utility))
         if own.count.size and own.count.any():
-            found[slot] = effects.init(own, hyper, family, fit.families)
+            found[slot] = effects.init(own, scales, family, fit.families)
     return tuple(namespace(part[0]).concatenate(part) for part in zip(*found, strict=True))
 
 

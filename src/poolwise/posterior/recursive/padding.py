@@ -15,7 +15,7 @@ from poolwise.posterior.recursive.types import Constants, State, Structure
 
 
 def padded(
-    scales: Hyperparameters,
+    hyperparameters: Hyperparameters,
     options: ObservationModel,
     structure: Structure,
     state: State,
@@ -24,11 +24,11 @@ def padded(
 ) -> tuple[Structure, Constants, State] | None:
     """The state with room for so many projects and contexts, and so many slots; in NumPy. None where effects to come
     are not independent of the others, or kept otherwise in the larger shape: then all is to be computed again."""
-    known = scales.gaussian.hyper
+    known = hyperparameters.gaussian.scales
     if known.pooled is not None or known.stated is not None or slots < structure.slots:
         return None
     nothing = initial.empty((*shape, structure.arms), 0.0)
-    wider, constants, fresh = initial.init(scales, nothing, options, structure.baseline, tuple(range(slots)))
+    wider, constants, fresh = initial.init(hyperparameters, nothing, options, structure.baseline, tuple(range(slots)))
     if (wider.cells, wider.own_cells) != (structure.cells, structure.own_cells):
         return None
     after = State(

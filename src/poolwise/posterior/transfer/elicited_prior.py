@@ -73,10 +73,10 @@ def reweight(expert: ElicitedPrior, fit: Fit, stats: SufficientStatistics) -> El
 
 def _log_probability(fit: Fit, stats: SufficientStatistics, measurement: ElicitedOffset | None) -> float:
     """Of all outcomes, given what was said."""
-    fit = fit._replace(hyper=fit.hyper._replace(stated=measurement))
+    fit = fit._replace(scales=fit.scales._replace(stated=measurement))
     projects, contexts, arms = stats.count.shape
     nothing = SufficientStatistics(*np.zeros((3, 1, 1, arms)))
     if collapsed.exceeds_dense_budget(arms, projects, contexts):
         return collapsed.log_evidence(fit, stats) - collapsed.log_evidence(fit, nothing)
-    both = [solve(cells(data), fit.hyper, fit.family, fit.families).evidence for data in (stats, nothing)]
+    both = [solve(cells(data), fit.scales, fit.family, fit.families).evidence for data in (stats, nothing)]
     return float(both[0] - both[1])

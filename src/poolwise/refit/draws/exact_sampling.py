@@ -26,24 +26,24 @@ from poolwise.refit.draws.serving_marginals import has_surface, is_wide, padded,
 
 
 def draws(
-    problem: RefitData, scales: Hyperparameters, random: np.random.Generator, count: int
+    problem: RefitData, hyperparameters: Hyperparameters, random: np.random.Generator, count: int
 ) -> dict[str, np.ndarray]:
     """`effect` and `theta`, (count, projects, contexts, arms); of wide systems and of surfaces theta alone, every
     cell by itself."""
     if is_wide(problem) or has_surface(problem):
-        found = theta(problem, scales)
+        found = theta(problem, hyperparameters)
         return {"theta": found.mean + found.scale * random.standard_normal((count, *problem.shape))}
-    fit, statistics = scales.gaussian, cells(padded(problem))
+    fit, statistics = hyperparameters.gaussian, cells(padded(problem))
     form = layout(statistics.count.shape, fit.families)
-    tree = solve(statistics, fit.hyper, fit.family, fit.families)
+    tree = solve(statistics, fit.scales, fit.family, fit.families)
     normal = random.standard_normal((count, 1 + fit.families + len(fit.family), form.size))
-    globe, middle, v = vectors(tree, fit.hyper, fit.family, form, normal)
+    globe, middle, v = vectors(tree, fit.scales, fit.family, form, normal)
     above = globe if middle is None else middle[:, fit.family]
     cut = np.s_[:, : problem.shape[0], : problem.shape[1]]
     effect = _at_cells(v, np.broadcast_to(above, v.shape), form)[cut]
     if form.cells:
         return {"effect": effect, "theta": _at_cells(v, v, form)[cut]}
-    return {"effect": effect, "theta": _around(effect, problem, scales, form, random)}
+    return {"effect": effect, "theta": _around(effect, problem, hyperparameters, form, random)}
 
 
 def prior_draws(problem: RefitData, random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
@@ -52,27 +52,30 @@ def prior_draws(problem: RefitData, random: np.random.Generator, count: int) -> 
     if has_surface(problem):
         return {"theta": surfaces(problem, random, count)}
     if not is_wide(problem):
-        return draws(problem, problem.scales, random, count)
-    hyper, (projects, contexts, arms) = problem.scales.gaussian.hyper, problem.shape
+        return draws(problem, problem.hyperparameters, random, count)
+    scales, (projects, contexts, arms) = problem.hyperparameters.gaussian.scales, problem.shape
     sizes = {"level": (1, 1), "context": (1, contexts), "project": (projects, 1)}
-    effect = np.full((count, projects, contexts, arms), float(np.asarray(hyper.mean)))
-    effect += 0.0 if hyper.stated is None else hyper.stated.offset
+    effect = np.full((count, projects, contexts, arms), float(np.asarray(scales.mean)))
+    effect += 0.0 if scales.stated is None else scales.stated.offset
     for block, size in sizes.items():
-        alone = float(np.hypot(getattr(hyper.arm, block), getattr(hyper.family, block)))
-        for scale, across in ((alone, arms), (float(getattr(hyper.globe, block)), 1)):
+        alone = float(np.hypot(getattr(scales.arm, block), getattr(scales.family, block)))
+        for scale, across in ((alone, arms), (float(getattr(scales.globe, block)), 1)):
             effect += scale * random.standard_normal((count, *size, across))
-    return {"effect": effect, "theta": effect + own(problem, problem.scales) * random.standard_normal(effect.shape)}
+    return {
+        "effect": effect,
+        "theta": effect + own(problem, problem.hyperparameters) * random.standard_normal(effect.shape),
+    }
 
 
 def surfaces(problem: RefitData, random: np.random.Generator, count: int) -> np.ndarray:
     """(count, projects, contexts, arms) before any outcome, all cells together."""
-    model, (projects, contexts, arms) = model_of(problem.scales.gaussian), problem.shape
-    hyper, smooth, family = model.hyper, model.smooth, model.ground.family
-    special, families = nugget(hyper, smooth), len(model.family_covariance)
+    model, (projects, contexts, arms) = model_of(problem.hyperparameters.gaussian), problem.shape
+    scales, smooth, family = model.scales, model.smooth, model.ground.family
+    special, families = nugget(scales, smooth), len(model.family_covariance)
     root, rest = low_rank_factor(model)
     levels = random.multivariate_normal(np.zeros(families), model.family_covariance, (count, 1, 1), method="eigh")
     found = model.mean + np.broadcast_to(levels[..., family], (count, projects, contexts, arms))
-    globe, kin = (tier._replace(level=0.0) for tier in (hyper.globe, hyper.family))
+    globe, kin = (tier._replace(level=0.0) for tier in (scales.globe, scales.family))
     for block, size in enumerate(((1, 1), (1, contexts), (projects, 1), (projects, contexts))):
         drawn = lambda across, size=size: random.standard_normal((count, *size, across))
         found += globe[block] * drawn(1) + kin[block] * drawn(families)[..., family]
@@ -80,14 +83,14 @@ def surfaces(problem: RefitData, random: np.random.Generator, count: int) -> np.
     return found
 
 
-def own(problem: RefitData, scales: Hyperparameters) -> float:
+def own(problem: RefitData, hyperparameters: Hyperparameters) -> float:
     """Standard deviation of theta around `effect`."""
-    hyper = scales.gaussian.hyper
-    return float(np.asarray(hyper.arm.cell if shares_cells(problem) else cell_scale(hyper, False)))
+    scales = hyperparameters.gaussian.scales
+    return float(np.asarray(scales.arm.cell if shares_cells(problem) else cell_scale(scales, False)))
 
 
 def vectors(
-    tree: TreePosterior, hyper: GaussianHyperparameters, family: np.ndarray, form: EffectLayout, normal: Array
+    tree: TreePosterior, scales: GaussianHyperparameters, family: np.ndarray, form: EffectLayout, normal: Array
 ) -> tuple[Array, Array | None, Array]:
     """Effect vectors of globe (count, 1, q), families (None: there are none) and arms, from standard normals (count,
     1 + families + arms, q)."""
@@ -95,9 +98,9 @@ def vectors(
     globe = tree.globe.mean + normal[:, :1] @ xp.swapaxes(tree.globe.root, 0, 1)
     middle = None
     if families:
-        middle = _drawn(tree.family, globe, form.variances(hyper.family, xp), normal[:, 1 : 1 + families])
+        middle = _drawn(tree.family, globe, form.variances(scales.family, xp), normal[:, 1 : 1 + families])
     above = globe if middle is None else middle[:, family]
-    return globe, middle, _drawn(tree.arm, above, form.variances(hyper.arm, xp), normal[:, 1 + families :])
+    return globe, middle, _drawn(tree.arm, above, form.variances(scales.arm, xp), normal[:, 1 + families :])
 
 
 def _drawn(conditional: Conditional, above: Array, variance: Array, normal: Array) -> Array:
@@ -117,11 +120,15 @@ def _at_cells(v: np.ndarray, cells: np.ndarray, form: EffectLayout) -> np.ndarra
 
 
 def _around(
-    effect: np.ndarray, problem: RefitData, scales: Hyperparameters, form: EffectLayout, random: np.random.Generator
+    effect: np.ndarray,
+    problem: RefitData,
+    hyperparameters: Hyperparameters,
+    form: EffectLayout,
+    random: np.random.Generator,
 ) -> np.ndarray:
     """theta given the effects and the cell's own outcomes, as `belief.combine_with_cell_data`."""
-    cell = np.asarray(cell_scale(scales.gaussian.hyper, form.cells))
-    noise = noise_scale(scales.gaussian.hyper, problem.shape[1])
+    cell = np.asarray(cell_scale(hyperparameters.gaussian.scales, form.cells))
+    noise = noise_scale(hyperparameters.gaussian.scales, problem.shape[1])
     seen = cells(problem.stats)
     shrinkage = noise**2 / (seen.count * cell**2 + noise**2)
     return (

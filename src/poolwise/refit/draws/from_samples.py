@@ -24,8 +24,8 @@ def refit_result(
 ) -> RefitResult:
     """by_part: sites and sampler fields of every part, (chain, draw, ...)."""
     sites = {name: value for drawn, _ in by_part.values() for name, value in drawn.items()}
-    scales = point_estimates(problem, sites)
-    made = [part for part in parts(problem, options, scales) if part.name in by_part]
+    hyperparameters = point_estimates(problem, sites)
+    made = [part for part in parts(problem, options, hyperparameters) if part.name in by_part]
     key = jax.random.fold_in(jax.random.PRNGKey(options.seed), 99)
     ours = lambda part: options.model is None or part.name == "success"
     random = np.random.default_rng([options.seed, 3])
@@ -50,7 +50,7 @@ def refit_result(
     likelihood = {name: _seen(problem, name, value) for name, value in groups["likelihood"].items()}
     observed = set(groups["predicted"])
     return RefitResult(
-        scales,
+        hyperparameters,
         Draws(
             posterior=posterior | groups["cells"],
             sample_stats=_fields(by_part, thin),

@@ -25,17 +25,19 @@ ABSENT = 1e-3
 
 def point_estimates(problem: RefitData, sites: Mapping[str, np.ndarray]) -> Hyperparameters:
     """Scales that serve, from draws (chain, draw, ...) of the sites of the models; sites that lack keep what served."""
-    success = problem.scales.success
+    success = problem.hyperparameters.success
     kappa: dict[str, Any] = {
         name: float(geometric_mean(sites[name])) for name in ("kappa_context", "kappa_cell") if name in sites
     }
-    found = problem.scales._replace(success=success._replace(**kappa))
+    found = problem.hyperparameters._replace(success=success._replace(**kappa))
     if "tau_cell" not in sites:
         return found
     spreads = {name: values for name, values in sites.items() if name.startswith("tau_")}
     usual = {name: geometric_mean(sites[name]) for name in (*spreads, "sigma", "spread") if name in sites}
-    serves = _hyper(problem, usual | {name: root_mean_square(values) for name, values in spreads.items()})
-    fit = problem.scales.gaussian._replace(hyper=serves, coordinates=coordinates(problem, _hyper(problem, usual)))
+    serves = _scales(problem, usual | {name: root_mean_square(values) for name, values in spreads.items()})
+    fit = problem.hyperparameters.gaussian._replace(
+        scales=serves, coordinates=coordinates(problem, _scales(problem, usual))
+    )
     return found._replace(gaussian=fit)
 
 
@@ -49,7 +51,7 @@ def root_mean_square(draws: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(np.square(draws).mean((0, 1))))
 
 
-def _hyper(problem: RefitData, scales: Mapping[str, np.ndarray]) -> GaussianHyperparameters:
+def _scales(problem: RefitData, scales: Mapping[str, np.ndarray]) -> GaussianHyperparameters:
     median = problem.prior.median
     tiers = {
         name: TierScales(*(float(scales.get(f"tau_{name}_{block}", ABSENT * float(usual)))
@@ -70,7 +72,7 @@ def _hyper(problem: RefitData, scales: Mapping[str, np.ndarray]) -> GaussianHype
         )
     if is_wide(problem):
         arm, family = arm._replace(cell=float(np.hypot(arm.cell, family.cell))), TierScales(0.0, 0.0, 0.0)
-    index = problem.scales.gaussian.family
+    index = problem.hyperparameters.gaussian.family
     sigma = np.atleast_1d(scales["sigma"])
     noise = sigma if len(sigma) == len(index) else sigma[index]
     return GaussianHyperparameters(
@@ -78,19 +80,19 @@ def _hyper(problem: RefitData, scales: Mapping[str, np.ndarray]) -> GaussianHype
     )
 
 
-def coordinates(problem: RefitData, hyper: GaussianHyperparameters) -> np.ndarray:
+def coordinates(problem: RefitData, scales: GaussianHyperparameters) -> np.ndarray:
     """Where these scales lie for the search of `hyperparameters.optimize`: a warm start for the next fast refit."""
-    prior, index = problem.prior, problem.scales.gaussian.family
+    prior, index = problem.prior, problem.hyperparameters.gaussian.family
     median = prior.median
     with np.errstate(divide="ignore"):
         tiers = [
             np.log(np.asarray(scale, dtype=float) / float(usual))
-            for tier, known in ((hyper.arm, median.arm), (hyper.family, median.family), (hyper.globe, median.globe))
+            for tier, known in ((scales.arm, median.arm), (scales.family, median.family), (scales.globe, median.globe))
             for scale, usual in zip(tier, known, strict=True)
         ]
     first = np.unique(index, return_index=True)[1]
-    own = np.log(np.asarray(hyper.noise)[first])
+    own = np.log(np.asarray(scales.noise)[first])
     common = own.mean()
     usual = float(np.log(np.asarray(median.noise).mean()))
     noise = [common - usual, *(own - common)]
-    return np.clip(np.concatenate([tiers, noise, np.log(hyper.spread)]), -6.0, 6.0)
+    return np.clip(np.concatenate([tiers, noise, np.log(scales.spread)]), -6.0, 6.0)

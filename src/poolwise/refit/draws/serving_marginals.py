@@ -26,43 +26,45 @@ def is_wide(problem: RefitData) -> bool:
 
 def has_surface(problem: RefitData) -> bool:
     """Whether arms tell of arms with similar parameters."""
-    return problem.scales.gaussian.ground is not None
+    return problem.hyperparameters.gaussian.ground is not None
 
 
 def shares_cells(problem: RefitData) -> bool:
     """Whether arms of a family share what is special about a (project, context)."""
     if is_wide(problem) or has_surface(problem):
         return False
-    return layout(padded(problem).count.shape, problem.scales.gaussian.families).cells
+    return layout(padded(problem).count.shape, problem.hyperparameters.gaussian.families).cells
 
 
-def theta(problem: RefitData, scales: Hyperparameters) -> Marginals:
+def theta(problem: RefitData, hyperparameters: Hyperparameters) -> Marginals:
     """Belief about the utility given success [project, context, arm]."""
     stats = padded(problem)
     if has_surface(problem):
-        found = gp_filter.marginals(scales.gaussian, stats)
+        found = gp_filter.marginals(hyperparameters.gaussian, stats)
     elif is_wide(problem):
-        state = collapsed.init(scales.gaussian, stats)
+        state = collapsed.init(hyperparameters.gaussian, stats)
         found = Marginals(state.mean, np.sqrt(state.variance))
     else:
-        found = batch.marginals(scales.gaussian._replace(reduced=False), stats)
+        found = batch.marginals(hyperparameters.gaussian._replace(reduced=False), stats)
     projects, contexts, _ = problem.shape
     return Marginals(*(part[:projects, :contexts] for part in found))
 
 
-def chance(problem: RefitData, scales: Hyperparameters) -> Marginals:
+def chance(problem: RefitData, hyperparameters: Hyperparameters) -> Marginals:
     """Belief about the chance of success [project, context, arm]."""
-    pseudo_counts = bernoulli_kernel.aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded)
-    found = bernoulli.marginals(scales.success, pseudo_counts)
+    pseudo_counts = bernoulli_kernel.aggregate(
+        hyperparameters.gaussian, hyperparameters.success, problem.tried, problem.succeeded
+    )
+    found = bernoulli.marginals(hyperparameters.success, pseudo_counts)
     return Marginals(found.mean, found.scale)
 
 
-def noise(problem: RefitData, scales: Hyperparameters) -> np.ndarray:
+def noise(problem: RefitData, hyperparameters: Hyperparameters) -> np.ndarray:
     """Standard deviation of one outcome [project, context, arm]."""
-    return np.broadcast_to(noise_scale(scales.gaussian.hyper, problem.shape[1]), problem.shape)
+    return np.broadcast_to(noise_scale(hyperparameters.gaussian.scales, problem.shape[1]), problem.shape)
 
 
-def left_out(problem: RefitData, scales: Hyperparameters) -> Marginals:
+def left_out(problem: RefitData, hyperparameters: Hyperparameters) -> Marginals:
     """What all other cells say about the mean outcome of every cell, exactly: its belief without its own outcomes.
 
     With the belief N(m, v) and the cell's mean y of variance r = noise^2 / n,
@@ -71,9 +73,9 @@ def left_out(problem: RefitData, scales: Hyperparameters) -> Marginals:
 
     and the mean outcome has r more. NaN where there is no outcome.
     """
-    found, count = theta(problem, scales), problem.stats.count
+    found, count = theta(problem, hyperparameters), problem.stats.count
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = noise(problem, scales) ** 2 / count
+        own = noise(problem, hyperparameters) ** 2 / count
         gain = np.minimum(found.scale**2 / own, 1 - 1e-9)
         mean = (found.mean - gain * problem.stats.total / count) / (1 - gain)
         scale = np.sqrt(found.scale**2 / (1 - gain) + own)

@@ -71,7 +71,7 @@ def _effect(problem: RefitData, sites: Values) -> np.ndarray:
     size = 1 + contexts + projects
     effect = v[:, :, 0, None, None] + v[:, :, 1 + contexts :, None] + v[:, :, None, 1 : 1 + contexts]
     if shares_cells(problem):
-        families = problem.scales.gaussian.family
+        families = problem.hyperparameters.gaussian.family
         above = sites["family_effects"][:, families] if "family_effects" in sites else sites["global_effects"][:, None]
         effect = effect + above[..., size:].reshape(len(v), -1, projects, contexts)
     return np.moveaxis(effect, 1, 3)
@@ -79,7 +79,7 @@ def _effect(problem: RefitData, sites: Values) -> np.ndarray:
 
 def _noise(problem: RefitData, sites: Values) -> np.ndarray:
     """(draws, contexts, arms)."""
-    fit, sigma = problem.scales.gaussian, sites["sigma"]
+    fit, sigma = problem.hyperparameters.gaussian, sites["sigma"]
     own = sigma if sigma.shape[1] == problem.shape[2] else sigma[:, fit.family]
     spread = sites["spread"] if "spread" in sites else np.ones((len(own), problem.shape[1]))
     return np.asarray(spread[:, :, None] * own[:, None])
@@ -104,7 +104,7 @@ def _success(problem: RefitData, sites: Values, random: Any) -> Groups:
 
 
 def _prior_success(problem: RefitData, count: int, random: Any) -> Values:
-    pseudo, (_, contexts, arms) = problem.scales.success.prior, problem.shape
+    pseudo, (_, contexts, arms) = problem.hyperparameters.success.prior, problem.shape
     kappa = {name: np.exp(np.log(20.0) + random.standard_normal(count)) for name in ("kappa_context", "kappa_cell")}
     arm = random.beta(pseudo[:, 0], pseudo[:, 1], (count, arms))
     a, b = _around(arm, kappa["kappa_context"])
@@ -113,7 +113,7 @@ def _prior_success(problem: RefitData, count: int, random: Any) -> Values:
 
 
 def _prior_utility(problem: RefitData, count: int, random: Any) -> Values:
-    prior, fit, (projects, contexts, arms) = prior_of(problem), problem.scales.gaussian, problem.shape
+    prior, fit, (projects, contexts, arms) = prior_of(problem), problem.hyperparameters.gaussian, problem.shape
     families = 0 if is_wide(problem) else fit.families
     drawn = lambda median, width, *size: median * np.exp(width * random.standard_normal((count, *size)))
     sites: Values = {"tau_cell": drawn(prior.cell, prior.width), "sigma_common": drawn(prior.noise, prior.noise_width)}

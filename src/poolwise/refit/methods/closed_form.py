@@ -27,8 +27,8 @@ def run(problem: RefitData, options: Options) -> RefitResult:
     """Scales from all statistics; draws of everything they imply."""
     began = time.perf_counter()
     large = options.device == "gpu" or problem.stats.count.size >= COMPILED
-    scales = estimate(problem, options.device if large else None)
-    fit = scales.gaussian
+    hyperparameters = estimate(problem, options.device if large else None)
+    fit = hyperparameters.gaussian
     found = bool(np.isfinite(fit.log_evidence))
     notes = {
         "log_evidence": fit.log_evidence if found else None,
@@ -36,14 +36,18 @@ def run(problem: RefitData, options: Options) -> RefitResult:
         "converged": bool(fit.converged),
         "seconds": time.perf_counter() - began,
     }
-    return RefitResult(scales, drawn(problem, scales, options) if found else EMPTY, None, None, notes, chains={})
+    return RefitResult(
+        hyperparameters, drawn(problem, hyperparameters, options) if found else EMPTY, None, None, notes, chains={}
+    )
 
 
 def estimate(problem: RefitData, device: str | None = None) -> Hyperparameters:
     """Scales by maximum marginal likelihood; device: see `estimate_hyperparameters`."""
     tried, succeeded = _roomy_tally(problem)
     stats = serving_marginals.padded(problem)
-    return estimate_hyperparameters(problem.scales, stats, tried, succeeded, problem.prior, full=True, device=device)
+    return estimate_hyperparameters(
+        problem.hyperparameters, stats, tried, succeeded, problem.prior, full=True, device=device
+    )
 
 
 COMPILED = 2_000_000
@@ -54,64 +58,71 @@ CHECKED = 50
 EMPTY = Draws({}, {}, {}, {}, {}, {}, {})
 
 
-def drawn(problem: RefitData, scales: Hyperparameters, options: Options) -> Draws:
+def drawn(problem: RefitData, hyperparameters: Hyperparameters, options: Options) -> Draws:
     """Draws from posterior and prior, and what they predict."""
     random = np.random.default_rng(options.seed)
     cells, wanted = int(np.prod(problem.shape)), options.draws if options.save else min(options.draws, CHECKED)
     each = max(wanted // thinning(options.chains, wanted, cells), 4)
-    theta = exact_sampling.draws(problem, scales, random, options.chains * each)
-    chance = _beta(random, *_pseudo_counts(problem, scales), options.chains * each)
+    theta = exact_sampling.draws(problem, hyperparameters, random, options.chains * each)
+    chance = _beta(random, *_pseudo_counts(problem, hyperparameters), options.chains * each)
     before = _before(problem)
     prior = exact_sampling.prior_draws(before, random, each)
-    prior_chance = _beta(random, *_pseudo_counts(before, before.scales), each)
+    prior_chance = _beta(random, *_pseudo_counts(before, before.hyperparameters), each)
     shaped = {name: _by_chain(values, options.chains) for name, values in (theta | {"chance": chance}).items()}
     return Draws(
         posterior=shaped,
-        sample_stats={"lp": log_likelihood(problem, scales, theta).sum(-1).reshape(options.chains, each)},
+        sample_stats={"lp": log_likelihood(problem, hyperparameters, theta).sum(-1).reshape(options.chains, each)},
         prior={name: values[None] for name, values in (prior | {"chance": prior_chance}).items()},
         prior_predictive={
-            name: v[None] for name, v in _replicated(problem, before.scales, prior, prior_chance, random)
+            name: v[None] for name, v in _replicated(problem, before.hyperparameters, prior, prior_chance, random)
         },
         posterior_predictive={
-            name: _by_chain(v, options.chains) for name, v in _replicated(problem, scales, theta, chance, random)
+            name: _by_chain(v, options.chains)
+            for name, v in _replicated(problem, hyperparameters, theta, chance, random)
         },
         log_likelihood={
-            "mean": _by_chain(log_likelihood(problem, scales, theta), options.chains),
-            "successes": np.broadcast_to(_success_likelihood(problem, scales), (options.chains, each, _tried(problem))),
+            "mean": _by_chain(log_likelihood(problem, hyperparameters, theta), options.chains),
+            "successes": np.broadcast_to(
+                _success_likelihood(problem, hyperparameters), (options.chains, each, _tried(problem))
+            ),
         },
-        constant_data=_scales(scales),
+        constant_data=_scales(hyperparameters),
     )
 
 
-def log_likelihood(problem: RefitData, scales: Hyperparameters, drawn: Values) -> np.ndarray:
+def log_likelihood(problem: RefitData, hyperparameters: Hyperparameters, drawn: Values) -> np.ndarray:
     """(draws, seen cells): log density of the mean outcome of every cell, its own deviation integrated out where the
     effects are known."""
     seen = problem.stats.count > 0
     count = problem.stats.count[seen]
-    own = exact_sampling.own(problem, scales) if "effect" in drawn else 0.0
-    deviation = np.sqrt(own**2 + serving_marginals.noise(problem, scales)[seen] ** 2 / count)
+    own = exact_sampling.own(problem, hyperparameters) if "effect" in drawn else 0.0
+    deviation = np.sqrt(own**2 + serving_marginals.noise(problem, hyperparameters)[seen] ** 2 / count)
     centre = drawn.get("effect", drawn["theta"])[:, seen]
     return np.asarray(norm.logpdf(problem.stats.total[seen] / count, centre, deviation))
 
 
 def _replicated(
-    problem: RefitData, scales: Hyperparameters, drawn: Values, chance: np.ndarray, random: np.random.Generator
+    problem: RefitData, hyperparameters: Hyperparameters, drawn: Values, chance: np.ndarray, random: np.random.Generator
 ) -> list[tuple[str, np.ndarray]]:
     """Mean outcomes and successes of new outcomes, as many as were seen; NaN and 0 where none were. What a cell has of
     its own is drawn anew around its effects, as in `log_likelihood`."""
     count, centre = problem.stats.count, drawn.get("effect", drawn["theta"])
-    own = exact_sampling.own(problem, scales) if "effect" in drawn else 0.0
+    own = exact_sampling.own(problem, hyperparameters) if "effect" in drawn else 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        deviation = np.where(count > 0, np.sqrt(own**2 + serving_marginals.noise(problem, scales) ** 2 / count), np.nan)
+        deviation = np.where(
+            count > 0, np.sqrt(own**2 + serving_marginals.noise(problem, hyperparameters) ** 2 / count), np.nan
+        )
     mean = centre + deviation * random.standard_normal(centre.shape)
     successes = random.binomial(np.round(problem.tried).astype(np.int64), chance)
     return [("mean", mean), ("successes", successes)]
 
 
-def _success_likelihood(problem: RefitData, scales: Hyperparameters) -> np.ndarray:
+def _success_likelihood(problem: RefitData, hyperparameters: Hyperparameters) -> np.ndarray:
     """Log probability of the successes of every tried cell, given all other cells."""
-    pseudo_counts = aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded)
-    prior = cavity(scales.success, pseudo_counts.cell, pseudo_counts.context[:, None], parent_counts(pseudo_counts))
+    pseudo_counts = aggregate(hyperparameters.gaussian, hyperparameters.success, problem.tried, problem.succeeded)
+    prior = cavity(
+        hyperparameters.success, pseudo_counts.cell, pseudo_counts.context[:, None], parent_counts(pseudo_counts)
+    )
     tried = problem.tried > 0
     n, k = (np.round(part[tried]) for part in (problem.tried, problem.succeeded))
     a, b = (prior.mean * prior.size)[tried], ((1 - prior.mean) * prior.size)[tried]
@@ -122,8 +133,11 @@ def _tried(problem: RefitData) -> int:
     return int((problem.tried > 0).sum())
 
 
-def _pseudo_counts(problem: RefitData, scales: Hyperparameters) -> tuple[np.ndarray, np.ndarray]:
-    found = marginals(scales.success, aggregate(scales.gaussian, scales.success, problem.tried, problem.succeeded))
+def _pseudo_counts(problem: RefitData, hyperparameters: Hyperparameters) -> tuple[np.ndarray, np.ndarray]:
+    found = marginals(
+        hyperparameters.success,
+        aggregate(hyperparameters.gaussian, hyperparameters.success, problem.tried, problem.succeeded),
+    )
     return found.mean * found.size, (1 - found.mean) * found.size
 
 
@@ -138,10 +152,12 @@ def _before(problem: RefitData) -> RefitData:
         tried=np.zeros_like(problem.tried),
         succeeded=np.zeros_like(problem.succeeded),
     )
-    gaussian, success = problem.scales[:2]
+    gaussian, success = problem.hyperparameters[:2]
     index = gaussian.family if gaussian.families else np.arange(problem.shape[2])
-    said, ground = problem.scales.expert, gaussian.ground
-    return empty._replace(scales=init_hyperparameters(index, success.prior, problem.prior, said=said, ground=ground))
+    said, ground = problem.hyperparameters.expert, gaussian.ground
+    return empty._replace(
+        hyperparameters=init_hyperparameters(index, success.prior, problem.prior, said=said, ground=ground)
+    )
 
 
 def _roomy_tally(problem: RefitData) -> list[np.ndarray]:
@@ -150,14 +166,17 @@ def _roomy_tally(problem: RefitData) -> list[np.ndarray]:
     return [np.pad(part, pads) for part in (problem.tried, problem.succeeded)]
 
 
-def _scales(scales: Hyperparameters) -> Values:
+def _scales(hyperparameters: Hyperparameters) -> Values:
     """Scales that were estimated and not drawn, by the names of the models' sites."""
-    hyper = scales.gaussian.hyper
-    tiers = {"arm": hyper.arm, "family": hyper.family, "global": hyper.globe}
+    scales = hyperparameters.gaussian.scales
+    tiers = {"arm": scales.arm, "family": scales.family, "global": scales.globe}
     named = {f"tau_{tier}_{block}": np.asarray(getattr(values, block), dtype=float) for tier, values in tiers.items()
              for block in TierScales._fields}  # fmt: skip
-    kappa = {name: np.asarray(getattr(scales.success, name), dtype=float) for name in ("kappa_context", "kappa_cell")}
-    return named | {"noise": np.asarray(hyper.noise, dtype=float)} | kappa
+    kappa = {
+        name: np.asarray(getattr(hyperparameters.success, name), dtype=float)
+        for name in ("kappa_context", "kappa_cell")
+    }
+    return named | {"noise": np.asarray(scales.noise, dtype=float)} | kappa
 
 
 def _by_chain(values: np.ndarray, chains: int) -> np.ndarray:

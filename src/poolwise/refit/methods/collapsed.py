@@ -91,7 +91,7 @@ def warmup(problem: RefitData, options: Options) -> int:
 
 def collapsed(problem: RefitData) -> Collapsed:
     """What the model needs of the problem."""
-    fit, (projects, contexts, arms) = problem.scales.gaussian, problem.shape
+    fit, (projects, contexts, arms) = problem.hyperparameters.gaussian, problem.shape
     index = fit.family if fit.families else np.arange(arms)
     form = EffectLayout(contexts, projects, shares_cells(problem))
     median = problem.prior.median
@@ -106,12 +106,12 @@ def model(about: Collapsed) -> None:
     own = scales_of_effects.cell_scale(prior)
     noise = scales_of_effects.noise(len(about.family), family, prior)
     spread = scales_of_effects.spread(about.form.contexts, prior)
-    hyper = hyper_of(about, tiers, own, noise, spread)
+    scales = scales_of(about, tiers, own, noise, spread)
     evidence = differentiable(about.cells, about.family, about.families, about.form)
-    numpyro.factor("log_marginal_likelihood", evidence(hyper))
+    numpyro.factor("log_marginal_likelihood", evidence(scales))
 
 
-def hyper_of(
+def scales_of(
     about: Collapsed, tiers: scales_of_effects.TierScales, own: Any, noise: Any, spread: Any
 ) -> GaussianHyperparameters:
     """The scales in the terms of the closed form; `own` is the standard deviation of an arm's cells."""
@@ -152,10 +152,10 @@ def with_effects(about: Collapsed, sites: Values, random: np.random.Generator) -
     taken = {name: value for name, value in sites.items() if name.startswith("tau_") or name in ("sigma", "spread")}
 
     def one(drawn: tuple[dict[str, Any], Any], cells: CellMoments) -> tuple[Any, Any, Any]:
-        hyper = _hyper_from(about, drawn[0])
-        tree = solve(cells, hyper, about.family, about.families, form)
+        scales = _scales_from(about, drawn[0])
+        tree = solve(cells, scales, about.family, about.families, form)
         return jax.tree.map(
-            lambda part: part[0], exact_sampling.vectors(tree, hyper, about.family, form, drawn[1][None])
+            lambda part: part[0], exact_sampling.vectors(tree, scales, about.family, form, drawn[1][None])
         )
 
     every = jax.jit(lambda drawn, cells: jax.lax.map(partial(one, cells=cells), drawn))
@@ -165,11 +165,11 @@ def with_effects(about: Collapsed, sites: Values, random: np.random.Generator) -
     return sites | drawn | ({"family_effects": family} if about.families else {})
 
 
-def _hyper_from(about: Collapsed, drawn: dict[str, Any]) -> GaussianHyperparameters:
+def _scales_from(about: Collapsed, drawn: dict[str, Any]) -> GaussianHyperparameters:
     """Of one draw of the sites."""
     blocks = (*scales_of_effects.BLOCKS, *(["cell"] if about.form.cells else []))
     tier = lambda name, blocks: tuple(drawn.get(f"tau_{name}_{block}", about.level) for block in blocks)
     family = tier("family", blocks) if about.families else None
     tiers = scales_of_effects.TierScales(tier("arm", blocks[:3]), family, tier("global", blocks))
     noise = drawn["sigma"][about.family]
-    return hyper_of(about, tiers, drawn["tau_cell"], noise, drawn["spread"])
+    return scales_of(about, tiers, drawn["tau_cell"], noise, drawn["spread"])

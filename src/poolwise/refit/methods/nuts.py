@@ -41,10 +41,10 @@ class Task(NamedTuple):
 
 
 def run(problem: RefitData, options: Options) -> RefitResult:
-    """Sample the posterior of all scales and effects; `scales` says which serve."""
+    """Sample the posterior of all scales and effects; `hyperparameters` says which serve."""
     began = time.perf_counter()
     with on(options.device), single_blas():
-        parts(problem, options, problem.scales)  # What is wrong is said before anything is written down.
+        parts(problem, options, problem.hyperparameters)  # What is wrong is said before anything is written down.
         problem, folder = checkpoint.resumed(problem, options, "nuts")
         by_part: dict[str, Drawn] = {}
         if problem.stats.count.any():
@@ -65,7 +65,7 @@ def of_success(problem: RefitData, options: Options, chains: int) -> Values:
     # Evidence that a change let fade leaves parts of outcomes: a binomial wants whole ones.
     tried, succeeded = (np.round(part).astype(np.int64) for part in (problem.tried, problem.succeeded))
     random, count = np.random.default_rng([options.seed, 1]), chains * options.draws
-    drawn = success.draws(tried, succeeded, problem.scales.success.prior, count, random)
+    drawn = success.draws(tried, succeeded, problem.hyperparameters.success.prior, count, random)
     return {name: value.reshape(chains, -1, *value.shape[1:]) for name, value in drawn.items()}
 
 
@@ -143,12 +143,12 @@ def _title(task: Task, options: Options) -> str:
 
 def usual(fastest: Any) -> dict[str, float]:
     """Scales of the fast core by the names of the sites."""
-    hyper = fastest.gaussian.hyper
-    tiers = {"arm": hyper.arm, "family": hyper.family, "global": hyper.globe}
-    scales = {f"tau_{tier}_{block}": max(float(np.asarray(getattr(values, block))), 1e-3)
-              for tier, values in tiers.items() for block in values._fields}  # fmt: skip
-    noise = float(np.mean(hyper.noise))
-    return scales | {"tau_cell": scales["tau_arm_cell"], "sigma_common": noise, "sigma": noise, "spread": 1.0}
+    scales = fastest.gaussian.scales
+    tiers = {"arm": scales.arm, "family": scales.family, "global": scales.globe}
+    sites = {f"tau_{tier}_{block}": max(float(np.asarray(getattr(values, block))), 1e-3)
+             for tier, values in tiers.items() for block in values._fields}  # fmt: skip
+    noise = float(np.mean(scales.noise))
+    return sites | {"tau_cell": sites["tau_arm_cell"], "sigma_common": noise, "sigma": noise, "spread": 1.0}
 
 
 def apart(scales: dict[str, float], key: Any) -> dict[str, float]:

@@ -37,31 +37,37 @@ class Submodel(NamedTuple):
     """For `numpyro.handlers.reparam`: how far each effect is sampled around its mean, 1, or standardised, 0."""
 
 
-def parts(problem: RefitData, options: Options, scales: Hyperparameters) -> list[Submodel]:
-    """`scales`: near those that will be found; they choose the parametrisation and nothing else."""
+def parts(problem: RefitData, options: Options, hyperparameters: Hyperparameters) -> list[Submodel]:
+    """hyperparameters: near those that will be found; they choose the parametrisation and nothing else."""
     if problem.outcomes == 0 or not problem.tried.any():
         raise RefitError("there is no outcome to sample from: use method 'fast', or observe some outcomes first")
-    if problem.scales.gaussian.hyper.pooled is not None or problem.scales.success.pooled is not None:
+    if problem.hyperparameters.gaussian.scales.pooled is not None or problem.hyperparameters.success.pooled is not None:
         raise RefitError("this store borrows from others, which only the closed form can: use method 'fast'")
-    if problem.scales.expert is not None:
+    if problem.hyperparameters.expert is not None:
         raise RefitError("utility_priors are known to the closed form alone: use method 'fast', or leave them out")
-    made = [utility(problem, options, scales)] if problem.stats.count.any() else []
+    made = [utility(problem, options, hyperparameters)] if problem.stats.count.any() else []
     # Evidence that a change let fade leaves parts of outcomes: a binomial wants whole ones.
     tried, succeeded = (np.round(part).astype(np.int64) for part in (problem.tried, problem.succeeded))
-    success = partial(bernoulli, tried, problem.scales.success.prior)
+    success = partial(bernoulli, tried, problem.hyperparameters.success.prior)
     return [*made, Submodel("success", success, succeeded, {})]
 
 
-def utility(problem: RefitData, options: Options, scales: Hyperparameters) -> Submodel:
+def utility(problem: RefitData, options: Options, hyperparameters: Hyperparameters) -> Submodel:
     """The model of the utility given success, conditioned on the statistics."""
-    index = problem.scales.gaussian.family if problem.scales.gaussian.families and not is_wide(problem) else None
+    index = (
+        problem.hyperparameters.gaussian.family
+        if problem.hyperparameters.gaussian.families and not is_wide(problem)
+        else None
+    )
     function = gaussian if options.model is None else read_model(options.model, options.function)
     taken = inspect.signature(function).parameters
     free = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values())
     wanted = {"shared": shares_cells(problem), "by_context": not is_wide(problem), "prior": prior_of(problem)}
     given = {name: value for name, value in wanted.items() if free or name in taken}
     model = partial(function, problem.stats.count, index, **given)
-    return Submodel("utility", model, summary(problem, bool(given.get("by_context"))), centring(problem, scales, index))
+    return Submodel(
+        "utility", model, summary(problem, bool(given.get("by_context"))), centring(problem, hyperparameters, index)
+    )
 
 
 def summary(problem: RefitData, by_context: bool) -> Summary:
@@ -88,10 +94,13 @@ def prior_of(problem: RefitData) -> Hyperprior:
     )
 
 
-def centring(problem: RefitData, scales: Hyperparameters, family: Any) -> dict[str, Any]:
+def centring(problem: RefitData, hyperparameters: Hyperparameters, family: Any) -> dict[str, Any]:
     """The share of every effect's information that comes from its data, tier by tier: the best partial centring
     (Papaspiliopoulos, Roberts and Skoeld 2007). Sites that a model does not have are no matter."""
-    found, form = scales.gaussian.hyper, EffectLayout(problem.shape[1], problem.shape[0], shares_cells(problem))
+    found, form = (
+        hyperparameters.gaussian.scales,
+        EffectLayout(problem.shape[1], problem.shape[0], shares_cells(problem)),
+    )
     cell, noise = cell_scale(found, form.cells), noise_scale(found, form.contexts)
     potential = canonical_form.canonical_form(*cells(problem.stats), cell, noise, cells=form.cells)
     arms = np.diagonal(potential.precision, axis1=1, axis2=2)

@@ -47,7 +47,7 @@ def run(problem: RefitData, options: Options) -> RefitResult:
     """The guide of the utility, and draws from it, as if from one chain; success by quadrature."""
     began = time.perf_counter()
     with on(options.device), single_blas():
-        parts(problem, options, problem.scales)  # What is wrong is said before anything is written down.
+        parts(problem, options, problem.hyperparameters)  # What is wrong is said before anything is written down.
         problem, folder = checkpoint.resumed(problem, options, "svi")
         by_part: dict[str, tuple[Values, Values]] = {}
         gain = 0.0
