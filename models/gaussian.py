@@ -70,8 +70,8 @@ def summarised(count: Any, effect: Any, tau: Any, sigma: Any, data: Summary | No
 
 def given(effect: Any, tau: Any, variance: Any, mean: Any) -> tuple[Any, Any]:
     """Mean and standard deviation of theta given its effect and a mean outcome of this variance (infinite: unseen)."""
-    rest = 1 / (1 + tau**2 / variance)
-    return rest * effect + (1 - rest) * mean, tau * rest**0.5
+    weight = 1 / (1 + tau**2 / variance)
+    return weight * effect + (1 - weight) * mean, tau * weight**0.5
 
 
 def gaussian_rows(

@@ -129,7 +129,7 @@ def _fold_plain(serving: Serving, outcome: Outcome) -> None:
     serving.uses.observed(project, context, np.nan if outcome.baseline_cost is None else outcome.baseline_cost)
     serving.live.learn_plain(project, context, arm, outcome)
     if serving.live.learned % BLOCK == 0:
-        serving.live.renew()
+        serving.live.recompute()
 
 
 def outgrown(serving: Serving, rows: DecisionColumns | OutcomeColumns | None) -> bool:
@@ -229,7 +229,7 @@ def _learn(
             if fade is not None:
                 live.discount(fade)
         if live.learned % BLOCK == 0:
-            live.renew()
+            live.recompute()
         if estimated is not None and live.due:
             estimated(live.reestimate("without what was taken back", keep=False))
 

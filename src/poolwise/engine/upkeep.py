@@ -213,7 +213,7 @@ class Upkeep:
                     self._beside.start(rest)
             if self._beside.busy or self._closing:
                 return
-            if found is not None and not (isinstance(found, Estimate) and found.renewal):
+            if found is not None and not (isinstance(found, Estimate) and found.recomputed):
                 self.store.release(LEASE)
             if live.due:
                 self._estimate_or_follow(live)
@@ -242,7 +242,7 @@ class Upkeep:
             self.store.release(LEASE)
 
     def _renew(self, live: ServingPosterior) -> None:
-        if (work := live.renew_beside()) is not None:
+        if (work := live.recompute_beside()) is not None:
             self._beside.start(work)
 
     def _save(self, serving: Serving) -> None:

@@ -74,23 +74,23 @@ class Memory:
         self.half_life = discounting.HALF_LIVES[index]
         return censored.add_to_statistics(discounting.statistics(self._candidates, index, shape), self.sites)
 
-    def share(self, number: int) -> float:
+    def factor(self, number: int) -> float:
         """Of everything, what counts from the `number`-th outcome on."""
         due = np.isfinite(self.half_life) and number % discounting.step(self.half_life) == 0
         return discounting.discount_factor(self.half_life) if due else 1.0
 
-    def discount(self, share: float) -> None:
+    def discount(self, factor: float) -> None:
         """Let a share of everything count."""
-        censored.discount(self.sites, share)
+        censored.discount(self.sites, factor)
 
     def discount_cell(self, project: int, context: int, keep: np.ndarray) -> None:
         """Let a share of a cell's evidence count, (arms,)."""
         for part in self._lasting or ():
             part[project, context] *= keep
         for place in [place for place in self.sites if place[:2] == (project, context)]:
-            share, site = float(keep[place[2]]), self.sites.pop(place)
-            if share > 0:
-                self.sites[place] = censored.Site(site.number * share, site.weight * share, site.value)
+            factor, site = float(keep[place[2]]), self.sites.pop(place)
+            if factor > 0:
+                self.sites[place] = censored.Site(site.number * factor, site.weight * factor, site.value)
         if self._candidates is not None:
             discounting.discount(self._candidates, project, context, keep)
 

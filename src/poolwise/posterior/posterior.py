@@ -241,7 +241,7 @@ class Posterior:
         """Of the successful outcomes, none of the baseline, with room for projects and contexts to come."""
         return self._tally().utility
 
-    def renew(self) -> None:
+    def recompute(self) -> None:
         """Compute everything again from what was counted: rounding does not pile up, and the way does not matter."""
         self._state = self._tally()
 
@@ -315,7 +315,7 @@ class Posterior:
     def _turn(self, program: Program, project: int, context: int, extra: np.ndarray) -> Answer:
         """The next outcome that waits, if any, then a cell."""
         row = self._waiting[0] if self._waiting else NO_ROW
-        found = self._serving.turn(program, row, project, context, extra)
+        found = self._serving.update_and_predict(program, row, project, context, extra)
         if self._waiting:
             self._after(row, *found.counted.tolist())
         return found
@@ -336,16 +336,16 @@ class Posterior:
             self._state = serving.tally()
         if (chosen := self._memory.select_statistics(number, serving.structure[:3])) is not None:
             self._state = self._serving.tally()._replace(utility=chosen)
-        self._discount(self._memory.share(number))
+        self._discount(self._memory.factor(number))
 
-    def _discount(self, share: float) -> None:
+    def _discount(self, factor: float) -> None:
         """Let a share of everything count."""
-        if share == 1:
+        if factor == 1:
             return
         tally = self._serving.tally()
-        self._memory.discount(share)
+        self._memory.discount(factor)
         # Of what is learned of half-lives, the candidates say what counts.
-        self._state = initial.discount(tally, share, self._failed, utility=not self._memory.learns)
+        self._state = initial.discount(tally, factor, self._failed, utility=not self._memory.learns)
 
     def _settle(self) -> None:
         """Sweep over all outcomes that were cut off, each against what is believed now, until little changes."""

@@ -138,7 +138,7 @@ class Serving:
                 self.state, self.constants = self.program.placed((self.state, self.constants))
         return self.program
 
-    def turn(self, program: Program, row: Row, project: int, context: int, extra: np.ndarray) -> Answer:
+    def update_and_predict(self, program: Program, row: Row, project: int, context: int, extra: np.ndarray) -> Answer:
         """One compiled call: an outcome, if any, then a cell."""
         own = self._heard_of(row)
         asked = (*row, own, project, context, self.slot(project))

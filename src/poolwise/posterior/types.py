@@ -21,6 +21,6 @@ def combine_with_cell_data(
     r^2 variance + r cell^2.
     """
     square, between = noise * noise, cell * cell
-    rest = square / (cells.count * between + square)
-    mean = cells.mean + rest * (effects - cells.mean)
-    return Marginals(mean, (rest * (rest * variance + between)) ** 0.5)
+    shrinkage = square / (cells.count * between + square)
+    mean = cells.mean + shrinkage * (effects - cells.mean)
+    return Marginals(mean, (shrinkage * (shrinkage * variance + between)) ** 0.5)

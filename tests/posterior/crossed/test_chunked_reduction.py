@@ -25,7 +25,7 @@ def case(known: bool | None):
     if known is not None:
         random, side = np.random.default_rng(3), SHAPE[0] if known else SHAPE[1]
         drawn = random.uniform(0, 9, (side, SHAPE[2])), random.normal(0, 5, (side, SHAPE[2]))
-        truth = truth._replace(pooled=BorrowedEstimates(*drawn, turned=known))
+        truth = truth._replace(pooled=BorrowedEstimates(*drawn, transposed=known))
     return batch.cells(SufficientStatistics.of(*rows, y, shape=SHAPE)), truth
 
 

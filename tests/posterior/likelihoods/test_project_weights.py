@@ -91,7 +91,7 @@ def test_a_weighted_project_is_learned_one_by_one_as_at_once():
     for row in zip(*(column.tolist() for column in more.values()), strict=True):
         posterior.update(*row, True)
     looks = [posterior.predict(p, c) for p in (0, 1, PROJECTS) for c in range(CONTEXTS)]
-    posterior.renew()
+    posterior.recompute()
     for look, (p, c) in zip(looks, [(p, c) for p in (0, 1, PROJECTS) for c in range(CONTEXTS)], strict=True):
         assert posterior.predict(p, c).mean == pytest.approx(look.mean, abs=1e-9)
         assert posterior.predict(p, c).scale == pytest.approx(look.scale, abs=1e-9)

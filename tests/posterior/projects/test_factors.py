@@ -61,7 +61,7 @@ def test_a_project_equals_dense_conditioning(rank):
                 (SCALES.family, FAMILY[a[i]] == FAMILY[a[j]]),
                 (SCALES.arm, a[i] == a[j]),
             ):
-                prior[i, j] += found.rest**2 * same * (tier.project**2 + tier.cell**2 * (c[i] == c[j]))
+                prior[i, j] += found.residual_scale**2 * same * (tier.project**2 + tier.cell**2 * (c[i] == c[j]))
     for p in (0, 5):
         n = data.count[p].ravel()
         at = np.flatnonzero(n)
@@ -89,8 +89,8 @@ def test_gradient_of_the_evidence():
     every = [factors.residuals_of(data, p, SCALES, FAMILY, found.level, found.variance) for p in (2, 3)]
     group, *_ = factor_fit.group_by_size(every, SHAPE[1:])
     one = every[group.place[0]]
-    value = lambda w, rest: factor_fit.log_marginal_likelihood(group, w, rest)[0][0]
-    _, (inside, *_), (along, *_) = factor_fit.log_marginal_likelihood(group, found.loadings, found.rest)
+    value = lambda w, residual_scale: factor_fit.log_marginal_likelihood(group, w, residual_scale)[0][0]
+    _, (inside, *_), (along, *_) = factor_fit.log_marginal_likelihood(group, found.loadings, found.residual_scale)
     for row in (0, 4):
         step = np.zeros_like(found.loadings)
         step[one.context[row], one.arm[row], 1] = 1e-6
@@ -105,10 +105,10 @@ def test_side_by_side_is_one_by_one():
     every = [factors.residuals_of(data, p, SCALES, FAMILY, found.level, found.variance) for p in range(SHAPE[0])]
     for group in factor_fit.group_by_size(every, SHAPE[1:]):
         for p, value in zip(
-            group.place, factor_fit.log_marginal_likelihood(group, found.loadings, found.rest)[0], strict=True
+            group.place, factor_fit.log_marginal_likelihood(group, found.loadings, found.residual_scale)[0], strict=True
         ):
             w = found.loadings[every[p].context, every[p].arm]
-            covariance = w @ w.T + found.rest**2 * every[p].tree + np.diag(every[p].noise)
+            covariance = w @ w.T + found.residual_scale**2 * every[p].tree + np.diag(every[p].noise)
             x = every[p].x
             dense = -0.5 * (x @ np.linalg.solve(covariance, x) + np.linalg.slogdet(covariance)[1])
             assert value == pytest.approx(dense, rel=1e-9)
@@ -127,7 +127,7 @@ def test_what_a_few_outcomes_say_of_all_other_cells():
     data, level, theta = sample("clusters", 1, share=1.0)
     old = CellMoments(*(part[:-1] for part in data))
     told = factors.refit(None, old, SCALES, FAMILY, level, 2)
-    flat = told._replace(loadings=told.loadings[:, :, :0], rest=1.0)
+    flat = told._replace(loadings=told.loadings[:, :, :0], residual_scale=1.0)
     few = CellMoments(*(part * (np.arange(15).reshape(SHAPE[1:]) < 3) for part in data))
     errors = [
         np.mean([(factors.predict(f, few, 11, c, SCALES, FAMILY).mean - theta[11, c]) ** 2 for c in (1, 2)])

@@ -53,5 +53,5 @@ def test_where_there_are_too_many_to_ask_all_is_computed_again(monkeypatch):
         belief.update(*row)
     before = tables(belief, (4, 6))
     assert belief.serving().structure.slots == 2
-    belief.renew()
+    belief.recompute()
     np.testing.assert_allclose(tables(belief, (4, 6)), before, atol=1e-9)

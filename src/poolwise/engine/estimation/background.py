@@ -42,7 +42,7 @@ class Estimate(NamedTuple):
     posterior: Posterior | None = None
     snapshot: Snapshot | None = None
     """Of another process, which has estimated them and stored them."""
-    renewal: bool = False
+    recomputed: bool = False
     """Whether the scales are those that serve, and only the belief was computed again."""
 
     @property

@@ -155,12 +155,12 @@ class ServingPosterior:
         self.clipped += observations.learn_plain(self._belief, project, context, arm, outcome, self._settings)
         self.version += 1
 
-    def renew(self) -> None:
-        """Compute the belief again from its statistics: at once, or beside (`renew_beside`) where a call would wait."""
+    def recompute(self) -> None:
+        """Compute the belief again from its statistics: at once, or beside (`recompute_beside`) where a call would wait."""
         if self.in_service and self._settings.estimate != "inline":
             self.worn = True
             return
-        self.posterior.renew()
+        self.posterior.recompute()
         self.version += 1
 
     def assume(self, cells: list[tuple[int, int, int]], until: float) -> None:
@@ -205,15 +205,15 @@ class ServingPosterior:
         """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
         return self.asked()._replace(made=self._belief.copied(self._posterior, self.learned - self._began))
 
-    def renew_beside(self) -> Callable[[], Estimate] | None:
-        """`renew` as work to be done beside, whose answer is `answered`; None where it was done at once."""
+    def recompute_beside(self) -> Callable[[], Estimate] | None:
+        """`recompute` as work to be done beside, whose answer is `answered`; None where it was done at once."""
         self.worn = False
         if (made := self._belief.copied(self._posterior, self.learned - self._began)) is None:
-            self.posterior.renew()
+            self.posterior.recompute()
             self.version += 1
             return None
         outcomes, hyperparameters = self.outcomes, self.posterior.hyperparameters
-        return lambda: Estimate(outcomes, [], hyperparameters, 0.0, made(None), renewal=True)
+        return lambda: Estimate(outcomes, [], hyperparameters, 0.0, made(None), recomputed=True)
 
     def rest(self, found: Estimate) -> Callable[[], Estimate] | None:
         """What is to be done beside before an answer serves, or the next call would wait for it."""
@@ -240,7 +240,7 @@ class ServingPosterior:
         elif serves:
             self.posterior.set_hyperparameters(found.hyperparameters)
         self.version += 1
-        if found.renewal:
+        if found.recomputed:
             return None
         if found.snapshot is not None:
             return self._followed(found.snapshot)

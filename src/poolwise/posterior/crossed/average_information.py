@@ -82,13 +82,13 @@ def information(
     means: EffectMeans,
     cells: CellMoments,
     residual: np.ndarray,
-    spread: np.ndarray,
+    variance: np.ndarray,
     scales: GaussianHyperparameters,
     family: np.ndarray,
     form: EffectLayout,
     score: tuple[np.ndarray, np.ndarray],
 ) -> Information:
-    """residual, spread [project, context, arm]: cell means less the means of their coordinates, and the variances of
+    """residual, variance [project, context, arm]: cell means less the means of their coordinates, and the variances of
     these; means: see `EffectMeans`; family: (arms,) index; score: by the scales (S,), and by the noise (contexts,
     arms)."""
     own = cell_scale(scales, form.cells)
@@ -108,9 +108,9 @@ def information(
     fits = np.einsum("sapc,pca->s", fitted[:, :, : form.projects], pulled)
     known = np.maximum(np.diagonal(square), 0.0)
     reliable = known / np.maximum(np.maximum(fits, known), 1e-300)
-    share = np.moveaxis(pulled, 2, 0) / np.maximum(np.moveaxis(cells.count, 2, 0), 1e-300) * noise.T[:, None]
-    across = np.einsum("sapc,apc->sca", left[:, :, : form.projects], share)
-    lone = noise * (weight - weight**2 * spread) / np.maximum(cells.count, 1e-300)
+    errors = np.moveaxis(pulled, 2, 0) / np.maximum(np.moveaxis(cells.count, 2, 0), 1e-300) * noise.T[:, None]
+    across = np.einsum("sapc,apc->sca", left[:, :, : form.projects], errors)
+    lone = noise * (weight - weight**2 * variance) / np.maximum(cells.count, 1e-300)
     expected, outcomes = 2 * (np.maximum(cells.count - 1, 0) + lone**2).sum(0), cells.count.sum(0)
     sure = np.sqrt(expected / np.maximum(2 * outcomes, 1e-300))
     return Information(

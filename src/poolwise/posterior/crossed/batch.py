@@ -168,9 +168,9 @@ def marginals(fit: Fit, stats: SufficientStatistics, device: str | None = None) 
         return marginals_reduced(data, fit.scales)[0]
     form = layout(data.count.shape, fit.families)
     tree = solve(data, fit.scales, fit.family, fit.families)
-    centre, spread = at_cells(*arm_marginals(tree, fit.scales, fit.family, fit.families, form), form)
+    centre, variance = at_cells(*arm_marginals(tree, fit.scales, fit.family, fit.families, form), form)
     return combine_with_cell_data(
-        centre, spread, data, cell_scale(fit.scales, form.cells), noise_scale(fit.scales, form.contexts)
+        centre, variance, data, cell_scale(fit.scales, form.cells), noise_scale(fit.scales, form.contexts)
     )
 
 
@@ -193,7 +193,7 @@ def marginals_reduced(cells: CellMoments, scales: GaussianHyperparameters) -> tu
         mean, covariance = arm_marginals(tree, scales, np.zeros(0), 0, form)
         whole = project_effects(mean, covariance, *links)
         here = combine_with_cell_data(
-            whole.centre, whole.spread, cells, cell_scale(scales, False), noise_scale(scales, contexts)
+            whole.centre, whole.sum_variance, cells, cell_scale(scales, False), noise_scale(scales, contexts)
         )
         along = Marginals((mean[:, :1] + whole.mean).T, whole.level.T**0.5)
     diagonal = xp.diagonal(covariance, 0, 1, 2)

@@ -42,8 +42,8 @@ def canonical_form(
     top = xp.concatenate([w.sum((1, 2))[:, None], contexts, projects], 1)
     corner = xp.concatenate([contexts[:, :, None] * xp.eye(w.shape[2]), xp.swapaxes(w, 1, 2)], 2)
     bottom = xp.concatenate([w, projects[:, :, None] * xp.eye(w.shape[1])], 2)
-    rest = xp.concatenate([corner, bottom], 1)
-    precision = xp.concatenate([top[:, None], xp.concatenate([top[:, 1:, None], rest], 2)], 1)
+    lower = xp.concatenate([corner, bottom], 1)
+    precision = xp.concatenate([top[:, None], xp.concatenate([top[:, 1:, None], lower], 2)], 1)
     information = xp.concatenate([y.sum((1, 2))[:, None], y.sum(1), y.sum(2)], 1)
     if cells:
         precision, information = _with_cells(precision, information, w, y)
@@ -120,20 +120,20 @@ def reduced(
     xp = namespace(weight)
     w, y = xp.moveaxis(weight, -1, 0), xp.moveaxis(product, -1, 0)
     alone, own_information = w.sum(2), y.sum(2)
-    if pooled is not None and pooled.turned:
+    if pooled is not None and pooled.transposed:
         alone, own_information = alone + pooled.precision.T, own_information + pooled.information.T
     own, level = alone + 1 / variance, (alone.sum(1), own_information.sum(1))
     coupling = xp.concatenate([alone[:, :, None], w], 2)
     top = xp.concatenate([level[0][:, None], w.sum(1)], 1)
     square = xp.concatenate([top[:, 1:, None], w.sum(1)[:, :, None] * xp.eye(w.shape[2])], 2)
     precision = xp.concatenate([top[:, None], square], 1)
-    share = coupling / own[:, :, None]
-    precision = precision - xp.swapaxes(share, 1, 2) @ coupling
+    gain = coupling / own[:, :, None]
+    precision = precision - xp.swapaxes(gain, 1, 2) @ coupling
     information = xp.concatenate([level[1][:, None], y.sum(1)], 1)
-    information = information - xp.einsum("apk,ap->ak", share, own_information)
+    information = information - xp.einsum("apk,ap->ak", gain, own_information)
     gained = 0.5 * (own_information**2 / own - xp.log(own * variance)).sum(1)
     leaves = CanonicalForm(precision, information, constant(count, mean, deviation, weight, noise) + gained)
-    if pooled is not None and pooled.turned:
+    if pooled is not None and pooled.transposed:
         leaves = leaves._replace(constant=leaves.constant + log_normaliser(pooled))
     else:
         leaves = add_observation(leaves, pooled)

@@ -76,7 +76,7 @@ def canonical_form(stack: ArmMajorMoments, scales: GaussianHyperparameters) -> C
 
     precision, information, constant = map(np.array, zip(*_each_arm(stack, gathered), strict=True))
     leaves = CanonicalForm(precision, information, constant + _constants(stack, scale))
-    if known is not None and known.turned:
+    if known is not None and known.transposed:
         return leaves._replace(constant=leaves.constant + log_normaliser(known))
     return add_observation(leaves, known)
 
@@ -94,7 +94,7 @@ def sums(
             back = _back(part, mean[arm], covariance[arm])
             square = part.mean - back.centre
             square *= square
-            square += back.spread
+            square += back.sum_variance
             total[0] += back.weight.sum(0)
             square *= back.weight
             total[1] += square.sum(0)
@@ -117,14 +117,14 @@ def marginals(
     def believed(arm: int) -> None:
         for part in _parts(stack, scale, known, arm):
             back, at = _back(part, mean[arm], covariance[arm]), (arm, part.rows)
-            rest = 1 - part.cell * back.weight
-            centre, spread = back.centre - part.mean, back.spread
-            centre *= rest
+            shrinkage = 1 - part.cell * back.weight
+            centre, variance = back.centre - part.mean, back.sum_variance
+            centre *= shrinkage
             np.add(part.mean, centre, out=found.mean[at])
-            spread *= rest
-            spread += part.cell
-            spread *= rest
-            np.sqrt(spread, out=found.scale[at])
+            variance *= shrinkage
+            variance += part.cell
+            variance *= shrinkage
+            np.sqrt(variance, out=found.scale[at])
             found.along[at] = mean[arm, 0] + back.effect
             found.variance[at] = covariance[arm, 0, 0] + back.variance - 2 * back.moved
 
@@ -160,7 +160,7 @@ def _scales(stack: ArmMajorMoments, scales: GaussianHyperparameters) -> _Scales:
 
 def _known(stack: ArmMajorMoments, scales: GaussianHyperparameters) -> BorrowedEstimates | None:
     _, projects, contexts = stack.count.shape
-    return borrowed_at(scales, projects if scales.pooled is not None and scales.pooled.turned else contexts)
+    return borrowed_at(scales, projects if scales.pooled is not None and scales.pooled.transposed else contexts)
 
 
 def _parts(stack: ArmMajorMoments, scale: _Scales, known: BorrowedEstimates | None, arm: int) -> Iterator[_Part]:
@@ -168,7 +168,7 @@ def _parts(stack: ArmMajorMoments, scale: _Scales, known: BorrowedEstimates | No
     step = _part(contexts)
     for first in range(0, projects, step):
         rows = slice(first, min(first + step, projects))
-        more = (known.precision[rows, arm], known.information[rows, arm]) if known and known.turned else (0.0, 0.0)
+        more = (known.precision[rows, arm], known.information[rows, arm]) if known and known.transposed else (0.0, 0.0)
         count, mean = stack.count[arm, rows], stack.mean[arm, rows]
         yield _Part(rows, count, mean, more, scale.cell, scale.noise[:, arm], scale.project)
 
@@ -193,23 +193,23 @@ def _cores() -> int:
 
 def _weighted(part: _Part) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """n cell^2 + noise^2 and w of every cell; weight of every project, and the same with its prior precision."""
-    spread = part.count * part.cell
-    spread += part.noise
-    weight = part.count / spread
+    variance = part.count * part.cell
+    variance += part.noise
+    weight = part.count / variance
     alone = weight.sum(1) + part.known[0]
-    return spread, weight, alone, alone + 1 / part.project
+    return variance, weight, alone, alone + 1 / part.project
 
 
 def _aggregate(here: _Part) -> tuple[np.ndarray, np.ndarray, float]:
     """What a block adds to precision, information and constant of its arm."""
-    spread, weight, alone, own = _weighted(here)
+    variance, weight, alone, own = _weighted(here)
     product = weight * here.mean
     own_information = product.sum(1) + here.known[1]
     root = 1 / np.sqrt(own)
-    share = np.empty((len(own), 1 + weight.shape[1]))
-    np.multiply(alone, root, out=share[:, 0])
-    np.multiply(weight, root[:, None], out=share[:, 1:])
-    precision = share.T @ share
+    coupling = np.empty((len(own), 1 + weight.shape[1]))
+    np.multiply(alone, root, out=coupling[:, 0])
+    np.multiply(weight, root[:, None], out=coupling[:, 1:])
+    precision = coupling.T @ coupling
     np.negative(precision, out=precision)
     column = weight.sum(0)
     precision[0, 0] += alone.sum()
@@ -217,9 +217,9 @@ def _aggregate(here: _Part) -> tuple[np.ndarray, np.ndarray, float]:
     precision[1:, 0] += column
     precision[np.diag_indices(len(column) + 1)] += np.concatenate([[0.0], column])
     white = own_information * root
-    information = np.concatenate([[own_information.sum()], product.sum(0)]) - white @ share
+    information = np.concatenate([[own_information.sum()], product.sum(0)]) - white @ coupling
     evidence = float(white @ white - np.log(own * here.project).sum() - np.vdot(product, here.mean))
-    return precision, information, 0.5 * (evidence - float(np.log(spread, out=spread).sum()))
+    return precision, information, 0.5 * (evidence - float(np.log(variance, out=variance).sum()))
 
 
 def _constants(stack: ArmMajorMoments, scale: _Scales) -> np.ndarray:
@@ -239,21 +239,21 @@ class _Back(NamedTuple):
     variance: np.ndarray
     moved: np.ndarray
     centre: np.ndarray
-    spread: np.ndarray
+    sum_variance: np.ndarray
 
 
 def _back(part: _Part, mean: np.ndarray, covariance: np.ndarray) -> _Back:
     """Project effects of a block from the marginal of level and contexts, as `solve.project_effects`."""
     _, weight, alone, own = _weighted(part)
     own_information = np.vecdot(weight, part.mean) + part.known[1]
-    share = np.empty((len(own), 1 + weight.shape[1]))
-    np.divide(alone, own, out=share[:, 0])
-    np.divide(weight, own[:, None], out=share[:, 1:])
-    moved = share @ covariance
-    effect = own_information / own - share @ mean
-    variance = 1 / own + np.vecdot(share, moved)
+    gain = np.empty((len(own), 1 + weight.shape[1]))
+    np.divide(alone, own, out=gain[:, 0])
+    np.divide(weight, own[:, None], out=gain[:, 1:])
+    moved = gain @ covariance
+    effect = own_information / own - gain @ mean
+    variance = 1 / own + np.vecdot(gain, moved)
     diagonal = np.diagonal(covariance)
-    spread = moved[:, 1:] * -2.0
-    spread += (variance - 2 * moved[:, 0])[:, None]
-    spread += diagonal[1:] + diagonal[0] + 2 * covariance[0, 1:]
-    return _Back(weight, effect, variance, moved[:, 0], np.add.outer(effect, mean[0] + mean[1:]), spread)
+    sum_variance = moved[:, 1:] * -2.0
+    sum_variance += (variance - 2 * moved[:, 0])[:, None]
+    sum_variance += diagonal[1:] + diagonal[0] + 2 * covariance[0, 1:]
+    return _Back(weight, effect, variance, moved[:, 0], np.add.outer(effect, mean[0] + mean[1:]), sum_variance)

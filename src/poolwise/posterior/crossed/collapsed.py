@@ -65,10 +65,10 @@ def fit(
     device: str | None = None,
 ) -> Fit:
     """Scales by maximum marginal likelihood; there is no tier of families, its scales are 0. As `batch.fit`."""
-    turned = _turned(stats)
-    across = SufficientStatistics(*(_sides(part, turned) for part in stats))
-    found = batch.fit(across, prior=_crossed_prior(prior, turned), start=start, device=device)
-    scales = _crossed(found.scales, turned)
+    transposed = _transposed(stats)
+    across = SufficientStatistics(*(_sides(part, transposed) for part in stats))
+    found = batch.fit(across, prior=_crossed_prior(prior, transposed), start=start, device=device)
+    scales = _crossed(found.scales, transposed)
     # Families have no tier here, but their part of what cells have to themselves was fitted: it is the arms' own.
     arm = scales.arm._replace(cell=np.hypot(scales.arm.cell, scales.family.cell))
     return found._replace(scales=scales._replace(arm=arm, family=TierScales(0.0, 0.0, 0.0), spread=np.zeros(0)))
@@ -76,23 +76,23 @@ def fit(
 
 def init(fit: Fit, stats: SufficientStatistics) -> State:
     """Pool all that was seen. Unseen projects and contexts in `stats` are room to grow."""
-    turned = _turned(stats)
+    transposed = _transposed(stats)
     cells = batch.cells(stats)
-    across = CellMoments(*(_sides(part, turned) for part in cells))
-    scales = _served(fit.scales, turned)
+    across = CellMoments(*(_sides(part, transposed) for part in cells))
+    scales = _served(fit.scales, transposed)
     belief, long, short = batch.marginals_reduced(across, scales)
-    mean, scale = (_sides(part, turned) for part in belief)
-    project, context = (short, long) if turned else (long, short)
+    mean, scale = (_sides(part, transposed) for part in belief)
+    project, context = (short, long) if transposed else (long, short)
     noise = np.broadcast_to(noise_scale(fit.scales, stats.count.shape[1]), stats.count.shape[1:])
     return State(mean.copy(), scale**2, project, context, noise, CellMoments(*(p.copy() for p in cells)), np.zeros(1))
 
 
 def log_evidence(fit: Fit, stats: SufficientStatistics) -> float:
     """Log density of the outcomes as `start` pools them."""
-    turned = _turned(stats)
-    stack = stacked(CellMoments(*(_sides(part, turned) for part in batch.cells(stats))))
+    transposed = _transposed(stats)
+    stack = stacked(CellMoments(*(_sides(part, transposed) for part in batch.cells(stats))))
     with single_blas():
-        scales = _served(fit.scales, turned)
+        scales = _served(fit.scales, transposed)
         return float(
             pass_messages(
                 canonical_form(stack, scales), scales, None, 0, EffectLayout(stack.count.shape[2], 0)
@@ -121,37 +121,39 @@ def update(state: State, project: int, context: int, arm: int, y: float, weight:
 def predict(state: State, project: int, context: int) -> Effects:
     """Utility of a success of every arm in one cell, and what it shares; no covariance of them is kept."""
     mean, variance = state.mean[project, context], state.variance[project, context]
-    (along, wide), (across, spread) = state.project, state.context
-    means = np.stack([mean, along[project], across[context]])
-    return Effects(means, np.stack([variance, wide[project] ** 2, spread[context] ** 2]), np.zeros_like(means[1:]))
+    (project_mean, project_scale), (context_mean, context_scale) = state.project, state.context
+    means = np.stack([mean, project_mean[project], context_mean[context]])
+    return Effects(
+        means, np.stack([variance, project_scale[project] ** 2, context_scale[context] ** 2]), np.zeros_like(means[1:])
+    )
 
 
-def _turned(stats: Any) -> bool:
+def _transposed(stats: Any) -> bool:
     """Contexts are the longer side."""
     return stats.count.shape[1] > stats.count.shape[0]
 
 
-def _sides(part: np.ndarray, turned: bool) -> np.ndarray:
-    return np.swapaxes(part, 0, 1) if turned else part
+def _sides(part: np.ndarray, transposed: bool) -> np.ndarray:
+    return np.swapaxes(part, 0, 1) if transposed else part
 
 
-def _crossed(scales: GaussianHyperparameters, turned: bool) -> GaussianHyperparameters:
+def _crossed(scales: GaussianHyperparameters, transposed: bool) -> GaussianHyperparameters:
     """The hyperparameters with projects and contexts exchanged, if `turned`."""
-    if not turned:
+    if not transposed:
         return scales
     arm, family, globe = (
         TierScales(t.level, t.project, t.context, t.cell) for t in (scales.arm, scales.family, scales.globe)
     )
-    known = scales.pooled._replace(turned=not scales.pooled.turned) if scales.pooled is not None else None
+    known = scales.pooled._replace(transposed=not scales.pooled.transposed) if scales.pooled is not None else None
     return scales._replace(arm=arm, family=family, globe=globe, pooled=known)
 
 
-def _crossed_prior(prior: Hyperprior, turned: bool) -> Hyperprior:
-    return prior._replace(median=_crossed(prior.median, turned))
+def _crossed_prior(prior: Hyperprior, transposed: bool) -> Hyperprior:
+    return prior._replace(median=_crossed(prior.median, transposed))
 
 
-def _served(scales: GaussianHyperparameters, turned: bool) -> GaussianHyperparameters:
-    return _flat(_crossed(scales, turned))._replace(spread=np.zeros(0))
+def _served(scales: GaussianHyperparameters, transposed: bool) -> GaussianHyperparameters:
+    return _flat(_crossed(scales, transposed))._replace(spread=np.zeros(0))
 
 
 def _flat(scales: GaussianHyperparameters) -> GaussianHyperparameters:

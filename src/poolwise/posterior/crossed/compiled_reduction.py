@@ -125,10 +125,10 @@ def _compiled(function: Callable[..., Any], mesh: Mesh) -> Callable[[EffectVaria
     along, everywhere = Spec(_DEVICES), Spec()
     variances = EffectVariances._make([*[everywhere] * (len(EffectVariances._fields) - 1), along])
     out = Sums._make([*[everywhere] * 4, along]) if function is _score else (along, along)
-    spread = jax.shard_map(
+    sharded = jax.shard_map(
         function, mesh=mesh, in_specs=(variances, Data(*[along] * 4)), out_specs=out, check_vma=False
     )
-    return jax.jit(spread)
+    return jax.jit(sharded)
 
 
 def _packed(cells: CellMoments, size: int, more: int) -> list[np.ndarray]:
@@ -189,25 +189,25 @@ def _of_arm(variances: EffectVariances, part: tuple[Array, Array, Array]) -> Can
     count, mean, noise = part
     found = _each_block(partial(_aggregate, variances, noise), count, mean)
     product, level, column, information, constant = found
-    rest = jnp.diag(jnp.concatenate([jnp.zeros(1), column])) - product
-    precision = rest.at[0].add(jnp.concatenate([level[None], column])).at[1:, 0].add(column)
+    lower = jnp.diag(jnp.concatenate([jnp.zeros(1), column])) - product
+    precision = lower.at[0].add(jnp.concatenate([level[None], column])).at[1:, 0].add(column)
     return CanonicalForm(precision, information, constant)
 
 
 def _aggregate(variances: EffectVariances, noise: Array, count: Array, mean: Array) -> tuple[Array, ...]:
     """Sums of one block (projects, contexts) of one arm."""
-    spread = count * variances.cell + noise
-    weight = count / spread
+    variance = count * variances.cell + noise
+    weight = count / variance
     alone, product = weight.sum(1), weight * mean
     own, own_information = alone + 1 / variances.project, product.sum(1)
     root = lax.rsqrt(own)
-    share = jnp.concatenate([(alone * root)[:, None], weight * root[:, None]], 1)
+    coupling = jnp.concatenate([(alone * root)[:, None], weight * root[:, None]], 1)
     white = own_information * root
     evidence = (
-        (white**2).sum() - jnp.log(own * variances.project).sum() - (product * mean).sum() - jnp.log(spread).sum()
+        (white**2).sum() - jnp.log(own * variances.project).sum() - (product * mean).sum() - jnp.log(variance).sum()
     )
-    information = jnp.concatenate([own_information.sum()[None], product.sum(0)]) - white @ share
-    return share.T @ share, alone.sum(), weight.sum(0), information, 0.5 * evidence
+    information = jnp.concatenate([own_information.sum()[None], product.sum(0)]) - white @ coupling
+    return coupling.T @ coupling, alone.sum(), weight.sum(0), information, 0.5 * evidence
 
 
 def _back(
@@ -217,13 +217,13 @@ def _back(
     weight = count / (count * variances.cell + noise)
     alone = weight.sum(1)
     own = alone + 1 / variances.project
-    share = jnp.concatenate([(alone / own)[:, None], weight / own[:, None]], 1)
-    moved = share @ covariance
-    effect = (weight * mean).sum(1) / own - share @ centre
-    variance = 1 / own + (share * moved).sum(1)
+    gain = jnp.concatenate([(alone / own)[:, None], weight / own[:, None]], 1)
+    moved = gain @ covariance
+    effect = (weight * mean).sum(1) / own - gain @ centre
+    variance = 1 / own + (gain * moved).sum(1)
     along = jnp.diagonal(covariance)[1:] + covariance[0, 0] + 2 * covariance[0, 1:]
-    spread = along - 2 * moved[:, 1:] + (variance - 2 * moved[:, 0])[:, None]
-    return weight, effect, variance, effect[:, None] + centre[0] + centre[1:], spread
+    sum_variance = along - 2 * moved[:, 1:] + (variance - 2 * moved[:, 0])[:, None]
+    return weight, effect, variance, effect[:, None] + centre[0] + centre[1:], sum_variance
 
 
 def _score(variances: EffectVariances, data: Data) -> Sums:
@@ -236,10 +236,10 @@ def _score(variances: EffectVariances, data: Data) -> Sums:
     globe = ((mean - start) ** 2 + jnp.diagonal(above)) / top - 1
 
     def of_arm(part: tuple[Array, ...]) -> tuple[Array, Array]:
-        count, mean, noise, centre, spread = part
+        count, mean, noise, centre, covariance = part
 
         def summed(count: Array, mean: Array) -> tuple[Array, Array]:
-            weight, effect, variance, at, wide = _back(variances, noise, count, mean, centre, spread)
+            weight, effect, variance, at, wide = _back(variances, noise, count, mean, centre, covariance)
             square = weight * ((mean - at) ** 2 + wide)
             return jnp.stack([weight.sum(0), square.sum(0), (weight * square).sum(0)]), (effect**2 + variance).sum()
 
@@ -258,12 +258,15 @@ def _marginals(variances: EffectVariances, data: Data) -> tuple[Array, Array]:
     marginal = _solve(variances, data).marginal
 
     def of_arm(part: tuple[Array, ...]) -> tuple[Array, Array]:
-        count, mean, noise, centre, spread = part
+        count, mean, noise, centre, covariance = part
 
         def believed(_: None, block: tuple[Array, Array]) -> tuple[None, tuple[Array, Array]]:
-            weight, _, _, at, wide = _back(variances, noise, *block, centre, spread)
-            rest = 1 - variances.cell * weight
-            return None, (block[1] + rest * (at - block[1]), jnp.sqrt(rest * (rest * wide + variances.cell)))
+            weight, _, _, at, wide = _back(variances, noise, *block, centre, covariance)
+            shrinkage = 1 - variances.cell * weight
+            return None, (
+                block[1] + shrinkage * (at - block[1]),
+                jnp.sqrt(shrinkage * (shrinkage * wide + variances.cell)),
+            )
 
         found: tuple[Array, Array] = lax.scan(believed, None, (count, mean))[1]
         return found

@@ -106,8 +106,8 @@ def distribute(conditional: Conditional, variance: Array, mean: Array, covarianc
     """Marginal mean and covariance of a tier from those of the tier above."""
     xp = namespace(mean)
     gain = conditional.covariance / variance
-    spread = gain @ covariance @ xp.swapaxes(gain, -1, -2)
-    return conditional.mean + _times(gain, mean), conditional.covariance + spread
+    inherited = gain @ covariance @ xp.swapaxes(gain, -1, -2)
+    return conditional.mean + _times(gain, mean), conditional.covariance + inherited
 
 
 def _times(matrix: Array, vector: Array) -> Array:

@@ -51,8 +51,8 @@ def without(change: StatisticsDelta, arm: int) -> StatisticsDelta:
 
 def level_of(sums: Sums, but: Key, theta: Theta) -> float | None:
     """Of a job, from all arms but one; None: there are no others."""
-    rest = [(count, total - count * theta(*key[:2])[key[2]]) for key, (count, total, _) in sums.items() if key != but]
-    return sum(total for _, total in rest) / sum(count for count, _ in rest) if rest else None
+    others = [(count, total - count * theta(*key[:2])[key[2]]) for key, (count, total, _) in sums.items() if key != but]
+    return sum(total for _, total in others) / sum(count for count, _ in others) if others else None
 
 
 def contrasts(sums: Sums, theta: Theta, limit: float = np.inf) -> dict[Key, np.ndarray]:
@@ -69,6 +69,6 @@ def contrasts(sums: Sums, theta: Theta, limit: float = np.inf) -> dict[Key, np.n
         if level is not None:
             mean, weight = total / count, count * (number - count) / number
             contrast = min(max(mean - level, -limit), limit)
-            spread = max(squares / count - mean**2, 0.0)
-            found[key] = weight * np.array([1.0, contrast, contrast**2 + spread])
+            variance = max(squares / count - mean**2, 0.0)
+            found[key] = weight * np.array([1.0, contrast, contrast**2 + variance])
     return found

@@ -62,10 +62,10 @@ def with_information(
 ) -> tuple[float, Score, average_information.Information]:
     """The same in NumPy, and the curvature that follows from the same factorisation."""
     form = layout(cells.count.shape, families)
-    value, score, tree, means, (centre, spread) = _passed(scales, cells, family, families, form)
+    value, score, tree, means, (centre, variance) = _passed(scales, cells, family, families, form)
     slopes = np.concatenate(score[:3]), score.noise
     found = average_information.information(
-        tree, means, cells, cells.mean - centre, spread, scales, family, form, slopes
+        tree, means, cells, cells.mean - centre, variance, scales, family, form, slopes
     )
     return float(value), score, found
 
@@ -84,10 +84,10 @@ def _passed(
     own, covariance, excess = _distribute(
         centred_effects(tree, scales), form.variances(scales.arm, xp), above, covariance
     )
-    centre, spread = at_cells(own if scales.stated is None else own + _offset(scales, form), covariance, form)
+    centre, variance = at_cells(own if scales.stated is None else own + _offset(scales, form), covariance, form)
     tiers = (_blocks(excess, form), middle, globe)
-    found = _with_leaves(tree.evidence, tiers, cells, scales, centre, spread, form.cells)
-    return *found, tree, EffectMeans(own, kin, top), (centre, spread)
+    found = _with_leaves(tree.evidence, tiers, cells, scales, centre, variance, form.cells)
+    return *found, tree, EffectMeans(own, kin, top), (centre, variance)
 
 
 def _offset(scales: GaussianHyperparameters, form: EffectLayout) -> Array:
@@ -153,11 +153,11 @@ def _distribute(
     xp, own = namespace(mean), lambda part: namespace(mean).diagonal(part, axis1=-2, axis2=-1)
     gain = conditional.covariance / variance
     across = gain @ covariance
-    spread = across @ xp.swapaxes(gain, -1, -2)
+    inherited = across @ xp.swapaxes(gain, -1, -2)
     below = conditional.mean + (gain @ mean[..., None])[..., 0]
-    second = (below - mean) ** 2 + own(conditional.covariance) + own(spread) - 2 * own(across) + own(covariance)
-    spread += conditional.covariance
-    return below, spread, second / variance - 1
+    second = (below - mean) ** 2 + own(conditional.covariance) + own(inherited) - 2 * own(across) + own(covariance)
+    inherited += conditional.covariance
+    return below, inherited, second / variance - 1
 
 
 def _blocks(excess: np.ndarray, form: EffectLayout) -> TierScales:
@@ -172,18 +172,18 @@ def _with_leaves(
     cells: CellMoments,
     scales: GaussianHyperparameters,
     centre: Array,
-    spread: Array,
+    variance: Array,
     kept: bool,
 ) -> tuple[Array, Score]:
-    """Adds what the cells say. centre, spread [project, context, arm]: mean and variance of the sum of the effects."""
+    """Adds what the cells say. centre, variance [project, context, arm]: mean and variance of the sum of the effects."""
     xp, (count, mean, deviation) = namespace(centre), cells
     cell, noise = cell_scale(scales, kept), noise_scale(scales, count.shape[1])
     if not kept:
-        rest = noise**2 / (count * cell**2 + noise**2)
-        second = (1 - rest) ** 2 * ((mean - centre) ** 2 + spread) + rest * cell**2
+        shrinkage = noise**2 / (count * cell**2 + noise**2)
+        second = (1 - shrinkage) ** 2 * ((mean - centre) ** 2 + variance) + shrinkage * cell**2
         whole = xp.where(count > 0, second / cell**2 - 1, 0.0).sum() / cell**2
         arm, family, globe = (t._replace(cell=whole * s.cell**2) for t, s in zip(tiers, scales[:3], strict=True))
         tiers = arm, family, globe
-    theta = combine_with_cell_data(centre, spread, cells, cell, noise)
+    theta = combine_with_cell_data(centre, variance, cells, cell, noise)
     squares = deviation + count * ((mean - theta.mean) ** 2 + theta.scale**2)
     return value, Score(*tiers, xp.where(count > 0, squares / noise**2 - count, 0.0).sum(0))

@@ -51,7 +51,7 @@ def solve_reduced(
 ) -> tuple[TreePosterior, tuple[Array, Array, Array]]:
     """The same for many projects and one family per arm: project effects belong to the arm alone, O(P C^2 A)."""
     projects, contexts, _ = cells.count.shape
-    known = borrowed_at(scales, projects if scales.pooled is not None and scales.pooled.turned else contexts)
+    known = borrowed_at(scales, projects if scales.pooled is not None and scales.pooled.transposed else contexts)
     cell, noise = cell_scale(scales, False), noise_scale(scales, contexts)
     leaves, own, informed, coupling = canonical_form.reduced(*cells, cell, noise, scales.arm.project**2, known)
     return pass_messages(leaves, scales, None, 0, EffectLayout(contexts, 0)), (own, informed, coupling)
@@ -115,7 +115,7 @@ class ProjectEffects(NamedTuple):
     """Variance of level + project."""
     centre: Float[Array, "project context arm"]
     """Mean of the sum of the effects of every cell."""
-    spread: Float[Array, "project context arm"]
+    sum_variance: Float[Array, "project context arm"]
     """Its variance."""
 
 
@@ -128,11 +128,11 @@ def at_cells(
     diagonal = xp.diagonal(covariance, axis1=1, axis2=2)
     centre = mean[:, 0, None, None] + mean[:, p, None] + mean[:, None, c]
     alone = covariance[:, 0, 0, None] + diagonal[:, c] + 2 * covariance[:, 0, c]
-    spread = alone[:, None] + (diagonal[:, p] + 2 * covariance[:, 0, p])[:, :, None] + 2 * covariance[:, p, c]
+    variance = alone[:, None] + (diagonal[:, p] + 2 * covariance[:, 0, p])[:, :, None] + 2 * covariance[:, p, c]
     if form.cells:
         more, wider = _own_coordinates(mean, covariance, form)
-        centre, spread = centre + more, spread + wider
-    return xp.moveaxis(centre, 0, 2), xp.moveaxis(spread, 0, 2)
+        centre, variance = centre + more, variance + wider
+    return xp.moveaxis(centre, 0, 2), xp.moveaxis(variance, 0, 2)
 
 
 def _own_coordinates(mean: Array, covariance: Array, form: EffectLayout) -> tuple[Array, Array]:
@@ -148,12 +148,12 @@ def project_effects(mean: Array, covariance: Array, own: Array, informed: Array,
     """From the marginal of (level, contexts), (arms, 1 + contexts), and what `canonical_form.reduced` kept for the way
     back."""
     xp = namespace(mean)
-    share = coupling / own[:, :, None]
-    moved = share @ covariance
-    effect = informed / own - xp.einsum("apk,ak->ap", share, mean)
-    variance = 1 / own + xp.einsum("apk,apk->ap", share, moved)
+    gain = coupling / own[:, :, None]
+    moved = gain @ covariance
+    effect = informed / own - xp.einsum("apk,ak->ap", gain, mean)
+    variance = 1 / own + xp.einsum("apk,apk->ap", gain, moved)
     alone = xp.diagonal(covariance, axis1=1, axis2=2)[:, 1:] + covariance[:, 0, 0, None] + 2 * covariance[:, 0, 1:]
     centre = (mean[:, :1] + mean[:, 1:])[:, None] + effect[:, :, None]
-    spread = alone[:, None] + variance[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
+    sum_variance = alone[:, None] + variance[:, :, None] - 2 * (moved[:, :, :1] + moved[:, :, 1:])
     level = covariance[:, 0, 0, None] + variance - 2 * moved[:, :, 0]
-    return ProjectEffects(effect, variance, level, xp.moveaxis(centre, 0, 2), xp.moveaxis(spread, 0, 2))
+    return ProjectEffects(effect, variance, level, xp.moveaxis(centre, 0, 2), xp.moveaxis(sum_variance, 0, 2))

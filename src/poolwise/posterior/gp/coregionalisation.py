@@ -128,8 +128,8 @@ def arm_correlation(model: MultiTaskGP, arms: np.ndarray) -> np.ndarray:
     for number, (members, at, length, rho) in enumerate(every):
         own = np.flatnonzero(ground.patch[arms] == number)
         where, product = ground.position[arms[own]], np.ones((len(own), len(members)))
-        for distance, code, long, share in zip(*at, length, rho, strict=True):
-            product *= (share + (1 - share) * matern(distance, long)[0])[code[where]].take(code, 1)
+        for distance, code, long, correlation in zip(*at, length, rho, strict=True):
+            product *= (correlation + (1 - correlation) * matern(distance, long)[0])[code[where]].take(code, 1)
         found[own[:, None], members] = product
     return found
 

@@ -85,7 +85,7 @@ def estimate_hyperparameters(
     full: bool = False,
     device: str | None = None,
 ) -> Hyperparameters:
-    """Scales from all statistics, on the families and domain priors of the old ones, where the search begins: a step or two
+    """Scales from all statistics, on the families and domain priors of the old ones, where it begins: a step or two
     from there; full: or from afresh; device: where JAX computes the likelihood of a large system, None: NumPy does.
 
     A search that failed has a log evidence that is not finite.

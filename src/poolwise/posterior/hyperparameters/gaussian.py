@@ -34,7 +34,7 @@ class BorrowedEstimates(NamedTuple):
 
     precision: Float[Array, "context arm"]
     information: Float[Array, "context arm"]
-    turned: bool = False
+    transposed: bool = False
     """Contexts are those effects that `canonical_form.reduced` integrates out."""
 
 
@@ -144,9 +144,9 @@ def borrowed_at(scales: GaussianHyperparameters, contexts: int) -> BorrowedEstim
     """`gaussian.pooled` with a row for each of so many contexts."""
     if scales.pooled is None:
         return None
-    precision, information, turned = scales.pooled
+    precision, information, transposed = scales.pooled
     rows = ((0, max(contexts - len(precision), 0)), (0, 0))
-    return BorrowedEstimates(np.pad(precision, rows)[:contexts], np.pad(information, rows)[:contexts], turned)
+    return BorrowedEstimates(np.pad(precision, rows)[:contexts], np.pad(information, rows)[:contexts], transposed)
 
 
 def to_dict(scales: GaussianHyperparameters) -> dict[str, Any]:

@@ -44,14 +44,14 @@ def _variances(cells: CellMoments, noise: float) -> list[tuple[float, int]]:
 
     Means by arm, by context and by project of what the ones before leave over, less what chance makes of them.
     """
-    count, rest = cells.count, cells.mean
+    count, residual = cells.count, cells.mean
     total = max(count.sum(), 1.0)
     per_cell, drawn = (count**2).sum() / total, []
     for axes in ((0, 1), (0,), (1,), ()):
         known = count.sum(axes, keepdims=True)
-        mean = (count * rest).sum(axes, keepdims=True) / np.where(known > 0, known, 1.0)
+        mean = (count * residual).sum(axes, keepdims=True) / np.where(known > 0, known, 1.0)
         drawn.append((float((known * mean**2).sum()), int((known > 0).sum())))
-        rest = rest - mean
+        residual = residual - mean
     # What a block leaves over has cost its own degrees of freedom.
     (level, arms), (context, sides), (project, rows), (cell, seen) = drawn
     own = max((cell - max(seen - sides - rows, 0) * noise) / total, 0.0)
@@ -92,9 +92,11 @@ def curvature(
         known = 2 * float((((known_precision * own) / (1 + known_precision * own)) ** 2).sum())
         blocks[3] = tuple(known * (scale**2 / own) ** 2 for scale in _blocks(scales)[3])
     outcomes = cells.count.sum((0, 1))
-    rest = 2 * np.concatenate([[outcomes.sum()], np.bincount(noise_index, outcomes, groups)])
+    noise_information = 2 * np.concatenate([[outcomes.sum()], np.bincount(noise_index, outcomes, groups)])
     rough = 2 * cells.count.sum((0, 2))[: size - length(groups, 0)]
-    return np.concatenate([np.transpose(blocks).ravel(), rest, rough]) + 1 / widths(size, prior, groups) ** 2
+    return (
+        np.concatenate([np.transpose(blocks).ravel(), noise_information, rough]) + 1 / widths(size, prior, groups) ** 2
+    )
 
 
 def _blocks(scales: GaussianHyperparameters) -> list[tuple[float, ...]]:

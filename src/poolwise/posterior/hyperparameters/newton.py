@@ -49,10 +49,10 @@ class Curvature(NamedTuple):
         """The Newton step for a gradient in the same units; the noise is eliminated first."""
         first, rest = gradient[:SCALES], gradient[SCALES:]
         factor = cho_factor(self.noise, lower=True, check_finite=False)
-        share = cho_solve(factor, np.c_[self.across.T, rest])
-        left = at_least_prior(self.scales - self.across @ share[:, :-1])
-        step = left @ (first - self.across @ share[:, -1])
-        return -np.concatenate([step, share[:, -1] - share[:, :-1] @ step])
+        solution = cho_solve(factor, np.c_[self.across.T, rest])
+        left = at_least_prior(self.scales - self.across @ solution[:, :-1])
+        step = left @ (first - self.across @ solution[:, -1])
+        return -np.concatenate([step, solution[:, -1] - solution[:, :-1] @ step])
 
 
 def at_least_prior(information: np.ndarray) -> np.ndarray:

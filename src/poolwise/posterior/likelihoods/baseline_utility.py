@@ -40,8 +40,8 @@ def predict(cell: Array, total: Array) -> tuple[Array, Array, Array]:
     """Mean here, standard deviation here and of what is shared (2,), and of one outcome; arguments as in `update`."""
     xp = namespace(cell)
     scale, noise = variances(total[:5])
-    rest = noise / (noise + cell[3] * scale)
-    return (1 - rest) * cell[4], xp.sqrt(xp.stack([rest * scale, scale])), xp.sqrt(noise)
+    shrinkage = noise / (noise + cell[3] * scale)
+    return (1 - shrinkage) * cell[4], xp.sqrt(xp.stack([shrinkage * scale, scale])), xp.sqrt(noise)
 
 
 def totals(judged: CellMoments, every: CellMoments) -> np.ndarray:

@@ -65,10 +65,10 @@ def factor(mean: Array, variance: Array, noise: Array, bound: Array) -> tuple[Ar
     xp = namespace(total)
     z = (bound - mean) / xp.sqrt(total)
     excess = _excess(xp.asarray(z))
-    share = (excess - z) * excess
+    reduction = (excess - z) * excess
     # Rounding may leave (0, 1) by a little at both ends.
-    share = xp.clip(share, 0.0, 1.0)
-    return noise**2 * share / (noise**2 + variance * (1 - share)), mean - xp.sqrt(total) / excess
+    reduction = xp.clip(reduction, 0.0, 1.0)
+    return noise**2 * reduction / (noise**2 + variance * (1 - reduction)), mean - xp.sqrt(total) / excess
 
 
 def _excess(z: Array) -> Array:
@@ -128,10 +128,10 @@ def update_sites(sites: Sites, mean: np.ndarray, variance: np.ndarray, noise: np
     # A belief is at least as precise as what it rests on, but for rounding and what has been pooled since.
     base = np.maximum(1 / variance - total(weight), 0.01 / variance)
     informed = mean / variance - total(weight * value)
-    share = 1 / np.maximum(number, 1.0) / noise**2
+    one_each = 1 / np.maximum(number, 1.0) / noise**2
     for _ in range(_INNER):
-        precision = base + total(weight) - weight * share
-        centre = (informed + total(weight * value) - weight * value * share) / precision
+        precision = base + total(weight) - weight * one_each
+        centre = (informed + total(weight * value) - weight * value * one_each) / precision
         found, at = factor(centre, 1 / precision, noise, bound)
         after = (1 - _DAMPING) * weight + _DAMPING * number * found
         pull = (1 - _DAMPING) * weight * value + _DAMPING * number * found * at

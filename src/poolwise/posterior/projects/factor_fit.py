@@ -53,7 +53,7 @@ class FactorFit(NamedTuple):
     """Loadings and rest of all projects, and how each is predicted by those of other folds."""
 
     loadings: Float[np.ndarray, "context arm rank"]
-    rest: float
+    residual_scale: float
     left_out: Float[np.ndarray, " project"]
     """Log density of what each saw."""
 
@@ -79,7 +79,7 @@ def _side_by_side(every: Sequence[ProjectResiduals], place: np.ndarray, size: in
 
 
 def log_marginal_likelihood(
-    group: Group, loadings: np.ndarray, rest: np.ndarray
+    group: Group, loadings: np.ndarray, residual_scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """log p(x) up to a constant, (..., n), of loadings (..., contexts, arms, rank) and rest (...,); and its derivatives
     with respect to the loadings of the cells seen, (..., n, size, rank), and to log rest, (..., n)."""
@@ -87,7 +87,7 @@ def log_marginal_likelihood(
     flat = loadings.reshape(*loadings.shape[:-3], int(np.prod(loadings.shape[-3:-1])), rank)
     padded = np.concatenate([flat, np.zeros((*flat.shape[:-2], 1, rank))], -2)
     v = group.root @ np.take(padded, group.cell, -2)
-    square = np.asarray(rest)[..., None, None] ** 2
+    square = np.asarray(residual_scale)[..., None, None] ** 2
     precision = 1 / (square * group.along + 1)
     weighted_loadings = precision[..., None] * v
     inner = np.linalg.inv(np.eye(rank) + v.mT @ weighted_loadings)
@@ -140,12 +140,12 @@ def fit(
     bounds = [(None, None)] * (parts * cells * rank) + [(-3.0, 1.0)] * parts
     options = {"maxiter": _ITERATIONS, "ftol": 1e-4}
     found = minimize(evaluate, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
-    loadings, rest = found[:-parts].reshape(size), np.exp(found[-parts:])
+    loadings, residual_scale = found[:-parts].reshape(size), np.exp(found[-parts:])
     score = np.empty(projects)
     for group in groups:
-        value = log_marginal_likelihood(group, loadings, rest)[0]
+        value = log_marginal_likelihood(group, loadings, residual_scale)[0]
         score[group.place] = value[group.place % _FOLDS % parts, np.arange(len(group.place))]
-    return FactorFit(loadings[-1], float(rest[-1]), score)
+    return FactorFit(loadings[-1], float(residual_scale[-1]), score)
 
 
 def _table(every: Sequence[ProjectResiduals], shape: tuple[int, ...], width: float) -> np.ndarray:

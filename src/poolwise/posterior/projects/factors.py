@@ -51,7 +51,7 @@ class Factors(NamedTuple):
 
     loadings: Float[np.ndarray, "context arm rank"]
     """w."""
-    rest: float
+    residual_scale: float
     level: Float[np.ndarray, "context arm"]
     """L."""
     variance: Float[np.ndarray, "context arm"]
@@ -128,15 +128,17 @@ def refit(
         return None  # every project is so large that it needs no other
     groups, found = group_by_size(taken, mean.shape), []
     if old is not None and not _grown(now, old.chosen, _AGAIN):
-        again = fit(taken, groups, mean.shape, old.rank, start=(old.loadings, old.rest))
-        return old._replace(loadings=again.loadings, rest=again.rest, outcomes=outcomes, projects=len(active))
+        again = fit(taken, groups, mean.shape, old.rank, start=(old.loadings, old.residual_scale))
+        return old._replace(
+            loadings=again.loadings, residual_scale=again.residual_scale, outcomes=outcomes, projects=len(active)
+        )
     for rank in range(most + 1):
         found.append(fit(taken, groups, mean.shape, rank))
         if rank and found[rank].left_out.mean() <= found[rank - 1].left_out.mean():
             break  # what the last one added did not help, and the next one would have to
     best = found[_best(np.array([one.left_out for one in found]))]
     means = tuple(float(one.left_out.mean()) for one in found)
-    return Factors(best.loadings, best.rest, mean, variance, *now, now, means)
+    return Factors(best.loadings, best.residual_scale, mean, variance, *now, now, means)
 
 
 def _grown(now: tuple[float, int], before: tuple[float, int], factor: float) -> bool:
@@ -170,14 +172,14 @@ def predict(
     arms = np.arange(found.level.shape[1])
     here = (np.full(len(arms), context), arms)
     w, own = found.loadings[one.context, one.arm], found.loadings[context]
-    prior = (own**2).sum(1) + found.rest**2 * np.diag(tree_covariance(scales, family, here, here))
+    prior = (own**2).sum(1) + found.residual_scale**2 * np.diag(tree_covariance(scales, family, here, here))
     variance = prior + found.variance[context]
     if not len(one.x):
         return Marginals(found.level[context], np.sqrt(variance))
-    across = own @ w.T + found.rest**2 * tree_covariance(scales, family, here, (one.context, one.arm))
+    across = own @ w.T + found.residual_scale**2 * tree_covariance(scales, family, here, (one.context, one.arm))
     # What is uncertain of L is the same in a cell's outcomes and in its theta.
     across += (one.context == context) * (one.arm == arms[:, None]) * found.variance[one.context, one.arm]
-    covariance = w @ w.T + found.rest**2 * one.tree
+    covariance = w @ w.T + found.residual_scale**2 * one.tree
     covariance[np.diag_indices_from(covariance)] += one.noise
     solved = cho_solve(cho_factor(covariance, lower=True, check_finite=False), np.c_[one.x, across.T])
     mean = found.level[context] + across @ solved[:, 0]
@@ -194,7 +196,7 @@ def factor_scores(
         one = residuals_of(cells, p, scales, family, found.level, found.variance)
         if len(one.x) and found.rank:
             w = found.loadings[one.context, one.arm]
-            noise = found.rest**2 * one.tree + np.diag(one.noise)
+            noise = found.residual_scale**2 * one.tree + np.diag(one.noise)
             solved = np.linalg.solve(noise, np.c_[one.x, w])
             covariance = np.linalg.inv(np.eye(found.rank) + w.T @ solved[:, 1:])
             mean[p] = covariance @ (w.T @ solved[:, 0])
@@ -209,7 +211,8 @@ def to_dict(found: Factors | None) -> dict[str, Any] | None:
     if not found.rank:
         found = found._replace(level=np.zeros_like(found.level), variance=np.zeros_like(found.level))
     arrays = {name: getattr(found, name).tolist() for name in ("loadings", "level", "variance")}
-    return {**found._asdict(), **arrays, "rank": found.rank, "scores": list(found.scores), "chosen": list(found.chosen)}
+    body = {**found._asdict(), **arrays, "rank": found.rank, "scores": list(found.scores), "chosen": list(found.chosen)}
+    return {"rest": body.pop("residual_scale"), **body}
 
 
 def from_dict(body: dict[str, Any] | None) -> Factors | None:

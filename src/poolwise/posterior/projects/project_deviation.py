@@ -29,11 +29,11 @@ def deviations(fit: Fit, stats: SufficientStatistics) -> Marginals:
         solve(data, fit.scales, fit.family, fit.families), fit.scales, fit.family, fit.families, form
     )
     cell, noise = cell_scale(fit.scales, form.cells), noise_scale(fit.scales, contexts)
-    rest = noise**2 / (data.count * cell**2 + noise**2)
+    shrinkage = noise**2 / (data.count * cell**2 + noise**2)
     centre, variance = np.empty(stats.count.shape), np.empty(stats.count.shape)
     for p, c in np.ndindex(projects, contexts):
         level, context, *own = form.at(p, c)
-        r, at = rest[p, c], [level, context, *own]
+        r, at = shrinkage[p, c], [level, context, *own]
         weight = np.stack([r - 1, r - 1, *[r] * len(own)], 1)
         centre[p, c] = (weight * mean[:, at]).sum(1) + (1 - r) * data.mean[p, c]
         block = covariance[:, at][:, :, at]

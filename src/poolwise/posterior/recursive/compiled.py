@@ -40,7 +40,7 @@ class Answer(NamedTuple):
     tail: np.ndarray
 
 
-def turn(
+def update_and_predict(
     structure: Structure, tail: Tail, state: State, constants: Constants, row: Array, kernel: Kernel = lambda part: part
 ) -> tuple[State, Array]:
     """row: (ROW + tail's,). The state after the outcome, and counted, belief and tail as one vector. kernel: makes one
@@ -79,7 +79,7 @@ def _one_kernel(part: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def unpacked(packed: np.ndarray, arms: int) -> Answer:
-    """The vector of `turn`, as views."""
+    """The vector of `update_and_predict`, as views."""
     wider = 2 + 4 * arms
     end = wider + 3 * (ROWS - 1) * arms
     here, more = packed[2:wider].reshape(4, arms), packed[wider:end].reshape(3, ROWS - 1, arms)
@@ -87,7 +87,7 @@ def unpacked(packed: np.ndarray, arms: int) -> Answer:
 
 
 class Program:
-    """A compiled `turn`; `state` and `constants` must be where it runs (`placed`)."""
+    """A compiled `update_and_predict`; `state` and `constants` must be where it runs (`placed`)."""
 
     def __init__(self, call: Any, structure: Structure, device: Any) -> None:
         self._call, self._arms, self._device = call, structure.arms, device
@@ -117,8 +117,8 @@ _PID = os.getpid()
 
 
 def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: bool = False) -> Program | None:
-    """The compiled `turn`, or None while it is being compiled or where that cannot be done. key: names the tail, which
-    takes `extra` numbers. wait: until it is compiled."""
+    """The compiled call, or None while it is being compiled or where that cannot be done. key: names the tail, which takes
+    `extra` numbers. wait: until it is compiled."""
     if os.getpid() != _PID:
         return None  # threads do not survive a fork, nor does a JAX that was started before it
     with _LOCK:
@@ -182,7 +182,7 @@ def _compiled(structure: Structure, tail: Tail, extra: int) -> Program | None:
             double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64", sharding=place)
             state, constants = shapes(structure, double)
             arguments = state, constants, double(ROW + extra)
-            return Program(_executable(jax, partial(turn, structure, tail), arguments), structure, device)
+            return Program(_executable(jax, partial(update_and_predict, structure, tail), arguments), structure, device)
     except Exception:
         LOG.warning("JAX cannot compile the posterior here: NumPy serves, some times slower", exc_info=True)
         return None

@@ -60,15 +60,15 @@ def resumed(saved: Mapping[str, np.ndarray], arms: int, failed: float) -> Tally:
     return Tally(**parts)
 
 
-def discount(tally: Tally, share: float, failed: float, *, utility: bool = True) -> Tally:
+def discount(tally: Tally, factor: float, failed: float, *, utility: bool = True) -> Tally:
     """A share of everything counts, what was stated of failures apart. utility: of the utilities too."""
     start = np.array([[FAILURES], [FAILURES * failed]])
-    keep = lambda stats: SufficientStatistics(*(share * part for part in stats))
+    keep = lambda stats: SufficientStatistics(*(factor * part for part in stats))
     return tally._replace(
         utility=keep(tally.utility) if utility else tally.utility,
-        outcomes=share * tally.outcomes,
-        successes=share * tally.successes,
-        failures=start + share * (tally.failures - start),
+        outcomes=factor * tally.outcomes,
+        successes=factor * tally.successes,
+        failures=start + factor * (tally.failures - start),
         baseline=keep(tally.baseline),
         baseline_failures=keep(tally.baseline_failures),
     )
@@ -76,14 +76,14 @@ def discount(tally: Tally, share: float, failed: float, *, utility: bool = True)
 
 def discount_cell(tally: Tally, project: int, context: int, keep: np.ndarray, baseline: int | None) -> Tally:
     """A share of one cell's outcomes counts, (arms,)."""
-    share = np.ones(tally.shape)
-    share[project, context] = keep
+    factor = np.ones(tally.shape)
+    factor[project, context] = keep
     alone = np.ones(tally.shape[:2])
     alone[project, context] = 1.0 if baseline is None else keep[baseline]
     return tally._replace(
-        utility=SufficientStatistics(*(share * part for part in tally.utility)),
-        outcomes=share * tally.outcomes,
-        successes=share * tally.successes,
+        utility=SufficientStatistics(*(factor * part for part in tally.utility)),
+        outcomes=factor * tally.outcomes,
+        successes=factor * tally.successes,
         baseline=SufficientStatistics(*(alone * part for part in tally.baseline)),
         baseline_failures=SufficientStatistics(*(alone * part for part in tally.baseline_failures)),
     )

@@ -77,12 +77,12 @@ def assemble(
     every = hurdle_moments(
         beta, given_success.mean, xp.sqrt(given_success.variance), noise, state.arms[8] / state.arms[7]
     )
-    share = given_success.along / given_success.variance[0]
-    parts = every.mean, every.scale, every.noise[0], share
+    pooled_gain = given_success.along / given_success.variance[0]
+    parts = every.mean, every.scale, every.noise[0], pooled_gain
     if structure.baseline is not None:
         parts = _with_baseline(structure, state, parts, project, context)
-    mean, scale, noise, share = parts
-    return Predictive(mean[0], scale[0], noise, cell[3], mean[1:], scale[1:], share)
+    mean, scale, noise, pooled_gain = parts
+    return Predictive(mean[0], scale[0], noise, cell[3], mean[1:], scale[1:], pooled_gain)
 
 
 def predict_success(
@@ -99,26 +99,28 @@ def _in_cell(found: tuple[Array, Array, Array], cell: Array, noise: Array, betwe
     """Effects with the cell's own data; cell (5, A); found: see `effects.predict`."""
     xp, (mean, variance, along) = namespace(cell), found
     square = noise * noise
-    rest = square / (cell[0] * between + square)
-    first, own = cell[1] + rest * (mean[0] - cell[1]), rest * (rest * variance[0] + between)
-    return Effects(xp.concatenate([first[None], mean[1:]]), xp.concatenate([own[None], variance[1:]]), rest * along)
+    shrinkage = square / (cell[0] * between + square)
+    first, own = cell[1] + shrinkage * (mean[0] - cell[1]), shrinkage * (shrinkage * variance[0] + between)
+    return Effects(
+        xp.concatenate([first[None], mean[1:]]), xp.concatenate([own[None], variance[1:]]), shrinkage * along
+    )
 
 
 def _with_baseline(
     structure: Structure, state: State, parts: tuple[Array, ...], project: Array, context: Array
 ) -> tuple[Array, ...]:
     """Mean and scale (rows, A), noise (A,) and share (rows - 1, A) of every arm, the baseline's by its own outcomes."""
-    every_mean, every_scale, every_noise, share = parts
-    xp, rest = namespace(every_mean), len(every_mean) - 1
+    every_mean, every_scale, every_noise, pooled_gain = parts
+    xp, shared = namespace(every_mean), len(every_mean) - 1
     mean, scales, noise = baseline_utility.predict(at(state.baseline, project, context), state.baseline_sums)
     own = xp.arange(structure.arms) == structure.baseline
-    first = xp.stack([mean] + rest * [mean * 0.0])[:, None]
-    wide = xp.stack([scales[0]] + rest * [scales[1]])[:, None]
+    first = xp.stack([mean] + shared * [mean * 0.0])[:, None]
+    wide = xp.stack([scales[0]] + shared * [scales[1]])[:, None]
     return (
         xp.where(own, first, every_mean),
         xp.where(own, wide, every_scale),
         xp.where(own, noise, every_noise),
-        xp.where(own, 0.0, share),
+        xp.where(own, 0.0, pooled_gain),
     )
 
 

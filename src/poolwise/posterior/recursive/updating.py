@@ -256,8 +256,8 @@ def _nothing(tiers: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, 
 def _theta(mean: Array, variance: Array, here: LocalState, cell: Array) -> tuple[Array, Array]:
     """Mean and variance of the arm's utility, given success: its coordinates joined with the cell's own data."""
     square = here.noise * here.noise
-    rest = square / (here.cell[0] * cell + square)
-    return here.cell[1] + rest * (mean - here.cell[1]), rest * (rest * variance + cell)
+    shrinkage = square / (here.cell[0] * cell + square)
+    return here.cell[1] + shrinkage * (mean - here.cell[1]), shrinkage * (shrinkage * variance + cell)
 
 
 def _information_delta(here: LocalState, after: Array, cell: Array, weight: Array) -> tuple[Array, Array]:
