@@ -156,7 +156,7 @@ class ServingPosterior:
         self.version += 1
 
     def recompute(self) -> None:
-        """Compute the belief again from its statistics: at once, or beside (`recompute_beside`) where a call would wait."""
+        """Compute the belief from its statistics: at once, or beside (`recompute_beside`) where a call would wait."""
         if self.in_service and self._settings.estimate != "inline":
             self.worn = True
             return

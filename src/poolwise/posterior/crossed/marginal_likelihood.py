@@ -175,7 +175,7 @@ def _with_leaves(
     variance: Array,
     kept: bool,
 ) -> tuple[Array, Score]:
-    """Adds what the cells say. centre, variance [project, context, arm]: mean and variance of the sum of the effects."""
+    """Adds what the cells say. centre, variance [project, context, arm]: of the sum of the effects."""
     xp, (count, mean, deviation) = namespace(centre), cells
     cell, noise = cell_scale(scales, kept), noise_scale(scales, count.shape[1])
     if not kept:

@@ -117,7 +117,7 @@ _PID = os.getpid()
 
 
 def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: bool = False) -> Program | None:
-    """The compiled call, or None while it is being compiled or where that cannot be done. key: names the tail, which takes
+    """The compiled call, or None while it is being compiled or where that fails. key: names the tail, which takes
     `extra` numbers. wait: until it is compiled."""
     if os.getpid() != _PID:
         return None  # threads do not survive a fork, nor does a JAX that was started before it
