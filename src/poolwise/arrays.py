@@ -1,19 +1,17 @@
 """One source for two array libraries: NumPy where a process is too short to compile, JAX where a function is traced.
 
-Axes are named in jaxtyping's notation, `Float[Array, "project context arm"]`, where `...` stands for any axes and a
-single one begins with a space. Names are for the reader and the type checker: nothing is imported or checked for them.
+Axes are named by jaxtyping, `Float[Array, "project context arm"]`, where `...` stands for any axes and a single one
+begins with a space. Nothing is checked for them in a call; tests check records against them (`tests/test_arrays.py`).
 
 The few operations that the two spell differently stand here. On NumPy arrays `put` writes in place; under JAX it
 returns a new value, whose buffer is the old one where the caller has donated it.
 """
 
 from collections.abc import Callable
-from typing import Annotated as Bool  # noqa: F401
-from typing import Annotated as Float  # noqa: F401
-from typing import Annotated as Int  # noqa: F401
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Int  # noqa: F401
 
 Array = Any
 """A NumPy or a JAX array."""
