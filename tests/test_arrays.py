@@ -1,0 +1,39 @@
+"""Shapes in annotations hold: the records of a posterior have the axes that they are annotated with."""
+
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+from jaxtyping import jaxtyped
+
+from poolwise.arrays import Float
+from tests.posterior.crossed.test_batch import SHAPE, scales
+from tests.posterior.test_laws import Form, made
+
+
+def mismatches(record) -> list[str]:
+    """Fields of a NamedTuple that are not what its annotations say, one length to an axis."""
+    hints = get_type_hints(type(record)).items()
+    parts = ((name, [one for one in (get_args(hint) or (hint,)) if hasattr(one, "dims")]) for name, hint in hints)
+    with jaxtyped("context"):
+        return [
+            name
+            for name, shapes in parts
+            if shapes and not any(isinstance(getattr(record, name), shape) for shape in shapes)
+        ]
+
+
+@pytest.mark.parametrize("families", [0, 2])
+def test_records_have_the_axes_they_are_annotated_with(families):
+    belief = made(Form(families, SHAPE[:2], "numpy"), scales(1, families > 0))
+    belief.update(0, 1, 2, 0.5, True)
+    serving = belief.serving()
+    records = (belief.statistics(), belief.cells(), belief.predict(0, 1), serving.state, serving.constants)
+    assert [mismatches(record) for record in records] == [[]] * len(records)
+
+
+def test_a_wrong_axis_is_found():
+    belief = made(Form(0, SHAPE[:2], "numpy"), scales(1, families=False))
+    found = belief.predict(0, 1)
+    assert mismatches(found._replace(scale=found.scale[:2])) == ["scale"]
+    assert not isinstance(np.zeros(2, int), Float[np.ndarray, " arm"])
