@@ -77,9 +77,9 @@ def latencies(count: int) -> dict[str, dict[str, float]]:
             world.step()
         engine, serving = world.engine, world.engine.serving
         allowed = np.ones(len(SPACE.arms), dtype=bool)
-        view, chances = serving.live.view(0, 0, allowed, np.array(serving.uses.context(0, 0)))
+        view, chances = serving.belief.view(0, 0, allowed, np.array(serving.usage.context(0, 0)))
         found[f"{name}: policy and layers"] = timed(
-            lambda s=serving, v=view, c=chances: s.guarding.choice(("project", "context 0"), (0, 0), v, c), count
+            lambda s=serving, v=view, c=chances: s.policy_gate.choice(("project", "context 0"), (0, 0), v, c), count
         )
         found[f"{name}: cached decision"] = timed(lambda e=engine: e.decide("project", "context 0"), count)
         found[f"{name}: uncached decision"] = timed(

@@ -70,7 +70,7 @@ def one(task: tuple[str, int, int]) -> dict[str, float]:
             a = names.index(decision.arm)
             engine.observe(decision.id, utility=float(truth[p, c, a] + NOISE * rng.standard_normal()))
             lost += float(truth[p, c].max() - truth[p, c, a]) * (p == OTHERS)
-    served = engine.serving.live.posterior.hyperparameters.factors
+    served = engine.serving.belief.posterior.hyperparameters.factors
     return {"regret": lost, "rank": served.rank if served else 0}
 
 

@@ -128,7 +128,7 @@ def _evidence(seen: privacy.NoisySums, others: list[np.ndarray], mine: tuple[np.
 
 def _plain(source: Engine, p: int) -> list[bool]:
     """The pack with and without a project, told apart by which of the two it equals."""
-    posterior = source.serving.live.posterior
+    posterior = source.serving.belief.posterior
     stats, tally = posterior.statistics(), posterior.counts()
     keep = np.arange(len(stats.count)) != p
     without = SufficientStatistics(*(part[keep] for part in stats))

@@ -64,10 +64,10 @@ def test_processes_that_share_a_file_compile_late(path):
         live(first, 5)
         live(second, 5)
         live(first, 2)
-        assert [engine.serving.live.posterior.warm >= PATIENCE for engine in (first, second)] == [True, True]
+        assert [engine.serving.belief.posterior.warm >= PATIENCE for engine in (first, second)] == [True, True]
     with opened(path) as alone:
         live(alone, 5)
-        assert alone.serving.live.posterior.warm == WARM
+        assert alone.serving.belief.posterior.warm == WARM
 
 
 def test_the_numbers_of_a_view_take_few_bytes(path):

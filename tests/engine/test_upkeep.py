@@ -80,10 +80,10 @@ def same(one, other, tolerance=1e-9):
 def test_the_belief_is_computed_again_beside_and_stays_what_it_was(url, monkeypatch):
     monkeypatch.setattr(observe, "BLOCK", 16)
     with opened(url, NEVER._replace(estimate="beside")) as engine:
-        first, deadline = engine._upkeep.current().live.posterior, time.monotonic() + 20
-        while engine._upkeep.current().live.posterior is first and time.monotonic() < deadline:
+        first, deadline = engine._upkeep.current().belief.posterior, time.monotonic() + 20
+        while engine._upkeep.current().belief.posterior is first and time.monotonic() < deadline:
             live(engine, [usual], 1)
-        assert engine._upkeep.current().live.posterior is not first
+        assert engine._upkeep.current().belief.posterior is not first
         live(engine, [usual], 5)
         assert engine.status()["learned"] == engine.store.answered()
         with opened(url) as again:
@@ -279,7 +279,7 @@ def test_nothing_grows_with_decisions_that_are_not_answered():
         engine.decide("p", "c")
     now = engine.serving
     assert now.ahead < 5001
-    assert now.uses.total == now.guarding.suite.total == 15_006
+    assert now.usage.total == now.policy_gate.safeguards.total == 15_006
 
 
 def test_a_store_reopened_trusts_its_projects_as_the_one_that_was_lived_with(tmp_path):

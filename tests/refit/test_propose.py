@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_written(tmp_path):
 
 def test_a_belief_that_drifted_from_its_own_outcomes_is_said():
     made = engine()
-    made.serving.live.posterior._serving.state.effects[0][..., -1] += 0.5
+    made.serving.belief.posterior._serving.state.effects[0][..., -1] += 0.5
     rejected = made.refit()
     assert rejected.status == "rejected"
     assert "drifted from its own outcomes" in rejected.reason
@@ -210,10 +210,10 @@ def test_a_refit_keeps_what_projects_that_resemble_each_other_say():
         p, c = (np.array([int(name[1:]) for name in known])[codes] for known, codes in
                 zip(names, (chosen.project, chosen.context), strict=True))  # fmt: skip
         made.observe_many(chosen.id, utility=effect[kind[p], c, chosen.arm] + random.normal(0, 0.2, 400))
-    made.serving.live.reestimate("on schedule")
-    factors = made.serving.live.posterior.hyperparameters.factors
+    made.serving.belief.reestimate("on schedule")
+    factors = made.serving.belief.posterior.hyperparameters.factors
     assert factors is not None
     snapshot = made.refit()
     assert snapshot.status == "serving", snapshot.reason
-    assert made.serving.live.posterior.hyperparameters.factors.rank == factors.rank > 0
+    assert made.serving.belief.posterior.hyperparameters.factors.rank == factors.rank > 0
     assert snapshot.hyper["factors"]

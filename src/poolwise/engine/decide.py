@@ -41,11 +41,11 @@ def unlogged(
     serving: Serving, project: str, context: str, job: str | None, available: Iterable[str] | None, *, free: bool
 ) -> Decision:
     """Decide without the store. free: as the policy would; otherwise the baseline, or what stands in for it."""
-    catalogue = serving.catalogue
-    at = catalogue.place(project, context)
-    allowed = catalogue.allowed(available, serving.guarding.trusted)
-    if not free and allowed[catalogue.baseline]:
-        allowed = np.arange(len(allowed)) == catalogue.baseline
+    name_index = serving.name_index
+    at = name_index.place(project, context)
+    allowed = name_index.allowed(available, serving.policy_gate.trusted)
+    if not free and allowed[name_index.baseline]:
+        allowed = np.arange(len(allowed)) == name_index.baseline
     cell, _, _ = _made_ready(serving, (project, context), at, allowed)
     decision = _drawn(cell, -1 - secrets.randbits(62), serving.store.seed, project, context, job)
     return decision._replace(reason=decision.reason + UNLOGGED)
@@ -61,21 +61,23 @@ def baseline_alone(space: ArmSpace, project: str, context: str, job: str | None)
 def many(serving: Serving, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
     """Decide a job for every entry of `which`, an index into `keys` of (project, context)."""
     store = serving.store
-    if serving.guarding.suite is not None:
-        return _one_by_one(serving, serving.guarding.suite, keys, which)
+    if serving.policy_gate.safeguards is not None:
+        return _one_by_one(serving, serving.policy_gate.safeguards, keys, which)
     cells = [_cell(serving, *key) for key in keys]
     first = store.reserve(len(which))
     ids = np.arange(first, first + len(which), dtype=np.int64)
-    columns = tables.draw(cells, which, ids, uniforms(store.seed, ids), serving.catalogue, time.time())
-    stored = serving.catalogue.coded(columns)
+    columns = tables.draw(cells, which, ids, uniforms(store.seed, ids), serving.name_index, time.time())
+    stored = serving.name_index.coded(columns)
     store.append_decisions(stored)
     serving.counted_together(ids)
     for cell, made in zip(cells, np.bincount(which, minlength=len(cells)).tolist(), strict=True):
-        serving.uses.decided(cell.project, cell.context, made)
+        serving.usage.decided(cell.project, cell.context, made)
     return stored
 
 
-def _one_by_one(serving: Serving, suite: Safeguards, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
+def _one_by_one(
+    serving: Serving, safeguards: Safeguards, keys: list[tuple[str, str]], which: np.ndarray
+) -> DecisionColumns:
     """`many` where each decision may change what the next one is allowed."""
     store, now, rows = serving.store, time.time(), []
     first = store.reserve(len(which))
@@ -83,15 +85,15 @@ def _one_by_one(serving: Serving, suite: Safeguards, keys: list[tuple[str, str]]
     for id, number in enumerate(which.tolist(), start=first):
         cell = _cell(serving, *keys[number])
         k = cell.pick(uniform(store.seed, id))
-        arm, reason = serving.catalogue.arm[cell.arms[k].id], cell.reasons[k]
+        arm, reason = serving.name_index.arm[cell.arms[k].id], cell.reasons[k]
         rows.append((id, cell.project, cell.context, arm, cell.probabilities[k], cell.view, now, reason, -1))
-        suite.decided(cell.project, cell.context, arm, reason)
-    columns = tables.decision_columns(rows, serving.catalogue)
-    stored = serving.catalogue.coded(columns)
+        safeguards.decided(cell.project, cell.context, arm, reason)
+    columns = tables.decision_columns(rows, serving.name_index)
+    stored = serving.name_index.coded(columns)
     store.append_decisions(stored)
     serving.counted_together(columns.id)
     for (p, c), made in tables.counted(columns.project, columns.context):
-        serving.uses.decided(p, c, made)
+        serving.usage.decided(p, c, made)
     serving.torn = False
     return stored
 
@@ -104,12 +106,12 @@ def _drawn(cell: CachedDecision, id: int, seed: int, project: str, context: str,
 
 
 def _cell(serving: Serving, project: str, context: str) -> CachedDecision:
-    cell, suite = serving.cells.get((project, context)), serving.guarding.suite
+    cell, safeguards = serving.cells.get((project, context)), serving.policy_gate.safeguards
     if (
         cell is None
-        or cell.version != serving.live.version
-        or serving.uses.decisions(cell.project, cell.context) >= cell.refresh
-        or (suite is not None and suite.permissions(cell.project, cell.context) != cell.gate)
+        or cell.version != serving.belief.version
+        or serving.usage.decisions(cell.project, cell.context) >= cell.refresh
+        or (safeguards is not None and safeguards.permissions(cell.project, cell.context) != cell.gate)
     ):
         cell = serving.cells[project, context] = _look(serving, project, context, None)
         shorten(serving.cells)
@@ -118,9 +120,9 @@ def _cell(serving: Serving, project: str, context: str) -> CachedDecision:
 
 def _look(serving: Serving, project: str, context: str, available: Iterable[str] | None) -> CachedDecision:
     """Compute and log the view of one cell, and the probabilities that follow from it."""
-    catalogue = serving.catalogue
-    allowed = catalogue.allowed(available, serving.guarding.trusted)  # Before names are numbered: it may refuse.
-    at = catalogue.project(project), catalogue.context(context)
+    name_index = serving.name_index
+    allowed = name_index.allowed(available, serving.policy_gate.trusted)  # Before names are numbered: it may refuse.
+    at = name_index.project(project), name_index.context(context)
     cell, view, limits = _made_ready(serving, (project, context), at, allowed)
     if not serving.settings.log_views:
         return cell
@@ -130,8 +132,8 @@ def _look(serving: Serving, project: str, context: str, available: Iterable[str]
 def _made_ready(
     serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray
 ) -> tuple[CachedDecision, View, Constraints | None]:
-    view, chances = serving.live.view(*at, allowed, np.array(serving.uses.context(*at)))
-    found = serving.guarding.choice(names, at, view, chances)
+    view, chances = serving.belief.view(*at, allowed, np.array(serving.usage.context(*at)))
+    found = serving.policy_gate.choice(names, at, view, chances)
     cell = CachedDecision(
         project=at[0],
         context=at[1],
@@ -140,8 +142,8 @@ def _made_ready(
         cumulative=cumulative(found.probabilities),
         reasons=found.reasons,
         view=0,
-        version=serving.live.version,
-        refresh=max(4 * serving.uses.decisions(*at), 16),
+        version=serving.belief.version,
+        refresh=max(4 * serving.usage.decisions(*at), 16),
         gate=found.gate,
         compiled=chances is not None,
     )
@@ -155,8 +157,10 @@ def _log(serving: Serving, project: str, context: str, view: View, limits: Const
         arrays.update(to_arrays(limits))
     if compiled:
         arrays[COMPILED] = np.asarray(1)
-    live, policy = serving.live, serving.guarding.policy
+    belief, policy = serving.belief, serving.policy_gate.policy
     key = serving.store.add_policy(policy.spec, policy.params) if serving.policy is None else serving.policy
     serving.policy = key
-    ids = serving.catalogue.ids
-    return serving.store.append_view(LoggedView(0, project, context, key, live.snapshot, live.outcomes, ids, arrays))
+    ids = serving.name_index.ids
+    return serving.store.append_view(
+        LoggedView(0, project, context, key, belief.snapshot, belief.outcomes, ids, arrays)
+    )

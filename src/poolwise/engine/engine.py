@@ -54,7 +54,7 @@ class Engine:
         self.store, self.space, self.settings = store, space, settings.meant_for(space)
         self._lock, self._process, self._closed = threading.RLock(), os.getpid(), False
         self._upkeep = Upkeep(store, space, policy, self.settings)
-        self.policy = self._upkeep.current().guarding.policy
+        self.policy = self._upkeep.current().policy_gate.policy
         self.across = ProjectTables(self._held, self._upkeep.current)
         """Tables that compare projects."""
         self.priors = Priors(self._held, self._upkeep)
@@ -178,11 +178,11 @@ class Engine:
         """
         order, arm, project, context = arguments.order(order, arm, project, context)
         with self._held():
-            record = self._upkeep.current().guarding.checked(order, arm, project, context)
+            record = self._upkeep.current().policy_gate.checked(order, arm, project, context)
             if order == "promote":
                 overview.check_promotion(self.overview().get("shadow", []), project, context)
             self.store.append_record("control", record)
-            self._upkeep.follow_orders()
+            self._upkeep.follow_overrides()
             return record
 
     def refit(self, method: str = "fast", **options: Any) -> Snapshot:
@@ -200,7 +200,7 @@ class Engine:
     def problem(self) -> RefitData:
         """What a refit starts from: statistics of all that the belief rests on."""
         with self._held():
-            return self._upkeep.current().live.problem()
+            return self._upkeep.current().belief.problem()
 
     def propose(self, snapshot: Snapshot) -> Snapshot:
         """Store a snapshot that a refit came to; it serves from now on if its status says so.
@@ -211,7 +211,7 @@ class Engine:
             raise RefitError(f"a refit proposes a Snapshot, got {type(snapshot).__name__}: the old one keeps serving")
         snapshot = conforming(snapshot, RefitError, "the proposed snapshot's ")
         with self._held():
-            return self._upkeep.change(lambda now: now.live.propose(snapshot))
+            return self._upkeep.change(lambda now: now.belief.propose(snapshot))
 
     def forget(self, project: str) -> dict[str, Any]:
         """Delete a project for good: its events, views, orders and names, down to the ids of its decisions.
@@ -262,7 +262,7 @@ class Engine:
         """project, context, family, arm, mean, sd, low, high (90 % interval), n: a row for every known cell."""
         with self._held():
             now = self._upkeep.current()
-            return tables.beliefs(now.live, now.catalogue)
+            return tables.beliefs(now.belief, now.name_index)
 
     def projects(self) -> pd.DataFrame:
         """What every project is like, what it gave the others and took from them; see `engine.profile.projects`."""
@@ -272,7 +272,7 @@ class Engine:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
         id, replay = arguments.decision(id), truth("replay", replay)
         with self._held():
-            return explain.explain(self.store, id, self.settings, self._upkeep.current().live, replay=replay)
+            return explain.explain(self.store, id, self.settings, self._upkeep.current().belief, replay=replay)
 
     def status(self) -> dict[str, Any]:
         """Counts of events, what serves now, the size of the problem, and what became of decisions while the store
@@ -282,13 +282,13 @@ class Engine:
             try:
                 now = self._upkeep.current()
                 damaged = damaged_records.damaged(self.store)
-                camps = suspicion.suspicious(now.live, now.catalogue, self.settings.failure_utility)
+                camps = suspicion.suspicious(now.belief, now.name_index, self.settings.failure_utility)
                 body = {
                     **({"quarantined": damaged} if damaged else {}),
                     **({"suspicious": camps} if camps else {}),
                     **body,
                 }
-                return {**self.store.counts(), **now.live.status(), **now.catalogue.sizes(), **body}
+                return {**self.store.counts(), **now.belief.status(), **now.name_index.sizes(), **body}
             except StoreError as error:
                 return {**body, "store_fault": str(error)}
 
@@ -296,7 +296,7 @@ class Engine:
         """How far learning has come in every context, what is limited and why; see `engine.overview`."""
         with self._held():
             now = self._upkeep.current()
-            return overview.overview(now.live, now.catalogue, now.uses, now.guarding, self.store)
+            return overview.overview(now.belief, now.name_index, now.usage, now.policy_gate, self.store)
 
     def close(self) -> None:
         """Let the store go; a second time does nothing. Waits for a search for scales that is under way."""

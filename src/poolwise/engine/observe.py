@@ -44,13 +44,13 @@ def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None
     outcomes, serving.outcomes = _outcomes(serving)
     made, serving.decisions = _decisions(serving)  # in this order: every outcome has its decision
     rows = readable(outcomes)
-    earlier = {p: serving.uses.of_project(p) for p in np.unique(rows.project).tolist()}
+    earlier = {p: serving.usage.of_project(p) for p in np.unique(rows.project).tolist()}
     for (p, c), count in tables.counted(made.project, made.context):
-        serving.uses.decided(p, c, count)
+        serving.usage.decided(p, c, count)
     _used(serving, rows)
     for (p, c), since in tables.informed(made, rows):
-        serving.uses.informed(p, c, earlier[p] + since)
-    if (suite := serving.guarding.suite) is None:
+        serving.usage.informed(p, c, earlier[p] + since)
+    if (safeguards := serving.policy_gate.safeguards) is None:
         _learn(serving, rows, estimated=estimated)
         return
     names = store.names("reason")
@@ -61,7 +61,7 @@ def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None
         reasons[row] if row >= 0 else _made(serving, id).reason
         for row, id in zip(row_of, rows.decision.tolist(), strict=True)
     ]
-    advance = _counting(suite, made, reasons, rows, np.array(row_of, dtype=np.int64))
+    advance = _counting(safeguards, made, reasons, rows, np.array(row_of, dtype=np.int64))
     _learn(serving, rows, told, advance, estimated)
     advance(len(rows.decision))
 
@@ -83,16 +83,16 @@ def waiting(serving: Serving) -> Waiting:
         return Waiting(outcomes, decisions, reasons, (cursor, made), [])
     for rows in (outcomes, decisions):
         if rows is not None:
-            serving.catalogue.follow("project", rows.project)
-            serving.catalogue.follow("context", rows.context)
-    asked = serving.guarding.suite is not None or np.isfinite(serving.live.overdue.until)
+            serving.name_index.follow("project", rows.project)
+            serving.name_index.follow("context", rows.context)
+    asked = serving.policy_gate.safeguards is not None or np.isfinite(serving.belief.overdue.until)
     told = [_made(serving, id) for id in outcomes.decision.tolist()] if asked else []
     return Waiting(outcomes, decisions, reasons, (cursor, made), told)
 
 
 def fold(serving: Serving, new: Waiting) -> None:
     """Fold what comes next."""
-    serving.live.in_service = True
+    serving.belief.in_service = True
     for outcome in new.plain:
         _fold_plain(serving, outcome)
     if new.decisions is not None:
@@ -101,11 +101,11 @@ def fold(serving: Serving, new: Waiting) -> None:
     if len(rows.decision):
         _used(serving, rows)
         for place, decision in zip(_places(rows), new.made, strict=bool(new.made)):
-            serving.live.withdraw(place, decision.time)
+            serving.belief.withdraw(place, decision.time)
         _learn(serving, rows, [made.reason for made in new.made])
     serving.others += new.cursor[0] - serving.outcomes
     if serving.others > 0:
-        serving.live.share()
+        serving.belief.share()
     serving.outcomes, serving.decisions = new.cursor
     serving.own, serving.blocks, serving.stored, serving.behind = set(), [], [], False
     for id in rows.decision.tolist():
@@ -119,36 +119,36 @@ def _known(serving: Serving) -> bool:
 
 def _plain(serving: Serving) -> bool:
     """See `Waiting.plain`."""
-    asked = serving.guarding.suite is not None or np.isfinite(serving.live.overdue.until)
+    asked = serving.policy_gate.safeguards is not None or np.isfinite(serving.belief.overdue.until)
     few = not asked and len(serving.stored) <= FEW
     return few and all(observations.plain(outcome, serving.settings) for outcome in serving.stored)
 
 
 def _fold_plain(serving: Serving, outcome: Outcome) -> None:
-    project, context, arm = serving.catalogue.cell_of(serving.recent.pop(outcome.decision))
-    serving.uses.observed(project, context, np.nan if outcome.baseline_cost is None else outcome.baseline_cost)
-    serving.live.learn_plain(project, context, arm, outcome)
-    if serving.live.learned % BLOCK == 0:
-        serving.live.recompute()
+    project, context, arm = serving.name_index.cell_of(serving.recent.pop(outcome.decision))
+    serving.usage.observed(project, context, np.nan if outcome.baseline_cost is None else outcome.baseline_cost)
+    serving.belief.learn_plain(project, context, arm, outcome)
+    if serving.belief.learned % BLOCK == 0:
+        serving.belief.recompute()
 
 
 def outgrown(serving: Serving, rows: DecisionColumns | OutcomeColumns | None) -> bool:
     """Whether there are arms among new events that this process does not know: another one has a larger space."""
-    return rows is not None and len(rows.arm) > 0 and rows.arm.max(initial=-1) >= len(serving.catalogue.known)
+    return rows is not None and len(rows.arm) > 0 and rows.arm.max(initial=-1) >= len(serving.name_index.known)
 
 
 def assume_overdue(serving: Serving, now: float) -> None:
     """Decisions older than `Settings.outcome_timeout` count as failed, in the belief alone, until heard of."""
-    timeout, live, store = serving.settings.outcome_timeout, serving.live, serving.store
+    timeout, belief, store = serving.settings.outcome_timeout, serving.belief, serving.store
     if timeout is None:
         return
     until, cells = now - timeout, []
     late = [store.decision(id) for id in store.open_decisions(until).tolist()]
     for decision in late:
-        if decision.time >= live.overdue.until:
-            cells.append(serving.catalogue.cell_of(decision))
+        if decision.time >= belief.overdue.until:
+            cells.append(serving.name_index.cell_of(decision))
     if store.answered() == serving.outcomes:  # otherwise some were heard of meanwhile: the next time will do
-        live.assume(cells, until)
+        belief.assume(cells, until)
 
 
 def readable(rows: OutcomeColumns) -> OutcomeColumns:
@@ -160,12 +160,12 @@ def readable(rows: OutcomeColumns) -> OutcomeColumns:
 def _outcomes(serving: Serving) -> tuple[OutcomeColumns, int]:
     """Those after the cursor, and the cursor after them: places of what was withdrawn are empty."""
     end = serving.store.answered()
-    return serving.catalogue.indexed(serving.store.outcomes(serving.outcomes, end - serving.outcomes)), end
+    return serving.name_index.indexed(serving.store.outcomes(serving.outcomes, end - serving.outcomes)), end
 
 
 def _decisions(serving: Serving) -> tuple[DecisionColumns, int]:
     end = serving.store.made()
-    found = serving.catalogue.indexed(serving.store.decisions(serving.decisions, end - serving.decisions))
+    found = serving.name_index.indexed(serving.store.decisions(serving.decisions, end - serving.decisions))
     fine = (found.project >= 0) & (found.context >= 0)
     return DecisionColumns(*(column[fine] for column in found)), end
 
@@ -179,7 +179,7 @@ def _remembered(serving: Serving) -> OutcomeColumns:
         cost, baseline = (np.nan if part is None else part for part in (one.cost, one.baseline_cost))
         status = STATUSES.index(one.status)
         rows.append(
-            (one.decision, *serving.catalogue.cell_of(made), job, status, one.utility, cost, baseline, one.time)
+            (one.decision, *serving.name_index.cell_of(made), job, status, one.utility, cost, baseline, one.time)
         )
     columns = zip(*rows, strict=True) if rows else [()] * len(OutcomeColumns._fields)
     kinds = zip(columns, _KINDS, strict=True)
@@ -192,11 +192,11 @@ def _count(serving: Serving, made: DecisionColumns, names: list[str]) -> None:
     foreign = ~np.isin(made.id, own)
     made = DecisionColumns(*(column[foreign] for column in made))
     for (p, c), count in tables.counted(made.project, made.context):
-        serving.uses.decided(p, c, count)
-    if (suite := serving.guarding.suite) is None:
+        serving.usage.decided(p, c, count)
+    if (safeguards := serving.policy_gate.safeguards) is None:
         return
     for place, reason in zip(_places(made), made.reason.tolist(), strict=True):
-        suite.decided(*place, names[reason])
+        safeguards.decided(*place, names[reason])
 
 
 def _made(serving: Serving, id: int) -> Decision:
@@ -206,7 +206,7 @@ def _made(serving: Serving, id: int) -> Decision:
 
 def _used(serving: Serving, rows: OutcomeColumns) -> None:
     for (p, c), count, cost in tables.costs(rows):
-        serving.uses.observed(p, c, cost, count)
+        serving.usage.observed(p, c, cost, count)
 
 
 def _learn(
@@ -216,25 +216,25 @@ def _learn(
     count: Callable[[int], None] | None = None,
     estimated: Callable[[Snapshot], None] | None = None,
 ) -> None:
-    """Safeguards and belief. reasons: of every row, where there is a suite; count: counts what was decided before the
+    """Safeguards and belief. reasons: of every row, where there are safeguards; count: counts what was decided before the
     k-th outcome; estimated: see `opened`."""
-    live, suite = serving.live, serving.guarding.suite
-    for start, end in _parts(live, rows, again=estimated is not None):
+    belief, safeguards = serving.belief, serving.policy_gate.safeguards
+    for start, end in _parts(belief, rows, again=estimated is not None):
         part, fades = tables.chosen(rows, slice(start, end)), {}
-        if suite is not None:
-            worth = part._replace(utility=live.worth(part))
-            fades = _watched(suite, worth, reasons[start:end], start, count)
+        if safeguards is not None:
+            worth = part._replace(utility=belief.worth(part))
+            fades = _watched(safeguards, worth, reasons[start:end], start, count)
         for piece, fade in tables.parted(part, fades):
-            live.update(piece)
+            belief.update(piece)
             if fade is not None:
-                live.discount(fade)
-        if live.learned % BLOCK == 0:
-            live.recompute()
-        if estimated is not None and live.due:
-            estimated(live.reestimate("without what was taken back", keep=False))
+                belief.discount(fade)
+        if belief.learned % BLOCK == 0:
+            belief.recompute()
+        if estimated is not None and belief.due:
+            estimated(belief.reestimate("without what was taken back", keep=False))
 
 
-def _parts(live: ServingPosterior, rows: OutcomeColumns, *, again: bool) -> Iterator[tuple[int, int]]:
+def _parts(belief: ServingPosterior, rows: OutcomeColumns, *, again: bool) -> Iterator[tuple[int, int]]:
     """Stretches of rows that are to be learned together, in their order; again: ending where estimates are due.
 
     At every `BLOCK`-th outcome the belief is computed again from its statistics. Up to the last such place it does
@@ -245,16 +245,20 @@ def _parts(live: ServingPosterior, rows: OutcomeColumns, *, again: bool) -> Iter
     alone = np.flatnonzero(costs_alone(rows)) + 1
     while start < number:
         jobs = alone[alone > start]
-        whole = (live.learned + number - start) // BLOCK * BLOCK - live.learned
+        whole = (belief.learned + number - start) // BLOCK * BLOCK - belief.learned
         end = start + whole if whole > 0 else min(start + FEW, number, *jobs[:1].tolist())
-        settled = jobs[live.until_settling() - 1 :]
-        due = [start + live.until_due()] if again else []
+        settled = jobs[belief.until_settling() - 1 :]
+        due = [start + belief.until_due()] if again else []
         yield start, (end := min(end, *settled[:1].tolist(), *due, number))
         start = end
 
 
 def _watched(
-    suite: Safeguards, rows: OutcomeColumns, reasons: Sequence[str], start: int, count: Callable[[int], None] | None
+    safeguards: Safeguards,
+    rows: OutcomeColumns,
+    reasons: Sequence[str],
+    start: int,
+    count: Callable[[int], None] | None,
 ) -> dict[int, Discount]:
     """What is to be forgotten, by the decision whose outcome told."""
     fades = {}
@@ -262,15 +266,15 @@ def _watched(
     for k, (id, place, utility, reason) in enumerate(columns, start=start):
         if count is not None:
             count(k)
-        if (fade := suite.observed(*place, utility, reason)) is not None:
+        if (fade := safeguards.observed(*place, utility, reason)) is not None:
             fades[id] = fade
     return fades
 
 
 def _counting(
-    suite: Safeguards, made: DecisionColumns, reasons: Sequence[str], rows: OutcomeColumns, row_of: np.ndarray
+    safeguards: Safeguards, made: DecisionColumns, reasons: Sequence[str], rows: OutcomeColumns, row_of: np.ndarray
 ) -> Callable[[int], None]:
-    """A function that lets the suite count all decisions made before the k-th outcome came, by the clock and at least
+    """A function that lets the safeguards count all decisions made before the k-th outcome came, by the clock and at least
     its own; after the last outcome, all."""
     clock = np.maximum.accumulate(made.time) if len(made.time) else made.time
     until = np.maximum(np.searchsorted(clock, rows.time, side="right"), row_of + 1)
@@ -279,7 +283,7 @@ def _counting(
     def count(k: int) -> None:
         nonlocal done
         for number in range(done, ends[k]):
-            suite.decided(*next(decided), reasons[number])
+            safeguards.decided(*next(decided), reasons[number])
         done = max(done, ends[k])
 
     return count

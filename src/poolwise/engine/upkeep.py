@@ -51,7 +51,7 @@ class Upkeep:
         if serving.behind:
             new = observe.waiting(serving)
             self._serving = None
-            undone = self.store.undone() != serving.live.undone
+            undone = self.store.undone() != serving.belief.undone
             if undone or observe.outgrown(serving, new.outcomes) or observe.outgrown(serving, new.decisions):
                 serving = self._reopened(serving)
             else:
@@ -96,9 +96,9 @@ class Upkeep:
     def refresh(self) -> int:
         """Follow all that others have written; how many outcomes of theirs were learned since the last time."""
         self.expect()
-        if self._serving is not None and self.store.undone() != self._serving.live.undone:
+        if self._serving is not None and self.store.undone() != self._serving.belief.undone:
             self.renewed()
-        self.follow_orders()
+        self.follow_overrides()
         return self.change(self._follow)
 
     def renewed(self) -> Serving:
@@ -120,19 +120,19 @@ class Upkeep:
         serving = self._begun()
         observe.opened(serving, found.append)
         if found:
-            serving.live.stored(found[-1])
+            serving.belief.stored(found[-1])
         self._serving = serving
         if (state := checkpoint.taken(serving)) is not None:
             serving.saved = serving.outcomes
             checkpoint.write(self.store, state)
         return taken
 
-    def follow_orders(self) -> None:
+    def follow_overrides(self) -> None:
         """Let orders take effect that any process has logged."""
         serving = self.current()
-        if serving.guarding.follow_orders():
+        if serving.policy_gate.follow_overrides():
             serving.cells.clear()
-            if serving.guarding.suite is None:
+            if serving.policy_gate.safeguards is None:
                 self._serving = None
                 self._serving = self._reopened(serving)
 
@@ -156,7 +156,7 @@ class Upkeep:
     def _opened(self, *, commit: bool = False) -> Serving:
         for _ in range(_MEANWHILE):
             serving = self._begun()
-            if not commit or serving.catalogue.commit():
+            if not commit or serving.name_index.commit():
                 break  # else another process has given the store new arms meanwhile
         else:
             raise StoreDamaged("the names of arms in this store have no order: restore it from a backup")
@@ -190,59 +190,59 @@ class Upkeep:
         return answer
 
     def _follow(self, serving: Serving) -> int:
-        serving.live.follow_priors()
-        if (news := serving.live.news(at_once=True)) is not None:
-            serving.live.follow(news)
+        serving.belief.follow_priors()
+        if (news := serving.belief.news(at_once=True)) is not None:
+            serving.belief.follow(news)
         observe.assume_overdue(serving, time.time())
         others, serving.others = serving.others, 0
         return others
 
     def _go_on(self, serving: Serving) -> None:
         """Serve from scales that were found; look for others, or save a checkpoint, where that is due."""
-        live = serving.live
+        belief = serving.belief
         try:
             found = self._beside.taken()
             if isinstance(found, StoreError):
                 self.faults.meet(found)
             elif isinstance(found, Exception):
-                live.failed(found)
-            elif found is not None and found.arms == len(serving.catalogue.known):
-                if (rest := live.rest(found)) is None:
-                    live.answered(found, "on schedule")
+                belief.failed(found)
+            elif found is not None and found.arms == len(serving.name_index.known):
+                if (rest := belief.rest(found)) is None:
+                    belief.answered(found, "on schedule")
                 else:
                     self._beside.start(rest)
             if self._beside.busy or self._closing:
                 return
             if found is not None and not (isinstance(found, Estimate) and found.recomputed):
                 self.store.release(LEASE)
-            if live.due:
-                self._estimate_or_follow(live)
-            elif live.worn:
-                self._renew(live)
+            if belief.due:
+                self._estimate_or_follow(belief)
+            elif belief.worn:
+                self._renew(belief)
             elif serving.outcomes - serving.saved >= checkpoint.EVERY and not serving.ahead:
                 self._save(serving)
         except StoreError as error:
             self.faults.meet(error)
 
-    def _estimate_or_follow(self, live: ServingPosterior) -> None:
+    def _estimate_or_follow(self, belief: ServingPosterior) -> None:
         """One process of all estimates; whoever has the lease now may have had to wait until another was done."""
         leads, inline = self.store.lease(LEASE, _LEASED), self.settings.estimate == "inline"
-        news = live.news(at_once=leads)
+        news = belief.news(at_once=leads)
         if news is None and leads and not inline:
-            asked = live.asked_beside()
+            asked = belief.asked_beside()
             self._beside.start(lambda: answer(asked))
             return
         if news is None and leads:
-            live.reestimate("on schedule")
+            belief.reestimate("on schedule")
         elif news is not None and inline:
-            live.follow(news)
-        elif news is not None and (work := live.follow_beside(news)) is not None:
+            belief.follow(news)
+        elif news is not None and (work := belief.follow_beside(news)) is not None:
             self._beside.start(work)
         if leads:
             self.store.release(LEASE)
 
-    def _renew(self, live: ServingPosterior) -> None:
-        if (work := live.recompute_beside()) is not None:
+    def _renew(self, belief: ServingPosterior) -> None:
+        if (work := belief.recompute_beside()) is not None:
             self._beside.start(work)
 
     def _save(self, serving: Serving) -> None:

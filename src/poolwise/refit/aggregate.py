@@ -107,11 +107,11 @@ def learned(problem: RefitData, rows: OutcomeColumns) -> RefitData:
     )
     at = np.nonzero(problem.stats.count)
     posterior.add_statistics(StatisticsDelta(*at, *(part[at] for part in problem.stats)))
-    belief = Exchange(posterior)
-    levelling = JobAdjustment(belief, problem.limit)
-    for start, end in observations.stretches(rows, levelling):
-        observations.update(belief, levelling, chosen(rows, slice(start, end)), settings)
-    levelling.converge()
+    exchange = Exchange(posterior)
+    job_adjustment = JobAdjustment(exchange, problem.limit)
+    for start, end in observations.stretches(rows, job_adjustment):
+        observations.update(exchange, job_adjustment, chosen(rows, slice(start, end)), settings)
+    job_adjustment.converge()
     cut = np.s_[: shape[0], : shape[1]]
     tried, succeeded = (part[cut] for part in posterior.counts())
     return problem._replace(

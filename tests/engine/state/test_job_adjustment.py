@@ -53,7 +53,7 @@ def test_a_job_with_one_arm_teaches_nothing_of_its_speed():
     for job, cost in (("a", 5.0), ("b", 70.0), ("c", 1.0)):
         engine.observe(engine.decide("mizar", "article", job=job, available=["mzr02"]).id, cost=cost)
     assert engine.beliefs()["n"].sum() == 3
-    assert abs(engine.serving.live.posterior.mean_given_success(0, 0)).max() < 1e-12
+    assert abs(engine.serving.belief.posterior.mean_given_success(0, 0)).max() < 1e-12
 
 
 def test_opened_again_it_believes_the_same(tmp_path):

@@ -28,8 +28,8 @@ RECORD = "prior"
 class PriorPackPool:
     """The packs of one store, and their weights."""
 
-    def __init__(self, store: Store, catalogue: NameIndex, settings: Settings) -> None:
-        self._store, self._catalogue, self._settings = store, catalogue, settings
+    def __init__(self, store: Store, name_index: NameIndex, settings: Settings) -> None:
+        self._store, self._name_index, self._settings = store, name_index, settings
         self.packs: list[Pack] = []
         """That can be used, see `damaged_records`."""
         self._read = 0
@@ -45,7 +45,7 @@ class PriorPackPool:
         new = [pack for body in bodies if (pack := damaged_records.pack_of(body)) is not None]
         self.packs += new
         for pack in new:
-            self._catalogue.codes("context", pack.contexts)
+            self._name_index.codes("context", pack.contexts)
         if new:
             names = self.names()
             self._matched = [align(pack, names) for pack in self.packs]
@@ -53,13 +53,13 @@ class PriorPackPool:
         return bool(new)
 
     def names(self) -> Names:
-        catalogue, settings = self._catalogue, self._settings
-        families = catalogue.known_names
+        name_index, settings = self._name_index, self._settings
+        families = name_index.known_names
         return Names(
-            catalogue.names("context"),
-            catalogue.known,
+            name_index.names("context"),
+            name_index.known,
             families,
-            catalogue.ids[catalogue.baseline],
+            name_index.ids[name_index.baseline],
             settings.success_prior(families),
             settings.failure_utility,
         )

@@ -49,7 +49,7 @@ class Priors:
         card = None if card is None else checked_card(card)
         with self._held():
             now = self._upkeep.current()
-            return plain(now.live, now.catalogue, name, minimum, clip)._replace(card=card)
+            return plain(now.belief, now.name_index, name, minimum, clip)._replace(card=card)
 
     def exported_privately(
         self, name: str, *, minimum: int = 3, mu: float = privacy.MU, bound: float = 1.0, seed: int | None = None
@@ -61,40 +61,40 @@ class Priors:
         seed = None if seed is None else whole("seed", seed, 0, 2**63 - 1)
         with self._held():
             now, rng = self._upkeep.current(), np.random.default_rng(seed)
-            return private(now.store, now.catalogue, now.settings, name, minimum, mu, bound, rng)
+            return private(now.store, now.name_index, now.settings, name, minimum, mu, bound, rng)
 
     def adopt(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
         """Start from packs of other stores: what is used of each, what cannot be, and its weight. Logged, so that
         whoever opens this store starts from them too. Raises InputError where a pack has nothing in common with it."""
         packs = usable(packs)
         with self._held():
-            return self._upkeep.change(lambda now: _adopted(now.live, self._upkeep.store, packs))
+            return self._upkeep.change(lambda now: _adopted(now.belief, self._upkeep.store, packs))
 
 
-def _adopted(live: ServingPosterior, store: Store, packs: Sequence[Pack]) -> list[dict[str, Any]]:
-    names = live.borrowed.names()
+def _adopted(belief: ServingPosterior, store: Store, packs: Sequence[Pack]) -> list[dict[str, Any]]:
+    names = belief.borrowed.names()
     used = [check(pack, names) for pack in packs]
     for pack in packs:
         store.append_record(RECORD, record(pack))
-    live.borrowed.follow()
-    live.reestimate("prior packs imported")
-    mine = live.borrowed.weights[-1 - len(packs) : -1].tolist()
+    belief.borrowed.follow()
+    belief.reestimate("prior packs imported")
+    mine = belief.borrowed.weights[-1 - len(packs) : -1].tolist()
     return [{**one, "weight": weight} for one, weight in zip(used, mine, strict=True)]
 
 
-def plain(live: ServingPosterior, catalogue: NameIndex, name: str, minimum: int, clip: float | None) -> Pack:
+def plain(belief: ServingPosterior, name_index: NameIndex, name: str, minimum: int, clip: float | None) -> Pack:
     """A pack without noise. Raises InputError where too few projects have outcomes."""
-    posterior = live.posterior
+    posterior = belief.posterior
     outcomes, successes = posterior.counts()
     active = int((outcomes.sum((1, 2)) > 0).sum())
     _enough(active, minimum)
     hyperparameters = posterior.hyperparameters
     stats = project_weights.apply_weights(posterior.statistics(), hyperparameters.weight)
     found = pooled(stats, hyperparameters, outcomes, successes, minimum, clip)
-    contexts = catalogue.names("context")
+    contexts = name_index.names("context")
     keep = np.flatnonzero(((outcomes.sum(2) > 0).sum(0) >= minimum)[: len(contexts)])
     seen = tuple(part[:, : len(contexts)] for part in stats)
-    return _pack(name, catalogue, found, keep, minimum)._replace(
+    return _pack(name, name_index, found, keep, minimum)._replace(
         scales=scale_table(hyperparameters.gaussian, type(stats)(*seen)),
         concentrations=(float(hyperparameters.success.kappa_context), float(hyperparameters.success.kappa_cell)),
         size=(active, int(outcomes.sum())),
@@ -103,7 +103,7 @@ def plain(live: ServingPosterior, catalogue: NameIndex, name: str, minimum: int,
 
 def private(
     store: Store,
-    catalogue: NameIndex,
+    name_index: NameIndex,
     settings: Settings,
     name: str,
     minimum: int,
@@ -116,14 +116,14 @@ def private(
         raise InputError(
             f"a private pack needs mu from 1e-6 to 10 and a bound from 1e-6 to 1e6, got mu {mu} and bound {bound}"
         )
-    told = given(store, catalogue, settings, bound)
+    told = given(store, name_index, settings, bound)
     _enough(int(told.counts.any(axis=1).sum()), minimum)
     sums = privacy.add_noise(told, mu, rng)
     found, number = privacy.shared(sums, told, minimum)
     before = spent(store)
     store.append_record(SPENT, {"name": name, "mu": mu})
     keep = np.flatnonzero(found.precision.any(axis=1))
-    pack = _pack(name, catalogue, found, keep, minimum)
+    pack = _pack(name, name_index, found, keep, minimum)
     return pack._replace(whole=True, size=(int(number), 0), promise=privacy.guarantee(mu, before, sums, bound))
 
 
@@ -139,28 +139,28 @@ def _spent(body: dict[str, Any]) -> float:
         return privacy.LARGEST
 
 
-def given(store: Store, catalogue: NameIndex, settings: Settings, bound: float) -> privacy.Contributions:
+def given(store: Store, name_index: NameIndex, settings: Settings, bound: float) -> privacy.Contributions:
     """What the projects of a store give to a private pack, before any noise."""
-    rows = catalogue.indexed(store.outcomes())
+    rows = name_index.indexed(store.outcomes())
     # Costs alone mean something only beside the costs of other projects: no project's own belief may rest on those.
     rows = type(rows)(*(column[~costs_alone(rows)] for column in rows))
     utility = np.clip(rows.utility, -settings.utility_limit, settings.utility_limit)
     columns = (rows.project, rows.context, rows.arm, utility, rows.status == STATUSES.index("ok"))
-    shape = (catalogue.size("project"), catalogue.size("context"), len(catalogue.known))
-    public = init_hyperparameters(catalogue.known_family, settings.success_prior(catalogue.known_names))
+    shape = (name_index.size("project"), name_index.size("context"), len(name_index.known))
+    public = init_hyperparameters(name_index.known_family, settings.success_prior(name_index.known_names))
     return privacy.contributions(columns, shape, public, settings.failure_utility, bound)
 
 
-def _pack(name: str, catalogue: NameIndex, found: PooledEstimates, keep: np.ndarray, minimum: int) -> Pack:
-    contexts = catalogue.names("context")
-    arms = catalogue.known
+def _pack(name: str, name_index: NameIndex, found: PooledEstimates, keep: np.ndarray, minimum: int) -> Pack:
+    contexts = name_index.names("context")
+    arms = name_index.known
     tables = {field: table[keep] for field, table in found._asdict().items()}
     return Pack(
         name=name,
         contexts=tuple(contexts[c] for c in keep),
         arms=tuple(arms),
-        families=tuple(catalogue.known_names),
-        baseline=catalogue.ids[catalogue.baseline],
+        families=tuple(name_index.known_names),
+        baseline=name_index.ids[name_index.baseline],
         whole=False,
         scales={},
         concentrations=(),

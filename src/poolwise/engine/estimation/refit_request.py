@@ -99,16 +99,16 @@ def usable(read: Callable[[], Hyperparameters], arms: int) -> Hyperparameters:
     return hyperparameters
 
 
-def problem_of(catalogue: NameIndex, posterior: Posterior, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
+def problem_of(name_index: NameIndex, posterior: Posterior, settings: Settings, labels: Mapping[str, Any]) -> RefitData:
     """The problem of a live belief. Room for projects and contexts to come is cut off, down to one of each."""
-    projects, contexts = (tuple(catalogue.names(kind)) or (NOBODY,) for kind in ("project", "context"))
+    projects, contexts = (tuple(name_index.names(kind)) or (NOBODY,) for kind in ("project", "context"))
     stats, tally = posterior.statistics(), posterior.counts()
     cut = np.s_[: len(projects), : len(contexts)]
     return RefitData(
         projects=projects,
         contexts=contexts,
-        arms=tuple(catalogue.known),
-        families=tuple(catalogue.known_names),
+        arms=tuple(name_index.known),
+        families=tuple(name_index.known_names),
         stats=SufficientStatistics(*(part[cut] for part in stats)),
         tried=tally[0][cut],
         succeeded=tally[1][cut],
@@ -116,7 +116,7 @@ def problem_of(catalogue: NameIndex, posterior: Posterior, settings: Settings, l
         prior=posterior.hyperprior,
         room=stats.count.shape[:2],
         outcomes=posterior.outcomes,
-        baseline=catalogue.ids[catalogue.baseline],
+        baseline=name_index.ids[name_index.baseline],
         limit=settings.utility_limit,
         labels=labels,
         settings=settings,

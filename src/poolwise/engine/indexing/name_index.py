@@ -47,7 +47,7 @@ class NameIndex:
 
     def commit(self) -> bool:
         """Let the store know the space and its arms. False where another process has changed the order of the known
-        arms meanwhile: then this catalogue is out of date, and a new one is right."""
+        arms meanwhile: then this index is out of date, and a new one is right."""
         if not self._spaces or self._spaces[-1] != self.space.to_dict():
             self._store.append_record("space", self.space.to_dict())
         return np.array_equal(self._store.intern("arm", self.ids), self.index.codes[self.columns])

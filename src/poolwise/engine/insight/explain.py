@@ -29,7 +29,7 @@ _ROUNDING = 1e-9
 """Difference of probabilities between array libraries: the same source, other orders of summation."""
 
 
-def explain(store: Store, id: int, settings: Settings, live: ServingPosterior, *, replay: bool) -> dict[str, Any]:
+def explain(store: Store, id: int, settings: Settings, belief: ServingPosterior, *, replay: bool) -> dict[str, Any]:
     """What `Engine.explain` returns; settings: of priors that no snapshot has weighed yet; live: what serves now.
 
     Raises UnknownDecision, or InputError where no view was logged.
@@ -49,7 +49,7 @@ def explain(store: Store, id: int, settings: Settings, live: ServingPosterior, *
         "belief": _belief(logged, k),
         "best": float(best_probability(view.mean, view.scale, view.allowed)[k]),
         "phase": phase(view),
-        "borrowed": {**_borrowed(logged, k), "neighbours": neighbours(store, live, logged, k)},
+        "borrowed": {**_borrowed(logged, k), "neighbours": neighbours(store, belief, logged, k)},
         "alternatives": _alternatives(logged, k),
         "favourite": _favourite(store, logged, view, k),
         "layers": _layers(store, logged, view),

@@ -25,22 +25,22 @@ from poolwise.store.base import Store
 
 
 def overview(
-    live: ServingPosterior, catalogue: NameIndex, uses: UsageCounts, guarding: PolicyGate, store: Store
+    belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, policy_gate: PolicyGate, store: Store
 ) -> dict[str, Any]:
     """`contexts` (phase, confidence, favourite, mass that explores, curiosity, share of arms covered), `quarantined`,
     `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each,
     empty where nothing is in force."""
-    suite = guarding.suite
-    places = list(_places(catalogue, uses))
-    body: dict[str, Any] = {"contexts": [_context(live, catalogue, uses, guarding, *place) for place in places]}
-    body["priors"] = list(_priors(live, catalogue))
-    if suite is None:
+    safeguards = policy_gate.safeguards
+    places = list(_places(name_index, usage))
+    body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in places]}
+    body["priors"] = list(_priors(belief, name_index))
+    if safeguards is None:
         return body
-    body["quarantined"] = [row for place in places for row in _quarantined(suite, catalogue, *place)]
-    body["budgets"] = list(_budgets(suite, catalogue))
-    body["coverage"] = list(_coverage(live, suite, catalogue, uses, store))
-    body["orders"] = operator_overrides.sentences(suite.orders)
-    body["shadow"] = list(_shadow(live, catalogue, uses, guarding, suite))
+    body["quarantined"] = [row for place in places for row in _quarantined(safeguards, name_index, *place)]
+    body["budgets"] = list(_budgets(safeguards, name_index))
+    body["coverage"] = list(_coverage(belief, safeguards, name_index, usage, store))
+    body["orders"] = operator_overrides.sentences(safeguards.overrides)
+    body["shadow"] = list(_shadow(belief, name_index, usage, policy_gate, safeguards))
     return body
 
 
@@ -57,43 +57,43 @@ def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: 
 
 
 def view_of_cell(
-    live: ServingPosterior, catalogue: NameIndex, uses: UsageCounts, project: int, context: int, allowed: np.ndarray
+    belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, project: int, context: int, allowed: np.ndarray
 ) -> View:
     """What a policy sees of one cell."""
-    return live.view(project, context, allowed, np.array(uses.context(project, context)))[0]
+    return belief.view(project, context, allowed, np.array(usage.context(project, context)))[0]
 
 
-def _places(catalogue: NameIndex, uses: UsageCounts) -> Iterator[tuple[str, str, int, int]]:
+def _places(name_index: NameIndex, usage: UsageCounts) -> Iterator[tuple[str, str, int, int]]:
     """Every (project, context) in which something was decided."""
-    for p, project in enumerate(catalogue.names("project")):
-        for c, context in enumerate(catalogue.names("context")):
-            if uses.decisions(p, c):
+    for p, project in enumerate(name_index.names("project")):
+        for c, context in enumerate(name_index.names("context")):
+            if usage.decisions(p, c):
                 yield project, context, p, c
 
 
 def _context(
-    live: ServingPosterior,
-    catalogue: NameIndex,
-    uses: UsageCounts,
-    guarding: PolicyGate,
+    belief: ServingPosterior,
+    name_index: NameIndex,
+    usage: UsageCounts,
+    policy_gate: PolicyGate,
     project: str,
     context: str,
     p: int,
     c: int,
 ) -> dict[str, Any]:
-    view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
-    found = guarding.choice((project, context), (p, c), view)
+    view = view_of_cell(belief, name_index, usage, p, c, name_index.allowed(None))
+    found = policy_gate.choice((project, context), (p, c), view)
     favourite = int(np.argmax(view.mean))
     return {
         "project": project,
         "context": context,
-        "decisions": uses.decisions(p, c),
+        "decisions": usage.decisions(p, c),
         "importance": view.context.importance,
         "phase": phase(view),
         "confidence": float(confidence(view)[0]),
-        "favourite": catalogue.ids[favourite],
+        "favourite": name_index.ids[favourite],
         "exploring": float(1.0 - found.probabilities[favourite]),
-        "curiosity": _curiosity(guarding.policy, view),
+        "curiosity": _curiosity(policy_gate.policy, view),
         "coverage": float((view.count > 0).mean()),
     }
 
@@ -104,32 +104,32 @@ def _curiosity(policy: Policy, view: View) -> float:
     return float(np.mean(score(weights, view)))
 
 
-def _priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
+def _priors(belief: ServingPosterior, name_index: NameIndex) -> Iterator[dict[str, Any]]:
     """What is left of the priors that were stated: a row per family, the weight of what was said of it."""
-    yield from _success_priors(live, catalogue)
-    expected = live.posterior.hyperparameters.expert
+    yield from _success_priors(belief, name_index)
+    expected = belief.posterior.hyperparameters.expert
     if expected is None:
         return
     for arm in np.unique(expected.family, return_index=True)[1].tolist():
         if np.isfinite(expected.scale[arm]):
             yield {
-                "family": catalogue.known_names[arm],
+                "family": name_index.known_names[arm],
                 "stated": f"utility {expected.mean[arm]:+g}, sd {expected.scale[arm]:g}",
                 "weight": float(expected.weight[arm]),
                 "contradicted": bool(expected.contradicted[arm]),
             }
 
 
-def _success_priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
-    success = live.posterior.hyperparameters.success
-    left = bernoulli.discounted_prior(success, *live.posterior.counts())
+def _success_priors(belief: ServingPosterior, name_index: NameIndex) -> Iterator[dict[str, Any]]:
+    success = belief.posterior.hyperparameters.success
+    left = bernoulli.discounted_prior(success, *belief.posterior.counts())
     if left is None or success.stated is None:
         return
     for arm in np.unique(success.stated.family, return_index=True)[1].tolist():
         said = success.stated.prior[arm].tolist()
         if said != success.stated.usual.tolist():
             yield {
-                "family": catalogue.known_names[arm],
+                "family": name_index.known_names[arm],
                 "stated": f"{said[0]:g} successes, {said[1]:g} failures",
                 "weight": float(left.weight[arm]),
                 "contradicted": bool(left.contradicted[arm]),
@@ -137,29 +137,29 @@ def _success_priors(live: ServingPosterior, catalogue: NameIndex) -> Iterator[di
 
 
 def _quarantined(
-    suite: Safeguards, catalogue: NameIndex, project: str, context: str, p: int, c: int
+    safeguards: Safeguards, name_index: NameIndex, project: str, context: str, p: int, c: int
 ) -> Iterator[dict[str, Any]]:
-    code = suite.codes(p, c)
+    code = safeguards.codes(p, c)
     for arm in np.flatnonzero(code).tolist():
         yield {
             "project": project,
             "context": context,
-            "arm": catalogue.known[arm],
+            "arm": name_index.known[arm],
             "state": quarantine.REASONS[code[arm]],
-            "outcomes_left": suite.until(p, c, arm),
+            "outcomes_left": safeguards.until(p, c, arm),
         }
 
 
-def _budgets(suite: Safeguards, catalogue: NameIndex) -> Iterator[dict[str, Any]]:
+def _budgets(safeguards: Safeguards, name_index: NameIndex) -> Iterator[dict[str, Any]]:
     """What is left: of the guarantee in jobs of the baseline, of exploration in decisions."""
-    rules, most = suite.safety.conservative, suite.exploration
-    projects, contexts = catalogue.names("project"), catalogue.names("context")
+    rules, most = safeguards.safety.conservative, safeguards.exploration
+    projects, contexts = name_index.names("project"), name_index.names("context")
     if rules is not None:
-        for p, ledger in suite.ledgers.items():
+        for p, ledger in safeguards.ledgers.items():
             slack = conservative.slack(rules, ledger)
             yield {"budget": "conservative", "of": projects[p], "left": float(slack), "unit": "jobs of the baseline"}
-    spent = [(most.overall_budget, "everything", suite.explored, suite.total)]
-    for (p, c), place in suite.places.items():
+    spent = [(most.overall_budget, "everything", safeguards.explored, safeguards.total)]
+    for (p, c), place in safeguards.places.items():
         spent.append((most.context_budget, f"{contexts[c]} of {projects[p]}", place.explored, place.made))
     for share, name, explored, made in spent:
         if share is not None:
@@ -168,24 +168,24 @@ def _budgets(suite: Safeguards, catalogue: NameIndex) -> Iterator[dict[str, Any]
 
 
 def _coverage(
-    live: ServingPosterior, suite: Safeguards, catalogue: NameIndex, uses: UsageCounts, store: Store
+    belief: ServingPosterior, safeguards: Safeguards, name_index: NameIndex, usage: UsageCounts, store: Store
 ) -> Iterator[dict[str, Any]]:
     """Important contexts that lack informative trials in the last window, and why."""
-    rules = suite.exploration.coverage
+    rules = safeguards.exploration.coverage
     if rules is None:
         return
-    made, contexts = catalogue.indexed(store.decisions()), catalogue.names("context")
+    made, contexts = name_index.indexed(store.decisions()), name_index.names("context")
     answered = np.isin(made.id, store.outcomes().decision)
     teaches = np.array([read(name).choice in (EXPLORED, FAVOURITE) for name in store.names("reason")], dtype=bool)
-    elsewhere = made.arm != int(catalogue.columns[catalogue.baseline])
-    for p, project in enumerate(catalogue.names("project")):
+    elsewhere = made.arm != int(name_index.columns[name_index.baseline])
+    for p, project in enumerate(name_index.names("project")):
         own = made.project == p
         taught = (answered & elsewhere)[own] & teaches[made.reason[own]]
-        importance = np.array([uses.context(p, c).importance for c in range(len(contexts))])
+        importance = np.array([usage.context(p, c).importance for c in range(len(contexts))])
         for lack in shortfalls(rules, made.context[own], taught, importance):
             context = contexts[lack.context]
-            view = view_of_cell(live, catalogue, uses, p, lack.context, catalogue.allowed(None))
-            why = _forced(suite, (project, context), (p, lack.context), view) or lack.reason
+            view = view_of_cell(belief, name_index, usage, p, lack.context, name_index.allowed(None))
+            why = _forced(safeguards, (project, context), (p, lack.context), view) or lack.reason
             yield {
                 "project": project,
                 "context": context,
@@ -195,10 +195,10 @@ def _coverage(
             }
 
 
-def _forced(suite: Safeguards, names: tuple[str, str], at: tuple[int, int], view: View) -> str | None:
+def _forced(safeguards: Safeguards, names: tuple[str, str], at: tuple[int, int], view: View) -> str | None:
     """What keeps a context from exploring at all, if anything does."""
-    gate = suite.permissions(*at)
-    limits = suite.limits(names, at, gate, view.context)
+    gate = safeguards.permissions(*at)
+    limits = safeguards.limits(names, at, gate, view.context)
     for holds, reason in (
         (limits.controls.stop, "an operator has stopped all but the baseline"),
         (limits.shadow, "it is in the shadow, where only the baseline runs"),
@@ -214,16 +214,16 @@ def _forced(suite: Safeguards, names: tuple[str, str], at: tuple[int, int], view
 
 
 def _shadow(
-    live: ServingPosterior, catalogue: NameIndex, uses: UsageCounts, guarding: PolicyGate, suite: Safeguards
+    belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, policy_gate: PolicyGate, safeguards: Safeguards
 ) -> Iterator[dict[str, Any]]:
     """Gain over the baseline that is believed of what would have been answered; errors taken as fully shared."""
-    for project, context, p, c in _places(catalogue, uses):
-        place = suite.places.get((p, c))
+    for project, context, p, c in _places(name_index, usage):
+        place = safeguards.places.get((p, c))
         if place is None or not place.shadowed:
             continue
-        view = view_of_cell(live, catalogue, uses, p, c, catalogue.allowed(None))
-        limits = suite.limits((project, context), (p, c), suite.permissions(p, c), view.context)
-        chances = constrain(guarding.policy, view, limits).probabilities
+        view = view_of_cell(belief, name_index, usage, p, c, name_index.allowed(None))
+        limits = safeguards.limits((project, context), (p, c), safeguards.permissions(p, c), view.context)
+        chances = constrain(policy_gate.policy, view, limits).probabilities
         away = chances * (np.arange(len(chances)) != view.baseline)
         gain = float(away @ (view.mean - view.mean[view.baseline]))
         error = float(away @ np.hypot(view.scale, view.scale[view.baseline]))

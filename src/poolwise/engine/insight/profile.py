@@ -17,7 +17,7 @@ from poolwise.posterior.types import Marginals
 from poolwise.store.base import OutcomeColumns, Store
 
 
-def projects(live: ServingPosterior, catalogue: NameIndex, store: Store) -> pd.DataFrame:
+def projects(belief: ServingPosterior, name_index: NameIndex, store: Store) -> pd.DataFrame:
     """A row for every project.
 
     decisions, outcomes; contexts and arms: how many were met and tried; concentration: sum of the squared frequencies
@@ -27,17 +27,17 @@ def projects(live: ServingPosterior, catalogue: NameIndex, store: Store) -> pd.D
     it there. nearest, distance: the project most like it, and root mean square difference of utility between the two
     where both have outcomes of an arm in a context (NaN, empty: none has).
     """
-    made, names = catalogue.indexed(store.decisions()), catalogue.names("project")
-    shape = (len(names), catalogue.size("context"))
+    made, names = name_index.indexed(store.decisions()), name_index.names("project")
+    shape = (len(names), name_index.size("context"))
     jobs = np.zeros(shape)
     np.add.at(jobs, (made.project, made.context), 1.0)
-    posterior = live.posterior
+    posterior = belief.posterior
     outcomes = posterior.counts()[0][: shape[0], : shape[1]]
     data = cells(type(posterior.statistics())(*(part[: shape[0], : shape[1]] for part in posterior.statistics())))
     share = jobs / np.maximum(jobs.sum(1, keepdims=True), 1)
     freedom = np.maximum(data.count - 1, 0).sum((1, 2))
     noise = np.sqrt(data.deviation.sum((1, 2)) / np.where(freedom > 0, freedom, np.nan))
-    apart = distances(live, catalogue)
+    apart = distances(belief, name_index)
     nearest = [int(np.nanargmin(row)) if np.isfinite(row).any() else -1 for row in apart]
     return pd.DataFrame(
         {
@@ -48,30 +48,30 @@ def projects(live: ServingPosterior, catalogue: NameIndex, store: Store) -> pd.D
             "arms": (outcomes > 0).any(axis=1).sum(1),
             "concentration": (share**2).sum(1),
             "noise": noise,
-            "gain": _gains(catalogue.indexed(store.outcomes()), len(names)),
-            "gave": _gave(live, shape),
-            "took": [_took(live, p, jobs[p]) for p in range(len(names))],
+            "gain": _gains(name_index.indexed(store.outcomes()), len(names)),
+            "gave": _gave(belief, shape),
+            "took": [_took(belief, p, jobs[p]) for p in range(len(names))],
             "nearest": [names[q] if q >= 0 else "" for q in nearest],
             "distance": [apart[p, q] if q >= 0 else np.nan for p, q in enumerate(nearest)],
         }
     )
 
 
-def project_deviations(live: ServingPosterior, catalogue: NameIndex) -> pd.DataFrame:
+def project_deviations(belief: ServingPosterior, name_index: NameIndex) -> pd.DataFrame:
     """In what every project differs: project, context, arm, n, difference of utility from what the context is like
     elsewhere with its 90 % interval, largest first; arms that the project has tried there."""
-    found = _deviation(live, catalogue)
-    count = live.posterior.statistics().count
+    found = _deviation(belief, name_index)
+    count = belief.posterior.statistics().count
     at = np.argwhere(count[: found.mean.shape[0], : found.mean.shape[1]] > 0)
     p, c, a = at.T
     mean, scale = found.mean[p, c, a], found.scale[p, c, a]
     columns: dict[str, Any] = {
-        name: np.array(catalogue.names(name), dtype=object)[index] for name, index in (("project", p), ("context", c))
+        name: np.array(name_index.names(name), dtype=object)[index] for name, index in (("project", p), ("context", c))
     }
     table = pd.DataFrame(
         {
             **columns,
-            "arm": np.array(catalogue.known, dtype=object)[a],
+            "arm": np.array(name_index.known, dtype=object)[a],
             "n": count[p, c, a].astype(np.int64),
             "difference": mean,
             "low": mean - NORMAL_95 * scale,
@@ -81,12 +81,12 @@ def project_deviations(live: ServingPosterior, catalogue: NameIndex) -> pd.DataF
     return table.iloc[np.argsort(-np.abs(mean / scale), kind="stable")].reset_index(drop=True)
 
 
-def distances(live: ServingPosterior, catalogue: NameIndex) -> np.ndarray:
+def distances(belief: ServingPosterior, name_index: NameIndex) -> np.ndarray:
     """(projects, projects) root mean square difference of utility over the cells that both have tried; NaN on the
     diagonal and where there is none."""
-    mean = _deviation(live, catalogue).mean
+    mean = _deviation(belief, name_index).mean
     size = (len(mean), int(np.prod(mean.shape[1:])))
-    seen = (live.posterior.statistics().count[: mean.shape[0], : mean.shape[1]] > 0).reshape(size).astype(float)
+    seen = (belief.posterior.statistics().count[: mean.shape[0], : mean.shape[1]] > 0).reshape(size).astype(float)
     flat = mean.reshape(size) * seen
     both = seen @ seen.T
     squares = (flat**2) @ seen.T
@@ -96,10 +96,10 @@ def distances(live: ServingPosterior, catalogue: NameIndex) -> np.ndarray:
     return apart
 
 
-def _deviation(live: ServingPosterior, catalogue: NameIndex) -> Marginals:
-    posterior = live.posterior
+def _deviation(belief: ServingPosterior, name_index: NameIndex) -> Marginals:
+    posterior = belief.posterior
     found = deviations(posterior.hyperparameters.gaussian, posterior.statistics())
-    rows = (slice(catalogue.size("project")), slice(catalogue.size("context")))
+    rows = (slice(name_index.size("project")), slice(name_index.size("context")))
     return Marginals(found.mean[rows], found.scale[rows])
 
 
@@ -110,8 +110,8 @@ def _gains(rows: OutcomeColumns, projects: int) -> np.ndarray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def _gave(live: ServingPosterior, shape: tuple[int, int]) -> np.ndarray:
-    posterior = live.posterior
+def _gave(belief: ServingPosterior, shape: tuple[int, int]) -> np.ndarray:
+    posterior = belief.posterior
     count = posterior.statistics().count[: shape[0], : shape[1]]
     fit = posterior.hyperparameters.gaussian
     scales = effective(fit.scales, fit.families, count.shape)
@@ -123,13 +123,13 @@ def _gave(live: ServingPosterior, shape: tuple[int, int]) -> np.ndarray:
     return weight / max(float(weight.sum()), 1e-300)
 
 
-def _took(live: ServingPosterior, project: int, jobs: np.ndarray) -> float:
+def _took(belief: ServingPosterior, project: int, jobs: np.ndarray) -> float:
     """1 minus n scale^2 / noise^2 of the preferred arm, the part of its precision that its own outcomes give."""
     if not jobs.any():
         return np.nan
     parts = []
     for context in np.flatnonzero(jobs).tolist():
-        look = live.predict(project, context)
+        look = belief.predict(project, context)
         best = int(np.argmax(look.mean))
         parts.append(
             (1 - min(1.0, float(look.count[best] * (look.scale[best] / look.noise[best]) ** 2)), jobs[context])

@@ -21,23 +21,23 @@ class ProjectTables:
         """What every project is like, what it gave the others and took from them; see `profile.projects`."""
         with self._held():
             now = self._current()
-            return profile.projects(now.live, now.catalogue, now.store)
+            return profile.projects(now.belief, now.name_index, now.store)
 
     def deviations(self) -> pd.DataFrame:
         """Which arms are better or worse in a project than elsewhere; see `profile.project_deviations`."""
         with self._held():
             now = self._current()
-            return profile.project_deviations(now.live, now.catalogue)
+            return profile.project_deviations(now.belief, now.name_index)
 
     def similar(self, project: str) -> Similar:
         """The projects most like one, and what they would recommend to it. Raises InputError for an unknown one."""
         project = checked("project", project)
         with self._held():
             now = self._current()
-            return similar(now.live, now.catalogue, project)
+            return similar(now.belief, now.name_index, project)
 
     def positions(self) -> pd.DataFrame:
         """Of every project on every project factor; see `similar.positions`."""
         with self._held():
             now = self._current()
-            return positions(now.live, now.catalogue)
+            return positions(now.belief, now.name_index)

@@ -27,14 +27,14 @@ class Similar(NamedTuple):
     of it here), favourite (the arm believed best here), n (own outcomes of the recommended arm)."""
 
 
-def similar(live: ServingPosterior, catalogue: NameIndex, project: str) -> Similar:
+def similar(belief: ServingPosterior, name_index: NameIndex, project: str) -> Similar:
     """Weights are proportional to shared / (distance^2 + 0.05^2). Raises InputError for an unknown project."""
-    names = catalogue.names("project")
+    names = name_index.names("project")
     if project not in names:
         raise InputError(f"no project {project!r} in this store: it has {', '.join(names) or 'none'}")
     own = names.index(project)
-    apart = distances(live, catalogue)[own]
-    tried = live.posterior.statistics().count[: len(names)] > 0
+    apart = distances(belief, name_index)[own]
+    tried = belief.posterior.statistics().count[: len(names)] > 0
     shared = (tried & tried[own]).sum((1, 2))
     near = [q for q in np.argsort(apart, kind="stable").tolist() if np.isfinite(apart[q])]
     weight = np.array([shared[q] / (apart[q] ** 2 + _NEAR**2) for q in near])
@@ -47,36 +47,43 @@ def similar(live: ServingPosterior, catalogue: NameIndex, project: str) -> Simil
             "weight": weight,
         }
     )
-    return Similar(neighbours, _recommended(live, catalogue, own, near, weight))
+    return Similar(neighbours, _recommended(belief, name_index, own, near, weight))
 
 
 def _recommended(
-    live: ServingPosterior, catalogue: NameIndex, own: int, near: list[int], weight: np.ndarray
+    belief: ServingPosterior, name_index: NameIndex, own: int, near: list[int], weight: np.ndarray
 ) -> pd.DataFrame:
     rows = []
-    for c, context in enumerate(catalogue.names("context") if near else ()):
-        here = live.predict(own, c)
-        there = weight @ np.array([live.predict(q, c).mean for q in near])
+    for c, context in enumerate(name_index.names("context") if near else ()):
+        here = belief.predict(own, c)
+        there = weight @ np.array([belief.predict(q, c).mean for q in near])
         best = int(np.argmax(there))
-        favourite = catalogue.ids[int(np.argmax(here.mean))]
+        favourite = name_index.ids[int(np.argmax(here.mean))]
         rows.append(
-            (context, catalogue.ids[best], float(there[best]), float(here.mean[best]), favourite, int(here.count[best]))
+            (
+                context,
+                name_index.ids[best],
+                float(there[best]),
+                float(here.mean[best]),
+                favourite,
+                int(here.count[best]),
+            )
         )
     return pd.DataFrame(rows, columns=["context", "arm", "mean", "own", "favourite", "n"])
 
 
-def positions(live: ServingPosterior, catalogue: NameIndex) -> pd.DataFrame:
+def positions(belief: ServingPosterior, name_index: NameIndex) -> pd.DataFrame:
     """project, and of every factor k its position `u_k` with its standard deviation `sd_k`; empty without factors.
 
     u is Normal(0, 1) over projects; a factor's sign means nothing, and neither does its order.
     """
-    posterior = live.posterior
+    posterior = belief.posterior
     found, fit = posterior.hyperparameters.factors, posterior.hyperparameters.gaussian
     if found is None or not found.rank:
         return pd.DataFrame({"project": []})
     cells = posterior.cells()
     scales = effective(fit.scales, fit.families, cells.count.shape)
-    names = catalogue.names("project")
+    names = name_index.names("project")
     place = factors.factor_scores(found, cells, len(names), scales, np.asarray(fit.family))
     columns = {f"u_{k + 1}": place.mean[:, k] for k in range(found.rank)}
     return pd.DataFrame({"project": names, **columns, **{f"sd_{k + 1}": place.scale[:, k] for k in range(found.rank)}})

@@ -31,14 +31,14 @@ class Overrides(NamedTuple):
     standing: Mapping[Scope, Override] = {}
 
 
-def fold(orders: Overrides, records: Iterable[dict[str, Any]]) -> Overrides:
+def fold(overrides: Overrides, records: Iterable[dict[str, Any]]) -> Overrides:
     """After the records of a log, in their order."""
     for record in records:
-        orders = _after(orders, record)
-    return orders
+        overrides = _after(overrides, record)
+    return overrides
 
 
-def checked(orders: Overrides, space: ArmSpace, record: dict[str, Any]) -> dict[str, Any]:
+def checked(overrides: Overrides, space: ArmSpace, record: dict[str, Any]) -> dict[str, Any]:
     """The record, its arm in full. Raises ConfigError for orders that do not exist, name nothing, or contradict."""
     action, arm = record["order"], record["arm"]
     if action not in ACTIONS:
@@ -49,10 +49,10 @@ def checked(orders: Overrides, space: ArmSpace, record: dict[str, Any]) -> dict[
     if action == "pin" and len(arms) > 1:
         raise ConfigError(f"{arm!r} is a family of {len(arms)} arms: pin one, for instance {arms[0]!r}")
     record = {**record, "arms": arms}
-    before, after = (_standing(one, record) for one in (orders, _after(orders, record)))
+    before, after = (_standing(one, record) for one in (overrides, _after(overrides, record)))
     if before == after:
         raise ConfigError(f"{action!r} would change nothing here: `poolwise status` shows the orders in force")
-    banned = {arm for one in (before, after) for arm in one.ban} | {space.arms[k].id for k in orders.base.ban}
+    banned = {arm for one in (before, after) for arm in one.ban} | {space.arms[k].id for k in overrides.base.ban}
     if action == "pin" and arms[0] in banned:
         raise ConfigError(f"arm {arms[0]!r} is banned: unban it before you pin it")
     if action == "ban" and space.baseline in arms:
@@ -62,13 +62,13 @@ def checked(orders: Overrides, space: ArmSpace, record: dict[str, Any]) -> dict[
     return record
 
 
-def in_force(orders: Overrides, space: ArmSpace, project: str, context: str) -> tuple[Controls, bool]:
+def in_force(overrides: Overrides, space: ArmSpace, project: str, context: str) -> tuple[Controls, bool]:
     """Orders for one cell by index, and whether it is a shadow. Stops, bans and freezes add up; the narrowest pin and
     shadow hold; an arm that is banned anywhere is not pinned."""
     scopes: list[Scope] = [(None, None), (None, context), (project, None), (project, context)]
-    found = [orders.standing[scope] for scope in scopes if scope in orders.standing]
+    found = [overrides.standing[scope] for scope in scopes if scope in overrides.standing]
     place = space.index
-    base = orders.base
+    base = overrides.base
     ban = {*base.ban, *(place[arm] for one in found for arm in one.ban if arm in place)}
     pins = [place[one.pin] for one in found if one.pin is not None and one.pin in place]
     pin = pins[-1] if pins else base.pin
@@ -80,13 +80,13 @@ def in_force(orders: Overrides, space: ArmSpace, project: str, context: str) -> 
         freeze=base.freeze or any(one.freeze for one in found),
         fallbacks=tuple(arm for arm in base.fallbacks if arm not in ban),
     )
-    return controls, shadows[-1] if shadows else orders.shadow
+    return controls, shadows[-1] if shadows else overrides.shadow
 
 
-def sentences(orders: Overrides) -> list[str]:
+def sentences(overrides: Overrides) -> list[str]:
     """Every order in force, in words."""
     found = []
-    for (project, context), one in orders.standing.items():
+    for (project, context), one in overrides.standing.items():
         where = " of ".join(part for part in (context, project) if part) or "everywhere"
         words = [name for name in ("stop", "freeze") if getattr(one, name)] + ["shadow"] * bool(one.shadow)
         words += [f"pin {one.pin}"] * (one.pin is not None) + [f"ban {arm}" for arm in sorted(one.ban)]
@@ -98,12 +98,12 @@ def _scope(record: dict[str, Any]) -> Scope:
     return record["project"], record["context"]
 
 
-def _standing(orders: Overrides, record: dict[str, Any]) -> Override:
-    return orders.standing.get(_scope(record), Override())
+def _standing(overrides: Overrides, record: dict[str, Any]) -> Override:
+    return overrides.standing.get(_scope(record), Override())
 
 
-def _after(orders: Overrides, record: dict[str, Any]) -> Overrides:
-    old, arms = _standing(orders, record), frozenset(record["arms"])
+def _after(overrides: Overrides, record: dict[str, Any]) -> Overrides:
+    old, arms = _standing(overrides, record), frozenset(record["arms"])
     changes: dict[str, dict[str, Any]] = {
         "pin": {"pin": next(iter(arms), None)},
         "unpin": {"pin": None},
@@ -116,4 +116,4 @@ def _after(orders: Overrides, record: dict[str, Any]) -> Overrides:
         "shadow": {"shadow": True},
         "promote": {"shadow": False},
     }
-    return orders._replace(standing={**orders.standing, _scope(record): old._replace(**changes[record["order"]])})
+    return overrides._replace(standing={**overrides.standing, _scope(record): old._replace(**changes[record["order"]])})

@@ -1,4 +1,4 @@
-"""Between engine and policy: the suite of safety and exploration, where one is on, kept level with the log."""
+"""Between engine and policy: the safeguards of safety and exploration, where any are on, kept level with the log."""
 
 import time
 from typing import Any, NamedTuple
@@ -33,35 +33,37 @@ class ActionDistribution(NamedTuple):
 
 
 class PolicyGate:
-    """Holds the suite, if any, and the policy inside eligibility."""
+    """Holds the safeguards, if any, and the policy inside eligibility."""
 
-    def __init__(self, store: Store, catalogue: NameIndex, space: ArmSpace, policy: Policy, settings: Settings) -> None:
-        self._store, self._catalogue, self._space, self._settings = store, catalogue, space, settings
+    def __init__(
+        self, store: Store, name_index: NameIndex, space: ArmSpace, policy: Policy, settings: Settings
+    ) -> None:
+        self._store, self._name_index, self._space, self._settings = store, name_index, space, settings
         self.policy = protected(policy, settings.safety)
-        self.suite: Safeguards | None = None
+        self.safeguards: Safeguards | None = None
         """None: nothing was ever asked for, and nothing is counted."""
         if settings.safety or settings.exploration or damaged_records.usable(store, "control"):
             safety, exploration = settings.safety or NO_SAFETY, settings.exploration or NO_EXPLORATION
-            self.suite = Safeguards(catalogue, space, safety, exploration)
-            self.follow_orders()
+            self.safeguards = Safeguards(name_index, space, safety, exploration)
+            self.follow_overrides()
 
     @property
     def trusted(self) -> tuple[int, ...]:
         """Arms that may stand in where the baseline is not available."""
-        return self.suite.orders.base.fallbacks if self.suite else ()
+        return self.safeguards.overrides.base.fallbacks if self.safeguards else ()
 
     def choice(
         self, names: tuple[str, str], at: Key, view: View, chances: np.ndarray | None = None
     ) -> ActionDistribution:
         """What the policy makes of a view under the limits in force in a cell; chances: what it made of it already."""
-        arms, suite = self._catalogue.arms, self.suite
-        if suite is None:
+        arms, safeguards = self._name_index.arms, self.safeguards
+        if safeguards is None:
             if chances is None:
                 chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
             drawn = chances.tolist()
             return ActionDistribution(drawn, arms, drawn, reasons(view), None, None)
-        gate = suite.permissions(*at)
-        limits = suite.limits(names, at, gate, view.context)
+        gate = safeguards.permissions(*at)
+        limits = safeguards.limits(names, at, gate, view.context)
         ruling = constrain(self.policy, view, limits)
         drawn, answers = ruling.probabilities.tolist(), arms
         propensities = drawn
@@ -70,21 +72,21 @@ class PolicyGate:
         why = limited_reasons(view, limits, ruling, arms)
         return ActionDistribution(drawn, answers, propensities, why, gate, limits)
 
-    def follow_orders(self) -> bool:
+    def follow_overrides(self) -> bool:
         """Let orders take effect that any process has logged; whether there were any. Where nothing was counted yet,
-        whoever asks must fold the log again, with a suite."""
+        whoever asks must fold the log again, with safeguards."""
         records = damaged_records.usable(self._store, "control")
-        if self.suite is None:
+        if self.safeguards is None:
             return bool(records)
-        before = self.suite.orders
-        self.suite.orders = operator_overrides.fold(before._replace(standing={}), records)
-        return self.suite.orders != before
+        before = self.safeguards.overrides
+        self.safeguards.overrides = operator_overrides.fold(before._replace(standing={}), records)
+        return self.safeguards.overrides != before
 
     def checked(self, order: str, arm: str | None, project: str | None, context: str | None) -> dict[str, Any]:
         """An order as it is to be logged. Raises ConfigError, also for a project or context that was never heard of:
         it would be a typing error more often than foresight."""
         for kind, name in (("project", project), ("context", context)):
-            known = self._catalogue.names(kind)
+            known = self._name_index.names(kind)
             if name is not None and name not in known:
                 raise ConfigError(f"no {kind} {name!r} in this store: it has {', '.join(known) or 'none'}")
         safety = self._settings.safety or NO_SAFETY

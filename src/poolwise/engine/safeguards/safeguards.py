@@ -57,11 +57,11 @@ class CellCounts:
 class Safeguards:
     """Guards one engine. Arms are indices of all known arms, but for `Constraints`, which speak of the offered ones."""
 
-    def __init__(self, catalogue: NameIndex, space: ArmSpace, safety: Safety, exploration: Exploration) -> None:
+    def __init__(self, name_index: NameIndex, space: ArmSpace, safety: Safety, exploration: Exploration) -> None:
         self.safety, self.exploration = safety, exploration
-        self._catalogue, self._space = catalogue, space
-        self.orders = standing.Overrides(controls(safety, space), safety.shadow)
-        self._home = int(catalogue.columns[catalogue.baseline])
+        self._name_index, self._space = name_index, space
+        self.overrides = standing.Overrides(controls(safety, space), safety.shadow)
+        self._home = int(name_index.columns[name_index.baseline])
         self._tracks: dict[tuple[int, int, int], change_detection.CusumState] = {}
         self._held: dict[int, dict[tuple[int, int], quarantine.State]] = {}
         self.clock: dict[int, int] = {}
@@ -112,7 +112,7 @@ class Safeguards:
         changed = changed and self.exploration.drift is not None
         if not (caught or changed):
             return None
-        keep = np.full(len(self._catalogue.known), drift.keep if changed else 1.0)
+        keep = np.full(len(self._name_index.known), drift.keep if changed else 1.0)
         keep[arm] = 0.0
         if changed:
             place.changed = place.seen
@@ -131,26 +131,26 @@ class Safeguards:
         )
         return leave, free
 
-    def limits(self, names: tuple[str, str], cell: Key, gate: tuple[bool, bool], uses: Context) -> Constraints:
+    def limits(self, names: tuple[str, str], cell: Key, gate: tuple[bool, bool], usage: Context) -> Constraints:
         """What is in force for the next decision in a cell, given by names and by indices."""
         project, context = cell
-        orders, shadow = standing.in_force(self.orders, self._space, *names)
+        overrides, shadow = standing.in_force(self.overrides, self._space, *names)
         safety = self.safety
         return Constraints(
-            code=self.codes(project, context)[self._catalogue.columns],
+            code=self.codes(project, context)[self._name_index.columns],
             probation_factor=safety.quarantine.dose if safety.quarantine else 1.0,
             may_leave_baseline=gate[0],
             exploration_factor=self._exploration_factor(project, context) if gate[1] else 0.0,
-            coverage_share=self._coverage_share(project, context, uses),
+            coverage_share=self._coverage_share(project, context, usage),
             delta=1.0 if safety.delta is None else safety.delta,
             margin=safety.margin,
-            controls=orders,
+            controls=overrides,
             shadow=shadow,
         )
 
     def codes(self, project: int, context: int) -> np.ndarray:
         """(known arms,) int: index into `guard.REASONS`."""
-        rules, known, time = self.safety.quarantine, len(self._catalogue.known), self.clock.get(project, 0)
+        rules, known, time = self.safety.quarantine, len(self._name_index.known), self.clock.get(project, 0)
         held = self._held.get(project, {})
         active = {key: one for key, one in held.items() if one.until > time or one.left > 0}
         if not active or rules is None:
@@ -224,15 +224,15 @@ class Safeguards:
         changed = math.inf if place.changed is None else place.seen - place.changed
         return exploration_factor(place.made - place.found, changed, memory, self.exploration.quiet)
 
-    def _coverage_share(self, project: int, context: int, uses: Context) -> float:
+    def _coverage_share(self, project: int, context: int, usage: Context) -> float:
         """Share of the mass that half a window still needs to see half of the guaranteed trials."""
         rules = self.exploration.coverage
-        if rules is None or uses.importance < rules.share:
+        if rules is None or usage.importance < rules.share:
             return 0.0
         place, half = self.places.get((project, context)), rules.window / 2
         recent = sum(self.made[project] - at < half for at in place.trials) if place else 0
         lacking = math.ceil(rules.trials / 2) - recent
-        return min(MOST, lacking / max(uses.share * half, 1.0)) if lacking > 0 else 0.0
+        return min(MOST, lacking / max(usage.share * half, 1.0)) if lacking > 0 else 0.0
 
     def _place(self, project: int, context: int) -> CellCounts:
         key = (project, context)

@@ -24,11 +24,11 @@ _DRAWS = 5_000
 _SHOWN = 5
 
 
-def suspicious(live: ServingPosterior, catalogue: NameIndex, failure: float) -> dict[str, Any] | None:
+def suspicious(belief: ServingPosterior, name_index: NameIndex, failure: float) -> dict[str, Any] | None:
     """The smaller camp, the size of the other, and how probable such a split were by chance; None: no alarm."""
-    names = catalogue.names("project")
-    tried, succeeded = (part[: len(names)] for part in live.posterior.counts())
-    stats = live.posterior.statistics()
+    names = name_index.names("project")
+    tried, succeeded = (part[: len(names)] for part in belief.posterior.counts())
+    stats = belief.posterior.statistics()
     mean = (stats.total / np.maximum(stats.count, 1e-300))[: len(names)]
     told = np.flatnonzero((tried > 0).any(axis=(1, 2)))
     if len(told) < FEW:

@@ -46,14 +46,14 @@ class Taken(NamedTuple):
 
 def taken(serving: Serving) -> Taken | None:
     """Of what serves, level with the store; None where only events give it back."""
-    saved = serving.live.saved()
+    saved = serving.belief.saved()
     if saved is None or serving.ahead:
         return None
     arrays, body = saved
-    suite = serving.guarding.suite
-    parts = {"live": body, "uses": serving.uses.saved(), "suite": None if suite is None else suite.saved()}
-    whole = {**parts, "arms": list(serving.catalogue.known)}
-    baseline = serving.catalogue.ids[serving.catalogue.baseline]
+    safeguards = serving.policy_gate.safeguards
+    parts = {"live": body, "uses": serving.usage.saved(), "suite": None if safeguards is None else safeguards.saved()}
+    whole = {**parts, "arms": list(serving.name_index.known)}
+    baseline = serving.name_index.ids[serving.name_index.baseline]
     return Taken(_name(serving, baseline), serving.outcomes, serving.decisions, arrays, whole)
 
 
@@ -93,9 +93,9 @@ class OtherOrder(Unusable):
 def _fitting(serving: Serving) -> tuple[str, Checkpoint | None]:
     """The checkpoint to start from, and the baseline that it was folded with: another one only where events before it
     were archived, so that they cannot be folded again with this one."""
-    baseline, store = serving.catalogue.ids[serving.catalogue.baseline], serving.store
+    baseline, store = serving.name_index.ids[serving.name_index.baseline], serving.store
     pruned, ends = store.pruned()[0], (store.answered(), store.made())
-    others = [id for id in serving.catalogue.known if id != baseline] if pruned else []
+    others = [id for id in serving.name_index.known if id != baseline] if pruned else []
     found: list[tuple[str, Checkpoint]] = []
     for home in (baseline, *others):
         kept = store.checkpoint(_name(serving, home))
@@ -105,26 +105,26 @@ def _fitting(serving: Serving) -> tuple[str, Checkpoint | None]:
 
 
 def _resume(serving: Serving, home: str, arrays: dict[str, np.ndarray], body: dict[str, Any]) -> None:
-    known, suite = body["arms"], serving.guarding.suite
-    if (suite is None) != (body["suite"] is None):
+    known, safeguards = body["arms"], serving.policy_gate.safeguards
+    if (safeguards is None) != (body["suite"] is None):
         raise ValueError("it was folded with other layers")
-    if list(serving.catalogue.known[: len(known)]) != known:
-        if set(known) <= set(serving.catalogue.known):
+    if list(serving.name_index.known[: len(known)]) != known:
+        if set(known) <= set(serving.name_index.known):
             raise OtherOrder(known)
         raise ValueError("it was folded with arms that nobody chose and nobody offers any more")
-    before, now = known.index(home), int(serving.catalogue.columns[serving.catalogue.baseline])
+    before, now = known.index(home), int(serving.name_index.columns[serving.name_index.baseline])
     if before != now:
         arrays = rebased(arrays, body["live"]["jobs"]["told"], before, now)
-    serving.live.resume(arrays, body["live"], rebased=before != now)
-    serving.uses.resume(body["uses"])
-    if suite is not None:
-        suite.resume(body["suite"])
+    serving.belief.resume(arrays, body["live"], rebased=before != now)
+    serving.usage.resume(body["uses"])
+    if safeguards is not None:
+        safeguards.resume(body["suite"])
 
 
 def _name(serving: Serving, baseline: str) -> str:
     settings: Settings = serving.settings
     fold = [repr(getattr(settings, name)) for name in _FOLD]
-    undone = [serving.live.undone] if serving.live.undone else []
+    undone = [serving.belief.undone] if serving.belief.undone else []
     text = repr((VERSION, baseline, fold, *undone))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

@@ -39,8 +39,8 @@ class JobAdjustment:
     Contrasts leave open what all arms have in common. It is set by the baseline being worth 0, as everywhere.
     """
 
-    def __init__(self, belief: Exchange, limit: float) -> None:
-        self._belief, self._limit = belief, limit
+    def __init__(self, exchange: Exchange, limit: float) -> None:
+        self._exchange, self._limit = exchange, limit
         self._sums: dict[int, dict[Key, np.ndarray]] = {}
         """Of every job, by arm: number, sum and sum of squares of its outcomes."""
         self._told: dict[Key, np.ndarray] = {}
@@ -71,7 +71,7 @@ class JobAdjustment:
             sums[key] = sums.get(key, 0.0) + np.array([1.0, y, y * y])
             self._sums[job] = sums
             _add(change, self._contrasts(sums), 1.0)
-            self._belief.do(Posterior.add_success, *key)
+            self._exchange.do(Posterior.add_success, *key)
         _add(self._told, change, 1.0)
         self._amend(change)
         due, self._heard = _next(self._heard), self._heard + len(rows.decision)
@@ -114,7 +114,7 @@ class JobAdjustment:
 
     def resume(self, saved: dict[str, list[list[Any]]]) -> None:
         """Go on from what was saved; arms that came since are worth 0."""
-        arms = len(self._belief.posterior.hyperparameters.gaussian.family)
+        arms = len(self._exchange.posterior.hyperparameters.gaussian.family)
         for job, project, context, arm, *part in saved["sums"]:
             self._sums.setdefault(job, {})[project, context, arm] = np.array(part)
         self._told = {(p, c, a): np.array(part) for p, c, a, *part in saved["told"]}
@@ -123,17 +123,17 @@ class JobAdjustment:
 
     def _theta(self, project: int, context: int) -> np.ndarray:
         found = self._reference.get((project, context))
-        return np.zeros(len(self._belief.posterior.hyperparameters.gaussian.family)) if found is None else found
+        return np.zeros(len(self._exchange.posterior.hyperparameters.gaussian.family)) if found is None else found
 
     def _contrasts(self, sums: dict[Key, np.ndarray]) -> dict[Key, np.ndarray]:
         return contrasts(sums, self._theta, self._limit)
 
     def _believed(self, cells: list[tuple[int, int]]) -> np.ndarray:
-        return np.array([self._belief.posterior.mean_given_success(*cell) for cell in cells])
+        return np.array([self._exchange.posterior.mean_given_success(*cell) for cell in cells])
 
-    def _refer(self, cells: list[tuple[int, int]], belief: np.ndarray) -> None:
+    def _refer(self, cells: list[tuple[int, int]], predicted: np.ndarray) -> None:
         """Make all contrasts again with another reference."""
-        self._reference = dict(zip(cells, belief, strict=True))
+        self._reference = dict(zip(cells, predicted, strict=True))
         now: dict[Key, np.ndarray] = {}
         for sums in self._sums.values():
             _add(now, self._contrasts(sums), 1.0)
@@ -146,7 +146,7 @@ class JobAdjustment:
         if change:
             keys = sorted(change)
             rows, values = np.array(keys, dtype=np.int64), np.array([change[key] for key in keys])
-            self._belief.do(Posterior.add_statistics, StatisticsDelta(*rows.T, *values.T))
+            self._exchange.do(Posterior.add_statistics, StatisticsDelta(*rows.T, *values.T))
 
 
 def _next(heard: int) -> int:

@@ -18,19 +18,19 @@ ABSURD = 50.0
 """A utility beyond this, a factor of 5e21, is no measurement: whoever reports it is believed to have failed."""
 
 
-def stretches(rows: OutcomeColumns, levelling: JobAdjustment) -> Iterator[tuple[int, int]]:
+def stretches(rows: OutcomeColumns, job_adjustment: JobAdjustment) -> Iterator[tuple[int, int]]:
     """(first, end) of rows, in their order, between which the levels of jobs are settled."""
     alone, start = np.flatnonzero(costs_alone(rows)), 0
-    until = levelling.until_settling()
+    until = job_adjustment.until_settling()
     while until <= len(alone):
         end = int(alone[until - 1]) + 1
         yield start, end
-        start, until = end, until + levelling.until_settling()
+        start, until = end, until + job_adjustment.until_settling()
     if start < len(rows.decision):
         yield start, len(rows.decision)
 
 
-def update(belief: Exchange, levelling: JobAdjustment, rows: OutcomeColumns, settings: Settings) -> int:
+def update(exchange: Exchange, job_adjustment: JobAdjustment, rows: OutcomeColumns, settings: Settings) -> int:
     """Learn outcomes: runs that were stopped as bounds, others by their utility within the limit, in their order, those
     beyond `ABSURD` as failures, and then costs alone within their job. Returns how many were clipped."""
     own = costs_alone(rows)
@@ -40,9 +40,11 @@ def update(belief: Exchange, levelling: JobAdjustment, rows: OutcomeColumns, set
     said = told = np.where(cut, bound, single.utility)
     ok = ((single.status == _OK) | cut) & (np.abs(said) <= ABSURD)
     said = np.where(np.abs(said) <= ABSURD, said, settings.failure_utility)
-    belief.do(Posterior.update_many, single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut)
+    exchange.do(
+        Posterior.update_many, single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut
+    )
     if own.any():
-        levelling.update(chosen(rows, own))
+        job_adjustment.update(chosen(rows, own))
     return int((np.abs(told) > limit).sum())
 
 
@@ -53,11 +55,11 @@ def plain(outcome: Outcome, settings: Settings) -> bool:
     return not alone and not stopped and abs(outcome.utility) <= ABSURD
 
 
-def learn_plain(belief: Exchange, project: int, context: int, arm: int, outcome: Outcome, settings: Settings) -> bool:
+def learn_plain(exchange: Exchange, project: int, context: int, arm: int, outcome: Outcome, settings: Settings) -> bool:
     """`learn` of one such outcome; whether it was clipped."""
     limit, ok = settings.utility_limit, outcome.status == "ok"
     worth = min(max(outcome.utility, -limit), limit)
-    belief.do(Posterior.update, project, context, arm, worth, ok)
+    exchange.do(Posterior.update, project, context, arm, worth, ok)
     return abs(outcome.utility) > limit
 
 

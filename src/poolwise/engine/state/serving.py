@@ -32,12 +32,12 @@ class Serving:
         self, store: Store, space: ArmSpace, policy: Policy, settings: Settings, first: Sequence[str] = ()
     ) -> None:
         self.store, self.settings = store, settings
-        self.catalogue = NameIndex(store, space, first)
-        self.guarding = PolicyGate(store, self.catalogue, space, policy, settings)
-        self.uses = UsageCounts(settings.horizon)
-        self.live = ServingPosterior(store, self.catalogue, settings)
-        if self.guarding.suite is None and self.guarding.policy.spec != CUSTOM:
-            self.live.serve(self.guarding.policy)
+        self.name_index = NameIndex(store, space, first)
+        self.policy_gate = PolicyGate(store, self.name_index, space, policy, settings)
+        self.usage = UsageCounts(settings.horizon)
+        self.belief = ServingPosterior(store, self.name_index, settings)
+        if self.policy_gate.safeguards is None and self.policy_gate.policy.spec != CUSTOM:
+            self.belief.serve(self.policy_gate.policy)
         self.outcomes, self.decisions = 0, 0
         """The cursor: so many outcomes and decisions of the store are folded."""
         self.saved = 0
@@ -67,9 +67,9 @@ class Serving:
 
     def counted(self, project: int, context: int, made: Decision) -> None:
         """A decision that this process has just stored."""
-        self.uses.decided(project, context)
-        if self.guarding.suite is not None:
-            self.guarding.suite.decided(project, context, self.catalogue.arm[made.arm], made.reason)
+        self.usage.decided(project, context)
+        if self.policy_gate.safeguards is not None:
+            self.policy_gate.safeguards.decided(project, context, self.name_index.arm[made.arm], made.reason)
         self.own.add(made.id)
         self.recent[made.id] = made
         if len(self.recent) > MOST:

@@ -41,8 +41,8 @@ BLOCK, FEW = 512, 64
 class ServingPosterior:
     """A `Posterior` belief with its bookkeeping: which outcomes it has seen, which snapshot it serves from."""
 
-    def __init__(self, store: Store, catalogue: NameIndex, settings: Settings) -> None:
-        self._store, self._catalogue, self._settings = store, catalogue, settings
+    def __init__(self, store: Store, name_index: NameIndex, settings: Settings) -> None:
+        self._store, self._name_index, self._settings = store, name_index, settings
         self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
         self._warm, self.shared, self._led = WARM, False, False
         self.learned, self._began = 0, 0
@@ -50,36 +50,36 @@ class ServingPosterior:
         self.in_service, self.worn = False, False
         """Whether calls wait for what is done; whether the belief is to be computed again beside."""
         self.overdue = Overdue()
-        self.borrowed = PriorPackPool(store, catalogue, settings)
+        self.borrowed = PriorPackPool(store, name_index, settings)
         self.undone = store.undone()
         stored = store.snapshots()
         served = damaged_records.serving(store)
         self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
-        smooth = surfaces(catalogue.known_arms, catalogue.space, settings.surface)
-        self._axes = Axes(tuple(catalogue.index.codes.tolist()), tuple(catalogue.known_names), smooth)
-        self.ground = features_of(catalogue.known_arms, catalogue.known_family, catalogue.space, smooth)
+        smooth = surfaces(name_index.known_arms, name_index.space, settings.surface)
+        self._axes = Axes(tuple(name_index.index.codes.tolist()), tuple(name_index.known_names), smooth)
+        self.ground = features_of(name_index.known_arms, name_index.known_family, name_index.space, smooth)
         """Where arms stand among each other by their parameters; None: none resembles another."""
-        home = int(catalogue.columns[catalogue.baseline])
-        hyperparameters = settings.hyperparameters(catalogue.known_names, catalogue.known_family, self.ground, home)
+        home = int(name_index.columns[name_index.baseline])
+        hyperparameters = settings.hyperparameters(name_index.known_names, name_index.known_family, self.ground, home)
         for snapshot in reversed(served):  # One that cannot be read leaves it to the one before it.
             with suppress(RefitError):
                 hyperparameters = usable(partial(self._restored, snapshot, hyperparameters), len(self._axes.codes))
                 break
         self._tail: tuple[Any, Any, int] | None = None
-        self._belief = Exchange(self._posterior(hyperparameters))
-        self._levelling = JobAdjustment(self._belief, settings.utility_limit)
+        self._exchange = Exchange(self._posterior(hyperparameters))
+        self._job_adjustment = JobAdjustment(self._exchange, settings.utility_limit)
         self.borrowed.apply(self.posterior, served[-1].hyper.get("packs", ()) if served else None)
 
     def _posterior(self, hyperparameters: Hyperparameters) -> Posterior:
-        catalogue = self._catalogue
+        name_index = self._name_index
         posterior = Posterior(
             hyperparameters,
             self._settings.failure_utility,
-            projects=catalogue.size("project"),
-            contexts=catalogue.size("context"),
+            projects=name_index.size("project"),
+            contexts=name_index.size("context"),
             options=self._settings.options,
-            baseline=int(catalogue.columns[catalogue.baseline]),
+            baseline=int(name_index.columns[name_index.baseline]),
             backend=self._settings.backend,
             most_factors=self._settings.project_factors,
         )
@@ -91,7 +91,7 @@ class ServingPosterior:
     @property
     def posterior(self) -> Posterior:
         """The belief itself, to be read."""
-        return self._belief.posterior
+        return self._exchange.posterior
 
     def share(self) -> None:
         """Other processes write to the store, too; not all of them compile at the same time."""
@@ -109,13 +109,13 @@ class ServingPosterior:
         return self._offered(self.posterior.predict(project, context))
 
     def _offered(self, found: Predictive) -> Predictive:
-        arms = self._catalogue.offered
+        arms = self._name_index.offered
         whole = isinstance(arms, slice)
         return found if whole else Predictive._make(None if part is None else part[..., arms] for part in found)
 
     def serve(self, policy: Policy) -> None:
         """Let the compiled call that finds a belief apply this policy to it, too."""
-        arms = self._catalogue
+        arms = self._name_index
         key = (policy.spec, tuple(sorted(policy.params.items())), tuple(arms.columns.tolist()), arms.baseline)
         self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids)
         self.posterior.serve(*self._tail)
@@ -125,7 +125,7 @@ class ServingPosterior:
     ) -> tuple[View, np.ndarray | None]:
         """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
         call made both; scalars: of the cell's use."""
-        arms = self._catalogue
+        arms = self._name_index
         found, chances = self.posterior.answer(project, context, extra(scalars, allowed))
         contrast = self.posterior.gain_over_best(project, context, self._offered(found), arms.columns)
         return view(found, arms, allowed, scalars, contrast), chances
@@ -136,23 +136,23 @@ class ServingPosterior:
 
     def until_settling(self) -> int:
         """After how many more outcomes of jobs their levels are settled."""
-        return self._levelling.until_settling()
+        return self._job_adjustment.until_settling()
 
     def worth(self, rows: OutcomeColumns) -> np.ndarray:
         """(n,) utilities: of those that are -log cost of a job what that says of the arm, others as they are."""
-        return self._levelling.worth(rows)
+        return self._job_adjustment.worth(rows)
 
     def update(self, rows: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
         whole blocks, after the others."""
         self.learned += len(rows.decision)
-        self.clipped += observations.update(self._belief, self._levelling, rows, self._settings)
+        self.clipped += observations.update(self._exchange, self._job_adjustment, rows, self._settings)
         self.version += 1
 
     def learn_plain(self, project: int, context: int, arm: int, outcome: Outcome) -> None:
         """`learn` of one outcome that says by itself what it is worth."""
         self.learned += 1
-        self.clipped += observations.learn_plain(self._belief, project, context, arm, outcome, self._settings)
+        self.clipped += observations.learn_plain(self._exchange, project, context, arm, outcome, self._settings)
         self.version += 1
 
     def recompute(self) -> None:
@@ -167,7 +167,7 @@ class ServingPosterior:
         """Decisions that have had no outcome for too long count as failed. They were made before `until`, and later
         than what was assumed before."""
         for cell in cells:
-            self._belief.do(Posterior.update, *cell, self._settings.failure_utility, False)
+            self._exchange.do(Posterior.update, *cell, self._settings.failure_utility, False)
             self.overdue.assume(cell[:2])
             self.version += 1
         self.overdue.until = until
@@ -175,13 +175,13 @@ class ServingPosterior:
     def withdraw(self, cell: tuple[int, int, int], made: float) -> None:
         """Take such a failure back, if there was one: of a decision, made at this time, that was heard of now."""
         if self.overdue.heard(cell[:2], made):
-            self._belief.do(Posterior.remove_failure, *cell, self._settings.failure_utility)
+            self._exchange.do(Posterior.remove_failure, *cell, self._settings.failure_utility)
 
     def discount(self, fade: Discount) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
         self.overdue.set_aside((fade.project, fade.context))
-        self._belief.do(Posterior.discount_cell, *fade)
-        self._levelling.discount(fade)
+        self._exchange.do(Posterior.discount_cell, *fade)
+        self._job_adjustment.discount(fade)
         self.version += 1
 
     @property
@@ -198,17 +198,17 @@ class ServingPosterior:
     def asked(self) -> EstimationRequest:
         """What the scales are to be estimated from; nothing that comes later changes it."""
         self.borrowed.apply(self.posterior)
-        self._levelling.converge()
+        self._job_adjustment.converge()
         return EstimationRequest(self.outcomes, self.posterior.estimation_arguments(), self.borrowed.weights.tolist())
 
     def asked_beside(self) -> EstimationRequest:
         """The same, to be answered with a posterior that has adopted the scales, where one can be made."""
-        return self.asked()._replace(made=self._belief.copied(self._posterior, self.learned - self._began))
+        return self.asked()._replace(made=self._exchange.copied(self._posterior, self.learned - self._began))
 
     def recompute_beside(self) -> Callable[[], Estimate] | None:
         """`recompute` as work to be done beside, whose answer is `answered`; None where it was done at once."""
         self.worn = False
-        if (made := self._belief.copied(self._posterior, self.learned - self._began)) is None:
+        if (made := self._exchange.copied(self._posterior, self.learned - self._began)) is None:
             self.posterior.recompute()
             self.version += 1
             return None
@@ -217,13 +217,13 @@ class ServingPosterior:
 
     def rest(self, found: Estimate) -> Callable[[], Estimate] | None:
         """What is to be done beside before an answer serves, or the next call would wait for it."""
-        if found.posterior is None or self._belief.close_by:
+        if found.posterior is None or self._exchange.close_by:
             return None
-        return partial(caught_up, found, self._belief.rest())
+        return partial(caught_up, found, self._exchange.rest())
 
     def reestimate(self, reason: str, *, keep: bool = True) -> Snapshot:
         """Scales from all statistics, a snapshot that serves unless the search for them failed; keep: and is stored."""
-        self._belief.forget()
+        self._exchange.forget()
         found = self.answered(answer(self.asked()), reason, keep=keep)
         assert found is not None
         return found
@@ -233,9 +233,9 @@ class ServingPosterior:
         fit = found.hyperparameters.gaussian
         serves = bool(np.isfinite(fit.log_evidence))
         if serves and found.posterior is not None:
-            if self._belief.behind is None:
+            if self._exchange.behind is None:
                 return None  # other scales were taken meanwhile
-            self._belief.exchange(found.posterior)
+            self._exchange.exchange(found.posterior)
             self.worn = False
         elif serves:
             self.posterior.set_hyperparameters(found.hyperparameters)
@@ -256,7 +256,7 @@ class ServingPosterior:
 
     def follow(self, snapshot: Snapshot) -> None:
         """Serve from what another process has estimated."""
-        self._belief.forget()
+        self._exchange.forget()
         with suppress(RefitError):  # another process finds it usable: its space is larger
             self.posterior.set_hyperparameters(self._usable(snapshot))
         self._followed(snapshot)
@@ -265,7 +265,7 @@ class ServingPosterior:
         """The same as work to be done beside, whose answer is `answered`; None where it was done at once."""
         with suppress(RefitError):
             hyperparameters = self._usable(snapshot)
-            if (made := self._belief.copied(self._posterior, self.learned - self._began)) is not None:
+            if (made := self._exchange.copied(self._posterior, self.learned - self._began)) is not None:
                 return lambda: Estimate(snapshot.outcomes, [], hyperparameters, 0.0, made(hyperparameters), snapshot)
         self.follow(snapshot)
         return None
@@ -277,7 +277,7 @@ class ServingPosterior:
 
     def problem(self) -> RefitData:
         """What a refit starts from: all that the belief rests on."""
-        return problem_of(self._catalogue, self.posterior, self._settings, self._axes.labels())
+        return problem_of(self._name_index, self.posterior, self._settings, self._axes.labels())
 
     def aligned(self, snapshot: Snapshot) -> dict[str, Any]:
         """Hyperparameters of a snapshot as they apply to the arms that are known now."""
@@ -285,12 +285,12 @@ class ServingPosterior:
 
     def place(self, arm: str) -> int | None:
         """Index of a known arm."""
-        return self._catalogue.arm.get(arm)
+        return self._name_index.arm.get(arm)
 
     def propose(self, snapshot: Snapshot) -> Snapshot:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
         if snapshot.status == "serving":
-            self._belief.forget()
+            self._exchange.forget()
             self.posterior.set_hyperparameters(self._usable(snapshot))
             snapshot = snapshot._replace(hyper={**to_dict(self.posterior.hyperparameters), **self._axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
@@ -315,7 +315,7 @@ class ServingPosterior:
     def follow_priors(self) -> None:
         """Start from packs that other processes have imported."""
         if self.borrowed.follow():
-            self._belief.forget()
+            self._exchange.forget()
             self.borrowed.apply(self.posterior)
             self.version += 1
 
@@ -324,19 +324,19 @@ class ServingPosterior:
         arrays = self.posterior.saved()
         if arrays is None:
             return None
-        body = {"jobs": self._levelling.saved(), **self.overdue.saved()}
+        body = {"jobs": self._job_adjustment.saved(), **self.overdue.saved()}
         return arrays, {**body, "clipped": self.clipped, "learned": self.learned}
 
     def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any], *, rebased: bool) -> None:
         """Go on from what was saved, under the scales that serve now; rebased: with another baseline, which jobs settle
         around from now on."""
         self.posterior.resume(arrays)
-        self._levelling.resume(body["jobs"])
+        self._job_adjustment.resume(body["jobs"])
         self.overdue.resume(body)
         self.clipped, self.learned = body["clipped"], body["learned"]
         self._began = self.learned
         if rebased:
-            self._levelling.converge()
+            self._job_adjustment.converge()
 
     def status(self) -> dict[str, Any]:
         return {

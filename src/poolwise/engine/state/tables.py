@@ -54,7 +54,7 @@ def draw(
     which: np.ndarray,
     ids: np.ndarray,
     numbers: np.ndarray,
-    catalogue: NameIndex,
+    name_index: NameIndex,
     now: float,
 ) -> DecisionColumns:
     """One arm per job, bit for bit as `CachedDecision.pick`: the number of running sums that the number has passed."""
@@ -64,7 +64,7 @@ def draw(
     for start in range(0, len(ids), step):
         rows = slice(start, start + step)
         (sums[which[rows]] <= numbers[rows, None]).sum(axis=1, out=position[rows])
-    return _columns(cells, which, ids, position, catalogue, now)
+    return _columns(cells, which, ids, position, name_index, now)
 
 
 def _columns(
@@ -72,18 +72,18 @@ def _columns(
     which: np.ndarray,
     ids: np.ndarray,
     position: np.ndarray,
-    catalogue: NameIndex,
+    name_index: NameIndex,
     now: float,
 ) -> DecisionColumns:
     chances = np.array([cell.probabilities for cell in cells])
-    reasons = np.array([catalogue.codes("reason", cell.reasons) for cell in cells])
+    reasons = np.array([name_index.codes("reason", cell.reasons) for cell in cells])
     per_cell = np.array([(cell.project, cell.context, cell.view) for cell in cells])
     flat = which * chances.shape[1] + position
     return DecisionColumns(
         id=ids,
         project=per_cell[:, 0][which],
         context=per_cell[:, 1][which],
-        arm=catalogue.index.codes[catalogue.columns[position]],
+        arm=name_index.index.codes[name_index.columns[position]],
         probability=chances.ravel()[flat],
         view=per_cell[:, 2][which],
         time=np.full(len(ids), now),
@@ -92,11 +92,11 @@ def _columns(
     )
 
 
-def decision_columns(rows: Sequence[tuple[Any, ...]], catalogue: NameIndex) -> DecisionColumns:
+def decision_columns(rows: Sequence[tuple[Any, ...]], name_index: NameIndex) -> DecisionColumns:
     """Rows in the order of the fields, arms by index, reasons by name, as columns."""
     columns: list[Any] = list(zip(*rows, strict=True)) or [()] * len(DecisionColumns._fields)
-    columns[3] = catalogue.index.codes[list(columns[3])]
-    columns[7] = catalogue.codes("reason", columns[7])
+    columns[3] = name_index.index.codes[list(columns[3])]
+    columns[7] = name_index.codes("reason", columns[7])
     kinds = (int, int, int, int, float, int, float, int, int)
     return DecisionColumns(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
@@ -150,11 +150,11 @@ def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, floa
     yield from zip(pairs, np.bincount(which).tolist(), total.tolist(), strict=True)
 
 
-def beliefs(live: Any, catalogue: NameIndex) -> pd.DataFrame:
+def beliefs(belief: Any, name_index: NameIndex) -> pd.DataFrame:
     """A row for every known project, context and offered arm; see `Engine.beliefs`."""
-    projects, contexts = catalogue.names("project"), catalogue.names("context")
-    looks = [[live.predict(p, c) for c in range(len(contexts))] for p in range(len(projects))]
-    shape = (len(projects), len(contexts), len(catalogue.ids))
+    projects, contexts = name_index.names("project"), name_index.names("context")
+    looks = [[belief.predict(p, c) for c in range(len(contexts))] for p in range(len(projects))]
+    shape = (len(projects), len(contexts), len(name_index.ids))
     mean, scale, count = (
         np.array([[getattr(look, name) for look in row] for row in looks]).reshape(-1)
         for name in ("mean", "scale", "count")
@@ -164,8 +164,8 @@ def beliefs(live: Any, catalogue: NameIndex) -> pd.DataFrame:
         {
             "project": np.array(projects, dtype=object)[p],
             "context": np.array(contexts, dtype=object)[c],
-            "family": np.array([arm.family for arm in catalogue.arms], dtype=object)[a],
-            "arm": np.array(catalogue.ids, dtype=object)[a],
+            "family": np.array([arm.family for arm in name_index.arms], dtype=object)[a],
+            "arm": np.array(name_index.ids, dtype=object)[a],
             "mean": mean,
             "sd": scale,
             "low": mean - NORMAL_95 * scale,
