@@ -216,8 +216,8 @@ def _learn(
     count: Callable[[int], None] | None = None,
     estimated: Callable[[Snapshot], None] | None = None,
 ) -> None:
-    """Safeguards and belief. reasons: of every row, where there are safeguards; count: counts what was decided before the
-    k-th outcome; estimated: see `opened`."""
+    """Safeguards and belief. reasons: of every row, where there are safeguards; count: counts what was decided before
+    the k-th outcome; estimated: see `opened`."""
     belief, safeguards = serving.belief, serving.policy_gate.safeguards
     for start, end in _parts(belief, rows, again=estimated is not None):
         part, fades = tables.chosen(rows, slice(start, end)), {}
@@ -274,8 +274,8 @@ def _watched(
 def _counting(
     safeguards: Safeguards, made: DecisionColumns, reasons: Sequence[str], rows: OutcomeColumns, row_of: np.ndarray
 ) -> Callable[[int], None]:
-    """A function that lets the safeguards count all decisions made before the k-th outcome came, by the clock and at least
-    its own; after the last outcome, all."""
+    """A function that lets the safeguards count all decisions made before the k-th outcome came, by the clock and at
+    least its own; after the last outcome, all."""
     clock = np.maximum.accumulate(made.time) if len(made.time) else made.time
     until = np.maximum(np.searchsorted(clock, rows.time, side="right"), row_of + 1)
     ends, decided, done = [*until.tolist(), len(reasons)], _places(made), 0
