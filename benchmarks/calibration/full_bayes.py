@@ -50,7 +50,7 @@ def problem(name: str) -> RefitData:
         succeeded=stats.count,
         hyperparameters=init_hyperparameters(family, np.full((arms, 2), 1.0)),
         prior=HYPERPRIOR,
-        room=shape[:2],
+        padded_shape=shape[:2],
         outcomes=outcomes,
         baseline="a0",
         limit=5.0,

@@ -53,7 +53,7 @@ def problem_of(shape: tuple[int, int, int], outcomes: int) -> RefitData:
         succeeded=stats.count,
         hyperparameters=init_hyperparameters(np.arange(arms), np.full((arms, 2), 1.0)),
         prior=gaussian.HYPERPRIOR,
-        room=shape[:2],
+        padded_shape=shape[:2],
         outcomes=outcomes,
         baseline="a0",
         limit=5.0,

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -73,6 +74,7 @@ def test_processes_that_share_a_file_compile_late(path):
 def test_the_numbers_of_a_view_take_few_bytes(path):
     with opened(path) as engine:
         live(engine, 30)
-    sizes = [size for (size,) in sqlite3.connect(path).execute("SELECT length(arrays) FROM view")]
+    with closing(sqlite3.connect(path)) as db:
+        sizes = [size for (size,) in db.execute("SELECT length(arrays) FROM view")]
     assert len(sizes) == 30
     assert max(sizes) <= 430

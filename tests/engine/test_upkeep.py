@@ -188,7 +188,7 @@ def test_another_process_may_have_a_larger_space(url):
 def test_a_damaged_outcome_keeps_no_store_from_being_opened(url):
     engine = live(opened(url), [usual], 8)
     engine.close()
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as db:
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as db, db:
         for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             db.execute(f'DROP TRIGGER "{trigger}"')
         db.execute("UPDATE outcome SET utility = 9e999 WHERE sequence = 3")

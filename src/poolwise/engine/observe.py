@@ -220,14 +220,14 @@ def _learn(
     the k-th outcome; estimated: see `opened`."""
     belief, safeguards = serving.belief, serving.policy_gate.safeguards
     for start, end in _parts(belief, rows, again=estimated is not None):
-        part, fades = tables.chosen(rows, slice(start, end)), {}
+        part, discounts = tables.chosen(rows, slice(start, end)), {}
         if safeguards is not None:
             worth = part._replace(utility=belief.worth(part))
-            fades = _watched(safeguards, worth, reasons[start:end], start, count)
-        for piece, fade in tables.parted(part, fades):
+            discounts = _watched(safeguards, worth, reasons[start:end], start, count)
+        for piece, discount in tables.parted(part, discounts):
             belief.update(piece)
-            if fade is not None:
-                belief.discount(fade)
+            if discount is not None:
+                belief.discount(discount)
         if belief.learned % BLOCK == 0:
             belief.recompute()
         if estimated is not None and belief.due:
@@ -261,14 +261,14 @@ def _watched(
     count: Callable[[int], None] | None,
 ) -> dict[int, Discount]:
     """What is to be forgotten, by the decision whose outcome told."""
-    fades = {}
+    discounts = {}
     columns = zip(rows.decision.tolist(), _places(rows), rows.utility.tolist(), reasons, strict=True)
     for k, (id, place, utility, reason) in enumerate(columns, start=start):
         if count is not None:
             count(k)
-        if (fade := safeguards.observed(*place, utility, reason)) is not None:
-            fades[id] = fade
-    return fades
+        if (discount := safeguards.observed(*place, utility, reason)) is not None:
+            discounts[id] = discount
+    return discounts
 
 
 def _counting(

@@ -175,8 +175,8 @@ class Settings(NamedTuple):
     ) -> Hyperparameters:
         """What is believed before any outcome, of arms whose families have these names and indices."""
         usual = self.usual_success if self.domain_priors else None
-        said, expected = self.success_prior(families), self.expected(families, index)
-        return init_hyperparameters(index, said, usual=usual, said=expected, ground=ground, baseline=baseline)
+        success, expected = self.success_prior(families), self.expected(families, index)
+        return init_hyperparameters(index, success, usual=usual, elicited=expected, ground=ground, baseline=baseline)
 
     def due(self, outcomes: int, last: int) -> bool:
         """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`."""

@@ -134,7 +134,7 @@ def _plan(folder: Path) -> dict[str, Any] | None:
 def _settings(problem: RefitData, options: Options, method: str) -> dict[str, Any]:
     model = "" if options.model is None else hashlib.sha256(Path(options.model).read_bytes()).hexdigest()
     given = {name: getattr(options, name) for name in SETTINGS}
-    return {"method": method, "model": model, "arms": list(problem.arms), "room": list(problem.room), **given}
+    return {"method": method, "model": model, "arms": list(problem.arms), "room": list(problem.padded_shape), **given}
 
 
 def _save(problem: RefitData, path: Path) -> None:

@@ -62,7 +62,7 @@ class Population(NamedTuple):
 
 def population_of(scales: GaussianHyperparameters, **rest: float) -> Population:
     """The population of a fitted hierarchy; `rest` as the fields of `Population`."""
-    return Population(scales._replace(spread=np.zeros(0), pooled=None, stated=None), **rest)
+    return Population(scales._replace(spread=np.zeros(0), pooled=None, elicited=None), **rest)
 
 
 def merged(scales: GaussianHyperparameters, shape: Shape) -> GaussianHyperparameters:

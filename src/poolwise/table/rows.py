@@ -22,7 +22,7 @@ from poolwise.table.checks import (
 from poolwise.table.table import ABSENT, Table
 
 
-class Told(NamedTuple):
+class Declared(NamedTuple):
     """What is said of rows beside them; see `from_rows`."""
 
     name: str
@@ -53,7 +53,7 @@ def from_rows(
     `columns` says which column of `rows` each of these is, where it has another name; messages speak of the file
     `source` and its own names, and count rows from 0. Raises DataError.
     """
-    conforming(Told(name, source, baseline, columns, measure, cutoff, params), DataError, "the table's ")
+    conforming(Declared(name, source, baseline, columns, measure, cutoff, params), DataError, "the table's ")
     rows = _tidied(rows, source, columns or {})
     value = "cost" if "cost" in rows else "reward"
     check_columns(rows, source, value)

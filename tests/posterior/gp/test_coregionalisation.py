@@ -120,7 +120,7 @@ STATED = ElicitedOffset(
 
 def test_what_an_expert_says_is_a_measurement_of_the_levels_of_families():
     """By conditioning on it beside the outcomes."""
-    fit = FIT._replace(scales=SCALES._replace(stated=STATED))
+    fit = FIT._replace(scales=SCALES._replace(elicited=STATED))
     rows, y = outcomes(40)
     whole, families = prior(), np.arange(1, 3)
     level = lambda f, g: SCALES.globe.level**2 + SCALES.family.level**2 * (f == g)
@@ -156,8 +156,8 @@ def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
 
 
 @pytest.mark.parametrize("stated", [None, STATED], ids=["usual", "stated"])
-def test_gradient_of_the_evidence(stated):
-    told = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(stated=stated))
+def test_gradient_of_the_evidence(elicited):
+    told = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(elicited=elicited))
     rows, y = outcomes(50)
     data = gp_marginal_likelihood.observed_cells(SufficientStatistics.of(*rows, y, shape=SHAPE))
     at = COORDINATES + 0.2 * RNG.normal(size=len(COORDINATES))

@@ -62,7 +62,7 @@ def test_every_cell_equals_dense_conditioning(form):
     families, reduced, index, truth = parts(form)
     rows, y = data(2)
     said = told(index)
-    fit = fit_of(truth._replace(stated=elicited_prior.as_measurement(said)), families, reduced)
+    fit = fit_of(truth._replace(elicited=elicited_prior.as_measurement(said)), families, reduced)
     belief = batch.marginals(fit, SufficientStatistics.of(*rows, y, shape=SHAPE))
     _, mean, scale = dense(truth, index, rows, y, said, families)
     np.testing.assert_allclose(belief.mean.ravel(), mean, rtol=1e-7, atol=1e-9)
@@ -75,8 +75,8 @@ def test_evidence_compares_scales_as_the_dense_density_does(form):
     rows, y = data(2)
     cells, found, said = batch.cells(SufficientStatistics.of(*rows, y, shape=SHAPE)), [], told(index)
     for truth in (first, first._replace(arm=first.arm._replace(level=0.9), noise=2 * first.noise)):
-        stated = truth._replace(stated=elicited_prior.as_measurement(said))
-        tree = solve_reduced(cells, stated)[0] if reduced else solve(cells, stated, index, families)
+        elicited = truth._replace(elicited=elicited_prior.as_measurement(said))
+        tree = solve_reduced(cells, elicited)[0] if reduced else solve(cells, elicited, index, families)
         found.append(float(tree.evidence) - dense(truth, index, rows, y, said, families)[0])
     assert found[0] == pytest.approx(found[1], rel=1e-9)
 
@@ -86,7 +86,7 @@ def test_gradient_of_the_evidence(form):
     families, reduced, index, _ = parts(form)
     rows, y = data(3)
     cells = batch.cells(SufficientStatistics.of(*rows, y, shape=SHAPE))
-    prior = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(stated=elicited_prior.as_measurement(told(index))))
+    prior = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(elicited=elicited_prior.as_measurement(told(index))))
     at = np.random.default_rng(4).normal(0, 0.5, length(families or SHAPE[2], 0 if reduced else SHAPE[1]))
     value = lambda x: objective(x, cells, index, prior, families=families, reduced=reduced)
     slope = [(value(at + step)[0] - value(at - step)[0]) / 2e-5 for step in np.eye(len(at)) * 1e-5]
@@ -134,7 +134,7 @@ def test_large_systems_are_told_too(shape):
     long = "project" if shape[0] > shape[1] else "context"
     truth = scales(1, families=False)
     truth = truth._replace(spread=np.zeros(0), globe=truth.globe._replace(**{long: 1e-6}))
-    fit = fit_of(truth._replace(stated=elicited_prior.as_measurement(told(FAMILY))), 0)
+    fit = fit_of(truth._replace(elicited=elicited_prior.as_measurement(told(FAMILY))), 0)
     random = np.random.default_rng(3)
     stats = SufficientStatistics.of(
         *(random.integers(0, n, 60) for n in shape), random.normal(0.2, 0.6, 60), shape=shape
@@ -166,17 +166,19 @@ def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believe
 
 def test_weights_are_kept_where_the_same_is_said_again():
     random = np.random.default_rng(1)
-    hyperparameters = init_hyperparameters(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5))
+    hyperparameters = init_hyperparameters(FAMILY, np.ones((5, 2)), elicited=told(FAMILY, 0.5))
     belief = Posterior(hyperparameters, -1.0, contexts=3)
     for _ in range(40):
         belief.update(*(int(random.integers(0, n)) for n in SHAPE), float(random.normal()), True)
     belief.reestimate()
     again = from_dict(to_dict(belief.hyperparameters), hyperparameters)
     np.testing.assert_array_equal(again.expert.weight, belief.hyperparameters.expert.weight)
-    np.testing.assert_array_equal(again.gaussian.scales.stated, belief.hyperparameters.gaussian.scales.stated)
-    other = init_hyperparameters(FAMILY, np.ones((5, 2)), said=told(FAMILY, 0.5)._replace(mean=np.ones(5)))
+    np.testing.assert_array_equal(again.gaussian.scales.elicited, belief.hyperparameters.gaussian.scales.elicited)
+    other = init_hyperparameters(FAMILY, np.ones((5, 2)), elicited=told(FAMILY, 0.5)._replace(mean=np.ones(5)))
     np.testing.assert_array_equal(from_dict(to_dict(belief.hyperparameters), other).expert.weight, other.expert.weight)
     assert (
-        from_dict(to_dict(belief.hyperparameters), init_hyperparameters(FAMILY, np.ones((5, 2)))).gaussian.scales.stated
+        from_dict(
+            to_dict(belief.hyperparameters), init_hyperparameters(FAMILY, np.ones((5, 2)))
+        ).gaussian.scales.elicited
         is None
     )

@@ -9,7 +9,7 @@ from poolwise.posterior.transfer.prior_data_conflict import ElicitedBeta, discou
 USUAL = np.array([3.0, 0.6])
 
 
-def stated(*pairs, family=None):
+def elicited(*pairs, family=None):
     return ElicitedBeta(np.array(pairs), USUAL, np.arange(len(pairs)) if family is None else np.array(family))
 
 
@@ -34,14 +34,14 @@ def weights_by_hand(prior, won, lost):
 )
 def test_weights_are_those_of_every_pattern_of_right_and_wrong(won, lost):
     prior = [(1.0, 3.0), (4.0, 1.0), (1.0, 1.0)]
-    found = discount_prior(stated(*prior), np.add(won, lost), np.array(won))
+    found = discount_prior(elicited(*prior), np.add(won, lost), np.array(won))
     np.testing.assert_allclose(found.weight, weights_by_hand(prior, won, lost), atol=0.005)
     mixed = found.weight[:, None] * np.array(prior) + (1 - found.weight[:, None]) * USUAL
     np.testing.assert_allclose(found.prior, mixed)
 
 
 def test_an_expert_who_was_wrong_is_believed_less_about_the_rest():
-    told = stated((1.0, 9.0), (1.0, 9.0), (1.0, 9.0))
+    told = elicited((1.0, 9.0), (1.0, 9.0), (1.0, 9.0))
     before, after = (discount_prior(told, np.array(n), np.array(n)).weight for n in ([0, 0, 0], [30, 30, 0]))
     np.testing.assert_allclose(before, 0.5)
     assert after[2] < 0.3
@@ -49,20 +49,22 @@ def test_an_expert_who_was_wrong_is_believed_less_about_the_rest():
 
 
 def test_an_expert_who_is_right_is_believed():
-    told = stated((1.0, 9.0), (1.0, 9.0), (1.0, 9.0))
+    told = elicited((1.0, 9.0), (1.0, 9.0), (1.0, 9.0))
     assert (discount_prior(told, np.full(3, 20), np.full(3, 2)).weight > 0.7).all()
 
 
 def test_arms_of_a_family_share_their_weight_and_count_once():
-    one = discount_prior(stated((1.0, 4.0), (2.0, 1.0)), np.array([6, 1]), np.array([5, 1]))
+    one = discount_prior(elicited((1.0, 4.0), (2.0, 1.0)), np.array([6, 1]), np.array([5, 1]))
     split = discount_prior(
-        stated((1.0, 4.0), (1.0, 4.0), (2.0, 1.0), family=[0, 0, 1]), np.array([4, 2, 1]), np.array([3, 2, 1])
+        elicited((1.0, 4.0), (1.0, 4.0), (2.0, 1.0), family=[0, 0, 1]), np.array([4, 2, 1]), np.array([3, 2, 1])
     )
     np.testing.assert_allclose(split.weight, one.weight[[0, 0, 1]])
 
 
 def test_where_nothing_special_is_said_nothing_is_discounted():
-    found = discount_prior(stated(USUAL, (1.0, 2.0)), np.array([9_000, 0]), np.array([0, 0]))
+    found = discount_prior(elicited(USUAL, (1.0, 2.0)), np.array([9_000, 0]), np.array([0, 0]))
     np.testing.assert_array_equal(found.prior[0], USUAL)
     assert not found.contradicted.any()
-    assert discount_prior(stated((9.0, 1.0)), np.array([9_000]), np.array([0])).weight[0] == pytest.approx(0, abs=1e-9)
+    assert discount_prior(elicited((9.0, 1.0)), np.array([9_000]), np.array([0])).weight[0] == pytest.approx(
+        0, abs=1e-9
+    )

@@ -18,10 +18,10 @@ def problem():
     return made.problem()
 
 
-@pytest.mark.parametrize("room", [(4, 4), (40, 40)])
-def test_moments_are_the_beliefs(problem, room):
-    problem = problem._replace(room=room)
-    assert serving_marginals.shares_cells(problem) == (room == (4, 4))
+@pytest.mark.parametrize("padded_shape", [(4, 4), (40, 40)])
+def test_moments_are_the_beliefs(problem, padded_shape):
+    problem = problem._replace(padded_shape=padded_shape)
+    assert serving_marginals.shares_cells(problem) == (padded_shape == (4, 4))
     drawn = exact_sampling.draws(problem, problem.hyperparameters, np.random.default_rng(1), DRAWS)["theta"]
     belief = serving_marginals.theta(problem, problem.hyperparameters)
     z = (drawn.mean(0) - belief.mean) / belief.scale * np.sqrt(DRAWS)

@@ -1,5 +1,6 @@
 """Whatever happens to the store, a call is done or raises StoreError in time, and the next one works."""
 
+import gc
 import os
 import pickle
 import random
@@ -258,6 +259,15 @@ def test_a_closed_store_says_so(store):
         with pytest.raises(errors.StoreClosed, match="open it again"):
             call(store)
     store.close()
+
+
+def test_a_store_that_nobody_holds_is_closed():
+    store = SqliteStore(None)
+    db = store._file._db
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        db.execute("SELECT 1")
 
 
 def test_an_open_store_is_not_sent_to_another_process(store):

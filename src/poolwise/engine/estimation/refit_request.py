@@ -45,7 +45,7 @@ class RefitData(NamedTuple):
     """What serves now: families and domain priors are part of it."""
     prior: Hyperprior
     """Hyperprior of the scales."""
-    room: tuple[int, int]
+    padded_shape: tuple[int, int]
     """Numbers of projects and contexts that the serving belief has room for; its form depends on them."""
     outcomes: int
     baseline: str
@@ -114,7 +114,7 @@ def problem_of(name_index: NameIndex, posterior: Posterior, settings: Settings, 
         succeeded=tally[1][cut],
         hyperparameters=posterior.hyperparameters,
         prior=posterior.hyperprior,
-        room=stats.count.shape[:2],
+        padded_shape=stats.count.shape[:2],
         outcomes=posterior.outcomes,
         baseline=name_index.ids[name_index.baseline],
         limit=settings.utility_limit,

@@ -123,14 +123,14 @@ def _priors(belief: ServingPosterior, name_index: NameIndex) -> Iterator[dict[st
 def _success_priors(belief: ServingPosterior, name_index: NameIndex) -> Iterator[dict[str, Any]]:
     success = belief.posterior.hyperparameters.success
     left = bernoulli.discounted_prior(success, *belief.posterior.counts())
-    if left is None or success.stated is None:
+    if left is None or success.elicited is None:
         return
-    for arm in np.unique(success.stated.family, return_index=True)[1].tolist():
-        said = success.stated.prior[arm].tolist()
-        if said != success.stated.usual.tolist():
+    for arm in np.unique(success.elicited.family, return_index=True)[1].tolist():
+        prior = success.elicited.prior[arm].tolist()
+        if prior != success.elicited.usual.tolist():
             yield {
                 "family": name_index.known_names[arm],
-                "stated": f"{said[0]:g} successes, {said[1]:g} failures",
+                "stated": f"{prior[0]:g} successes, {prior[1]:g} failures",
                 "weight": float(left.weight[arm]),
                 "contradicted": bool(left.contradicted[arm]),
             }

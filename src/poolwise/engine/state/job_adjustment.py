@@ -96,9 +96,9 @@ class JobAdjustment:
             points, steps = [*points, here][-_MEMORY:], [*steps, step][-_MEMORY:]
             here = _mixed(points, steps)
 
-    def discount(self, fade: Discount) -> None:
+    def discount(self, discount: Discount) -> None:
         """Forget what is set aside: it is no longer compared with anything."""
-        gone = {(fade.project, fade.context, arm) for arm in np.flatnonzero(fade.keep < 1).tolist()}
+        gone = {(discount.project, discount.context, arm) for arm in np.flatnonzero(discount.keep < 1).tolist()}
         for sums in (self._told, *self._sums.values()):
             for key in gone & sums.keys():
                 del sums[key]

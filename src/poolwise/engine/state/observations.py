@@ -37,15 +37,15 @@ def update(exchange: Exchange, job_adjustment: JobAdjustment, rows: OutcomeColum
     single = chosen(rows, ~own) if own.any() else rows
     bound, limit = upper_bounds(single, settings), settings.utility_limit
     cut = ~np.isnan(bound)
-    said = told = np.where(cut, bound, single.utility)
-    ok = ((single.status == _OK) | cut) & (np.abs(said) <= ABSURD)
-    said = np.where(np.abs(said) <= ABSURD, said, settings.failure_utility)
+    utility = reported = np.where(cut, bound, single.utility)
+    ok = ((single.status == _OK) | cut) & (np.abs(utility) <= ABSURD)
+    utility = np.where(np.abs(utility) <= ABSURD, utility, settings.failure_utility)
     exchange.do(
-        Posterior.update_many, single.project, single.context, single.arm, np.clip(said, -limit, limit), ok, cut
+        Posterior.update_many, single.project, single.context, single.arm, np.clip(utility, -limit, limit), ok, cut
     )
     if own.any():
         job_adjustment.update(chosen(rows, own))
-    return int((np.abs(told) > limit).sum())
+    return int((np.abs(reported) > limit).sum())
 
 
 def plain(outcome: Outcome, settings: Settings) -> bool:

@@ -177,11 +177,11 @@ class ServingPosterior:
         if self.overdue.heard(cell[:2], made):
             self._exchange.do(Posterior.remove_failure, *cell, self._settings.failure_utility)
 
-    def discount(self, fade: Discount) -> None:
+    def discount(self, discount: Discount) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
-        self.overdue.set_aside((fade.project, fade.context))
-        self._exchange.do(Posterior.discount_cell, *fade)
-        self._job_adjustment.discount(fade)
+        self.overdue.set_aside((discount.project, discount.context))
+        self._exchange.do(Posterior.discount_cell, *discount)
+        self._job_adjustment.discount(discount)
         self.version += 1
 
     @property

@@ -106,11 +106,13 @@ def chosen(outcomes: OutcomeColumns, which: np.ndarray | slice) -> OutcomeColumn
     return OutcomeColumns(*(column[which] for column in outcomes))
 
 
-def parted(outcomes: OutcomeColumns, fades: Mapping[int, Discount]) -> Iterator[tuple[OutcomeColumns, Discount | None]]:
+def parted(
+    outcomes: OutcomeColumns, discounts: Mapping[int, Discount]
+) -> Iterator[tuple[OutcomeColumns, Discount | None]]:
     """Outcomes in parts, each but the last ending with one after which evidence fades."""
     start = 0
-    for end in np.flatnonzero(np.isin(outcomes.decision, list(fades))).tolist() if fades else ():
-        yield chosen(outcomes, slice(start, end + 1)), fades[int(outcomes.decision[end])]
+    for end in np.flatnonzero(np.isin(outcomes.decision, list(discounts))).tolist() if discounts else ():
+        yield chosen(outcomes, slice(start, end + 1)), discounts[int(outcomes.decision[end])]
         start = end + 1
     if start < len(outcomes.decision):
         yield chosen(outcomes, slice(start, None)), None

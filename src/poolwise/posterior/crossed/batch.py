@@ -144,7 +144,7 @@ def resized(start: np.ndarray, fixed: int, size: int) -> np.ndarray | None:
 
 def compiles(scales: GaussianHyperparameters) -> bool:
     """Whether the compiled form knows all of it."""
-    return scales.pooled is None and scales.stated is None
+    return scales.pooled is None and scales.elicited is None
 
 
 def on_device(cells: CellMoments, device: str) -> Any:

@@ -84,7 +84,7 @@ def _passed(
     own, covariance, excess = _distribute(
         centred_effects(tree, scales), form.variances(scales.arm, xp), above, covariance
     )
-    centre, variance = at_cells(own if scales.stated is None else own + _offset(scales, form), covariance, form)
+    centre, variance = at_cells(own if scales.elicited is None else own + _offset(scales, form), covariance, form)
     tiers = (_blocks(excess, form), middle, globe)
     found = _with_leaves(tree.evidence, tiers, cells, scales, centre, variance, form.cells)
     return *found, tree, EffectMeans(own, kin, top), (centre, variance)
@@ -92,8 +92,8 @@ def _passed(
 
 def _offset(scales: GaussianHyperparameters, form: EffectLayout) -> Array:
     """(arms, q): what an expert says the arms lie around."""
-    assert scales.stated is not None
-    return scales.stated.offset[:, None] * (np.arange(form.size) == 0)
+    assert scales.elicited is not None
+    return scales.elicited.offset[:, None] * (np.arange(form.size) == 0)
 
 
 def differentiable(
@@ -127,7 +127,7 @@ def log_marginal_likelihood_reduced(scales: GaussianHyperparameters, stack: ArmM
     tree = pass_messages(chunked_reduction.canonical_form(stack, scales), scales, None, 0, form)
     own, top = centred_effects(tree, scales), tree.globe
     mean, covariance, excess = _distribute(own, form.variances(scales.arm, np), top.mean, top.covariance)
-    mean, arm = mean if scales.stated is None else mean + _offset(scales, form), _blocks(excess, form)
+    mean, arm = mean if scales.elicited is None else mean + _offset(scales, form), _blocks(excess, form)
     (one, first, second), project = chunked_reduction.sums(stack, scales, mean, covariance)
     arm = arm._replace(project=float((project / scales.arm.project**2 - stack.count.shape[1]).sum()))
     whole, cell = float((second - one).sum()), cell_scale(scales, False) ** 2

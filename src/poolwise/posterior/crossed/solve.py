@@ -62,17 +62,17 @@ def pass_messages(
 ) -> TreePosterior:
     """From the potentials of the arms upwards. Arms lie around what an expert stated of their family, if anything."""
     xp = namespace(leaves.precision)
-    stated = None if scales.stated is None else ElicitedOffset(*map(xp.asarray, scales.stated))
-    if stated is not None:
-        leaves = canonical_form.shift_mean(leaves, stated.offset)
-        leaves = leaves if families else canonical_form.add_measurement(leaves, stated.precision)
+    elicited = None if scales.elicited is None else ElicitedOffset(*map(xp.asarray, scales.elicited))
+    if elicited is not None:
+        leaves = canonical_form.shift_mean(leaves, elicited.offset)
+        leaves = leaves if families else canonical_form.add_measurement(leaves, elicited.precision)
     message, arm = collect(leaves, form.variances(scales.arm, xp))
     middle = arm
     if families:
         member = (xp.arange(families)[:, None] == family) * 1.0
         gathered = CanonicalForm(*(xp.tensordot(member, part, 1) for part in message))
-        if stated is not None:
-            gathered = canonical_form.add_measurement(gathered, member @ stated.precision)
+        if elicited is not None:
+            gathered = canonical_form.add_measurement(gathered, member @ elicited.precision)
         message, middle = collect(gathered, form.variances(scales.family, xp))
     total = CanonicalForm(*(part.sum(0) for part in message))
     above = form.variances(scales.globe, xp)
@@ -81,17 +81,17 @@ def pass_messages(
         information=total.information + start / above, constant=total.constant - 0.5 * (start**2 / above).sum()
     )
     top, globe = collect(total, above)
-    if stated is not None:
-        arm = arm._replace(mean=arm.mean + stated.offset[:, None] * (xp.arange(form.size) == 0))
+    if elicited is not None:
+        arm = arm._replace(mean=arm.mean + elicited.offset[:, None] * (xp.arange(form.size) == 0))
     return TreePosterior(arm, middle, globe, top.constant)
 
 
 def centred_effects(tree: TreePosterior, scales: GaussianHyperparameters) -> Conditional:
     """Of the arms, less what an expert says they lie around: effects that have the scales of the hyperparameters."""
-    if scales.stated is None:
+    if scales.elicited is None:
         return tree.arm
     first = np.arange(tree.arm.mean.shape[1]) == 0
-    return tree.arm._replace(mean=tree.arm.mean - scales.stated.offset[:, None] * first)
+    return tree.arm._replace(mean=tree.arm.mean - scales.elicited.offset[:, None] * first)
 
 
 def arm_marginals(

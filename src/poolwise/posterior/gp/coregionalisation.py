@@ -93,7 +93,7 @@ def model_at(scales: GaussianHyperparameters, smooth: SmoothComponent, ground: A
     levels = np.full((families, families), float(scales.globe.level) ** 2) + float(scales.family.level) ** 2 * np.eye(
         families
     )
-    offset = 0.0 if scales.stated is None else np.asarray(scales.stated.offset)
+    offset = 0.0 if scales.elicited is None else np.asarray(scales.elicited.offset)
     kept = posterior_shrinkage(scales, ground, levels)
     return MultiTaskGP(
         scales, smooth, ground, kept @ levels, float(np.asarray(scales.mean)) + offset + np.zeros(len(ground.family))
@@ -103,9 +103,9 @@ def model_at(scales: GaussianHyperparameters, smooth: SmoothComponent, ground: A
 def posterior_shrinkage(scales: GaussianHyperparameters, ground: ArmFeatures, levels: np.ndarray) -> np.ndarray:
     """(families, families) M = (1 + K S)^-1: of the covariance K of their levels M K is left, once an expert has
     measured them with precisions S (`gaussian.ElicitedOffset`)."""
-    if scales.stated is None:
+    if scales.elicited is None:
         return np.eye(len(levels))
-    precision = np.bincount(ground.family, scales.stated.precision, len(levels))
+    precision = np.bincount(ground.family, scales.elicited.precision, len(levels))
     return np.asarray(np.linalg.inv(np.eye(len(levels)) + levels * precision))
 
 

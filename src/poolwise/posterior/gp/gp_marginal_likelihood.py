@@ -91,7 +91,7 @@ def hyperparameters_at(
         long, odds, rest = np.split(rest, [len(at.code), 2 * len(at.code)])
         length.append(LENGTH * np.exp(long))
         rho.append(1 / (1 + np.exp(-odds)))
-    scales = GaussianHyperparameters(arm, kin, globe, noise, np.zeros(0), middle.mean, middle.pooled, middle.stated)
+    scales = GaussianHyperparameters(arm, kin, globe, noise, np.zeros(0), middle.mean, middle.pooled, middle.elicited)
     return scales, SmoothComponent(smooth, tuple(length), tuple(rho))
 
 

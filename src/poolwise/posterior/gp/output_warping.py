@@ -18,9 +18,9 @@ USUAL, WIDTH = 0.5, 1.0
 """Median of b, and width of its logarithm."""
 
 
-def warp(y: Any, best: float, bend: float) -> Any:
+def warp(y: Any, best: float, warping: float) -> Any:
     """Utilities relative to the best known one, in the same order, and the same near it."""
-    return np.expm1(bend * (y - best)) / bend
+    return np.expm1(warping * (y - best)) / warping
 
 
 class OutputWarping:
@@ -37,7 +37,7 @@ class OutputWarping:
         return WARPS[int(np.argmax(self.evidence(arm, y) - 0.5 * away**2))]
 
     def evidence(self, arm: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """(bends,) logarithms of the marginal likelihood at the best scales of each, up to a constant."""
+        """(warpings,) logarithms of the marginal likelihood at the best scales of each, up to a constant."""
         best = float(y.max())
         return np.array([self._evidence(k, arm, y - best) for k in range(len(WARPS))])
 

@@ -39,12 +39,12 @@ def init_hyperparameters(
     success_prior: Float[np.ndarray, "arm 2"],
     prior: gaussian.Hyperprior = gaussian.HYPERPRIOR,
     usual: Sequence[float] | None = None,
-    said: ElicitedPrior | None = None,
+    elicited: ElicitedPrior | None = None,
     ground: coregionalisation.ArmFeatures | None = None,
     baseline: int | None = None,
 ) -> Hyperparameters:
     """Before any outcome. family: index; success_prior: pseudo-counts of success and failure; usual: the same where
-    nothing is said, to which what outcomes contradict is discounted (None: nothing is discounted); said: of utilities;
+    nothing is said, to which what outcomes contradict is discounted (None: nothing is); elicited: of utilities;
     ground: where arms stand among each other, if their effects are smooth; baseline: the arm that stands apart.
 
     Where every arm is a family of its own, or all but the baseline are of one, there is no tier of families.
@@ -58,21 +58,21 @@ def init_hyperparameters(
     success = bernoulli.BetaHyperparameters(success_prior)
     if usual is not None:
         success = success._replace(
-            stated=prior_data_conflict.ElicitedBeta(success_prior, np.array(usual), np.asarray(family))
+            elicited=prior_data_conflict.ElicitedBeta(success_prior, np.array(usual), np.asarray(family))
         )
         success = bernoulli.with_discounted_prior(success, *np.zeros((2, 1, 1, arms)))
     fit = Fit(median, index, families, False, 0.0, 0, True, np.zeros(0))
     if ground is not None:
         known, smooth = gp_marginal_likelihood.initial_components(prior, index, ground)
         fit = fit._replace(scales=known, ground=ground, smooth=smooth)
-    return _expecting(Hyperparameters(fit, success), said)
+    return _expecting(Hyperparameters(fit, success), elicited)
 
 
-def _expecting(hyperparameters: Hyperparameters, said: ElicitedPrior | None) -> Hyperparameters:
+def _expecting(hyperparameters: Hyperparameters, elicited: ElicitedPrior | None) -> Hyperparameters:
     """With what is said of utilities, as far as it is believed."""
-    measurement = None if said is None else elicited_prior.as_measurement(said)
-    fit = hyperparameters.gaussian._replace(scales=hyperparameters.gaussian.scales._replace(stated=measurement))
-    return hyperparameters._replace(gaussian=fit, expert=said)
+    measurement = None if elicited is None else elicited_prior.as_measurement(elicited)
+    fit = hyperparameters.gaussian._replace(scales=hyperparameters.gaussian.scales._replace(elicited=measurement))
+    return hyperparameters._replace(gaussian=fit, expert=elicited)
 
 
 def estimate_hyperparameters(
@@ -97,15 +97,15 @@ def estimate_hyperparameters(
             hyperparameters, elicited_prior.reweight(hyperparameters.expert, hyperparameters.gaussian, stats)
         )
     old = hyperparameters.gaussian
-    prior = prior._replace(median=prior.median._replace(stated=old.scales.stated))
+    prior = prior._replace(median=prior.median._replace(elicited=old.scales.elicited))
     if old.ground is None and not collapsed.exceeds_dense_budget(*sizes(stats)):
         fit = laplace.fit(stats, old, prior, full=full)
     else:
         fit = _searched(stats, old, prior, device)
-    said = bernoulli.with_discounted_prior(hyperparameters.success, outcomes, successes)
-    start = None if full else (float(said.kappa_context), float(said.kappa_cell))
-    success = bernoulli.fit(outcomes, successes, said.prior, said.pooled, start)
-    success = bernoulli_kernel.fit_success(fit, success._replace(stated=said.stated), outcomes, successes)
+    discounted = bernoulli.with_discounted_prior(hyperparameters.success, outcomes, successes)
+    start = None if full else (float(discounted.kappa_context), float(discounted.kappa_cell))
+    success = bernoulli.fit(outcomes, successes, discounted.prior, discounted.pooled, start)
+    success = bernoulli_kernel.fit_success(fit, success._replace(elicited=discounted.elicited), outcomes, successes)
     return Hyperparameters(fit, success, expert=hyperparameters.expert, weight=weight)
 
 
@@ -139,7 +139,9 @@ def to_dict(hyperparameters: Hyperparameters) -> dict[str, Any]:
         "factors": factors.to_dict(hyperparameters.factors),
         "project_weight": np.asarray(hyperparameters.weight).tolist(),
         "expert": None if hyperparameters.expert is None else _said(hyperparameters.expert),
-        "success_prior": None if success.stated is None else [success.stated.prior.tolist(), success.prior.tolist()],
+        "success_prior": None
+        if success.elicited is None
+        else [success.elicited.prior.tolist(), success.prior.tolist()],
     }
 
 
@@ -162,9 +164,9 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
     kappa, power = body.get("near", (success.kappa_near, success.power_near))
     success = success._replace(kappa_near=kappa, power_near=power)
-    said, left = body.get("success_prior") or ((), ())
-    if success.stated is not None and np.shape(said) == success.stated.prior.shape:
-        same = (success.stated.prior == said).all(axis=1, keepdims=True)
+    elicited, left = body.get("success_prior") or ((), ())
+    if success.elicited is not None and np.shape(elicited) == success.elicited.prior.shape:
+        same = (success.elicited.prior == elicited).all(axis=1, keepdims=True)
         success = success._replace(prior=np.where(same, left, success.prior))
     loaded = factors.from_dict(body["factors"]) if "factors" in body else start.factors
     loaded = loaded if loaded is not None and loaded.level.shape[1] == len(noise) else None

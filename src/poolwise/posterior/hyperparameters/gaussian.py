@@ -60,7 +60,7 @@ class GaussianHyperparameters(NamedTuple):
     mean: Array = 0.0
     """Of the global level."""
     pooled: BorrowedEstimates | None = None
-    stated: ElicitedOffset | None = None
+    elicited: ElicitedOffset | None = None
 
 
 class Hyperprior(NamedTuple):

@@ -34,7 +34,7 @@ def from_coordinates(
     noise = middle.noise * xp.hypot(factor[SCALES] * own[noise_index], prior.noise_floor)
     globe = tiers[2]._replace(level=xp.asarray(middle.globe.level))
     return GaussianHyperparameters(
-        tiers[0], tiers[1], globe, noise, spread, xp.asarray(middle.mean), middle.pooled, middle.stated
+        tiers[0], tiers[1], globe, noise, spread, xp.asarray(middle.mean), middle.pooled, middle.elicited
     )
 
 

@@ -35,7 +35,7 @@ class BetaHyperparameters(NamedTuple):
     kappa_cell: Array = 20.0
     pooled: Float[Array, "2 context arm"] | None = None
     """Pseudo-counts of other stores, in the terms of `PseudoCounts.context`."""
-    stated: ElicitedBeta | None = None
+    elicited: ElicitedBeta | None = None
     """What was said before any outcome, where `prior` is what is left of it (`transfer.prior_data_conflict`)."""
     kappa_near: Array = 5.0
     """Of other arms (`gp.bernoulli_kernel`)."""
@@ -219,8 +219,8 @@ def discounted_prior(
     """How far the stated priors are believed after these outcomes; None where nothing was said."""
     return (
         None
-        if hyperparameters.stated is None
-        else discount_prior(hyperparameters.stated, *aggregate(hyperparameters, outcomes, successes).arm)
+        if hyperparameters.elicited is None
+        else discount_prior(hyperparameters.elicited, *aggregate(hyperparameters, outcomes, successes).arm)
     )
 
 

@@ -50,7 +50,7 @@ def init(cells: CellMoments, scales: GaussianHyperparameters, family: np.ndarray
     form, xp = layout(cells.count.shape, families), namespace(scales.arm.level)
     tiers = (scales.arm, *((scales.family,) if families else ()), scales.globe)
     variances = [form.variances(tier, xp) for tier in tiers]
-    if scales.stated is None and scales.pooled is None and not cells.count.any():
+    if scales.elicited is None and scales.pooled is None and not cells.count.any():
         rows = (cells.count.shape[2], *((families,) if families else ()), 1)
         means = (*(0.0 for _ in rows[1:]), scales.mean)
         found = [_unseen(*one, xp) for one in zip(means, variances, rows, strict=True)]

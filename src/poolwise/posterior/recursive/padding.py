@@ -25,7 +25,7 @@ def padded(
     """The state with room for so many projects and contexts, and so many slots; in NumPy. None where effects to come
     are not independent of the others, or kept otherwise in the larger shape: then all is to be computed again."""
     known = hyperparameters.gaussian.scales
-    if known.pooled is not None or known.stated is not None or slots < structure.slots:
+    if known.pooled is not None or known.elicited is not None or slots < structure.slots:
         return None
     nothing = initial.empty((*shape, structure.arms), 0.0)
     wider, constants, fresh = initial.init(hyperparameters, nothing, options, structure.baseline, tuple(range(slots)))

@@ -73,7 +73,7 @@ def reweight(expert: ElicitedPrior, fit: Fit, stats: SufficientStatistics) -> El
 
 def _log_probability(fit: Fit, stats: SufficientStatistics, measurement: ElicitedOffset | None) -> float:
     """Of all outcomes, given what was said."""
-    fit = fit._replace(scales=fit.scales._replace(stated=measurement))
+    fit = fit._replace(scales=fit.scales._replace(elicited=measurement))
     projects, contexts, arms = stats.count.shape
     nothing = SufficientStatistics(*np.zeros((3, 1, 1, arms)))
     if collapsed.exceeds_dense_budget(arms, projects, contexts):

@@ -51,25 +51,25 @@ class DiscountedPrior(NamedTuple):
         return self.weight < CONFLICT_THRESHOLD
 
 
-def discount_prior(stated: ElicitedBeta, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior:
+def discount_prior(elicited: ElicitedBeta, outcomes: np.ndarray, successes: np.ndarray) -> DiscountedPrior:
     """outcomes, successes: (arms,) counts. Families of which nothing special was said keep the usual prior."""
-    said = (stated.prior != stated.usual).any(axis=1)
-    families = int(stated.family.max()) + 1
-    won = np.bincount(stated.family, successes, families)[stated.family]
-    lost = np.bincount(stated.family, outcomes - successes, families)[stated.family]
-    expert, usual = (_log_probability(prior, won, lost) for prior in (stated.prior.T, stated.usual))
-    weight = posterior_weight(expert - usual, stated.family, said)
-    return DiscountedPrior(weight[:, None] * stated.prior + (1 - weight[:, None]) * stated.usual, weight)
+    informative = (elicited.prior != elicited.usual).any(axis=1)
+    families = int(elicited.family.max()) + 1
+    won = np.bincount(elicited.family, successes, families)[elicited.family]
+    lost = np.bincount(elicited.family, outcomes - successes, families)[elicited.family]
+    expert, usual = (_log_probability(prior, won, lost) for prior in (elicited.prior.T, elicited.usual))
+    weight = posterior_weight(expert - usual, elicited.family, informative)
+    return DiscountedPrior(weight[:, None] * elicited.prior + (1 - weight[:, None]) * elicited.usual, weight)
 
 
-def posterior_weight(log_factor: np.ndarray, family: np.ndarray, said: np.ndarray) -> np.ndarray:
+def posterior_weight(log_factor: np.ndarray, family: np.ndarray, informative: np.ndarray) -> np.ndarray:
     """(arms,) w_f of every arm's family, 1 where nothing was said. log_factor: (arms,) log B_f of the same."""
     first = np.unique(family, return_index=True)[1]
     odds = log_factor + np.log(_TRUST / (1 - _TRUST))
     # Of each family once, however many arms it has.
-    likelihood = (np.logaddexp(0.0, odds) + np.log1p(-_TRUST))[:, first[said[first]]].sum(axis=1)
+    likelihood = (np.logaddexp(0.0, odds) + np.log1p(-_TRUST))[:, first[informative[first]]].sum(axis=1)
     chance = np.exp(likelihood - likelihood.max())
-    return np.where(said, chance @ expit(odds) / chance.sum(), 1.0)
+    return np.where(informative, chance @ expit(odds) / chance.sum(), 1.0)
 
 
 def _log_probability(prior: np.ndarray, won: np.ndarray, lost: np.ndarray) -> np.ndarray:

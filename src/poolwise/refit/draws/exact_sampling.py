@@ -56,7 +56,7 @@ def prior_draws(problem: RefitData, random: np.random.Generator, count: int) -> 
     scales, (projects, contexts, arms) = problem.hyperparameters.gaussian.scales, problem.shape
     sizes = {"level": (1, 1), "context": (1, contexts), "project": (projects, 1)}
     effect = np.full((count, projects, contexts, arms), float(np.asarray(scales.mean)))
-    effect += 0.0 if scales.stated is None else scales.stated.offset
+    effect += 0.0 if scales.elicited is None else scales.elicited.offset
     for block, size in sizes.items():
         alone = float(np.hypot(getattr(scales.arm, block), getattr(scales.family, block)))
         for scale, across in ((alone, arms), (float(getattr(scales.globe, block)), 1)):

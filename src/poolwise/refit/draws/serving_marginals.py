@@ -14,7 +14,10 @@ from poolwise.posterior.types import Marginals
 
 def padded(problem: RefitData) -> SufficientStatistics:
     """The statistics with the room that the serving belief has: its form depends on it."""
-    pads = [(0, max(room - size, 0)) for room, size in zip(problem.room, problem.shape[:2], strict=True)]
+    pads = [
+        (0, max(padded_size - size, 0))
+        for padded_size, size in zip(problem.padded_shape, problem.shape[:2], strict=True)
+    ]
     return SufficientStatistics(*(np.pad(part, (*pads, (0, 0))) for part in problem.stats))
 
 

@@ -154,9 +154,9 @@ def _before(problem: RefitData) -> RefitData:
     )
     gaussian, success = problem.hyperparameters[:2]
     index = gaussian.family if gaussian.families else np.arange(problem.shape[2])
-    said, ground = problem.hyperparameters.expert, gaussian.ground
+    elicited, ground = problem.hyperparameters.expert, gaussian.ground
     return empty._replace(
-        hyperparameters=init_hyperparameters(index, success.prior, problem.prior, said=said, ground=ground)
+        hyperparameters=init_hyperparameters(index, success.prior, problem.prior, elicited=elicited, ground=ground)
     )
 
 

@@ -74,8 +74,8 @@ class TransferMixture:
         if others is not None:
             self._surfaces.append(HyperparameterSamples(at, rng, others.features, others.offset, others.prior))
         self._score = np.zeros(len(self._surfaces))
-        self._bending, self._usual = OutputWarping(at), others.bend if others else USUAL
-        self._bend, self._best, self._estimated = self._usual, 0.0, 0
+        self._output_warping, self._usual = OutputWarping(at), others.warping if others else USUAL
+        self._warping, self._best, self._estimated = self._usual, 0.0, 0
         self._arm: list[int] = []
         self._told: list[float] = []
 
@@ -91,7 +91,7 @@ class TransferMixture:
         """One outcome; weights by how well it was foreseen. The first tells the level alone, and an arm's second one
         is foreseen by either."""
         self._best = self._best if self._told else y
-        value = float(warp(y, self._best, self._bend))
+        value = float(warp(y, self._best, self._warping))
         if self._told and arm not in self._arm:
             self._score = self._score + np.array([one.density(arm, value) for one in self._surfaces])
         for one in self._surfaces:
@@ -104,9 +104,9 @@ class TransferMixture:
     def _reestimate(self) -> None:
         y = np.array(self._told)
         self._estimated, self._best = len(y), float(y.max())
-        self._bend = self._bending.best(np.array(self._arm), y, self._usual)
+        self._warping = self._output_warping.best(np.array(self._arm), y, self._usual)
         for one in self._surfaces:
-            one.rewarp(warp(y, self._best, self._bend))
+            one.rewarp(warp(y, self._best, self._warping))
             one.reestimate()
 
 

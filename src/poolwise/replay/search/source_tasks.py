@@ -51,7 +51,7 @@ class SourceTasks(NamedTuple):
     """(arms,) what is expected here."""
     prior: KernelHyperprior
     """Of the scales here."""
-    bend: float
+    warping: float
     """What suits them all."""
 
 
@@ -66,15 +66,15 @@ class _SourceObservations(NamedTuple):
 def source_tasks_of(at: ArmCoordinates, known: Observations, rng: np.random.Generator) -> SourceTasks:
     """From all outcomes of the other units, at least one."""
     samples = [_source_observations(known, unit, rng) for unit in np.unique(known.unit)]
-    bend = _bend(at, samples)
-    samples = [one._replace(y=warp(one.y, one.y.max(), bend)) for one in samples]
+    warping = _warping(at, samples)
+    samples = [one._replace(y=warp(one.y, one.y.max(), warping)) for one in samples]
     found = [_surface(at, one) for one in samples]
     values = np.stack([value for value, _ in found], 1)
     features, offset = _basis(values)
     if len(samples) == 1:
-        return SourceTasks(features, offset, _alone(found[0][1], at), bend)
+        return SourceTasks(features, offset, _alone(found[0][1], at), warping)
     scales = np.stack([_foreseen(at, np.delete(values, k, 1), one) for k, one in enumerate(samples)])
-    return SourceTasks(features, offset, with_log_likelihood(scales, at, features.shape[1]), bend)
+    return SourceTasks(features, offset, with_log_likelihood(scales, at, features.shape[1]), warping)
 
 
 def _source_observations(known: Observations, unit: int, rng: np.random.Generator) -> _SourceObservations:
@@ -82,7 +82,7 @@ def _source_observations(known: Observations, unit: int, rng: np.random.Generato
     return _SourceObservations(known.arm[rows], known.reward[rows], rng.permutation(len(rows))[:_LARGEST])
 
 
-def _bend(at: ArmCoordinates, samples: list[_SourceObservations]) -> float:
+def _warping(at: ArmCoordinates, samples: list[_SourceObservations]) -> float:
     """The likeliest of all units together."""
     evidence = [OutputWarping(at).evidence(one.arm[one.few[:_FEW]], one.y[one.few[:_FEW]]) for one in samples]
     return WARPS[int(np.sum(evidence, axis=0).argmax())]

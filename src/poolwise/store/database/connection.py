@@ -39,9 +39,10 @@ class Database:
         self, path: Path | None, seed: int | None, *, wait: float, durability: Durability, look: bool = False
     ) -> None:
         self._path, self._wait, self._lock = str(path) if path else None, wait, threading.RLock()
-        self._db: sqlite3.Connection | None = connect(path, seed=seed, wait=wait, durability=durability, look=look)
-        self._steps = Steps(self._db, self._path)
-        self._process, self.reading = os.getpid(), Reading(self._path)
+        db = connect(path, seed=seed, wait=wait, durability=durability, look=look)
+        self._process, self.reading, self._steps = os.getpid(), Reading(self._path), Steps(db, self._path)
+        self._db: sqlite3.Connection | None = db
+        self._release = weakref.finalize(self, _close, db, self._process)  # A store that is dropped is closed, too.
         self._files: list[tuple[str, tuple[int, int] | None]] = []
         _OPEN.add(self)
         if path is not None:
@@ -106,9 +107,8 @@ class Database:
         if os.getpid() != self._process:
             return
         with self._lock:
-            db, self._db = self._db, None
-            if db is not None:
-                db.close()
+            self._db = None
+            self._release()
 
     def _call(self, work: Callable[[sqlite3.Connection], T], *, check: bool = False) -> T:
         self.check_process()
@@ -160,6 +160,11 @@ class Database:
 def counted(db: sqlite3.Connection, name: str, amount: int) -> int:
     """As `Database.count`, inside of a transaction."""
     return int(db.execute(_COUNT, (name, amount)).fetchall()[0][0])
+
+
+def _close(db: sqlite3.Connection, process: int) -> None:
+    if os.getpid() == process:
+        db.close()
 
 
 def _identity(path: str) -> tuple[int, int] | None:
