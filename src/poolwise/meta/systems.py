@@ -77,16 +77,13 @@ def _stacked(made: list[Population]) -> Population:
     """One population whose leaves have a leading axis."""
     scales = [one.scales for one in made]
     arm, family, globe = (
-        TierScales(*(np.array([getattr(h, tier)[k] for h in scales], np.float32) for k in range(4)))
+        TierScales(*(np.array([getattr(one, tier)[k] for one in scales], np.float32) for k in range(4)))
         for tier in ("arm", "family", "globe")
     )
-    noise = np.array([h.noise for h in scales], np.float32)
+    noise = np.array([one.noise for one in scales], np.float32)
     empty = np.zeros((len(made), 0), np.float32)
-    rest = {
-        name: np.array([getattr(one, name) for one in made], np.float32)
-        for name in Population._fields
-        if name != "hyper"
-    }
+    fields = [name for name in Population._fields if name != "scales"]
+    rest = {name: np.array([getattr(one, name) for one in made], np.float32) for name in fields}
     return Population(
         GaussianHyperparameters(arm, family, globe, noise, empty, np.zeros(len(made), np.float32)), **rest
     )

@@ -15,11 +15,7 @@ from poolwise.posterior.crossed.job_effects import StatisticsDelta, add_statisti
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.gp.correlated_gain import gain_over_best
 from poolwise.posterior.hyperparameters import gaussian, utility_scale
-from poolwise.posterior.hyperparameters.estimation import (
-    EstimationArguments,
-    Hyperparameters,
-    estimate_hyperparameters,
-)
+from poolwise.posterior.hyperparameters.estimation import EstimationArguments, Hyperparameters, estimate_hyperparameters
 from poolwise.posterior.likelihoods import discounting, project_weights
 from poolwise.posterior.memory import Memory
 from poolwise.posterior.observation_model import DEFAULT, ObservationModel
@@ -194,13 +190,8 @@ class Posterior:
     def estimation_arguments(self) -> EstimationArguments:
         """What `estimate_hyperparameters` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
-        return (
-            self.hyperparameters,
-            self._memory.lasting(tally.utility),
-            tally.outcomes,
-            tally.successes,
-            self.hyperprior,
-        )
+        utility = self._memory.lasting(tally.utility)
+        return self.hyperparameters, utility, tally.outcomes, tally.successes, self.hyperprior
 
     @property
     def hyperprior(self) -> gaussian.Hyperprior:
@@ -209,24 +200,18 @@ class Posterior:
 
     def set_hyperparameters(self, hyperparameters: Hyperparameters) -> None:
         """Serve from these scales from now on, and from the project factors that follow from them."""
-        tally = self._tally()
+        self._state = self._tally()
         self.hyperparameters = hyperparameters._replace(factors=self.hyperparameters.factors)
-        self._state = tally
         self._settle()
-        self.hyperparameters = self._serving.hyperparameters = self.hyperparameters._replace(
-            factors=self._serving.refit_factors(self._rank)
-        )
+        refitted = self.hyperparameters._replace(factors=self._serving.refit_factors(self._rank))
+        self.hyperparameters = self._serving.hyperparameters = refitted
 
     def set_prior(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
         """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and counts of
         success (`bernoulli.BetaHyperparameters.pooled`). The scales in use stay until they are estimated again."""
-        tally = self._tally()
-        fit, self.prior = self.hyperparameters.gaussian, prior
-        fit = fit._replace(scales=fit.scales._replace(pooled=prior.median.pooled))
-        self.hyperparameters = self.hyperparameters._replace(
-            gaussian=fit, success=self.hyperparameters.success._replace(pooled=success)
-        )
-        self._state = tally
+        self._state, self.prior, known = self._tally(), prior, self.hyperparameters
+        fit = known.gaussian._replace(scales=known.gaussian.scales._replace(pooled=prior.median.pooled))
+        self.hyperparameters = known._replace(gaussian=fit, success=known.success._replace(pooled=success))
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""

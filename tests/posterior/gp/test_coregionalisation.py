@@ -155,7 +155,7 @@ def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
     assert (served(state)[1] <= before + 1e-9).all()
 
 
-@pytest.mark.parametrize("stated", [None, STATED], ids=["usual", "stated"])
+@pytest.mark.parametrize("elicited", [None, STATED], ids=["usual", "stated"])
 def test_gradient_of_the_evidence(elicited):
     told = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(elicited=elicited))
     rows, y = outcomes(50)

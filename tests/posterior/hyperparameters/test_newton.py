@@ -15,7 +15,7 @@ from tests.posterior.crossed.test_batch import FAMILY, SHAPE, data
 KNOWN = {
     "outcomes alone": {},
     "other stores": {"pooled": BorrowedEstimates(np.full(SHAPE[1:], 3.0), np.full(SHAPE[1:], 0.6))},
-    "an expert": {"stated": ElicitedOffset(np.linspace(-0.3, 0.3, SHAPE[2]), np.full(SHAPE[2], 2.0))},
+    "an expert": {"elicited": ElicitedOffset(np.linspace(-0.3, 0.3, SHAPE[2]), np.full(SHAPE[2], 2.0))},
 }
 
 
