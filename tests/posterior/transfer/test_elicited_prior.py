@@ -102,7 +102,7 @@ def test_mean_and_variance_go_straight_from_what_is_usual_to_what_was_said(weigh
         one = elicited_prior.ElicitedPrior(
             np.array([0.4, 0.0]), np.array([scale, np.inf]), np.arange(2), np.array([weight, 1.0])
         )
-        fit = init_hyperparameters(np.array([0, 1]), np.ones((2, 2)), said=one).gaussian
+        fit = init_hyperparameters(np.array([0, 1]), np.ones((2, 2)), elicited=one).gaussian
         fit = fit._replace(scales=fit.scales._replace(arm=HYPERPRIOR.median.family))
         found = batch.marginals(fit, SufficientStatistics(*np.zeros((3, 1, 1, 2))))
         return np.stack([found.mean[0, 0], found.scale[0, 0] ** 2])
@@ -151,7 +151,7 @@ def test_what_outcomes_contradict_is_discounted_and_what_they_confirm_is_believe
     said = elicited_prior.elicit(np.array([0.6, 0.6, 0.0, 0.0]), np.array([0.05, 0.05, np.inf, np.inf]), family)
     weights = []
     for truth in (0.6, -0.6):
-        belief = Posterior(init_hyperparameters(family, np.ones((4, 2)), said=said), -1.0, projects=2, contexts=3)
+        belief = Posterior(init_hyperparameters(family, np.ones((4, 2)), elicited=said), -1.0, projects=2, contexts=3)
         np.testing.assert_allclose(belief.predict_given_success(0, 0).mean, [0.3, 0.3, 0.0, 0.0])
         for _ in range(80):
             at = tuple(int(random.integers(0, n)) for n in (2, 3, 4))
