@@ -10,15 +10,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "poolwise"
 ORDER = [
-    "escaping", "errors", "extras", "names", "targets", "inputs", "models", "arrays", "values", "parameters", "space",
-    "schema", "table", "config", "randomness", "posterior", "policy", "views", "replay", "simulate", "ope", "meta",
-    "store", "engine", "refit", "workloads", "run", "report", "integrations", "service", "cli",
+    "escaping", "errors", "extras", "progress", "names", "targets", "inputs", "models", "arrays", "values",
+    "parameters", "space", "schema", "table", "config", "randomness", "posterior", "policy", "views", "replay",
+    "simulate", "ope", "meta", "store", "engine", "refit", "workloads", "run", "report", "plot", "integrations",
+    "service", "cli",
 ]  # fmt: skip
 STRANGERS = {("posterior", "policy"), ("policy", "posterior"), ("store", "posterior"), ("store", "policy")}
 DOORS = {
     "numpyro": {"refit"},
     "arviz_stats": {"report"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "plot"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "sqlite3": {"store"},

@@ -17,7 +17,7 @@ from matplotlib.ticker import PercentFormatter
 from benchmarks.harness.result import RESULTS
 from benchmarks.simulation.prover import SHIPPED
 from poolwise.config import load
-from poolwise.report.trials import trials
+from poolwise.engine.insight.trials import trials
 from poolwise.run import distinct, open_engines, plan, run
 
 SAFETY = RESULTS / "safety.json"
@@ -42,7 +42,7 @@ def drawn_run(table: pd.DataFrame) -> Figure:
     made = Figure(figsize=(8.0, 4.6), layout="constrained")
     upper, lower = made.subplots(2, sharex=True)
     smooth = {"window": WINDOW, "min_periods": 10}
-    upper.plot(table.index + 1, np.exp(table["effort"]).rolling(**smooth).mean(), color=FIRST, linewidth=2)
+    upper.plot(table.index + 1, np.exp(table["gain"]).rolling(**smooth).mean(), color=FIRST, linewidth=2)
     upper.axhline(1, color=MUTED, linewidth=1, linestyle="--")
     upper.set(ylabel="speed-up")
     for name, column, colour in (("explored", table["explored"], FIRST), ("below 0.95", ~table["safe"], SECOND)):

@@ -19,7 +19,7 @@ from benchmarks.harness.result import Figure, arguments, rows, save, table
 from benchmarks.z3.truth import load as load_truth
 from poolwise.config import load as load_config
 from poolwise.engine import Engine, Settings
-from poolwise.report.trials import SAFE, trials
+from poolwise.engine.insight.trials import SAFE, trials
 from poolwise.run.jobs import stream
 from poolwise.run.setup import plan
 from poolwise.store import open_store
@@ -105,7 +105,7 @@ def live(path: Path) -> dict[str, float]:
     return {
         "decisions": len(run),
         "seconds": float(run["time"].max() - run["time"].min()),
-        "effort": float(np.exp(run["effort"].iloc[-third:].mean())),
+        "effort": float(np.exp(run["gain"].iloc[-third:].mean())),
         "wall": float(np.exp(run["wall"].iloc[-third:].mean())),
         "unsafe": float((~run["safe"].iloc[third:]).mean()),
     }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from poolwise import engine as engine
     from poolwise import errors as errors
     from poolwise import ope as ope
+    from poolwise import plot as plot
     from poolwise import policy as policy
     from poolwise import posterior as posterior
     from poolwise import replay as replay
@@ -35,7 +36,7 @@ else:  # hidden from type checkers, which would take any misspelt name for one t
         "Real": "poolwise.parameters",
         "Settings": "poolwise.engine",
     }
-    _MODULES = ("engine", "errors", "ope", "policy", "posterior", "replay", "schema", "space", "store")
+    _MODULES = ("engine", "errors", "ope", "plot", "policy", "posterior", "replay", "schema", "space", "store")
     __all__ = sorted((*_HOME, *_MODULES))
 
     def __getattr__(name):

@@ -80,6 +80,9 @@ class Snapshot(NamedTuple):
     """Hyperparameters by name: JSON numbers and lists."""
     diagnostics: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"<Snapshot {self.id} ({self.method}) of {self.outcomes} outcomes, {self.status}: {self.reason}>"
+
 
 def family_of(arm: str) -> str:
     """The family that an arm's id names.

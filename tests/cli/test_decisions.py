@@ -25,8 +25,39 @@ def test_a_store_alone_can_be_looked_at_but_not_served_from(call, place):
     (place / "poolwise.toml").unlink()
     for arguments in (("status",), ("beliefs",), ("explain", 1), ("export", "out"), ("projects",)):
         status, _, errors = call(*arguments, "--store", "sqlite:///poolwise.db")
-        assert (status, "default settings" in errors) == (0, True), arguments
+        assert (status, "as the store was last used" in errors) == (0, True), arguments
+        assert call(*arguments)[0] == 0
     assert "no configuration file" in call("decide", "--project", "p", "--context", "c")[2]
+
+
+def test_orders_and_refits_need_no_configuration_either(finished, place):
+    (place / "poolwise.toml").unlink()
+    url = ("--store", "sqlite:///run.db")
+    assert finished("control", "ban", "slow", *url)[0] == 0
+    assert "ban slow" in finished("control", *url)[1]
+    assert finished("refit", *url)[0] in (0, 1)
+    assert "no configuration file" in finished("status")[2]
+
+
+def test_a_store_is_looked_at_with_the_settings_that_it_was_served_with(call, place):
+    call("init")
+    with (place / "poolwise.toml").open("a") as file:
+        file.write("[engine]\nfailure_utility = -3.0\n")
+    made = json.loads(call("decide", "--project", "p", "--context", "c", "--json")[1])
+    call("observe", made["id"], "--status", "failed")
+    said = call("beliefs", "--json")[1]
+    (place / "poolwise.toml").unlink()
+    assert call("beliefs", "--json")[1] == said
+
+
+def test_the_log_lists_decisions_with_their_outcomes(finished):
+    rows = json.loads(finished("log", "--last", 3, "--project", "late", "--json")[1])
+    assert len(rows) == 3
+    assert {row["project"] for row in rows} == {"late"}
+    assert all(row["status"] in ("ok", "failed") and row["cost"] > 0 for row in rows)
+    made = json.loads(finished("decide", "--project", "late", "--context", "big", "--json")[1])
+    assert [row["status"] for row in json.loads(finished("log", "--last", 1, "--json")[1])] == ["open"]
+    assert str(made["id"]) in finished("log")[1]
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("explain", 1), ("observe", 1, "--cost", 1), ("export", "out")])

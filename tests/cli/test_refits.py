@@ -18,7 +18,7 @@ def test_refit_reports_its_snapshot(call):
 def test_a_refit_and_its_page(finished, place):
     assert finished("refit")[0] == 0
     assert "serves" in finished("refit", "--method", "fast", "--draws", 50)[1]
-    status, out, _ = finished("report", "--output", "page.html", "--json")
+    status, out, _ = finished("report", "run.db-refits/0001-fast.nc", "--output", "page.html", "--json")
     body = json.loads(out)
     assert (status, body["status"]) == (0, "serving")
     assert body["file"].endswith("-fast.nc")
@@ -34,7 +34,7 @@ def test_a_rejected_refit_is_a_problem_found(finished, monkeypatch):
     after = json.loads(finished("status", "--json")[1])
     assert after["snapshot"] == before
     assert "chains disagree" in after["rejected"]
-    status, out, _ = finished("report")
+    status, out, _ = finished("report", json.loads(finished("refit", "--json")[1])["diagnostics"]["inference_data"])
     assert (status, "rejected: chains disagree" in out) == (1, True)
 
 

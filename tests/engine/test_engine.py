@@ -207,3 +207,45 @@ def test_a_refit_is_a_snapshot_with_its_parent(url):
     assert snapshot.status == "serving"
     assert snapshot.parent == snapshot.id - 1
     assert engine.store.snapshots()[-1].outcomes == 12
+
+
+def test_frames_of_an_engine():
+    with Engine.open("memory://", SPACE, seed=1, settings=Settings(estimate="inline")) as engine:
+        for k in range(12):
+            made = engine.decide("p", "ab"[k % 2])
+            engine.observe(made.id, utility=1.0 * (made.arm != engine.space.baseline))
+        best = engine.best()
+        assert best[["project", "context"]].to_numpy().tolist() == [["p", "a"], ["p", "b"]]
+        assert (best["low"] < best["speed_up"]).all()
+        assert (best["speed_up"] < best["high"]).all()
+        assert best["probability"].between(0, 1).all()
+        assert engine.best("p", "b").to_numpy().tolist() == best.iloc[[1]].to_numpy().tolist()
+        whole = engine.beliefs()
+        assert engine.beliefs(context="a").equals(whole[whole["context"] == "a"].reset_index(drop=True))
+        assert len(engine.trials()) == 12
+        for call in (engine.best, engine.beliefs):
+            with pytest.raises(errors.InputError, match="no context 'c' in this store: it has a, b"):
+                call("p", "c")
+
+
+def test_an_engine_shows_itself_in_a_line_and_in_a_notebook():
+    engine = Engine.open("memory://", SPACE, seed=1)
+    engine.observe(engine.decide("<p>", "c").id, utility=0.5)
+    assert repr(engine).startswith("<Engine: 1 decisions, 1 outcomes, 1 projects, 1 contexts, ")
+    assert "&lt;p&gt;" in engine._repr_html_()
+    engine.close()
+    assert "closed" in repr(engine)
+
+
+def test_a_cost_alone_gains_what_the_baseline_cost_on_the_same_job():
+    with Engine.open("memory://", SPACE, seed=1) as engine:
+        base = engine.space.baseline
+        for _ in range(8):
+            made = engine.decide("p", "c", job="j")
+            engine.observe(made.id, cost=4.0 if made.arm == base else 2.0)
+        table = engine.trials()
+    if (table["arm"] == base).any():
+        assert table["gain"].to_numpy() == pytest.approx(np.log(4.0 / table["cost"]))
+    else:
+        assert table["gain"].isna().all()
+        assert table["safe"].all()

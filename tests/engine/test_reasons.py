@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwise import ArmSpace, Choice, Engine, Family, Settings
+from poolwise.engine.insight.trials import trials
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, HOME, SETTLED, Reason, read, written
 from poolwise.policy.constraints.constraints import HELD
-from poolwise.report.trials import trials
 from poolwise.space import arm_id
 
 CHOICES = (EXPLORED, FAVOURITE, SETTLED, HOME, "baseline only", "only one available", "ordered")

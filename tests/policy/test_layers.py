@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from poolwise import policy as policies
 from poolwise.errors import ConfigError, InputError
@@ -125,9 +126,22 @@ def test_the_regime_follows_from_the_belief():
     np.testing.assert_allclose(chances("adaptive", ARMS), chances("thompson", ARMS))
 
 
-def test_phases_come_from_confidence():
-    gaps = {"early": 0.0, "learning": 0.15, "mature": 1.0}
+def test_phases_come_from_what_could_still_be_gained():
+    gaps = {"early": 0.0, "learning": 0.2, "mature": 1.0}
     assert [policies.phase(view([0.0, gap, -0.05], 0.1)) for gap in gaps.values()] == list(gaps)
+
+
+def test_a_favourite_among_near_equal_arms_is_no_ignorance():
+    equal = view([0.0, *[1.0] * 20], [0.01] * 21)
+    assert policies.confidence(equal)[0] < 0.1
+    assert policies.phase(equal) == "mature"
+
+
+def test_doubt_by_hand():
+    """Two arms, the other known: E[max] - favourite = s phi(g / s) - g Phi(-g / s), here with g = s."""
+    gap = 0.3
+    found = policies.doubt(view([0.0, gap], [1e-6, gap]))
+    assert found == pytest.approx(norm.pdf(1) - norm.cdf(-1), abs=1e-4)
 
 
 def test_information_directed_prefers_what_teaches_at_equal_regret():

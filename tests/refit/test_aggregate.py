@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from poolwise import Engine, Settings, policy
+from poolwise.engine.insight.trials import trials
 from poolwise.errors import DataError, InputError
 from poolwise.refit import aggregate
-from poolwise.report.trials import trials
 from tests.refit.problems import SPACE, engine
 
 ARMS = [arm.id for arm in SPACE.arms]

@@ -6,9 +6,9 @@ import pytest
 
 from poolwise import policy
 from poolwise.engine import Engine, Settings
+from poolwise.engine.insight.trials import trials
 from poolwise.report.exploration import contexts, phases, totals
 from poolwise.report.tables import summary
-from poolwise.report.trials import trials
 from poolwise.space import ArmSpace, Family
 
 SPACE = ArmSpace([Family(name) for name in ("default", "fast", "odd")], "default")
@@ -26,10 +26,12 @@ def ran(decisions, settings=None):
 def test_totals_by_hand():
     speeds = np.array([0.5, 0.96, 1.0, 1.06, 1.9, 2.0])
     utility = np.log(speeds)
-    table = pd.DataFrame({"effort": utility, "utility": utility, "safe": speeds >= 0.95, "status": "ok"})
-    table.loc[0, ["effort", "status"]] = [np.nan, "failed"]
+    table = pd.DataFrame({"gain": utility, "safe": speeds >= 0.95, "status": "ok", "cost": 1 / speeds})
+    table = table.assign(baseline_cost=1.0)
+    table.loc[0, ["cost", "status"]] = [np.nan, "failed"]
     (row,) = totals(table).to_dict("records")
-    assert row.pop("mean_speed_up") == pytest.approx(speeds.mean())
+    assert row.pop("speed_up") == pytest.approx(speeds.prod() ** (1 / 6))
+    assert row.pop("saved") == pytest.approx(1 - (1 / speeds[1:]).sum() / 5)
     assert row == {"decisions": 6, "success": 0.5, "safe": pytest.approx(5 / 6), "discoveries": 2, "failures": 1}
 
 

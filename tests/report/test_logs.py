@@ -5,9 +5,9 @@ import pytest
 
 from poolwise import ArmSpace, Choice, Engine, Family, ope
 from poolwise.engine import Safety, Settings
+from poolwise.engine.insight.trials import trials
 from poolwise.policy import Policy, thompson
 from poolwise.report.logs import logged
-from poolwise.report.trials import trials
 
 ORDERS = {
     "none": [],

@@ -3,15 +3,18 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from poolwise.engine import Engine
+from poolwise.engine.insight.trials import trials
 from poolwise.errors import InputError
 from poolwise.report.page import page, write_page
 from poolwise.report.palette import VARIABLES
 from poolwise.report.plots import short
+from poolwise.report.sentences import _saved
+from poolwise.report.store_page import write_store_page
 from poolwise.report.tables import summary
-from poolwise.report.trials import trials
 from poolwise.space import ArmSpace, Family
 
 SPACE = ArmSpace([Family("default"), Family("fast")], "default")
@@ -39,8 +42,8 @@ def text():
 def test_it_is_complete(text):
     assert text.startswith("<!doctype html>")
     assert text.rstrip().endswith("</html>")
-    assert text.count("<svg") == 4
-    assert text.count("<table>") == 5
+    assert text.count("<svg") == 5
+    assert text.count("<table>") == 6
     assert "$" not in text
     assert "nan" not in re.sub("<style>.*?</style>", "", text, flags=re.S)
 
@@ -52,7 +55,7 @@ def test_it_needs_nothing_from_outside(text):
 
 
 def test_colours_are_the_readers(text):
-    assert not [colour for colour in VARIABLES if colour in text]
+    assert not [colour for colour in VARIABLES if colour in text.partition("</style>")[2]]
     assert set(re.findall(r"var\((--[\w-]+)\)", text)) <= set(re.findall(r"(--[\w-]+):", text))
 
 
@@ -68,7 +71,26 @@ def test_ids_of_the_plots_do_not_clash(text):
 
 @pytest.mark.parametrize(("projects", "decisions"), [(["alone"], 1), (["alone"], 7), (list("abcdefgh"), 16)])
 def test_short_runs_and_many_projects(projects, decisions):
-    assert written(projects, decisions).count("<svg") == 4
+    assert written(projects, decisions).count("<svg") == 5
+
+
+def test_it_says_what_was_saved(text):
+    table = pd.DataFrame({"cost": [1.0, 2.0], "baseline_cost": [2.0, 2.0], "gain": [0.7, 0.0], "arm": "a"})
+    assert _saved(table) == "All jobs together cost 3, where the baseline would have cost 4: 1 saved, 25 %."
+    assert "not known" in _saved(table.assign(cost=np.nan))
+    assert "of the total cost with the baseline was saved" in text
+
+
+def test_a_store_that_knows_no_costs_has_its_page(tmp_path):
+    with Engine.open("memory://", SPACE, seed=2) as engine:
+        for number in range(12):
+            made = engine.decide("p", "c")
+            engine.observe(made.id, utility=0.5 * (made.arm == "fast")) if number else engine.observe(
+                made.id, status="timeout"
+            )
+        tables = write_store_page(tmp_path / "x.html", [engine])
+    assert np.isnan(tables["totals"]["saved"].iloc[0])
+    assert "nan" not in re.sub("<style>.*?</style>", "", (tmp_path / "x.html").read_text(), flags=re.S)
 
 
 def test_nothing_to_report_is_said():

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from poolwise.engine import Engine
+from poolwise.engine.insight.trials import trials
 from poolwise.report.page import page
-from poolwise.report.projects.section import beginnings, factor_map, forest, projects_section
+from poolwise.report.projects.section import factor_map, forest, projects_section
 from poolwise.report.projects.tables import clear
 from poolwise.report.tables import summary
-from poolwise.report.trials import trials
 from poolwise.space import ArmSpace, Family
 
 SPACE = ArmSpace([Family("default"), Family("fast"), Family("slow")], "default")
@@ -41,21 +41,12 @@ def clusters():
 def test_the_part_is_complete_and_goes_into_the_page(clusters):
     table = trials(clusters.store)
     text = projects_section(table, clusters)
-    assert text.count("<h2>") == 3
-    assert text.count("<svg") >= 2
+    assert text.count("<h2>") == 2
+    assert text.count("<svg") >= 1
     assert "&lt;p0&gt;" in text
     assert "<p0>" not in text
     whole = page(table, clusters.beliefs(), summary(table, clusters.beliefs(), [clusters]), "", text)
     assert text in whole
-
-
-def test_the_first_decisions_of_every_project(clusters):
-    table = trials(clusters.store)
-    found = beginnings(table)
-    assert found["project"].tolist() == [f"<p{k}>" for k in range(6)]
-    assert (found["jobs"] == 20).all()
-    mine = table[table["project"] == "<p3>"]["effort"].head(20)
-    assert found["speed_up"].iloc[3] == pytest.approx(np.exp(mine.mean()))
 
 
 def test_what_is_called_clear_excludes_no_difference(clusters):

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from poolwise.engine import Engine
+from poolwise.engine.insight.trials import contradictions, of_all, trials
 from poolwise.report.formatting import formatted
 from poolwise.report.tables import borrowed, by_context, favourites, shrunk, summary, thirds
-from poolwise.report.trials import contradictions, of_all, trials
 from poolwise.space import ArmSpace, Family
 
 SPACE = ArmSpace([Family("default"), Family("fast")], "default")
@@ -33,7 +33,7 @@ def made(**columns):
     n = len(columns["utility"])
     body = {"decision": range(n), "project": "p", "context": "c", "arm": "fast", "explored": False} | columns
     table = pd.DataFrame(body)
-    return table.assign(effort=table["utility"], wall=2 * table["utility"], safe=table["utility"] >= math.log(0.95))
+    return table.assign(gain=table["utility"], wall=2 * table["utility"], safe=table["utility"] >= math.log(0.95))
 
 
 def belief(**columns):
@@ -45,7 +45,7 @@ def belief(**columns):
 def test_trials_are_the_decisions_that_have_an_outcome(engine):
     table = trials(engine.store)
     assert len(table) == 6
-    assert table["effort"].tolist() == pytest.approx([math.log(2)] * 6)
+    assert table["gain"].tolist() == pytest.approx([math.log(2)] * 6)
     assert table["wall"].tolist() == pytest.approx([math.log(4)] * 6)
     assert table["turn"].tolist() == [0, 1, 2, 3, 0, 1]
     assert table["safe"].all()
@@ -56,7 +56,7 @@ def test_what_was_not_timed_has_no_wall(engine):
     engine.observe(decision.id, utility=-1.0)
     last = trials(engine.store).iloc[-1]
     assert np.isnan(last["wall"])
-    assert np.isnan(last["effort"])
+    assert last["gain"] == -1.0
     assert not last["safe"]
 
 

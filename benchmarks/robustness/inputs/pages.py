@@ -6,7 +6,8 @@ from random import Random
 from benchmarks.robustness.inputs.room import INLINE, Call, Room, told
 from benchmarks.robustness.inputs.values import text
 from poolwise import ArmSpace, Engine, Family
-from poolwise.report import page, tables, trials
+from poolwise.engine.insight import trials
+from poolwise.report import page, tables
 
 _KINDS = ["page", *["draws"] * 2, *["exports"] * 17]
 """A page takes ten times as long as the rest."""

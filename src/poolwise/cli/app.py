@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 import poolwise
 from poolwise.cli.estimation import evaluations, imports, prior, refits, replays, training
-from poolwise.cli.serving import control, events, inspection, projects, runs
+from poolwise.cli.serving import control, events, inspection, pages, projects, runs
 from poolwise.cli.storage import backups, removal, retention
 from poolwise.errors import InputError, PoolwiseError, StoreError
 from poolwise.extras import explained
@@ -31,7 +31,8 @@ for command in (
     events.decide,
     events.observe,
     refits.refit,
-    refits.report,
+    pages.report,
+    pages.log,
     training.learn,
     control.control,
     backups.backup,

@@ -43,19 +43,27 @@ def engine(path: str, store: str | None, *, create: bool = False, look: bool = F
         yield opened
 
 
-@contextmanager
-def looking(path: str, store: str | None) -> Iterator["Engine"]:
-    """`engine` for commands that change nothing: without the usual file, a named store will do. It knows its arms;
-    settings are then the defaults."""
+def known_configuration(path: str, store: str | None) -> "Config":
+    """`configuration`; where the usual file is not there, what the store was last served with, or default settings."""
     from poolwise.config import Config
+    from poolwise.run.remembered import remembered
+    from poolwise.store.file.place import exists, path_of
+
+    url = store or Config().run.store
+    place = path_of(url)
+    if path != CONFIG or os.path.exists(path) or not (store or (place and exists(place))):
+        return configuration(path, store)
+    found = remembered(url)
+    say(f"no {CONFIG} here: {'as the store was last used' if found else 'default settings'}", err=True)
+    return found or _stored(Config(), url)
+
+
+@contextmanager
+def looking(path: str, store: str | None, *, look: bool = True) -> Iterator["Engine"]:
+    """`engine` for commands that change nothing, or only refit and give orders: a named store will do."""
     from poolwise.run.setup import open_engine
 
-    if store is None or path != CONFIG or os.path.exists(path):
-        with engine(path, store, look=True) as opened:
-            yield opened
-        return
-    say(f"no {CONFIG} here: the store's own arms, and default settings", err=True)
-    with closing(open_engine(_stored(Config(), store), look=True)) as opened:
+    with closing(open_engine(known_configuration(path, store), create=False, look=look)) as opened:
         yield opened
 
 
@@ -66,7 +74,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 def store_url(path: str, store: str | None) -> str:
     """Of the store that is named, or of the configuration's."""
-    return store or configuration(path, None).run.store
+    return store or known_configuration(path, None).run.store
 
 
 def print_json(body: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -42,9 +43,10 @@ def print_summary(tables: Mapping[str, pd.DataFrame]) -> None:
     titles = {
         "totals": "What it came to: success is a speed-up above 1.05, safe at least 0.95, a discovery above 1.8",
         "thirds": "Speed-up over the baseline, first against last third of each project's decisions",
+        "regret": "Regret: by what factor jobs cost more than with the best arm, as believed now",
         "favourites": "Best arm of each context, as believed now",
-        "contexts": "What is known of each context: curiosity scores what is not, coverage is the share of arms tried",
-        "phases": "Exploration by phase of learning: early below 50 % confidence in the favourite, mature from 95 %",
+        "contexts": "What is known of each context: doubt is what could still be gained, as a share of the gain",
+        "phases": "Exploration by phase: early while half of the gain or more is in doubt, mature from a tenth on",
         "borrowed": "What the newest project was given: belief before its first job there, and what it came to",
     }
     for name, title in titles.items():
@@ -71,17 +73,23 @@ def print_overview(places: Mapping[str, Any]) -> None:
         console.print(escaped(f"order in force: {order}"))
 
 
-def progress(done: int, total: int, table: pd.DataFrame, favourites: pd.DataFrame) -> RenderableType:
+def progress(done: int, total: int, table: pd.DataFrame, favourites: pd.DataFrame, rest: str) -> RenderableType:
     """What is seen while a run goes on."""
     bar = Table.grid(padding=(0, 2))
-    bar.add_row(ProgressBar(total=total, completed=done, width=20), Text(line(done, total, table)))
+    bar.add_row(ProgressBar(total=total, completed=done, width=20), Text(line(done, total, table) + rest))
     return Group(bar, as_table(favourites))
+
+
+def bar(quiet: bool) -> Progress:
+    """For long pieces of work on a terminal."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=quiet)
 
 
 def line(done: int, total: int, table: pd.DataFrame) -> str:
     """Progress in one line: decisions, speed-up so far and lately, share of safe decisions."""
     if table.empty:
         return f"{done} of {total} decisions"
-    so_far, lately = (math.exp(part["effort"].mean()) for part in (table, table.tail(200)))
+    so_far, lately = (math.exp(part["gain"].mean()) for part in (table, table.tail(200)))
     safe = 100 * float(table["safe"].mean())
     return f"{done} of {total} decisions   speed-up {so_far:.2f} (last 200: {lately:.2f})   safe {safe:.1f} %"

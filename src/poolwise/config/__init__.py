@@ -11,7 +11,7 @@
 [exploration] what `engine.Exploration` holds; [exploration.coverage], [exploration.drift]; off = ["drift"]
 """
 
-from poolwise.config.load import load, parse
+from poolwise.config.load import from_tables, load, parse
 from poolwise.config.tables import (
     Config,
     ConservativeTable,
@@ -32,6 +32,7 @@ __all__ = [
     "ExplorationTable",
     "QuarantineTable",
     "SafetyTable",
+    "from_tables",
     "load",
     "parse",
 ]

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -28,9 +29,16 @@ def parse(text: str, source: str = "configuration") -> Config:
     7
     """
     try:
-        config = Config.model_validate(tomllib.loads(text))
+        body = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source} is not valid TOML: {error}") from error
+    return from_tables(body, source)
+
+
+def from_tables(body: Any, source: str = "configuration") -> Config:
+    """The checked configuration of its tables. Raises ConfigError."""
+    try:
+        config = Config.model_validate(body)
     except ValidationError as error:
         raise ConfigError(explained(error.errors()[0], source)) from error
     _check_priors(config.engine, source)

@@ -14,6 +14,14 @@ from poolwise.store.base import missing
 
 Names = str | tuple[np.ndarray, list[str]]
 """One name, or for every job (n,) its place in a list of distinct ones."""
+COPIED = (
+    "an Engine holds an open store and cannot be copied or pickled: pass the store's URL and the space instead, and "
+    "call Engine.open(url, space) in the other process"
+)
+FORKED = (
+    "this engine was opened before a fork: its connection and its ids belong to the parent process; call Engine.open "
+    "in every process, after the fork"
+)
 LARGEST = 2**63 - 1
 """Of ids and seeds: what a store can hold."""
 

@@ -20,11 +20,10 @@ from poolwise import policy as policies
 from poolwise.engine import arguments, decide, undo
 from poolwise.engine.estimation.priors import Priors
 from poolwise.engine.estimation.refit_request import RefitData, proposer
-from poolwise.engine.insight import explain, overview
+from poolwise.engine.insight import explain, overview, shown, trials
 from poolwise.engine.insight.project_tables import ProjectTables
 from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
-from poolwise.engine.safeguards import damaged_records, suspicion
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import tables
 from poolwise.engine.state.serving import Serving
@@ -258,11 +257,21 @@ class Engine:
         with self._held():
             return self._upkeep.current()
 
-    def beliefs(self) -> pd.DataFrame:
-        """project, context, family, arm, mean, sd, low, high (90 % interval), n: a row for every known cell."""
+    def beliefs(self, project: str | None = None, context: str | None = None) -> pd.DataFrame:
+        """project, context, family, arm, mean, sd, low, high (90 % interval), n, in log units: a row for every known
+        cell and arm, or for those of one project, or context. Raises InputError for a name without any decision."""
         with self._held():
-            now = self._upkeep.current()
-            return tables.beliefs(now.belief, now.name_index)
+            return tables.beliefs(self._upkeep.current(), project, context)
+
+    def best(self, project: str | None = None, context: str | None = None) -> pd.DataFrame:
+        """What to use today: project, context, family, arm, speed_up over the baseline, low, high (90 % interval),
+        probability of being the best, n (trials): of every cell the arm with the highest mean. Raises as `beliefs`."""
+        return tables.best(self.beliefs(project, context))
+
+    def trials(self) -> pd.DataFrame:
+        """What happened: a row for every decision with an outcome; see `engine.insight.trials`."""
+        with self._held():
+            return trials.trials(self.store)
 
     def projects(self) -> pd.DataFrame:
         """What every project is like, what it gave the others and took from them; see `engine.profile.projects`."""
@@ -280,23 +289,14 @@ class Engine:
         with self._held():
             body: dict[str, Any] = self._upkeep.faults.status()
             try:
-                now = self._upkeep.current()
-                damaged = damaged_records.damaged(self.store)
-                camps = suspicion.suspicious(now.belief, now.name_index, self.settings.failure_utility)
-                body = {
-                    **({"quarantined": damaged} if damaged else {}),
-                    **({"suspicious": camps} if camps else {}),
-                    **body,
-                }
-                return {**self.store.counts(), **now.belief.status(), **now.name_index.sizes(), **body}
+                return shown.status(self._upkeep.current(), body)
             except StoreError as error:
                 return {**body, "store_fault": str(error)}
 
     def overview(self) -> dict[str, Any]:
         """How far learning has come in every context, what is limited and why; see `engine.overview`."""
         with self._held():
-            now = self._upkeep.current()
-            return overview.overview(now.belief, now.name_index, now.usage, now.policy_gate, self.store)
+            return overview.overview(self._upkeep.current(), self.store)
 
     def close(self) -> None:
         """Let the store go; a second time does nothing. Waits for a search for scales that is under way."""
@@ -314,19 +314,23 @@ class Engine:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        try:
+            with self._held():
+                return shown.line(self.store.counts(), self._upkeep.current().name_index.sizes())
+        except StoreError as error:
+            return f"<Engine: {error}>"
+
+    def _repr_html_(self) -> str:
+        return shown.notebook(repr(self), self.best()) if not self._closed else repr(self)
+
     def __reduce__(self) -> NoReturn:
-        raise InputError(
-            "an Engine holds an open store and cannot be copied or pickled: pass the store's URL and the space "
-            "instead, and call Engine.open(url, space) in the other process"
-        )
+        raise InputError(arguments.COPIED)
 
     def _held(self) -> threading.RLock:
         """The lock. Raises StoreClosed after `close`, StoreForked in a process that was forked with the engine open."""
         if os.getpid() != self._process:
-            raise StoreForked(
-                "this engine was opened before a fork: its connection and its ids belong to the parent process; "
-                "call Engine.open in every process, after the fork"
-            )
+            raise StoreForked(arguments.FORKED)
         if self._closed:
             raise StoreClosed("this engine is closed: call Engine.open for another one")
         return self._lock

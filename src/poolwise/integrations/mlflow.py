@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from poolwise.engine import Engine
+from poolwise.engine.insight.trials import trials
 from poolwise.errors import InputError
 from poolwise.extras import named
 from poolwise.names import shown
 from poolwise.report.tables import favourites, summary
-from poolwise.report.trials import trials
 from poolwise.schema import Snapshot
 
 try:
@@ -77,11 +77,11 @@ def gains(table: pd.DataFrame) -> dict[str, float]:
     """What the decisions with an outcome came to; nothing without any."""
     if table.empty:
         return {"outcomes": 0.0}
-    gain = table["effort"].fillna(table["utility"])
+    gain = table["gain"]
     projects = np.exp(gain.groupby(table["project"]).mean())
     return {
         "outcomes": float(len(table)),
-        "speed_up": math.exp(gain.mean()),
+        "speed_up": float(np.exp(gain.mean())),
         "safe": float(table["safe"].mean()),
         "failed": float((table["status"] != "ok").mean()),
         "explored": float(table["explored"].mean()),
@@ -91,7 +91,7 @@ def gains(table: pd.DataFrame) -> dict[str, float]:
 
 def curve(table: pd.DataFrame) -> list[tuple[int, float]]:
     """(decisions, geometric mean of the speed-up so far)."""
-    gain = table["effort"].fillna(table["utility"]).to_numpy(float)
+    gain = table["gain"].dropna().to_numpy()
     at = np.unique(np.linspace(1, len(gain), min(POINTS, len(gain))).astype(int))
     means = np.cumsum(gain) / np.arange(1, len(gain) + 1)
     return [(int(step), float(np.exp(means[step - 1]))) for step in at]

@@ -1,7 +1,7 @@
 """Policies: pure functions from a view of beliefs to one probability per arm, and wrappers that compose."""
 
 from poolwise.policy.layers import Layer, explain
-from poolwise.policy.learning_phase import confidence, phase
+from poolwise.policy.learning_phase import confidence, doubt, phase
 from poolwise.policy.optimality import best_probability
 from poolwise.policy.parsing import parse
 from poolwise.policy.rules.basic import epsilon_greedy, greedy, thompson, ucb, uniform
@@ -29,6 +29,7 @@ __all__ = [
     "covered",
     "curious",
     "default",
+    "doubt",
     "epsilon_greedy",
     "explain",
     "farsighted",

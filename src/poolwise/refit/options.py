@@ -1,32 +1,14 @@
 """What can be asked of a refit; every value has a default that is meant to be right."""
 
 import difflib
-import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolwise.errors import InputError
 from poolwise.inputs import conforming, whole
+from poolwise.progress import Logged, Progress
 from poolwise.refit.gate_thresholds import DEFAULT_THRESHOLDS, GateThresholds
-
-log = logging.getLogger("poolwise.refit")
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being worked on, how many steps of it are done, and of how many."""
-
-
-class Logged:
-    """Progress as a line of the log at most every so many seconds: for who watches no terminal."""
-
-    def __init__(self, seconds: float = 10.0) -> None:
-        self.seconds, self.last = seconds, time.monotonic()
-
-    def __call__(self, part: str, done: int, total: int) -> None:
-        if time.monotonic() - self.last >= self.seconds:
-            self.last = time.monotonic()
-            log.info("%s: %d of %d", part, done, total)
 
 
 class Options(NamedTuple):

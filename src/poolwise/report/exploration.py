@@ -8,29 +8,38 @@ import numpy as np
 import pandas as pd
 
 from poolwise.engine.insight.explain import view_of
+from poolwise.engine.insight.trials import trials
 from poolwise.policy.learning_phase import PHASES, phase
-from poolwise.report.trials import trials
 from poolwise.store.base import Store
 
 SUCCESS, DISCOVERY = math.log(1.05), math.log(1.8)
 """Utility above which a job was worth the choice, and above which it is news."""
-STATE = ["importance", "phase", "confidence", "curiosity", "coverage"]
+STATE = ["importance", "phase", "doubt", "confidence", "curiosity", "coverage"]
 """What is taken from `Engine.overview` of a context."""
 
 
 def totals(table: pd.DataFrame) -> pd.DataFrame:
-    """One row: decisions, arithmetic mean of the speed-up, shares of jobs above SUCCESS and of `safe` ones, number
-    of discoveries (jobs above DISCOVERY) and of jobs that failed or timed out."""
-    gain = _gain(table)
+    """One row: decisions, geometric mean of the speed-up, `saved`, the share of the baselines' total cost that was
+    saved (NaN where costs are not known), shares of jobs above SUCCESS and of `safe` ones, number of discoveries (jobs
+    above DISCOVERY) and of jobs that failed or timed out."""
+    gain = table["gain"]
     row = {
         "decisions": len(table),
-        "mean_speed_up": float(np.exp(gain).mean()),
+        "speed_up": float(np.exp(gain.mean())),
+        "saved": saved(table),
         "success": float((gain > SUCCESS).mean()),
         "safe": float(table["safe"].mean()),
         "discoveries": int((gain > DISCOVERY).sum()),
         "failures": int((table["status"] != "ok").sum()),
     }
     return pd.DataFrame([row])
+
+
+def saved(table: pd.DataFrame) -> float:
+    """1 - total cost / total cost of the baselines, of the jobs of which both are known: one job that takes sixteen
+    times as long counts as much as it cost."""
+    known = table[table["cost"].notna() & table["baseline_cost"].notna()]
+    return float(1 - known["cost"].sum() / known["baseline_cost"].sum()) if len(known) else math.nan
 
 
 def contexts(table: pd.DataFrame, places: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -43,16 +52,17 @@ def contexts(table: pd.DataFrame, places: Iterable[dict[str, Any]]) -> pd.DataFr
 
 
 def phases(stores: Iterable[Store]) -> pd.DataFrame:
-    """Per phase of learning, as it was when each decision was made: decisions, the share of them that explored, mean
-    speed-up, and the share below 0.95 of the baseline's speed. Decisions without a logged view are left out."""
+    """Per phase of learning, as it was when each decision was made: decisions, the share of them that explored,
+    geometric mean of the speed-up, and the share below 0.95 of the baseline's speed. Decisions without a logged view
+    are left out."""
     table = pd.concat([trials(store).merge(_phases(store), on="decision") for store in stores], ignore_index=True)
-    table = table.assign(gain=np.exp(_gain(table)), slower=~table["safe"])
+    table = table.assign(slower=~table["safe"])
     table["phase"] = pd.Categorical(table["phase"], PHASES)
     grouped = table.groupby("phase", observed=True)
     made = grouped.agg(
         decisions=("gain", "size"),
         explored=("explored", "mean"),
-        mean_speed_up=("gain", "mean"),
+        speed_up=("gain", lambda gain: float(np.exp(gain.mean()))),
         slower=("slower", "mean"),
     )
     return made.reset_index().astype({"phase": str})
@@ -65,8 +75,3 @@ def _phases(store: Store) -> pd.DataFrame:
     keys, which = np.unique(made.view[seen], return_inverse=True)
     names = np.array([phase(view_of(store.view(int(key)))) for key in keys], dtype=object)
     return pd.DataFrame({"decision": made.id[seen], "phase": names[which] if len(keys) else np.zeros(0, dtype=object)})
-
-
-def _gain(table: pd.DataFrame) -> pd.Series:
-    """Utility of every job, by its cost where that is known."""
-    return table["effort"].fillna(table["utility"])

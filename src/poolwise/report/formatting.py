@@ -5,7 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-SHARES = ("slower", "explored", "exploring", "importance", "confidence", "success", "safe", "coverage", "gave", "took")
+SHARES = (
+    *("slower", "explored", "exploring", "importance", "confidence", "doubt", "saved", "success", "safe", "coverage"),
+    *("gave", "took"),
+)
+COSTS = ("cost", "baseline_cost")
+"""Of any unit: three digits of whatever size."""
 PAIRS = {
     "speed_up": "speed-up",
     "wall_speed_up": "by wall time",
@@ -15,8 +20,9 @@ PAIRS = {
 """Columns `NAME_first` and `NAME_last`, and the heading under which they stand together."""
 INTERVALS = {"": ("low", "high"), "before ": ("before_low", "before_high"), "now ": ("now_low", "now_high")}
 NAMES = {
+    "over_best": "cost over the best way's",
+    "saved": "total cost saved",
     "speed_up": "speed-up",
-    "mean_speed_up": "mean speed-up",
     "slower": "below 0.95",
     "explored": "not the favourite",
 }
@@ -39,6 +45,8 @@ def words(column: str, values: pd.Series) -> list[str]:
     """Every value as it is read."""
     if not pd.api.types.is_float_dtype(values):
         return [str(value) for value in values]
+    if column in COSTS:
+        return ["-" if np.isnan(value) else f"{value:.3g}" for value in values]
     scale, end = (100, " %") if column.startswith(SHARES) else (1, "")
     digits = 1 if end else 2
     return ["-" if np.isnan(value) else f"{scale * value:.{digits}f}{end}" for value in values]

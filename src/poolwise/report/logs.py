@@ -8,8 +8,8 @@ import pandas as pd
 from poolwise import policy as policies
 from poolwise.engine.insight import explain
 from poolwise.engine.insight.explain import CUSTOM
+from poolwise.engine.insight.trials import trials
 from poolwise.errors import DataError
-from poolwise.report.trials import trials
 from poolwise.schema import CHANCES
 from poolwise.store.base import DecisionColumns, Store
 

@@ -9,7 +9,7 @@ from string import Template
 import pandas as pd
 
 from poolwise.errors import InputError
-from poolwise.report import plots
+from poolwise.report import plots, running
 from poolwise.report.formatting import formatted
 from poolwise.report.palette import svg
 from poolwise.report.sentences import headline, sentences
@@ -37,7 +37,7 @@ def write_page(
 
 
 def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "", projects: str = "") -> str:
-    """The page as HTML. `trials` as in `report.trials`, `tables` as `report.tables.summary` gives them, `trust`
+    """The page as HTML. `trials` as in `engine.insight.trials`, `tables` as `report.tables.summary` gives them, `trust`
     as `section.diagnostics_section` does, `projects` as `section.projects_section` does.
 
     Raises InputError where there are no trials.
@@ -47,20 +47,21 @@ def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str
     names = list(trials["project"].unique())
     cells = shrunk(trials, beliefs)
     figures = {
-        "speed_plot": plots.speed_up(trials),
-        "cost_plot": plots.exploration_and_safety(trials),
+        "speed_plot": running.speed_up(trials),
+        "saved_plot": running.savings(trials),
+        "cost_plot": running.exploration_and_safety(trials),
         "forest_plot": plots.forest(tables["favourites"], names),
         "shrinkage_plot": plots.shrinkage(cells),
     }
     return asset("page.html").substitute(
         style=asset("style.css").template,
         decisions=f"{len(trials):,}",
-        window=plots.WINDOW,
+        window=running.WINDOW,
         trust=trust,
         across=projects,
         figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in headline(trials, tables)),
         borrowed_table=as_html(tables["borrowed"].drop(columns="project", errors="ignore")),
-        **{f"{name}_table": as_html(tables[name]) for name in ("totals", "thirds", "phases", "contexts")},
+        **{f"{name}_table": as_html(tables[name]) for name in ("totals", "regret", "thirds", "phases", "contexts")},
         **{name: svg(made, name) for name, made in figures.items()},
         **sentences(trials, cells, tables),
     )

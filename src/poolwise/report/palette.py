@@ -1,8 +1,9 @@
-"""Figures without colours of their own: they are drawn in stand-ins, which the page's style gives a light and a dark
-meaning."""
+"""The colours of all figures. On a page each stands for a variable of its style, which has a light and a dark
+meaning; elsewhere they are what they are."""
 
 import io
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
@@ -10,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-INK, MUTED, GRID = "#010101", "#020202", "#030303"
-SERIES = ("#040404", "#050505", "#060606", "#070707", "#080808", "#090909")
+INK, MUTED, GRID = "#22262b", "#6b7178", "#dfe1e0"
+SERIES = ("#2a6f97", "#c2571a", "#3c8a4e", "#8a4f9e", "#a08412", "#b23a5e")
 VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid"} | {
     colour: f"--series-{number}" for number, colour in enumerate(SERIES, start=1)
 }
@@ -41,6 +42,10 @@ WIDTH = 7.6
 
 styled = mpl.rc_context(SETTINGS)
 """Decorator of every function that draws."""
+
+
+Blank = Callable[[float], Figure]
+"""What makes an empty figure of so many inches."""
 
 
 def figure(height: float) -> Figure:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from poolwise.policy.learning_phase import MATURE
+
 Tables = Mapping[str, pd.DataFrame]
 
 
@@ -17,9 +19,9 @@ def headline(trials: pd.DataFrame, tables: Tables) -> list[tuple[str, str]]:
             f"{overall.speed_up_last:.2f}×",
             f"speed-up in the last third of the jobs, after {overall.speed_up_first:.2f}×",
         ),
+        _saved_figure(trials, float(tables["totals"]["saved"].iloc[0])),
         (f"{100 - 100 * overall.slower_last:.0f} %", "of those jobs as fast as the baseline, within 5 %"),
         (f"{trials['project'].nunique()}", f"projects, sharing {trials['context'].nunique()} kinds of jobs"),
-        (f"{trials['arm'].nunique()}", "ways of doing a job were tried at least once"),
     ]
 
 
@@ -27,6 +29,8 @@ def sentences(trials: pd.DataFrame, cells: pd.DataFrame, tables: Tables) -> dict
     """By name of their place in the page; project names are escaped."""
     return {
         "speed_sentence": _speed(trials, tables["thirds"]),
+        "saved_sentence": _saved(trials),
+        "regret_sentence": _regret(tables["regret"]),
         "cost_sentence": _cost(tables["thirds"].iloc[0]),
         "phase_sentence": _phase(tables["phases"]),
         "context_sentence": _context(tables["contexts"]),
@@ -50,6 +54,38 @@ def _speed(trials: pd.DataFrame, thirds: pd.DataFrame) -> str:
     return f"{text}; {_name(last.project)}, which joined after {came:,} decisions, ran at {speed}."
 
 
+def _saved_figure(trials: pd.DataFrame, share: float) -> tuple[str, str]:
+    if np.isnan(share):
+        return f"{trials['arm'].nunique()}", "ways of doing a job were tried at least once"
+    return f"{100 * share:.0f} %", "of the total cost with the baseline was saved"
+
+
+def _saved(trials: pd.DataFrame) -> str:
+    known = trials[trials["cost"].notna() & trials["baseline_cost"].notna()]
+    if known.empty:
+        return "Costs were not reported, so what was saved in all is not known."
+    spent, otherwise = float(known["cost"].sum()), float(known["baseline_cost"].sum())
+    some = "" if len(known) == len(trials) else f" (of {len(known):,} jobs whose costs are known)"
+    word = "saved" if spent <= otherwise else "lost"
+    return (
+        f"All jobs together cost {spent:,.4g}, where the baseline would have cost {otherwise:,.4g}{some}: "
+        f"{abs(otherwise - spent):,.4g} {word}, {100 * abs(otherwise - spent) / otherwise:.0f} %."
+    )
+
+
+def _regret(regret: pd.DataFrame) -> str:
+    every, last = regret.iloc[0], regret.iloc[-1]
+    return (
+        f"Not knowing the best way made jobs {_percent(every.over_best)} dearer than they would have been with it "
+        f"({_percent(every.low)} to {_percent(every.high)}, as believed now), the last third of them "
+        f"{_percent(last.over_best)}."
+    )
+
+
+def _percent(factor: float) -> str:
+    return f"{100 * (factor - 1):.0f} %"
+
+
 def _cost(overall: pd.Series) -> str:
     return (
         f"Finding out takes trying: {100 * overall.slower_first:.0f} % of the jobs in the first third, and "
@@ -70,11 +106,12 @@ def _phase(phases: pd.DataFrame) -> str:
 def _context(contexts: pd.DataFrame) -> str:
     if contexts.empty:
         return "Nothing was decided yet."
-    doubt = contexts.iloc[int(contexts["confidence"].to_numpy().argmin())]
-    sure = int((contexts["confidence"] >= 0.95).sum())
+    least = contexts.iloc[int(contexts["doubt"].to_numpy().argmax())]
+    settled = int((contexts["doubt"] <= MATURE).sum())
     return (
-        f"In {sure} of {len(contexts)} places the favourite is best with at least 95 % probability; least is known of "
-        f"{html.escape(str(doubt.context))}, where that is {100 * doubt.confidence:.0f} % after {doubt.jobs} jobs."
+        f"In {settled} of {len(contexts)} places little can still be gained; most in "
+        f"{html.escape(str(least.context))}, after {least.jobs} jobs: {100 * least.doubt:.0f} % of what the "
+        "favourite gains there."
     )
 
 

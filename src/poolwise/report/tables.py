@@ -8,6 +8,7 @@ import pandas as pd
 
 from poolwise.engine import Engine
 from poolwise.report.exploration import contexts, phases, totals
+from poolwise.report.regret import regret
 from poolwise.store.base import Store
 
 BORROWED = [
@@ -25,7 +26,7 @@ def rows(table: pd.DataFrame) -> list[Any]:
 
 def thirds(table: pd.DataFrame) -> pd.DataFrame:
     """Per project, and for all: decisions, then for the first and the last third of them the geometric mean of the
-    speed-up by effort and by wall time, the share below 0.95 of the baseline's speed and the share of exploration."""
+    speed-up by cost and by wall time, the share below 0.95 of the baseline's speed and the share of exploration."""
     parts = [("all projects", table)] + [(str(name), part) for name, part in table.groupby("project", sort=False)]
     made = []
     for name, part in parts:
@@ -37,7 +38,7 @@ def thirds(table: pd.DataFrame) -> pd.DataFrame:
 
 def _figures(part: pd.DataFrame, which: str) -> dict[str, float]:
     return {
-        f"speed_up_{which}": float(np.exp(part["effort"].mean())),
+        f"speed_up_{which}": float(np.exp(part["gain"].mean())),
         f"wall_speed_up_{which}": float(np.exp(part["wall"].mean())),
         f"slower_{which}": float(1 - part["safe"].mean()),
         f"explored_{which}": float(part["explored"].mean()),
@@ -83,11 +84,12 @@ def borrowed(store: Store, beliefs: pd.DataFrame, table: pd.DataFrame) -> pd.Dat
 def summary(table: pd.DataFrame, beliefs: pd.DataFrame, engines: Sequence[Engine]) -> dict[str, pd.DataFrame]:
     """The tables that a run ends with, by name; `borrowed` is empty unless several projects share one engine."""
     if table.empty:
-        return dict.fromkeys(("totals", "thirds", "favourites", "contexts", "phases", "borrowed"), table)
+        return dict.fromkeys(("totals", "thirds", "regret", "favourites", "contexts", "phases", "borrowed"), table)
     shared = len(engines) == 1 and table["project"].nunique() > 1
     return {
         "totals": totals(table),
         "thirds": thirds(table),
+        "regret": regret(table, beliefs),
         "favourites": favourites(beliefs, table),
         "contexts": contexts(table, (row for engine in engines for row in engine.overview()["contexts"])),
         "phases": phases(engine.store for engine in engines),

@@ -16,6 +16,7 @@ from poolwise.errors import ConfigError
 from poolwise.run import policy_card
 from poolwise.run.jobs import stream
 from poolwise.run.measuring import Task, measured, recalled, record
+from poolwise.run.remembered import remember
 from poolwise.run.setup import Plan, own_store
 from poolwise.schema import Decision
 from poolwise.store import open_store
@@ -113,8 +114,9 @@ def _open(plan: Plan, url: str) -> Engine:
             )
         if not earlier:
             store.append_record("run", dict(plan.identity))
+        remember(store, plan.config)
         space = plan.workload.space
-        policy = policy_card.policy_for(plan.learned, plan.policy, store, space, plan.settings)
+        policy = policy_card.policy_for(plan.config.policy.learned, plan.policy, store, space, plan.settings)
         return Engine(store, space, policy, plan.settings)
     except Exception:
         store.close()

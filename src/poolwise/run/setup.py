@@ -12,6 +12,7 @@ from poolwise.engine.safeguards.settings import protected
 from poolwise.errors import ConfigError, nearest
 from poolwise.policy import Policy
 from poolwise.run import policy_card
+from poolwise.run.remembered import remember
 from poolwise.run.safety import exploration_of, safety_of
 from poolwise.space import ArmSpace
 from poolwise.store import Store, open_store
@@ -31,8 +32,7 @@ class Plan(NamedTuple):
     store: str
     identity: Mapping[str, Any]
     """What must stay the same for a store to be continued."""
-    learned: str | None = None
-    """Card that sets the policy's constants when the store is opened."""
+    config: Config
 
 
 def plan(config: Config) -> Plan:
@@ -52,9 +52,7 @@ def plan(config: Config) -> Plan:
         raise
     run = config.run
     identity = {"workload": run.workload, "options": config.workload, "seed": run.seed, "arrivals": dict(arrivals)}
-    return Plan(
-        workload, policy, settings, arrivals, run.decisions, run.seed, run.store, identity, config.policy.learned
-    )
+    return Plan(workload, policy, settings, arrivals, run.decisions, run.seed, run.store, identity, config)
 
 
 def policy_of(config: Config) -> Policy:
@@ -98,6 +96,8 @@ def open_engine(config: Config, *, create: bool = True, look: bool = False) -> E
     try:
         space = space or known_space(store, config.run.store)
         learned = policy_card.policy_for(config.policy.learned, policy, store, space, settings)
+        if not look:
+            remember(store, config)
         return Engine(store, space, learned, settings)
     except Exception:
         store.close()

@@ -8,6 +8,9 @@ from poolwise.errors import SpaceError, nearest
 from poolwise.names import iterable, shown
 from poolwise.space.family import Arm, Family, family_from_dict
 
+FEW = 8
+"""Families that are named where a space is shown."""
+
 
 @dataclass(frozen=True)
 class ArmSpace:
@@ -37,6 +40,11 @@ class ArmSpace:
         object.__setattr__(self, "baseline", baseline.id)
         object.__setattr__(self, "arms", tuple(arms.values()))
         object.__setattr__(self, "index", {key: position for position, key in enumerate(arms)})
+
+    def __repr__(self) -> str:
+        names = [family.name for family in self.families]
+        told = ", ".join(names if len(names) <= FEW else [*names[:FEW], f"{len(names) - FEW} more"])
+        return f"<ArmSpace: {len(self.arms)} arms of {told}; baseline {self.baseline}>"
 
     @property
     def left_out(self) -> dict[str, tuple[int, int]]:

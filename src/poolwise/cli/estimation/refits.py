@@ -1,18 +1,12 @@
-"""refit and report: everything estimated again behind a gate, and a page that shows whether to trust it."""
+"""refit: everything estimated again behind a gate."""
 
-import logging
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json, say
-from poolwise.errors import InputError
-from poolwise.extras import require
-from poolwise.targets import target
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, known_configuration, print_json, say
 
 if TYPE_CHECKING:
     from poolwise.schema import Snapshot
@@ -42,8 +36,11 @@ def refit(
 
     Example: `poolwise refit --method nuts --chains 4`
     """
-    settings = configuration(config, store)
-    with engine(config, store) as opened:
+    from poolwise.cli.progress import progress
+    from poolwise.run.setup import open_engine
+
+    settings = known_configuration(config, store)
+    with closing(open_engine(settings, create=False)) as opened:
         options: dict[str, Any] = {
             **_places(settings.run.store, method, len(opened.store.snapshots()) + 1, save),
             "source": source,
@@ -58,8 +55,8 @@ def refit(
         }
         if "model" in options and Path(options["model"]).is_file():
             say(f"the model file {options['model']} is executed", err=True)
-        with _bar(quiet=as_json) as progress:
-            snapshot = opened.refit(method, progress=progress, **options)
+        with progress(quiet=as_json) as step:
+            snapshot = opened.refit(method, progress=step, **options)
     if as_json:
         print_json(snapshot)
     else:
@@ -73,71 +70,10 @@ def _places(url: str, method: str, number: int, save: Path | None) -> dict[str, 
     return {"save": save or folder / f"{number:04}-{method}.nc", "folder": folder / f"unfinished-{method}"}
 
 
-def report(
-    file: Annotated[
-        Path | None, typer.Argument(help="What a refit wrote (netCDF); the newest one if left out.")
-    ] = None,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Page to write (HTML).")] = Path("refit.html"),
-    config: ConfigOption = CONFIG,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> int:
-    """Make a page of a refit: what the gate checked, and plots with one sentence each on whether they look good.
-
-    Exit status 1 if the refit was rejected.
-
-    Example: `poolwise report --output refit.html`
-    """
-    target(output, "report")
-    require("arviz_stats", "matplotlib")
-    source = file or _newest(beside(configuration(config, store).run.store))
-    from poolwise.report.diagnostics.page import write_diagnostics
-
-    body = write_diagnostics(output, source)
-    if as_json:
-        print_json({"file": str(source), **body})
-    else:
-        say("\n".join(f"{one['plot']:>12}  {one['sentence']}" for one in body["plots"]))
-        say(f"report: {output} ({body['status']}: {body['reason']})")
-    return 0 if body["status"] == "serving" else 1
-
-
-def _newest(folder: Path) -> Path:
-    found = sorted(folder.glob("*.nc"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise InputError(f"no refit has left its draws in {folder}: run `poolwise refit`, or name a file")
-    return found[-1]
-
-
 def beside(url: str) -> Path:
     """The folder for what refits of a store leave behind: next to its file, or here where it has none."""
     path = url.partition(":///")[2] if url.startswith("sqlite:///") else ""
     return Path(f"{path}-refits") if path else Path("poolwise-refits")
-
-
-@contextmanager
-def _bar(*, quiet: bool) -> Iterator[Any]:
-    """A progress bar on a terminal; elsewhere a line every ten seconds, on standard error."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from poolwise.cli import printing
-    from poolwise.refit.options import Logged
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f} %"))
-    if not printing.console.is_terminal:
-        logging.basicConfig(format="%(message)s", stream=sys.stderr)
-        logging.getLogger("poolwise.refit").setLevel(logging.WARNING if quiet else logging.INFO)
-        yield Logged()
-        return
-    with Progress(*columns, TimeRemainingColumn(), console=printing.console, transient=True, disable=quiet) as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(part: str, done: int, total: int) -> None:
-            if part not in tasks:
-                tasks[part] = bar.add_task(part, total=total)
-            bar.update(tasks[part], completed=done)
-
-        yield progress
 
 
 def _print(snapshot: "Snapshot") -> None:
@@ -156,7 +92,7 @@ def _print(snapshot: "Snapshot") -> None:
     else:
         say(f"{verdict} does NOT serve, the one before it still does: {snapshot.reason}")
     if "inference_data" in snapshot.diagnostics:
-        say(f"draws: {snapshot.diagnostics['inference_data']} (`poolwise report` makes a page of them)")
+        say(f"draws: {snapshot.diagnostics['inference_data']} (`poolwise report` with this file makes a page)")
 
 
 def _figure(value: float | None) -> str:

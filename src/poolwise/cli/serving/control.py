@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, say
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, looking, print_json, say
 
 
 def control(
@@ -25,7 +25,7 @@ def control(
 
     Example: `poolwise control ban sample --project mathlib`
     """
-    with engine(config, store) as opened:
+    with looking(config, store, look=order == "list") as opened:
         given = None if order == "list" else opened.control(order, arm, project=project, context=context)
         found = opened.overview().get("orders", [])
     if as_json:

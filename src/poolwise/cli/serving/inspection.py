@@ -44,13 +44,7 @@ def beliefs(
     from poolwise.report.tables import best
 
     with looking(config, store) as opened:
-        table = opened.beliefs()
-    for column, name in (("project", project), ("context", context)):
-        if name is not None and name not in set(table[column]):
-            raise InputError(
-                f"no {column} {name!r} in this store: it has {', '.join(table[column].unique()) or 'none'}"
-            )
-        table = table if name is None else table[table[column] == name]
+        table = opened.beliefs(project, context)
     if as_json:
         print_json(records(best(table, top)))
     else:
@@ -90,14 +84,12 @@ def export(
 
     Example: `poolwise export out/`
     """
-    from poolwise.report.trials import trials
-
     if os.path.isfile(folder):
         raise InputError(f"{folder} is a file: name a folder to export to")
     for name in ("trials", "beliefs"):
         target(folder / f"{name}.parquet", "Parquet file", make=True)
     with looking(config, store) as opened:
-        tables = {"trials": trials(opened.store), "beliefs": opened.beliefs()}
+        tables = {"trials": opened.trials(), "beliefs": opened.beliefs()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():

@@ -1,9 +1,8 @@
 """init and run: from an empty folder to a finished run with its tables."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +11,16 @@ import typer
 from poolwise.cli.common import CONFIG, JsonOption, StoreOption, configuration, print_json, records, say
 from poolwise.errors import InputError, PoolwiseError
 from poolwise.extras import require
+from poolwise.progress import left
 from poolwise.targets import target
 
 if TYPE_CHECKING:
-    from poolwise.engine import Engine
     from poolwise.run import Engines, Plan
 
 EVERY = 50
 """Decisions between two looks at the whole run."""
+SECONDS = 10.0
+"""Between two lines where nobody watches a terminal."""
 TEMPLATE = """\
 # Poolwise: what can be chosen, and where events are kept.
 
@@ -107,9 +108,22 @@ def _go(plan: "Plan", engines: "Engines", parallel: int, *, quiet: bool) -> None
     elif printing.console.is_terminal:
         _live(plan, engines, steps(plan, engines, parallel))
     else:
-        for step in steps(plan, engines, parallel):
-            if step.done % (2 * EVERY) == 0 or step.done == plan.decisions:
-                printing.console.print(printing.line(step.done, plan.decisions, _results(engines)[0]), soft_wrap=True)
+        _lines(plan, engines, steps(plan, engines, parallel))
+
+
+def _lines(plan: "Plan", engines: "Engines", steps: Iterator[Any]) -> None:
+    """A line every ten seconds, and a last one."""
+    from poolwise.cli import printing
+
+    began = said = time.monotonic()
+    first = None
+    for step in steps:
+        first, now = first or step.done, time.monotonic()
+        if now - said >= SECONDS or step.done == plan.decisions:
+            said = now
+            rest = left(now - began, step.done - first, plan.decisions - step.done)
+            table = _results(engines)[0]
+            printing.console.print(printing.line(step.done, plan.decisions, table) + rest, soft_wrap=True)
 
 
 def _live(plan: "Plan", engines: "Engines", steps: Iterator[Any]) -> None:
@@ -118,18 +132,20 @@ def _live(plan: "Plan", engines: "Engines", steps: Iterator[Any]) -> None:
     from poolwise.cli import printing
     from poolwise.report.tables import by_context
 
-    table, beliefs = _results(engines)
+    (table, beliefs), began, first = _results(engines), time.monotonic(), None
     with Live(console=printing.console, refresh_per_second=8, transient=True) as live:
         for step in steps:
+            first = first or step.done
             if step.done % EVERY == 1 or table.empty:
                 table, beliefs = _results(engines)
                 favourites = by_context(beliefs, table)
-            live.update(printing.progress(step.done, plan.decisions, table, favourites))
+            rest = left(time.monotonic() - began, step.done - first, plan.decisions - step.done)
+            live.update(printing.progress(step.done, plan.decisions, table, favourites, rest))
 
 
 def _results(engines: "Engines") -> tuple[Any, Any]:
     """The trials and the beliefs of all engines."""
-    from poolwise.report.trials import of_all
+    from poolwise.engine.insight.trials import of_all
     from poolwise.run import distinct
 
     return of_all((engine.store, engine.beliefs()) for engine in distinct(engines))
@@ -137,21 +153,21 @@ def _results(engines: "Engines") -> tuple[Any, Any]:
 
 def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: bool) -> dict[str, Any]:
     from poolwise.cli import printing
+    from poolwise.engine.insight.trials import contradictions
     from poolwise.report.tables import summary
-    from poolwise.report.trials import contradictions
     from poolwise.run import distinct
 
+    if report:
+        from poolwise.report.store_page import write_store_page
     table, beliefs = _results(engines)
     every = distinct(engines)
-    tables = summary(table, beliefs, every)
+    tables = write_store_page(report, every) if report else summary(table, beliefs, every)
     found = [text for engine in every for text in contradictions(engine.store)]
     if not quiet:
         printing.print_summary(tables)
         for text in found:
             printing.console.print(text, style="bold red")
-    if report:
-        _write(report, table, beliefs, tables, every)
-        if not quiet:
+        if report:
             printing.console.print(f"\nReport: {report}")
     return {
         "decisions": len(table),
@@ -160,23 +176,6 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
         "report": str(report) if report else None,
         **{name: records(rows) for name, rows in tables.items()},
     }
-
-
-def _write(report: Path, table: Any, beliefs: Any, tables: dict[str, Any], every: "Sequence[Engine]") -> None:
-    """The page of a run. What compares projects, and says whether to trust the belief, needs one engine for all."""
-    from poolwise.report.page import write_page
-    from poolwise.report.projects.section import projects_section
-
-    shared = every[0] if len(every) == 1 else None
-    trusted = _trust(shared) if shared and find_spec("arviz_stats") else ""
-    write_page(report, table, beliefs, tables, trusted, projects_section(table, shared) if shared else "")
-
-
-def _trust(engine: "Engine") -> str:
-    """The page's part on whether the belief can be trusted."""
-    from poolwise.report.diagnostics.section import diagnostics_section
-
-    return diagnostics_section(engine.problem())
 
 
 def _writable(report: Path | None) -> None:

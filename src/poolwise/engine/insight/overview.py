@@ -10,6 +10,7 @@ from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
 from poolwise.engine.safeguards import operator_overrides
 from poolwise.engine.safeguards.policy_gate import PolicyGate
 from poolwise.engine.safeguards.safeguards import Safeguards
+from poolwise.engine.state.serving import Serving
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import ConfigError
 from poolwise.policy.constraints import conservative, quarantine
@@ -17,19 +18,18 @@ from poolwise.policy.constraints.constraints import constrain, contenders
 from poolwise.policy.constraints.control import may_promote
 from poolwise.policy.constraints.coverage_guarantee import shortfalls
 from poolwise.policy.constraints.usage import UsageCounts
-from poolwise.policy.learning_phase import confidence, phase
+from poolwise.policy.learning_phase import confidence, doubt, phase
 from poolwise.policy.view import Policy, View
 from poolwise.policy.wrappers.curiosity import WEIGHTS, score
 from poolwise.posterior.likelihoods import bernoulli
 from poolwise.store.base import Store
 
 
-def overview(
-    belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, policy_gate: PolicyGate, store: Store
-) -> dict[str, Any]:
-    """`contexts` (phase, confidence, favourite, mass that explores, curiosity, share of arms covered), `quarantined`,
-    `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each,
-    empty where nothing is in force."""
+def overview(now: Serving, store: Store) -> dict[str, Any]:
+    """`contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered),
+    `quarantined`, `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a
+    list of rows each, empty where nothing is in force."""
+    belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
     places = list(_places(name_index, usage))
     body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in places]}
@@ -91,6 +91,7 @@ def _context(
         "importance": view.context.importance,
         "phase": phase(view),
         "confidence": float(confidence(view)[0]),
+        "doubt": doubt(view),
         "favourite": name_index.ids[favourite],
         "exploring": float(1.0 - found.probabilities[favourite]),
         "curiosity": _curiosity(policy_gate.policy, view),

@@ -122,6 +122,7 @@ CHECKS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "problem": _has("kind"),
     "run": _has(),
     "learned": _has("params"),
+    "configuration": _has("tables"),
     "undo": _has("undo"),
     "pruned": pruning.checked,
 }

@@ -12,6 +12,8 @@ from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards.safeguards import Discount
 from poolwise.engine.state.cached_decision import CachedDecision
 from poolwise.errors import InputError
+from poolwise.names import checked, shown
+from poolwise.policy.optimality import best_probability
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
 NORMAL_95 = float(ndtri(0.95))
@@ -152,10 +154,11 @@ def costs(outcomes: OutcomeColumns) -> Iterator[tuple[tuple[int, int], int, floa
     yield from zip(pairs, np.bincount(which).tolist(), total.tolist(), strict=True)
 
 
-def beliefs(belief: Any, name_index: NameIndex) -> pd.DataFrame:
+def beliefs(now: Any, project: str | None, context: str | None) -> pd.DataFrame:
     """A row for every known project, context and offered arm; see `Engine.beliefs`."""
-    projects, contexts = name_index.names("project"), name_index.names("context")
-    looks = [[belief.predict(p, c) for c in range(len(contexts))] for p in range(len(projects))]
+    belief, name_index = now.belief, now.name_index
+    projects, contexts = _known(name_index, "project", project), _known(name_index, "context", context)
+    looks = [[belief.predict(p, c) for c in contexts.values()] for p in projects.values()]
     shape = (len(projects), len(contexts), len(name_index.ids))
     mean, scale, count = (
         np.array([[getattr(look, name) for look in row] for row in looks]).reshape(-1)
@@ -164,8 +167,8 @@ def beliefs(belief: Any, name_index: NameIndex) -> pd.DataFrame:
     p, c, a = (axis.reshape(-1) for axis in np.indices(shape))
     return pd.DataFrame(
         {
-            "project": np.array(projects, dtype=object)[p],
-            "context": np.array(contexts, dtype=object)[c],
+            "project": np.array(list(projects), dtype=object)[p],
+            "context": np.array(list(contexts), dtype=object)[c],
             "family": np.array([arm.family for arm in name_index.arms], dtype=object)[a],
             "arm": np.array(name_index.ids, dtype=object)[a],
             "mean": mean,
@@ -175,3 +178,29 @@ def beliefs(belief: Any, name_index: NameIndex) -> pd.DataFrame:
             "n": count.astype(np.int64),
         }
     )
+
+
+def _known(name_index: NameIndex, kind: str, only: str | None) -> dict[str, int]:
+    """The names of a kind with their numbers, or one of them. Raises InputError where it is none."""
+    names = {name: number for number, name in enumerate(name_index.names(kind))}
+    if only is None:
+        return names
+    if checked(kind, only) not in names:
+        raise InputError(f"no {kind} {shown(only)} in this store: it has {', '.join(names) or 'none'}")
+    return {only: names[only]}
+
+
+def best(beliefs: pd.DataFrame) -> pd.DataFrame:
+    """Of every project and context the arm with the highest mean; see `Engine.best`."""
+    cell = ["project", "context"]
+    chances = [_chances(part) for _, part in beliefs.groupby(cell, sort=False)]
+    top = beliefs.assign(probability=np.concatenate([np.zeros(0), *chances]))
+    top = top.loc[top.groupby(cell, sort=False)["mean"].idxmax()] if len(top) else top
+    factors = {"speed_up": np.exp(top["mean"]), "low": np.exp(top["low"]), "high": np.exp(top["high"])}
+    return top.assign(**factors)[[*cell, "family", "arm", *factors, "probability", "n"]].reset_index(drop=True)
+
+
+def _chances(cell: pd.DataFrame) -> np.ndarray:
+    """Of every arm, to be the best; one that is known exactly, as the baseline is, has a scale too small to matter."""
+    scale = cell["sd"].to_numpy()
+    return best_probability(cell["mean"].to_numpy(), np.maximum(scale, 1e-5 * max(scale.max(), 1e-9)))

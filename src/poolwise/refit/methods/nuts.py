@@ -17,12 +17,13 @@ import numpy as np
 
 from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.blas_threads import single_blas
+from poolwise.progress import Logged
 from poolwise.refit import checkpoint
 from poolwise.refit.draws import from_samples
 from poolwise.refit.methods import chain, closed_form, collapsed, success
 from poolwise.refit.methods.device import on
 from poolwise.refit.methods.submodels import parts
-from poolwise.refit.options import Logged, Options
+from poolwise.refit.options import Options
 from poolwise.refit.result import RefitResult, Values
 
 JITTER = 0.5

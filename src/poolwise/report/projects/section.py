@@ -1,4 +1,4 @@
-"""The page's part about projects: what the k-th project gained, in what projects differ, which are alike."""
+"""The page's part about projects: in what projects differ, which are alike."""
 
 import html
 
@@ -8,13 +8,11 @@ from matplotlib.figure import Figure
 
 from poolwise.engine import Engine
 from poolwise.report.page import as_html
-from poolwise.report.palette import INK, MUTED, SERIES, figure, styled, svg
+from poolwise.report.palette import INK, MUTED, SERIES, Blank, figure, styled, svg
 from poolwise.report.plots import cell_label, short
 from poolwise.report.projects.tables import clear
 from poolwise.report.tables import rows
 
-FIRST = 20
-"""Decisions of a project that count as its beginning."""
 _MOST = 16
 """Differences between projects that are drawn."""
 
@@ -23,14 +21,8 @@ def projects_section(trials: pd.DataFrame, engine: Engine) -> str:
     """HTML of the section; empty where there is but one project."""
     if trials["project"].nunique() < 2:
         return ""
-    starts, differences, places = beginnings(trials), clear(engine.across.deviations(), 3), engine.across.positions()
+    differences, places = clear(engine.across.deviations(), 3), engine.across.positions()
     parts = [
-        _part(
-            "What every further project gained",
-            _starts_sentence(starts),
-            svg(learning(starts), "start_plot"),
-            f"Each project's geometric mean speed-up over its first {FIRST} jobs, in the order of their joining.",
-        ),
         _part(
             "In what projects differ",
             _differences_sentence(differences, trials),
@@ -56,34 +48,12 @@ def _part(title: str, sentence: str, drawn: str, caption: str) -> str:
     return f"<h2>{title}</h2>\n<p>{sentence}</p>\n{shown}"
 
 
-def beginnings(trials: pd.DataFrame) -> pd.DataFrame:
-    """project, jobs, speed_up: of the first decisions of every project, in the order of arrival."""
-    first = trials.groupby("project", sort=False).head(FIRST)
-    found = first.groupby("project", sort=False)["effort"].agg(["mean", "size"]).reset_index()
-    return pd.DataFrame({"project": found["project"], "jobs": found["size"], "speed_up": np.exp(found["mean"])})
-
-
 @styled
-def learning(starts: pd.DataFrame) -> Figure:
-    """Speed-up of the first decisions against the number of projects before."""
-    made = figure(3.0)
-    axes, place = made.subplots(), np.arange(1, len(starts) + 1)
-    axes.axhline(1, color=MUTED, linewidth=1, dashes=(4, 3))
-    axes.plot(place, starts["speed_up"], "o-", color=SERIES[0], linewidth=1.6, markersize=5)
-    if len(starts) <= 12:
-        axes.set_xticks(place, [short(str(name), 14) for name in starts["project"]])
-    axes.set_ylim(0, 1.12 * max(1.0, float(starts["speed_up"].max())))
-    axes.yaxis.set_major_formatter("{x:g}×")
-    axes.set(xlabel="projects in the order in which they joined", ylabel="speed-up at first")
-    return made
-
-
-@styled
-def forest(differences: pd.DataFrame) -> Figure:
+def forest(differences: pd.DataFrame, blank: Blank = figure) -> Figure:
     """The clearest differences, as factors with intervals."""
     size = np.abs(np.log(differences["factor"]))
     shown = differences.loc[size.sort_values(ascending=False).index[:_MOST]].sort_values(["project", "factor"])
-    made = figure(0.27 * len(shown) + 1.0)
+    made = blank(0.27 * len(shown) + 1.0)
     axes = made.subplots()
     axes.axvline(1, color=MUTED, linewidth=1, dashes=(4, 3), zorder=0)
     for place, row in enumerate(rows(shown)):
@@ -100,9 +70,9 @@ def forest(differences: pd.DataFrame) -> Figure:
 
 
 @styled
-def factor_map(places: pd.DataFrame) -> Figure:
+def factor_map(places: pd.DataFrame, blank: Blank = figure) -> Figure:
     """Positions of projects on the first two factors, or on the only one."""
-    made = figure(4.2 if "u_2" in places else 2.4)
+    made = blank(4.2 if "u_2" in places else 2.4)
     axes = made.subplots()
     second, deviation = (
         (places["u_2"], places["sd_2"]) if "u_2" in places else (0.0 * places["u_1"], 0.0 * places["u_1"])
@@ -133,15 +103,6 @@ def factor_map(places: pd.DataFrame) -> Figure:
         axes.set_ylim(-0.5, 1.0)
     axes.margins(x=0.12)
     return made
-
-
-def _starts_sentence(starts: pd.DataFrame) -> str:
-    first, rest = starts["speed_up"].iloc[0], np.exp(np.log(starts["speed_up"].iloc[1:]).mean())
-    word = "others" if len(starts) > 2 else "other"
-    return (
-        f"The first project began with nothing and ran at {first:.2f}× in its first {starts['jobs'].iloc[0]} jobs; the "
-        f"{word}, which could build on it, at {rest:.2f}×."
-    )
 
 
 def _differences_sentence(differences: pd.DataFrame, trials: pd.DataFrame) -> str:

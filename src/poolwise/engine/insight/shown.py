@@ -1,0 +1,33 @@
+"""How an engine shows itself: a line, what a notebook shows, and its status."""
+
+import html
+from typing import Any
+
+import pandas as pd
+
+from poolwise.engine.safeguards import damaged_records, suspicion
+from poolwise.engine.state.serving import Serving
+
+ROWS = 12
+
+
+def line(counts: dict[str, int], sizes: dict[str, int]) -> str:
+    """
+    >>> line({"decisions": 3, "outcomes": 2, "open": 1}, {"projects": 1})
+    '<Engine: 3 decisions, 2 outcomes, 1 projects>'
+    """
+    told = {"decisions": counts["decisions"], "outcomes": counts["outcomes"], **sizes}
+    return f"<Engine: {', '.join(f'{number} {name}' for name, number in told.items())}>"
+
+
+def notebook(line: str, best: pd.DataFrame) -> str:
+    """The line, and what is best."""
+    return f"<p>{html.escape(line)}</p>{best.to_html(index=False, float_format='{:.2f}'.format, max_rows=ROWS)}"
+
+
+def status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
+    """What `Engine.status` returns while the store can be read."""
+    damaged = damaged_records.damaged(now.store)
+    camps = suspicion.suspicious(now.belief, now.name_index, now.settings.failure_utility)
+    trouble = {**({"quarantined": damaged} if damaged else {}), **({"suspicious": camps} if camps else {})}
+    return {**now.store.counts(), **now.belief.status(), **now.name_index.sizes(), **trouble, **faults}
