@@ -222,7 +222,7 @@ def _learn(
     for start, end in _parts(belief, rows, again=estimated is not None):
         part, discounts = tables.chosen(rows, slice(start, end)), {}
         if safeguards is not None:
-            worth = part._replace(utility=belief.worth(part))
+            worth = part._replace(utility=belief.job_adjustment.worth(part))
             discounts = _watched(safeguards, worth, reasons[start:end], start, count)
         for piece, discount in tables.parted(part, discounts):
             belief.update(piece)
@@ -247,7 +247,7 @@ def _parts(belief: ServingPosterior, rows: OutcomeColumns, *, again: bool) -> It
         jobs = alone[alone > start]
         whole = (belief.learned + number - start) // BLOCK * BLOCK - belief.learned
         end = start + whole if whole > 0 else min(start + FEW, number, *jobs[:1].tolist())
-        settled = jobs[belief.until_settling() - 1 :]
+        settled = jobs[belief.job_adjustment.until_settling() - 1 :]
         due = [start + belief.until_due()] if again else []
         yield start, (end := min(end, *settled[:1].tolist(), *due, number))
         start = end

@@ -1,17 +1,16 @@
 """A store that lives as long as its process: plain lists, for tests, simulation and replay."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from poolwise.errors import ConflictingOutcome, InputError, UnknownDecision
-from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot, family_of
+from poolwise.schema import STATUSES, Decision, LoggedView, Outcome, Snapshot
 from poolwise.store import rows
 from poolwise.store.base import (
     CONFLICTING,
-    GONE,
     NEW,
     REPEATED,
     UNKNOWN,
@@ -27,6 +26,7 @@ from poolwise.store.base import (
     same_outcome,
     unknown_project,
 )
+from poolwise.store.memory_names import MemoryNames
 
 
 class MemoryStore:
@@ -35,7 +35,8 @@ class MemoryStore:
     def __init__(self, seed: int | None = None) -> None:
         self.seed, self.read_only = secrets.randbits(62) if seed is None else seed, False
         self._next = 1
-        self._names: dict[str, dict[str, int]] = {}
+        self._names = MemoryNames()
+        self.intern, self.names = self._names.intern, self._names.all
         self._policies: list[tuple[str, dict[str, Any]]] = []
         self._views: list[LoggedView | None] = []
         self._made: list[Decision | DecisionColumns] = []
@@ -53,13 +54,6 @@ class MemoryStore:
         first = self._next
         self._next += count
         return first
-
-    def intern(self, kind: str, names: Sequence[str]) -> np.ndarray:
-        known = self._names.setdefault(kind, {})
-        return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
-
-    def names(self, kind: str) -> list[str]:
-        return list(self._names.get(kind, {}))
 
     def add_policy(self, spec: str, params: dict[str, Any]) -> int:
         if (spec, params) not in self._policies:
@@ -93,19 +87,19 @@ class MemoryStore:
         for block in self._blocks():
             row = int(np.searchsorted(block.id, id))
             if row < len(block.id) and block.id[row] == id and block.project[row] >= 0:
-                return self._row(block, row)
+                return self._names.row(block, row)
         raise UnknownDecision(missing(id))
 
     def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
         end = None if limit is None else (after or 0) + limit
-        parts, singles = [self._columns([])], []
+        parts, singles = [self._names.columns([])], []
         for part in self._made:
             if isinstance(part, Decision):
                 singles.append(part)
             else:
-                parts += [self._columns(singles), part]
+                parts += [self._names.columns(singles), part]
                 singles = []
-        parts.append(self._columns(singles))
+        parts.append(self._names.columns(singles))
         found = DecisionColumns(*(np.concatenate(columns)[after:end] for columns in zip(*parts, strict=True)))
         return DecisionColumns(*(column[found.project >= 0] for column in found))
 
@@ -150,7 +144,7 @@ class MemoryStore:
         return verdict
 
     def chosen(self, outcomes: OutcomeColumns) -> OutcomeColumns:
-        made = self._columns([self.decision(id) for id in outcomes.decision.tolist()])
+        made = self._names.columns([self.decision(id) for id in outcomes.decision.tolist()])
         return outcomes._replace(project=made.project, context=made.context, arm=made.arm, job=made.job)
 
     def answered(self) -> int:
@@ -162,7 +156,7 @@ class MemoryStore:
     def outcomes(self, after: int | None = None, limit: int | None = None) -> OutcomeColumns:
         found = list(self._outcomes.values())[after : None if limit is None else (after or 0) + limit]
         found = [row for row in found if row.decision not in self._withdrawn]
-        made = self._columns([self.decision(row.decision) for row in found])
+        made = self._names.columns([self.decision(row.decision) for row in found])
         own = zip(*((STATUSES.index(r.status), r.utility, r.cost, r.baseline_cost, r.time) for r in found), strict=True)
         status, utility, cost, baseline, time = list(own) or [()] * 5
         return OutcomeColumns(
@@ -193,14 +187,14 @@ class MemoryStore:
         return 0, 0
 
     def undo(self, removal: Removal, time: float) -> Removed:
-        if removal.project is not None and removal.project not in self._names.get("project", {}):
+        if removal.project is not None and self._names.code("project", removal.project) is None:
             raise InputError(unknown_project(removal))
         found = self._forgotten(removal.project or "", time) if removal.forget else self._taken(removal)
         if removal.means_nothing(found):
             return found
         for kind, number in removal.records:
             self._records[kind][number - 1] = {WITHDRAWN: time}
-        self._rename("context", removal.contexts)
+        self._names.forget("context", removal.contexts)
         self._checkpoints.clear()
         self.append_record("undo", {**removal.told, "time": time, **found._asdict()})
         return found
@@ -256,13 +250,13 @@ class MemoryStore:
         return Removed(0, len(found), 0)
 
     def _forgotten(self, project: str, time: float) -> Removed:
-        made, code = self.decisions(), self._names["project"][project]
+        made, code = self.decisions(), self._names.code("project", project)
         own = set(made.id[made.project == code].tolist())
         for kind in ("context", "job"):
             column, names = getattr(made, kind), self.names(kind)
             only = np.setdiff1d(column[made.project == code], column[made.project != code])
-            self._rename(kind, [names[k] for k in only[only >= 0].tolist()])
-        self._rename("project", [project])
+            self._names.forget(kind, [names[k] for k in only[only >= 0].tolist()])
+        self._names.forget("project", [project])
         self._made = [self._blank(part, own) for part in self._made]
         self._single = {id: decision for id, decision in self._single.items() if id not in own}
         views = [k for k, view in enumerate(self._views) if view is not None and view.project == project]
@@ -286,40 +280,8 @@ class MemoryStore:
         gone = np.isin(part.id, list(own))
         return DecisionColumns(part.id, *(np.where(gone, -1, column) for column in part[1:]))
 
-    def _rename(self, kind: str, names: Sequence[str]) -> None:
-        gone = set(names)
-        known = self._names.get(kind, {})
-        self._names[kind] = {f"{GONE}{code}" if name in gone else name: code for name, code in known.items()}
-
     def _blocks(self) -> Iterator[DecisionColumns]:
         return (part for part in self._made if isinstance(part, DecisionColumns))
-
-    def _columns(self, made: list[Decision]) -> DecisionColumns:
-        def column(kind: str, names: list[str]) -> np.ndarray:
-            return self.intern(kind, names) if names else np.zeros(0, dtype=np.int64)
-
-        jobs = np.array(
-            [-1 if row.job is None else int(self.intern("job", [row.job])[0]) for row in made], dtype=np.int64
-        )
-        return DecisionColumns(
-            id=np.array([row.id for row in made], dtype=np.int64),
-            project=column("project", [row.project for row in made]),
-            context=column("context", [row.context for row in made]),
-            arm=column("arm", [row.arm for row in made]),
-            probability=np.array([row.probability for row in made], dtype=np.float64),
-            view=np.array([row.view for row in made], dtype=np.int64),
-            time=np.array([row.time for row in made], dtype=np.float64),
-            reason=column("reason", [row.reason for row in made]),
-            job=np.array(jobs, dtype=np.int64),
-        )
-
-    def _row(self, block: DecisionColumns, row: int) -> Decision:
-        project, context, arm, reason = (
-            self.names(kind)[int(getattr(block, kind)[row])] for kind in ("project", "context", "arm", "reason")
-        )
-        job = self.names("job")[int(block.job[row])] if block.job[row] >= 0 else None
-        chance, when, view = float(block.probability[row]), float(block.time[row]), int(block.view[row])
-        return Decision(int(block.id[row]), project, context, family_of(arm), {}, arm, chance, reason, when, job, view)
 
     def _problem(self, kind: int, outcome: Outcome) -> None:
         self._problems[kind] += 1

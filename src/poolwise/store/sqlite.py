@@ -26,17 +26,14 @@ from poolwise.store.base import (
     missing,
     same_outcome,
 )
-from poolwise.store.codec import pack, unpack, unpack_first
 from poolwise.store.database import pruning, statements
 from poolwise.store.database.connection import Database, counted
 from poolwise.store.database.ids import Ids
 from poolwise.store.database.leases import Leases
 from poolwise.store.database.names import Names
 from poolwise.store.database.removal import taken_back
+from poolwise.store.database.views import Views
 from poolwise.store.file.connect import Durability
-
-_PENDING = 1024
-"""Views that wait for a decision: those that no decision followed must not add up."""
 
 
 class SqliteStore:
@@ -53,10 +50,8 @@ class SqliteStore:
     ) -> None:
         self._file = Database(Path(path) if path else None, seed, wait=wait, durability=durability, look=look)
         self._names = Names(self._file)
-        self._arm_lists: dict[tuple[str, ...], int] = {}
-        self._layouts: dict[str, int] = {}
-        self._pending: dict[int, LoggedView] = {}
-        self._ids = {kind: Ids(self._file, kind) for kind in ("decision", "view")}
+        self._views = Views(self._file, self._names)
+        self._ids = Ids(self._file, "decision")
         leases = Leases(self._file)
         self.lease, self.release = leases.take, leases.release
         self.read_only = look
@@ -71,7 +66,7 @@ class SqliteStore:
         return recorded[0] if recorded else 0
 
     def reserve(self, count: int) -> int:
-        return self._ids["decision"].take(count)
+        return self._ids.take(count)
 
     def intern(self, kind: str, names: Sequence[str]) -> np.ndarray:
         return self._names.intern(kind, names)
@@ -90,23 +85,12 @@ class SqliteStore:
 
     def append_view(self, view: LoggedView) -> int:
         """Durable together with the first decision that is stored after it, or with so many other views."""
-        if len(self._pending) >= _PENDING:
+        if self._views.full:
             self._append([])
-        key = self._ids["view"].take(1)
-        self._pending[key] = view
-        return key
+        return self._views.add(view)
 
     def view(self, id: int) -> LoggedView:
-        if id in self._pending:
-            return self._pending[id]._replace(id=id)
-        row = self._file.row(statements.LOGGED, id)
-        if row is None:
-            raise UnknownDecision(f"view {id} is not in this store: `poolwise retention` has archived it")
-        project, context, policy, snapshot, outcomes, body, arms, line = row
-        project, context = self._names.text("project", project), self._names.text("context", context)
-        with self._file.reading:
-            arrays = unpack_first(body) if line is None else unpack(line, body)
-            return LoggedView(id, project, context, policy, snapshot, outcomes, tuple(json.loads(arms)), arrays)
+        return self._views.get(id)
 
     def append_decision(self, decision: Decision) -> None:
         row = (
@@ -134,12 +118,12 @@ class SqliteStore:
             raise
 
     def _append_all(self, made: list[tuple]) -> None:
-        views = self._view_rows() if self._pending else []
+        views = self._views.rows()
         if len(made) == 1 and len(views) < 2:
             self._file.write(
                 *((statements.VIEWED_DECISION, views[0] + made[0]) if views else (statements.DECISION, made[0]))
             )
-            self._written(views)
+            self._views.written(views)
             return
 
         def stored(db: sqlite3.Connection) -> None:
@@ -147,11 +131,7 @@ class SqliteStore:
             statements.insert_many(db, statements.DECISION, made)
 
         self._file.whole(stored)
-        self._written(views)
-
-    def _written(self, views: list[tuple]) -> None:
-        for key, *_ in views:
-            self._pending.pop(key, None)
+        self._views.written(views)
 
     def decision(self, id: int) -> Decision:
         row = self._file.row(f"SELECT {statements.MADE} FROM decision WHERE id = ? AND project >= 0", id)
@@ -304,34 +284,6 @@ class SqliteStore:
 
     def __reduce__(self) -> NoReturn:
         raise StoreError("an open store cannot be pickled: send its URL, and open it where it is used")
-
-    def _view_rows(self) -> list[tuple]:
-        return [
-            (
-                key,
-                self._names.code("project", view.project),
-                self._names.code("context", view.context),
-                view.policy,
-                view.snapshot,
-                view.outcomes,
-                self._arm_list(view.arms),
-                body,
-                self._layout(line),
-            )
-            for key, view in list(self._pending.items())
-            for line, body in [pack(view.arrays)]
-        ]
-
-    def _layout(self, line: str) -> int:
-        if line not in self._layouts:
-            self._layouts[line] = self._file.key("SELECT id FROM layout WHERE line = ?", statements.LAYOUT, (line,))
-        return self._layouts[line]
-
-    def _arm_list(self, arms: tuple[str, ...]) -> int:
-        if arms not in self._arm_lists:
-            row = (json.dumps(arms),)
-            self._arm_lists[arms] = self._file.key("SELECT id FROM arm_list WHERE arms = ?", statements.ARMS, row)
-        return self._arm_lists[arms]
 
     def _problem(self, kind: int, outcome: Outcome) -> None:
         self.append_record("problem", {"kind": kind, **outcome._asdict()})

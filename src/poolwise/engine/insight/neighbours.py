@@ -20,13 +20,13 @@ def neighbours(store: Store, belief: ServingPosterior, logged: LoggedView, k: in
     """Of the k-th arm of a view: how many tried neighbours it had here, their outcomes, the average of what was
     believed of them, by likeness, and the nearest; None where arms stand alone. Likeness is that of the snapshot which
     served then."""
-    ground, known = belief.ground, belief.place(logged.arms[k])
+    ground, known = belief.ground, belief.name_index.arm.get(logged.arms[k])
     if ground is None or known is None or ground.patch[known] < 0:
         return None
     served = [one for one in store.snapshots() if one.id == logged.snapshot]
     scales, start = initial_components(HYPERPRIOR, ground.family, ground)
     smooth = from_dict(belief.aligned(served[0]).get("smooth") if served else None, start) or start
-    offered = [belief.place(name) for name in logged.arms]
+    offered = [belief.name_index.arm.get(name) for name in logged.arms]
     every = arm_correlation(model_at(scales, smooth, ground), np.array([known]))[0]
     likeness = np.array([0.0 if place is None else every[place] for place in offered])
     likeness[k] = 0.0

@@ -10,20 +10,20 @@ import numpy as np
 
 from poolwise.engine.estimation.background import Estimate, EstimationRequest, answer, as_snapshot, caught_up, refused
 from poolwise.engine.estimation.prior_packs import PriorPackPool
-from poolwise.engine.estimation.refit_request import RefitData, problem_of, usable
-from poolwise.engine.indexing.arm_features import features_of, surfaces
-from poolwise.engine.indexing.arms import Axes, aligned
+from poolwise.engine.estimation.refit_request import RefitData, problem_of
+from poolwise.engine.indexing.arms import aligned
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards import damaged_records
 from poolwise.engine.safeguards.safeguards import Discount
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import observations
+from poolwise.engine.state.creation import frame_of, hyperparameters_of, posterior_of, restored
 from poolwise.engine.state.exchange import Exchange
 from poolwise.engine.state.job_adjustment import JobAdjustment
 from poolwise.engine.state.overdue import Overdue
 from poolwise.errors import RefitError
 from poolwise.policy.view import Policy, View
-from poolwise.posterior.hyperparameters.estimation import Hyperparameters, from_dict, to_dict
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_dict
 from poolwise.posterior.hyperparameters.refit_schedule import until
 from poolwise.posterior.posterior import WARM, Posterior
 from poolwise.posterior.recursive.types import Predictive
@@ -42,7 +42,7 @@ class ServingPosterior:
     """A `Posterior` belief with its bookkeeping: which outcomes it has seen, which snapshot it serves from."""
 
     def __init__(self, store: Store, name_index: NameIndex, settings: Settings) -> None:
-        self._store, self._name_index, self._settings = store, name_index, settings
+        self._store, self.name_index, self._settings = store, name_index, settings
         self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
         self._warm, self.shared, self._led = WARM, False, False
         self.learned, self._began = 0, 0
@@ -56,37 +56,15 @@ class ServingPosterior:
         served = damaged_records.serving(store)
         self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
-        smooth = surfaces(name_index.known_arms, name_index.space, settings.surface)
-        self._axes = Axes(tuple(name_index.index.codes.tolist()), tuple(name_index.known_names), smooth)
-        self.ground = features_of(name_index.known_arms, name_index.known_family, name_index.space, smooth)
-        """Where arms stand among each other by their parameters; None: none resembles another."""
-        home = int(name_index.columns[name_index.baseline])
-        hyperparameters = settings.hyperparameters(name_index.known_names, name_index.known_family, self.ground, home)
-        for snapshot in reversed(served):  # One that cannot be read leaves it to the one before it.
-            with suppress(RefitError):
-                hyperparameters = usable(partial(self._restored, snapshot, hyperparameters), len(self._axes.codes))
-                break
+        self._frame = frame_of(name_index, settings)
+        self.ground = self._frame.ground
         self._tail: tuple[Any, Any, int] | None = None
-        self._exchange = Exchange(self._posterior(hyperparameters))
-        self._job_adjustment = JobAdjustment(self._exchange, settings.utility_limit)
+        self._exchange = Exchange(self._posterior(hyperparameters_of(self._frame, reversed(served))))
+        self.job_adjustment = JobAdjustment(self._exchange, settings.utility_limit)
         self.borrowed.apply(self.posterior, served[-1].hyper.get("packs", ()) if served else None)
 
     def _posterior(self, hyperparameters: Hyperparameters) -> Posterior:
-        name_index = self._name_index
-        posterior = Posterior(
-            hyperparameters,
-            self._settings.failure_utility,
-            projects=name_index.size("project"),
-            contexts=name_index.size("context"),
-            options=self._settings.options,
-            baseline=int(name_index.columns[name_index.baseline]),
-            backend=self._settings.backend,
-            most_factors=self._settings.project_factors,
-        )
-        posterior.warm = self._warm
-        if self._tail is not None:
-            posterior.serve(*self._tail)
-        return posterior
+        return posterior_of(self._frame, hyperparameters, self._warm, self._tail)
 
     @property
     def posterior(self) -> Posterior:
@@ -109,13 +87,13 @@ class ServingPosterior:
         return self._offered(self.posterior.predict(project, context))
 
     def _offered(self, found: Predictive) -> Predictive:
-        arms = self._name_index.offered
+        arms = self.name_index.offered
         whole = isinstance(arms, slice)
         return found if whole else Predictive._make(None if part is None else part[..., arms] for part in found)
 
     def serve(self, policy: Policy) -> None:
         """Let the compiled call that finds a belief apply this policy to it, too."""
-        arms = self._name_index
+        arms = self.name_index
         key = (policy.spec, tuple(sorted(policy.params.items())), tuple(arms.columns.tolist()), arms.baseline)
         self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids)
         self.posterior.serve(*self._tail)
@@ -125,7 +103,7 @@ class ServingPosterior:
     ) -> tuple[View, np.ndarray | None]:
         """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
         call made both; scalars: of the cell's use."""
-        arms = self._name_index
+        arms = self.name_index
         found, chances = self.posterior.answer(project, context, extra(scalars, allowed))
         contrast = self.posterior.gain_over_best(project, context, self._offered(found), arms.columns)
         return view(found, arms, allowed, scalars, contrast), chances
@@ -134,19 +112,11 @@ class ServingPosterior:
         """After how many more outcomes the scales are to be estimated again."""
         return until(self._settings.reestimate_every, self.outcomes, self.estimated)
 
-    def until_settling(self) -> int:
-        """After how many more outcomes of jobs their levels are settled."""
-        return self._job_adjustment.until_settling()
-
-    def worth(self, rows: OutcomeColumns) -> np.ndarray:
-        """(n,) utilities: of those that are -log cost of a job what that says of the arm, others as they are."""
-        return self._job_adjustment.worth(rows)
-
     def update(self, rows: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
         whole blocks, after the others."""
         self.learned += len(rows.decision)
-        self.clipped += observations.update(self._exchange, self._job_adjustment, rows, self._settings)
+        self.clipped += observations.update(self._exchange, self.job_adjustment, rows, self._settings)
         self.version += 1
 
     def learn_plain(self, project: int, context: int, arm: int, outcome: Outcome) -> None:
@@ -181,7 +151,7 @@ class ServingPosterior:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
         self.overdue.set_aside((discount.project, discount.context))
         self._exchange.do(Posterior.discount_cell, *discount)
-        self._job_adjustment.discount(discount)
+        self.job_adjustment.discount(discount)
         self.version += 1
 
     @property
@@ -198,7 +168,7 @@ class ServingPosterior:
     def asked(self) -> EstimationRequest:
         """What the scales are to be estimated from; nothing that comes later changes it."""
         self.borrowed.apply(self.posterior)
-        self._job_adjustment.converge()
+        self.job_adjustment.converge()
         return EstimationRequest(self.outcomes, self.posterior.estimation_arguments(), self.borrowed.weights.tolist())
 
     def asked_beside(self) -> EstimationRequest:
@@ -244,7 +214,7 @@ class ServingPosterior:
             return None
         if found.snapshot is not None:
             return self._followed(found.snapshot)
-        hyper = {**to_dict(self.posterior.hyperparameters), **self._axes.labels(), "packs": found.packs}
+        hyper = {**to_dict(self.posterior.hyperparameters), **self._frame.axes.labels(), "packs": found.packs}
         return self.stored(as_snapshot(found, hyper, reason, self.snapshot or None), keep=keep)
 
     def news(self, *, at_once: bool = False) -> Snapshot | None:
@@ -277,30 +247,23 @@ class ServingPosterior:
 
     def problem(self) -> RefitData:
         """What a refit starts from: all that the belief rests on."""
-        return problem_of(self._name_index, self.posterior, self._settings, self._axes.labels())
+        return problem_of(self.name_index, self.posterior, self._settings, self._frame.axes.labels())
 
     def aligned(self, snapshot: Snapshot) -> dict[str, Any]:
         """Hyperparameters of a snapshot as they apply to the arms that are known now."""
-        return aligned(snapshot.hyper, self._axes)
-
-    def place(self, arm: str) -> int | None:
-        """Index of a known arm."""
-        return self._name_index.arm.get(arm)
+        return aligned(snapshot.hyper, self._frame.axes)
 
     def propose(self, snapshot: Snapshot) -> Snapshot:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
         if snapshot.status == "serving":
             self._exchange.forget()
             self.posterior.set_hyperparameters(self._usable(snapshot))
-            snapshot = snapshot._replace(hyper={**to_dict(self.posterior.hyperparameters), **self._axes.labels()})
+            snapshot = snapshot._replace(hyper={**to_dict(self.posterior.hyperparameters), **self._frame.axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
         return self.stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
     def _usable(self, snapshot: Snapshot) -> Hyperparameters:
-        return usable(partial(self._restored, snapshot, self.posterior.hyperparameters), len(self._axes.codes))
-
-    def _restored(self, snapshot: Snapshot, start: Hyperparameters) -> Hyperparameters:
-        return from_dict(self.aligned(snapshot), start)
+        return restored(self._frame, snapshot, self.posterior.hyperparameters)
 
     def stored(self, snapshot: Snapshot, *, keep: bool = True) -> Snapshot:
         if self.undone:
@@ -324,19 +287,19 @@ class ServingPosterior:
         arrays = self.posterior.saved()
         if arrays is None:
             return None
-        body = {"jobs": self._job_adjustment.saved(), **self.overdue.saved()}
+        body = {"jobs": self.job_adjustment.saved(), **self.overdue.saved()}
         return arrays, {**body, "clipped": self.clipped, "learned": self.learned}
 
     def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any], *, rebased: bool) -> None:
         """Go on from what was saved, under the scales that serve now; rebased: with another baseline, which jobs settle
         around from now on."""
         self.posterior.resume(arrays)
-        self._job_adjustment.resume(body["jobs"])
+        self.job_adjustment.resume(body["jobs"])
         self.overdue.resume(body)
         self.clipped, self.learned = body["clipped"], body["learned"]
         self._began = self.learned
         if rebased:
-            self._job_adjustment.converge()
+            self.job_adjustment.converge()
 
     def status(self) -> dict[str, Any]:
         return {

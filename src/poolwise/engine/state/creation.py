@@ -1,0 +1,75 @@
+"""What a posterior of an engine is made of: arms by index, where they stand, and hyperparameters that fit them."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from poolwise.engine.estimation.refit_request import usable
+from poolwise.engine.indexing.arm_features import features_of, surfaces
+from poolwise.engine.indexing.arms import Axes, aligned
+from poolwise.engine.indexing.name_index import NameIndex
+from poolwise.engine.settings import Settings
+from poolwise.errors import RefitError
+from poolwise.posterior.gp.coregionalisation import ArmFeatures
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters, from_dict
+from poolwise.posterior.posterior import Posterior
+from poolwise.schema import Snapshot
+
+
+class Frame(NamedTuple):
+    """What stays while an engine serves these arms."""
+
+    name_index: NameIndex
+    settings: Settings
+    axes: Axes
+    ground: ArmFeatures | None
+    """Where arms stand among each other by their parameters; None: none resembles another."""
+
+    @property
+    def home(self) -> int:
+        """Index of the baseline among the known arms."""
+        return int(self.name_index.columns[self.name_index.baseline])
+
+
+def frame_of(name_index: NameIndex, settings: Settings) -> Frame:
+    """Of the arms that are known now."""
+    smooth = surfaces(name_index.known_arms, name_index.space, settings.surface)
+    axes = Axes(tuple(name_index.index.codes.tolist()), tuple(name_index.known_names), smooth)
+    ground = features_of(name_index.known_arms, name_index.known_family, name_index.space, smooth)
+    return Frame(name_index, settings, axes, ground)
+
+
+def hyperparameters_of(frame: Frame, served: Iterable[Snapshot]) -> Hyperparameters:
+    """Of the first snapshot that can be read, or as they are before any outcome."""
+    names, family = frame.name_index.known_names, frame.name_index.known_family
+    start = frame.settings.hyperparameters(names, family, frame.ground, frame.home)
+    for snapshot in served:
+        with suppress(RefitError):
+            return restored(frame, snapshot, start)
+    return start
+
+
+def restored(frame: Frame, snapshot: Snapshot, start: Hyperparameters) -> Hyperparameters:
+    """Of a snapshot, on the families and domain priors of `start`. Raises RefitError where it cannot serve."""
+    return usable(lambda: from_dict(aligned(snapshot.hyper, frame.axes), start), len(frame.axes.codes))
+
+
+def posterior_of(
+    frame: Frame, hyperparameters: Hyperparameters, warm: int, tail: tuple[Any, Any, int] | None
+) -> Posterior:
+    """One that has seen nothing; warm: see `posterior.WARM`; tail: see `Posterior.serve`."""
+    name_index, settings = frame.name_index, frame.settings
+    posterior = Posterior(
+        hyperparameters,
+        settings.failure_utility,
+        projects=name_index.size("project"),
+        contexts=name_index.size("context"),
+        options=settings.options,
+        baseline=frame.home,
+        backend=settings.backend,
+        most_factors=settings.project_factors,
+    )
+    posterior.warm = warm
+    if tail is not None:
+        posterior.serve(*tail)
+    return posterior
