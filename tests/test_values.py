@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwise.errors import SpaceError
-from poolwise.parameters import Choice, Integer, Real
 from poolwise.space import Family
+from poolwise.space.parameters import Choice, Integer, Real
 from poolwise.values import same, value_of, written
 
 plain = st.none() | st.booleans() | st.integers(-(10**300), 10**300) | st.floats(allow_nan=False, allow_infinity=False)

@@ -3,8 +3,8 @@
 from itertools import count
 from random import Random
 
-from poolwise.parameters import Choice
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import Choice
 from poolwise.workloads import Job, Measurement
 
 SAVED = {"default": 1.0, "fast": 2.0, "slow": 0.5}

@@ -19,8 +19,8 @@ from benchmarks.harness.machine import stay_on_one_core
 from benchmarks.harness.result import RESULTS, Figure, arguments, rows, save, table
 from poolwise import ArmSpace, Choice, Engine, Family, Real
 from poolwise.engine import Settings
-from poolwise.parameters import Parameter
 from poolwise.space import Arm, arm_id
+from poolwise.space.parameters import Parameter
 from poolwise.table import Table
 
 TRIALS, WIDE = 200, 8

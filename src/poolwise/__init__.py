@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from poolwise import store as store
     from poolwise.engine import Engine as Engine
     from poolwise.engine import Settings as Settings
-    from poolwise.parameters import Choice as Choice
-    from poolwise.parameters import Integer as Integer
-    from poolwise.parameters import Real as Real
     from poolwise.space import ArmSpace as ArmSpace
     from poolwise.space import Family as Family
+    from poolwise.space.parameters import Choice as Choice
+    from poolwise.space.parameters import Integer as Integer
+    from poolwise.space.parameters import Real as Real
 else:  # hidden from type checkers, which would take any misspelt name for one that exists
     _HOME = {
         "ArmSpace": "poolwise.space",
-        "Choice": "poolwise.parameters",
+        "Choice": "poolwise.space.parameters",
         "Engine": "poolwise.engine",
         "Family": "poolwise.space",
-        "Integer": "poolwise.parameters",
-        "Real": "poolwise.parameters",
+        "Integer": "poolwise.space.parameters",
+        "Real": "poolwise.space.parameters",
         "Settings": "poolwise.engine",
     }
     _MODULES = ("engine", "errors", "ope", "plot", "policy", "posterior", "replay", "schema", "space", "store")

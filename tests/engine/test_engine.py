@@ -8,8 +8,8 @@ import pytest
 
 from poolwise import errors, policy
 from poolwise.engine import Engine, Settings
-from poolwise.parameters import Choice
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import Choice
 
 SPACE = ArmSpace([Family("default"), Family("quick", {"depth": Choice([1, 2])}), Family("slow")], "default")
 SPEED = {"default": 1.0, "quick(depth=1)": 1.3, "quick(depth=2)": 2.0, "slow": 0.6}

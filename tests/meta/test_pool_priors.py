@@ -6,9 +6,9 @@ import pytest
 from poolwise.engine import Engine
 from poolwise.errors import InputError
 from poolwise.meta.pool_priors import align, log_predictive, logarithmic_pool, stacking_weights
-from poolwise.parameters import Choice
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import Choice
 from tests.meta.stores import ARMS, SPACE, TRUE, belief, learned, names
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwise.errors import SpaceError
-from poolwise.parameters import Choice, Integer, Real, parameter_from_dict
 from poolwise.space import Arm, ArmSpace, Family
+from poolwise.space.parameters import Choice, Integer, Real, parameter_from_dict
 
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
 choices = st.lists(values, min_size=1, max_size=4).map(lambda found: lambda: Choice(found))

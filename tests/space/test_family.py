@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolwise.errors import SpaceError
-from poolwise.parameters import Choice, Integer
 from poolwise.space import ArmSpace, Family, diagram
+from poolwise.space.parameters import Choice, Integer
 from poolwise.space.thinning import low_discrepancy
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from poolwise.config import load
 from poolwise.errors import ConfigError, WorkloadError
-from poolwise.parameters import Choice, Integer
 from poolwise.run import open_engines, plan, run
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import Choice, Integer
 from poolwise.workloads import open_workload
 from poolwise.workloads.command.process import Calls
 from poolwise.workloads.command.rules import printed

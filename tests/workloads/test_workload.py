@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from poolwise.errors import ConfigError, InputError, SpaceError, WorkloadError
-from poolwise.parameters import Choice
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import Choice
 from poolwise.workloads import open_workload
 from poolwise.workloads.z3.arms import RECIPES, recipe, space
 from poolwise.workloads.z3.projects import CONTEXTS, PROJECTS, SHAPES

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from poolwise.parameters import parameter_from_dict
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import parameter_from_dict
 
 
 class Table(BaseModel):

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from poolwise.errors import SpaceError
 from poolwise.names import fault, shown
-from poolwise.parameters import Choice, Parameter, parameter_from_dict, text_of
 from poolwise.space import rules
 from poolwise.space.diagram import ABSENT, Diagram, Grid, diagram
+from poolwise.space.parameters import Choice, Parameter, parameter_from_dict, text_of
 from poolwise.space.thinning import thinned
 from poolwise.values import Value, key, value_of, written
 
@@ -72,7 +72,7 @@ class Family:
     `forbidden`: combinations that must not be used, each a partial assignment, `[{"mode": "deep", "seed": 0}]`.
     `limit`: at most so many arms; of more allowed combinations it takes an even selection, see `space.thinning`.
 
-    >>> from poolwise.parameters import Choice
+    >>> from poolwise.space.parameters import Choice
     >>> [arm.id for arm in Family("sample", {"fast": Choice([False, True])}).arms()]
     ['sample(fast=False)', 'sample(fast=True)']
     """

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from poolwise.errors import SpaceError
-from poolwise.parameters import Parameter, parameter_from_dict
 from poolwise.space.family import Arm, texts_of
+from poolwise.space.parameters import Parameter, parameter_from_dict
 
 Declared = Mapping[str, Parameter | None]
 """Parameters of a family by name; None for one that cannot be read today."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from poolwise.errors import SpaceError
 from poolwise.names import iterable, shown
-from poolwise.parameters import Parameter
+from poolwise.space.parameters import Parameter
 from poolwise.values import Value, key
 
 Parameters = Mapping[str, Parameter]

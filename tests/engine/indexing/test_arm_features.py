@@ -6,8 +6,8 @@ import pytest
 from poolwise import errors, policy
 from poolwise.engine import Engine, Settings
 from poolwise.engine.indexing.arm_features import MANY, coordinates, surfaces
-from poolwise.parameters import Choice, Integer, Real
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import Choice, Integer, Real
 
 KERNEL = Family(
     "kernel",

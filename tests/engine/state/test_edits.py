@@ -12,9 +12,9 @@ from poolwise.engine import Engine, Safety, Settings
 from poolwise.engine.indexing.arms import Axes, aligned, arm_index, indexed
 from poolwise.engine.state import checkpoint
 from poolwise.errors import PoolwiseError
-from poolwise.parameters import Choice, Integer, Real
 from poolwise.space import ArmSpace, Family
 from poolwise.space.memory import remembered
+from poolwise.space.parameters import Choice, Integer, Real
 from poolwise.store import open_store
 from poolwise.store.base import DecisionColumns
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from poolwise.parameters import Choice, Parameter
 from poolwise.posterior.gp.coregionalisation import ArmFeatures, arm_features
 from poolwise.posterior.gp.kernels import arm_coordinates
 from poolwise.space import Arm, ArmSpace, Family
+from poolwise.space.parameters import Choice, Parameter
 from poolwise.values import key
 
 MANY = 48

@@ -14,9 +14,9 @@ from poolwise.errors import PoolwiseError, SpaceError
 from poolwise.meta.packs import Pack, from_dict
 from poolwise.meta.privacy import checked_mu
 from poolwise.names import escaped, shortened
-from poolwise.parameters import parameter_from_dict
 from poolwise.posterior.hyperparameters import gaussian
 from poolwise.schema import Snapshot
+from poolwise.space.parameters import parameter_from_dict
 from poolwise.store.base import WITHDRAWN, Store
 from poolwise.store.database import pruning
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from poolwise.errors import SpaceError
-from poolwise.parameters import Choice, Integer
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import Choice, Integer
 
 Params = Mapping[str, Any]
 Step = tuple[str, dict[str, Any]]
