@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from poolwise.engine.outcomes import outcome, outcomes
 from poolwise.engine.settings import Settings
 from poolwise.errors import ConfigError, OutcomeError
+from poolwise.posterior.hyperparameters.refit_schedule import due
 
 SETTINGS = Settings()
 costs = st.none() | st.floats(1e-6, 1e6)
@@ -86,7 +87,7 @@ def test_settings_are_checked(changed):
 def test_scales_are_estimated_often_at_first():
     last, times = 0, []
     for outcomes_so_far in range(1, 5001):
-        if SETTINGS.due(outcomes_so_far, last):
+        if due(SETTINGS.reestimate_every, outcomes_so_far, last):
             last = outcomes_so_far
             times.append(last)
     assert times[:5] == [10, 20, 30, 40, 50]

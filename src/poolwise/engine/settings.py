@@ -11,7 +11,7 @@ from poolwise.errors import ConfigError, nearest
 from poolwise.inputs import conforming
 from poolwise.posterior.gp.coregionalisation import ArmFeatures
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, init_hyperparameters
-from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
+from poolwise.posterior.hyperparameters.refit_schedule import EVERY
 from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.transfer.elicited_prior import ElicitedPrior, elicit
 from poolwise.space import ArmSpace
@@ -177,7 +177,3 @@ class Settings(NamedTuple):
         usual = self.usual_success if self.domain_priors else None
         success, expected = self.success_prior(families), self.expected(families, index)
         return init_hyperparameters(index, success, usual=usual, elicited=expected, ground=ground, baseline=baseline)
-
-    def due(self, outcomes: int, last: int) -> bool:
-        """Whether scales estimated from `last` outcomes are to be estimated again now that there are `outcomes`."""
-        return due(self.reestimate_every, outcomes, last)

@@ -118,20 +118,20 @@ class SqliteStore:
             raise
 
     def _append_all(self, made: list[tuple]) -> None:
-        views = self._views.rows()
-        if len(made) == 1 and len(views) < 2:
-            self._file.write(
-                *((statements.VIEWED_DECISION, views[0] + made[0]) if views else (statements.DECISION, made[0]))
-            )
-            self._views.written(views)
-            return
+        views = self._views.rows() if self._views.pending else []
 
         def stored(db: sqlite3.Connection) -> None:
             db.executemany(statements.VIEW, views)
             statements.insert_many(db, statements.DECISION, made)
 
-        self._file.whole(stored)
-        self._views.written(views)
+        if len(made) > 1 or len(views) > 1 or not made:
+            self._file.whole(stored)
+        elif views:
+            self._file.write(statements.VIEWED_DECISION, views[0] + made[0])
+        else:
+            self._file.write(statements.DECISION, made[0])
+        if views:
+            self._views.written(views)
 
     def decision(self, id: int) -> Decision:
         row = self._file.row(f"SELECT {statements.MADE} FROM decision WHERE id = ? AND project >= 0", id)

@@ -107,7 +107,7 @@ def test_every_decision_can_be_made_again_and_says_whom_it_borrowed_from():
 @pytest.mark.parametrize("rounds", [30, 90])
 @pytest.mark.parametrize("half_life", [None, 40.0])
 def test_opening_again_gives_the_same_beliefs(tmp_path, rounds, half_life):
-    url, settings = f"sqlite:///{tmp_path / 'events.db'}", Settings(half_life=half_life)
+    url, settings = f"sqlite:///{tmp_path / 'events.db'}", Settings(half_life=half_life, estimate="inline")
     engine = Engine.open(url, SPACE, seed=4, settings=settings)
     run(engine, rounds)
     engine.observe(engine.decide("p", "c").id, status="failed")

@@ -24,7 +24,7 @@ from poolwise.engine.state.overdue import Overdue
 from poolwise.errors import RefitError
 from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_dict
-from poolwise.posterior.hyperparameters.refit_schedule import until
+from poolwise.posterior.hyperparameters.refit_schedule import due, until
 from poolwise.posterior.posterior import WARM, Posterior
 from poolwise.posterior.recursive.types import Predictive
 from poolwise.schema import Outcome, Snapshot
@@ -159,7 +159,8 @@ class ServingPosterior:
         """Whether the scales are to be estimated again by this process: whoever did it last leaves it to others first,
         if there are any, so that all have an equal share of the work."""
         new = self.outcomes - self.estimated
-        return self._settings.due(self.outcomes - (new // 4 if self._led and self.shared else 0), self.estimated)
+        counted = self.outcomes - (new // 4 if self._led and self.shared else 0)
+        return due(self._settings.reestimate_every, counted, self.estimated)
 
     def failed(self, error: Exception) -> None:
         """A search for scales broke down; the next one comes on schedule."""

@@ -20,24 +20,25 @@ class Views:
 
     def __init__(self, database: Database, names: Names) -> None:
         self._database, self._names, self._ids = database, names, Ids(database, "view")
-        self._pending: dict[int, LoggedView] = {}
+        self.pending: dict[int, LoggedView] = {}
+        """Those that wait, by id."""
         self._keys: dict[tuple[str, Any], int] = {}
 
     @property
     def full(self) -> bool:
         """Whether those that wait are to be stored before another one comes."""
-        return len(self._pending) >= _PENDING
+        return len(self.pending) >= _PENDING
 
     def add(self, view: LoggedView) -> int:
         """Its id, under which it waits."""
         key = self._ids.take(1)
-        self._pending[key] = view
+        self.pending[key] = view
         return key
 
     def get(self, id: int) -> LoggedView:
         """One view. Raises UnknownDecision where it is not in the store."""
-        if id in self._pending:
-            return self._pending[id]._replace(id=id)
+        if id in self.pending:
+            return self.pending[id]._replace(id=id)
         row = self._database.row(statements.LOGGED, id)
         if row is None:
             raise UnknownDecision(f"view {id} is not in this store: `poolwise retention` has archived it")
@@ -49,12 +50,12 @@ class Views:
 
     def rows(self) -> list[tuple]:
         """Those that wait, as rows of the table."""
-        return [self._row(key, view) for key, view in list(self._pending.items())]
+        return [self._row(key, view) for key, view in list(self.pending.items())]
 
     def written(self, rows: list[tuple]) -> None:
         """These rows of `rows` are on file."""
         for key, *_ in rows:
-            self._pending.pop(key, None)
+            self.pending.pop(key, None)
 
     def _row(self, key: int, view: LoggedView) -> tuple:
         line, body = pack(view.arrays)
