@@ -7,7 +7,12 @@ import pytest
 from jaxtyping import jaxtyped
 
 from poolwise.arrays import Float
+from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.crossed.chunked_reduction import stacked
+from poolwise.posterior.gp import gp_filter
+from poolwise.posterior.gp.gp_marginal_likelihood import observed_cells
 from tests.posterior.crossed.test_batch import SHAPE, scales
+from tests.posterior.gp import test_coregionalisation as surface
 from tests.posterior.test_laws import Form, made
 
 
@@ -29,6 +34,14 @@ def test_records_have_the_axes_they_are_annotated_with(families):
     belief.update(0, 1, 2, 0.5, True)
     serving = belief.serving()
     records = (belief.statistics(), belief.cells(), belief.predict(0, 1), serving.state, serving.constants)
+    assert [mismatches(record) for record in records] == [[]] * len(records)
+
+
+def test_the_state_of_a_surface_has_its_axes():
+    rows = [np.arange(60) % size for size in surface.SHAPE]
+    stats = SufficientStatistics.of(*rows, np.linspace(-1.0, 1.0, 60), shape=surface.SHAPE)
+    state = gp_filter.init(surface.FIT, stats)
+    records = (surface.GROUND, state, state.model, state.points, observed_cells(stats), stacked(state.cells))
     assert [mismatches(record) for record in records] == [[]] * len(records)
 
 

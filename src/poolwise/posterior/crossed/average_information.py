@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import Float
 from poolwise.posterior.crossed.canonical_form import weights
 from poolwise.posterior.crossed.solve import CellMoments, TreePosterior
 from poolwise.posterior.hyperparameters.gaussian import (
@@ -34,26 +35,24 @@ class Information(NamedTuple):
     """Minus the Hessian by the logarithms of the scales, tier by tier, S = 12, and of the noise of every context and
     arm."""
 
-    scales: np.ndarray
-    """(S, S)."""
-    across: np.ndarray
-    """(S, contexts, arms)."""
-    noise: np.ndarray
-    """(contexts, arms): of each by itself."""
+    scales: Float[np.ndarray, "scale scale"]
+    across: Float[np.ndarray, "scale context arm"]
+    noise: Float[np.ndarray, "context arm"]
+    """Of each by itself."""
 
 
 class EffectMeans(NamedTuple):
     """Posterior means of effect vectors: (arms, q) less what an expert says they lie around, (families, q), (q,)."""
 
-    arm: np.ndarray
+    arm: Float[np.ndarray, "arm effect"]
     family: np.ndarray | None
-    globe: np.ndarray
+    globe: Float[np.ndarray, " effect"]
 
 
 class _Observed(NamedTuple):
     """Cells [arm, project, context] with outcomes, what other stores know of contexts as one more project's."""
 
-    weight: np.ndarray
+    weight: Float[np.ndarray, "arm project context"]
     form: EffectLayout
 
     def at(self, effects: np.ndarray) -> np.ndarray:

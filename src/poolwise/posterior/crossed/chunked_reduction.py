@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import Float
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.canonical_form import add_observation, log_normaliser
 from poolwise.posterior.crossed.gaussian_messages import CanonicalForm
@@ -39,22 +40,20 @@ _THREADED = 200_000
 class ArmMajorMoments(NamedTuple):
     """Statistics of cells, arms first: contiguous where they are read. No copy where they lie so in memory already."""
 
-    count: np.ndarray  # type: ignore[assignment]
-    mean: np.ndarray
-    """Both [arm, project, context]."""
-    outcomes: np.ndarray
-    """(contexts, arms)."""
-    deviation: np.ndarray
-    """(contexts, arms): sum of squared deviations from the means of the cells."""
+    count: Float[np.ndarray, "arm project context"]  # type: ignore[assignment]
+    mean: Float[np.ndarray, "arm project context"]
+    outcomes: Float[np.ndarray, "context arm"]
+    deviation: Float[np.ndarray, "context arm"]
+    """Sum of squared deviations from the means of the cells."""
 
 
 class ReducedMarginals(NamedTuple):
     """Mean and scale of every cell [project, context, arm]; mean and variance of level + project, [project, arm]."""
 
-    mean: np.ndarray
-    scale: np.ndarray
-    along: np.ndarray
-    variance: np.ndarray
+    mean: Float[np.ndarray, "project context arm"]
+    scale: Float[np.ndarray, "project context arm"]
+    along: Float[np.ndarray, "project arm"]
+    variance: Float[np.ndarray, "project arm"]
 
 
 def stacked(cells: Any) -> ArmMajorMoments:
@@ -136,7 +135,7 @@ class _Scales(NamedTuple):
     """Variances: of a cell around its effects, of an outcome (contexts, arms), of a project."""
 
     cell: float
-    noise: np.ndarray
+    noise: Float[np.ndarray, "context arm"]
     project: float
 
 
@@ -144,11 +143,11 @@ class _Part(NamedTuple):
     """One arm in one block of projects: rows, statistics, and what other stores know of these projects."""
 
     rows: slice
-    count: np.ndarray  # type: ignore[assignment]
-    mean: np.ndarray
+    count: Float[np.ndarray, "project context"]  # type: ignore[assignment]
+    mean: Float[np.ndarray, "project context"]
     known: tuple[np.ndarray | float, np.ndarray | float]
     cell: float
-    noise: np.ndarray
+    noise: Float[np.ndarray, " context"]
     project: float
 
 
@@ -234,12 +233,12 @@ class _Back(NamedTuple):
     """Weights of cells; a project's effect: mean, variance, covariance with the level times -1; mean and variance of
     the sum of the effects of every cell."""
 
-    weight: np.ndarray
-    effect: np.ndarray
-    variance: np.ndarray
-    moved: np.ndarray
-    centre: np.ndarray
-    sum_variance: np.ndarray
+    weight: Float[np.ndarray, "project context"]
+    effect: Float[np.ndarray, " project"]
+    variance: Float[np.ndarray, " project"]
+    moved: Float[np.ndarray, " project"]
+    centre: Float[np.ndarray, "project context"]
+    sum_variance: Float[np.ndarray, "project context"]
 
 
 def _back(part: _Part, mean: np.ndarray, covariance: np.ndarray) -> _Back:

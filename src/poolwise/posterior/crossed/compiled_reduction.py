@@ -16,7 +16,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
-from poolwise.arrays import Array
+from poolwise.arrays import Array, Float
 from poolwise.errors import RefitError
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.gaussian_messages import CanonicalForm, collect, distribute
@@ -35,12 +35,10 @@ _SAFE = (0, 12)
 class Data(NamedTuple):
     """Statistics of cells."""
 
-    count: Array
-    mean: Array
-    """Both [arm, block, project, context]."""
-    outcomes: Array
-    deviation: Array
-    """Both (arms, contexts)."""
+    count: Float[Array, "arm block project context"]
+    mean: Float[Array, "arm block project context"]
+    outcomes: Float[Array, "arm context"]
+    deviation: Float[Array, "arm context"]
 
 
 class EffectVariances(NamedTuple):
@@ -54,8 +52,7 @@ class EffectVariances(NamedTuple):
     top_context: Array
     mean: Array
     cell: Array
-    noise: Array
-    """(arms, contexts)."""
+    noise: Float[Array, "arm context"]
 
 
 class Sums(NamedTuple):
@@ -63,10 +60,10 @@ class Sums(NamedTuple):
     (half); noise, (arms, contexts)."""
 
     value: Array
-    arm: Array
-    globe: Array
+    arm: Float[Array, "3"]
+    globe: Float[Array, "2"]
     cell: Array
-    noise: Array
+    noise: Float[Array, "arm context"]
 
 
 class DeviceReduction:

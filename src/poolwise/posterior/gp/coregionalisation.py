@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import Float, Int
 from poolwise.posterior.gp.kernels import ArmCoordinates, matern
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 
@@ -21,16 +22,16 @@ from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters,
 class ArmFeatures(NamedTuple):
     """Where arms stand among each other."""
 
-    family: np.ndarray
-    """(arms,) index."""
+    family: Int[np.ndarray, " arm"]
+    """Index."""
     members: tuple[np.ndarray, ...]
     """Of every family whose effects are smooth: its arms, in the order of its places."""
     places: tuple[ArmCoordinates, ...]
     """Where they stand."""
-    patch: np.ndarray
-    """(arms,): which of these families; -1: none of them."""
-    position: np.ndarray
-    """(arms,): place within its family."""
+    patch: Int[np.ndarray, " arm"]
+    """Which of these families; -1: none of them."""
+    position: Int[np.ndarray, " arm"]
+    """Place within its family."""
 
 
 class SmoothComponent(NamedTuple):
@@ -50,10 +51,10 @@ class MultiTaskGP(NamedTuple):
     scales: GaussianHyperparameters
     smooth: SmoothComponent
     ground: ArmFeatures
-    family_covariance: np.ndarray
-    """(families, families): covariance of their levels."""
-    mean: np.ndarray
-    """(arms,) before any outcome."""
+    family_covariance: Float[np.ndarray, "family family"]
+    """Covariance of their levels."""
+    mean: Float[np.ndarray, " arm"]
+    """Before any outcome."""
 
 
 class CellIndex(NamedTuple):
@@ -61,7 +62,7 @@ class CellIndex(NamedTuple):
 
     project: Any
     context: Any
-    arm: np.ndarray
+    arm: Int[np.ndarray, " cell"]
 
 
 def arm_features(family: np.ndarray, smooth: dict[int, ArmCoordinates]) -> ArmFeatures:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from poolwise.arrays import Float, Int
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.crossed.solve import CellMoments
@@ -53,25 +54,24 @@ class State(NamedTuple):
     """What was seen, changed in place."""
 
     model: MultiTaskGP
-    noise: np.ndarray
-    """(contexts, arms)."""
+    noise: Float[np.ndarray, "context arm"]
     cells: CellMoments
-    own: np.ndarray
-    """[project, context, arm]: variance of a cell around what the rows say of it; 0 where it has a row."""
-    base: np.ndarray
-    """(k, n): turns covariances with the first n points into the first k rows."""
+    own: Float[np.ndarray, "project context arm"]
+    """Variance of a cell around what the rows say of it; 0 where it has a row."""
+    base: Float[np.ndarray, "row point"]
+    """Turns covariances with the first n points into the first k rows."""
     points: CellIndex
     """(n + ROOM,): whose utilities the rows were made from."""
-    correlation: np.ndarray
+    correlation: Float[np.ndarray, "all_points arm"]
     """(n + ROOM, arms): `coregionalisation.arm_correlation` of them."""
-    white: np.ndarray
-    """(ROOM, k + ROOM): what the rows were at each appended point before it was."""
-    width: np.ndarray
-    """(ROOM,): d of the appended."""
-    step: np.ndarray
-    """(k + ROOM,): z."""
-    used: np.ndarray
-    """(1,): how many were appended."""
+    white: Float[np.ndarray, "new all_rows"]
+    """What the rows were at each appended point before it was."""
+    width: Float[np.ndarray, " new"]
+    """`d` of the appended."""
+    step: Float[np.ndarray, " all_rows"]
+    """`z`."""
+    used: Int[np.ndarray, "1"]
+    """How many were appended."""
     panels: dict[tuple[int, int], PredictiveCache]
 
 

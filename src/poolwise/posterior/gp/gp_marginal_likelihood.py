@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import minimize
 
+from poolwise.arrays import Float
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.gp.coregionalisation import (
@@ -47,9 +48,9 @@ class ObservedCells(NamedTuple):
     """Distinct cells with outcomes, (n,): their number, mean and squared deviation."""
 
     at: CellIndex
-    count: np.ndarray  # type: ignore[assignment]
-    mean: np.ndarray
-    deviation: np.ndarray
+    count: Float[np.ndarray, " cell"]  # type: ignore[assignment]
+    mean: Float[np.ndarray, " cell"]
+    deviation: Float[np.ndarray, " cell"]
 
 
 def observed_cells(stats: SufficientStatistics, most: int = LARGEST) -> ObservedCells:

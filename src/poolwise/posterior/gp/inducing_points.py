@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from poolwise.arrays import Float
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit
 from poolwise.posterior.gp.coregionalisation import (
@@ -35,20 +36,20 @@ class Observations(NamedTuple):
     """What was observed, (n,): where, its value, and the variance of the value around the utility there."""
 
     at: CellIndex
-    value: np.ndarray
-    variance: np.ndarray
+    value: Float[np.ndarray, " cell"]
+    variance: Float[np.ndarray, " cell"]
 
 
 class WhitenedRows(NamedTuple):
     """See `gp_filter.State`."""
 
-    base: np.ndarray
+    base: Float[np.ndarray, "row point"]
     points: CellIndex
-    correlation: np.ndarray
-    step: np.ndarray
+    correlation: Float[np.ndarray, "point arm"]
+    step: Float[np.ndarray, " row"]
     rest: CellIndex
     """Cells that are no such points, and below their variance around what these say."""
-    around: np.ndarray
+    around: Float[np.ndarray, " cell"]
 
 
 def model_of(fit: Fit) -> MultiTaskGP:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import Float
+
 LEVEL = 3.0
 """Standard deviation of what all arms have in common, in units of utility: it is learned from the first outcomes."""
 
@@ -28,16 +30,14 @@ class Kernel(NamedTuple):
     """Scales in units of utility; lengths in units of the coordinates, which span [0, 1]."""
 
     signal: float
-    length: np.ndarray
-    """(parameters,)."""
-    rho: np.ndarray
-    """(parameters,) in (0, 1)."""
+    length: Float[np.ndarray, " parameter"]
+    rho: Float[np.ndarray, " parameter"]
+    """In (0, 1)."""
     nugget: float
     """What is special about an arm and shared with no other: true variance of an untried arm."""
     noise: float
     """Of one outcome."""
-    slope: np.ndarray
-    """(features,)."""
+    slope: Float[np.ndarray, " feature"]
 
 
 def arm_coordinates(coordinates: list[np.ndarray]) -> ArmCoordinates:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from poolwise.arrays import Float
 from poolwise.posterior.gp import surface_likelihood
 from poolwise.posterior.gp.kernels import ArmCoordinates, covariance, variance
 from poolwise.posterior.gp.surface_likelihood import KernelHyperprior, ObservedArms, kernel_at, kernel_hyperprior
@@ -25,8 +26,8 @@ _ROOM = 64
 class SurfacePredictive(NamedTuple):
     """The belief about every arm, (arms,), and the noise of one outcome."""
 
-    mean: np.ndarray
-    variance: np.ndarray
+    mean: Float[np.ndarray, " arm"]
+    variance: Float[np.ndarray, " arm"]
     noise: float
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
+from poolwise.arrays import Float, Int
 from poolwise.posterior.gp.kernels import LEVEL, ArmCoordinates, Kernel, covariance, exponential
 
 LEAST = 2.5
@@ -24,10 +25,10 @@ _INFEASIBLE = 1e15
 class ObservedArms(NamedTuple):
     """Outcomes by arm."""
 
-    arm: np.ndarray
-    """(n,) distinct."""
-    count: np.ndarray  # type: ignore[assignment]
-    mean: np.ndarray
+    arm: Int[np.ndarray, " arm"]
+    """Distinct."""
+    count: Float[np.ndarray, " arm"]  # type: ignore[assignment]
+    mean: Float[np.ndarray, " arm"]
     within: float
     """Sum of squares around the arms' means."""
 
@@ -42,8 +43,8 @@ class ObservedArms(NamedTuple):
 class KernelHyperprior(NamedTuple):
     """Normal priors of the coordinates: logarithms of scales, log-odds of rho."""
 
-    median: np.ndarray
-    width: np.ndarray
+    median: Float[np.ndarray, " coordinate"]
+    width: Float[np.ndarray, " coordinate"]
 
 
 def kernel_hyperprior(parameters: int, features: int) -> KernelHyperprior:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from poolwise.arrays import Float
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.marginal_likelihood import with_information
 from poolwise.posterior.crossed.solve import CellMoments, solve
@@ -38,12 +39,9 @@ class Curvature(NamedTuple):
     """Of minus log posterior, in units of the hyperprior's widths; of N noise coordinates: common, of families, of
     contexts."""
 
-    scales: np.ndarray
-    """(12, 12)."""
-    across: np.ndarray
-    """(12, N)."""
-    noise: np.ndarray
-    """(N, N)."""
+    scales: Float[np.ndarray, "scale scale"]
+    across: Float[np.ndarray, "scale noise"]
+    noise: Float[np.ndarray, "noise noise"]
 
     def solved(self, gradient: np.ndarray) -> np.ndarray:
         """The Newton step for a gradient in the same units; the noise is eliminated first."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
+from poolwise.arrays import Float
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.chunked_reduction import ArmMajorMoments, stacked
 from poolwise.posterior.crossed.marginal_likelihood import (
@@ -43,7 +44,7 @@ class OptimizationResult(NamedTuple):
     iterations: int
     converged: bool
     """The last step changed the objective by less than the tolerance."""
-    coordinates: np.ndarray
+    coordinates: Float[np.ndarray, " coordinate"]
     """Logarithms relative to the prior's medians: a warm start for the next search."""
 
 

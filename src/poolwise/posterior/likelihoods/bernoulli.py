@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaln
 
-from poolwise.arrays import Array, Float
+from poolwise.arrays import Array, Float, Int
 from poolwise.posterior.transfer.prior_data_conflict import DiscountedPrior, ElicitedBeta, discount_prior
 
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
@@ -170,10 +170,10 @@ def fit(
 class _Seen(NamedTuple):
     """Cells with outcomes alone: most of a large system are empty, and say nothing."""
 
-    cell: np.ndarray
-    """(2, cells) number of outcomes and of successes."""
-    place: np.ndarray
-    """(cells,) index of their [context, arm]."""
+    cell: Float[np.ndarray, "2 cell"]
+    """Number of outcomes and of successes."""
+    place: Int[np.ndarray, " cell"]
+    """Index of their [context, arm]."""
     shape: tuple[int, ...]
 
     @classmethod

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.arrays import Float
 from poolwise.posterior.crossed.batch import SufficientStatistics
 
 HALF_LIVES = (np.inf, 1e6, 5e5, 2e5, 1e5, 5e4, 2e4, 1e4, 5e3, 2e3, 1e3, 500.0, 200.0, 100.0, 50.0)
@@ -68,12 +69,12 @@ class HalfLifeGrid(NamedTuple):
     """(4, half-lives): count, total, squares as of the last outcome of the cell, and its number among all outcomes."""
     noises: dict[tuple[int, ...], np.ndarray]
     """Of (arm,), and of (context, arm): (2, half-lives), sum of squared residuals and their number."""
-    usual: np.ndarray
-    """(2, half-lives): sum of the logarithms of the noise's variance at every outcome, and their number."""
-    score: np.ndarray
+    usual: Float[np.ndarray, "2 half_life"]
+    """Sum of the logarithms of the noise's variance at every outcome, and their number."""
+    score: Float[np.ndarray, " half_life"]
     """Log predictive densities."""
-    last: np.ndarray
-    """(1,): number of the last outcome."""
+    last: Float[np.ndarray, "1"]
+    """Number of the last outcome."""
 
 
 def half_life_grid() -> HalfLifeGrid:
