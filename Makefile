@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: install demo test test-slow lint bench lock clean
+.PHONY: install demo test test-slow lint bench docs lock clean
 
 install: $(VENV)/installed
 
@@ -39,6 +39,11 @@ lint: install
 # make bench NAME=replay measures one benchmark anew into benchmarks/results; without NAME it lists them all.
 bench: install
 	@$(BIN)/python -m benchmarks.registry $(NAME)
+
+# The site of docs/, with the API from docstrings, in build/site.
+docs: install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check mkdocs-material "mkdocstrings[python]"
+	@$(BIN)/python -m mkdocs build --strict --quiet
 
 # One lock for every Python; needs uv. Markers give each Python the newest versions that support it.
 lock:

@@ -1,21 +1,24 @@
-"""Every example in a docstring, every Python block of README and docs, and every configuration in docs is run."""
+"""Every example in a docstring, every Python block and configuration of README and docs is run; commands exist."""
 
 import doctest
 import importlib
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
+from typer.main import get_command
 
+from poolwise.cli.app import app
 from poolwise.config import parse
 from poolwise.run.setup import open_engine
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "poolwise"
 WITH_EXAMPLES = sorted(path for path in SOURCE.rglob("*.py") if ">>>" in path.read_text())
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
 
 
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(SOURCE)))
@@ -26,26 +29,81 @@ def test_docstring_examples(path):
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_readme_blocks(block, tmp_path):
-    run = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"(?:<!-- needs: (?P<needs>\w+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.S)
+"""A fenced block, and the library that it needs beyond those of the development environment."""
+
+
+def blocks(kind):
+    """Every block of a kind, under the name of its page."""
+    found = [(page, one) for page in PAGES for one in BLOCK.finditer(page.read_text()) if one["kind"] == kind]
+    return [pytest.param(one, id=f"{page.relative_to(ROOT)}-{one.start()}") for page, one in found]
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_blocks(block, tmp_path):
+    """In a folder that has what a refit left behind."""
+    if block["needs"] and find_spec(block["needs"]) is None:
+        pytest.skip(f"{block['needs']} is not installed: pip install 'poolwise[{block['needs']}]'")
+    if "from_netcdf" in block["text"]:
+        draws(tmp_path / "poolwise.db-refits")
+    run = subprocess.run(
+        [sys.executable, "-c", block["text"]], cwd=tmp_path, capture_output=True, text=True, timeout=240
+    )
     assert run.returncode == 0, run.stderr
 
 
-DOCS = "".join((ROOT / "docs" / name).read_text() for name in ("exploration.md", "configurations.md", "workloads.md"))
+def draws(folder):
+    """A file as `poolwise refit --method nuts` names it, with two contexts."""
+    arviz = pytest.importorskip("arviz")
+    folder.mkdir()
+    theta, dims = np.zeros((2, 5, 1, 2, 3)), {"theta": ["project", "context", "arm"]}
+    coords = {"project": ["mathlib"], "context": ["linear", "nonlinear"], "arm": ["a", "b", "c"]}
+    arviz.from_dict(posterior={"theta": theta}, dims=dims, coords=coords).to_netcdf(str(folder / "0012-nuts.nc"))
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", DOCS, re.S))
-def test_blocks_of_docs(block, tmp_path):
-    test_readme_blocks(block, tmp_path)
-
-
-@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", DOCS, re.S))
-def test_configurations_of_docs(block):
-    """Each opens an engine that decides."""
-    config = parse(block)
+@pytest.mark.parametrize("block", blocks("toml"))
+def test_configurations(block, tmp_path, monkeypatch):
+    """Each opens an engine that decides, where it says what there is to choose."""
+    (tmp_path / "files").mkdir()
+    for name in ("one.txt", "files/two.txt"):
+        (tmp_path / name).write_text("text")
+    monkeypatch.chdir(tmp_path)
+    config = parse(block["text"])
+    if config.space is None and config.run.workload is None:
+        return
     engine = open_engine(config.model_copy(update={"run": config.run.model_copy(update={"store": "memory://"})}))
     assert engine.decide("project", "context").arm in engine.space.index
+
+
+COMMAND = re.compile(r"^(?:    )?(poolwise .*)$|`(poolwise [^`]*)`", re.M)
+"""A command on a line of its own, or within a sentence."""
+PARSERS = {
+    f"{name} {inner}".strip(): parser
+    for name, command in get_command(app).commands.items()
+    for inner, parser in getattr(command, "commands", {"": command}).items()
+}
+
+
+def options(parser):
+    """The options that a command knows."""
+    return {"--help", *(one for parameter in parser.params for one in (*parameter.opts, *parameter.secondary_opts))}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_exist_with_their_options(page):
+    """`poolwise A | B` lists commands; in anything else every option must be one of its command."""
+    for found in COMMAND.finditer(page.read_text()):
+        words = re.sub(r" #.*", "", found[1] or found[2]).split()[1:]
+        for part in " ".join(words).split(" | "):
+            name, *rest = part.split()
+            if name.startswith("-") or not name[0].isalpha() or name.isupper():
+                continue
+            if name == "prior" and rest:
+                name = f"prior {rest[0].partition('/')[0]}"
+            assert name in PARSERS, part
+            given = {word.partition("=")[0] for word in rest if word.startswith("-") and not word[1:2].isdigit()}
+            assert given <= options(PARSERS[name]), part
 
 
 PROMISES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "operations.md").read_text())
@@ -54,9 +112,6 @@ PROMISES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "operatio
 @pytest.mark.parametrize(("file", "name"), PROMISES, ids=[name for _, name in PROMISES])
 def test_every_promise_to_operators_has_its_test(file, name):
     assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.M)
-
-
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

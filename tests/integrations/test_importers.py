@@ -217,3 +217,14 @@ def test_json_says_what_was_made(tmp_path, monkeypatch, capsys):
     said = json.loads(capsys.readouterr().out)
     assert (said["rows"], said["baseline"], len(said["notes"])) == (8, "solver_one", 2)
     assert len(pd.read_parquet("table.parquet")) == 8
+
+
+def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
+    """Line by line, in a folder with the file that they name."""
+    page = (Path(__file__).parents[2] / "docs" / "integrations.md").read_text()
+    block = page.partition("```sh\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(FILES / "hyperfine.json", "packing.json")
+    statuses = [main(line.split()[1:]) for line in block.splitlines()]
+    assert statuses[:2] == [0, 0]
+    assert statuses[2] in (0, 1)

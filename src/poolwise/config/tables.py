@@ -19,9 +19,13 @@ class Run(Table):
     """What to run, how long, and where its events are kept."""
 
     workload: str | None = None
+    """`command`, `z3`, `simulation`, or `package.module:Class`; none: decisions come from outside."""
     decisions: int = Field(default=1_000, ge=1)
+    """How many `poolwise run` makes in all."""
     seed: int = Field(default=0, ge=0)
+    """Of everything drawn: which jobs come, and what is chosen."""
     store: str = "sqlite:///poolwise.db"
+    """Where events are kept; `memory://` forgets them at the end."""
     arrivals: dict[str, int] = Field(default_factory=dict)
     """Decision at which each project takes part for the first time; empty: all from the start."""
 
@@ -30,15 +34,20 @@ class FamilyTable(Table):
     """One strategy family; see `space.Family`."""
 
     parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """By name: `{ type = "choice", values = [..] }`, or `integer` and `real` with `low`, `high`, `log`, `levels`."""
     conditions: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
+    """A parameter that applies only where others have one of these values."""
     forbidden: list[dict[str, Any]] = Field(default_factory=list)
+    """Combinations of values that are no arms."""
     limit: int = Field(default=256, ge=1)
+    """Most arms of the family; of more, an even selection."""
 
 
 class Space(Table):
     """The arms, where a configuration names them itself."""
 
     baseline: str
+    """The arm, by its id, that is used without Poolwise."""
     families: dict[str, FamilyTable] = Field(min_length=1)
 
     def build(self) -> ArmSpace:
@@ -50,7 +59,9 @@ class PolicyTable(Table):
     """A policy as it is written down, `farsighted(macro_micro(thompson))`, and its constants; None: the default."""
 
     spec: str | None = None
+    """For instance `floored(safe(thompson))`; none: the default, a knowledge gradient."""
     params: dict[str, float] = Field(default_factory=dict)
+    """Constants of its layers by name, for instance `minimum = 0.02`."""
     learned: str | None = None
     """File of a promoted card that `poolwise learn` wrote, instead of the two."""
 
@@ -92,7 +103,9 @@ class ModelTable(Table):
     """A NumPyro model of the user's own, for refits by `nuts` and `svi`; a path is relative to the configuration."""
 
     file: str | None = None
+    """Python file that holds the model; it is executed."""
     function: str = "model"
+    """The model's name in the file."""
 
     def given(self, folder: Path) -> dict[str, Any]:
         """Options of a refit."""
@@ -150,6 +163,7 @@ class SafetyTable(Table):
     """`engine.Safety`; layers named in `off` do not act."""
 
     off: list[Literal["eligibility", "quarantine"]] = Field(default_factory=list)
+    """Layers that do not act: `eligibility`, `quarantine`."""
     delta: float | None = None
     margin: float | None = None
     spend: float | None = None
@@ -167,6 +181,7 @@ class ExplorationTable(Table):
     """`engine.Exploration`; layers named in `off` do not act."""
 
     off: list[Literal["drift", "feedback"]] = Field(default_factory=list)
+    """Layers that do not act: `drift`, `feedback`."""
     context_budget: float | None = None
     overall_budget: float | None = None
     grant: float | None = None

@@ -30,6 +30,7 @@ class Settings(NamedTuple):
     """(family, mean, sd): what an expert expects of the family's utility in a context and project of which nothing else
     is known, given success (`transfer.elicited_prior`)."""
     usual_success: tuple[float, float] = (3.0, 0.6)
+    """(a, b): as if so many successes and failures of every family without a domain prior had been seen."""
     outcome_timeout: float | None = None
     """A decision without an outcome after so many seconds counts as failed, from the next `refresh` until heard of."""
     timeouts: Literal["censored", "failed"] = "censored"

@@ -27,6 +27,7 @@ class Safety(NamedTuple):
     delta: float | None = 0.1
     """Eligibility: P(utility < margin) of what is chosen freely is at most this."""
     margin: float = math.log(0.95)
+    """Utility below which a job counts as harmed."""
     spend: float = 0.05
     """Share of the decisions that pays for arms that are not eligible (yet)."""
     quarantine: Quarantine | None = Quarantine()
@@ -36,9 +37,13 @@ class Safety(NamedTuple):
     fallbacks: tuple[str, ...] = ()
     """Tried in order where the baseline is not available and nothing sound is."""
     ban: tuple[str, ...] = ()
+    """Never chosen."""
     pin: str | None = None
+    """Always chosen."""
     freeze: bool = False
+    """No exploration: the favourite among what is allowed."""
     stop: bool = False
+    """Always the baseline."""
     shadow: bool = False
     """Decide and log, but always answer the baseline."""
 
@@ -67,6 +72,7 @@ class Exploration(NamedTuple):
     memory: float | None = 50.0
     """Feedback: decisions in a context after which exploring it falls towards `quiet` without discovery or change."""
     quiet: float = 0.25
+    """Least factor on exploring that feedback comes to."""
     drift: Drift | None = Drift()
 
     def checked(self) -> "Exploration":

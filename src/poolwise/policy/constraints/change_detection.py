@@ -19,8 +19,11 @@ class Settings(NamedTuple):
     """Constants; thresholds in noise standard deviations."""
 
     threshold: float = 8.0
+    """Sum of deviations beyond which an arm has changed."""
     slack: float = 0.5
+    """Deviation per outcome that is forgiven."""
     limit: float = 3.0
+    """Most that one outcome counts."""
     noise: float = 0.2
     """Standard deviation s of one outcome in log units, before any was seen."""
     trust: float = 4.0

@@ -17,8 +17,11 @@ class Guarantee(NamedTuple):
     """A context with at least `share` of the importance gets `trials` informative trials in any `window` decisions."""
 
     share: float = 0.1
+    """Least importance of a context that the guarantee covers."""
     trials: int = 5
+    """Informative trials that it gets."""
     window: int = 200
+    """Decisions among which it gets them."""
 
     def checked(self) -> "Guarantee":
         """Itself, or a ConfigError that names what is wrong."""

@@ -28,16 +28,23 @@ class Settings(NamedTuple):
     margin: float = math.log(0.95)
     """Utility below which an outcome counts as harm."""
     slack: float = 0.5
+    """Shortfall per outcome that is forgiven."""
     limit: float = 3.0
+    """Most that one outcome counts."""
     threshold: float = 5.0
+    """Sum of shortfalls beyond which an arm is quarantined; half of it on probation."""
     window: float = 50.0
+    """Length of the first quarantine."""
     growth: float = 2.0
+    """Factor by which every further quarantine is longer."""
     longest: float = 2.0
     """Largest quarantine, in windows."""
     probation: float = 3.0
+    """Harmless trials that clear an arm after its quarantine."""
     dose: float = 0.1
     """Factor on an arm's probability while it is on probation."""
     places: float = 2.0
+    """Contexts with a quarantine at once that quarantine an arm in the whole project."""
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""
