@@ -81,6 +81,7 @@ BENCHMARKS = {
         _of("sbc", "calibration.sbc", "20 min"),
         _of("aggregation", "calibration.aggregation", "5 min"),
         _of("engine", "serving.engine", "2 min"),
+        _of("shell", "serving.shell", "2 min"),
         _of("store", "serving.store", "3 min"),
         _of("store_operations", "serving.store_operations", "5 min"),
         _of("processes", "serving.processes", "2 min"),

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from poolwise.cli.app import app
 from poolwise.config import parse
-from poolwise.run.setup import open_engine
+from poolwise.run.opening import open_engine
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "poolwise"

@@ -26,10 +26,32 @@ def test_help_shows_an_example_and_json_for_machines(call, command):
     assert "--json" in out
 
 
-def test_starting_up_loads_nothing_heavy():
-    code = "import sys, poolwise.cli; print([m for m in ('jax', 'numpy', 'pandas', 'pydantic') if m in sys.modules])"
+HEAVY = ("jax", "pandas", "scipy.optimize", "scipy.linalg", "sqlalchemy", "alembic", "rich", "matplotlib")
+STARTING = """
+import sys
+from poolwise.cli import main
+for line in {lines!r}:
+    assert main(line.split()) == 0, line
+print("loaded", [name for name in {names!r} if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "more"),
+    [
+        ((), ("numpy", "pydantic")),
+        (("--help",), ("numpy", "pydantic")),
+        (("decide --project p --context c",), ()),
+        (("observe ID --cost 1 --baseline-cost 2",), ("scipy",)),
+    ],
+)
+def test_a_command_loads_nothing_heavy(call, lines, more):
+    """A store that is there, and is up to date, is opened without what made it."""
+    call("init")
+    made = json.loads(call("decide", "--project", "p", "--context", "c", "--json")[1])
+    code = STARTING.format(lines=[line.replace("ID", str(made["id"])) for line in lines], names=[*HEAVY, *more])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.splitlines()[-1] == "loaded []"
 
 
 WRONG = {

@@ -12,7 +12,7 @@ from poolwise.errors import ConfigError, DataError
 from poolwise.meta import exploration, meta_features
 from poolwise.meta import policy_card as cards
 from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
-from poolwise.run import setup
+from poolwise.run import opening
 
 PARAMS = {"own": 1.0, "shared": 0.1, "temperature": 0.1}
 SPEC = "knowledge_gradient"
@@ -121,7 +121,7 @@ horizon = 400
 [policy]
 learned = "{tmp_path / "card.json"}"
 """
-    opened = setup.open_engine(parse(text))
+    opened = opening.open_engine(parse(text))
     decision = opened.decide("p", "c")
     record = opened.store.records("learned")[-1]
     assert opened.explain(decision.id, replay=True)["replay"]["same"]
@@ -132,4 +132,4 @@ learned = "{tmp_path / "card.json"}"
 
 def test_a_card_beside_a_policy_of_its_own_is_refused():
     with pytest.raises(ConfigError, match="keep one of the two"):
-        setup.policy_of(parse('[policy]\nspec = "thompson"\nlearned = "card.json"'))
+        opening.policy_of(parse('[policy]\nspec = "thompson"\nlearned = "card.json"'))

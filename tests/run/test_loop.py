@@ -10,7 +10,8 @@ from poolwise.config import parse
 from poolwise.errors import ConfigError, PoolwiseError
 from poolwise.run import distinct, open_engines, plan, run
 from poolwise.run.jobs import stream
-from poolwise.run.setup import open_engine, own_store
+from poolwise.run.opening import open_engine
+from poolwise.run.setup import own_store
 from poolwise.workloads import WORKLOADS
 from tests.toy import CONFIG, Toy
 

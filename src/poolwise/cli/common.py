@@ -37,8 +37,10 @@ def _stored(config: "Config", store: str | None) -> "Config":
 @contextmanager
 def engine(path: str, store: str | None, *, create: bool = False, look: bool = False) -> Iterator["Engine"]:
     """The engine of a configuration, closed at the end. A store that does not exist is made only with `create`."""
-    from poolwise.run.setup import open_engine
+    from poolwise.lazy import light_numpy
+    from poolwise.run.opening import open_engine
 
+    light_numpy()
     with closing(open_engine(configuration(path, store), create=create, look=look)) as opened:
         yield opened
 
@@ -61,7 +63,7 @@ def known_configuration(path: str, store: str | None) -> "Config":
 @contextmanager
 def looking(path: str, store: str | None, *, look: bool = True) -> Iterator["Engine"]:
     """`engine` for commands that change nothing, or only refit and give orders: a named store will do."""
-    from poolwise.run.setup import open_engine
+    from poolwise.run.opening import open_engine
 
     with closing(open_engine(known_configuration(path, store), create=False, look=look)) as opened:
         yield opened

@@ -12,7 +12,7 @@ from poolwise.space.parameters import parameter_from_dict
 class Table(BaseModel):
     """Strict: an unknown key or a value of another type is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class Run(Table):

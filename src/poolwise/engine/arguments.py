@@ -1,12 +1,14 @@
 """Where calls come in: types are checked before anything is looked up, numbered or stored."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError, UnknownDecision
+from poolwise.lazy import pandas as pd
 from poolwise.names import checked, every, fault, identity, iterable, shown
 from poolwise.policy.view import Policy
 from poolwise.space import ArmSpace

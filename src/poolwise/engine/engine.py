@@ -7,6 +7,8 @@
 A call that raises leaves store and belief as they were, or what is in the store is folded by the next one (`upkeep`).
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import time
@@ -14,22 +16,21 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-import pandas as pd
 
 from poolwise import policy as policies
-from poolwise.engine import arguments, decide, undo
+from poolwise.engine import arguments, decide, insight, undo
 from poolwise.engine.estimation.priors import Priors
 from poolwise.engine.estimation.refit_request import RefitData, proposer
-from poolwise.engine.insight import explain, overview, shown, trials
 from poolwise.engine.insight.project_tables import ProjectTables
-from poolwise.engine.outcomes import outcome as checked_outcome
 from poolwise.engine.outcomes import outcomes as checked_outcomes
+from poolwise.engine.reporting import reported
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import tables
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError, RefitError, StoreClosed, StoreError, StoreForked
 from poolwise.inputs import conforming, truth
+from poolwise.lazy import pandas as pd
 from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
@@ -68,7 +69,7 @@ class Engine:
         policy: Policy | None = None,
         settings: Settings | None = None,
         seed: int | None = None,
-    ) -> "Engine":
+    ) -> Engine:
         """Open or create the store at `url` (`sqlite:///file.db`, `memory://`) and continue from its events.
 
         `seed` is that of a new store (drawn when None); an existing store keeps its own. Raises StoreError,
@@ -123,14 +124,9 @@ class Engine:
         the next decision. Raises OutcomeError, UnknownDecision, ConflictingOutcome, and StoreError where it could not
         be stored; then nothing has changed, and it may be reported again.
         """
-        id = arguments.decision(id)
+        given = {"utility": utility, "cost": cost, "baseline_cost": baseline_cost}
         with self._held():
-            alone = cost is not None and baseline_cost is None and utility is None
-            alone = alone and isinstance(status, str) and status == "ok"
-            job = self.store.decision(id).job if alone else None
-            outcome = checked_outcome(
-                id, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status, job=job
-            )
+            outcome = reported(self.store, self.settings, id, **given, status=status)
             serving = self._upkeep.expect()
             new = self.store.append_outcome(outcome)
             if new and serving is not None:
@@ -179,7 +175,7 @@ class Engine:
         with self._held():
             record = self._upkeep.current().policy_gate.checked(order, arm, project, context)
             if order == "promote":
-                overview.check_promotion(self.overview().get("shadow", []), project, context)
+                insight.overview.check_promotion(self.overview().get("shadow", []), project, context)
             self.store.append_record("control", record)
             self._upkeep.follow_overrides()
             return record
@@ -271,7 +267,7 @@ class Engine:
     def trials(self) -> pd.DataFrame:
         """What happened: a row for every decision with an outcome; see `engine.insight.trials`."""
         with self._held():
-            return trials.trials(self.store)
+            return insight.trials.trials(self.store)
 
     def projects(self) -> pd.DataFrame:
         """What every project is like, what it gave the others and took from them; see `engine.profile.projects`."""
@@ -281,7 +277,7 @@ class Engine:
         """Why a decision was made, from its logged view; with `replay` made again and compared bit for bit."""
         id, replay = arguments.decision(id), truth("replay", replay)
         with self._held():
-            return explain.explain(self.store, id, self.settings, self._upkeep.current().belief, replay=replay)
+            return insight.explain.explain(self.store, id, self.settings, self._upkeep.current().belief, replay=replay)
 
     def status(self) -> dict[str, Any]:
         """Counts of events, what serves now, the size of the problem, and what became of decisions while the store
@@ -289,14 +285,14 @@ class Engine:
         with self._held():
             body: dict[str, Any] = self._upkeep.faults.status()
             try:
-                return shown.status(self._upkeep.current(), body)
+                return insight.shown.status(self._upkeep.current(), body)
             except StoreError as error:
                 return {**body, "store_fault": str(error)}
 
     def overview(self) -> dict[str, Any]:
         """How far learning has come in every context, what is limited and why; see `engine.overview`."""
         with self._held():
-            return overview.overview(self._upkeep.current(), self.store)
+            return insight.overview.overview(self._upkeep.current(), self.store)
 
     def close(self) -> None:
         """Let the store go; a second time does nothing. Waits for a search for scales that is under way."""
@@ -307,7 +303,7 @@ class Engine:
             self._closed = True
             self.store.close()
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self) -> Engine:
         self._held()
         return self
 
@@ -317,12 +313,12 @@ class Engine:
     def __repr__(self) -> str:
         try:
             with self._held():
-                return shown.line(self.store.counts(), self._upkeep.current().name_index.sizes())
+                return insight.shown.line(self.store.counts(), self._upkeep.current().name_index.sizes())
         except StoreError as error:
             return f"<Engine: {error}>"
 
     def _repr_html_(self) -> str:
-        return shown.notebook(repr(self), self.best()) if not self._closed else repr(self)
+        return insight.shown.notebook(repr(self), self.best()) if not self._closed else repr(self)
 
     def __reduce__(self) -> NoReturn:
         raise InputError(arguments.COPIED)

@@ -9,11 +9,8 @@ import numpy as np
 from poolwise.engine.safeguards.settings import Exploration, Safety, check_arms
 from poolwise.errors import ConfigError, nearest
 from poolwise.inputs import conforming
-from poolwise.posterior.gp.coregionalisation import ArmFeatures
-from poolwise.posterior.hyperparameters.estimation import Hyperparameters, init_hyperparameters
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY
 from poolwise.posterior.observation_model import ObservationModel
-from poolwise.posterior.transfer.elicited_prior import ElicitedPrior, elicit
 from poolwise.space import ArmSpace
 
 
@@ -164,17 +161,3 @@ class Settings(NamedTuple):
         """(arms, 2) pseudo-counts of success and failure, for the family of every arm."""
         stated = {family: (a, b) for family, a, b in self.domain_priors}
         return np.array([stated.get(family, self.usual_success) for family in families], dtype=np.float64)
-
-    def expected(self, families: Sequence[str], index: np.ndarray) -> ElicitedPrior | None:
-        """What is said of utilities, for the family of every arm: (arms,) names and indices."""
-        stated = {family: (mean, sd) for family, mean, sd in self.utility_priors}
-        mean, sd = np.array([stated.get(family, (0.0, math.inf)) for family in families]).T
-        return elicit(mean, sd, index)
-
-    def hyperparameters(
-        self, families: Sequence[str], index: np.ndarray, ground: ArmFeatures | None, baseline: int
-    ) -> Hyperparameters:
-        """What is believed before any outcome, of arms whose families have these names and indices."""
-        usual = self.usual_success if self.domain_priors else None
-        success, expected = self.success_prior(families), self.expected(families, index)
-        return init_hyperparameters(index, success, usual=usual, elicited=expected, ground=ground, baseline=baseline)

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
+from poolwise.lazy import special
 from poolwise.meta.hyperposterior import between_project_variance
 from poolwise.meta.packs import BLOCKS, TIERS, Pack
 from poolwise.posterior.crossed.solve import CellMoments
@@ -196,7 +196,7 @@ def stacking_weights(scores: np.ndarray, rounds: int = 200) -> np.ndarray:
     weights = prior / prior.sum()
     for _ in range(rounds if scores.shape[1] else 0):
         part = scores + np.log(weights)[:, None]
-        weights = prior + np.exp(part - logsumexp(part, axis=0)).sum(1)
+        weights = prior + np.exp(part - special.logsumexp(part, axis=0)).sum(1)
         weights = weights / weights.sum()
     return weights
 

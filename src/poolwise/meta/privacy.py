@@ -20,9 +20,8 @@ so that all numbers are rounded. Source: Dong, Roth and Su (2022), theorem 2.7, 
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr
 
+from poolwise.lazy import optimize, special
 from poolwise.meta.hyperposterior import PooledEstimates, between_project_variance
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
@@ -129,9 +128,9 @@ def epsilon(mu: float, delta: float = DELTA) -> float:
     """
 
     def excess(e: float) -> float:
-        return float(ndtr(mu / 2 - e / mu) - np.exp(e) * ndtr(-mu / 2 - e / mu) - delta)
+        return float(special.ndtr(mu / 2 - e / mu) - np.exp(e) * special.ndtr(-mu / 2 - e / mu) - delta)
 
-    return float(brentq(excess, 0.0, 10 * mu + mu**2)) if excess(0.0) > 0 else 0.0
+    return float(optimize.brentq(excess, 0.0, 10 * mu + mu**2)) if excess(0.0) > 0 else 0.0
 
 
 def checked_mu(mu: Any) -> float:
@@ -150,7 +149,7 @@ def guarantee(mu: float, before: float, sums: NoisySums, bound: float) -> dict[s
         "mu": mu,
         "epsilon": round(epsilon(mu), 4),
         "delta": DELTA,
-        "attacker_right_at_most": float(ndtr(mu / 2)),
+        "attacker_right_at_most": float(special.ndtr(mu / 2)),
         "bound": bound,
         "noise": {"counts": sums.scales[0], "values": sums.scales[1]},
         "with_earlier_packs": {"mu": total, "epsilon": round(epsilon(total), 4)},

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from scipy.special import ndtr
 
+from poolwise.lazy import special
 from poolwise.policy.view import Array, namespace
 
 INVERSE_ROOT = 1.0 / math.sqrt(2.0 * math.pi)
@@ -13,7 +13,7 @@ INVERSE_ROOT = 1.0 / math.sqrt(2.0 * math.pi)
 def normal_cdf(score: Array) -> Array:
     """Phi(score) = P(standard normal < score). JAX is imported by whoever brings its arrays."""
     if namespace(score) is np:
-        return ndtr(score)
+        return special.ndtr(score)
     from jax.scipy.special import ndtr as traced
 
     return traced(score)

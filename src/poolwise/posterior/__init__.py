@@ -31,18 +31,14 @@ if TYPE_CHECKING:
 
     __all__ = ["SufficientStatistics", "fit", "log_marginal_likelihood", "marginals"]
 else:
-    from importlib import import_module
+    from poolwise.lazy import members
 
-    _HOME = {
-        "SufficientStatistics": ("crossed.batch", "SufficientStatistics"),
-        "fit": ("crossed.batch", "fit"),
-        "log_marginal_likelihood": ("crossed.marginal_likelihood", "log_marginal_likelihood"),
-        "marginals": ("crossed.batch", "marginals"),
-    }
-    __all__ = sorted(_HOME)
-
-    def __getattr__(name):
-        if name not in _HOME:
-            raise AttributeError(f"poolwise.posterior has no {name!r}: it has {', '.join(__all__)}")
-        module, known = _HOME[name]
-        return getattr(import_module(f"poolwise.posterior.{module}"), known)
+    __getattr__, __all__ = members(
+        __name__,
+        {
+            "SufficientStatistics": "crossed.batch",
+            "fit": "crossed.batch",
+            "log_marginal_likelihood": "crossed.marginal_likelihood",
+            "marginals": "crossed.batch",
+        },
+    )

@@ -8,8 +8,8 @@ from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import logit
 
+from poolwise.lazy import special
 from poolwise.posterior import layouts
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.hyperparameters import gaussian
@@ -65,7 +65,7 @@ class Serving:
         for: those with outcomes first, and of these those with fewest."""
         projects, slots = tally.shape[0], _most_asked(tally.shape)
         number = tally.utility.count.sum(axis=(1, 2))
-        odds = tally.log_odds + logit(self._trust) + np.log(self._weight(projects))
+        odds = tally.log_odds + special.logit(self._trust) + np.log(self._weight(projects))
         order = sorted(np.flatnonzero(odds <= CERTAIN).tolist(), key=lambda p: number[p] or np.inf)[:slots]
         spare = range(projects, projects + slots - len(order))
         return {project: slot for slot, project in enumerate((*order, *spare))}

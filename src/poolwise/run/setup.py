@@ -4,18 +4,13 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from poolwise import policy as policies
 from poolwise.config import Config
-from poolwise.engine import Engine, Settings
-from poolwise.engine.safeguards import damaged_records
+from poolwise.engine import Settings
 from poolwise.engine.safeguards.settings import protected
 from poolwise.errors import ConfigError, nearest
 from poolwise.policy import Policy
-from poolwise.run import policy_card
-from poolwise.run.remembered import remember
-from poolwise.run.safety import exploration_of, safety_of
-from poolwise.space import ArmSpace
-from poolwise.store import Store, open_store
+from poolwise.run.opening import policy_of
+from poolwise.run.settings import settings_of
 from poolwise.workloads import WORKLOADS, Workload, open_workload, workload_class
 
 
@@ -53,65 +48,6 @@ def plan(config: Config) -> Plan:
     run = config.run
     identity = {"workload": run.workload, "options": config.workload, "seed": run.seed, "arrivals": dict(arrivals)}
     return Plan(workload, policy, settings, arrivals, run.decisions, run.seed, run.store, identity, config)
-
-
-def policy_of(config: Config) -> Policy:
-    """The configured policy. Raises ConfigError for a spec or a constant that no layer knows, DataError for a card."""
-    if config.policy.learned is not None:
-        if config.policy.spec is not None or config.policy.params:
-            raise ConfigError("[policy] names a learned card and a policy of its own: keep one of the two")
-        return policy_card.named(config.policy.learned)
-    if config.policy.spec is None:
-        default = policies.default()
-        return policies.parse(default.spec, {**default.params, **config.policy.params})
-    return policies.parse(config.policy.spec, config.policy.params)
-
-
-def settings_of(config: Config) -> Settings:
-    """The settings of a configuration. Raises ConfigError for values that cannot be meant."""
-    given = {"estimate": "inline", **config.engine.given()}  # one command, one answer
-    if config.run.workload is not None:
-        # A run knows how long it lasts, and measures what followed a run that was stopped.
-        given = {"horizon": float(config.run.decisions), "timeouts": "failed", **given}
-    return Settings(**given, safety=safety_of(config), exploration=exploration_of(config)).checked()
-
-
-def open_engine(config: Config, *, create: bool = True, look: bool = False) -> Engine:
-    """The engine of a configuration outside of a run: its arms are those of [space], or those that its store knows.
-
-    look: to change nothing.
-    """
-    policy, settings = policy_of(config), settings_of(config)
-    space = config.space.build() if config.space else None
-    if space:
-        settings.meant_for(space)
-    store = open_store(
-        config.run.store,
-        seed=config.run.seed,
-        create=create,
-        look=look,
-        lock_wait=settings.store_wait,
-        durability=settings.durability,
-    )
-    try:
-        space = space or known_space(store, config.run.store)
-        learned = policy_card.policy_for(config.policy.learned, policy, store, space, settings)
-        if not look:
-            remember(store, config)
-        return Engine(store, space, learned, settings)
-    except Exception:
-        store.close()
-        raise
-
-
-def known_space(store: Store, url: str) -> ArmSpace:
-    """The arms that a store was last used with. Raises ConfigError where it never was."""
-    spaces = damaged_records.usable(store, "space")
-    if not spaces:
-        raise ConfigError(
-            f"the store {url} knows no arms yet: name them in [space], or `poolwise run` a workload first"
-        )
-    return ArmSpace.from_dict(spaces[-1])
 
 
 def _options(config: Config) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import numpy as np
 from poolwise.config import load
 from poolwise.errors import ConfigError
 from poolwise.meta.learning import Task
+from poolwise.run.opening import known_space, policy_of
 from poolwise.run.policy_card import serving
-from poolwise.run.setup import known_space, policy_of
 from poolwise.simulate.population import Shape
 from poolwise.store import open_store
 

@@ -37,7 +37,7 @@ def refit(
     Example: `poolwise refit --method nuts --chains 4`
     """
     from poolwise.cli.progress import progress
-    from poolwise.run.setup import open_engine
+    from poolwise.run.opening import open_engine
 
     settings = known_configuration(config, store)
     with closing(open_engine(settings, create=False)) as opened:

@@ -1,10 +1,11 @@
 """decide and observe: the engine's two verbs for a shell."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, engine, print_json, say
+from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json, say
 
 Number = Annotated[float | None, typer.Option()]
 
@@ -46,8 +47,13 @@ def observe(
 
     Example: `poolwise observe 17 --cost 0.8 --baseline-cost 1.3`
     """
-    with engine(config, store) as opened:
-        new = opened.observe(decision, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status)
+    from poolwise.engine.reporting import reported
+    from poolwise.run.settings import opened_store, settings_of
+
+    found = configuration(config, store)
+    settings, given = settings_of(found), {"utility": utility, "cost": cost, "baseline_cost": baseline_cost}
+    with closing(opened_store(found, settings, create=False)) as opened:
+        new = opened.append_outcome(reported(opened, settings, decision, **given, status=status))
     if as_json:
         print_json({"decision": decision, "new": new})
     else:

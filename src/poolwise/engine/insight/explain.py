@@ -13,6 +13,7 @@ from poolwise.engine.insight.neighbours import neighbours
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
 from poolwise.engine.state.serving_posterior import ServingPosterior
+from poolwise.engine.state.starting_hyperparameters import expected
 from poolwise.errors import InputError, StoreDamaged
 from poolwise.policy.constraints.constraints import PREFIX, constrain, from_arrays
 from poolwise.policy.learning_phase import phase
@@ -71,7 +72,7 @@ def _stated(store: Store, decision: Decision, snapshot: int, settings: Settings)
             rows = dict(zip(arms, zip(*known.hyper["expert"], strict=True), strict=False))
             mean, sd, weight = rows.get(code, (None, None, None))
             return None if sd is None else {"mean": mean, "sd": sd, "weight": weight}
-    told = settings.expected([decision.family], np.zeros(1, int))
+    told = expected(settings, [decision.family], np.zeros(1, int))
     return None if told is None else {"mean": told.mean[0], "sd": told.scale[0], "weight": told.weight[0]}
 
 

@@ -1,14 +1,16 @@
 """Projects as first class: what each is like, in what it differs from the others, what it gave and took."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.state.job_adjustment import costs_alone
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.engine.state.tables import NORMAL_95
+from poolwise.lazy import pandas as pd
 from poolwise.meta.hyperposterior import between_project_variance
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.hyperparameters.gaussian import effective, noise_scale

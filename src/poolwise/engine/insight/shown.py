@@ -1,12 +1,13 @@
 """How an engine shows itself: a line, what a notebook shows, and its status."""
 
+from __future__ import annotations
+
 import html
 from typing import Any
 
-import pandas as pd
-
 from poolwise.engine.safeguards import damaged_records, suspicion
 from poolwise.engine.state.serving import Serving
+from poolwise.lazy import pandas as pd
 
 ROWS = 12
 

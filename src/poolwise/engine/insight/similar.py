@@ -1,14 +1,16 @@
 """Projects that resemble one another: the neighbours of a project with the evidence, and what they would recommend."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.insight.profile import distances
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError
+from poolwise.lazy import pandas as pd
 from poolwise.posterior.hyperparameters.gaussian import effective
 from poolwise.posterior.projects import factors
 

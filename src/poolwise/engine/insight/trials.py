@@ -1,14 +1,16 @@
 """Everything that happened as one tidy table, read from a store alone."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 
 from poolwise.engine.reasons import read
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import InputError
+from poolwise.lazy import pandas as pd
 from poolwise.names import shown
 from poolwise.schema import STATUSES, family_of
 from poolwise.store.base import Store

@@ -9,6 +9,7 @@ from poolwise.engine.indexing.arm_features import features_of, surfaces
 from poolwise.engine.indexing.arms import Axes, aligned
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.settings import Settings
+from poolwise.engine.state.starting_hyperparameters import starting_hyperparameters
 from poolwise.errors import RefitError
 from poolwise.posterior.gp.coregionalisation import ArmFeatures
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, from_dict
@@ -41,8 +42,7 @@ def frame_of(name_index: NameIndex, settings: Settings) -> Frame:
 
 def hyperparameters_of(frame: Frame, served: Iterable[Snapshot]) -> Hyperparameters:
     """Of the first snapshot that can be read, or as they are before any outcome."""
-    names, family = frame.name_index.known_names, frame.name_index.known_family
-    start = frame.settings.hyperparameters(names, family, frame.ground, frame.home)
+    start = starting_hyperparameters(frame.settings, frame.name_index, frame.ground)
     for snapshot in served:
         with suppress(RefitError):
             return restored(frame, snapshot, start)

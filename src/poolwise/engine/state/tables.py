@@ -1,22 +1,24 @@
 """Columns in, columns out: many decisions at once, and what is believed as a table."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy.special import ndtri
 
 from poolwise.engine.arguments import Names
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards.safeguards import Discount
 from poolwise.engine.state.cached_decision import CachedDecision
 from poolwise.errors import InputError
+from poolwise.lazy import pandas as pd
 from poolwise.names import checked, shown
 from poolwise.policy.optimality import best_probability
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
-NORMAL_95 = float(ndtri(0.95))
+NORMAL_95 = 1.6448536269514722
+"""Standard score of the 95 % quantile."""
 _CHUNK = 1 << 19
 """Numbers compared at a time: they stay in the cache."""
 

@@ -11,9 +11,9 @@ section 16; Schur complements written as Gaussian conditioning.) The arrays carr
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.lapack import dtrtri
 
 from poolwise.arrays import Array, Float, namespace
+from poolwise.lazy import lapack
 
 _SMALL = 24
 """Rows below which one call for a whole batch is faster than one for each of its matrices."""
@@ -69,7 +69,7 @@ def _inverse(factor: Array) -> Array:
         return np.linalg.inv(factor)
     flat = factor.reshape(-1, *factor.shape[-2:])
     # In column order, which LAPACK wants, the transpose of a lower triangle is an upper one: no copy is made.
-    return np.array([dtrtri(one.T)[0].T for one in flat]).reshape(factor.shape)
+    return np.array([lapack.dtrtri(one.T)[0].T for one in flat]).reshape(factor.shape)
 
 
 def _inverse_by_halves(factor: Array) -> Array:

@@ -11,8 +11,8 @@ how well its values predict, as a few arms do not tell it.
 """
 
 import numpy as np
-from scipy.special import betaln
 
+from poolwise.lazy import special
 from poolwise.posterior.crossed.batch import Fit
 from poolwise.posterior.gp.coregionalisation import arm_correlation
 from poolwise.posterior.gp.inducing_points import model_of
@@ -85,4 +85,4 @@ def fit_success(
 def _score(family: np.ndarray, near: np.ndarray, kappa: float, seen: np.ndarray) -> float:
     """Log probability of what was seen of every arm, given its domain prior and the others; (2, arms) each."""
     (size, good), (n, k) = family + bernoulli.discount(near, kappa), seen
-    return float((betaln(good + k, size - good + n - k) - betaln(good, size - good)).sum())
+    return float((special.betaln(good + k, size - good + n - k) - special.betaln(good, size - good)).sum())

@@ -14,9 +14,9 @@ The protocol of `layouts`. `tests/posterior/gp/test_coregionalisation.py` holds 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from poolwise.arrays import Float, Int
+from poolwise.lazy import linalg
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.crossed.solve import CellMoments
@@ -206,7 +206,7 @@ def _caught_up(state: State, found: PredictiveCache, project: int, context: int)
     rows[here, at.arm[here]] -= state.own[project, context, at.arm[here]]
     rows -= state.white[new, :done] @ found.white[:done]
     root = np.tril(state.white[new, done:after], -1) + np.diag(state.width[new])
-    fresh = found.white[done:after] = solve_triangular(root, rows, lower=True, check_finite=False)
+    fresh = found.white[done:after] = linalg.solve_triangular(root, rows, lower=True, check_finite=False)
     found.mean += state.step[done:after] @ fresh
     found.variance -= np.einsum("ij,ij->j", fresh, fresh)
     np.maximum(found.variance, _LEAST, out=found.variance)

@@ -10,10 +10,9 @@ section 5.4.1.
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky
-from scipy.optimize import minimize
 
 from poolwise.arrays import Float
+from poolwise.lazy import linalg, optimize
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.gp.coregionalisation import (
@@ -106,7 +105,7 @@ def fit(
     begin = start if start is not None and len(start) == size else np.zeros(size)
     low, high = -LEAST * widths, 5 * widths
     with single_blas():
-        found = minimize(
+        found = optimize.minimize(
             objective,
             np.clip(begin, low, high),
             (data, prior, old.family, ground),
@@ -137,11 +136,11 @@ def objective(
     )
     away = data.mean - model.mean[data.at.arm]
     try:
-        root = cholesky(whole + np.diag(squares / data.count), lower=True, check_finite=False)
+        root = linalg.cholesky(whole + np.diag(squares / data.count), lower=True, check_finite=False)
     except np.linalg.LinAlgError:
         return _INFEASIBLE, np.zeros(len(coordinates))
-    weight = cho_solve((root, True), away)
-    pull = cho_solve((root, True), np.eye(len(away))) - np.outer(weight, weight)
+    weight = linalg.cho_solve((root, True), away)
+    pull = linalg.cho_solve((root, True), np.eye(len(away))) - np.outer(weight, weight)
     again = np.maximum(data.count - 1, 0.0)
     tiers = [_of_tier(pull * group, tier, data.at) for group, tier in groups]
     # There is one level of everything: it stays at its prior, and an expert may have measured those of families.

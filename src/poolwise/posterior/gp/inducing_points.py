@@ -12,9 +12,9 @@ so u has the precision K_uu + sum w_i k_ui k_iu; with L L' = K_uu, V = L^-1 K_u.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
 
 from poolwise.arrays import Float
+from poolwise.lazy import linalg
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit
 from poolwise.posterior.gp.coregionalisation import (
@@ -66,7 +66,7 @@ def low_rank_factor(model: MultiTaskGP) -> tuple[np.ndarray, np.ndarray]:
     some = every[np.linspace(0, len(every) - 1, min(MAX_CELLS, len(every))).round().astype(int)]
     across = arm_correlation(model, some)
     own = across[:, some] + 1e-9 * np.eye(len(some))
-    root = solve_triangular(cholesky(own, lower=True), across, lower=True, check_finite=False)
+    root = linalg.solve_triangular(linalg.cholesky(own, lower=True), across, lower=True, check_finite=False)
     return root, np.sqrt(np.maximum(1 - np.einsum("ij,ij->j", root, root), 0.0))
 
 
@@ -90,8 +90,8 @@ def select_inducing(variance: np.ndarray, most: int) -> np.ndarray:
 
 def _exact(model: MultiTaskGP, seen: Observations) -> WhitenedRows:
     likeness, whole = _among(model, seen.at)
-    root = cholesky(whole + np.diag(seen.variance), lower=True, check_finite=False)
-    base = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
+    root = linalg.cholesky(whole + np.diag(seen.variance), lower=True, check_finite=False)
+    base = linalg.solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
     nowhere = CellIndex(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
     return WhitenedRows(base, seen.at, likeness, base @ (seen.value - model.mean[seen.at.arm]), nowhere, np.zeros(0))
 
@@ -99,9 +99,9 @@ def _exact(model: MultiTaskGP, seen: Observations) -> WhitenedRows:
 def _through(model: MultiTaskGP, seen: Observations, u: np.ndarray) -> WhitenedRows:
     points = CellIndex(*(index[u] for index in seen.at))
     likeness, own = _among(model, points)
-    root = cholesky(own + 1e-9 * np.diag(np.diag(own)), lower=True, check_finite=False)
+    root = linalg.cholesky(own + 1e-9 * np.diag(np.diag(own)), lower=True, check_finite=False)
     across = covariance(model, points, seen.at, likeness[:, seen.at.arm])
-    white = solve_triangular(root, across, lower=True, check_finite=False)
+    white = linalg.solve_triangular(root, across, lower=True, check_finite=False)
     around = np.maximum(prior_variance(model, seen.at) - np.einsum("ij,ij->j", white, white), 0.0)
     around[u] = 0.0
     weight = 1 / (around + seen.variance)
@@ -109,7 +109,7 @@ def _through(model: MultiTaskGP, seen: Observations, u: np.ndarray) -> WhitenedR
     information = axes.T @ (white @ (weight * (seen.value - model.mean[seen.at.arm])))
     kept = b - 1 > _NOTHING
     shrunk = np.sqrt(1 - 1 / b[kept])
-    base = shrunk[:, None] * solve_triangular(root, axes[:, kept], lower=True, trans="T", check_finite=False).T
+    base = shrunk[:, None] * linalg.solve_triangular(root, axes[:, kept], lower=True, trans="T", check_finite=False).T
     rest = np.flatnonzero((around > 0) & (seen.at.project >= 0))
     step = information[kept] / (b[kept] * shrunk)
     return WhitenedRows(base, points, likeness, step, CellIndex(*(i[rest] for i in seen.at)), around[rest])

@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
 
 from poolwise.arrays import Float
+from poolwise.lazy import linalg
 from poolwise.posterior.gp import surface_likelihood
 from poolwise.posterior.gp.kernels import ArmCoordinates, covariance, variance
 from poolwise.posterior.gp.surface_likelihood import KernelHyperprior, ObservedArms, kernel_at, kernel_hyperprior
@@ -126,7 +126,7 @@ class GaussianProcess:
             return
         across = covariance(self._kernel, self._at, self._features, tried.arm, every)
         own = across[:, tried.arm] + np.diag(self._kernel.noise**2 / tried.count)
-        root = cholesky(own, lower=True)
-        rows = self._roots[: self._rows] = solve_triangular(root, across, lower=True, check_finite=False)
-        self._mean = self._mean + solve_triangular(root, tried.mean, lower=True) @ rows
+        root = linalg.cholesky(own, lower=True)
+        rows = self._roots[: self._rows] = linalg.solve_triangular(root, across, lower=True, check_finite=False)
+        self._mean = self._mean + linalg.solve_triangular(root, tried.mean, lower=True) @ rows
         self._variance = np.maximum(self._variance - np.einsum("ij,ij->j", rows, rows), 1e-12)

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
 
 from poolwise.arrays import Float, Int
+from poolwise.lazy import linalg, optimize
 from poolwise.posterior.gp.kernels import LEVEL, ArmCoordinates, Kernel, covariance, exponential
 
 LEAST = 2.5
@@ -88,7 +87,7 @@ def fit(
         value, gradient = objective(prior.median + prior.width * z, tried, at, features, prior)
         return value, gradient * prior.width
 
-    found = minimize(
+    found = optimize.minimize(
         whitened,
         np.clip((start - prior.median) / prior.width, -LEAST, 5.0),
         jac=True,
@@ -104,10 +103,10 @@ def likelihood(coordinates: np.ndarray, tried: ObservedArms, at: ArmCoordinates,
     kernel = kernel_at(coordinates, len(at.code), features.shape[1])
     whole = covariance(kernel, at, features, tried.arm, tried.arm) + np.diag(kernel.noise**2 / tried.count)
     try:
-        root = cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
+        root = linalg.cholesky(whole, lower=True, overwrite_a=True, check_finite=False)
     except np.linalg.LinAlgError:
         return -_INFEASIBLE
-    white = solve_triangular(root, tried.mean, lower=True, check_finite=False)
+    white = linalg.solve_triangular(root, tried.mean, lower=True, check_finite=False)
     again = tried.count.sum() - len(white)
     within = 0.5 * tried.within / kernel.noise**2 + again * np.log(kernel.noise)
     return float(-0.5 * white @ white - np.log(np.diag(root)).sum() - within)
@@ -122,11 +121,11 @@ def objective(
     whole, lengths, rhos = kernel_and_gradients(kernel, at, tried.arm, exponential)
     phi, own = features[tried.arm], kernel.nugget**2 + kernel.noise**2 / tried.count
     try:
-        root = cholesky(whole + LEVEL**2 + (phi * kernel.slope**2) @ phi.T + np.diag(own), lower=True)
+        root = linalg.cholesky(whole + LEVEL**2 + (phi * kernel.slope**2) @ phi.T + np.diag(own), lower=True)
     except np.linalg.LinAlgError:
         return _INFEASIBLE, np.zeros(len(coordinates))
-    weight = cho_solve((root, True), tried.mean)
-    pull = cho_solve((root, True), np.eye(len(own))) - np.outer(weight, weight)
+    weight = linalg.cho_solve((root, True), tried.mean)
+    pull = linalg.cho_solve((root, True), np.eye(len(own))) - np.outer(weight, weight)
     again, smoothed = tried.count.sum() - len(own), pull * whole
     slopes = np.einsum("ik,ij,jk->k", phi, pull, phi) * kernel.slope**2
     within = tried.within / kernel.noise**2

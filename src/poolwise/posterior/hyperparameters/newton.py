@@ -8,9 +8,9 @@ says.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from poolwise.arrays import Float
+from poolwise.lazy import linalg
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.marginal_likelihood import with_information
 from poolwise.posterior.crossed.solve import CellMoments, solve
@@ -46,8 +46,8 @@ class Curvature(NamedTuple):
     def solved(self, gradient: np.ndarray) -> np.ndarray:
         """The Newton step for a gradient in the same units; the noise is eliminated first."""
         first, rest = gradient[:SCALES], gradient[SCALES:]
-        factor = cho_factor(self.noise, lower=True, check_finite=False)
-        solution = cho_solve(factor, np.c_[self.across.T, rest])
+        factor = linalg.cho_factor(self.noise, lower=True, check_finite=False)
+        solution = linalg.cho_solve(factor, np.c_[self.across.T, rest])
         left = at_least_prior(self.scales - self.across @ solution[:, :-1])
         step = left @ (first - self.across @ solution[:, -1])
         return -np.concatenate([step, solution[:, -1] - solution[:, :-1] @ step])

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 from poolwise.arrays import Float
+from poolwise.lazy import optimize
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.chunked_reduction import ArmMajorMoments, stacked
 from poolwise.posterior.crossed.marginal_likelihood import (
@@ -115,7 +115,7 @@ def maximize_posterior(
     values: list[float] = []
     data = stacked(cells) if reduced and score is None else cells
     with single_blas():
-        found = minimize(
+        found = optimize.minimize(
             _scaled(unit, data, family, prior, families=families, reduced=reduced, score=score),
             begin / unit,
             jac=True,

@@ -16,9 +16,9 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaln
 
 from poolwise.arrays import Array, Float, Int
+from poolwise.lazy import special
 from poolwise.posterior.transfer.prior_data_conflict import DiscountedPrior, ElicitedBeta, discount_prior
 
 _GRID = (2.0, 6.0, 20.0, 60.0, 200.0)
@@ -193,7 +193,7 @@ class _Seen(NamedTuple):
         around = (discount(above, hyperparameters.kappa_context) + context).reshape(2, -1)[:, self.place] - upward
         size, good = discount(around, hyperparameters.kappa_cell)
         n, k = self.cell
-        return float(np.sum(betaln(good + k, size - good + n - k) - betaln(good, size - good)))
+        return float(np.sum(special.betaln(good + k, size - good + n - k) - special.betaln(good, size - good)))
 
 
 def _with_pooled(hyperparameters: BetaHyperparameters, context: np.ndarray) -> np.ndarray:

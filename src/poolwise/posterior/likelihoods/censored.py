@@ -16,9 +16,9 @@ to a third too small: the posterior is skewed. Source: Tobin (1958); Minka (2001
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_ndtr
 
 from poolwise.arrays import Array, namespace
+from poolwise.lazy import special
 from poolwise.posterior.crossed.batch import SufficientStatistics
 
 _TAIL, _DEPTH = -4.0, 40
@@ -83,7 +83,7 @@ def _excess(z: Array) -> Array:
 
 def _log_ndtr(z: Array) -> Array:
     if namespace(z) is np:
-        return log_ndtr(z)
+        return special.log_ndtr(z)
     from jax.scipy.special import log_ndtr as traced
 
     return traced(z)

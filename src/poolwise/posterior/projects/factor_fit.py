@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 from poolwise.arrays import Float, Int
+from poolwise.lazy import optimize
 
 _FOLDS, _ITERATIONS = 4, 15
 
@@ -139,7 +139,7 @@ def fit(
 
     bounds = [(None, None)] * (parts * cells * rank) + [(-3.0, 1.0)] * parts
     options = {"maxiter": _ITERATIONS, "ftol": 1e-4}
-    found = minimize(evaluate, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    found = optimize.minimize(evaluate, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
     loadings, residual_scale = found[:-parts].reshape(size), np.exp(found[-parts:])
     score = np.empty(projects)
     for group in groups:

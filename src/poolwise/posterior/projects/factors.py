@@ -24,9 +24,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from poolwise.arrays import Float
+from poolwise.lazy import linalg
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, noise_scale
@@ -181,7 +181,7 @@ def predict(
     across += (one.context == context) * (one.arm == arms[:, None]) * found.variance[one.context, one.arm]
     covariance = w @ w.T + found.residual_scale**2 * one.tree
     covariance[np.diag_indices_from(covariance)] += one.noise
-    solved = cho_solve(cho_factor(covariance, lower=True, check_finite=False), np.c_[one.x, across.T])
+    solved = linalg.cho_solve(linalg.cho_factor(covariance, lower=True, check_finite=False), np.c_[one.x, across.T])
     mean = found.level[context] + across @ solved[:, 0]
     left = variance - np.einsum("aj,ja->a", across, solved[:, 1:])
     return Marginals(mean, np.sqrt(np.maximum(left, 1e-12)))

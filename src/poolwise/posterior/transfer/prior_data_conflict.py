@@ -16,9 +16,9 @@ believed less about all of them. Source: Schmidli et al., robust mixture priors 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaln, expit
 
 from poolwise.arrays import Float, Int
+from poolwise.lazy import special
 
 _TRUST = (np.arange(20.0) + 0.5)[:, None] / 20.0
 """Midpoints on which the integral over trust is taken."""
@@ -69,9 +69,9 @@ def posterior_weight(log_factor: np.ndarray, family: np.ndarray, informative: np
     # Of each family once, however many arms it has.
     likelihood = (np.logaddexp(0.0, odds) + np.log1p(-_TRUST))[:, first[informative[first]]].sum(axis=1)
     chance = np.exp(likelihood - likelihood.max())
-    return np.where(informative, chance @ expit(odds) / chance.sum(), 1.0)
+    return np.where(informative, chance @ special.expit(odds) / chance.sum(), 1.0)
 
 
 def _log_probability(prior: np.ndarray, won: np.ndarray, lost: np.ndarray) -> np.ndarray:
     a, b = prior
-    return np.asarray(betaln(a + won, b + lost) - betaln(a, b))
+    return np.asarray(special.betaln(a + won, b + lost) - special.betaln(a, b))

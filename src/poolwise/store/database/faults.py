@@ -29,8 +29,7 @@ def primary(error: BaseException) -> int:
 
 def translated(error: Exception, path: str | None) -> StoreError:
     """The same as an error of our tree, in one line: what, why, what to do."""
-    cause = getattr(error, "orig", None) or error
-    code, text = primary(cause), str(cause)
+    code, text = primary(error), str(error)
     if code in BUSY:
         return StoreLocked(f"{path} is locked by another process: try again, raise lock_wait, or stop that process")
     if code == sqlite3.SQLITE_READONLY or (code == sqlite3.SQLITE_IOERR and _unwritable(path)):

@@ -1,4 +1,4 @@
-"""The statements of the SQLite store. Inserts are compiled from the schema once: the driver alone executes them."""
+"""The statements of the SQLite store; the driver alone executes them."""
 
 import json
 import sqlite3
@@ -8,29 +8,27 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Table, insert
-from sqlalchemy.dialects import sqlite
 
 from poolwise.schema import STATUSES
-from poolwise.store.file import tables
+from poolwise.store.database import columns
 
 _LAST = 2**63 - 1
 _TOGETHER = 100
 """Rows of one statement: each costs more than the row. Less than 1,000 marks suit any build of SQLite."""
 
 
-def _insert(table: Table, *, skip: Sequence[str] = ()) -> str:
-    """The statement with one positional mark per column, compiled once: executing it is the driver's work alone."""
-    names = [column.name for column in table.columns if column.name not in skip]
-    return str(insert(table).values(dict.fromkeys(names)).compile(dialect=sqlite.dialect(), column_keys=names))
+def _insert(table: str, columns: Sequence[str]) -> str:
+    """A statement with a positional mark for every column."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-DECISION = _insert(tables.decision, skip=["sequence"])
-VIEW = _insert(tables.view) + " ON CONFLICT DO NOTHING"
-LAYOUT, CHECKPOINT = _insert(tables.layout, skip=["id"]), _insert(tables.checkpoint).replace("INSERT", "REPLACE", 1)
-NAME, RECORD = _insert(tables.name), _insert(tables.record, skip=["id"])
-POLICY, ARMS = _insert(tables.policy, skip=["id"]), _insert(tables.arm_list, skip=["id"])
-OUTCOME = _insert(tables.outcome, skip=["sequence"])
+DECISION = _insert("decision", columns.DECISION[1:])
+VIEW = _insert("view", columns.VIEW) + " ON CONFLICT DO NOTHING"
+LAYOUT = _insert("layout", columns.LAYOUT[1:])
+CHECKPOINT = _insert("checkpoint", columns.CHECKPOINT).replace("INSERT", "REPLACE", 1)
+NAME, RECORD = _insert("name", columns.NAME), _insert("record", columns.RECORD[1:])
+POLICY, ARMS = _insert("policy", columns.POLICY[1:]), _insert("arm_list", columns.ARM_LIST[1:])
+OUTCOME = _insert("outcome", columns.OUTCOME[1:])
 KNOWN_OUTCOME = (
     OUTCOME.partition(" VALUES")[0] + " SELECT ?, ?, ?, ?, ?, ?"
     " WHERE EXISTS (SELECT 1 FROM decision WHERE id = ? AND project >= 0)"
@@ -91,19 +89,16 @@ def among(ids: np.ndarray) -> tuple[str, tuple[Any, ...]]:
     return "IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)
 
 
-def _columns(table: Table, *, skip: Sequence[str] = ()) -> list[str]:
-    return [column.name for column in table.columns if column.name not in skip]
-
-
-_VIEWED = [f"view_{name}" for name in _columns(tables.view)]
-_MADE = _columns(tables.decision, skip=["sequence"])
+_VIEWED = tuple(f"view_{name}" for name in columns.VIEW)
+_MADE = columns.DECISION[1:]
+_BOTH = _VIEWED + _MADE
 TOGETHER = (
-    f"CREATE TEMP VIEW IF NOT EXISTS viewed_decision AS SELECT {', '.join(f'0 AS {name}' for name in _VIEWED + _MADE)};"
+    f"CREATE TEMP VIEW IF NOT EXISTS viewed_decision AS SELECT {', '.join(f'0 AS {name}' for name in _BOTH)};"
     "CREATE TEMP TRIGGER IF NOT EXISTS viewed_decision_insert INSTEAD OF INSERT ON viewed_decision BEGIN"
-    f" INSERT INTO view ({', '.join(_columns(tables.view))}) SELECT {', '.join(f'new.{name}' for name in _VIEWED)}"
+    f" INSERT INTO view ({', '.join(columns.VIEW)}) SELECT {', '.join(f'new.{name}' for name in _VIEWED)}"
     " WHERE NOT EXISTS (SELECT 1 FROM view WHERE id = new.view_id);"
     f" INSERT INTO decision ({', '.join(_MADE)}) VALUES ({', '.join(f'new.{name}' for name in _MADE)}); END;"
 )
 """Lets one statement store a decision with its view. In a transaction of several, other threads of the process take
 their turn in between, each for as long as Python lets them, while every other process waits for the file."""
-VIEWED_DECISION = f"INSERT INTO viewed_decision VALUES ({', '.join('?' * len(_VIEWED + _MADE))})"
+VIEWED_DECISION = f"INSERT INTO viewed_decision VALUES ({', '.join('?' * len(_BOTH))})"

@@ -3,19 +3,19 @@
 import re
 import sqlite3
 from pathlib import Path
-from typing import Literal
-
-from sqlalchemy.exc import DBAPIError
+from typing import Any, Literal
 
 from poolwise.errors import StoreDamaged, StoreError, StoreNewer, StoreReadOnly
+from poolwise.lazy import Lazy
 from poolwise.store.database import statements
+from poolwise.store.database.columns import HEAD
 from poolwise.store.database.faults import translated
 from poolwise.store.database.retry import retried
 from poolwise.store.file import home, place
 from poolwise.store.file.create import create, sweep
-from poolwise.store.file.image import build, upgrade
-from poolwise.store.file.tables import HEAD
 
+image: Any = Lazy("poolwise.store.file.image")
+"""Alembic and SQLAlchemy make and upgrade files; one that is up to date is opened without them."""
 Durability = Literal["process", "power"]
 _SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 _LOG_PAGES = 2048
@@ -33,12 +33,12 @@ def connect(
     """
     if path is None:
         db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        build(db, seed)
+        image.build(db, seed)
         db.executescript(statements.TOGETHER)
         return db
     try:
         return _looking(path, wait) if look else _writable(path, seed, wait, durability)
-    except (sqlite3.Error, DBAPIError, UnicodeDecodeError) as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise translated(error, str(path)) from error
     except OSError as error:
         raise StoreError(f"{path} cannot be reached ({error.strerror}): check the path, or give another one") from error
@@ -117,7 +117,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
     found = _version(db)
     if found != HEAD:
         _refuse_newer(path, found)
-        upgrade(db)
+        image.upgrade(db)
 
 
 def _version(db: sqlite3.Connection) -> str:

@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from poolwise.errors import StoreError, StoreFull, StoreLocked, StoreReadOnly
+from poolwise.lazy import Lazy
 from poolwise.store.file import place
-from poolwise.store.file.image import image
+
+image: Any = Lazy("poolwise.store.file.image")
 
 _PAUSE = 0.002
 _TOKEN = 4
@@ -21,7 +24,7 @@ def create(path: Path, seed: int | None, wait: float) -> None:
     """Make an empty store unless there is one by now. Raises StoreError and its kinds."""
     place.check_new(path)
     place.check_writable(path)
-    data = image(seed)  # Not in turn: whoever waits for it would wait for everybody's.
+    data = image.image(seed)  # Not in turn: whoever waits for it would wait for everybody's.
     try:
         with _turn(path.parent, wait):
             if place.exists(path):

@@ -10,10 +10,11 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from poolwise.store.database import statements
-from poolwise.store.file.tables import HEAD
+from poolwise.store.database.columns import HEAD
 
 _ALEMBIC = threading.Lock()
 """Alembic keeps its context in global variables."""
@@ -48,6 +49,8 @@ def upgrade(db: sqlite3.Connection) -> None:
             command.upgrade(config, HEAD)
             if db.in_transaction:
                 db.execute("COMMIT")
+        except DBAPIError as error:
+            raise error.orig if isinstance(error.orig, sqlite3.Error) else sqlite3.Error(str(error)) from error
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")

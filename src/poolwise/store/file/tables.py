@@ -1,4 +1,5 @@
-"""The schema, stated once; `migrations/` says how a file of any earlier version gets there."""
+"""The schema, stated once; `migrations/` says how a file of any earlier version gets there, `database.columns` repeats
+the names of its columns for whoever opens a file that is up to date."""
 
 from sqlalchemy import (
     BigInteger,
@@ -14,9 +15,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-
-HEAD = "0002"
-"""Version of the schema below: the newest migration."""
 
 metadata = MetaData()
 _Key = BigInteger().with_variant(Integer, "sqlite")

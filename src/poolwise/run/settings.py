@@ -1,14 +1,31 @@
-"""[safety] and [exploration] of a configuration as the settings of an engine."""
+"""[engine], [safety] and [exploration] of a configuration as the settings of an engine, and its store."""
 
 from typing import Any
 
 from poolwise.config import Config, ConservativeTable
-from poolwise.engine import Exploration, Safety
+from poolwise.engine import Exploration, Safety, Settings
 from poolwise.errors import ConfigError
 from poolwise.policy.constraints.change_detection import Settings as Drift
 from poolwise.policy.constraints.conservative import Settings as Conservative
 from poolwise.policy.constraints.coverage_guarantee import Guarantee
 from poolwise.policy.constraints.quarantine import Settings as Quarantine
+from poolwise.store import Store, open_store
+
+
+def settings_of(config: Config) -> Settings:
+    """The settings of a configuration. Raises ConfigError for values that cannot be meant."""
+    given = {"estimate": "inline", **config.engine.given()}  # one command, one answer
+    if config.run.workload is not None:
+        # A run knows how long it lasts, and measures what followed a run that was stopped.
+        given = {"horizon": float(config.run.decisions), "timeouts": "failed", **given}
+    return Settings(**given, safety=safety_of(config), exploration=exploration_of(config)).checked()
+
+
+def opened_store(config: Config, settings: Settings, *, create: bool, look: bool = False) -> Store:
+    """The store of a configuration. look: to change nothing."""
+    run = config.run
+    wait, durability = settings.store_wait, settings.durability
+    return open_store(run.store, seed=run.seed, create=create, look=look, lock_wait=wait, durability=durability)
 
 
 def safety_of(config: Config) -> Safety | None:

@@ -1,0 +1,56 @@
+"""From a checked configuration to an open engine or store, outside of a run."""
+
+from poolwise import policy as policies
+from poolwise.config import Config
+from poolwise.engine.engine import Engine
+from poolwise.engine.safeguards import damaged_records
+from poolwise.errors import ConfigError
+from poolwise.policy import Policy
+from poolwise.run import policy_card
+from poolwise.run.remembered import remember
+from poolwise.run.settings import opened_store, settings_of
+from poolwise.space import ArmSpace
+from poolwise.store import Store
+
+
+def policy_of(config: Config) -> Policy:
+    """The configured policy. Raises ConfigError for a spec or a constant that no layer knows, DataError for a card."""
+    if config.policy.learned is not None:
+        if config.policy.spec is not None or config.policy.params:
+            raise ConfigError("[policy] names a learned card and a policy of its own: keep one of the two")
+        return policy_card.named(config.policy.learned)
+    if config.policy.spec is None:
+        default = policies.default()
+        return policies.parse(default.spec, {**default.params, **config.policy.params})
+    return policies.parse(config.policy.spec, config.policy.params)
+
+
+def open_engine(config: Config, *, create: bool = True, look: bool = False) -> Engine:
+    """The engine of a configuration outside of a run: its arms are those of [space], or those that its store knows.
+
+    look: to change nothing.
+    """
+    policy, settings = policy_of(config), settings_of(config)
+    space = config.space.build() if config.space else None
+    if space:
+        settings.meant_for(space)
+    store = opened_store(config, settings, create=create, look=look)
+    try:
+        space = space or known_space(store, config.run.store)
+        learned = policy_card.policy_for(config.policy.learned, policy, store, space, settings)
+        if not look:
+            remember(store, config)
+        return Engine(store, space, learned, settings)
+    except Exception:
+        store.close()
+        raise
+
+
+def known_space(store: Store, url: str) -> ArmSpace:
+    """The arms that a store was last used with. Raises ConfigError where it never was."""
+    spaces = damaged_records.usable(store, "space")
+    if not spaces:
+        raise ConfigError(
+            f"the store {url} knows no arms yet: name them in [space], or `poolwise run` a workload first"
+        )
+    return ArmSpace.from_dict(spaces[-1])
