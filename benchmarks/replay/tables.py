@@ -10,6 +10,8 @@ regret of 200 trials against Optuna's TPE and random search.
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -22,6 +24,8 @@ from benchmarks.harness.pieces import Work, results
 from benchmarks.harness.result import arguments, save
 from benchmarks.replay import learners, searches
 from benchmarks.replay.report import plot, print_spaces, print_table, space_summary, summary
+from poolwise.errors import DataError
+from poolwise.table import Table
 
 
 def job_sets(options: argparse.Namespace) -> dict[str, Any]:
@@ -29,8 +33,7 @@ def job_sets(options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     pieces = []
     seeds, vowpal = seeds_of(options), find_spec("vowpalwabbit") is not None
-    for source in chosen(replay_sets(options.data), options.only):
-        table = source.load()
+    for source, table in loaded(chosen(replay_sets(options.data), options.only)):
         data = learners.fingerprint(table)
         found[source.name] = {**learners.about(table), "learners": {}}
         for learner, form in learners.learners(options.peers, options.policy, vowpal):
@@ -71,8 +74,7 @@ def space_sets(options: argparse.Namespace) -> dict[str, Any]:
     """Parameter spaces: `space, machine` -> every searcher's result."""
     found: dict[str, Any] = {}
     pieces, seeds, policy = [], seeds_of(options), options.space_policy
-    for source in chosen(spaces(options.data), options.only) if options.spaces else []:
-        table = source.load()
+    for source, table in loaded(chosen(spaces(options.data), options.only) if options.spaces else []):
         data = learners.fingerprint(table, searches.FILES)
         for unit, machine in enumerate(table.units):
             found[f"{source.name}, {machine}"] = {}
@@ -83,6 +85,17 @@ def space_sets(options: argparse.Namespace) -> dict[str, Any]:
     for piece, result in results(pieces, options.cache, options.jobs):
         found[f"{piece.task.space}, {piece.task.machine}"][piece.task.searcher] = result
     return found
+
+
+def loaded(sources: list[Any]) -> Iterator[tuple[Any, Table]]:
+    """Every source with its table; one that is refused is said, and keeps no other from being measured."""
+    for source in sources:
+        try:
+            table = source.load()
+        except DataError as error:
+            print(f"{source.name} is left out: {error}", file=sys.stderr)
+            continue
+        yield source, table
 
 
 def chosen(sources: list[Any], only: str | None) -> list[Any]:

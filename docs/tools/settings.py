@@ -88,6 +88,8 @@ UNITS = {
     "engine.utility_priors": UTILITY,
     "engine.usual_success": "outcomes",
     "engine.outcome_timeout": "seconds",
+    "engine.timeout": "unit of the costs",
+    "engine.resolution": "unit of the costs",
     "engine.project_factors": "0 to 8",
     "engine.project_trust": "probability",
     "engine.half_life": "outcomes",

@@ -225,6 +225,16 @@ def test_side_by_side_every_job_is_measured_once_and_under_its_own_decision(conf
     assert engines["early"].status()["outcomes"] == 60
 
 
+def test_two_runs_do_not_go_on_with_one_store(config, started):
+    first, second = started(config), started(config)
+    steps = run(*first)
+    next(steps)
+    with pytest.raises(ConfigError, match="another run goes on with this store"):
+        next(run(*second))
+    steps.close()
+    assert next(run(*second)).done == 2
+
+
 def test_a_workload_is_told_what_earlier_runs_measured(config, started):
     made, engines = started(config)
     done, told = list(islice(run(made, engines), 10)), []

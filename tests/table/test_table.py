@@ -66,7 +66,8 @@ def test_taking_units_keeps_their_outcomes() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"cost": [1.0, 0.0, 3.0, 6.0]}, "t.csv, row 1, column cost: 0.0 is not positive"),
+        ({"cost": [1.0, -1.0, 3.0, 6.0]}, "t.csv, row 1, column cost: -1.0 is negative"),
+        ({"cost": [0.0] * 4}, "t.csv, row 0, column cost: 0.0 is 0, as all others are"),
         ({"cost": [1.0, 2.0, -3.0, np.inf]}, "row 3, column cost.*finite"),
         ({"cost": [1.0, 2.0, -3.0, -1.0]}, r"row 2, column cost.*\(2 such rows\)"),
         ({"cost": ["1", "x", "3", "6"]}, "row 1, column cost: 'x' is not a finite number"),
@@ -88,6 +89,12 @@ def test_taking_units_keeps_their_outcomes() -> None:
 def test_malformed_rows_are_refused(changed: dict, message: str) -> None:
     with pytest.raises(DataError, match=message):
         table(**changed)
+
+
+def test_a_cost_of_0_is_half_the_smallest_and_said() -> None:
+    found = table(cost=[1.0, 0.0, 3.0, 6.0])
+    np.testing.assert_array_equal(found.cost, [[1, 0.5], [3, 6]])
+    assert "1 costs of 0 are read as 0.5" in found.notes
 
 
 def test_one_unit_only_is_reported() -> None:

@@ -203,6 +203,7 @@ def test_what_cannot_be_meant_is_said_before_the_first_call(made, folder, option
         ("nowhere.at_all:Class", "cannot be imported: ModuleNotFoundError"),
         ("tests.toy:Tyo", "no class 'Tyo'"),
         ("builtins:dict", "has no space"),
+        ("builtins:len", "cannot be made of .workload.: len"),
     ],
 )
 def test_a_workload_that_is_none(name, message):

@@ -78,6 +78,8 @@ class EngineTable(Table):
     project_factors: int | None = None
     surface: Literal["auto", "always", "never"] | None = None
     project_trust: float | None = None
+    timeout: float | None = None
+    resolution: float | None = None
     timeouts: Literal["censored", "failed"] | None = None
     half_life: float | Literal["learned"] | None = None
     outliers: float | None = None

@@ -22,8 +22,7 @@ from poolwise.engine import arguments, decide, insight, undo
 from poolwise.engine.estimation.priors import Priors
 from poolwise.engine.estimation.refit_request import RefitData, proposer
 from poolwise.engine.insight.project_tables import ProjectTables
-from poolwise.engine.outcomes import outcomes as checked_outcomes
-from poolwise.engine.reporting import reported
+from poolwise.engine.reporting import many_reported, reported
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import tables
 from poolwise.engine.state.serving import Serving
@@ -118,7 +117,8 @@ class Engine:
         status: str = "ok",
     ) -> bool:
         """Report what happened after a decision: a utility, a cost with the baseline's cost in the same unit, or the
-        cost alone of a job that recurs (`decide(job=)`), which is compared with the other costs of that job.
+        cost alone of a job that recurs (`decide(job=)`), which is compared with the other costs of that job. A time-out
+        without a cost is read at `Settings.timeout`, a cost of 0 at `Settings.resolution`.
 
         True when it was new, False when the same outcome was reported before. It is durable then, and learned before
         the next decision. Raises OutcomeError, UnknownDecision, ConflictingOutcome, and StoreError where it could not
@@ -150,10 +150,9 @@ class Engine:
 
         Raises OutcomeError for the first row that is no outcome; then none of them is stored.
         """
-        columns = checked_outcomes(
-            ids, self.settings, utility=utility, cost=cost, baseline_cost=baseline_cost, status=status
-        )
+        given = {"utility": utility, "cost": cost, "baseline_cost": baseline_cost, "status": status}
         with self._held():
+            columns = many_reported(self.store, self.settings, ids, **given)
             serving = self._upkeep.expect()
             verdict = self.store.append_outcomes(columns)
             if serving is not None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -26,20 +26,25 @@ def outcome(
     baseline_cost: float | None = None,
     status: str = "ok",
     job: str | None = None,
+    resolution: Callable[[list[float]], float] = lambda _: 1e-3,
 ) -> Outcome:
     """One checked outcome. Utility is given, or `log(baseline_cost / cost)`; a failure gets at most `failure_utility`.
 
     The cost alone is enough for a success of a job that recurs: it is stored as -log cost, to be compared within it.
+    resolution: what takes the place of a cost of 0, told the other costs.
 
-    Raises OutcomeError for anything but finite positive costs, a finite utility and a known status.
+    Raises OutcomeError for anything but finite costs that are not negative, a finite utility and a known status.
     """
     if not isinstance(status, str) or status not in STATUSES:
         raise OutcomeError(
             f"status {shown(status)} of decision {decision} is unknown: use one of {', '.join(STATUSES)}"
         )
     status = cast(Status, str(status))
-    cost = _positive("cost", cost, decision)
-    baseline_cost = _positive("baseline_cost", baseline_cost, decision)
+    cost = _cost("cost", cost, decision)
+    baseline_cost = _cost("baseline_cost", baseline_cost, decision)
+    if 0.0 in (cost, baseline_cost):
+        least = resolution([one for one in (cost, baseline_cost) if one])
+        cost, baseline_cost = (least if one == 0.0 else one for one in (cost, baseline_cost))
     value = _utility(decision, utility, cost, baseline_cost, status)
     if status != "ok" and utility is None:
         value = min(value, settings.failure_utility) if value is not None else settings.failure_utility
@@ -61,19 +66,26 @@ def outcomes(
     cost: Any = None,
     baseline_cost: Any = None,
     status: Any = "ok",
+    resolution: Callable[[np.ndarray], float] = lambda _: 1e-3,
 ) -> OutcomeColumns:
     """Many checked outcomes as columns; scalars are repeated. Raises OutcomeError naming the first bad row."""
     ids = _ids(decisions)
     n = len(ids)
     codes = _status_codes(status, n)
     costs, baselines = _costs("cost", cost, n), _costs("baseline_cost", baseline_cost, n)
+    told = np.full(n, np.nan) if utility is None else _column("utility", utility, n)
+    if settings.timeout is not None:
+        stopped = (codes == STATUSES.index("timeout")) & np.isnan(costs) & np.isnan(told)
+        costs = np.where(stopped, settings.timeout, costs)
+    if (costs == 0).any() or (baselines == 0).any():
+        least = resolution(np.concatenate([costs, baselines]))
+        costs, baselines = np.where(costs == 0, least, costs), np.where(baselines == 0, least, baselines)
     with np.errstate(invalid="ignore"):
         ratio = np.log(baselines) - np.log(costs)
     bad = codes != 0
     values = np.where(bad, np.fmin(ratio, settings.failure_utility), ratio)
     if utility is not None:
-        given = _column("utility", utility, n)
-        values = np.where(np.isnan(given) & bad, values, given)
+        values = np.where(np.isnan(told) & bad, values, told)
     wrong = ~(np.abs(values) <= _LARGEST)
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -117,13 +129,13 @@ def _number(name: str, value: Any, decision: int) -> float:
         return math.inf
 
 
-def _positive(name: str, value: Any, decision: int) -> float | None:
+def _cost(name: str, value: Any, decision: int) -> float | None:
     if value is None:
         return None
     number = _number(name, value, decision)
-    if not (0 < number < math.inf):
+    if not (0 <= number < math.inf):
         raise OutcomeError(
-            f"{name} {number} of decision {decision} must be positive and finite: report a failure as status='failed'"
+            f"{name} {number} of decision {decision} must be finite and not negative: a failure has status='failed'"
         )
     return number
 
@@ -170,10 +182,10 @@ def _costs(name: str, values: Any, n: int) -> np.ndarray:
     if values is None:
         return np.full(n, np.nan)
     column = _column(name, values, n)
-    wrong = ~np.isnan(column) & ~((column > 0) & (column < np.inf))
+    wrong = ~np.isnan(column) & ~((column >= 0) & (column < np.inf))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise OutcomeError(f"{name} {column[row]} in row {row} must be positive and finite, or NaN where none is known")
+        raise OutcomeError(f"{name} {column[row]} in row {row} must be finite and not negative, or NaN if not known")
     return column
 
 

@@ -30,9 +30,14 @@ class Settings(NamedTuple):
     """(a, b): as if so many successes and failures of every family without a domain prior had been seen."""
     outcome_timeout: float | None = None
     """A decision without an outcome after so many seconds counts as failed, from the next `refresh` until heard of."""
+    timeout: float | None = None
+    """Cost at which runs are stopped, in the unit of the costs: that of a time-out which is reported without one."""
+    resolution: float | None = None
+    """Smallest cost that the clock tells from nothing, which takes the place of a cost of 0; None: half the smallest
+    cost above 0 that was seen before."""
     timeouts: Literal["censored", "failed"] = "censored"
     """What status `timeout` with both costs means. `censored`: the run was stopped at this cost, and would have cost
-    more. `failed`: that is all it cost, the baseline's run in its place included. Without costs it is a failure."""
+    more. `failed`: that is all it cost, the baseline's run in its place included. Without costs, or a limit, it is a failure."""
     half_life: float | Literal["learned"] | None = None
     """Number of outcomes after which an outcome counts half, where the system drifts; `learned`: one of a few, chosen
     by how well they predict; None: what was true once stays true."""
@@ -80,6 +85,9 @@ class Settings(NamedTuple):
             raise ConfigError(f"utility_limit {self.utility_limit} must be a positive number, for instance 5")
         if self.outcome_timeout is not None and not self.outcome_timeout > 0:
             raise ConfigError(f"outcome_timeout {self.outcome_timeout} must be positive, or left out for none")
+        for name in ("timeout", "resolution"):
+            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name} {value} must be a cost above 0, or left out")
         if self.horizon is not None and not self.horizon >= 1:
             raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
         if isinstance(self.project_factors, bool) or self.project_factors not in range(9):

@@ -14,6 +14,7 @@ from poolwise.engine import Engine
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import ConfigError
 from poolwise.run import policy_card
+from poolwise.run.alone import alone
 from poolwise.run.jobs import stream
 from poolwise.run.measuring import Task, measured, recalled, record
 from poolwise.run.remembered import remember
@@ -59,8 +60,13 @@ def run(plan: Plan, engines: Engines, workers: int = 1) -> Iterator[Progress]:
     """Continue until `plan.decisions` decisions have an outcome; what was done before is not repeated.
 
     workers: jobs that are measured side by side. Closing the iterator, or an interrupt, leaves at most so many
-    decisions open; the next run measures them.
+    decisions open; the next run measures them. Raises ConfigError where another run goes on with a store.
     """
+    with alone(distinct(engines)):
+        yield from _continued(plan, engines, workers)
+
+
+def _continued(plan: Plan, engines: Engines, workers: int) -> Iterator[Progress]:
     made = sum(engine.status()["decisions"] for engine in distinct(engines))
     done = sum(engine.status()["outcomes"] for engine in distinct(engines))
     for engine in distinct(engines):

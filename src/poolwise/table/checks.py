@@ -57,9 +57,9 @@ def check_values(rows: pd.DataFrame, source: str, value: str) -> pd.DataFrame:
     rows = as_names(rows, source, (*KEYS, *(extra for extra in ("repetition",) if extra in rows)))
     rows = as_numbers(rows, source, value)
     if value == "cost":
-        raise_at_row(
-            rows["cost"] <= 0, rows, source, value, "is not positive, so it has no logarithm; give costs above 0"
-        )
+        raise_at_row(rows["cost"] < 0, rows, source, value, "is negative; give costs, what a job took")
+        if not (rows["cost"] > 0).any():
+            raise_at_row(rows["cost"] == 0, rows, source, value, "is 0, as all others are; give costs that differ")
     if "status" in rows:
         known = rows["status"].isin(STATUSES)
         raise_at_row(~known, rows, source, "status", f"is unknown; write one of {', '.join(STATUSES)}")

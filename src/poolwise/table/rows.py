@@ -18,6 +18,7 @@ from poolwise.table.checks import (
     check_values,
     checked_baseline,
     constant,
+    replaced,
 )
 from poolwise.table.table import ABSENT, Table
 
@@ -48,7 +49,7 @@ def from_rows(
 ) -> Table:
     """One row per unit and arm -> Table.
 
-    Columns: unit, project, context, family, arm; `cost` (> 0; reward = -log cost) or `reward`; optionally `status`
+    Columns: unit, project, context, family, arm; `cost` (>= 0; reward = -log cost) or `reward`; optionally `status`
     (a name in `schema.STATUSES`), `importance`, `repetition` (costs are averaged over repetitions) and `cost_unit`.
     `columns` says which column of `rows` each of these is, where it has another name; messages speak of the file
     `source` and its own names, and count rows from 0. Raises DataError.
@@ -58,6 +59,7 @@ def from_rows(
     value = "cost" if "cost" in rows else "reward"
     check_columns(rows, source, value)
     rows = check_values(rows, source, value)
+    rows, rounded = _told_apart(rows) if value == "cost" else (rows, [])
     codes, names = encode(rows)
     repetition = pd.factorize(rows["repetition"])[0] if "repetition" in rows else np.zeros(len(rows), int)
     check_unique(rows, codes, repetition, source)
@@ -88,7 +90,7 @@ def from_rows(
         cost=mean if value == "cost" else None,
         cutoff=cutoff,
         repeats=None if shape[2] == 1 else (-np.log(values) if value == "cost" else values),
-        notes=(*notes, *(["one unit only: nothing can carry over to another"] if shape[0] == 1 else [])),
+        notes=(*notes, *rounded, *(["one unit only: nothing can carry over to another"] if shape[0] == 1 else [])),
     )
 
 
@@ -103,6 +105,16 @@ def _tidied(rows: pd.DataFrame, source: str, columns: dict[str, str]) -> pd.Data
     tidy = rows.reset_index(drop=True).rename(columns={given: tidy for tidy, given in columns.items()})
     tidy.attrs = {"columns": columns}
     return tidy
+
+
+def _told_apart(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """With half the smallest cost above 0 in place of a cost of 0, which is below what the clock tells; and a note."""
+    cost = rows["cost"].to_numpy()
+    zero = cost == 0
+    if not zero.any():
+        return rows, []
+    least = cost[~zero].min() / 2
+    return replaced(rows, {"cost": np.where(zero, least, cost)}), [f"{zero.sum()} costs of 0 are read as {least:g}"]
 
 
 def encode(rows: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:

@@ -20,7 +20,10 @@ PARTS = ("space", "projects", "contexts", "jobs", "prepare", "measure", "close")
 
 def open_workload(name: str, **options: Any) -> Workload:
     """Start a workload. Raises ConfigError for an unknown name, WorkloadError where its system cannot be started."""
-    made = workload_class(name)(**options)
+    try:
+        made = workload_class(name)(**options)
+    except TypeError as error:
+        raise ConfigError(f"the workload {name!r} cannot be made of [workload]: {error}") from error
     if lacks := [part for part in PARTS if not hasattr(made, part)]:
         raise ConfigError(f"the workload {name!r} has no {lacks[0]}: see poolwise.workloads.base.Workload")
     return made

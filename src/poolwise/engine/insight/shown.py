@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from poolwise.engine.reporting import KIND
 from poolwise.engine.safeguards import damaged_records, suspicion
 from poolwise.engine.state.serving import Serving
 from poolwise.lazy import pandas as pd
@@ -30,5 +31,15 @@ def status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
     """What `Engine.status` returns while the store can be read."""
     damaged = damaged_records.damaged(now.store)
     camps = suspicion.suspicious(now.belief, now.name_index, now.settings.failure_utility)
+    if kept := now.store.records(KIND):
+        seen = now.store.outcomes()
+        zeros = int((seen.cost == kept[0]["value"]).sum() + (seen.baseline_cost == kept[0]["value"]).sum())
+        faults = {"costs_of_0": f"{zeros}, read as {kept[0]['value']:g}", **faults}
+    lack, jobs = now.belief.job_adjustment.lacking(int(now.name_index.columns[now.name_index.baseline]))
+    if jobs and lack == jobs:
+        faults = {
+            "baseline_untried": f"on all {jobs} jobs whose costs come alone: try it, to learn what others gain",
+            **faults,
+        }
     trouble = {**({"quarantined": damaged} if damaged else {}), **({"suspicious": camps} if camps else {})}
     return {**now.store.counts(), **now.belief.status(), **now.name_index.sizes(), **trouble, **faults}

@@ -123,6 +123,7 @@ CHECKS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "run": _has(),
     "learned": _has("params"),
     "configuration": _has("tables"),
+    "resolution": lambda body: 1 / body["value"],
     "undo": _has("undo"),
     "pruned": pruning.checked,
 }

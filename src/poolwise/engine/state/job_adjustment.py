@@ -96,6 +96,11 @@ class JobAdjustment:
             points, steps = [*points, here][-_MEMORY:], [*steps, step][-_MEMORY:]
             here = _mixed(points, steps)
 
+    def lacking(self, arm: int) -> tuple[int, int]:
+        """How many jobs have no outcome of an arm, and how many there are."""
+        having = sum(any(key[2] == arm for key in sums) for sums in self._sums.values())
+        return len(self._sums) - having, len(self._sums)
+
     def discount(self, discount: Discount) -> None:
         """Forget what is set aside: it is no longer compared with anything."""
         gone = {(discount.project, discount.context, arm) for arm in np.flatnonzero(discount.keep < 1).tolist()}
