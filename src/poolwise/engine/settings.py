@@ -37,7 +37,8 @@ class Settings(NamedTuple):
     cost above 0 that was seen before."""
     timeouts: Literal["censored", "failed"] = "censored"
     """What status `timeout` with both costs means. `censored`: the run was stopped at this cost, and would have cost
-    more. `failed`: that is all it cost, the baseline's run in its place included. Without costs, or a limit, it is a failure."""
+    more. `failed`: that is all it cost, the baseline's run in its place included. Without costs, or a limit, it is a
+    failure."""
     half_life: float | Literal["learned"] | None = None
     """Number of outcomes after which an outcome counts half, where the system drifts; `learned`: one of a few, chosen
     by how well they predict; None: what was true once stays true."""
