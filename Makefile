@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: install demo test test-slow lint bench docs lock clean
+.PHONY: install demo test test-slow lint bench bridges docs lock clean
 
 install: $(VENV)/installed
 
@@ -26,7 +26,7 @@ demo: install
 test: lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-test-slow: install
+test-slow: bridges
 	@$(BIN)/python -m pytest -n $(WORKERS) -m slow
 	@$(BIN)/python -m benchmarks.calibration.sbc --json benchmarks/results/sbc.json
 	@$(BIN)/python -m benchmarks.calibration.coverage --json benchmarks/results/coverage.json
@@ -40,9 +40,12 @@ lint: install
 bench: install
 	@$(BIN)/python -m benchmarks.registry $(NAME)
 
+# Optuna, Kernel Tuner and MLflow, which the integrations are tested against, and what builds the site.
+bridges: install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[docs]'
+
 # The site of docs/, with the API from docstrings, in build/site.
-docs: install
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check mkdocs-material "mkdocstrings[python]"
+docs: bridges
 	@$(BIN)/python -m mkdocs build --strict --quiet
 
 # One lock for every Python; needs uv. Markers give each Python the newest versions that support it.

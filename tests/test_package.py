@@ -169,6 +169,7 @@ BARE = {
     "backup copy.db": None,
     "restore copy.db --store sqlite:///back.db": None,
     "status": None,
+    "log": None,
     "beliefs": None,
     "projects": None,
     "similar simulation": None,

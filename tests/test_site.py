@@ -1,5 +1,7 @@
 """The site is built from docs/ without a complaint, with a page for every public name; examples run."""
 
+import pkgutil
+import re
 import runpy
 import subprocess
 import sys
@@ -19,6 +21,24 @@ def test_notebooks_run(path, tmp_path, monkeypatch, capsys):
     assert path.read_text().startswith("# %% [markdown]\n")
     runpy.run_path(str(path))
     assert capsys.readouterr().out
+
+
+REFERENCE = sorted(
+    {
+        name
+        for page in (ROOT / "docs" / "api").glob("*.md")
+        for name in re.findall(r"^::: (\S+)", page.read_text(), re.M)
+    }
+)
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_what_the_reference_names_exists_and_says_what_it_is(name):
+    try:
+        found = pkgutil.resolve_name(name)
+    except ModuleNotFoundError as error:
+        pytest.skip(str(error))
+    assert found.__doc__
 
 
 @pytest.mark.slow
