@@ -23,6 +23,7 @@ def test_notebooks_run(path, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out
 
 
+BRIDGES = ("optuna", "kernel_tuner", "mlflow")
 REFERENCE = sorted(
     {
         name
@@ -34,10 +35,10 @@ REFERENCE = sorted(
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_what_the_reference_names_exists_and_says_what_it_is(name):
-    try:
-        found = pkgutil.resolve_name(name)
-    except ModuleNotFoundError as error:
-        pytest.skip(str(error))
+    library = name.split(".")[-2]
+    if library in BRIDGES and find_spec(library) is None:
+        pytest.skip(f"{library} is not installed: pip install 'poolwise[docs]'")
+    found = pkgutil.resolve_name(name)
     assert found.__doc__
 
 
