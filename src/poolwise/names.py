@@ -12,9 +12,9 @@ import unicodedata
 from numbers import Integral
 from typing import Any
 
+from poolwise.errors import UNSAFE as UNSAFE
 from poolwise.errors import InputError
-from poolwise.escaping import UNSAFE as UNSAFE
-from poolwise.escaping import escaped as escaped
+from poolwise.errors import escaped as escaped
 
 LONGEST = 1_000
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,998}[!-~])?")

@@ -16,7 +16,7 @@ from poolwise.space import rules
 from poolwise.space.diagram import ABSENT, Diagram, Grid, diagram
 from poolwise.space.parameters import Choice, Parameter, parameter_from_dict, text_of
 from poolwise.space.thinning import thinned
-from poolwise.values import Value, key, value_of, written
+from poolwise.space.values import Value, key, value_of, written
 
 MOST_ARMS = 1_000_000
 """Of one family: something is believed of every arm."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from poolwise.errors import SpaceError
 from poolwise.names import iterable, shown
-from poolwise.values import Value, key, short_text, value_of, written
+from poolwise.space.values import Value, key, short_text, value_of, written
 
 MOST_LEVELS = 1_000_000
 """Of one parameter."""

@@ -10,7 +10,7 @@ from typing import Any
 from poolwise.errors import SpaceError
 from poolwise.names import iterable, shown
 from poolwise.space.parameters import Parameter
-from poolwise.values import Value, key
+from poolwise.space.values import Value, key
 
 Parameters = Mapping[str, Parameter]
 Conditions = Mapping[str, Mapping[str, Sequence[Value]]]

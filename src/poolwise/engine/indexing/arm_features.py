@@ -13,7 +13,7 @@ from poolwise.posterior.gp.coregionalisation import ArmFeatures, arm_features
 from poolwise.posterior.gp.kernels import arm_coordinates
 from poolwise.space import Arm, ArmSpace, Family
 from poolwise.space.parameters import Choice, Parameter
-from poolwise.values import key
+from poolwise.space.values import key
 
 MANY = 48
 """`auto`: families of more arms than this, which differ in a number or in two parameters or more."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from poolwise.errors import SpaceError
 from poolwise.space import Family
 from poolwise.space.parameters import Choice, Integer, Real
-from poolwise.values import same, value_of, written
+from poolwise.space.values import same, value_of, written
 
 plain = st.none() | st.booleans() | st.integers(-(10**300), 10**300) | st.floats(allow_nan=False, allow_infinity=False)
 
