@@ -91,7 +91,7 @@ def sampled(problem: RefitData, options: Options) -> tuple[Submodel, dict[str, n
     """Draws (chain, draw, ...) of the utility's part, and how long one chain took."""
     near = closed_form.estimate(problem)
     part = parts(problem, options, near)[0]
-    made = chain.sampler(part, options.warmup, lambda key: nuts.apart(nuts.usual(near), key))
+    made = chain.sampler(part, options.warmup, lambda key: nuts.jittered(nuts.usual(near), key))
     chains, times, steps = [], [], []
     for number in range(options.chains):
         key = jax.random.fold_in(jax.random.PRNGKey(options.seed), number)

@@ -69,7 +69,7 @@ def judged(
 ) -> dict[str, Any]:
     """The card's policy against the engine's default and the composed one, and the best constants of the grid."""
     rng, scales = np.random.default_rng((seed, 9)), scales_at(deviation)
-    found = systems.sample(rng, batch, scales, JUDGED, apart=0.0)
+    found = systems.sample(rng, batch, scales, JUDGED, project_spread=0.0)
     chosen = [cards.policy(card, MetaFeatures(*known))[0].params for known in found.known]
     composed = policies.parse(COMPOSED, policy.params)
 

@@ -122,7 +122,7 @@ def _as_sums(told: privacy.Contributions, sums: list[np.ndarray]) -> privacy.Con
 
 def _evidence(seen: privacy.NoisySums, others: list[np.ndarray], mine: tuple[np.ndarray, ...]) -> float:
     """Log likelihood ratio of the 20th having taken part against it having been left out."""
-    parts = zip((seen.counts, seen.values), others, mine, seen.hyperparameters, strict=True)
+    parts = zip((seen.counts, seen.values), others, mine, seen.scales, strict=True)
     return sum(float(((sums - rest - own / 2) * own).sum()) / scale**2 for sums, rest, own, scale in parts)
 
 

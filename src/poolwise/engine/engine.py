@@ -130,7 +130,7 @@ class Engine:
             serving = self._upkeep.expect()
             new = self.store.append_outcome(outcome)
             if new and serving is not None:
-                serving.told(outcome)
+                serving.received(outcome)
             return new
 
     def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> DecisionColumns:
@@ -334,7 +334,7 @@ class Engine:
         with self._held():
             removal = meant()
             found = self._upkeep.undo(lambda: self.store.undo(removal, time.time()))
-            return {**removal.told, **found._asdict()}
+            return {**removal.record, **found._asdict()}
 
     def _unlogged(self, project: str, context: str, job: str | None, available: Iterable[str] | None) -> Decision:
         free = self.settings.on_store_fault == "decide" and not self.settings.budgeted

@@ -57,12 +57,12 @@ def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None
     reasons = [names[code] for code in made.reason.tolist()]
     number = {id: row for row, id in enumerate(made.id.tolist())}
     row_of = [number.get(id, -1) for id in rows.decision.tolist()]
-    told = [
+    answered = [
         reasons[row] if row >= 0 else _made(serving, id).reason
         for row, id in zip(row_of, rows.decision.tolist(), strict=True)
     ]
     advance = _counting(safeguards, made, reasons, rows, np.array(row_of, dtype=np.int64))
-    _learn(serving, rows, told, advance, estimated)
+    _learn(serving, rows, answered, advance, estimated)
     advance(len(rows.decision))
 
 
@@ -86,8 +86,8 @@ def waiting(serving: Serving) -> Waiting:
             serving.name_index.follow("project", rows.project)
             serving.name_index.follow("context", rows.context)
     asked = serving.policy_gate.safeguards is not None or np.isfinite(serving.belief.overdue.until)
-    told = [_made(serving, id) for id in outcomes.decision.tolist()] if asked else []
-    return Waiting(outcomes, decisions, reasons, (cursor, made), told)
+    answered = [_made(serving, id) for id in outcomes.decision.tolist()] if asked else []
+    return Waiting(outcomes, decisions, reasons, (cursor, made), answered)
 
 
 def fold(serving: Serving, new: Waiting) -> None:
@@ -222,8 +222,8 @@ def _learn(
     for start, end in _parts(belief, rows, again=estimated is not None):
         part, discounts = tables.chosen(rows, slice(start, end)), {}
         if safeguards is not None:
-            worth = part._replace(utility=belief.job_adjustment.worth(part))
-            discounts = _watched(safeguards, worth, reasons[start:end], start, count)
+            valued = part._replace(utility=belief.job_adjustment.utilities(part))
+            discounts = _watched(safeguards, valued, reasons[start:end], start, count)
         for piece, discount in tables.parted(part, discounts):
             belief.update(piece)
             if discount is not None:

@@ -37,8 +37,8 @@ def withdrawing(store: Store, pack: Any, decisions: Any, since: Any, until: Any,
         given["project"] = _known_project(store, project)
     if "decisions" in given:
         given["decisions"] = _range(decisions)
-    told = {"undo": "withdraw", **{name: value for name, value in given.items() if name != "project"}}
-    return Removal(told, **given)
+    record = {"undo": "withdraw", **{name: value for name, value in given.items() if name != "project"}}
+    return Removal(record, **given)
 
 
 def _known_project(store: Store, project: Any) -> str:

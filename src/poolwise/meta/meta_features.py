@@ -28,10 +28,10 @@ class MetaFeatures(NamedTuple):
 
 
 def of(
-    scales: GaussianHyperparameters, arms: int, frequency: Any, worth: Any, horizon: float, every: float
+    scales: GaussianHyperparameters, arms: int, frequency: Any, importance: Any, horizon: float, every: float
 ) -> MetaFeatures:
-    """frequency, worth: (contexts,) how often each comes and what a job of it is worth, in any unit; horizon, every:
-    decisions expected of one project and of all."""
+    """frequency, importance: (contexts,) how often each comes and what a job of it is worth, in any unit; horizon,
+    every: decisions expected of one project and of all."""
     totals = [math.hypot(*(float(tier[k]) for tier in scales[:3])) for k in range(4)]
     share = np.asarray(frequency, dtype=float) / np.sum(frequency)
     entropy = -float((share * np.log(np.maximum(share, 1e-12))).sum())
@@ -44,5 +44,5 @@ def of(
         math.log(own / total),
         math.log(horizon),
         math.log(max(every / horizon, 1.0)),
-        float(np.std(np.log(worth))),
+        float(np.std(np.log(importance))),
     )

@@ -170,11 +170,11 @@ def log_predictive(packs: Sequence[AlignedPack], data: CellMoments, noise: np.nd
     own = (np.broadcast_to(noise, data.count.shape)[seen]) ** 2 / data.count[seen]
     rows = []
     nothing = (None, None, HYPERPRIOR.median, between_project_variance(HYPERPRIOR.median))
-    for mean, precision, scales, apart in [*((p.mean, p.precision, p.scales, p.between) for p in packs), nothing]:
+    for mean, precision, scales, between in [*((p.mean, p.precision, p.scales, p.between) for p in packs), nothing]:
         prior = _usual_variance(scales)
         k = np.zeros(data.count.shape[1:]) if precision is None else precision
         m = np.zeros_like(k) if mean is None else mean
-        variance = np.broadcast_to(1 / (k + 1 / prior), data.count.shape)[seen] + apart + own
+        variance = np.broadcast_to(1 / (k + 1 / prior), data.count.shape)[seen] + between + own
         centre = np.broadcast_to(m * k / (k + 1 / prior), data.count.shape)[seen]
         rows.append(-0.5 * ((data.mean[seen] - centre) ** 2 / variance + np.log(variance)))
     return np.array(rows)

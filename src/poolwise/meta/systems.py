@@ -28,11 +28,11 @@ def sample(
     scales: GaussianHyperparameters | None,
     shape: Shape,
     *,
-    apart: float = APART,
+    project_spread: float = APART,
 ) -> Systems:
     """hyper: of a refit, None: the medians of the hyperprior."""
     kinds = rng.permutation(np.arange(number) % len(STRESS))
-    chosen = [_one(rng, scales or HYPERPRIOR.median, shape, kind, apart) for kind in kinds.tolist()]
+    chosen = [_one(rng, scales or HYPERPRIOR.median, shape, kind, project_spread) for kind in kinds.tolist()]
     population = _stacked([one for one, _ in chosen])
     known = np.array([expected(one, shape) for one, _ in chosen])
     return Systems(population, known, np.array([kind for _, kind in chosen]))
@@ -41,9 +41,9 @@ def sample(
 def expected(population: Population, shape: Shape) -> MetaFeatures:
     """Of the worlds of a population."""
     frequency = np.arange(1, shape.contexts + 1.0) ** -float(population.concentration)
-    worth = np.exp(float(population.importance) * np.linspace(-1.5, 1.5, shape.contexts))
+    importance = np.exp(float(population.importance) * np.linspace(-1.5, 1.5, shape.contexts))
     every = float(shape.decisions * shape.projects)
-    return meta_features.of(population.scales, shape.arms, frequency, worth, float(shape.decisions), every)
+    return meta_features.of(population.scales, shape.arms, frequency, importance, float(shape.decisions), every)
 
 
 def _one(

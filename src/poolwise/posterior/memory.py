@@ -54,9 +54,9 @@ class Memory:
         self._cuts += 1
         censored.add_to_site(self.sites, (*place, int(censored.quantised(bound))), 1.0, weight, value)
 
-    def cut_many(self, at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> None:
+    def cut_many(self, at: list[np.ndarray], bound: np.ndarray, weight: np.ndarray) -> None:
         """Many that were cut off, to be judged later."""
-        for place, number in censored.group_by_bound(at, bound, worth):
+        for place, number in censored.group_by_bound(at, bound, weight):
             censored.add_to_site(self.sites, place, number, 0.0, 0.0)
 
     @property

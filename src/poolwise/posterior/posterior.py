@@ -146,14 +146,14 @@ class Posterior:
                 self.update(*row)
             return
         self.make_room(int(project.max()), int(context.max()))
-        worth = discounting.age_weights(self.half_life, self.outcomes, len(arm))
-        self._discount(float(worth[0]))
+        weights = discounting.age_weights(self.half_life, self.outcomes, len(arm))
+        self._discount(float(weights[0]))
         self.outcomes += len(arm)
-        rows = initial.Rows(project, context, arm, utility, ok, cut, worth[1:])
+        rows = initial.OutcomeRows(project, context, arm, utility, ok, cut, weights[1:])
         tally, weight = initial.update_many(self._tally(), rows, self._baseline, self.options.outliers)
         self._memory.successes(weight)
         stopped = rows.where(cut if self._baseline is None else cut & (arm != self._baseline))
-        self._memory.cut_many(list(stopped.place), stopped.utility, stopped.worth)
+        self._memory.cut_many(list(stopped.place), stopped.utility, stopped.age_weight)
         self._state = tally
         if cut.any():
             self._settle()

@@ -188,9 +188,9 @@ def stored(url: str, problem: RefitData) -> Events:
             block = store.outcomes(after=read, limit=BLOCK)
             if not len(block.decision):
                 continue
-            apart = observations.special(block, problem.settings)
-            special.append(chosen(block, apart))
-            _add(sums, block, ~apart, problem.limit)
+            separate = observations.special(block, problem.settings)
+            special.append(chosen(block, separate))
+            _add(sums, block, ~separate, problem.limit)
     finally:
         store.close()
     if not sums:

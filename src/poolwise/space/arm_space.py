@@ -43,8 +43,8 @@ class ArmSpace:
 
     def __repr__(self) -> str:
         names = [family.name for family in self.families]
-        told = ", ".join(names if len(names) <= FEW else [*names[:FEW], f"{len(names) - FEW} more"])
-        return f"<ArmSpace: {len(self.arms)} arms of {told}; baseline {self.baseline}>"
+        listed = ", ".join(names if len(names) <= FEW else [*names[:FEW], f"{len(names) - FEW} more"])
+        return f"<ArmSpace: {len(self.arms)} arms of {listed}; baseline {self.baseline}>"
 
     @property
     def left_out(self) -> dict[str, tuple[int, int]]:

@@ -60,7 +60,7 @@ class Checkpoint(NamedTuple):
 class Removal(NamedTuple):
     """What is to be taken back: outcomes for which all conditions hold, records, or with `forget` a whole project."""
 
-    told: dict[str, Any]
+    record: dict[str, Any]
     """What the log keeps of it; no name of what is forgotten."""
     forget: bool = False
     """Nothing is left of the project but the ids of its decisions."""

@@ -82,11 +82,11 @@ def _floating(values: list[np.ndarray]) -> Iterator[tuple[int, bytes]]:
     every = np.concatenate(values, axis=None, dtype=np.float64)
     with np.errstate(over="ignore"):
         half, single = every.astype(np.float16), every.astype(np.float32)
-    told, short = every.tobytes(), (half.tobytes(), single.tobytes())
+    raw, short = every.tobytes(), (half.tobytes(), single.tobytes())
     back, start = [part.astype(np.float64).tobytes() for part in (half, single)], 0
     for value in values:
         end = start + value.size
-        own = told[8 * start : 8 * end]
+        own = raw[8 * start : 8 * end]
         if back[0][8 * start : 8 * end] == own:
             yield 2, short[0][2 * start : 2 * end]
         elif back[1][8 * start : 8 * end] == own:

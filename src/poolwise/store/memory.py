@@ -196,7 +196,7 @@ class MemoryStore:
             self._records[kind][number - 1] = {WITHDRAWN: time}
         self._names.forget("context", removal.contexts)
         self._checkpoints.clear()
-        self.append_record("undo", {**removal.told, "time": time, **found._asdict()})
+        self.append_record("undo", {**removal.record, "time": time, **found._asdict()})
         return found
 
     def undone(self) -> int:

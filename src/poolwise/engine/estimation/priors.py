@@ -116,10 +116,10 @@ def private(
         raise InputError(
             f"a private pack needs mu from 1e-6 to 10 and a bound from 1e-6 to 1e6, got mu {mu} and bound {bound}"
         )
-    told = given(store, name_index, settings, bound)
-    _enough(int(told.counts.any(axis=1).sum()), minimum)
-    sums = privacy.add_noise(told, mu, rng)
-    found, number = privacy.shared(sums, told, minimum)
+    contributions = given(store, name_index, settings, bound)
+    _enough(int(contributions.counts.any(axis=1).sum()), minimum)
+    sums = privacy.add_noise(contributions, mu, rng)
+    found, number = privacy.shared(sums, contributions, minimum)
     before = spent(store)
     store.append_record(SPENT, {"name": name, "mu": mu})
     keep = np.flatnonzero(found.precision.any(axis=1))

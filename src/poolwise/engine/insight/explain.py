@@ -72,8 +72,8 @@ def _stated(store: Store, decision: Decision, snapshot: int, settings: Settings)
             rows = dict(zip(arms, zip(*known.hyper["expert"], strict=True), strict=False))
             mean, sd, weight = rows.get(code, (None, None, None))
             return None if sd is None else {"mean": mean, "sd": sd, "weight": weight}
-    told = expected(settings, [decision.family], np.zeros(1, int))
-    return None if told is None else {"mean": told.mean[0], "sd": told.scale[0], "weight": told.weight[0]}
+    prior = expected(settings, [decision.family], np.zeros(1, int))
+    return None if prior is None else {"mean": prior.mean[0], "sd": prior.scale[0], "weight": prior.weight[0]}
 
 
 def view_of(logged: LoggedView) -> View:

@@ -39,8 +39,8 @@ def projects(belief: ServingPosterior, name_index: NameIndex, store: Store) -> p
     share = jobs / np.maximum(jobs.sum(1, keepdims=True), 1)
     freedom = np.maximum(data.count - 1, 0).sum((1, 2))
     noise = np.sqrt(data.deviation.sum((1, 2)) / np.where(freedom > 0, freedom, np.nan))
-    apart = distances(belief, name_index)
-    nearest = [int(np.nanargmin(row)) if np.isfinite(row).any() else -1 for row in apart]
+    distance = distances(belief, name_index)
+    nearest = [int(np.nanargmin(row)) if np.isfinite(row).any() else -1 for row in distance]
     return pd.DataFrame(
         {
             "project": names,
@@ -54,7 +54,7 @@ def projects(belief: ServingPosterior, name_index: NameIndex, store: Store) -> p
             "gave": _gave(belief, shape),
             "took": [_took(belief, p, jobs[p]) for p in range(len(names))],
             "nearest": [names[q] if q >= 0 else "" for q in nearest],
-            "distance": [apart[p, q] if q >= 0 else np.nan for p, q in enumerate(nearest)],
+            "distance": [distance[p, q] if q >= 0 else np.nan for p, q in enumerate(nearest)],
         }
     )
 
@@ -93,9 +93,9 @@ def distances(belief: ServingPosterior, name_index: NameIndex) -> np.ndarray:
     both = seen @ seen.T
     squares = (flat**2) @ seen.T
     total = squares + squares.T - 2 * flat @ flat.T
-    apart = np.sqrt(np.maximum(total, 0.0) / np.where(both > 0, both, np.nan))
-    np.fill_diagonal(apart, np.nan)
-    return apart
+    distance = np.sqrt(np.maximum(total, 0.0) / np.where(both > 0, both, np.nan))
+    np.fill_diagonal(distance, np.nan)
+    return distance
 
 
 def _deviation(belief: ServingPosterior, name_index: NameIndex) -> Marginals:

@@ -35,17 +35,17 @@ def similar(belief: ServingPosterior, name_index: NameIndex, project: str) -> Si
     if project not in names:
         raise InputError(f"no project {project!r} in this store: it has {', '.join(names) or 'none'}")
     own = names.index(project)
-    apart = distances(belief, name_index)[own]
+    distance = distances(belief, name_index)[own]
     tried = belief.posterior.statistics().count[: len(names)] > 0
     shared = (tried & tried[own]).sum((1, 2))
-    near = [q for q in np.argsort(apart, kind="stable").tolist() if np.isfinite(apart[q])]
-    weight = np.array([shared[q] / (apart[q] ** 2 + _NEAR**2) for q in near])
+    near = [q for q in np.argsort(distance, kind="stable").tolist() if np.isfinite(distance[q])]
+    weight = np.array([shared[q] / (distance[q] ** 2 + _NEAR**2) for q in near])
     weight = weight / max(float(weight.sum()), 1e-300)
     neighbours = pd.DataFrame(
         {
             "project": [names[q] for q in near],
             "shared": shared[near].astype(np.int64),
-            "distance": apart[near],
+            "distance": distance[near],
             "weight": weight,
         }
     )

@@ -30,16 +30,16 @@ def suspicious(belief: ServingPosterior, name_index: NameIndex, failure: float) 
     tried, succeeded = (part[: len(names)] for part in belief.posterior.counts())
     stats = belief.posterior.statistics()
     mean = (stats.total / np.maximum(stats.count, 1e-300))[: len(names)]
-    told = np.flatnonzero((tried > 0).any(axis=(1, 2)))
-    if len(told) < FEW:
+    active = np.flatnonzero((tried > 0).any(axis=(1, 2)))
+    if len(active) < FEW:
         return None
     total = succeeded * mean + (tried - succeeded) * failure
-    found = [split(score) for score in scores(tried[told], total[told])]
+    found = [split(score) for score in scores(tried[active], total[active])]
     part, second = max(found, key=lambda one: one[0])
-    chance = min(len(found) * probability(len(told), part), 1.0)
+    chance = min(len(found) * probability(len(active), part), 1.0)
     if chance > ALARM:
         return None
-    camps = sorted((told[second], told[~second]), key=len)
+    camps = sorted((active[second], active[~second]), key=len)
     shown = [names[p] for p in camps[0][:_SHOWN]]
     return {"projects": shown, "camp": len(camps[0]), "others": len(camps[1]), "chance_at_most": chance}
 

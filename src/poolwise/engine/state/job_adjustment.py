@@ -43,7 +43,7 @@ class JobAdjustment:
         self._exchange, self._limit = exchange, limit
         self._sums: dict[int, dict[Key, np.ndarray]] = {}
         """Of every job, by arm: number, sum and sum of squares of its outcomes."""
-        self._told: dict[Key, np.ndarray] = {}
+        self._applied: dict[Key, np.ndarray] = {}
         """What all jobs were last taken to say: number, sum and sum of squares."""
         self._reference: dict[tuple[int, int], np.ndarray] = {}
         self._heard = 0
@@ -52,7 +52,7 @@ class JobAdjustment:
         """How many more outcomes of jobs there are up to the next settling."""
         return _next(self._heard) - self._heard
 
-    def worth(self, rows: OutcomeColumns) -> np.ndarray:
+    def utilities(self, rows: OutcomeColumns) -> np.ndarray:
         """(n,) utilities: those that are -log cost of a job are what they say of the arm, others as they are."""
         utility = rows.utility.copy()
         for row in np.flatnonzero(costs_alone(rows)).tolist():
@@ -72,11 +72,11 @@ class JobAdjustment:
             self._sums[job] = sums
             _add(change, self._contrasts(sums), 1.0)
             self._exchange.do(Posterior.add_success, *key)
-        _add(self._told, change, 1.0)
+        _add(self._applied, change, 1.0)
         self._amend(change)
         due, self._heard = _next(self._heard), self._heard + len(rows.decision)
         while len(self._sums) > JOBS:
-            _add(self._told, self._contrasts(self._sums.pop(next(iter(self._sums)))), -1.0)
+            _add(self._applied, self._contrasts(self._sums.pop(next(iter(self._sums)))), -1.0)
         if self._heard >= due:
             self.converge()
 
@@ -104,7 +104,7 @@ class JobAdjustment:
     def discount(self, discount: Discount) -> None:
         """Forget what is set aside: it is no longer compared with anything."""
         gone = {(discount.project, discount.context, arm) for arm in np.flatnonzero(discount.keep < 1).tolist()}
-        for sums in (self._told, *self._sums.values()):
+        for sums in (self._applied, *self._sums.values()):
             for key in gone & sums.keys():
                 del sums[key]
 
@@ -112,7 +112,7 @@ class JobAdjustment:
         """All sums as JSON, for `resume`."""
         return {
             "sums": [[job, *key, *part.tolist()] for job, sums in self._sums.items() for key, part in sums.items()],
-            "told": [[*key, *part.tolist()] for key, part in self._told.items()],
+            "told": [[*key, *part.tolist()] for key, part in self._applied.items()],
             "reference": [[*cell, part.tolist()] for cell, part in self._reference.items()],
             "heard": [[self._heard]],
         }
@@ -122,7 +122,7 @@ class JobAdjustment:
         arms = len(self._exchange.posterior.hyperparameters.gaussian.family)
         for job, project, context, arm, *part in saved["sums"]:
             self._sums.setdefault(job, {})[project, context, arm] = np.array(part)
-        self._told = {(p, c, a): np.array(part) for p, c, a, *part in saved["told"]}
+        self._applied = {(p, c, a): np.array(part) for p, c, a, *part in saved["told"]}
         self._reference = {(p, c): np.append(part, np.zeros(arms - len(part))) for p, c, part in saved["reference"]}
         self._heard = saved["heard"][0][0]
 
@@ -143,8 +143,8 @@ class JobAdjustment:
         for sums in self._sums.values():
             _add(now, self._contrasts(sums), 1.0)
         change = {key: value.copy() for key, value in now.items()}
-        _add(change, self._told, -1.0)
-        self._told = now
+        _add(change, self._applied, -1.0)
+        self._applied = now
         self._amend(change)
 
     def _amend(self, change: dict[Key, np.ndarray]) -> None:

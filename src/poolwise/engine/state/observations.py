@@ -58,8 +58,8 @@ def plain(outcome: Outcome, settings: Settings) -> bool:
 def learn_plain(exchange: Exchange, project: int, context: int, arm: int, outcome: Outcome, settings: Settings) -> bool:
     """`learn` of one such outcome; whether it was clipped."""
     limit, ok = settings.utility_limit, outcome.status == "ok"
-    worth = min(max(outcome.utility, -limit), limit)
-    exchange.do(Posterior.update, project, context, arm, worth, ok)
+    clipped = min(max(outcome.utility, -limit), limit)
+    exchange.do(Posterior.update, project, context, arm, clipped, ok)
     return abs(outcome.utility) > limit
 
 

@@ -13,10 +13,10 @@ _SITE_ARM = 2
 """Column of `sites`, one row for every outcome that was cut off."""
 
 
-def rebased(saved: Mapping[str, Any], told: Iterable[list[Any]], before: int, now: int) -> dict[str, Any]:
-    """Arrays as `Posterior.saved` gives them. told: rows of project, context, arm, number, sum and sum of squares.
+def rebased(saved: Mapping[str, Any], contrasts: Iterable[list[Any]], before: int, now: int) -> dict[str, Any]:
+    """Arrays as `Posterior.saved` gives them. contrasts: rows of project, context, arm, number, sum and sum of squares.
     now: an arm beyond those of the arrays has no outcomes."""
-    found, rows = {name: np.array(part) for name, part in saved.items()}, list(told)
+    found, rows = {name: np.array(part) for name, part in saved.items()}, list(contrasts)
     utility, none = found["utility"], np.zeros_like(found["baseline"])
     new = now < utility.shape[-1]
     _add(utility, rows, -1.0, but=before)
@@ -41,5 +41,5 @@ def _failures(found: Mapping[str, np.ndarray], arm: int) -> np.ndarray:
     """(3, projects, contexts) of an arm: each of its failures counts as what all of them are worth on average."""
     lost = (found["outcomes"] - found["successes"])[..., arm]
     number, total = found["failures"][:, arm]
-    worth = total / number if number else 0.0
-    return np.stack([lost, lost * worth, lost * worth**2])
+    mean = total / number if number else 0.0
+    return np.stack([lost, lost * mean, lost * mean**2])

@@ -83,7 +83,7 @@ class Serving:
         if self.ahead >= MOST:
             self.behind = True
 
-    def told(self, outcome: Outcome) -> None:
+    def received(self, outcome: Outcome) -> None:
         """An outcome that this process has just stored."""
         self.others -= 1
         if len(self.stored) < MOST:

@@ -49,7 +49,7 @@ class EffectMeans(NamedTuple):
     globe: Float[np.ndarray, " effect"]
 
 
-class _Observed(NamedTuple):
+class _ObservedCells(NamedTuple):
     """Cells [arm, project, context] with outcomes, what other stores know of contexts as one more project's."""
 
     weight: Float[np.ndarray, "arm project context"]
@@ -93,7 +93,7 @@ def information(
     own = cell_scale(scales, form.cells)
     noise = np.broadcast_to(noise_scale(scales, form.contexts), cells.count.shape[1:]) ** 2
     weight, pulled = weights(cells.count, residual, own, noise**0.5)
-    observed = _Observed(_with_pooled(np.moveaxis(weight, 2, 0), scales, form), form)
+    observed = _ObservedCells(_with_pooled(np.moveaxis(weight, 2, 0), scales, form), form)
     effects = _effects(means, family, form)
     fitted = observed.at(effects)
     if not form.cells:

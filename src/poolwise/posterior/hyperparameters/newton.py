@@ -113,7 +113,7 @@ def refine(
     unit = widths(len(start), prior, groups)
     at, settled, steps = np.clip(start, low, high), False, 0
 
-    def worth(coordinates: np.ndarray) -> float:
+    def objective(coordinates: np.ndarray) -> float:
         scales = from_coordinates(coordinates, family, prior, groups=groups)
         try:
             found = negative_log_hyperprior(coordinates, prior, groups=groups) - float(
@@ -129,7 +129,7 @@ def refine(
         move = unit * curvature.solved(gradient)
         expected, near = -float(move / unit @ gradient) / 2, _FARTHEST / max(np.abs(move).max(), _FARTHEST)
         trials = [np.clip(at + near * move * 0.3**power, low, high) for power in range(_HALVINGS)]
-        better = next(((one, found) for one in trials if (found := worth(one)) <= value), None)
+        better = next(((one, found) for one in trials if (found := objective(one)) <= value), None)
         if better is None:
             settled = expected < _SETTLED
             break

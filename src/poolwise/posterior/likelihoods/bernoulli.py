@@ -148,26 +148,26 @@ def fit(
     """
     if (outcomes == successes).all():  # what never failed is foreseen best by the cells nearest to it
         return BetaHyperparameters(prior, _GRID[0], _GRID[-1], pooled)
-    seen = _Seen.of(outcomes, successes)
+    seen = _ObservedCells.of(outcomes, successes)
 
     @cache
-    def worth(at: tuple[int, int]) -> tuple[float, int, int]:
+    def quality(at: tuple[int, int]) -> tuple[float, int, int]:
         hyperparameters = BetaHyperparameters(prior, _GRID[at[0]], _GRID[at[1]], pooled)
         return round(seen.score(hyperparameters), 6), at[1], -at[0]
 
     sides = range(len(_GRID))
     if start is None:
-        best = max(product(sides, sides), key=worth)
+        best = max(product(sides, sides), key=quality)
     else:
         first, second = (int(np.abs(np.log(np.divide(_GRID, one))).argmin()) for one in start)
         best, before = (first, second), (-1, -1)
         while best != before:
             near = [(best[0] + i, best[1] + j) for i, j in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
-            before, best = best, max((at for at in near if set(at) <= set(sides)), key=worth)
+            before, best = best, max((at for at in near if set(at) <= set(sides)), key=quality)
     return BetaHyperparameters(prior, _GRID[best[0]], _GRID[best[1]], pooled)
 
 
-class _Seen(NamedTuple):
+class _ObservedCells(NamedTuple):
     """Cells with outcomes alone: most of a large system are empty, and say nothing."""
 
     cell: Float[np.ndarray, "2 cell"]
@@ -177,7 +177,7 @@ class _Seen(NamedTuple):
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, outcomes: np.ndarray, successes: np.ndarray) -> "_Seen":
+    def of(cls, outcomes: np.ndarray, successes: np.ndarray) -> "_ObservedCells":
         places = np.broadcast_to(np.arange(outcomes[0].size).reshape(outcomes.shape[1:]), outcomes.shape)
         seen = outcomes > 0
         return cls(np.stack([outcomes[seen], successes[seen]]), places[seen], outcomes.shape[1:])
@@ -226,7 +226,7 @@ def discounted_prior(
 
 def log_pseudo_likelihood(hyperparameters: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray) -> float:
     """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
-    return _Seen.of(outcomes, successes).score(hyperparameters)
+    return _ObservedCells.of(outcomes, successes).score(hyperparameters)
 
 
 def _combined(prior: Beta, cell: Array) -> Beta:

@@ -97,11 +97,11 @@ def add_to_site(sites: Sites, place: Place, number: float, weight: float, value:
     sites[place] = Site(old.number + number, total, mean)
 
 
-def group_by_bound(at: list[np.ndarray], bound: np.ndarray, worth: np.ndarray) -> list[tuple[Place, float]]:
+def group_by_bound(at: list[np.ndarray], bound: np.ndarray, weight: np.ndarray) -> list[tuple[Place, float]]:
     """Distinct places of outcomes that were cut off, and how many there were at each."""
     places = np.stack([*at, quantised(bound).astype(np.int64)])
     distinct, which = np.unique(places, axis=1, return_inverse=True)
-    numbers = np.bincount(which.reshape(-1), worth, distinct.shape[1]).tolist()
+    numbers = np.bincount(which.reshape(-1), weight, distinct.shape[1]).tolist()
     return [((p, c, a, b), number) for (p, c, a, b), number in zip(distinct.T.tolist(), numbers, strict=True)]
 
 

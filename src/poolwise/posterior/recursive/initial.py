@@ -104,8 +104,8 @@ def padded(tally: Tally, shape: tuple[int, int]) -> Tally:
     )
 
 
-class Rows(NamedTuple):
-    """Many outcomes in their order, a column each; `worth`: what each counts as by its age."""
+class OutcomeRows(NamedTuple):
+    """Many outcomes in their order, a column each; `age_weight`: what each counts as by its age."""
 
     project: np.ndarray
     context: np.ndarray
@@ -113,10 +113,10 @@ class Rows(NamedTuple):
     utility: np.ndarray
     ok: np.ndarray
     cut: np.ndarray
-    worth: np.ndarray
+    age_weight: np.ndarray
 
-    def where(self, chosen: np.ndarray) -> "Rows":
-        return Rows(*(column[chosen] for column in self))
+    def where(self, chosen: np.ndarray) -> "OutcomeRows":
+        return OutcomeRows(*(column[chosen] for column in self))
 
     @property
     def place(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -124,22 +124,22 @@ class Rows(NamedTuple):
 
 
 def update_many(
-    tally: Tally, rows: Rows, baseline: int | None, limit: float | None
+    tally: Tally, rows: OutcomeRows, baseline: int | None, limit: float | None
 ) -> tuple[Tally, SufficientStatistics]:
     """With many outcomes, those that were cut off counted as successes of no known utility; and the statistics of the
     new ones apart from their age."""
     outcomes, successes, failures = (part.copy() for part in (tally.outcomes, tally.successes, tally.failures))
-    np.add.at(outcomes, rows.place, rows.worth)
-    np.add.at(successes, rows.place, rows.worth * rows.ok)
+    np.add.at(outcomes, rows.place, rows.age_weight)
+    np.add.at(successes, rows.place, rows.age_weight * rows.ok)
     lost = rows.where(~rows.ok)
-    for row, values in zip(failures, (lost.worth, lost.worth * lost.utility), strict=True):
+    for row, values in zip(failures, (lost.age_weight, lost.age_weight * lost.utility), strict=True):
         np.add.at(row, lost.arm, values)
     own = np.zeros(len(rows.arm), bool) if baseline is None else rows.arm == baseline
     finished = rows.where(rows.ok & ~rows.cut & ~own)
     weight = robust_weights.weights(cells(tally.utility), finished.place, finished.utility, limit)
     new = _statistics(finished, tally.shape, weight)
     known = tally._replace(
-        utility=tally.utility.plus(_statistics(finished, tally.shape, finished.worth * weight)),
+        utility=tally.utility.plus(_statistics(finished, tally.shape, finished.age_weight * weight)),
         outcomes=outcomes,
         successes=successes,
         failures=failures,
@@ -170,18 +170,18 @@ def remove_failure(tally: Tally, place: tuple[int, int, int], utility: float, ba
     return known._replace(baseline_failures=SufficientStatistics(*stats))
 
 
-def _statistics(rows: Rows, shape: tuple[int, ...], weight: np.ndarray) -> SufficientStatistics:
+def _statistics(rows: OutcomeRows, shape: tuple[int, ...], weight: np.ndarray) -> SufficientStatistics:
     return SufficientStatistics.of(*rows.place, rows.utility, shape=shape, weight=weight)
 
 
-def _with_baseline(tally: Tally, rows: Rows, limit: float | None) -> Tally:
+def _with_baseline(tally: Tally, rows: OutcomeRows, limit: float | None) -> Tally:
     """Its own outcomes; those that were cut off above 0, where it is by definition, tell nothing."""
     shape = (*tally.shape[:2], 1)
     alone = rows._replace(arm=np.zeros_like(rows.arm))
     fine, lost = alone.where(rows.ok & (~rows.cut | (rows.utility < 0))), alone.where(~rows.ok)
     judged = cells(SufficientStatistics(*(part[..., None] for part in tally.baseline)))
     weight = robust_weights.weights(judged, fine.place, fine.utility, limit)
-    more, worse = _statistics(fine, shape, fine.worth * weight), _statistics(lost, shape, lost.worth)
+    more, worse = _statistics(fine, shape, fine.age_weight * weight), _statistics(lost, shape, lost.age_weight)
     flat = lambda stats: SufficientStatistics(*(part[..., 0] for part in stats))
     return tally._replace(
         baseline=tally.baseline.plus(flat(more)), baseline_failures=tally.baseline_failures.plus(flat(worse))

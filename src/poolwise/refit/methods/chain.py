@@ -14,7 +14,7 @@ from numpyro.infer.hmc import hmc
 from numpyro.infer.util import initialize_model
 
 from poolwise.refit.checkpoint import load, whole
-from poolwise.refit.methods.collapsed import Given, Whitened
+from poolwise.refit.methods.collapsed import DensityArguments, Whitened
 from poolwise.refit.methods.submodels import Submodel
 
 BLOCK = 50
@@ -62,7 +62,7 @@ def round_sampler(density: Whitened, warmup: int) -> Sampler:
     init, sample = hmc(potential_fn_gen=lambda given: lambda u: density.potential(u, given), algo="NUTS")
     adapted: dict[str, Any] = {"adapt_mass_matrix": False, "target_accept_prob": _BOLD}
 
-    def start(key: Any, given: Given) -> Any:
+    def start(key: Any, given: DensityArguments) -> Any:
         placing, walking = jax.random.split(key)
         begin = _APART * jax.random.normal(placing, (density.size,))
         return init(begin, warmup, **adapted, model_args=(given,), rng_key=walking)

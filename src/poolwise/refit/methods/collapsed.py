@@ -53,7 +53,7 @@ class Collapsed(NamedTuple):
     """Scale of the globe's level, which one draw says nothing about."""
 
 
-class Given(NamedTuple):
+class DensityArguments(NamedTuple):
     """What a compiled density of the scales takes as an argument, so that it serves all statistics of one shape."""
 
     cells: CellMoments
@@ -68,10 +68,10 @@ class Given(NamedTuple):
 class Whitened(NamedTuple):
     """The posterior of the scales over round coordinates u."""
 
-    potential: Callable[[Any, Given], Any]
+    potential: Callable[[Any, DensityArguments], Any]
     """Minus its logarithm, of u."""
-    given: Given
-    constrained: Callable[[Any, Given], Any]
+    given: DensityArguments
+    constrained: Callable[[Any, DensityArguments], Any]
     """Sites of the model from u."""
 
     @property
@@ -130,7 +130,9 @@ def whitened(about: Collapsed, near: dict[str, Any]) -> Whitened:
     place = lambda u, given: unravel(given.mode + given.root @ u)
     potential = lambda u, given: potential_energy(model, (_about(about, given),), {}, place(u, given))
     constrained = lambda u, given: constrain_fn(model, (_about(about, given),), {}, place(u, given))
-    begin = Given(about.cells, about.prior, about.mean, about.level, np.zeros(len(first)), np.eye(len(first)))
+    begin = DensityArguments(
+        about.cells, about.prior, about.mean, about.level, np.zeros(len(first)), np.eye(len(first))
+    )
     compiled = jax.jit(jax.value_and_grad(potential))
     density = lambda at: tuple(map(np.asarray, compiled(at, begin)))
     mode = minimize(density, np.asarray(first), jac=True, method="L-BFGS-B").x
@@ -141,7 +143,7 @@ def whitened(about: Collapsed, near: dict[str, Any]) -> Whitened:
     return Whitened(potential, begin._replace(mode=mode, root=root), constrained)
 
 
-def _about(about: Collapsed, given: Given) -> Collapsed:
+def _about(about: Collapsed, given: DensityArguments) -> Collapsed:
     return about._replace(cells=given.cells, prior=given.prior, mean=given.mean, level=given.level)
 
 

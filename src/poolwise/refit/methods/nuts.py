@@ -121,7 +121,7 @@ def _sampler(problem: RefitData, options: Options) -> chain.Sampler:
         density = collapsed.whitened(collapsed.collapsed(problem), usual(fastest))
         return chain.round_sampler(density, collapsed.warmup(problem, options))
     part = parts(problem, options, fastest)[0]
-    return chain.sampler(part, collapsed.warmup(problem, options), lambda key: apart(usual(fastest), key))
+    return chain.sampler(part, collapsed.warmup(problem, options), lambda key: jittered(usual(fastest), key))
 
 
 def _one(made: chain.Sampler, task: Task, options: Options, key: Any, total: int) -> Drawn:
@@ -152,7 +152,7 @@ def usual(fastest: Any) -> dict[str, float]:
     return sites | {"tau_cell": sites["tau_arm_cell"], "sigma_common": noise, "sigma": noise, "spread": 1.0}
 
 
-def apart(scales: dict[str, float], key: Any) -> dict[str, float]:
+def jittered(scales: dict[str, float], key: Any) -> dict[str, float]:
     """Where a chain starts; noise by family and context is the model's own matter, which may have other shapes."""
     random = np.random.default_rng(np.asarray(key).tolist())
     own = {name: value for name, value in scales.items() if name not in ("sigma", "spread")}

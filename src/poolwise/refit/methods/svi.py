@@ -69,7 +69,7 @@ def _utility(problem: RefitData, options: Options) -> Values:
     if collapsed.applies(problem, options):
         return _of_scales(problem, options, fastest, key)
     part = parts(problem, options, fastest)[0]
-    start = init_to_value(values=nuts.apart(nuts.usual(fastest), key))
+    start = init_to_value(values=nuts.jittered(nuts.usual(fastest), key))
     model = reparam(part.model, config=part.centring)
     guide = AutoLowRankMultivariateNormal(model, rank=RANK, init_loc_fn=start, init_scale=0.1)
     drawn, gain = guided(model, guide, {"data": part.data}, options.steps or STEPS, RATE, options, key)
@@ -81,7 +81,7 @@ def _of_scales(problem: RefitData, options: Options, fastest: Any, key: Any) -> 
     about = collapsed.collapsed(problem)
     density = collapsed.whitened(about, nuts.usual(fastest))
 
-    def model(given: collapsed.Given) -> None:
+    def model(given: collapsed.DensityArguments) -> None:
         u = numpyro.sample("u", dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,)))
         with block():  # The density is a model too, whose sites are no sites of this one.
             minus_log = density.potential(u, given)

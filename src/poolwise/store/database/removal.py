@@ -53,7 +53,7 @@ def _undo(db: sqlite3.Connection, removal: Removal, time: float) -> Removed:
         _replace(db, kind, number, time)
     _forget_names(db, "context", removal.contexts)
     db.execute("DELETE FROM checkpoint")
-    db.execute(statements.RECORD, ("undo", json.dumps({**removal.told, "time": time, **found._asdict()})))
+    db.execute(statements.RECORD, ("undo", json.dumps({**removal.record, "time": time, **found._asdict()})))
     return found
 
 
