@@ -1,20 +1,33 @@
 """One source for two array libraries: NumPy where a process is too short to compile, JAX where a function is traced.
 
 Axes are named by jaxtyping, `Float[Array, "project context arm"]`, where `...` stands for any axes and a single one
-begins with a space. Nothing is checked for them in a call; tests check records against them (`tests/test_arrays.py`).
+begins with a space. Type checkers read jaxtyping; a process, which would wait 35 ms for it, keeps what was written, and
+`tests/test_arrays.py` checks records against that.
 
 The few operations that the two spell differently stand here. On NumPy arrays `put` writes in place; under JAX it
 returns a new value, whose buffer is the old one where the caller has donated it.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int  # noqa: F401
 
 Array = Any
 """A NumPy or a JAX array."""
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+else:
+
+    class _Kind(str):
+        """A kind of numbers: `kind[array, axes]` is an annotation that keeps all three."""
+
+        def __getitem__(self, shaped: tuple[Any, str]) -> Any:
+            return Annotated[shaped[0], str(self), shaped[1]]
+
+    Bool, Float, Int = map(_Kind, ("Bool", "Float", "Int"))
+
 _NUMPY = (np.ndarray, np.generic, float, int)
 
 
