@@ -9,6 +9,7 @@ import pandas as pd
 
 from poolwise import policy as policies
 from poolwise.policy.view import Policy
+from poolwise.progress import Progress, silent
 from poolwise.replay.arguments import order_of, seeds_of, tabled
 from poolwise.replay.arrival import orders
 from poolwise.replay.hindsight import PER_CELL, references
@@ -38,12 +39,14 @@ def replay(
     delay: int = 0,
     horizon: float | None = None,
     repeats: bool = True,
+    progress: Progress = silent,
 ) -> Replay:
     """Drive a policy over every unit of a table, from nothing, once per seed.
 
     table: as `table.from_rows` makes it, or the path of a tidy Parquet or CSV file. policy: one, its spec
     (`policy.parse`), or None for the engine's default. order: `shuffled`, `time` (as in the source) or `project` after
-    project. delay: outcomes are learned so many decisions later. horizon, repeats: see `Settings`.
+    project. delay: outcomes are learned so many decisions later. horizon, repeats: see `Settings`. progress: told how
+    far it is.
 
     The log's columns: seed, step, decision (number in the log), row and unit (in the table), project, context, family,
     arm, probability, explored, status, utility (what was learned), earned (mean over the table's repetitions, to which
@@ -63,7 +66,7 @@ def replay(
     chosen = seeds_of(seeds)
     settings = Settings(delay=delay, horizon=horizon, repeats=repeats).checked()
     rows = orders(table, order, chosen)
-    runs = run_many(table, rows, policy, chosen, settings)
+    runs = run_many(table, rows, policy, chosen, settings, progress)
     log = pd.concat([frame(table, run, seed) for run, seed in zip(runs, chosen, strict=True)], ignore_index=True)
     log.insert(2, "decision", np.arange(len(log)))
     return Replay(table, log, summary(table, log))

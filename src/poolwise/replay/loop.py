@@ -5,7 +5,7 @@ covariances, projects inform each other by factors, or the policy is the user's 
 (`replay_posterior`): the same decisions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from poolwise.policy.view import CUSTOM, Policy
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.recursive import compiled
+from poolwise.progress import Progress, silent
 from poolwise.randomness import uniforms
 from poolwise.replay.arguments import driven, order_of, orders_of, seed_of, seeds_of, tabled
 from poolwise.replay.compiled_loop import Frame, Jobs, LoopConstants, LoopState, nothing, stretch
@@ -37,20 +38,36 @@ class Run(NamedTuple):
 
 
 def run_many(
-    table: Table, orders: np.ndarray, policy: Policy, seeds: Sequence[int], settings: Settings | None = None
+    table: Table,
+    orders: np.ndarray,
+    policy: Policy,
+    seeds: Sequence[int],
+    settings: Settings | None = None,
+    progress: Progress = silent,
 ) -> list[Run]:
     """`run` for every seed and row of `orders`, (seeds, decisions)."""
     chosen = seeds_of(seeds)
-    each = zip(orders_of(orders, chosen, tabled(table)), chosen, strict=True)
-    return [run(table, order, policy, seed, settings) for order, seed in each]
+    rows, runs = orders_of(orders, chosen, tabled(table)), list[Run]()
+    for order, seed in zip(rows, chosen, strict=True):
+        before, total = len(runs) * len(order), len(chosen) * len(order)
+        told = lambda done, before=before, total=total: progress("decisions", before + done, total)
+        runs.append(run(table, order, policy, seed, settings, told))
+    return runs
 
 
-def run(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Settings | None = None) -> Run:
+def run(
+    table: Table,
+    order: np.ndarray,
+    policy: Policy,
+    seed: int,
+    settings: Settings | None = None,
+    told: Callable[[int], None] = lambda done: None,
+) -> Run:
     """Decide for the units of `order` (rows of the table), one after another, from nothing.
 
     Every outcome is learned `settings.delay` decisions later. A failure or time-out is learned at what the table says
     it costs. The decisions are those of an `Engine` of this seed that is fed the same units (`estimate = "inline"`).
-    Raises DataError and ConfigError.
+    told: how many decisions are made. Raises DataError and ConfigError.
     """
     order, policy, seed = order_of(order, tabled(table)), driven(policy), seed_of(seed)
     settings = checked(Settings() if settings is None else settings)
@@ -72,6 +89,7 @@ def run(table: Table, order: np.ndarray, policy: Policy, seed: int, settings: Se
             part[start:stop] = found
         believer.estimate_when_due()
         start = stop
+        told(start)
     observed = jobs.utility[np.arange(len(order)), arms]
     return Run(order, arms, chances, arms != favourite, observed)
 

@@ -31,14 +31,22 @@ def replay(
     Example: `poolwise replay outcomes.parquet --baseline default --seeds 10 --log log.parquet`
     """
     from poolwise import replay as replays
+    from poolwise.cli.progress import progress
 
     check_target(log, "Parquet file", (".parquet",))
     check_target(plot, "plot", (".png", ".svg", ".pdf"))
     if plot is not None:
         require("matplotlib")
-    found = replays.replay(
-        replays.read(table, baseline), policy, order=order, seeds=seeds, delay=delay, horizon=horizon
-    )
+    with progress(quiet=as_json) as step:
+        found = replays.replay(
+            replays.read(table, baseline),
+            policy,
+            order=order,
+            seeds=seeds,
+            delay=delay,
+            horizon=horizon,
+            progress=step,
+        )
     write(found, log, plot)
     if as_json:
         print_json({**about(found), "summary": found.summary})

@@ -1,5 +1,6 @@
 """learn: how to explore, trained on simulated systems like the ones that a store knows."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, print_json, say
 from poolwise.errors import InputError
+from poolwise.progress import left
 from poolwise.targets import target
 
 
@@ -34,11 +36,12 @@ def learn(
     target(out, "card")
     training_task.use(device)
     task = training_task.task(config, store, decisions=decisions, seed=seed, batch=batch)
-    checkpoint, model = out.with_suffix(".checkpoint.json"), None
+    checkpoint, model, began, first = out.with_suffix(".checkpoint.json"), None, time.monotonic(), None
     for progress in learning.learn(task, steps, checkpoint):
-        model = progress.model
+        model, first = progress.model, first or progress.step
         if not as_json and (progress.step % 10 == 0 or progress.step == steps):
-            say(f"step {progress.step} of {steps}: log of the mean regret {progress.loss:.3f}", err=True)
+            rest = left(time.monotonic() - began, progress.step - first, steps - progress.step)
+            say(f"step {progress.step} of {steps}: log of the mean regret {progress.loss:.3f}{rest}", err=True)
     if model is None:
         raise InputError(f"{checkpoint} has had {steps} steps already: ask for more, or move it away to start afresh")
     found = held_out.evaluate(task, model)
