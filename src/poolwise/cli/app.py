@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -18,14 +18,15 @@ from poolwise.names import escaped
 
 INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
-app = typer.Typer(
-    name="poolwise",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
-)
+SETTINGS: dict[str, Any] = {
+    "name": "poolwise",
+    "no_args_is_help": True,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"max_content_width": 120},
+}
+app = typer.Typer(**SETTINGS)
 for command in (
     runs.init,
     runs.run,
@@ -74,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # What the terminal's encoding lacks is written out.
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = app(arguments, prog_name="poolwise", standalone_mode=False) or 0
+        asked = _narrowed(sys.argv[1:] if arguments is None else arguments)
+        status = asked(arguments, prog_name="poolwise", standalone_mode=False) or 0
         return _said("interrupted", 1) if status == INTERRUPTED else status
     except TyperException as error:
         return _said(error.format_message() or "give a command: `poolwise --help` lists them", 2)
@@ -89,6 +91,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:  # a path that is too long, a folder that may not be entered
         return _said(f"{error.filename or 'a file'} cannot be used ({error.strerror or error}): name another one", 2)
+
+
+def _narrowed(arguments: Sequence[str]) -> typer.Typer:
+    """With the one command that is asked for: to make the options of all takes longer than most of them run."""
+    named = [one for one in app.registered_commands if arguments and arguments[0] == _name(one)]
+    if not named:
+        return app
+    small = typer.Typer(**SETTINGS)
+    small.registered_commands, small.registered_callback = named, app.registered_callback
+    return small
+
+
+def _name(command: typer.models.CommandInfo) -> str:
+    return str(command.name or getattr(command.callback, "__name__", ""))
 
 
 def _said(message: str, status: int) -> int:
