@@ -105,6 +105,10 @@ README = [
         lambda: joined([figure("surface_kernels", w) for w in ("regret / Optuna TPE", "best configuration")], ".2f"),
     ),
     Row(
+        "the search as a sampler in Optuna studies",
+        lambda: f"{figure('sampler', 'regret in a study'):.2f} / {figure('sampler', 'standard error'):.2f}",
+    ),
+    Row(
         "GPUs one after another: one engine for all",
         lambda: joined([figure("transfer_engine", f"horizon {h}: GPUs after") for h in ("known", "unknown")], ".2f"),
     ),
