@@ -182,3 +182,10 @@ def test_a_compiled_run_is_one_step_by_step(delay, monkeypatch) -> None:
     np.testing.assert_array_equal(fast.arm, slow.arm)
     np.testing.assert_array_equal(fast.explored, slow.explored)
     np.testing.assert_allclose(fast.chances, slow.chances, rtol=1e-4, atol=1e-7)
+
+
+def test_it_tells_how_far_it_is() -> None:
+    told: list = []
+    replay(table(30), seeds=2, progress=lambda *step: told.append(step))
+    assert told == sorted(told)
+    assert told[-1][1] == told[-1][2] == 60

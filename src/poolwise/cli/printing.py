@@ -43,7 +43,7 @@ def print_summary(tables: Mapping[str, pd.DataFrame]) -> None:
     titles = {
         "totals": "What it came to: success is a speed-up above 1.05, safe at least 0.95, a discovery above 1.8",
         "thirds": "Speed-up over the baseline, first against last third of each project's decisions",
-        "regret": "Regret: by what factor jobs cost more than with the best arm, as believed now",
+        "regret": "Regret: by what factor jobs cost more than with the arm that is believed best now",
         "favourites": "Best arm of each context, as believed now",
         "contexts": "What is known of each context: doubt is what could still be gained, as a share of the gain",
         "phases": "Exploration by phase: early while half of the gain or more is in doubt, mature from a tenth on",

@@ -8,11 +8,12 @@ CELL = ["project", "context"]
 
 
 def regret(table: pd.DataFrame, beliefs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """By what factor jobs cost more than with the best arm of their cell: geometric mean over all jobs, and over the
-    last third of them.
+    """By what factor jobs cost more than with the arm that is believed best in their cell now: geometric mean over all
+    jobs, and over the last third of them.
 
-        exp mean_i (max_a theta[cell_i, a] - theta[cell_i, a_i]),    theta ~ Normal(mean, sd^2) of the beliefs
+        exp mean_i (theta[cell_i, best] - theta[cell_i, a_i]),    theta ~ Normal(mean, sd^2) of the beliefs
 
+    What an arm that is hardly known may gain beyond the best one is no part of it: that is the doubt of a context.
     Columns: of, jobs, over_best, low, high (median and 90 % interval over draws). Decisions for arms that are no longer
     offered are left out.
     """
@@ -23,7 +24,7 @@ def regret(table: pd.DataFrame, beliefs: pd.DataFrame, seed: int = 0) -> pd.Data
     for cell in table[CELL].drop_duplicates().itertuples(index=False):
         belief = known.get_group(tuple(cell)).set_index("arm")
         theta = belief["mean"].to_numpy() + belief["sd"].to_numpy() * rng.standard_normal((DRAWS, len(belief)))
-        lost = theta.max(axis=1, keepdims=True) - theta
+        lost = theta[:, [int(belief["mean"].to_numpy().argmax())]] - theta
         for name, part in parts.items():
             here = (part["project"] == cell[0]) & (part["context"] == cell[1])
             chosen = part.loc[here, "arm"].value_counts()

@@ -76,9 +76,8 @@ def _saved(trials: pd.DataFrame) -> str:
 def _regret(regret: pd.DataFrame) -> str:
     every, last = regret.iloc[0], regret.iloc[-1]
     return (
-        f"Not knowing the best way made jobs {_percent(every.over_best)} dearer than they would have been with it "
-        f"({_percent(every.low)} to {_percent(every.high)}, as believed now), the last third of them "
-        f"{_percent(last.over_best)}."
+        f"Not knowing the way that is believed best now made jobs {_percent(every.over_best)} dearer than with it "
+        f"({_percent(every.low)} to {_percent(every.high)}), the last third of them {_percent(last.over_best)}."
     )
 
 
