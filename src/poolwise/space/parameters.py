@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 
@@ -122,13 +122,10 @@ class Integer:
     high: int
     log: bool = False
     levels: int = 5
+    dimensions: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         _check_range(self)
-
-    @property
-    def dimensions(self) -> int:
-        return 1
 
     def grid(self) -> list[int]:
         span, steps = self.high - self.low, self.levels - 1
@@ -172,13 +169,10 @@ class Real:
     high: float
     log: bool = False
     levels: int = 5
+    dimensions: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         _check_range(self)
-
-    @property
-    def dimensions(self) -> int:
-        return 1
 
     def grid(self) -> list[float]:
         """Rounded to six digits, or as many as keep them apart evenly."""

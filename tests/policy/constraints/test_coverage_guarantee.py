@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poolwise.errors import ConfigError
-from poolwise.policy.constraints.coverage_guarantee import Guarantee, discoveries, exploration_factor, shortfalls
+from poolwise.policy.constraints.coverage_guarantee import Guarantee, exploration_factor, shortfalls
 
 GUARANTEE = Guarantee(share=0.2, trials=2, window=6)
 IMPORTANCE = np.array([0.5, 0.3, 0.1, 0.1])
@@ -20,11 +20,6 @@ def test_contexts_short_of_trials_are_named_with_the_reason():
 
 def test_nothing_is_lacking_before_the_first_window_is_full():
     assert shortfalls(GUARANTEE, np.zeros(3, dtype=int), np.zeros(3, dtype=bool), IMPORTANCE) == []
-
-
-def test_discoveries_are_changes_of_the_favourite():
-    assert list(discoveries(np.array([2, 2, 1, 1, 2]))) == [False, False, True, False, True]
-    assert len(discoveries(np.array([], dtype=int))) == 0
 
 
 def test_discoveries_and_drift_keep_exploration_up():

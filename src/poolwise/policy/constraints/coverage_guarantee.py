@@ -80,8 +80,3 @@ def exploration_factor(age_of_discovery: float, drift: float, memory: float = 10
     if not (0 <= quiet <= 1 and 0 < memory < math.inf):
         raise ConfigError(f"feedback: quiet {quiet!r} must lie in [0, 1] and memory {memory!r} be positive")
     return quiet + (1.0 - quiet) * math.exp(-min(age_of_discovery, drift) / memory)
-
-
-def discoveries(favourite: np.ndarray) -> np.ndarray:
-    """(n,) bool: decisions of one context at which another arm than before was believed to be the best."""
-    return np.append(False, favourite[1:] != favourite[:-1]) if len(favourite) else np.zeros(0, dtype=bool)

@@ -224,11 +224,6 @@ def discounted_prior(
     )
 
 
-def log_pseudo_likelihood(hyperparameters: BetaHyperparameters, outcomes: np.ndarray, successes: np.ndarray) -> float:
-    """Sum over cells of the log probability of their outcomes, each cell predicted from all the others."""
-    return _ObservedCells.of(outcomes, successes).score(hyperparameters)
-
-
 def _combined(prior: Beta, cell: Array) -> Beta:
     size = prior.size + cell[0]
     return Beta((prior.size * prior.mean + cell[1]) / size, size)

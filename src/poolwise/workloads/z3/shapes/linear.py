@@ -3,7 +3,7 @@
 from itertools import pairwise
 from random import Random
 
-from poolwise.workloads.z3.script import Goal, Script, call, either, number, weighted, within
+from poolwise.workloads.z3.script import Goal, Script, call, number, weighted, within
 
 
 def job_shop(rng: Random, jobs: int, machines: int, slack: float) -> Goal:
@@ -95,23 +95,3 @@ def diophantine(rng: Random, unknowns: int, equations: int) -> Goal:
         right = sum(a * x for a, x in zip(row, planted, strict=True))
         script.require(f"(= {weighted(row, names)} {number(right)})")
     return script.goal("sat")
-
-
-def crew_plan(rng: Random, shifts: int, people: int, feasible: bool) -> Goal:
-    """Hours of people over shifts with demands, limits and either-or rules. From: staff rostering.
-
-    Feasible ones are planted; the others ask for one hour more than all people may work.
-    """
-    script, most = Script(), 8
-    hours = [script.declare("Int", f"h{person}_", shifts) for person in range(people)]
-    planted = [[rng.choice([0, 0, rng.randint(1, most)]) for _ in range(shifts)] for _ in range(people)]
-    for person in range(people):
-        script.require(*(within(0, hour, most) for hour in hours[person]))
-        script.require(f"(<= {weighted([1] * shifts, hours[person])} {sum(planted[person])})")
-        for first, second in zip(range(shifts), range(1, shifts), strict=False):
-            rest = [f"(= {hours[person][first]} 0)", f"(<= {hours[person][second]} {planted[person][second]})"]
-            script.require(either(rest))
-    for shift in range(shifts):
-        demand = sum(planted[person][shift] for person in range(people)) + (not feasible and shift == 0)
-        script.require(f"(>= {weighted([1] * people, [row[shift] for row in hours])} {demand})")
-    return script.goal("sat" if feasible else "unsat")
