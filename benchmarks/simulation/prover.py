@@ -48,7 +48,7 @@ CHUNK = 25
 
 
 def engine_of(problem: Problem, seed: int, change: dict[str, Any]) -> Engine:
-    """As a user would open it; `change` replaces settings, or the policy by its name."""
+    """As a user would open it; `change` replaces settings, or the policy by its name and constants."""
     space = ArmSpace([Family(arm) for arm in problem.arms], problem.arms[problem.baseline])
     stated = {
         "failure_utility": math.log(problem.failed),
@@ -56,9 +56,9 @@ def engine_of(problem: Problem, seed: int, change: dict[str, Any]) -> Engine:
         "domain_priors": problem.priors,
         "log_views": False,
         "estimate": "inline",  # one seed, one answer
-        **{name: value for name, value in change.items() if name != "policy"},
+        **{name: value for name, value in change.items() if name not in ("policy", "constants")},
     }
-    chosen = policy.parse(change["policy"], {}) if "policy" in change else policy.default()
+    chosen = policy.parse(change["policy"], change.get("constants")) if "policy" in change else policy.default()
     return Engine.open("memory://", space, policy=chosen, settings=Settings(**stated), seed=seed)
 
 
