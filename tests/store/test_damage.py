@@ -64,7 +64,7 @@ def test_newer_and_foreign_files(path, tmp_path):
 
 
 def test_a_store_that_was_not_finished_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(create, "image", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(create.image, "image", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         open_store(f"sqlite:///{tmp_path / 'a.db'}")
     assert list(tmp_path.iterdir()) == []
