@@ -16,7 +16,7 @@ from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise import ArmSpace, Engine, Family, policy
 from poolwise.engine.settings import Settings
 from poolwise.meta import systems
-from poolwise.randomness import uniforms
+from poolwise.policy.randomness import uniforms
 from poolwise.simulate import Shape
 from poolwise.simulate.loop import Episode, decide, episodes
 

@@ -15,8 +15,8 @@ from poolwise.engine.state import tables
 from poolwise.engine.state.cached_decision import CachedDecision, cumulative
 from poolwise.engine.state.serving import Serving, shorten
 from poolwise.policy.constraints.constraints import Constraints, to_arrays
+from poolwise.policy.randomness import uniform, uniforms
 from poolwise.policy.view import View
-from poolwise.randomness import uniform, uniforms
 from poolwise.schema import Decision, LoggedView
 from poolwise.space import ArmSpace
 from poolwise.store.base import DecisionColumns

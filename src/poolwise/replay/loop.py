@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.policy.randomness import uniforms
 from poolwise.policy.view import CUSTOM, Policy
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
 from poolwise.posterior.recursive import compiled
 from poolwise.progress import Progress, silent
-from poolwise.randomness import uniforms
 from poolwise.replay.arguments import driven, order_of, orders_of, seed_of, seeds_of, tabled
 from poolwise.replay.compiled_loop import Frame, Jobs, LoopConstants, LoopState, nothing, stretch
 from poolwise.replay.replay_posterior import LIMIT, ReplayPosterior, chances_of

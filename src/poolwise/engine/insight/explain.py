@@ -12,16 +12,16 @@ from poolwise.engine.insight import sentences
 from poolwise.engine.insight.neighbours import neighbours
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
+from poolwise.engine.state.creation import expected
 from poolwise.engine.state.serving_posterior import ServingPosterior
-from poolwise.engine.state.starting_hyperparameters import expected
 from poolwise.errors import InputError, StoreDamaged
 from poolwise.policy.constraints.constraints import PREFIX, constrain, from_arrays
 from poolwise.policy.learning_phase import phase
 from poolwise.policy.optimality import best_probability
+from poolwise.policy.randomness import uniform
 from poolwise.policy.rules.knowledge_gradient import bonus
 from poolwise.policy.vectors import moved
 from poolwise.policy.view import CUSTOM, Context, View
-from poolwise.randomness import uniform
 from poolwise.schema import Decision, LoggedView
 from poolwise.store.base import Store
 from poolwise.views import COMPILED

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from poolwise.randomness import uniform, uniforms
+from poolwise.policy.randomness import uniform, uniforms
 
 
 @given(st.integers(0, 2**63 - 1), st.lists(st.integers(1, 2**62), min_size=1, max_size=20))
