@@ -45,8 +45,8 @@ BENCHMARKS = {
         ),
         _of(
             "ablation",
-            "replay.ablation --only CSP,MIP,OPENML --decisions 2400 "
-            "--variants shared-scales,shared-narrow,shared-narrower,shared-narrow-wide",
+            "replay.ablation --only CSP,MIP,OPENML,SAT11 --decisions 2400 --variants shared-scales,shared-narrow,"
+            "shared-narrower,shared-narrow-wide,wide,small-unit,wide-small-unit,shared-wide",
             "5 min",
             "data",
         ),
@@ -69,8 +69,9 @@ BENCHMARKS = {
             "data",
         ),
         _of("packs", "transfer.packs", "10 min"),
-        _of("prover_simulation", "simulation.prover", "60 min"),
-        _of("projects", "simulation.projects --seeds 100 --outlier", "40 min"),
+        _of("null", "replay.null", "1 min"),
+        _of("prover_simulation", "simulation.prover", "30 min"),
+        _of("projects", "simulation.projects --seeds 16 --outlier", "8 min"),
         _of("learning", "simulation.learning --steps 200 --judged 384 --oracle", "15 min"),
         _of("against_engine", "simulation.against_engine", "5 min"),
         _of("safety", "simulation.safety", "15 min"),
