@@ -22,7 +22,7 @@ from poolwise.engine import arguments, decide, insight, undo
 from poolwise.engine.estimation.priors import Priors
 from poolwise.engine.estimation.refit_request import RefitData, proposer
 from poolwise.engine.insight.project_tables import ProjectTables
-from poolwise.engine.reporting import many_reported, reported
+from poolwise.engine.outcomes import many_reported, reported
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import tables
 from poolwise.engine.state.serving import Serving

@@ -1,20 +1,79 @@
-"""From what a caller reports to the utility that the belief learns from; refuses what cannot be meant."""
+"""From what a caller reports to the utility that the belief learns from; refuses what cannot be meant.
+
+A time-out without a cost is read at the limit that the settings name. A cost of 0 is a fact, that of a clock which
+tells nothing smaller: the clock's resolution takes its place, one for all of a store, so that a report repeated is the
+same.
+"""
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
+from poolwise.engine import arguments
 from poolwise.engine.settings import Settings
 from poolwise.errors import OutcomeError
 from poolwise.names import identity, iterable, shown
 from poolwise.schema import STATUSES, Outcome, Status
-from poolwise.store.base import OutcomeColumns
+from poolwise.store.base import OutcomeColumns, Store
 
 _LARGEST = 1e6
 """Largest utility that is taken for a measurement at all; beyond it the units are wrong."""
+KIND = "resolution"
+UNKNOWN = 1e-3
+"""In place of 0 while no cost above 0 was ever seen."""
+
+
+def reported(
+    store: Store,
+    settings: Settings,
+    id: int,
+    *,
+    utility: float | None = None,
+    cost: float | None = None,
+    baseline_cost: float | None = None,
+    status: str = "ok",
+) -> Outcome:
+    """The outcome that is meant; see `Engine.observe`. Raises OutcomeError, UnknownDecision."""
+    id = arguments.decision(id)
+    if cost is None and utility is None and isinstance(status, str) and status == "timeout":
+        cost = settings.timeout
+    alone = cost is not None and baseline_cost is None and utility is None
+    alone = alone and isinstance(status, str) and status == "ok"
+    return outcome(
+        id,
+        settings,
+        utility=utility,
+        cost=cost,
+        baseline_cost=baseline_cost,
+        status=status,
+        job=store.decision(id).job if alone else None,
+        resolution=partial(resolution_of, store, settings),
+    )
+
+
+def many_reported(store: Store, settings: Settings, ids: Any, **given: Any) -> OutcomeColumns:
+    """Many outcomes; see `Engine.observe_many`. Raises OutcomeError."""
+    return outcomes(ids, settings, **given, resolution=partial(resolution_of, store, settings))
+
+
+def resolution_of(store: Store, settings: Settings, given: Sequence[float] | np.ndarray) -> float:
+    """What takes the place of a cost of 0: half the smallest cost above 0, of those stored and those `given` now, when
+    it was first asked for; a record keeps it."""
+    if settings.resolution is not None:
+        return settings.resolution
+    if kept := store.records(KIND):
+        return float(kept[0]["value"])
+    seen = store.outcomes()
+    every = np.concatenate([seen.cost, seen.baseline_cost, np.asarray(given, dtype=np.float64)])
+    if not (every > 0).any():
+        return UNKNOWN
+    least = float(every[every > 0].min()) / 2
+    store.append_record(KIND, {"value": least})
+    return least
 
 
 def outcome(
@@ -73,9 +132,9 @@ def outcomes(
     n = len(ids)
     codes = _status_codes(status, n)
     costs, baselines = _costs("cost", cost, n), _costs("baseline_cost", baseline_cost, n)
-    told = np.full(n, np.nan) if utility is None else _column("utility", utility, n)
+    given = np.full(n, np.nan) if utility is None else _column("utility", utility, n)
     if settings.timeout is not None:
-        stopped = (codes == STATUSES.index("timeout")) & np.isnan(costs) & np.isnan(told)
+        stopped = (codes == STATUSES.index("timeout")) & np.isnan(costs) & np.isnan(given)
         costs = np.where(stopped, settings.timeout, costs)
     if (costs == 0).any() or (baselines == 0).any():
         least = resolution(np.concatenate([costs, baselines]))
@@ -85,7 +144,7 @@ def outcomes(
     bad = codes != 0
     values = np.where(bad, np.fmin(ratio, settings.failure_utility), ratio)
     if utility is not None:
-        values = np.where(np.isnan(told) & bad, values, told)
+        values = np.where(np.isnan(given) & bad, values, given)
     wrong = ~(np.abs(values) <= _LARGEST)
     if wrong.any():
         row = int(np.argmax(wrong))

@@ -50,8 +50,8 @@ def run_many(
     rows, runs = orders_of(orders, chosen, tabled(table)), list[Run]()
     for order, seed in zip(rows, chosen, strict=True):
         before, total = len(runs) * len(order), len(chosen) * len(order)
-        told = lambda done, before=before, total=total: progress("decisions", before + done, total)
-        runs.append(run(table, order, policy, seed, settings, told))
+        report = lambda done, before=before, total=total: progress("decisions", before + done, total)
+        runs.append(run(table, order, policy, seed, settings, report))
     return runs
 
 
@@ -61,13 +61,13 @@ def run(
     policy: Policy,
     seed: int,
     settings: Settings | None = None,
-    told: Callable[[int], None] = lambda done: None,
+    report: Callable[[int], None] = lambda done: None,
 ) -> Run:
     """Decide for the units of `order` (rows of the table), one after another, from nothing.
 
     Every outcome is learned `settings.delay` decisions later. A failure or time-out is learned at what the table says
     it costs. The decisions are those of an `Engine` of this seed that is fed the same units (`estimate = "inline"`).
-    told: how many decisions are made. Raises DataError and ConfigError.
+    report: called with how many decisions are made. Raises DataError and ConfigError.
     """
     order, policy, seed = order_of(order, tabled(table)), driven(policy), seed_of(seed)
     settings = checked(Settings() if settings is None else settings)
@@ -89,7 +89,7 @@ def run(
             part[start:stop] = found
         believer.estimate_when_due()
         start = stop
-        told(start)
+        report(start)
     observed = jobs.utility[np.arange(len(order)), arms]
     return Run(order, arms, chances, arms != favourite, observed)
 

@@ -47,7 +47,7 @@ def observe(
 
     Example: `poolwise observe 17 --cost 0.8 --baseline-cost 1.3`
     """
-    from poolwise.engine.reporting import reported
+    from poolwise.engine.outcomes import reported
     from poolwise.run.settings import opened_store, settings_of
 
     found = configuration(config, store)

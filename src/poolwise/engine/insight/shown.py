@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from poolwise.engine.reporting import KIND
+from poolwise.engine.outcomes import KIND
 from poolwise.engine.safeguards import damaged_records, suspicion
 from poolwise.engine.state.serving import Serving
 from poolwise.lazy import pandas as pd
@@ -18,8 +18,8 @@ def line(counts: dict[str, int], sizes: dict[str, int]) -> str:
     >>> line({"decisions": 3, "outcomes": 2, "open": 1}, {"projects": 1})
     '<Engine: 3 decisions, 2 outcomes, 1 projects>'
     """
-    told = {"decisions": counts["decisions"], "outcomes": counts["outcomes"], **sizes}
-    return f"<Engine: {', '.join(f'{number} {name}' for name, number in told.items())}>"
+    counted = {"decisions": counts["decisions"], "outcomes": counts["outcomes"], **sizes}
+    return f"<Engine: {', '.join(f'{number} {name}' for name, number in counted.items())}>"
 
 
 def notebook(line: str, best: pd.DataFrame) -> str:

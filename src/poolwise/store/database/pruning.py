@@ -42,9 +42,10 @@ def first(database: Database, table: str, after: int | None) -> int:
     """After which event to read. None: all that is there. Raises StorePruned where some after `after` are not."""
     if after is None:
         return 0
-    told = cursors(database)[TABLES.index(table)]
-    lacks = told and after < database.one(_LAST.format(table))[0] and not database.row(_THERE.format(table), after + 1)
-    if (after < told or lacks) and after < (gone := _whole_from(database, table)):
+    folded = cursors(database)[TABLES.index(table)]
+    ends = database.one(_LAST.format(table))[0]
+    lacks = folded and after < ends and not database.row(_THERE.format(table), after + 1)
+    if (after < folded or lacks) and after < (gone := _whole_from(database, table)):
         raise StorePruned(
             f"the first {gone} events were archived by `poolwise retention`, and what they taught is in a "
             "checkpoint of other settings: use those, or restore a backup from before"
