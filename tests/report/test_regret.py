@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poolwise.report.regret import regret
+from poolwise.report.exploration import regret
 
 
 def test_certain_beliefs_give_the_plain_difference():

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.engine import Engine
-from poolwise.report.exploration import contexts, phases, totals
-from poolwise.report.regret import regret
+from poolwise.report.exploration import contexts, phases, regret, totals
 from poolwise.store.base import Store
 
 BORROWED = [
