@@ -50,6 +50,13 @@ def canonical_form(
     return CanonicalForm(precision, information, constant(count, mean, deviation, weight, noise))
 
 
+def leading(form: CanonicalForm, size: int) -> CanonicalForm:
+    """Over the first so many coordinates, where the others are 0."""
+    if form.precision.shape[-1] == size:
+        return form
+    return form._replace(precision=form.precision[..., :size, :size], information=form.information[..., :size])
+
+
 def _with_cells(precision: Array, information: Array, w: Array, y: Array) -> tuple[Array, Array]:
     """The same with every cell as one more coordinate: w on the diagonal, and against its level, context, project."""
     xp = namespace(w)

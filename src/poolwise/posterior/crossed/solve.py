@@ -42,6 +42,7 @@ def solve(
     form = form or layout(cells.count.shape, families)
     noise = noise_scale(scales, form.contexts)
     leaves = canonical_form.canonical_form(*cells, cell_scale(scales, form.cells), noise, cells=form.cells)
+    leaves = canonical_form.leading(leaves, form.size)
     leaves = canonical_form.add_observation(leaves, borrowed_at(scales, form.contexts))
     return pass_messages(leaves, scales, family, families, form)
 

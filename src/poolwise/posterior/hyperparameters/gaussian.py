@@ -101,6 +101,8 @@ class EffectLayout(NamedTuple):
 
     def at(self, project: int, context: int) -> list[int]:
         """Coordinates that add up to the effects of one cell."""
+        if not self.projects:
+            return [0, 1 + context]
         own = [1 + self.contexts + self.projects + project * self.contexts + context] if self.cells else []
         return [0, 1 + context, 1 + self.contexts + project, *own]
 
@@ -129,6 +131,15 @@ def effective(scales: GaussianHyperparameters, families: int, shape: tuple[int, 
         arm, family, globe = (t._replace(cell=0.0) for t in (scales.arm, scales.family, scales.globe))
         scales = scales._replace(arm=arm._replace(cell=whole), family=family, globe=globe)
     return scales if families else scales._replace(family=TierScales(0.0, 0.0, 0.0, 0.0))
+
+
+def of_one_project(scales: GaussianHyperparameters, families: int, shape: tuple[int, ...]) -> GaussianHyperparameters:
+    """The scales of a project by itself, of which only sums of effects are known: level + project, context + cell."""
+    known = effective(scales, families, (1, *shape[1:]))
+    sums = lambda tier: TierScales(
+        (tier.level**2 + tier.project**2) ** 0.5, (tier.context**2 + tier.cell**2) ** 0.5, 0.0, 0.0
+    )
+    return known._replace(arm=sums(known.arm), family=sums(known.family), globe=sums(known.globe))
 
 
 def noise_scale(scales: GaussianHyperparameters, contexts: int) -> Array:

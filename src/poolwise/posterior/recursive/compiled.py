@@ -20,7 +20,7 @@ from poolwise.arrays import Array, namespace, whole
 from poolwise.posterior.recursive import prediction, updating
 from poolwise.posterior.recursive.effects import ROWS
 from poolwise.posterior.recursive.exchangeability import Effects
-from poolwise.posterior.recursive.types import Constants, Outcome, Predictive, State, Structure
+from poolwise.posterior.recursive.types import Constants, Numbers, Outcome, Predictive, State, Structure
 from poolwise.posterior.thread_switching import nimble
 
 LOG = logging.getLogger("poolwise")
@@ -212,7 +212,7 @@ def shapes(structure: Structure, of: Callable[..., Any]) -> tuple[State, Constan
         own_effects=tuple(of(structure.slots * n, own, own + 1) for n in rows) if structure.slots else (),
         log_odds=of(projects),
     )
-    return state, Constants(of(contexts, arms), of(2, arms), of(8), of(projects))
+    return state, Constants(of(contexts, arms), of(2, arms), of(len(Numbers._fields)), of(projects))
 
 
 def keep_on_disk(jax: Any) -> None:

@@ -45,9 +45,15 @@ class Passage(NamedTuple):
         return sum(self.along) * 1.0
 
 
-def init(cells: CellMoments, scales: GaussianHyperparameters, family: np.ndarray, families: int) -> tuple[Array, ...]:
+def init(
+    cells: CellMoments,
+    scales: GaussianHyperparameters,
+    family: np.ndarray,
+    families: int,
+    form: EffectLayout | None = None,
+) -> tuple[Array, ...]:
     """The tiers that all outcomes so far lead to; statistics [project, context, arm]. Of none, scales may be traced."""
-    form, xp = layout(cells.count.shape, families), namespace(scales.arm.level)
+    form, xp = form or layout(cells.count.shape, families), namespace(scales.arm.level)
     tiers = (scales.arm, *((scales.family,) if families else ()), scales.globe)
     variances = [form.variances(tier, xp) for tier in tiers]
     if scales.elicited is None and scales.pooled is None and not cells.count.any():
@@ -55,7 +61,7 @@ def init(cells: CellMoments, scales: GaussianHyperparameters, family: np.ndarray
         means = (*(0.0 for _ in rows[1:]), scales.mean)
         found = [_unseen(*one, xp) for one in zip(means, variances, rows, strict=True)]
     else:
-        tree = solve(cells, scales, family, families)
+        tree = solve(cells, scales, family, families, form)
         globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
         found = [tree.arm, *((tree.family,) if families else ()), globe]
     return tuple(map(_side_by_side, found, _units(variances[:-1])))
@@ -148,8 +154,10 @@ def predict(
 
 
 def _sums(xp: Array, parts: list[Array], axis: int) -> Array:
-    """Of level, context, project and perhaps cell: all of them, level + project, level + context, and the level."""
-    level, context, project, *own = parts
+    """Of level, context and, where they are kept, project and cell: all of them, level + project, level + context, and
+    the level."""
+    level, context, *rest = parts
+    project, *own = rest or [level * 0.0]
     return xp.stack([sum(own, level + context + project), level + project, level + context, level], axis)
 
 

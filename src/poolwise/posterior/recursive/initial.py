@@ -10,7 +10,7 @@ from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
-from poolwise.posterior.hyperparameters.gaussian import cell_scale, layout, noise_scale
+from poolwise.posterior.hyperparameters.gaussian import cell_scale, layout, noise_scale, of_one_project
 from poolwise.posterior.likelihoods import baseline_utility, bernoulli, project_weights, robust_weights
 from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.recursive import effects
@@ -244,7 +244,6 @@ def _structure(fit: Fit, shape: tuple[int, int, int], baseline: int | None, slot
         *shape,
         family=tuple(np.asarray(fit.family).tolist()) if families else None,
         cells=layout(shape, families).cells,
-        own_cells=layout((1, *shape[1:]), families).cells,
         baseline=baseline,
         slots=slots,
     )
@@ -257,7 +256,6 @@ def _constants(hyperparameters: Hyperparameters, structure: Structure, options: 
     trust = options.trust
     numbers = Numbers(
         cell=cell_scale(known, structure.cells) ** 2,
-        own_cell=cell_scale(known, structure.own_cells) ** 2,
         kappa_context=success.kappa_context,
         kappa_cell=success.kappa_cell,
         kappa_near=success.kappa_near,
@@ -273,14 +271,15 @@ def _own_effects(fit: Fit, utility: CellMoments, structure: Structure, alone: tu
     """Every slot's tiers one below the other; those of a project without outcomes are all the same."""
     if not alone:
         return ()
-    scales, family = fit.scales._replace(pooled=None), np.asarray(fit.family)
+    scales = of_one_project(fit.scales._replace(pooled=None), fit.families, utility.count.shape)
+    family, form = np.asarray(fit.family), structure.own_layout
     nothing = CellMoments(*np.zeros((3, 1, structure.contexts, structure.arms)))
-    fresh = effects.init(nothing, scales, family, fit.families)
+    fresh = effects.init(nothing, scales, family, fit.families, form)
     found = [fresh] * len(alone)
     for slot, project in enumerate(alone):
         own = CellMoments(*(part[project : project + 1] for part in utility))
         if own.count.size and own.count.any():
-            found[slot] = effects.init(own, scales, family, fit.families)
+            found[slot] = effects.init(own, scales, family, fit.families, form)
     return tuple(namespace(part[0]).concatenate(part) for part in zip(*found, strict=True))
 
 

@@ -29,7 +29,7 @@ def padded(
         return None
     nothing = initial.empty((*shape, structure.arms), 0.0)
     wider, constants, fresh = initial.init(hyperparameters, nothing, options, structure.baseline, tuple(range(slots)))
-    if (wider.cells, wider.own_cells) != (structure.cells, structure.own_cells):
+    if wider.cells != structure.cells:
         return None
     after = State(
         effects=_embedded(state.effects, fresh.effects, _places(structure.layout, wider.layout)),

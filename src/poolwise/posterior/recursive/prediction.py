@@ -48,14 +48,13 @@ def mix_with_independent(
     if not structure.slots:
         return pooled
     xp, numbers, form = namespace(state.arms), Numbers(*constants.numbers), structure.own_layout
-    cell, noise = at(state.cells, project, context), at(constants.noise, context)
 
-    def mixed(pooled: Effects, tiers: tuple[Array, ...], cell: Array, noise: Array, log_odds: Array) -> Effects:
+    def mixed(pooled: Effects, tiers: tuple[Array, ...], log_odds: Array) -> Effects:
         alone = effects.predict(tiers, form, structure.family, structure.arms, slot, form.at(0, context))
-        return exchangeability.moment_match(pooled, _in_cell(alone, cell, noise, numbers.own_cell), log_odds)
+        return exchangeability.moment_match(pooled, Effects(*alone), log_odds)
 
     log_odds = numbers.trust + at(state.log_odds, project) + xp.log(at(constants.weight, project))
-    return choose(slot >= 0, mixed, lambda pooled, *_: pooled, pooled, state.own_effects, cell, noise, log_odds)
+    return choose(slot >= 0, mixed, lambda pooled, *_: pooled, pooled, state.own_effects, log_odds)
 
 
 def assemble(

@@ -20,8 +20,6 @@ class Structure(NamedTuple):
     """Index of every arm's family; None: every arm is its own, and there is no tier of families."""
     cells: bool
     """Whether effects of every (project, context) are coordinates (`gaussian.EffectLayout`)."""
-    own_cells: bool
-    """The same of a project by itself."""
     baseline: int | None
     """The arm whose utility is 0 by definition."""
     slots: int
@@ -35,8 +33,8 @@ class Structure(NamedTuple):
 
     @property
     def own_layout(self) -> EffectLayout:
-        """Of a project by itself, which is number 0 there."""
-        return EffectLayout(self.contexts, 1, self.own_cells)
+        """Of a project by itself: its level and its contexts (`gaussian.of_one_project`)."""
+        return EffectLayout(self.contexts, 0)
 
 
 class Constants(NamedTuple):
@@ -46,7 +44,7 @@ class Constants(NamedTuple):
     """Standard deviation of one outcome."""
     success_prior: Float[Array, "2 arm"]
     """Pseudo-counts of the domain prior, and the successes in them."""
-    numbers: Float[Array, "8"]
+    numbers: Float[Array, "6"]
     """See `Numbers`."""
     weight: Float[Array, " project"]
     """How much a project's outcomes count in `State.effects`, above 0."""
@@ -57,8 +55,6 @@ class Numbers(NamedTuple):
 
     cell: float
     """Variance of a cell around its coordinates."""
-    own_cell: float
-    """The same of a project by itself."""
     kappa_context: float
     kappa_cell: float
     kappa_near: float
@@ -67,7 +63,6 @@ class Numbers(NamedTuple):
     """Standard deviations beyond which an outcome counts less (`robust_weights`); infinite: none does."""
     trust: float
     """Prior log odds that a project is exchangeable with the others."""
-    spare: float = 0.0
 
 
 class State(NamedTuple):

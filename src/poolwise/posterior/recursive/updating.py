@@ -192,11 +192,11 @@ def _of_arm(
     if structure.slots:
         asked = (outcome.slot >= 0) * 1.0
         own = effects.passage(state.own_effects, own_rows, structure.own_layout.at(0, outcome.context))
-        alone = _theta(own.mean, own.variance, here, numbers.own_cell)
+        alone = own.mean, own.variance
         gain_weight = asked * weight * counted * exchangeability.is_uncertain(numbers.trust + log_odds, here.weight)
         log_odds = log_odds + gain_weight * exchangeability.log_bayes_factor(pooled, alone, here.noise, value)
         own_along = tuple(part[:-1] for part in own.moved)
-        k, h = _information_delta(here, moments, numbers.own_cell, 1.0)
+        k, h = _information_delta(here, moments, 0.0, 1.0)
         own_change = effects.changes(own, asked * k, asked * h)
     return StateDelta(
         along=tuple(part[:-1] for part in found.moved),
