@@ -127,7 +127,7 @@ def test_the_regime_follows_from_the_belief():
 
 
 def test_phases_come_from_what_could_still_be_gained():
-    gaps = {"early": 0.0, "learning": 0.2, "mature": 1.0}
+    gaps = {"early": 0.0, "learning": 0.1, "mature": 0.2}
     assert [policies.phase(view([0.0, gap, -0.05], 0.1)) for gap in gaps.values()] == list(gaps)
 
 
