@@ -22,8 +22,8 @@ from poolwise.store.base import OutcomeColumns, Store
 
 _LARGEST = 1e6
 """Largest utility that is taken for a measurement at all; beyond it the units are wrong."""
-KIND = "resolution"
-UNKNOWN = 1e-3
+RESOLUTION = "resolution"
+UNSEEN = 1e-3
 """In place of 0 while no cost above 0 was ever seen."""
 
 
@@ -65,14 +65,14 @@ def resolution_of(store: Store, settings: Settings, given: Sequence[float] | np.
     it was first asked for; a record keeps it."""
     if settings.resolution is not None:
         return settings.resolution
-    if kept := store.records(KIND):
+    if kept := store.records(RESOLUTION):
         return float(kept[0]["value"])
     seen = store.outcomes()
     every = np.concatenate([seen.cost, seen.baseline_cost, np.asarray(given, dtype=np.float64)])
     if not (every > 0).any():
-        return UNKNOWN
+        return UNSEEN
     least = float(every[every > 0].min()) / 2
-    store.append_record(KIND, {"value": least})
+    store.append_record(RESOLUTION, {"value": least})
     return least
 
 

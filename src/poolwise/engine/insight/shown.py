@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from poolwise.engine.outcomes import KIND
+from poolwise.engine.outcomes import RESOLUTION
 from poolwise.engine.safeguards import damaged_records, suspicion
 from poolwise.engine.state.serving import Serving
 from poolwise.lazy import pandas as pd
@@ -31,7 +31,7 @@ def status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
     """What `Engine.status` returns while the store can be read."""
     damaged = damaged_records.damaged(now.store)
     camps = suspicion.suspicious(now.belief, now.name_index, now.settings.failure_utility)
-    if kept := now.store.records(KIND):
+    if kept := now.store.records(RESOLUTION):
         seen = now.store.outcomes()
         zeros = int((seen.cost == kept[0]["value"]).sum() + (seen.baseline_cost == kept[0]["value"]).sum())
         faults = {"costs_of_0": f"{zeros}, read as {kept[0]['value']:g}", **faults}
