@@ -5,9 +5,9 @@
 Each project adds Normal(0, d) to every mean of the table and compiles 100 times; regret is in speed-up units, summed
 over all, a failure counting what the table says. References are Thompson sampling with nothing shared, everything
 shared, or as much as is estimated (`benchmarks/peers/projects.py`). Poolwise is an `Engine` as a user opens it:
-default policy and settings, nothing known but what a failure costs; below it what knowing the number of decisions adds, and what a policy
-tuned on this table does. `--outlier` shuffles the table of the tenth project and compares its regret with that of
-starting from nothing.
+default policy and settings, nothing known but what a failure costs; below it what knowing the number of decisions adds,
+and what a policy tuned on this table does. `--outlier` shuffles the table of the tenth project and compares its regret
+with that of starting from nothing.
 """
 
 from pathlib import Path
