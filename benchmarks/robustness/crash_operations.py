@@ -22,8 +22,8 @@ from poolwise.meta.packs import read, write
 from poolwise.schema import Decision, LoggedView, Outcome
 from poolwise.store import Checkpoint, open_store
 from poolwise.store.base import GONE, Store
-from poolwise.store.file.copies import copy
 from poolwise.store.retention import retain
+from poolwise.store.sqlite.copies import copy
 
 SEED = 29
 SPACE = ArmSpace([Family(f"arm-{i}") for i in range(4)], "arm-0")

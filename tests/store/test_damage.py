@@ -14,8 +14,8 @@ import pytest
 from poolwise import errors
 from poolwise.schema import Decision
 from poolwise.store import open_store
-from poolwise.store.file import create
-from poolwise.store.sqlite import SqliteStore
+from poolwise.store.sqlite import create
+from poolwise.store.sqlite.store import sqlite_store
 
 
 def made(store):
@@ -80,7 +80,7 @@ def test_whoever_creates_a_store_first_creates_it_for_all(tmp_path):
 
 
 def test_a_lock_held_too_long(path):
-    store = SqliteStore(str(path), wait=0.05)
+    store = sqlite_store(str(path), wait=0.05)
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(errors.StoreLocked, match="locked by another process"):
@@ -196,10 +196,10 @@ def test_the_address_of_a_store_is_text(url):
 
 @pytest.mark.parametrize("body", ['{"path": "a\nb"}', "[]", '{"path": 3}', "{}", b"\xff"])
 def test_a_store_opens_whatever_its_record_of_its_home_says(path, body):
-    SqliteStore(path).close()
+    sqlite_store(path).close()
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO record (kind, body) VALUES ('home', ?)", (body,))
-    SqliteStore(path).close()
-    store = SqliteStore(path)
+    sqlite_store(path).close()
+    store = sqlite_store(path)
     assert store.records("home")[-1] == {"path": str(path)}
     store.close()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from poolwise.errors import ConflictingOutcome, UnknownDecision
 from poolwise.schema import Decision, LoggedView, Outcome, Snapshot
 from poolwise.store import Checkpoint, DecisionColumns, MemoryStore, OutcomeColumns, open_store
-from poolwise.store.sqlite import SqliteStore
+from poolwise.store.sqlite.store import sqlite_store
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -99,7 +99,7 @@ reports = st.lists(st.tuples(st.integers(0, 6), st.sampled_from([0.1, 0.2])), ma
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reports, st.booleans())
-@pytest.mark.parametrize("kind", [MemoryStore, lambda seed: SqliteStore(None, seed=seed)], ids=["memory", "sqlite"])
+@pytest.mark.parametrize("kind", [MemoryStore, lambda seed: sqlite_store(None, seed=seed)], ids=["memory", "sqlite"])
 def test_any_order_of_reports_against_a_dictionary(kind, reports, batch):
     store, kept = kind(seed=1), {}
     known = [decision(store) for _ in range(5)]
@@ -174,7 +174,7 @@ def test_the_last_whole_checkpoint_is_kept(store):
 
 
 def test_a_checkpoint_that_is_damaged_is_none():
-    store = SqliteStore(None)
+    store = sqlite_store(None)
     store.save_checkpoint("statistics", Checkpoint(3, 4, b"learned"))
     store._file.write("UPDATE checkpoint SET body = ?", (b"leaned",))
     assert store.checkpoint("statistics") is None
@@ -183,7 +183,7 @@ def test_a_checkpoint_that_is_damaged_is_none():
 
 def test_ids_are_never_given_twice(tmp_path):
     path = str(tmp_path / "a.db")
-    stores = [SqliteStore(path) for _ in range(3)]
+    stores = [sqlite_store(path) for _ in range(3)]
     taken = [store.reserve(size) for store in stores for size in (1, 10_000, 3)]
     spans = sorted(zip(taken, [1, 10_000, 3] * 3, strict=True))
     assert all(a + size <= b for (a, size), (b, _) in pairwise(spans))

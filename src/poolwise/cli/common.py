@@ -49,7 +49,7 @@ def known_configuration(path: str, store: str | None) -> "Config":
     """`configuration`; where the usual file is not there, what the store was last served with, or default settings."""
     from poolwise.config import Config
     from poolwise.run.remembered import remembered
-    from poolwise.store.file.place import exists, path_of
+    from poolwise.store.sqlite.place import exists, path_of
 
     url = store or Config().run.store
     place = path_of(url)

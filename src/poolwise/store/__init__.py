@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 from poolwise.errors import InputError
 from poolwise.inputs import conforming, whole
 from poolwise.store.base import Checkpoint, DecisionColumns, OutcomeColumns, Store
-from poolwise.store.file.place import exists, path_of
 from poolwise.store.memory import MemoryStore
 from poolwise.store.read_only import looking
+from poolwise.store.sqlite.place import exists, path_of
 
 __all__ = ["Checkpoint", "DecisionColumns", "MemoryStore", "OutcomeColumns", "Store", "open_store", "path_of"]
 
@@ -53,6 +53,6 @@ def open_store(
     path = path_of(url)
     if path is not None and (look or not create) and not exists(path):
         raise InputError(f"there is no store {path}: check the path; `poolwise decide` and `run` create one")
-    sqlite = import_module("poolwise.store.sqlite")
-    store: Store = sqlite.SqliteStore(path, seed=seed, wait=lock_wait, durability=durability, look=look)
+    sqlite = import_module("poolwise.store.sqlite.store")
+    store: Store = sqlite.sqlite_store(path, seed=seed, wait=lock_wait, durability=durability, look=look)
     return looking(store) if look else store

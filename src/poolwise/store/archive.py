@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from poolwise.errors import StoreError
 from poolwise.schema import STATUSES
 from poolwise.store.codec import unpack, unpack_first
-from poolwise.store.database.statements import WITHDRAWN
-from poolwise.store.file.create import publish
+from poolwise.store.sql.statements import WITHDRAWN
+from poolwise.store.sqlite.create import publish
 
 VIEWS = pa.schema(
     [

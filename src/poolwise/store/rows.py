@@ -15,9 +15,8 @@ _LONG = 1024
 """Characters beyond which a record is compressed: numbers in text take half the bytes then."""
 
 
-def record_body(body: dict[str, Any]) -> str | bytes:
-    """A record as it is stored."""
-    text = json.dumps(body)
+def compressed(text: str) -> str | bytes:
+    """A record as it is stored where the database does not compress by itself."""
     return text if len(text) <= _LONG else zlib.compress(text.encode())
 
 
@@ -62,7 +61,7 @@ def outcome_of(row: tuple) -> Outcome:
 
 
 def _rows(outcomes: OutcomeColumns) -> list[tuple]:
-    """As `outcome_row` of each; SQLite takes NaN for NULL, which is what no cost is stored as."""
+    """As `outcome_row` of each, but NaN, which `Database.insert_many` takes for NULL, where no cost was given."""
     columns = (
         getattr(outcomes, name).tolist() for name in ("decision", "status", "utility", "cost", "baseline_cost", "time")
     )

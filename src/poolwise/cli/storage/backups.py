@@ -40,7 +40,7 @@ def restore(
 
 
 def _copy(source: Path, target: Path, as_json: bool) -> None:
-    from poolwise.store.file.copies import copy
+    from poolwise.store.sqlite.copies import copy
 
     if not is_file(source):
         raise InputError(f"there is no store {source}: check the path")

@@ -18,7 +18,7 @@ from poolwise.posterior.hyperparameters import gaussian
 from poolwise.schema import Snapshot
 from poolwise.space.parameters import parameter_from_dict
 from poolwise.store.base import WITHDRAWN, Store
-from poolwise.store.database import pruning
+from poolwise.store.sql import pruning
 
 FAULTS = (PoolwiseError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
 """What comes of reading a record that is not what it should be."""

@@ -1,1 +1,0 @@
-"""Statements and transactions on an open SQLite file."""

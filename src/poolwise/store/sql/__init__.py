@@ -1,0 +1,1 @@
+"""What SQL stores have in common: tables, statements, and everything that is done with them."""

@@ -1,0 +1,56 @@
+"""The bytes of an empty store, made in memory by the same migrations that bring an old one up to date."""
+
+import json
+import secrets
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from poolwise.store.sql.statements import HEAD, statements
+
+_ALEMBIC = threading.Lock()
+"""Alembic keeps its context in global variables."""
+_WAL = b"\x02\x02"
+"""Bytes 18 and 19 of a file with a write-ahead log: creators never wait for each other to switch to it."""
+
+
+def image(seed: int | None) -> bytes:
+    """A whole file; seed: of the store, drawn when None."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        build(db, seed)
+        data = bytearray(db.serialize())
+    data[18:20] = _WAL
+    return bytes(data)
+
+
+def build(db: sqlite3.Connection, seed: int | None) -> None:
+    """Tables of this version and the store's own record."""
+    upgrade(db)
+    body = {"seed": secrets.randbits(62) if seed is None else seed}
+    db.execute(statements("sqlite").RECORD, ("store", json.dumps(body)))
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Run the migrations that the tables lack, in one transaction."""
+    engine = create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%"))
+    with _ALEMBIC, engine.connect() as connection:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            config.attributes["connection"] = connection
+            command.upgrade(config, HEAD)
+            if db.in_transaction:
+                db.execute("COMMIT")
+        except DBAPIError as error:
+            raise error.orig if isinstance(error.orig, sqlite3.Error) else sqlite3.Error(str(error)) from error
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
