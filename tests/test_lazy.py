@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import poolwise
-from poolwise.lazy import Lazy, members
+from poolwise.lazy import Lazy, import_beside, members
 
 
 def test_a_module_is_loaded_with_its_first_attribute():
@@ -25,3 +25,13 @@ def test_what_is_not_there_is_said():
     assert (find("Engine"), names) == (poolwise.Engine, ["Engine"])
     with pytest.raises(AttributeError, match="poolwise has no 'Engin': it has Engine"):
         find("Engin")
+
+
+def test_what_a_thread_imports_has_what_others_ask_it_for_from_the_first(tmp_path, monkeypatch):
+    """As SciPy asks JAX for its arrays, any array given, once it is in `sys.modules`."""
+    (tmp_path / "halfway.py").write_text("import sys\nseen = sys.modules[__name__].Array\nArray = int\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before, stand_in = list(sys.meta_path), type("Array", (), {})
+    module = import_beside("halfway", {"halfway": {"Array": stand_in}})
+    assert (module.seen, module.Array, module.__spec__.origin) == (stand_in, int, str(tmp_path / "halfway.py"))
+    assert sys.meta_path == before

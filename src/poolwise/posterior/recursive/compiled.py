@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.arrays import Array, namespace, whole
+from poolwise.lazy import import_beside
 from poolwise.posterior.recursive import prediction, updating
 from poolwise.posterior.recursive.effects import ROWS
 from poolwise.posterior.recursive.exchangeability import Effects
@@ -24,6 +25,8 @@ from poolwise.posterior.recursive.types import Constants, Numbers, Outcome, Pred
 from poolwise.posterior.thread_switching import nimble
 
 LOG = logging.getLogger("poolwise")
+_ASKED_FOR = {"jax": {"Array": type("Array", (), {}), "float0": None}, "jax.core": {"Tracer": type("Tracer", (), {})}}
+"""What SciPy asks of JAX as soon as it is in `sys.modules`, for any array: none is JAX's while that is imported."""
 ROW = 9
 """Numbers before those of the tail: the six of an outcome, then project, context and slot that are asked about."""
 Kernel = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -173,8 +176,7 @@ def _beside(structure: Structure, tail: Tail, extra: int) -> Program | None:
 
 def _compiled(structure: Structure, tail: Tail, extra: int) -> Program | None:
     try:
-        import jax
-
+        jax = import_beside("jax", _ASKED_FOR)
         keep_on_disk(jax)
         with jax.enable_x64():
             device = _device(jax)

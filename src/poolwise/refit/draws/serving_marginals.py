@@ -62,6 +62,17 @@ def chance(problem: RefitData, hyperparameters: Hyperparameters) -> Marginals:
     return Marginals(found.mean, found.scale)
 
 
+def success_prior(problem: RefitData) -> np.ndarray:
+    """(arms, 2) pseudo-counts of success and failure around which an arm lies: the stated ones, and what the arms it
+    resembles say, as when serving. The hierarchy of `poolwise.models.bernoulli` stands on them."""
+    hyperparameters = problem.hyperparameters
+    counts = bernoulli_kernel.aggregate(
+        hyperparameters.gaussian, hyperparameters.success, problem.tried, problem.succeeded
+    )
+    prior = np.asarray(hyperparameters.success.prior)
+    return prior if counts.near is None else prior + np.stack([counts.near[1], counts.near[0] - counts.near[1]], 1)
+
+
 def noise(problem: RefitData, hyperparameters: Hyperparameters) -> np.ndarray:
     """Standard deviation of one outcome [project, context, arm]."""
     return np.broadcast_to(noise_scale(hyperparameters.gaussian.scales, problem.shape[1]), problem.shape)

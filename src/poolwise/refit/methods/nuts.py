@@ -20,6 +20,7 @@ from poolwise.posterior.blas_threads import single_blas
 from poolwise.progress import Logged
 from poolwise.refit import checkpoint
 from poolwise.refit.draws import from_samples
+from poolwise.refit.draws.serving_marginals import success_prior
 from poolwise.refit.methods import chain, closed_form, collapsed, success
 from poolwise.refit.methods.device import on
 from poolwise.refit.methods.submodels import parts
@@ -66,7 +67,7 @@ def of_success(problem: RefitData, options: Options, chains: int) -> Values:
     # Evidence that a change let fade leaves parts of outcomes: a binomial wants whole ones.
     tried, succeeded = (np.round(part).astype(np.int64) for part in (problem.tried, problem.succeeded))
     random, count = np.random.default_rng([options.seed, 1]), chains * options.draws
-    drawn = success.draws(tried, succeeded, problem.hyperparameters.success.prior, count, random)
+    drawn = success.draws(tried, succeeded, success_prior(problem), count, random)
     return {name: value.reshape(chains, -1, *value.shape[1:]) for name, value in drawn.items()}
 
 

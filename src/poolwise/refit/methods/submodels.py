@@ -21,7 +21,7 @@ from poolwise.posterior.crossed import canonical_form
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import EffectLayout, TierScales, cell_scale, noise_scale
-from poolwise.refit.draws.serving_marginals import is_wide, shares_cells
+from poolwise.refit.draws.serving_marginals import is_wide, shares_cells, success_prior
 from poolwise.refit.options import Options
 from poolwise.refit.user_models import read_model
 
@@ -48,7 +48,7 @@ def parts(problem: RefitData, options: Options, hyperparameters: Hyperparameters
     made = [utility(problem, options, hyperparameters)] if problem.stats.count.any() else []
     # Evidence that a change let fade leaves parts of outcomes: a binomial wants whole ones.
     tried, succeeded = (np.round(part).astype(np.int64) for part in (problem.tried, problem.succeeded))
-    success = partial(bernoulli, tried, problem.hyperparameters.success.prior)
+    success = partial(bernoulli, tried, success_prior(problem))
     return [*made, Submodel("success", success, succeeded, {})]
 
 
