@@ -25,7 +25,10 @@ from poolwise.posterior.recursive.types import Constants, Numbers, Outcome, Pred
 from poolwise.posterior.thread_switching import nimble
 
 LOG = logging.getLogger("poolwise")
-_ASKED_FOR = {"jax": {"Array": type("Array", (), {}), "float0": None}, "jax.core": {"Tracer": type("Tracer", (), {})}}
+_ASKED_FOR: dict[str, dict[str, Any]] = {
+    "jax": {"Array": type("Array", (), {}), "float0": None},
+    "jax.core": {"Tracer": type("Tracer", (), {})},
+}
 """What SciPy asks of JAX as soon as it is in `sys.modules`, for any array: none is JAX's while that is imported."""
 ROW = 9
 """Numbers before those of the tail: the six of an outcome, then project, context and slot that are asked about."""
