@@ -168,6 +168,8 @@ BARE = {
     "control ban moderate": None,
     "backup copy.db": None,
     "restore copy.db --store sqlite:///back.db": None,
+    "migrate sqlite:///run.db sqlite:///moved.db": None,
+    "migrate sqlite:///run.db postgresql://nowhere/moved": "postgresql",
     "status": None,
     "log": None,
     "beliefs": None,

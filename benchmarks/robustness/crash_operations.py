@@ -220,7 +220,7 @@ def backed_up(folder: Path, told: list[Any]) -> Iterator[str]:
 
 def prune(folder: Path, random: np.random.Generator) -> Iterator[Any]:
     for cut in range(0, 100 * EVENTS, 75):
-        retain(folder / "a.db", folder / "archive", views=float(cut), events=float(cut) - 75)
+        retain(f"sqlite:///{folder / 'a.db'}", folder / "archive", views=float(cut), events=float(cut) - 75)
         yield cut
 
 

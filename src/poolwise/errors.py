@@ -12,7 +12,9 @@
       StoreError                 the store cannot be used as it is
         StoreLocked              another process holds it: a later try may succeed
         StoreFull                the disk is full: a later try may succeed
-        StoreGone                the file was removed, or exchanged for another one, while it was open
+        StoreUnreachable         the server of the database does not answer: a later try may succeed
+      StoreTaken               another process has become the writer: open the store anew
+      StoreGone                the file was removed, or exchanged for another one, while it was open
         StoreReadOnly            the file or folder may not be written
         StoreDamaged             truncated, overwritten, or no store at all
         StoreForeign             a database of another program
@@ -94,6 +96,14 @@ class StoreLocked(StoreError):
 
 class StoreFull(StoreError):
     """The disk of the store is full."""
+
+
+class StoreUnreachable(StoreError):
+    """The server of the database does not answer."""
+
+
+class StoreTaken(StoreError):
+    """Another process has become the writer of the store."""
 
 
 class StoreGone(StoreError):

@@ -11,6 +11,7 @@ EXTRAS = {
     "optuna": ("optuna",),
     "kernel-tuner": ("kernel_tuner",),
     "mlflow": ("mlflow",),
+    "postgresql": ("psycopg",),
 }
 """Modules by extra; one that two extras install stands under the first. All others come with Poolwise itself."""
 

@@ -34,7 +34,7 @@ def url(tmp_path):
 
 
 def place(tmp_path):
-    return tmp_path / "a.db", tmp_path / "archive"
+    return f"sqlite:///{tmp_path / 'a.db'}", tmp_path / "archive"
 
 
 def tables(found):

@@ -1,5 +1,6 @@
 """Every store keeps the same promises: idempotent outcomes, names that stay, exact views, nothing lost or doubled."""
 
+from contextlib import closing
 from itertools import pairwise
 
 import numpy as np
@@ -12,10 +13,21 @@ from poolwise.schema import Decision, LoggedView, Outcome, Snapshot
 from poolwise.store import Checkpoint, DecisionColumns, MemoryStore, OutcomeColumns, open_store
 from poolwise.store.sqlite.store import sqlite_store
 
+URLS = {
+    "memory": lambda request: "memory://",
+    "sqlite": lambda request: f"sqlite:///{request.getfixturevalue('tmp_path') / 'a.db'}",
+    "postgresql": lambda request: request.getfixturevalue("workspace"),
+}
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request, tmp_path):
-    opened = open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'a.db'}", seed=5)
+
+@pytest.fixture(params=URLS)
+def url(request):
+    return URLS[request.param](request)
+
+
+@pytest.fixture
+def store(url):
+    opened = open_store(url, seed=5)
     yield opened
     opened.close()
 
@@ -94,14 +106,32 @@ def test_many_decisions_are_like_single_ones(store):
     assert store.open_decisions(1.0).tolist() == []
 
 
+def emptied(request):
+    """A workspace of which the server has forgotten all but how it is made."""
+    server = request.getfixturevalue("server")
+    open_store(server.url("emptied"), seed=1).close()
+    server.empty("emptied")
+    return open_store(server.url("emptied"))
+
+
+EMPTY = {
+    "memory": lambda request: MemoryStore(1),
+    "sqlite": lambda request: sqlite_store(None, seed=1),
+    "postgresql": emptied,
+}
 reports = st.lists(st.tuples(st.integers(0, 6), st.sampled_from([0.1, 0.2])), max_size=25)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reports, st.booleans())
-@pytest.mark.parametrize("kind", [MemoryStore, lambda seed: sqlite_store(None, seed=seed)], ids=["memory", "sqlite"])
-def test_any_order_of_reports_against_a_dictionary(kind, reports, batch):
-    store, kept = kind(seed=1), {}
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "postgresql"])
+def test_any_order_of_reports_against_a_dictionary(kind, request, reports, batch):
+    with closing(EMPTY[kind](request)) as store:
+        _check_reports(store, reports, batch)
+
+
+def _check_reports(store, reports, batch):
+    kept = {}
     known = [decision(store) for _ in range(5)]
     for made in known:
         store.append_decision(made)
@@ -118,7 +148,6 @@ def test_any_order_of_reports_against_a_dictionary(kind, reports, batch):
     assert [counts[name] for name in ("outcomes", "repeated", "conflicting", "unknown")] == [
         expected.count(verdict) for verdict in range(4)
     ]
-    store.close()
 
 
 def _verdict(row, kept, known):

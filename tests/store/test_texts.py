@@ -18,7 +18,7 @@ def test_texts_are_those_of_the_definitions():
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_every_statement_that_is_named_is_there(dialect):
     sources = Path(poolwise.store.__file__).parent.rglob("*.py")
-    used = {name for path in sources for name in re.findall(r"sql\.([A-Z][A-Z_]+)", path.read_text())}
+    used = {name for path in sources for name in re.findall(r"\bsql\.([A-Z]+_?[A-Z_]*)\b(?!\()", path.read_text())}
     assert used
     for name in used:
         assert getattr(statements(dialect), name)

@@ -76,7 +76,7 @@ def _files(rich: bool, logged: bool) -> Files:
         if logged:
             return Files(path.read_bytes(), Path(f"{path}-wal").read_bytes())
     if rich:
-        retain(path, Path("archive"), events=2.0**40)
+        retain(f"sqlite:///{path}", Path("archive"), events=2.0**40)
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return Files(path.read_bytes(), b"")

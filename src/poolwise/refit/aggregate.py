@@ -1,6 +1,7 @@
 """Events -> statistics of every (project, context, arm), streaming, so that only groups are held.
 
-A store (`sqlite:///file.db`) is read in blocks. Parquet goes through DuckDB, and needs these columns:
+A store (`sqlite:///file.db`, `postgresql://...`) is read in blocks. Parquet goes through DuckDB, and needs these
+columns:
 
     project, context, arm    names
     status                   ok, failed or timeout; without the column all are ok
@@ -38,6 +39,7 @@ from poolwise.posterior.posterior import Posterior
 from poolwise.refit.events import NAMES, Expressions, bad, expressions, faults
 from poolwise.schema import STATUSES
 from poolwise.store import OutcomeColumns, open_store
+from poolwise.store.addresses import without_password
 
 BLOCK = 1 << 19
 """Outcomes of a store that are read at a time."""
@@ -179,7 +181,7 @@ def _special(rows: dict[str, np.ndarray]) -> tuple[OutcomeColumns, tuple[np.ndar
 
 def stored(url: str, problem: RefitData) -> Events:
     """The outcomes of a store."""
-    store = open_store(url, create=False)
+    store = open_store(url, look=True)
     try:
         sums: dict[tuple[int, ...], np.ndarray] = {}
         special = []
@@ -194,7 +196,7 @@ def stored(url: str, problem: RefitData) -> Events:
     finally:
         store.close()
     if not sums:
-        raise DataError(f"{url} holds no outcome: name a store with at least one")
+        raise DataError(f"{without_password(url)} holds no outcome: name a store with at least one")
     keys = np.array(list(sums))
     columns = {kind: known[keys[:, k]] for k, (kind, known) in enumerate(zip(NAMES, names, strict=True))}
     rows, total, squares = np.array(list(sums.values())).T

@@ -21,6 +21,7 @@ from poolwise.run.remembered import remember
 from poolwise.run.setup import Plan, own_store
 from poolwise.schema import Decision
 from poolwise.store import open_store
+from poolwise.store.addresses import without_password
 from poolwise.workloads import Job, Measurement
 
 
@@ -114,9 +115,10 @@ def _open(plan: Plan, url: str) -> Engine:
         earlier = damaged_records.usable(store, "run")
         if earlier and earlier[0] != plan.identity:
             changed = next(key for key in plan.identity if earlier[0].get(key) != plan.identity[key])
+            found, wanted = earlier[0].get(changed), plan.identity[changed]
             raise ConfigError(
-                f"{url} holds a run with {changed} = {earlier[0].get(changed)!r}, not {plan.identity[changed]!r}: "
-                "name another store in [run], or move that file away"
+                f"{without_password(url)} holds a run with {changed} = {found!r}, not {wanted!r}: "
+                "name another store in [run], or move that one away"
             )
         if not earlier:
             store.append_record("run", dict(plan.identity))

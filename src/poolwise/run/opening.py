@@ -11,6 +11,7 @@ from poolwise.run.remembered import remember
 from poolwise.run.settings import opened_store, settings_of
 from poolwise.space import ArmSpace
 from poolwise.store import Store
+from poolwise.store.addresses import without_password
 
 
 def policy_of(config: Config) -> Policy:
@@ -50,7 +51,8 @@ def known_space(store: Store, url: str) -> ArmSpace:
     """The arms that a store was last used with. Raises ConfigError where it never was."""
     spaces = damaged_records.usable(store, "space")
     if not spaces:
+        name = without_password(url)
         raise ConfigError(
-            f"the store {url} knows no arms yet: name them in [space], or `poolwise run` a workload first"
+            f"the store {name} knows no arms yet: name them in [space], or `poolwise run` a workload first"
         )
     return ArmSpace.from_dict(spaces[-1])

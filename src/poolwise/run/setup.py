@@ -11,6 +11,7 @@ from poolwise.errors import ConfigError, nearest
 from poolwise.policy import Policy
 from poolwise.run.opening import policy_of
 from poolwise.run.settings import settings_of
+from poolwise.store.addresses import beside
 from poolwise.workloads import WORKLOADS, Workload, open_workload, workload_class
 
 
@@ -74,13 +75,5 @@ def _arrivals(config: Config, workload: Workload) -> dict[str, int]:
 
 
 def own_store(url: str, projects: Iterable[str]) -> dict[str, str]:
-    """A store of its own for every project, beside the one at `url`.
-
-    >>> own_store("sqlite:///z3.db", ["algebra"])
-    {'algebra': 'sqlite:///z3-algebra.db'}
-    """
-    folder, slash, name = url.rpartition("/")
-    if not name:
-        return dict.fromkeys(projects, url)
-    stem, dot, suffix = name.rpartition(".") if "." in name else (name, "", "")
-    return {project: f"{folder}{slash}{stem}-{project}{dot}{suffix}" for project in projects}
+    """A store of its own for every project, beside the one at `url`."""
+    return {project: beside(url, project) for project in projects}

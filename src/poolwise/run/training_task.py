@@ -28,7 +28,7 @@ def use(device: str | None) -> None:
 def task(path: str, url: str | None, *, decisions: int, seed: int, batch: int) -> Task:
     """What to train for a configuration and its store, which must exist."""
     config = load(path)
-    store = open_store(url or config.run.store, create=False)
+    store = open_store(url or config.run.store, look=True)
     try:
         space = config.space.build() if config.space else known_space(store, url or config.run.store)
         families = len(space.families)

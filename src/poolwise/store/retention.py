@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from poolwise.errors import StoreError
 from poolwise.store import archive, rows
+from poolwise.store.databases import Opening, opened
 from poolwise.store.sql import statements
 from poolwise.store.sql.database import Connection, Database
-from poolwise.store.sqlite.connection import SqliteDatabase
 
 _CHUNK = 5_000
 
@@ -30,14 +30,14 @@ class Pruned(NamedTuple):
 
 
 def retain(
-    path: Path, folder: Path, *, views: float | None = None, events: float | None = None, wait: float = 1.0
+    url: str, folder: Path, *, views: float | None = None, events: float | None = None, wait: float = 1.0
 ) -> Pruned:
     """Archive in a folder, then prune what is older than these times (seconds since the epoch; None: nothing).
 
     Killed in between, it archives some rows twice and loses none. Raises StoreError, in which case what was not
     archived is still there.
     """
-    database: Database = SqliteDatabase(path, None, wait=wait, durability="power")
+    database = opened(Opening(url, create=False, lock_wait=wait, durability="power"))
     try:
         seen = (0, None) if views is None else _prune_views(database, folder, views)
         gone = (0, 0, []) if events is None else _prune_events(database, folder, events)

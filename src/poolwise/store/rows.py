@@ -20,6 +20,14 @@ def compressed(text: str) -> str | bytes:
     return text if len(text) <= _LONG else zlib.compress(text.encode())
 
 
+def record_text(body: Any) -> str:
+    """A record as text; an empty table for what is none."""
+    try:
+        return str(zlib.decompress(body).decode() if isinstance(body, bytes) else body)
+    except (zlib.error, ValueError):
+        return "{}"
+
+
 def record_of(body: Any) -> dict[str, Any]:
     """A record as it was given; an empty one for what is none, so that the others keep their numbers."""
     try:

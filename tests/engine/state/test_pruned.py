@@ -57,21 +57,21 @@ def killed_at_once(path, archive, middle):
 
 def damaged(body):
     def leave(path, archive, middle):
-        retain(path, archive, events=FAR)
+        retain(f"sqlite:///{path}", archive, events=FAR)
         changed(path, "UPDATE record SET body = ? WHERE kind = 'pruned'", body)
 
     return leave
 
 
 def twice(path, archive, middle):
-    retain(path, archive, events=middle)
-    retain(path, archive, views=FAR, events=FAR)
+    retain(f"sqlite:///{path}", archive, events=middle)
+    retain(f"sqlite:///{path}", archive, views=FAR, events=FAR)
 
 
 STATES = {
-    "views left": lambda path, archive, middle: retain(path, archive, views=FAR),
-    "some left": lambda path, archive, middle: retain(path, archive, events=middle),
-    "all that may left": lambda path, archive, middle: retain(path, archive, events=FAR),
+    "views left": lambda path, archive, middle: retain(f"sqlite:///{path}", archive, views=FAR),
+    "some left": lambda path, archive, middle: retain(f"sqlite:///{path}", archive, events=middle),
+    "all that may left": lambda path, archive, middle: retain(f"sqlite:///{path}", archive, events=FAR),
     "twice": twice,
     "killed at once": killed_at_once,
     "a record that is no table": damaged("{"),
@@ -127,7 +127,7 @@ def test_another_baseline_is_told_what_jobs_and_failures_said(tmp_path, monkeypa
             told = ({"cost": cost}, {"utility": 0.3}, {"status": "failed"}, {"cost": cost, "status": "timeout"})
             engine.observe(made.id, **told[int(random.choice(4, p=[0.5, 0.3, 0.1, 0.1]))])
     shutil.copy(path, whole := tmp_path / "whole.db")
-    retain(path, tmp_path / "archive", events=FAR)
+    retain(f"sqlite:///{path}", tmp_path / "archive", events=FAR)
     believe = lambda place: Engine.open(f"sqlite:///{place}", other, settings=said)
     with believe(path) as pruned, believe(whole) as full:
         one, two = pruned.beliefs(), full.beliefs()
@@ -141,7 +141,7 @@ def test_safeguards_go_on_with_another_baseline(tmp_path, monkeypatch):
     path = tmp_path / "a.db"
     with Engine.open(f"sqlite:///{path}", FOUR, seed=1, settings=FULL) as engine:
         live(engine, 60)
-    retain(path, tmp_path / "archive", events=FAR)
+    retain(f"sqlite:///{path}", tmp_path / "archive", events=FAR)
     with Engine.open(f"sqlite:///{path}", type(FOUR)(FOUR.families, "fast"), settings=FULL) as engine:
         live(engine, 20)
         assert engine.beliefs()["n"].sum() == 80
@@ -155,7 +155,7 @@ def test_no_event_leaves_for_the_sake_of_a_damaged_checkpoint(stores, tmp_path):
         db.execute("UPDATE checkpoint SET body = substr(body, 2)")
     db.close()
     with pytest.raises(errors.StoreError, match="no checkpoint"):
-        retain(path, tmp_path / "archive", events=FAR)
+        retain(f"sqlite:///{path}", tmp_path / "archive", events=FAR)
 
 
 def test_a_damaged_record_hides_no_gap(stores, tmp_path):

@@ -17,13 +17,11 @@ MEAN = np.array([0.1, 1 / 3])
 
 
 @pytest.fixture
-def old(tmp_path, monkeypatch):
+def old(tmp_path):
     """A file as the first version left it."""
     path = tmp_path / "old.db"
     with sqlite3.connect(path, isolation_level=None) as db:
-        monkeypatch.setattr(image, "HEAD", "0001")
-        image.upgrade(db)
-        monkeypatch.undo()
+        image.upgrade(db, "0001")
         db.execute("""INSERT INTO record (kind, body) VALUES ('store', '{"seed": 7}')""")
         for kind, name in (("project", "p"), ("context", "c"), ("arm", "f"), ("reason", "explored")):
             db.execute("INSERT INTO name VALUES (?, 0, ?)", (kind, name))

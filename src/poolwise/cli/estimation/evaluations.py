@@ -65,9 +65,11 @@ def read(log: str) -> Logged:
     """A log by the ending of its name: a store (.db, .sqlite), a dictionary of Open Bandit Pipeline, or a table."""
     from poolwise.ope import files
 
-    path = Path(log.removeprefix("sqlite:///"))
-    if path.suffix in (".db", ".sqlite") or log.startswith("sqlite:"):
-        return read_store(path)
+    path = Path(log)
+    if "://" in log:
+        return read_store(log)
+    if path.suffix in (".db", ".sqlite"):
+        return read_store(f"sqlite:///{log}")
     if path.suffix == ".npz":
         feedback = files.read_obp(path)
         parts = (files.chances_of(feedback, name) for name in ("action_dist", "pi_b"))
@@ -76,13 +78,13 @@ def read(log: str) -> Logged:
     return Logged(frame, [], behaviour=files.behaviour(frame))
 
 
-def read_store(path: Path) -> Logged:
+def read_store(url: str) -> Logged:
     """The decisions of a store that have an outcome."""
     from poolwise.ope import files
     from poolwise.report.logs import logged
     from poolwise.store import open_store
 
-    store = open_store(f"sqlite:///{path}", create=False)
+    store = open_store(url, look=True)
     try:
         frame, notes = logged(store)
         return Logged(frame, notes, behaviour=files.behaviour(frame))

@@ -19,11 +19,12 @@ def backup(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the store, while others write to it, to FILE; check every page, and make sampled decisions again.
+    """Copy the store, while others write to it, to FILE, a SQLite file whatever the store is; check every page, and
+    make sampled decisions again. Of a server, its own tools (pg_dump) make backups that are restored as they were.
 
     Example: `poolwise backup /backups/monday.db`
     """
-    _copy(_place(store_url(config, store)), _place(f"sqlite:///{file}"), as_json)
+    _copy(store_url(config, store), f"sqlite:///{file}", as_json)
 
 
 def restore(
@@ -36,34 +37,53 @@ def restore(
 
     Example: `poolwise restore /backups/monday.db`
     """
-    _copy(_place(f"sqlite:///{file}"), _place(store_url(config, store)), as_json)
+    _copy(f"sqlite:///{file}", store_url(config, store), as_json)
 
 
-def _copy(source: Path, target: Path, as_json: bool) -> None:
+def _copy(source: str, target: str, as_json: bool) -> None:
+    """Between files page by page, else row by row."""
+    from poolwise.store.addresses import SERVER, without_password
+
+    file = None if target.startswith(SERVER) else _place(target)
+    if file and not source.startswith(SERVER):
+        _copy_file(_place(source), file)
+    else:
+        _transfer(source, target)
+    try:
+        found = _audited(target)
+    except BaseException:
+        if file:
+            file.unlink()
+        raise
+    size = file.stat().st_size if file else 0
+    _say({"file": str(file or without_password(target)), "bytes": size, **found._asdict()}, as_json)
+
+
+def _transfer(source: str, target: str) -> None:
+    from poolwise.store.transfer import transfer
+
+    transfer(source, target)
+
+
+def _copy_file(source: Path, target: Path) -> None:
     from poolwise.store.sqlite.copies import copy
 
     if not is_file(source):
         raise InputError(f"there is no store {source}: check the path")
     copy(source, target)
-    try:
-        found = _audited(target)
-    except BaseException:
-        target.unlink()
-        raise
-    _say({"file": str(target), "bytes": target.stat().st_size, **found._asdict()}, as_json)
 
 
-def _audited(path: Path) -> "Audit":
+def _audited(url: str) -> "Audit":
     from poolwise.engine.safeguards.audit import audit
     from poolwise.store import open_store
 
-    store = open_store(f"sqlite:///{path}", look=True)
+    store = open_store(url, look=True)
     try:
         found = audit(store)
     finally:
         store.close()
     if found.different:
-        raise StoreDamaged(f"decisions {found.different} came out otherwise when made again: the copy was removed")
+        raise StoreDamaged(f"decisions {found.different} came out otherwise when made again: do not use the copy")
     return found
 
 
@@ -80,7 +100,8 @@ def _say(body: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(body)
         return
+    size, sound = (f", {body['bytes']:,} bytes", "page sound") if body["bytes"] else ("", "row the same")
     say(
-        f"{body['file']}: {body['decisions']:,} decisions and {body['outcomes']:,} outcomes, {body['bytes']:,} bytes; "
-        f"every page sound, {body['replayed']} decisions made again and the same"
+        f"{body['file']}: {body['decisions']:,} decisions and {body['outcomes']:,} outcomes{size}; "
+        f"every {sound}, {body['replayed']} decisions made again and the same"
     )

@@ -9,7 +9,6 @@ import typer
 
 from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, print_json, say, store_url
 from poolwise.errors import InputError
-from poolwise.targets import is_file
 
 _SECONDS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "y": 365.25 * 86400.0}
 
@@ -17,7 +16,7 @@ _SECONDS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "y": 365.25 * 86400.0}
 def retention(
     views: Annotated[str | None, typer.Option(metavar="AGE", help="Views older than this, for instance 30d.")] = None,
     events: Annotated[str | None, typer.Option(metavar="AGE", help="Events older than this, for instance 2y.")] = None,
-    archive: Annotated[Path | None, typer.Option(help="Folder of the Parquet files; beside the store if none.")] = None,
+    archive: Annotated[Path | None, typer.Option(help="Folder of the Parquet files.")] = None,
     config: ConfigOption = CONFIG,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -28,16 +27,18 @@ def retention(
     Example: `poolwise retention --views 30d --events 2y`
     """
     from poolwise.store import path_of
+    from poolwise.store.addresses import SERVER
     from poolwise.store.retention import retain
 
     if views is None and events is None:
         raise InputError("say what may leave: --views 30d, --events 2y, or both")
     now, url = time.time(), store_url(config, store)
     path = path_of(url)
-    if path is None or not is_file(path):
-        raise InputError(f"there is no store {path or url}: check the path")
+    if path is None and not url.startswith(SERVER):
+        raise InputError(f"the store {url} lives in memory: only one in a file or on a server grows old")
     old = [None if age is None else now - _seconds(age) for age in (views, events)]
-    found = retain(path, (archive or path.with_name(f"{path.name}.archive")).resolve(), views=old[0], events=old[1])
+    place = path.with_name(f"{path.name}.archive") if path else Path("poolwise.archive")
+    found = retain(url, (archive or place).resolve(), views=old[0], events=old[1])
     if as_json:
         print_json(found._asdict())
         return

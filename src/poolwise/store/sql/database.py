@@ -1,7 +1,7 @@
 """What the parts of a store need of a database, whichever it is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -59,6 +59,18 @@ class Database(ABC):
     def insert_many(self, db: Any, table: str, rows: Sequence[tuple]) -> None:
         """Events in their order: rows of `decision` or `outcome` without their sequence, NaN for NULL, inside of a
         transaction."""
+
+    @abstractmethod
+    def snapshot(self, read: Callable[[Any], T]) -> T:
+        """What `read` finds is one state of the store, whatever is written meanwhile."""
+
+    @abstractmethod
+    def unload(self, db: Any, table: str) -> Iterator[tuple]:
+        """All rows of a table in the order of its key, a few at a time; inside of a transaction or a snapshot."""
+
+    @abstractmethod
+    def load(self, db: Any, table: str, rows: Iterable[tuple]) -> None:
+        """Rows of a table as `unload` gives them."""
 
     @abstractmethod
     def unguarded(self, db: Any, table: str, verb: str) -> AbstractContextManager[None]:

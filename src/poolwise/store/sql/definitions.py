@@ -161,7 +161,7 @@ def writes(insert: Callable[[Any], Any], numbered: bool) -> dict[str, Executable
         place = last(table.c.sequence).scalar_subquery() + number(1)
         return insert(table).values(sequence=place) if numbered else insert(table)
 
-    own = [cast(given(c.name), c.type) if numbered else given(c.name) for c in _OUTCOME]
+    own = [cast(given(c.name, c.type), c.type) if numbered else given(c.name) for c in _OUTCOME]
     place = [last(outcome.c.sequence).scalar_subquery() + number(1)] if numbered else []
     known = exists(select(number(1)).where(decision.c.id == given("id"), there))
     columns = [*([outcome.c.sequence] if numbered else []), *_OUTCOME]

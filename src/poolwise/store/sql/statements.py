@@ -39,6 +39,16 @@ def columns(table: str) -> tuple[str, ...]:
     return tuple(_made()["columns"][table])
 
 
+def named(table: str) -> str:
+    """Its columns as a part of a statement."""
+    return ", ".join(f'"{name}"' for name in columns(table))
+
+
+def unloading(table: str) -> str:
+    """The statement that reads it whole, in the order of its key."""
+    return f'SELECT {named(table)} FROM "{table}" ORDER BY {", ".join(keys()[table])}'
+
+
 def keys() -> dict[str, list[str]]:
     """Every table, in an order in which each follows those that it refers to, and its primary key."""
     return dict(_made()["keys"])

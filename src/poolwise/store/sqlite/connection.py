@@ -20,7 +20,7 @@ from poolwise.errors import StoreError, StoreForked
 from poolwise.store.base import STALE
 from poolwise.store.rows import compressed
 from poolwise.store.sql.database import Database, Reading, damaged
-from poolwise.store.sql.statements import statements
+from poolwise.store.sql.statements import columns, named, statements, unloading
 from poolwise.store.sqlite import together
 from poolwise.store.sqlite.connect import Durability, connect
 from poolwise.store.sqlite.faults import closed, gone, translated
@@ -77,6 +77,22 @@ class SqliteDatabase(Database):
         for first in range(0, whole, _TOGETHER):
             db.execute(_repeated(statement), list(chain.from_iterable(rows[first : first + _TOGETHER])))
         db.executemany(statement, rows[whole:])
+
+    def snapshot(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        def within(db: sqlite3.Connection) -> T:
+            db.execute("BEGIN")
+            try:
+                return read(db)
+            finally:
+                db.execute("ROLLBACK")
+
+        return self._call(within)
+
+    def unload(self, db: sqlite3.Connection, table: str) -> Iterator[tuple]:
+        return db.execute(unloading(table))
+
+    def load(self, db: sqlite3.Connection, table: str, rows: Iterable[tuple]) -> None:
+        db.executemany(f"INSERT INTO {table} ({named(table)}) VALUES ({', '.join('?' * len(columns(table)))})", rows)
 
     @contextmanager
     def unguarded(self, db: sqlite3.Connection, table: str, verb: str) -> Iterator[None]:

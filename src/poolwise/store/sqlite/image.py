@@ -3,20 +3,15 @@
 import json
 import secrets
 import sqlite3
-import threading
 from contextlib import closing
-from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from poolwise.store.sql import upgrade as migrate
 from poolwise.store.sql.statements import HEAD, statements
 
-_ALEMBIC = threading.Lock()
-"""Alembic keeps its context in global variables."""
 _WAL = b"\x02\x02"
 """Bytes 18 and 19 of a file with a write-ahead log: creators never wait for each other to switch to it."""
 
@@ -37,16 +32,13 @@ def build(db: sqlite3.Connection, seed: int | None) -> None:
     db.execute(statements("sqlite").RECORD, ("store", json.dumps(body)))
 
 
-def upgrade(db: sqlite3.Connection) -> None:
+def upgrade(db: sqlite3.Connection, head: str = HEAD) -> None:
     """Run the migrations that the tables lack, in one transaction."""
     engine = create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%"))
-    with _ALEMBIC, engine.connect() as connection:
+    with engine.connect() as connection:
         db.execute("BEGIN IMMEDIATE")
         try:
-            config.attributes["connection"] = connection
-            command.upgrade(config, HEAD)
+            migrate.upgrade(connection, head)
             if db.in_transaction:
                 db.execute("COMMIT")
         except DBAPIError as error:

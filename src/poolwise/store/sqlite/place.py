@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from poolwise.errors import InputError, StoreDamaged, StoreError, StoreForeign, StoreReadOnly
 from poolwise.names import shown
+from poolwise.store.addresses import SERVER, without_password
 
 APPLICATION = 0x506F6F6C
 """`PRAGMA application_id` of our files: "Pool"."""
@@ -28,7 +29,8 @@ class Header(NamedTuple):
 
 
 def path_of(url: str) -> Path | None:
-    """Where `sqlite:///file.db` lies, symbolic links resolved; None: in memory (`sqlite://`, `sqlite:///:memory:`).
+    """Where `sqlite:///file.db` lies, symbolic links resolved; None: in memory (`sqlite://`, `sqlite:///:memory:`), or
+    on a server.
 
     Everything after the third slash is the path as it is: `?`, `%`, `#` and blanks mean nothing else.
 
@@ -37,9 +39,14 @@ def path_of(url: str) -> Path | None:
     """
     if not isinstance(url, str):
         raise InputError(f"the address of a store is text such as sqlite:///file.db, got {shown(url)}")
+    if url.startswith(SERVER):
+        return None
     kind, slashes, rest = url.partition("://")
     if kind != "sqlite" or not slashes or (rest and not rest.startswith("/")):
-        raise InputError(f"store {shown(url)} is of no known kind: use sqlite:///file.db or memory://")
+        raise InputError(
+            f"store {shown(without_password(url))} is of no known kind: use sqlite:///file.db, memory:// or "
+            "postgresql://host/database?workspace=name"
+        )
     if rest in ("", "/:memory:"):
         return None
     if "\x00" in rest:

@@ -21,11 +21,13 @@ def upgrade() -> None:
         "policy", sa.Column("id", _KEY, primary_key=True), sa.Column("spec", sa.Text), sa.Column("params", sa.Text)
     )
     op.create_table("arm_list", sa.Column("id", _KEY, primary_key=True), sa.Column("arms", sa.Text, unique=True))
-    whole = ("project", "context", "policy", "snapshot", "outcomes", "arm_list")
+    codes, counts = ("project", "context", "policy"), ("snapshot", "outcomes")
     op.create_table(
         "view",
         sa.Column("id", _KEY, primary_key=True),
-        *(sa.Column(column, sa.Integer, nullable=False) for column in whole),
+        *(sa.Column(column, sa.Integer, nullable=False) for column in codes),
+        *(sa.Column(column, _KEY, nullable=False) for column in counts),
+        sa.Column("arm_list", sa.Integer, nullable=False),
         sa.Column("arrays", sa.LargeBinary, nullable=False),
     )
     op.create_table(
@@ -39,7 +41,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "outcome",
-        sa.Column("sequence", _KEY, primary_key=True),
+        sa.Column("sequence", _KEY, primary_key=True, autoincrement=False),
         sa.Column("decision", _KEY, sa.ForeignKey("decision.id"), nullable=False, unique=True),
         sa.Column("status", sa.Integer, nullable=False),
         sa.Column("utility", sa.Float(53), nullable=False),

@@ -4,6 +4,8 @@ checksum, and whose file it is."""
 import sqlalchemy as sa
 from alembic import op
 
+from poolwise.store.migrations import postgresql
+
 revision = "0002"
 down_revision = "0001"
 _KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -13,7 +15,10 @@ _APPLICATION = 0x506F6F6C
 
 def upgrade() -> None:
     sqlite = op.get_bind().dialect.name == "sqlite"
-    _order_decisions()
+    if sqlite:
+        _order_decisions()
+    else:
+        postgresql.number_decisions()
     op.create_table("layout", sa.Column("id", _KEY, primary_key=True), sa.Column("line", sa.Text, unique=True))
     op.add_column("view", sa.Column("layout", sa.Integer))
     op.create_table(
@@ -32,6 +37,10 @@ def upgrade() -> None:
                     f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
                 )
         op.execute(f"PRAGMA application_id = {_APPLICATION}")
+    else:
+        postgresql.loosen()
+        postgresql.guard(("name", "policy", "arm_list", "layout", "view", "decision", "outcome", "record"))
+        postgresql.add_writer()
 
 
 def _order_decisions() -> None:
