@@ -191,6 +191,7 @@ BAD = {
     "safe(thompson)": {"delta": [0.0, 1.0, math.nan], "margin": [math.nan, math.inf]},
     "gated(thompson)": {"softness": [0.0], "gate_delta": [2.0]},
     "floored(thompson)": {"minimum": [-0.1, 1.0, math.nan]},
+    "defensive(thompson)": {"floor": [-0.1, 1.0, math.nan], "lasting": [0.0, math.inf]},
     "knowledge_gradient": {"own": [-1.0], "shared": [math.nan], "temperature": [0.0]},
     "information_directed": {"sharpness": [0.0]},
     "adaptive": {"rare": [0.0], "stable": [1.0], "temperature": [0.0]},

@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.ope.logged import Log, of_log, weights_of
+from poolwise.ope import moments, remedy
+from poolwise.ope.logged import Log, balance_of, of_log, weights_of
+from poolwise.ope.moments import judged
 
 LEAST_EFFECTIVE = 50.0
 LEAST_SUPPORT = 0.99
 MISMATCH = 5.0
-"""The veto's limits; see `diagnose`. A log that is in order is vetoed by the last one once in a million."""
+"""The veto's limits; see `diagnose`. A log that is in order is vetoed by the last one once in 300,000 at most."""
 ROUNDING = 1e-9
 """Of a mean weight that should be 1, and of a spread that should be 0."""
 
@@ -19,7 +21,7 @@ class Diagnosis(NamedTuple):
 
     decisions: int
     effective: float
-    """Effective sample size, (sum w)^2 / sum w^2."""
+    """Effective sample size, (sum w)^2 / sum w^2, or, where `behaviour` is known and it is less, n / mean E[w^2]."""
     largest_weight: float
     largest_share: float
     """Share of the largest weight in the sum of all."""
@@ -30,7 +32,7 @@ class Diagnosis(NamedTuple):
     mismatch: float
     """Largest deviation, in standard errors, of how often an arm was chosen from what the logged policy says."""
     veto: str | None
-    """Why the log cannot answer; None where it can."""
+    """Why the log cannot answer, and which setting would have let it; None where it can."""
 
 
 @of_log
@@ -39,38 +41,45 @@ def diagnose(logged: Log) -> Diagnosis:
 
     Vetoed: more than 1 - LEAST_SUPPORT of the new policy on arms that were out of reach (probability 0 where
     `behaviour` is known, else never logged); an effective sample size below LEAST_EFFECTIVE (where one decision has a
-    seventh of all weight, it is); a mean weight or a frequency of choices more than MISMATCH standard errors from
-    what the propensities say, as after overrides downstream or with propensities of another policy or made up. Where
-    weights do not vary there is no standard error, and anything but 1 is a mismatch.
+    seventh of all weight, it is), be it the sample's or the exact one, since a small floor that was never drawn from
+    answers nothing; a mean weight or a frequency of choices more than MISMATCH standard errors from what the
+    propensities say, as after overrides downstream or with propensities of another policy or made up. Where weights do
+    not vary there is no standard error, and anything but 1 is a mismatch.
     """
-    weight = weights_of(logged)
+    own = weights_of(logged)
+    weight = balance_of(logged, own)
     with np.errstate(over="ignore", invalid="ignore"):
         total, squares = float(weight.sum()), float((weight**2).sum())
         effective = total / squares * total if squares > 0 else 0.0
     numbers = Diagnosis(
         decisions=len(weight),
-        effective=effective,
+        effective=float(np.min([effective, exact_effective(logged)])),
         largest_weight=float(weight.max()),
         largest_share=float(weight.max()) / total if total > 0 else 1.0,
         mean_weight=float(weight.mean()),
         support=reachable(logged),
-        mismatch=mismatch(logged, weight),
+        mismatch=mismatch(logged, own),
         veto=None,
     )
-    return numbers._replace(veto=veto(numbers))
+    why = veto(numbers)
+    if why and not (numbers.support >= LEAST_SUPPORT and numbers.effective >= LEAST_EFFECTIVE):
+        why = f"{why}; {remedy.sentence(logged, LEAST_EFFECTIVE)}"
+    return numbers._replace(veto=why)
+
+
+def exact_effective(logged: Log) -> float:
+    """n / mean E[w^2]; infinite where the logging policy's probabilities are not known."""
+    return float("inf") if logged.behaviour is None else moments.effective(judged(logged), logged.behaviour)
 
 
 def veto(numbers: Diagnosis) -> str | None:
     """The first reason that holds, in one line."""
     if not numbers.support >= LEAST_SUPPORT:
-        return (
-            f"{1 - numbers.support:.1%} of the policy's choices are arms that the log could not hold;"
-            " log with a policy that tries them"
-        )
+        return f"{1 - numbers.support:.1%} of the policy's choices are arms that the log could not hold"
     if not numbers.effective >= LEAST_EFFECTIVE:
         return (
             f"effective sample size {numbers.effective:.1f} of {numbers.decisions} decisions, largest weight"
-            f" {numbers.largest_weight:.4g}; at least {LEAST_EFFECTIVE:.0f} are needed; log more, or explore more"
+            f" {numbers.largest_weight:.4g}; at least {LEAST_EFFECTIVE:.0f} are needed"
         )
     if not numbers.mismatch <= MISMATCH:
         return (
@@ -82,25 +91,47 @@ def veto(numbers: Diagnosis) -> str | None:
 
 
 def reachable(logged: Log) -> float:
-    """Mean evaluation probability of the arms within the logging policy's reach."""
+    """Mean evaluation probability of the arms within the logging policy's reach, and of a baseline that is known."""
+    needed = judged(logged)
+    known = 0.0 if logged.baseline is None else float(logged.evaluation[:, logged.baseline].mean())
     if logged.behaviour is not None:
-        return float((logged.evaluation * (logged.behaviour > 0)).sum(axis=1).mean())
-    seen = np.bincount(logged.action, minlength=logged.evaluation.shape[1]) > 0
-    return float(logged.evaluation[:, seen].sum(axis=1).mean())
+        return known + float((needed * (logged.behaviour > 0)).sum(axis=1).mean())
+    seen = np.bincount(logged.action, minlength=needed.shape[1]) > 0
+    return known + float(needed[:, seen].sum(axis=1).mean())
 
 
 def mismatch(logged: Log, weight: np.ndarray) -> float:
-    """Largest z score of the mean weight (expected 1), of every arm's inverse propensities (expected at most 1 per
-    decision) and, where `behaviour` is known, of every arm's frequency. NaN or infinite where numbers overflow."""
+    """Largest z score of the mean weight, of every arm's inverse propensities and, where `behaviour` is known, of every
+    arm's frequency: against the exact expectations and variances there, else against a mean weight of 1, at most 1
+    inverse propensity per decision, and the sample's spread. NaN or infinite where numbers overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
-        found = [abs(excess(weight.mean(), weight.std(ddof=1) if len(weight) > 1 else 0.0, len(weight)))]
-        found.append(most_frequent(logged))
-        if logged.behaviour is not None:
-            expected = logged.behaviour.sum(axis=0)
-            deviation = np.sqrt((logged.behaviour * (1 - logged.behaviour)).sum(axis=0))
-            count = np.bincount(logged.action, minlength=len(expected))
-            found.append(float(np.max(np.abs(count - expected) / np.maximum(deviation, 1.0))))
-    return float(np.max(found))
+        if logged.behaviour is None:
+            balance = balance_of(logged, weight)
+            spread = balance.std(ddof=1) if len(balance) > 1 else 0.0
+            return float(np.max([abs(excess(balance.mean(), spread, len(balance))), most_frequent(logged)]))
+        return float(np.max([weights_off(logged, logged.behaviour, weight), *arms_off(logged, logged.behaviour)]))
+
+
+def weights_off(logged: Log, behaviour: np.ndarray, weight: np.ndarray) -> float:
+    """z of the sum of weights."""
+    needed = judged(logged)
+    mean, squares = moments.moments(needed, behaviour)
+    largest = float(np.max(np.divide(needed, behaviour, out=np.zeros_like(needed), where=behaviour > 0)))
+    off = float((weight - mean).sum())
+    return moments.surprise(off, float((squares - mean**2).sum() if off > 0 else squares.sum()), largest)
+
+
+def arms_off(logged: Log, behaviour: np.ndarray) -> list[float]:
+    """z of how often every arm was chosen, and of the sum of its inverse propensities, which is expected once for every
+    decision in which it was within reach."""
+    arms = behaviour.shape[1]
+    count, expected = np.bincount(logged.action, minlength=arms), behaviour.sum(axis=0)
+    variance = (behaviour * (1 - behaviour)).sum(axis=0)
+    found = [moments.surprise(*one, 1.0) for one in zip(abs(count - expected), np.maximum(variance, 1.0), strict=True)]
+    inverse = np.divide(1.0, behaviour, out=np.zeros_like(behaviour), where=behaviour > 0)
+    off = np.bincount(logged.action, 1.0 / logged.propensity, arms) - (behaviour > 0).sum(axis=0)
+    spread = np.where(off > 0, (inverse - (behaviour > 0)).sum(axis=0), inverse.sum(axis=0))
+    return found + [moments.surprise(*one) for one in zip(off, spread, inverse.max(axis=0), strict=True)]
 
 
 def most_frequent(logged: Log) -> float:

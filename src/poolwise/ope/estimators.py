@@ -1,6 +1,7 @@
 """Estimators of a policy's value from a log of another policy, each with its influence function.
 
-w = evaluation(a) / propensity;  d = sum over arms of evaluation q_hat;  e = reward - q_hat(a).
+w = evaluation(a) / propensity, 0 for a baseline that earns 0 by definition;  d = sum over arms of evaluation q_hat;
+e = reward - q_hat(a).
 Every function gives `InfluenceTerms`. Estimators that trade bias for variance (DM, Switch-DR, DRos) state their
 estimated bias against DR, and the spread of the estimate without it: an interval must hold the policy's value, not the
 estimator's mean (robust bias correction; Calonico, Cattaneo and Titiunik 2014). So their intervals are DR's, and an
@@ -14,7 +15,7 @@ import numpy as np
 
 from poolwise.errors import InputError
 from poolwise.inputs import real
-from poolwise.ope.logged import Log, of_log, weights_of
+from poolwise.ope.logged import Log, balance_of, of_log, weights_of
 
 GRID = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0, 1000.0, 10_000.0, np.inf)
 """Thresholds on w, and shrinkages of w, among which Switch-DR and DRos choose."""
@@ -47,11 +48,12 @@ def ips(logged: Log) -> InfluenceTerms:
 def snips(logged: Log) -> InfluenceTerms:
     """Self-normalised IPS: sum of w r / sum of w (Swaminathan and Joachims 2015)."""
     weight = weights_of(logged)
-    total = weight.sum()
+    balance = balance_of(logged, weight)
+    total = balance.sum()
     if total == 0:
         return InfluenceTerms(float("nan"), np.full(len(weight), np.nan))
     value = float((weight * logged.reward).sum() / total)
-    return InfluenceTerms(value, weight * (logged.reward - value) / weight.mean())
+    return InfluenceTerms(value, (weight * logged.reward - balance * value) / balance.mean())
 
 
 @of_log
@@ -65,10 +67,11 @@ def dr(logged: Log) -> InfluenceTerms:
 def sndr(logged: Log) -> InfluenceTerms:
     """Self-normalised DR: mean of d + sum of w e / sum of w."""
     direct, weight, residual = parts(logged)
-    if weight.sum() == 0:
+    balance = balance_of(logged, weight)
+    if balance.sum() == 0:
         return InfluenceTerms(float("nan"), np.full(len(weight), np.nan))
-    correction = (weight * residual).sum() / weight.sum()
-    influence = centred(direct) + weight * (residual - correction) / weight.mean()
+    correction = (weight * residual).sum() / balance.sum()
+    influence = centred(direct) + (weight * residual - balance * correction) / balance.mean()
     return InfluenceTerms(float(direct.mean() + correction), influence)
 
 
@@ -108,8 +111,11 @@ def parts(logged: Log) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """d, w and e, (n,) each; refuses a log without an outcome model."""
     if logged.q_hat is None:
         raise InputError("this estimator needs q_hat, the predicted reward of every arm; give it, or use ips or snips")
-    direct = (logged.evaluation * logged.q_hat).sum(axis=1)
-    residual = logged.reward - logged.q_hat[np.arange(len(logged.action)), logged.action]
+    q_hat = logged.q_hat
+    if logged.baseline is not None:
+        q_hat = np.where(np.arange(q_hat.shape[1]) == logged.baseline, 0.0, q_hat)
+    direct = (logged.evaluation * q_hat).sum(axis=1)
+    residual = logged.reward - q_hat[np.arange(len(logged.action)), logged.action]
     return direct, weights_of(logged), residual
 
 

@@ -64,7 +64,9 @@ def compare(
 
     Raises DataError where `other` is no matrix of probabilities of the log's shape.
     """
-    second = log(logged.reward, logged.action, logged.propensity, other, logged.q_hat, logged.behaviour)
+    second = log(
+        logged.reward, logged.action, logged.propensity, other, logged.q_hat, logged.behaviour, baseline=logged.baseline
+    )
     diagnoses = [diagnose(logged), diagnose(second)]
     vetoed = [one for one in diagnoses if one.veto]
     if vetoed:

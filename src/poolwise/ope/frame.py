@@ -25,21 +25,25 @@ def from_frame(
     folds: int = 3,
     seed: int = 0,
     behaviour: pd.DataFrame | None = None,
+    baseline: str | None = None,
 ) -> tuple[Log, tuple[str, ...]]:
     """The log and the names of its arms.
 
     `frame`: columns project, context, arm, probability (of the arm that was chosen) and utility; optionally `executed`,
     the arm that really ran. `evaluation`: `uniform` over the arms of the log; the name of an arm, chosen always; or a
     table with a column per arm and a row per decision (`ope.target_policy` makes one from a policy). `behaviour`: such
-    a table of the logging policy, where it is known. `model`: predict utilities by the hierarchical belief,
-    cross-fitted. Raises DataError with row and column.
+    a table of the logging policy, where it is known. `baseline`: the arm whose utility is 0 by definition, so that what
+    a policy does with it needs no evidence; one that earned something else is an arm like the others. `model`: predict
+    utilities by the hierarchical belief, cross-fitted. Raises DataError with row and column.
     """
     frame, model = tidy(frame), truth("model", model)
     evaluation, behaviour = (
         chances(table) if isinstance(table, pd.DataFrame) else table for table in (evaluation, behaviour)
     )
     tables = [table for table in (evaluation, behaviour) if isinstance(table, pd.DataFrame)]
-    names = sorted({*frame["arm"], *(name for table in tables for name in table.columns)})
+    held = {*frame["arm"], *(name for table in tables for name in table.columns)}
+    names = sorted(held)
+    home = None if baseline not in held or frame.loc[frame["arm"] == baseline, "utility"].any() else baseline
     arm = pd.Index(names).get_indexer(frame["arm"])
     project, context = (pd.factorize(frame[key])[0] for key in ("project", "context"))
     made = log(
@@ -49,6 +53,7 @@ def from_frame(
         target_probabilities(evaluation, names, len(frame)),
         behaviour=None if behaviour is None else target_probabilities(behaviour, names, len(frame)),
         executed=pd.Index(names).get_indexer(frame["executed"]) if "executed" in frame else None,
+        baseline=None if home is None else names.index(home),
     )
     if model:
         made = made._replace(q_hat=cross_fitted(project, context, arm, made.reward, len(names), folds, seed))

@@ -30,6 +30,9 @@ class Log(NamedTuple):
     """(n, arms) predicted reward of every arm; None where there is no outcome model."""
     behaviour: np.ndarray | None = None
     """(n, arms) all probabilities of the logging policy, where they are known."""
+    baseline: int | None = None
+    """The arm whose reward is 0 by definition, as a baseline's utility is; None where there is none. What a policy does
+    with it needs no evidence."""
 
 
 def log(
@@ -40,13 +43,14 @@ def log(
     q_hat: Any = None,
     behaviour: Any = None,
     executed: Any = None,
+    baseline: int | None = None,
 ) -> Log:
     """Arrays -> Log.
 
     `executed` (n,) int, where known: the arm that really ran; a decision overridden downstream makes its propensity
     meaningless and is refused. Raises DataError with row and column.
     """
-    made = _formed(Log(reward, action, propensity, evaluation, q_hat, behaviour))
+    made = _formed(Log(reward, action, propensity, evaluation, q_hat, behaviour, baseline))
     check_behaviour(made)
     if executed is not None:
         ran = _array("executed", executed)
@@ -65,9 +69,12 @@ def _formed(given: Log) -> Log:
         floats("evaluation", given.evaluation),
         None if given.q_hat is None else floats("q_hat", given.q_hat),
         None if given.behaviour is None else floats("behaviour", given.behaviour),
+        given.baseline,
     )
     check_shapes(made)
     check_rows(made)
+    if made.baseline is not None:
+        check_baseline(made)
     return made
 
 
@@ -110,9 +117,15 @@ def weights(logged: Log) -> np.ndarray:
 
 
 def weights_of(logged: Log) -> np.ndarray:
-    """The same of a log that was checked."""
+    """The same of a log that was checked; 0 where the baseline was chosen, which earns 0 whatever its weight."""
     with np.errstate(over="ignore"):
-        return logged.evaluation[np.arange(len(logged.action)), logged.action] / logged.propensity
+        found = logged.evaluation[np.arange(len(logged.action)), logged.action] / logged.propensity
+    return found if logged.baseline is None else np.where(logged.action == logged.baseline, 0.0, found)
+
+
+def balance_of(logged: Log, weight: np.ndarray) -> np.ndarray:
+    """(n,) `weight` plus the policy's probability of the baseline: 1 in expectation."""
+    return weight if logged.baseline is None else weight + logged.evaluation[:, logged.baseline]
 
 
 def check_shapes(made: Log) -> None:
@@ -149,6 +162,15 @@ def check_rows(made: Log) -> None:
     if made.q_hat is not None:
         bad = ~np.isfinite(made.q_hat).all(axis=1)
         refuse(bad, "q_hat", made.q_hat, "is not finite; predict every arm or leave q_hat out")
+
+
+def check_baseline(made: Log) -> None:
+    """Refuse a baseline that is no arm, or earned something else than 0."""
+    baseline, arms = made.baseline, made.evaluation.shape[1]
+    if isinstance(baseline, bool) or not isinstance(baseline, int | np.integer) or not 0 <= baseline < arms:
+        raise DataError(f"baseline {shown(baseline)} is not an arm's index, an integer from 0 to {arms - 1}")
+    wrong = (made.action == baseline) & (made.reward != 0)
+    refuse(wrong, "reward", made.reward, "is of the baseline, whose utility is 0; leave the baseline out of the log")
 
 
 def check_probabilities(matrix: np.ndarray, name: str) -> None:

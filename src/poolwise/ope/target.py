@@ -11,7 +11,7 @@ from poolwise.errors import ConfigError, DataError, InputError
 from poolwise.names import checked, shown
 from poolwise.ope.frame import chances, tidy
 from poolwise.replay.replay_posterior import ReplayPosterior, chances_of
-from poolwise.schema import family_of
+from poolwise.schema import CHANCES, family_of
 
 NEED_BASELINE = {"safe", "gated", "paid", "budgeted"}
 """Layers that treat the baseline apart."""
@@ -21,17 +21,21 @@ def target_policy(frame: pd.DataFrame, wanted: Any, baseline: str | None = None)
     """(decisions, arms) probabilities of a policy on a log as `from_frame` reads it, a column per arm.
 
     wanted: the name of an arm of the log, chosen always; a table with a column per arm and a row per decision, which
-    is taken as it is; or a policy's spec (`policy.parse`). A policy is asked what it would have done with what the log
-    had shown before each decision (each `seed` of a replay's log apart), so no decision is judged by its own outcome.
+    is taken as it is; or a policy, or its spec (`policy.parse`). A policy is asked what it would have done with what
+    the log had shown before each decision (each `seed` of a replay's log apart), so no decision is judged by its own
+    outcome.
     baseline: its arm, for policies that treat it apart; None: the arm whose utilities are all 0. Raises DataError and
     ConfigError.
     """
     frame = tidy(frame)
-    arms = sorted(frame["arm"].unique())
+    arms = arms_of(frame)
     if isinstance(wanted, pd.DataFrame):
         if len(wanted) != len(frame):
             raise DataError(f"{len(wanted)} rows of probabilities for {len(frame)} decisions; give one row for each")
         return chances(wanted)
+    if isinstance(wanted, policies.Policy):
+        home = baseline_of(frame, arms, baseline, wanted.spec)
+        return pd.DataFrame(replay_probabilities(frame, arms, wanted, home), columns=arms)
     wanted = checked("the policy", wanted)
     if wanted in arms:
         return pd.DataFrame(np.tile(np.eye(len(arms))[arms.index(wanted)], (len(frame), 1)), columns=arms)
@@ -46,6 +50,13 @@ def target_policy(frame: pd.DataFrame, wanted: Any, baseline: str | None = None)
     return pd.DataFrame(replay_probabilities(frame, arms, policy, home), columns=arms)
 
 
+def arms_of(frame: pd.DataFrame) -> list[str]:
+    """Arms that were chosen, and those that could have been where columns `p:ARM` say so."""
+    stated = [name for name in map(str, frame.columns) if name.startswith(CHANCES)]
+    open_to = [name for name in stated if (pd.to_numeric(frame[name], errors="coerce") > 0).any()]
+    return sorted({*frame["arm"], *(name.removeprefix(CHANCES) for name in open_to)})
+
+
 def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: str) -> int | None:
     """Index of the baseline; refused where a policy needs it and none can be told."""
     if named is not None:
@@ -53,7 +64,7 @@ def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: s
             raise DataError(f"the baseline {named!r} is no arm of the log: {', '.join(map(str, arms[:8]))}")
         return arms.index(named)
     zero = frame.groupby("arm")["utility"].apply(lambda part: bool((part == 0).all()))
-    found = [arm for arm in arms if zero[arm]]
+    found = [arm for arm in arms if zero.get(arm, False)]
     if len(found) == 1:
         return arms.index(found[0])
     if NEED_BASELINE & set(re.findall(r"\w+", spec)):
@@ -66,8 +77,8 @@ def replay_probabilities(
 ) -> np.ndarray:
     """(decisions, arms): probabilities of the policy, from the outcomes that the log shows before each decision."""
     arm = pd.Index(arms).get_indexer(frame["arm"])
-    names = frame.groupby("arm")["family"].first().reindex(arms) if "family" in frame else map(family_of, arms)
-    family = pd.factorize(pd.Series(list(names)))[0]
+    known = dict(zip(frame["arm"], frame["family"], strict=True)) if "family" in frame else {}
+    family = pd.factorize(pd.Series([known.get(name, family_of(name)) for name in arms]))[0]
     present, found = np.ones(len(arms), bool), np.empty((len(frame), len(arms)))
     for rows in runs(frame):
         project, context = (pd.factorize(frame[key].to_numpy()[rows])[0] for key in ("project", "context"))

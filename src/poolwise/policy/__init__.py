@@ -12,6 +12,7 @@ from poolwise.policy.view import Context, Params, Policy, View
 from poolwise.policy.wrappers.budget import budgeted, paid
 from poolwise.policy.wrappers.coverage import covered
 from poolwise.policy.wrappers.curiosity import curious
+from poolwise.policy.wrappers.defensive import defensive
 from poolwise.policy.wrappers.floor import floored
 from poolwise.policy.wrappers.regime import adaptive
 from poolwise.policy.wrappers.safety import gated, safe
@@ -29,6 +30,7 @@ __all__ = [
     "covered",
     "curious",
     "default",
+    "defensive",
     "doubt",
     "epsilon_greedy",
     "explain",
@@ -50,6 +52,7 @@ __all__ = [
 
 
 def default() -> Policy:
-    """What an engine uses unless told otherwise: see `knowledge_gradient`. Its constants did best, one setting for all,
-    on real outcomes of solvers, provers, compilers and encoders (`benchmarks/replay/tables.py`)."""
-    return knowledge_gradient()
+    """What an engine uses unless told otherwise: `knowledge_gradient`, whose constants did best, one setting for all,
+    on real outcomes of solvers, provers, compilers and encoders (`benchmarks/replay/tables.py`), with the floor that
+    lets its log judge other policies (`benchmarks/replay/judged.py`)."""
+    return defensive(knowledge_gradient())

@@ -9,6 +9,7 @@ from poolwise.policy.parsing import layers
 from poolwise.policy.vectors import moved
 from poolwise.policy.view import Array, Policy, View
 from poolwise.policy.wrappers.coverage import boost
+from poolwise.policy.wrappers.defensive import left_to_floor
 from poolwise.policy.wrappers.regime import REGIMES, regimes
 from poolwise.policy.wrappers.safety import eligible
 
@@ -59,6 +60,9 @@ def _sentence(name: str, policy: Policy, view: View, mass: float) -> str:
             return f"reserves {share:.1%} for what still teaches in a context that needs it: {_moved(mass)}."
         case "farsighted":
             return f"counts what trying an arm can still earn: {_moved(mass)}."
+        case "defensive":
+            left = float(np.max(left_to_floor(params, view)))
+            return f"leaves up to {left:.1%} to what other policies would choose, for its log to judge: {_moved(mass)}."
         case "floored":
             return f"gives every open arm at least {params['minimum']:.1%}: {_moved(mass)}."
         case "macro_micro":

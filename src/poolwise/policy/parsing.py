@@ -9,7 +9,7 @@ from poolwise.errors import ConfigError
 from poolwise.names import shown
 from poolwise.policy.rules import basic, information_directed, knowledge_gradient, two_level
 from poolwise.policy.view import Params, Policy
-from poolwise.policy.wrappers import budget, coverage, curiosity, floor, regime, safety
+from poolwise.policy.wrappers import budget, coverage, curiosity, defensive, floor, regime, safety
 
 Constructor = Callable[..., Policy]
 
@@ -26,6 +26,7 @@ RULES: dict[str, Constructor] = {
 WRAPPERS: dict[str, Constructor] = {
     "macro_micro": two_level.macro_micro,
     "floored": floor.floored,
+    "defensive": defensive.defensive,
     "safe": safety.safe,
     "gated": safety.gated,
     "paid": budget.paid,

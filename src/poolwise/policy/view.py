@@ -36,6 +36,8 @@ class Context(NamedTuple):
     """Expected remaining decisions of all projects, this one included."""
     remaining_elsewhere: Array = 0.0
     """Expected remaining uses of this context in other projects."""
+    project_decisions: Array = 0.0
+    """Decisions made in this project so far."""
 
 
 class View(NamedTuple):

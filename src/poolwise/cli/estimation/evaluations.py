@@ -30,7 +30,7 @@ def evaluate(
         str | None, typer.Option(metavar="POLICY", help="A spec, an arm, uniform, or a file of probabilities per arm.")
     ] = None,
     against: Annotated[str | None, typer.Option(metavar="POLICY", help="Paired difference to this one.")] = None,
-    baseline: Annotated[str | None, typer.Option(help="Arm of the baseline, for policies that treat it apart.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Arm of the baseline, worth 0 by definition.")] = None,
     model: Annotated[bool, typer.Option(help="Use the hierarchical belief as the outcome model.")] = True,
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
     as_json: JsonOption = False,
@@ -45,7 +45,7 @@ def evaluate(
     chances, other = (wanted(logged, name, baseline) for name in (policy, against or policy))
     columns = sorted({*logged.frame["arm"], *chances.columns, *other.columns, *behaviour_arms(logged)}, key=str)
     chances, other = (table.reindex(columns=columns, fill_value=0.0) for table in (chances, other))
-    made, arms = ope.from_frame(logged.frame, chances, model=model, behaviour=logged.behaviour)
+    made, arms = ope.from_frame(logged.frame, chances, model=model, behaviour=logged.behaviour, baseline=baseline)
     found = ope.evaluate(made, confidence)
     gain = ope.compare(made, other.to_numpy(float), confidence) if against else None
     if as_json:

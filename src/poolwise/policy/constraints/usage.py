@@ -89,4 +89,5 @@ class UsageCounts:
             remaining_project=left_project,
             remaining_all=left,
             remaining_elsewhere=elsewhere,
+            project_decisions=float(there),
         )
