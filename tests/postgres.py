@@ -38,6 +38,14 @@ class Server:
     def stop(self, mode="fast"):
         self._run("pg_ctl", "-D", self.folder / "data", "-w", "-m", mode, "stop", check=False)
 
+    def execute(self, *statements):
+        """As an operator."""
+        import psycopg
+
+        with psycopg.connect(self.address) as db:
+            for statement in statements:
+                db.execute(statement)
+
     def empty(self, workspace):
         """Delete every row of a workspace, as its owner could not."""
         import psycopg

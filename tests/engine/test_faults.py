@@ -23,9 +23,9 @@ def locked(path):
     other.close()
 
 
-def lived(path, **settings):
+def lived(url, **settings):
     """An engine that knows `fast` is better, and a decision that waits for its outcome."""
-    engine = Engine.open(f"sqlite:///{path}", SPACE, seed=1, settings=Settings(lock_wait=WAIT, **settings))
+    engine = Engine.open(url, SPACE, seed=1, settings=Settings(lock_wait=WAIT, **settings))
     for _ in range(30):
         made = engine.decide("p", "c")
         engine.observe(made.id, utility=0.5 if made.arm == "fast" else 0.0)
@@ -34,7 +34,7 @@ def lived(path, **settings):
 
 @pytest.mark.parametrize("place", [("p", "c"), ("new", "c"), ("p", "new")])
 def test_a_decision_is_made_without_the_store_and_says_so(tmp_path, place):
-    engine, waiting = lived(tmp_path / "events.db")
+    engine, waiting = lived(f"sqlite:///{tmp_path / 'events.db'}")
     with locked(tmp_path / "events.db"):
         began = time.monotonic()
         made = engine.decide(*place)
@@ -61,13 +61,13 @@ def test_a_decision_is_made_without_the_store_and_says_so(tmp_path, place):
     ids=["said", "budget"],
 )
 def test_the_baseline_is_answered_where_that_is_wanted_or_a_budget_would_be_escaped(tmp_path, settings):
-    engine, _ = lived(tmp_path / "events.db", **settings)
+    engine, _ = lived(f"sqlite:///{tmp_path / 'events.db'}", **settings)
     with locked(tmp_path / "events.db"):
         assert {engine.decide("p", "c").arm for _ in range(5)} == {"default"}
 
 
 def test_an_error_is_raised_where_that_is_wanted(tmp_path):
-    engine, _ = lived(tmp_path / "events.db", on_store_fault="raise")
+    engine, _ = lived(f"sqlite:///{tmp_path / 'events.db'}", on_store_fault="raise")
     with locked(tmp_path / "events.db"):
         for _ in range(2):
             with pytest.raises(errors.StoreLocked):
@@ -76,7 +76,7 @@ def test_an_error_is_raised_where_that_is_wanted(tmp_path):
 
 
 def test_a_file_that_is_gone_stops_no_decision(tmp_path):
-    engine, _ = lived(tmp_path / "events.db")
+    engine, _ = lived(f"sqlite:///{tmp_path / 'events.db'}")
     for end in ("", "-wal", "-shm"):
         (tmp_path / f"events.db{end}").unlink()
     assert engine.decide("p", "c").id < 0

@@ -1,10 +1,7 @@
 """A file that cannot be used is refused and left as it was; a killed writer loses nothing it acknowledged."""
 
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
@@ -112,42 +109,6 @@ def test_events_cannot_be_changed(path):
 def test_places_that_cannot_hold_a_store(url, error, message):
     with pytest.raises(error, match=message):
         open_store(url)
-
-
-WRITER = """
-import sys
-from poolwise.schema import Decision, Outcome
-from poolwise.store import open_store
-store = open_store(sys.argv[1])
-while True:
-    id = store.reserve(1)
-    store.append_decision(Decision(id, "p", "c", "f", {}, "f", 0.5, "explored", 1.0))
-    print("d", id, flush=True)
-    store.append_outcome(Outcome(id, "ok", 0.1, None, None, 2.0))
-    print("o", id, flush=True)
-"""
-
-
-def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path):
-    url, acknowledged = f"sqlite:///{tmp_path / 'a.db'}", {"d": [], "o": []}
-    for lines in (3, 40, 117):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True)
-        for _ in range(lines):
-            kind, id = writer.stdout.readline().split()
-            acknowledged[kind].append(int(id))
-        writer.send_signal(signal.SIGKILL)
-        for line in writer.stdout.read().splitlines():
-            if line.count(" ") == 1 and line[2:].isdigit():
-                acknowledged[line[0]].append(int(line[2:]))
-        writer.wait()
-        writer.stdout.close()
-    store = open_store(url)
-    decisions, outcomes = store.decisions().id.tolist(), store.outcomes().decision.tolist()
-    assert set(acknowledged["d"]) <= set(decisions)
-    assert set(acknowledged["o"]) <= set(outcomes)
-    assert len(set(outcomes)) == len(outcomes)
-    assert len(acknowledged["o"]) >= len(outcomes) - 3
-    store.close()
 
 
 READS = [

@@ -160,6 +160,7 @@ class PostgresDatabase(Database):
             try:
                 return work(db)
             except psycopg.Error as error:
+                _pass_on(error)
                 if not self._session.lost:
                     raise translated(error, self._name) from error
             try:
@@ -176,6 +177,7 @@ class PostgresDatabase(Database):
                 try:
                     answer = run(db, mark)
                 except psycopg.Error as error:
+                    _pass_on(error)
                     if not self._session.lost:
                         self._undo(db)
                     elif self._session.committed(mark):
@@ -207,6 +209,15 @@ class PostgresDatabase(Database):
             except BaseException:  # A signal's handler raised between any two steps: the session cannot be trusted.
                 self._session.close()
                 raise
+
+
+def _pass_on(error: BaseException) -> None:
+    """Raise what a signal's handler has raised inside of the driver, where that failed to tidy up after it."""
+    before = error.__context__
+    while before is not None:
+        if not isinstance(before, Exception):
+            raise before
+        before = before.__context__
 
 
 def opened(opening: Opening) -> PostgresDatabase:

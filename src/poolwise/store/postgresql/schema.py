@@ -1,21 +1,18 @@
 """The schema of a workspace: made where there is none, refused where it is not ours, brought to this version."""
 
-import json
 import re
-import secrets
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
-from psycopg import sql
-from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
 
 from poolwise.errors import InputError, StoreForeign, StoreNewer, StoreReadOnly
+from poolwise.lazy import Lazy
 from poolwise.store.postgresql.place import Place
-from poolwise.store.sql.statements import HEAD, keys, statements
-from poolwise.store.sql.upgrade import upgrade
+from poolwise.store.sql.statements import HEAD, keys
 
+creation: Any = Lazy("poolwise.store.postgresql.creation")
+"""Alembic and SQLAlchemy make and upgrade schemas; one that is up to date is opened without them."""
 _OURS = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename = ANY (%s)"
 
 
@@ -43,31 +40,10 @@ def check_there(db: psycopg.Connection, place: Place, *, look: bool) -> None:
         raise StoreReadOnly(f"{place.name} is of an older version: open it once to write, which upgrades it")
 
 
-def prepared(db: psycopg.Connection, opened: Callable[[], psycopg.Connection], place: Place, seed: int | None) -> None:
-    """Make or upgrade the schema in one transaction, while no other process writes. opened: another connection, for
-    Alembic, which minds its transactions itself."""
+def prepare(db: psycopg.Connection, opened: Callable[[], psycopg.Connection], place: Place, seed: int | None) -> None:
+    """Make or upgrade the schema, while no other process writes. opened: makes another connection."""
     found = version(db, place)
-    if found == HEAD:
-        return
-    _make_schema(db, place)
-    engine = create_engine("postgresql+psycopg://", creator=lambda: _bare(opened()), poolclass=StaticPool)
-    try:
-        with engine.begin() as connection:
-            upgrade(connection)
-            if found is None:
-                body = json.dumps({"seed": secrets.randbits(62) if seed is None else seed})
-                connection.exec_driver_sql(statements("postgresql").RECORD, ("store", body))
-    except DBAPIError as error:
-        raise error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error(str(error)) from error
-    finally:
-        engine.dispose()
-
-
-def _bare(db: psycopg.Connection) -> psycopg.Connection:
-    db.autocommit = False
-    return db
-
-
-def _make_schema(db: psycopg.Connection, place: Place) -> None:
-    if not db.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (place.workspace,)).fetchone():
-        db.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(place.workspace)))
+    if found is None:
+        creation.create(db, opened, place, seed)
+    elif found != HEAD:
+        creation.migrate(opened)

@@ -70,7 +70,7 @@ class Session:
         if self._look:
             return
         writer.lock(db, self._place, time.monotonic() + self._wait)
-        schema.prepared(db, self._opened, self._place, seed)
+        schema.prepare(db, self._opened, self._place, seed)
         self.epoch = writer.begin(db)
 
     def _again(self) -> psycopg.Connection:
