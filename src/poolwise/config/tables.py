@@ -25,7 +25,7 @@ class Run(Table):
     seed: int = Field(default=0, ge=0)
     """Of everything drawn: which jobs come, and what is chosen."""
     store: str = "sqlite:///poolwise.db"
-    """Where events are kept; `memory://` forgets them at the end."""
+    """Where events are kept: a file, `postgresql://host/database?workspace=name`; `memory://` forgets them."""
     arrivals: dict[str, int] = Field(default_factory=dict)
     """Decision at which each project takes part for the first time; empty: all from the start."""
 

@@ -69,7 +69,7 @@ class Engine:
         settings: Settings | None = None,
         seed: int | None = None,
     ) -> Engine:
-        """Open or create the store at `url` (`sqlite:///file.db`, `memory://`) and continue from its events.
+        """Open or create the store at `url` (see `store.open_store`) and continue from its events.
 
         `seed` is that of a new store (drawn when None); an existing store keeps its own. Raises StoreError,
         ConfigError, SpaceError.

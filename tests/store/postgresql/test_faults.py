@@ -1,6 +1,8 @@
 """Whatever happens to the server, a call is done or raises StoreError in time, and the next one works."""
 
 import os
+import random
+import signal
 import threading
 import time
 from contextlib import closing, suppress
@@ -175,6 +177,32 @@ def test_a_child_of_a_fork_is_told_to_open_its_own(workspace):
         assert decide(store) == first + 1
 
 
+def test_a_server_that_falls_silent_is_not_waited_for_for_ever(workspace, monkeypatch):
+    monkeypatch.setattr("poolwise.store.postgresql.session.PATIENCE", 0.5)
+    with closing(open_store(workspace, seed=1, lock_wait=WAIT)) as store:
+        decide(store)
+        (pid,) = store._file.one("SELECT pg_backend_pid()")
+        try:
+            os.kill(pid, signal.SIGSTOP)
+        except PermissionError:
+            pytest.skip("stopping a process of the server needs its user's rights")
+        try:
+            for call in (lambda: store.made(), lambda: store.append_record("x", {})):
+                began = time.monotonic()
+                with pytest.raises((errors.StoreUnreachable, errors.StoreLocked)):
+                    call()
+                assert time.monotonic() - began < 4.0
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        postgres.eventually(lambda: _answers(store))
+        assert store.append_record("x", {}) == 1
+
+
+def _answers(store):
+    with suppress(errors.StoreError):
+        return store.made() == 1
+
+
 class Interrupt(BaseException):
     """What a signal handler raises."""
 
@@ -183,8 +211,6 @@ class Interrupt(BaseException):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_an_exception_of_a_signal_handler_anywhere_neither_wedges_nor_loses(workspace):
     """A timer fires at random moments of 300 pairs."""
-    import random
-    import signal
 
     def raising(*_):
         raise Interrupt

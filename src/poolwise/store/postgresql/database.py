@@ -82,7 +82,9 @@ class PostgresDatabase(Database):
 
     def _write(self, text: str, values: tuple) -> int:
         def run(db: psycopg.Connection, mark: int) -> int:
-            return int(db.execute(text, (*values, self._session.epoch, mark), binary=True).fetchone()[0])  # type: ignore[index]
+            with self._session.briefly(db):
+                row = db.execute(text, (*values, self._session.epoch, mark), binary=True).fetchone()
+            return int(row[0]) if row else 0
 
         return self._stored(run, lambda: self._session.changed)
 
@@ -93,7 +95,11 @@ class PostgresDatabase(Database):
         return self._read(lambda db: db.execute(statement, values, binary=True).fetchall())
 
     def row(self, statement: str, *values: Any) -> tuple | None:
-        return self._read(lambda db: db.execute(statement, values, binary=True).fetchone())
+        def read(db: psycopg.Connection) -> tuple | None:
+            with self._session.briefly(db):
+                return db.execute(statement, values, binary=True).fetchone()
+
+        return self._read(read)
 
     def long_text(self, text: str) -> str:
         return text
@@ -207,7 +213,7 @@ class PostgresDatabase(Database):
             except Exception:
                 raise
             except BaseException:  # A signal's handler raised between any two steps: the session cannot be trusted.
-                self._session.close()
+                self._session.drop()
                 raise
 
 

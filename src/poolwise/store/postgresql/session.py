@@ -10,11 +10,15 @@ from psycopg.types.numeric import Int8Dumper
 from poolwise.errors import StoreError
 from poolwise.store.postgresql import schema, writer
 from poolwise.store.postgresql.faults import taken, translated
+from poolwise.store.postgresql.patience import Patience
 from poolwise.store.postgresql.place import Place
 
 _PAUSE = 0.02
-_OPTIONS = {"application_name": "poolwise", "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3"}
-_SETTINGS = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+PATIENCE = 5.0
+"""Seconds beyond `lock_wait` for which the server may be silent in the middle of a small call."""
+_ALIVE = {"keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3"}
+_OPTIONS = {"application_name": "poolwise", **_ALIVE}
+_SETTINGS = {"tcp_user_timeout": "10000", **{f"tcp_{name}": seconds for name, seconds in _ALIVE.items()}}
 """By which either side notices within seconds that the other has gone."""
 
 
@@ -24,6 +28,7 @@ class Session:
     def __init__(self, place: Place, seed: int | None, *, wait: float, create: bool, look: bool) -> None:
         self._place, self._wait, self._look = place, wait, look
         self._db: psycopg.Connection | None = None
+        self._patience = Patience(wait + PATIENCE)
         self.epoch, self.mark, self.changed, self._over = 0, 0, 0, False
         with self._translated():
             self._db = self._opened()
@@ -47,8 +52,19 @@ class Session:
         """Whether the last error has cost the connection."""
         return self._db is None or self._db.closed
 
+    @contextmanager
+    def briefly(self, db: psycopg.Connection) -> Iterator[None]:
+        """For what is answered at once: where the server falls silent, the connection is lost."""
+        with self._patience.with_(db):
+            yield
+
     def close(self) -> None:
-        """Give connection and lock back."""
+        """Give connection and lock back for good."""
+        self._patience.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Give connection and lock back; the next call makes another one."""
         db, self._db = self._db, None
         if db is not None:
             with suppress(psycopg.Error):
@@ -89,7 +105,8 @@ class Session:
         db = self._opened()
         try:
             if not self._look:
-                self._resume(db, deadline)
+                with self.briefly(db):
+                    self._resume(db, deadline)
         except BaseException:
             db.close()
             raise
