@@ -187,6 +187,8 @@ BARE = {
     "retention --views 30d": None,
     "withdraw --decisions 1..2": None,
     "forget --project simulation": None,
+    "serve": "service",
+    "keys --add farm": None,
 }
 
 

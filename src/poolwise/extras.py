@@ -8,6 +8,8 @@ EXTRAS = {
     "refit": ("duckdb", "h5netcdf", "h5py", "jax", "jaxlib", "numpyro", "optax", "xarray"),
     "report": ("arviz_stats", "matplotlib"),
     "z3": ("z3",),
+    "service": ("fastapi", "jinja2", "prometheus_client", "uvicorn"),
+    "client": ("httpx", "stamina"),
     "optuna": ("optuna",),
     "kernel-tuner": ("kernel_tuner",),
     "mlflow": ("mlflow",),

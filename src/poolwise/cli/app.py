@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 import poolwise
 from poolwise.cli.estimation import evaluations, imports, prior, refits, replays, training
-from poolwise.cli.serving import control, events, inspection, pages, projects, runs
+from poolwise.cli.serving import control, events, inspection, pages, projects, runs, service
 from poolwise.cli.storage import backups, migration, removal, retention
 from poolwise.errors import InputError, PoolwiseError, StoreError
 from poolwise.extras import explained
@@ -51,6 +51,8 @@ for command in (
     inspection.export,
     replays.replay,
     evaluations.evaluate,
+    service.serve,
+    service.keys,
 ):
     app.command()(command)
 app.command("import")(imports.import_)

@@ -1,0 +1,106 @@
+"""Errors as problem details (RFC 9457): what is wrong, why, what to do instead, and by the status whose it is."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from poolwise.errors import (
+    ConflictingOutcome,
+    InputError,
+    PoolwiseError,
+    RefitError,
+    StoreError,
+    StorePruned,
+    UnknownDecision,
+    escaped,
+)
+from poolwise.service.bodies import Problem
+from poolwise.service.writer import Busy
+
+STATUS: tuple[tuple[type[PoolwiseError], int], ...] = (
+    (UnknownDecision, 404),
+    (ConflictingOutcome, 409),
+    (StorePruned, 410),
+    (InputError, 422),
+    (RefitError, 409),
+    (Busy, 503),
+    (StoreError, 503),
+    (PoolwiseError, 500),
+)
+"""The first that fits."""
+TITLES = {
+    400: "malformed request",
+    401: "no valid key",
+    403: "not allowed",
+    404: "not there",
+    405: "method not allowed",
+    408: "too slow",
+    409: "conflict",
+    410: "archived",
+    413: "too large",
+    415: "not JSON",
+    422: "cannot be used",
+    429: "too many requests",
+    500: "our fault",
+    503: "not now",
+}
+MEDIA = "application/problem+json"
+
+
+class Refused(Exception):
+    """A request that is answered with a status and a line."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, headers
+
+
+def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """A problem as a response."""
+    title = TITLES.get(status, "refused")
+    body = {"type": "about:blank", "title": title, "status": status, "detail": escaped(detail)}
+    return JSONResponse(body, status, headers, MEDIA)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI description: what may be answered beside success."""
+    usual = (400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503)
+    content = {MEDIA: {"schema": Problem.model_json_schema()}}
+    return {status: {"description": TITLES[status], "content": content} for status in sorted({*usual, *statuses})}
+
+
+def install(app: FastAPI) -> None:
+    """Let every error leave the application as a problem."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(PoolwiseError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _refused(_: Request, error: Any) -> JSONResponse:
+    return answer(error.status, error.detail, error.headers)
+
+
+async def _ours(_: Request, error: Any) -> JSONResponse:
+    status = next(status for kind, status in STATUS if isinstance(error, kind))
+    return answer(status, str(error), {"Retry-After": "1"} if status == 503 else None)
+
+
+async def _invalid(_: Request, error: Any) -> JSONResponse:
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return answer(400, f"the body is no JSON: {first['ctx']['error']}")
+    where = ".".join(str(part) for part in first["loc"][1:])
+    return answer(422, f"{where or 'body'}: {first['msg']}")
+
+
+async def _http(_: Request, error: Any) -> JSONResponse:
+    return answer(error.status_code, str(error.detail), error.headers)
+
+
+async def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    return answer(500, f"an error that should not be: {type(error).__name__}; the server's log has it")

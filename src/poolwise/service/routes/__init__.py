@@ -1,0 +1,1 @@
+"""What can be asked of the service, a router for each part."""

@@ -1,0 +1,160 @@
+"""One thread that writes: it takes whatever waits as one group, with one commit for all outcomes and one for decisions.
+
+A request waits on the event loop, not in a thread. Nothing is answered before it is stored. What waits is bounded: a
+writer that falls behind refuses instead of keeping callers for ever.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from poolwise.engine.engine import Engine
+from poolwise.errors import OutcomeError, PoolwiseError, StoreError
+from poolwise.schema import Decision
+from poolwise.service.bodies import Job, Report, Verdict
+from poolwise.store.base import CONFLICTING, NEW, REPEATED, UNKNOWN, DecisionColumns
+
+VERDICTS: dict[int, Any] = {NEW: "new", REPEATED: "repeated", CONFLICTING: "conflicting", UNKNOWN: "unknown"}
+MOST_WAITING, GROUP = 20_000, 2_000
+"""Requests that may wait, and those that are taken at a time."""
+
+
+class Busy(PoolwiseError):
+    """More requests wait than the writer can take."""
+
+
+class Request(NamedTuple):
+    """What waits: jobs to decide, or outcomes to learn, and where the answer goes."""
+
+    jobs: Sequence[Job]
+    reports: Sequence[Report]
+    done: "Future[Any]"
+
+
+class Writer:
+    """The only one that decides and learns in its workspace."""
+
+    def __init__(self, engine: Engine, measured: Callable[[int, int], None] = lambda decisions, outcomes: None) -> None:
+        """measured: is told how many were decided and learned with every group."""
+        self._engine, self._measured = engine, measured
+        self._waiting: list[Request] = []
+        self._ready, self._closing = threading.Condition(), False
+        self._params = {arm.id: arm.params for arm in engine.space.arms}
+        self._thread = threading.Thread(target=self._work, name="poolwise-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    async def decide(self, jobs: Sequence[Job]) -> list[Decision]:
+        """Stored when it returns. Raises as `Engine.decide`, and Busy."""
+        return await self._ask(Request(jobs, (), Future()))
+
+    async def observe(self, reports: Sequence[Report]) -> list[Verdict]:
+        """A verdict on each; stored when it returns. Raises StoreError and Busy."""
+        return await self._ask(Request((), reports, Future()))
+
+    def close(self) -> None:
+        """What waits is answered before."""
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+        self._thread.join()
+
+    async def _ask(self, request: Request) -> Any:
+        with self._ready:
+            if self._closing or len(self._waiting) >= MOST_WAITING:
+                raise Busy("more requests wait than can be taken: send fewer at a time, and this one again later")
+            self._waiting.append(request)
+            self._ready.notify()
+        return await asyncio.wrap_future(request.done)
+
+    def _work(self) -> None:
+        while True:
+            with self._ready:
+                self._ready.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+            self._learn([one for one in group if one.reports])
+            self._decide([one for one in group if one.jobs])
+            self._measured(sum(len(one.jobs) for one in group), sum(len(one.reports) for one in group))
+
+    def _learn(self, group: list[Request]) -> None:
+        """Outcomes first: who reports and then asks finds it learned."""
+        reports = [report for request in group for report in request.reports]
+        if not reports:
+            return
+        try:
+            verdicts = iter(observed(self._engine, reports))
+        except Exception as error:
+            _failed(group, error)
+            return
+        for request in group:
+            _answer(request, [next(verdicts) for _ in request.reports])
+
+    def _decide(self, group: list[Request]) -> None:
+        plain = [one for one in group if all(job.job is None and job.available is None for job in one.jobs)]
+        if sum(len(one.jobs) for one in plain) > 1:
+            try:
+                made = iter(self._together([job for one in plain for job in one.jobs]))
+            except Exception:
+                plain = []  # One by one, so that each is told what is wrong with its own.
+            for request in plain:
+                _answer(request, [next(made) for _ in request.jobs])
+        else:
+            plain = []
+        taken = set(map(id, plain))
+        for request in (one for one in group if id(one) not in taken):
+            try:
+                _answer(request, [self._engine.decide(**job.model_dump()) for job in request.jobs])
+            except Exception as error:
+                _failed([request], error)
+
+    def _together(self, jobs: list[Job]) -> list[Decision]:
+        columns = self._engine.decide_many([job.project for job in jobs], [job.context for job in jobs])
+        return decisions(self._engine, columns, jobs, self._params)
+
+
+def observed(engine: Engine, reports: Sequence[Report]) -> list[Verdict]:
+    """All at once; where one of them is no outcome, one by one."""
+    columns = {name: [getattr(one, name) for one in reports] for name in ("utility", "cost", "baseline_cost")}
+    numbers = {name: [float("nan") if v is None else v for v in values] for name, values in columns.items()}
+    given = {name: values for name, values in numbers.items() if any(value == value for value in values)}
+    ids = [one.id for one in reports]
+    try:
+        verdicts = engine.observe_many(ids, **given, status=[one.status for one in reports])
+        return [
+            Verdict.model_construct(id=id, verdict=VERDICTS[code], detail=None)
+            for id, code in zip(ids, verdicts.tolist(), strict=True)
+        ]
+    except OutcomeError as error:
+        if len(reports) == 1:
+            return [Verdict.model_construct(id=ids[0], verdict="invalid", detail=str(error))]
+        return [verdict for one in reports for verdict in observed(engine, [one])]
+
+
+def decisions(engine: Engine, columns: DecisionColumns, jobs: Sequence[Job], params: dict[str, Any]) -> list[Decision]:
+    """Columns as decisions."""
+    arms, reasons = engine.store.names("arm"), engine.store.names("reason")
+    rows = zip(*(part.tolist() for part in columns), jobs, strict=True)
+    return [
+        Decision(id, job.project, job.context, arms[arm].partition("(")[0], dict(params.get(arms[arm], {})), arms[arm],
+                 chance, reasons[reason], time, None, view)
+        for id, _, _, arm, chance, view, time, reason, _, job in rows
+    ]  # fmt: skip
+
+
+def _answer(request: Request, found: list[Any]) -> None:
+    if not request.done.cancelled():
+        request.done.set_result(found)
+
+
+def _failed(group: list[Request], error: Exception) -> None:
+    known = error if isinstance(error, PoolwiseError) else StoreError(f"the writer failed: {error!r}")
+    for request in group:
+        if not request.done.cancelled():
+            request.done.set_exception(known)
