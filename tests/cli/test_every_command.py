@@ -159,6 +159,13 @@ WRONG = {
     ("import", "hyprfine", "poolwise.toml", "-o", "t.parquet"): "did you mean 'hyperfine'?",
     ("import", "hyperfine", "poolwise.toml", "-o", "t.csv"): "ends in .parquet",
     ("import", "hyperfine", "poolwise.toml"): "Missing option",
+    ("serve", "-c", "none.toml"): "none.toml",
+    ("serve", "-c", "poolwise.toml", "-c", "poolwise.toml"): "two files are called 'poolwise'",
+    ("serve", "--private-key", "key.pem"): "TLS needs both",
+    ("serve", "--certificate", "none.pem", "--private-key", "none.pem"): "none.pem cannot be read",
+    ("keys", "--add", "farm", "--role", "king"): "role 'king' is unknown",
+    ("keys", "--add", "farm", "--project", "p"): "a key for one project names its workspace",
+    ("keys", "--revoke", "none"): "there is no key 'none'",
     ("frobnicate",): "No such command",
 }
 

@@ -1,10 +1,11 @@
 """From configuration files to a running server."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from poolwise.config import Config
 from poolwise.errors import ConfigError
 from poolwise.service import workspaces
 from poolwise.service.app import application
@@ -22,17 +23,30 @@ class Listening(NamedTuple):
     private_key: str | None = None
 
 
-def serve(files: Sequence[str], keys: str, at: Listening) -> None:
-    """Serve until the process is asked to stop; what waits is answered before. Raises ConfigError, StoreError."""
-    import uvicorn
-
+def checked(files: Sequence[str], at: Listening) -> dict[str, Config]:
+    """The configurations, by the names of their workspaces. Raises ConfigError before anything is made."""
     if (at.certificate is None) != (at.private_key is None):
         raise ConfigError("TLS needs both a certificate and its private key: give --certificate and --private-key")
     for file in filter(None, (at.certificate, at.private_key)):
         if not os.access(file, os.R_OK):
             raise ConfigError(f"{file} cannot be read: check the path of the certificate and of its key")
-    configs = workspaces.read(files)
+    return workspaces.read(files)
+
+
+def serve(configs: Mapping[str, Config], keys: str, at: Listening) -> None:
+    """Serve until the process is asked to stop; what waits is answered before. Raises StoreError."""
+    import uvicorn
+
     engines = {name: partial(workspaces.engine_of, config) for name, config in configs.items()}
-    uvicorn.run(application(engines, Accounts(keys)), host=at.host, port=at.port, log_level="warning", access_log=False,
-                ssl_certfile=at.certificate, ssl_keyfile=at.private_key, timeout_keep_alive=30,
-                limit_concurrency=20_000, server_header=False, loop="auto", http="auto")  # fmt: skip
+    uvicorn.run(
+        application(engines, Accounts(keys)),
+        host=at.host,
+        port=at.port,
+        log_level="warning",
+        access_log=False,
+        ssl_certfile=at.certificate,
+        ssl_keyfile=at.private_key,
+        timeout_keep_alive=30,
+        limit_concurrency=20_000,
+        server_header=False,
+    )

@@ -1,5 +1,6 @@
 """serve, keys: the service and who may use it."""
 
+import json
 import sys
 from typing import Annotated
 
@@ -19,24 +20,29 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for every one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     certificate: Annotated[str | None, typer.Option(metavar="PEM", help="Chain of certificates, for TLS.")] = None,
-    private_key: Annotated[str | None, typer.Option(metavar="PEM")] = None,
+    private_key: Annotated[str | None, typer.Option(metavar="PEM", help="Of the certificate.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Decide and learn for many clients over HTTP, with keys, metrics and a description at /docs.
 
     Example: `poolwise serve --config prover.toml --port 8000`
     """
     from poolwise.service.keys import default_keys, first_key
-    from poolwise.service.serve import Listening
+    from poolwise.service.serve import Listening, checked
     from poolwise.service.serve import serve as run
 
-    place = keys or default_keys(config)
-    if (text := first_key(place)) is not None:
-        say("No key was there yet. This one may do everything; it is shown this once:")
-        say(f"  {text}")
-    scheme = "https" if certificate else "http"
-    say(f"{scheme}://{host}:{port}  description at /docs, stop with Ctrl-C")
+    at = Listening(host, port, certificate, private_key)
+    configs, place = checked(config, at), keys or default_keys(config)
+    text, url = first_key(place), f"{'https' if certificate else 'http'}://{host}:{port}"
+    if as_json:
+        typer.echo(json.dumps({"url": url, "key": text}))  # a line, for whoever waits for it
+    else:
+        if text is not None:
+            say("No key was there yet. This one may do everything; it is shown this once:")
+            say(f"  {text}")
+        say(f"{url}  description at /docs, stop with Ctrl-C")
     sys.stdout.flush()
-    run(config, place, Listening(host, port, certificate, private_key))
+    run(configs, place, at)
 
 
 def keys(

@@ -1,0 +1,69 @@
+"""The server as a process: it answers over a socket, keeps what it acknowledged, and stops when it is asked to."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.service.conftest import httpx
+
+CONFIG = """
+[run]
+store = "sqlite:///prover.db"
+[space]
+baseline = "default"
+[space.families.default]
+[space.families.fast]
+"""
+JOB = {"project": "p", "context": "c"}
+
+
+def started(folder):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from poolwise.cli import main; main()", "serve", "-c", "prover.toml", "--json"]
+    process = subprocess.Popen([*command, "--port", str(port)], cwd=folder, stdout=subprocess.PIPE, text=True)
+    said = json.loads(process.stdout.readline())
+    return process, said
+
+
+def until_ready(url):
+    for _ in range(300):
+        try:
+            if httpx.get(f"{url}/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the server was not ready within 30 s")
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_what_was_acknowledged_is_there_after_any_end(tmp_path, end):
+    (tmp_path / "prover.toml").write_text(CONFIG)
+    process, said = started(tmp_path)
+    try:
+        until_ready(said["url"])
+        at = f"{said['url']}/v1/workspaces/prover"
+        with httpx.Client(headers={"Authorization": f"Bearer {said['key']}"}) as client:
+            made = [client.post(f"{at}/decide", json=JOB).json()["id"] for _ in range(20)]
+            for id in made[:15]:
+                assert client.post(f"{at}/observe", json={"id": id, "utility": 0.1}).json() == {"id": id, "new": True}
+    finally:
+        process.send_signal(end)
+        assert process.wait(30) in (0, -end)
+    again, later = started(tmp_path)
+    try:
+        assert later["key"] is None
+        until_ready(later["url"])
+        with httpx.Client(headers={"Authorization": f"Bearer {said['key']}"}) as client:
+            status = client.get(f"{later['url']}/v1/workspaces/prover/overview").json()
+        assert (status["decisions"], status["outcomes"], status["learned"]) == (20, 15, 15)
+    finally:
+        again.send_signal(signal.SIGTERM)
+        assert again.wait(30) in (0, -signal.SIGTERM)
