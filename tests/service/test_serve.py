@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -22,14 +23,21 @@ baseline = "default"
 JOB = {"project": "p", "context": "c"}
 
 
-def started(folder):
+@contextmanager
+def running(folder, end):
+    """(what it said, a client) while it runs; then it is sent a signal, and awaited."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from poolwise.cli import main; main()", "serve", "-c", "prover.toml", "--json"]
-    process = subprocess.Popen([*command, "--port", str(port)], cwd=folder, stdout=subprocess.PIPE, text=True)
-    said = json.loads(process.stdout.readline())
-    return process, said
+    with subprocess.Popen([*command, "--port", str(port)], cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = json.loads(process.stdout.readline())
+            until_ready(said["url"])
+            yield said
+        finally:
+            process.send_signal(end)
+            assert process.wait(60) in (0, -end)
 
 
 def until_ready(url):
@@ -46,24 +54,13 @@ def until_ready(url):
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_what_was_acknowledged_is_there_after_any_end(tmp_path, end):
     (tmp_path / "prover.toml").write_text(CONFIG)
-    process, said = started(tmp_path)
-    try:
-        until_ready(said["url"])
-        at = f"{said['url']}/v1/workspaces/prover"
-        with httpx.Client(headers={"Authorization": f"Bearer {said['key']}"}) as client:
+    with running(tmp_path, end) as said:
+        at, key = f"{said['url']}/v1/workspaces/prover", {"Authorization": f"Bearer {said['key']}"}
+        with httpx.Client(headers=key) as client:
             made = [client.post(f"{at}/decide", json=JOB).json()["id"] for _ in range(20)]
             for id in made[:15]:
                 assert client.post(f"{at}/observe", json={"id": id, "utility": 0.1}).json() == {"id": id, "new": True}
-    finally:
-        process.send_signal(end)
-        assert process.wait(30) in (0, -end)
-    again, later = started(tmp_path)
-    try:
+    with running(tmp_path, signal.SIGTERM) as later:
         assert later["key"] is None
-        until_ready(later["url"])
-        with httpx.Client(headers={"Authorization": f"Bearer {said['key']}"}) as client:
-            status = client.get(f"{later['url']}/v1/workspaces/prover/overview").json()
-        assert (status["decisions"], status["outcomes"], status["learned"]) == (20, 15, 15)
-    finally:
-        again.send_signal(signal.SIGTERM)
-        assert again.wait(30) in (0, -signal.SIGTERM)
+        status = httpx.get(f"{later['url']}/v1/workspaces/prover/overview", headers=key).json()
+    assert (status["decisions"], status["outcomes"], status["learned"]) == (20, 15, 15)
