@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "poolwise"
 ORDER = [
     "errors", "extras", "lazy", "progress", "names", "targets", "inputs", "models", "arrays", "space",
-    "schema", "table", "config", "posterior", "policy", "views", "replay",
+    "schema", "objective", "table", "config", "posterior", "policy", "views", "replay",
     "simulate", "ope", "meta", "store", "engine", "refit", "workloads", "run", "report", "plot", "integrations",
     "service", "cli",
 ]  # fmt: skip

@@ -89,6 +89,7 @@ UNITS = {
     "engine.usual_success": "outcomes",
     "engine.outcome_timeout": "seconds",
     "engine.timeout": "unit of the costs",
+    "engine.timeout_factor": "factor",
     "engine.resolution": "unit of the costs",
     "engine.project_factors": "0 to 8",
     "engine.project_trust": "probability",

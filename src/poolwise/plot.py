@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from poolwise.engine import Engine
+from poolwise.engine.state.tables import log_speeds
 from poolwise.errors import InputError
 from poolwise.report import plots, running
 from poolwise.report.palette import WIDTH, Blank
@@ -49,12 +50,18 @@ def slower(engine: Engine) -> Axes:
 def favourites(engine: Engine) -> Axes:
     """The arm believed best in every context of every project: speed-up with its 90 % interval."""
     trials = _trials(engine)
-    return plots.forest(best_of(engine.beliefs(), trials), list(trials["project"].unique()), _shown).axes[0]
+    return plots.forest(
+        best_of(log_speeds(engine.beliefs(), engine.settings.known_objective), trials),
+        list(trials["project"].unique()),
+        _shown,
+    ).axes[0]
 
 
 def shrinkage(engine: Engine) -> Axes:
     """What sharing does to an estimate: mean of an arm's own trials, and what is believed with everything shared."""
-    return plots.shrinkage(shrunk(_trials(engine), engine.beliefs()), _shown).axes[0]
+    return plots.shrinkage(
+        shrunk(_trials(engine), log_speeds(engine.beliefs(), engine.settings.known_objective)), _shown
+    ).axes[0]
 
 
 def differences(engine: Engine) -> Axes:

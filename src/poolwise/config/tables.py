@@ -69,6 +69,7 @@ class PolicyTable(Table):
 class EngineTable(Table):
     """The fields of `engine.Settings`; what is left out keeps its default."""
 
+    objective: Literal["ratio", "total"] | None = None
     failure_utility: float | None = None
     utility_limit: float | None = None
     domain_priors: dict[str, list[float]] = Field(default_factory=dict)
@@ -79,6 +80,7 @@ class EngineTable(Table):
     surface: Literal["auto", "always", "never"] | None = None
     project_trust: float | None = None
     timeout: float | None = None
+    timeout_factor: float | None = None
     resolution: float | None = None
     timeouts: Literal["censored", "failed"] | None = None
     half_life: float | Literal["learned"] | None = None

@@ -23,13 +23,15 @@ from poolwise.engine.estimation.priors import Priors
 from poolwise.engine.estimation.refit_request import RefitData, proposer
 from poolwise.engine.insight.project_tables import ProjectTables
 from poolwise.engine.outcomes import many_reported, reported
-from poolwise.engine.settings import Settings
+from poolwise.engine.settings import Settings, chosen
 from poolwise.engine.state import tables
+from poolwise.engine.state.creation import remembered
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError, RefitError, StoreClosed, StoreError, StoreForked
 from poolwise.inputs import conforming, truth
 from poolwise.lazy import pandas as pd
+from poolwise.objective import Objective
 from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
@@ -50,7 +52,8 @@ class Engine:
     """
 
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
-        self.store, self.space, self.settings = store, space, settings.meant_for(space)
+        self.store, self.space = store, space
+        self.settings = chosen(settings, remembered(store, settings.objective)).meant_for(space)
         self._lock, self._process, self._closed = threading.RLock(), os.getpid(), False
         self._upkeep = Upkeep(store, space, policy, self.settings)
         self.policy = self._upkeep.current().policy_gate.policy
@@ -68,14 +71,15 @@ class Engine:
         policy: Policy | None = None,
         settings: Settings | None = None,
         seed: int | None = None,
+        objective: Objective | None = None,
     ) -> Engine:
         """Open or create the store at `url` (see `store.open_store`) and continue from its events.
 
-        `seed` is that of a new store (drawn when None); an existing store keeps its own. Raises StoreError,
-        ConfigError, SpaceError.
+        `seed` is that of a new store (drawn when None); an existing store keeps its own, and its `objective` too, see
+        `Settings`. Raises StoreError, ConfigError, SpaceError.
         """
         seed = arguments.opening(url, space, policy, settings, seed)
-        settings = (Settings() if settings is None else settings).meant_for(space)
+        settings = chosen(settings or Settings(), objective).meant_for(space)
         store = open_store(url, seed=seed, lock_wait=settings.store_wait, durability=settings.durability)
         try:
             return cls(store, space, policy or policies.default(), settings)
@@ -253,15 +257,16 @@ class Engine:
             return self._upkeep.current()
 
     def beliefs(self, project: str | None = None, context: str | None = None) -> pd.DataFrame:
-        """project, context, family, arm, mean, sd, low, high (90 % interval), n, in log units: a row for every known
-        cell and arm, or for those of one project, or context. Raises InputError for a name without any decision."""
+        """project, context, family, arm, mean, sd, low, high (90 % interval), n, in log units, or in shares of what the
+        baseline costs there (`objective`): a row for every known cell and arm, or for those of one project, or context.
+        Raises InputError for a name without any decision."""
         with self._held():
             return tables.beliefs(self._upkeep.current(), project, context)
 
     def best(self, project: str | None = None, context: str | None = None) -> pd.DataFrame:
-        """What to use today: project, context, family, arm, speed_up over the baseline, low, high (90 % interval),
-        probability of being the best, n (trials): of every cell the arm with the highest mean. Raises as `beliefs`."""
-        return tables.best(self.beliefs(project, context))
+        """What to use today: project, context, family, arm, speed_up (`objective.speed_up`), low, high (90 % interval),
+        probability of being the best, n (trials): of every cell the best arm. Raises as `beliefs`."""
+        return tables.best(self.beliefs(project, context), self.settings.known_objective)
 
     def trials(self) -> pd.DataFrame:
         """What happened: a row for every decision with an outcome; see `engine.insight.trials`."""

@@ -104,8 +104,9 @@ def outcome(
     if 0.0 in (cost, baseline_cost):
         least = resolution([one for one in (cost, baseline_cost) if one])
         cost, baseline_cost = (least if one == 0.0 else one for one in (cost, baseline_cost))
-    value = _utility(decision, utility, cost, baseline_cost, status)
-    if status != "ok" and utility is None:
+    spent = settings.timeout_factor if measured(status, settings) else 1.0
+    value = _utility(decision, utility, None if cost is None else spent * cost, baseline_cost, status)
+    if status != "ok" and utility is None and not (value is not None and measured(status, settings)):
         value = min(value, settings.failure_utility) if value is not None else settings.failure_utility
     if value is None and job is not None and cost is not None:
         value = -float(np.log(cost))
@@ -139,9 +140,12 @@ def outcomes(
     if (costs == 0).any() or (baselines == 0).any():
         least = resolution(np.concatenate([costs, baselines]))
         costs, baselines = np.where(costs == 0, least, costs), np.where(baselines == 0, least, baselines)
+    bad, spent = codes != 0, costs
+    if measured("timeout", settings):
+        stopped = (codes == STATUSES.index("timeout")) & ~np.isnan(costs) & ~np.isnan(baselines)
+        bad, spent = bad & ~stopped, np.where(stopped, settings.timeout_factor * costs, costs)
     with np.errstate(invalid="ignore"):
-        ratio = np.log(baselines) - np.log(costs)
-    bad = codes != 0
+        ratio = np.log(baselines) - np.log(spent)
     values = np.where(bad, np.fmin(ratio, settings.failure_utility), ratio)
     if utility is not None:
         values = np.where(np.isnan(given) & bad, values, given)
@@ -157,10 +161,23 @@ def outcomes(
 
 def upper_bounds(outcomes: OutcomeColumns, settings: Settings) -> np.ndarray:
     """What the utility of each is at most, where it was cut off; NaN: it is known, or it failed."""
-    if settings.timeouts != "censored":
+    if settings.timeouts != "censored" or settings.total:
         return np.full(len(outcomes.status), np.nan)
     bound = np.log(outcomes.baseline_cost) - np.log(outcomes.cost)
     return np.where(outcomes.status == STATUSES.index("timeout"), bound, np.nan)
+
+
+def measured(status: str, settings: Settings) -> bool:
+    """Whether both costs of an outcome of this status say all that it is worth: where the total is optimised, a run
+    that was stopped has cost what was spent on it."""
+    return status == "ok" or (status == "timeout" and settings.total and settings.timeouts == "censored")
+
+
+def finished(outcomes: OutcomeColumns, settings: Settings) -> np.ndarray:
+    """(n,) bool: which are learned as successes, of what they cost."""
+    stopped = outcomes.status == STATUSES.index("timeout")
+    known = ~np.isnan(outcomes.cost) & ~np.isnan(outcomes.baseline_cost)
+    return (outcomes.status == STATUSES.index("ok")) | (measured("timeout", settings) & stopped & known)
 
 
 def _utility(

@@ -9,6 +9,7 @@ import numpy as np
 from poolwise.engine.safeguards.settings import Exploration, Safety, check_arms
 from poolwise.errors import ConfigError, nearest
 from poolwise.inputs import conforming
+from poolwise.objective import Objective
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY
 from poolwise.posterior.observation_model import ObservationModel
 from poolwise.space import ArmSpace
@@ -17,6 +18,9 @@ from poolwise.space import ArmSpace
 class Settings(NamedTuple):
     """Utilities in log units (`log(baseline_cost / cost)`), times in seconds, counts in outcomes."""
 
+    objective: Objective | None = None
+    """What is optimised: `ratio`, the mean of log(baseline_cost / cost), or `total`, what all jobs cost together, where
+    one that takes 16 times as long is dear however rare it is; None: that of the store, `ratio` for a new one."""
     failure_utility: float = math.log(0.5)
     """Utility of a failure; one whose measured cost is even worse gets what its cost says."""
     utility_limit: float = 5.0
@@ -32,18 +36,21 @@ class Settings(NamedTuple):
     """A decision without an outcome after so many seconds counts as failed, from the next `refresh` until heard of."""
     timeout: float | None = None
     """Cost at which runs are stopped, in the unit of the costs: that of a time-out which is reported without one."""
+    timeout_factor: float = 1.0
+    """Where the total is optimised: how many times its cost a time-out counts (10: PAR10); 1: what was spent."""
     resolution: float | None = None
     """Smallest cost that the clock tells from nothing, which takes the place of a cost of 0; None: half the smallest
     cost above 0 that was seen before."""
     timeouts: Literal["censored", "failed"] = "censored"
     """What status `timeout` with both costs means. `censored`: the run was stopped at this cost, and would have cost
-    more. `failed`: that is all it cost, the baseline's run in its place included. Without costs, or a limit, it is a
-    failure."""
+    more; where the total is optimised, what was spent is what counts. `failed`: that is all it cost, the baseline's run
+    in its place included. Without costs, or a limit, it is a failure."""
     half_life: float | Literal["learned"] | None = None
     """Number of outcomes after which an outcome counts half, where the system drifts; `learned`: one of a few, chosen
     by how well they predict; None: what was true once stays true."""
     outliers: float | None = 4.0
-    """Spreads from what was expected beyond which a utility counts less; None: all count fully."""
+    """Spreads from what was expected beyond which a utility counts less; None, and where the total is optimised: all
+    count fully."""
     reestimate_every: tuple[tuple[int, int], ...] = EVERY
     """(up to this many outcomes, re-estimate the scales after so many new ones); later at every fifth more."""
     horizon: float | None = None
@@ -80,6 +87,13 @@ class Settings(NamedTuple):
         return conforming(self, ConfigError)._checked()
 
     def _checked(self) -> "Settings":
+        if not 1 <= self.timeout_factor < math.inf:
+            raise ConfigError(f"timeout_factor {self.timeout_factor} must be a number of at least 1, for instance 10")
+        if self.total and self.safety is not None and self.safety.conservative is not None:
+            raise ConfigError(
+                "[safety.conservative] guarantees speed, job by job, and costs have no upper bound from which a total "
+                "could be guaranteed: leave it out, or choose objective = 'ratio'"
+            )
         if not (math.isfinite(self.failure_utility) and abs(self.failure_utility) <= self.utility_limit):
             raise ConfigError(f"failure_utility {self.failure_utility} must lie within +-{self.utility_limit}")
         if not 0 < self.utility_limit < math.inf:
@@ -151,7 +165,17 @@ class Settings(NamedTuple):
     @property
     def options(self) -> ObservationModel:
         """What the belief is told."""
-        return ObservationModel(self.outliers, self.half_life, self.project_trust)
+        return ObservationModel(None if self.total else self.outliers, self.half_life, self.project_trust)
+
+    @property
+    def total(self) -> bool:
+        """Whether costs are optimised as they add up."""
+        return self.objective == "total"
+
+    @property
+    def known_objective(self) -> Objective:
+        """The default in place of None."""
+        return self.objective or "ratio"
 
     @property
     def store_wait(self) -> float:
@@ -170,3 +194,8 @@ class Settings(NamedTuple):
         """(arms, 2) pseudo-counts of success and failure, for the family of every arm."""
         stated = {family: (a, b) for family, a, b in self.domain_priors}
         return np.array([stated.get(family, self.usual_success) for family in families], dtype=np.float64)
+
+
+def chosen(settings: Settings, objective: Objective | None) -> Settings:
+    """With what is said beside them; None: nothing."""
+    return settings if objective is None else settings._replace(objective=objective)

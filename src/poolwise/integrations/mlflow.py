@@ -18,6 +18,7 @@ import pandas as pd
 
 from poolwise.engine import Engine
 from poolwise.engine.insight.trials import trials
+from poolwise.engine.state.tables import log_speeds
 from poolwise.errors import InputError
 from poolwise.extras import named
 from poolwise.names import shown
@@ -59,7 +60,9 @@ def log(engine: Engine, *, prefix: str = "", report: bool = True) -> str:
         if snapshots:
             mlflow.log_table(pd.DataFrame([_row(one) for one in snapshots]), f"{prefix}refits.json")
         if len(table):
-            mlflow.log_table(favourites(engine.beliefs(), table), f"{prefix}best.json")
+            mlflow.log_table(
+                favourites(log_speeds(engine.beliefs(), engine.settings.known_objective), table), f"{prefix}best.json"
+            )
             if report and find_spec("matplotlib"):
                 mlflow.log_text(_page(engine, table), f"{prefix}report.html")
         return str(run.info.run_id)
@@ -116,7 +119,7 @@ def _page(engine: Engine, table: pd.DataFrame) -> str:
     from poolwise.report.page import page
     from poolwise.report.projects.section import projects_section
 
-    beliefs = engine.beliefs()
+    beliefs = log_speeds(engine.beliefs(), engine.settings.known_objective)
     return page(table, beliefs, summary(table, beliefs, [engine]), "", projects_section(table, engine))
 
 

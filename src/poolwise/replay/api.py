@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
+from poolwise.objective import Objective
 from poolwise.policy.view import Policy
 from poolwise.progress import Progress, silent
 from poolwise.replay.arguments import order_of, seeds_of, tabled
@@ -18,7 +19,7 @@ from poolwise.replay.metrics import Interval, summary
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
 from poolwise.schema import CHANCES, STATUSES
-from poolwise.table import Table, utility
+from poolwise.table import Table, total, utility
 
 
 class Replay(NamedTuple):
@@ -39,13 +40,15 @@ def replay(
     delay: int = 0,
     horizon: float | None = None,
     repeats: bool = True,
+    objective: Objective = "ratio",
     progress: Progress = silent,
 ) -> Replay:
     """Drive a policy over every unit of a table, from nothing, once per seed.
 
     table: as `table.from_rows` makes it, or the path of a tidy Parquet or CSV file. policy: one, its spec
     (`policy.parse`), or None for the engine's default. order: `shuffled`, `time` (as in the source) or `project` after
-    project. delay: outcomes are learned so many decisions later. horizon, repeats: see `Settings`. progress: told how
+    project. delay: outcomes are learned so many decisions later. horizon, repeats, objective: see `Settings`; where
+    the total is optimised, utilities, and regret, are shares of what the baseline costs on average. progress: told how
     far it is.
 
     The log's columns: seed, step, decision (number in the log), row and unit (in the table), project, context, family,
@@ -64,12 +67,13 @@ def replay(
     if not isinstance(policy, Policy):
         policy = policies.default() if policy is None else policies.parse(policy)
     chosen = seeds_of(seeds)
-    settings = Settings(delay=delay, horizon=horizon, repeats=repeats).checked()
+    settings = Settings(delay=delay, horizon=horizon, repeats=repeats, objective=objective).checked()
+    valued = total(table) if settings.objective == "total" else table
     rows = orders(table, order, chosen)
     runs = run_many(table, rows, policy, chosen, settings, progress)
-    log = pd.concat([frame(table, run, seed) for run, seed in zip(runs, chosen, strict=True)], ignore_index=True)
+    log = pd.concat([frame(valued, run, seed) for run, seed in zip(runs, chosen, strict=True)], ignore_index=True)
     log.insert(2, "decision", np.arange(len(log)))
-    return Replay(table, log, summary(table, log))
+    return Replay(valued, log, summary(valued, log))
 
 
 def run_poolwise(table: Table, order: np.ndarray, seed: int) -> np.ndarray:
@@ -77,9 +81,11 @@ def run_poolwise(table: Table, order: np.ndarray, seed: int) -> np.ndarray:
     return run_poolwise_many(table, order_of(order, tabled(table))[None], [seed])[0]
 
 
-def run_poolwise_many(table: Table, orders: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+def run_poolwise_many(
+    table: Table, orders: np.ndarray, seeds: Sequence[int], objective: Objective = "ratio"
+) -> np.ndarray:
     """(seeds, units): `run_poolwise` for all orders and seeds side by side, the same as one by one."""
-    runs = run_many(table, orders, policies.default(), seeds, Settings(repeats=False))
+    runs = run_many(table, orders, policies.default(), seeds, Settings(repeats=False, objective=objective))
     return np.stack([run.arm for run in runs])
 
 

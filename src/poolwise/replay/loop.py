@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.objective import saving
 from poolwise.policy.randomness import uniforms
 from poolwise.policy.view import CUSTOM, Policy
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
@@ -20,7 +21,7 @@ from poolwise.replay.arguments import driven, order_of, orders_of, seed_of, seed
 from poolwise.replay.compiled_loop import Frame, Jobs, LoopConstants, LoopState, nothing, stretch
 from poolwise.replay.replay_posterior import LIMIT, ReplayPosterior, chances_of
 from poolwise.replay.settings import Settings, checked
-from poolwise.table import Table, available, utility
+from poolwise.table import Table, available, average_cost, utility
 
 
 class Run(NamedTuple):
@@ -71,12 +72,14 @@ def run(
     """
     order, policy, seed = order_of(order, tabled(table)), driven(policy), seed_of(seed)
     settings = checked(Settings() if settings is None else settings)
+    usual = average_cost(table) if settings.objective == "total" else None
     jobs = _jobs(table, order, seed, settings)
     projects, contexts = (int(part.max()) + 1 for part in (table.project, table.context))
-    believer = ReplayPosterior(table.family, table.baseline, projects, contexts, settings.horizon)
+    whole = usual is not None
+    believer = ReplayPosterior(table.family, table.baseline, projects, contexts, settings.horizon, total=whole)
     arms, favourite = np.empty(len(order), int), np.empty(len(order), int)
     chances = np.empty(jobs.utility.shape)
-    compile = policy.spec != CUSTOM and find_spec("jax") is not None
+    compile = policy.spec != CUSTOM and not whole and find_spec("jax") is not None
     stretches = _Stretches(believer, policy, settings, jobs) if compile else None
     start = 0
     while start < len(order):
@@ -91,6 +94,8 @@ def run(
         start = stop
         report(start)
     observed = jobs.utility[np.arange(len(order)), arms]
+    if usual is not None:
+        observed = saving(observed, jobs.cost) / usual
     return Run(order, arms, chances, arms != favourite, observed)
 
 
@@ -116,7 +121,7 @@ def _step_by_step(
         arms[step] = (sums <= jobs.lottery[step] * sums[-1]).sum()
         if (reported := step - delay) >= 0:
             place = int(jobs.project[reported]), int(jobs.context[reported]), int(arms[reported])
-            believer.update(*place, float(jobs.utility[reported, arms[reported]]))
+            believer.update(*place, float(jobs.utility[reported, arms[reported]]), float(jobs.cost[reported]))
     return arms[start:stop], chances, favourite
 
 
@@ -157,21 +162,26 @@ class _Stretches:
 
 def _jobs(table: Table, order: np.ndarray, seed: int, settings: Settings) -> Jobs:
     """What a run meets in this order."""
-    learned = np.clip(_measured(table, order, seed, settings.repeats), -LIMIT, LIMIT)
+    learned, cost = _measured(table, order, seed, settings.repeats)
+    if settings.objective == "ratio":
+        learned, cost = np.clip(learned, -LIMIT, LIMIT), np.zeros(len(order))
     lottery = uniforms(seed, np.arange(1, len(order) + 1))
     as_index = lambda part: part[order].astype(np.int32)
     place = as_index(table.project), as_index(table.context)
-    return Jobs(*place, lottery, available(table)[order], learned, np.ones(learned.shape), np.zeros(len(order)))
+    return Jobs(*place, lottery, available(table)[order], learned, np.ones(learned.shape), cost)
 
 
-def _measured(table: Table, order: np.ndarray, seed: int, repeats: bool) -> np.ndarray:
+def _measured(table: Table, order: np.ndarray, seed: int, repeats: bool) -> tuple[np.ndarray, np.ndarray]:
     """(decisions, arms) utilities: the means, or where the table has repetitions one drawn for the arms and one for
-    the baseline; 0 where an arm is absent."""
+    the baseline; 0 where an arm is absent. And what the baseline cost, (decisions,), 0 where rewards are no costs."""
+    base = table.baseline
     if not repeats or table.repeats is None:
-        return np.nan_to_num(utility(table)[order])
+        cost = np.zeros(len(order)) if table.cost is None else table.cost[order, base]
+        return np.nan_to_num(utility(table)[order]), cost
     own, other = np.random.default_rng([seed, 29]).integers(table.repeats.shape[2], size=(2, len(order)))
-    single, base = table.repeats[order], table.baseline
+    single = table.repeats[order]
     steps = np.arange(len(order))
-    found = single[steps, :, own] - single[steps, base, other][:, None]
+    home = single[steps, base, other]
+    found = single[steps, :, own] - home[:, None]
     found[:, base] = 0.0
-    return np.nan_to_num(found)
+    return np.nan_to_num(found), np.zeros(len(order)) if table.cost is None else np.exp(-home)

@@ -9,9 +9,10 @@ from scipy.stats import t as student
 
 from poolwise.errors import DataError
 from poolwise.names import shown
+from poolwise.objective import threshold
 from poolwise.replay.arguments import tabled
 from poolwise.replay.hindsight import PER_CELL, PER_CONTEXT, SINGLE, VIRTUAL, references
-from poolwise.table import Table, utility
+from poolwise.table import Table, average_cost, utility
 
 SAFE = math.log(0.95)
 """Utility of a job that ran 5 % slower than with the baseline."""
@@ -30,14 +31,18 @@ class Interval(NamedTuple):
 def summary(table: Table, log: pd.DataFrame) -> dict[str, Interval]:
     """Of the log of `replay`. Means are per decision, weighted by the importance of its unit.
 
-    utility: over the baseline; regret, against the best fixed arm of every context, and of every (project, context);
-    closed gap: from the single best arm (0) to the best of every unit (1); safe share: at most 5 % below the baseline;
-    explored: another arm than the favourite; decisions to 90 %: until the running mean of utility first reaches 90 % of
-    its level in the last fifth of the run, NaN where that level is not above the baseline's.
+    utility: over the baseline, or of a table of totals the share of the cost that was saved; regret, against the best
+    fixed arm of every context, and of every (project, context); closed gap: from the single best arm (0) to the best of
+    every unit (1); safe share: at most 5 % below the baseline; explored: another arm than the favourite; decisions to
+    90 %: until the running mean of utility first reaches 90 % of its level in the last fifth of the run, NaN where that
+    level is not above the baseline's.
     """
     gain, best = utility(tabled(table)), references(table)
     _check_log(log, len(table.units))
-    rows = [of_run(gain, best, table.importance, run) for _, run in log.groupby("seed", sort=False)]
+    safe = np.full(len(gain), threshold(SAFE, table.objective))
+    if table.objective == "total" and table.cost is not None:
+        safe = safe * table.cost[:, table.baseline] / average_cost(table)
+    rows = [of_run(gain, best, table.importance, run, safe) for _, run in log.groupby("seed", sort=False)]
     return {name: over_seeds(np.array([row[name] for row in rows])) for name in rows[0]}
 
 
@@ -55,9 +60,9 @@ def _check_log(log: Any, units: int) -> None:
 
 
 def of_run(
-    gain: np.ndarray, best: dict[str, np.ndarray], importance: np.ndarray, run: pd.DataFrame
+    gain: np.ndarray, best: dict[str, np.ndarray], importance: np.ndarray, run: pd.DataFrame, safe: np.ndarray
 ) -> dict[str, float]:
-    """The same numbers of one seed."""
+    """The same numbers of one seed. safe: (units,), utility of 0.95 of the baseline's speed."""
     unit = run["row"].to_numpy()
     earned, weight = run["earned"].to_numpy(), importance[unit]
     mean = float(np.average(earned, weights=weight))
@@ -68,7 +73,7 @@ def of_run(
         "regret, best per context": top[PER_CONTEXT] - mean,
         "regret, best per project and context": top[PER_CELL] - mean,
         "closed gap": (mean - top[SINGLE]) / gap if gap > 0 else float("nan"),
-        "safe share": float(np.average(earned >= SAFE, weights=weight)),
+        "safe share": float(np.average(earned >= safe[unit], weights=weight)),
         "explored": float(run["explored"].mean()),
         "decisions to 90 %": decisions_to_level(earned),
     }

@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from poolwise.objective import saving
 from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
+from poolwise.posterior.likelihoods.savings import Savings
+from poolwise.posterior.observation_model import DEFAULT, ObservationModel
 from poolwise.posterior.posterior import Posterior
 from poolwise.replay import usage as counts
 from poolwise.views import view
@@ -16,10 +19,20 @@ FAILURE_UTILITY, USUAL_SUCCESS, FACTORS, LIMIT = float(np.log(0.5)), (3.0, 0.6),
 class ReplayPosterior:
     """One run, outcome by outcome, as an `Engine` with `estimate = "inline"` that is told utilities.
 
-    family: (arms,) index; baseline: the arm whose utility is 0 by definition, None where no arm stands apart.
+    family: (arms,) index; baseline: the arm whose utility is 0 by definition, None where no arm stands apart; total:
+    costs are optimised as they add up, of which `update` is told.
     """
 
-    def __init__(self, family: np.ndarray, baseline: int | None, projects: int, contexts: int, horizon: float | None):
+    def __init__(
+        self,
+        family: np.ndarray,
+        baseline: int | None,
+        projects: int,
+        contexts: int,
+        horizon: float | None,
+        *,
+        total: bool = False,
+    ):
         arms = len(family)
         self.family = np.unique(np.asarray(family), return_inverse=True)[1]
         self.offered, self.baseline = slice(None), 0 if baseline is None else baseline
@@ -32,18 +45,26 @@ class ReplayPosterior:
             baseline=baseline,
             backend="numpy",
             most_factors=FACTORS,
+            options=ObservationModel(outliers=None) if total else DEFAULT,
         )
+        self.savings = Savings(self.family, self.baseline, LIMIT) if total else None
         self.usage, self.estimated, self._horizon = counts.empty(projects, contexts), 0, horizon
 
     def view(self, project: int, context: int, allowed: np.ndarray) -> View:
         """What the policy sees of one job; counts it as a use of its context."""
         scalars = counts.scalars(self.usage, project, context, self._horizon)
         self.usage = counts.decided(self.usage, project, context)
-        return view(self.posterior.predict(project, context), self, allowed, scalars)
+        found = self.posterior.predict(project, context)
+        if self.savings is not None:
+            found = self.savings.convert(found, project, context)
+        return view(found, self, allowed, scalars)
 
-    def update(self, project: int, context: int, arm: int, utility: float) -> None:
-        """One outcome; the scales are to be estimated again when that is due."""
-        self.usage = counts.observed(self.usage, project, context, 1.0)
+    def update(self, project: int, context: int, arm: int, utility: float, cost: float = 0.0) -> None:
+        """One outcome; the scales are to be estimated again when that is due. cost: of the baseline on this job, 0
+        where it is not known."""
+        self.usage = counts.observed(self.usage, project, context, 1.0, cost)
+        if self.savings is not None:
+            self.savings.add(project, context, arm, utility, float(saving(utility, cost)), cost)
         self.posterior.update(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True)
 
     def estimate_when_due(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from poolwise.errors import ConfigError
 from poolwise.inputs import conforming
 from poolwise.names import shown
+from poolwise.objective import Objective
 
 
 def checked(given: Any) -> "Settings":
@@ -23,6 +24,9 @@ class Settings(NamedTuple):
     """Learn from single repetitions where the table has them; otherwise from their means."""
     horizon: float | None = None
     """Expected number of decisions in all; None: twice as many again as have been made."""
+
+    objective: Objective = "ratio"
+    """What is optimised, see `poolwise.objective`; `total` needs a table of costs."""
 
     def checked(self) -> "Settings":
         """Itself, or a ConfigError that names what is wrong."""

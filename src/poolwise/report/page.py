@@ -9,6 +9,7 @@ from string import Template
 import pandas as pd
 
 from poolwise.errors import InputError
+from poolwise.objective import Objective
 from poolwise.report import plots, running
 from poolwise.report.formatting import formatted
 from poolwise.report.palette import svg
@@ -21,22 +22,41 @@ TEXT = ("project", "context", "arm", "check")
 EMPTY = "<p class='note'>Nothing to show yet.</p>"
 
 
+BELIEVED: dict[Objective, str] = {
+    "ratio": "",
+    "total": " What is optimised is the total cost: a speed-up that is believed is what the baseline would cost in "
+    "all, over what the way costs in all.",
+}
+"""What a speed-up means where it is believed, and not measured."""
 Tables = Mapping[str, pd.DataFrame]
 
 
 def write_page(
-    path: str | Path, trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "", projects: str = ""
+    path: str | Path,
+    trials: pd.DataFrame,
+    beliefs: pd.DataFrame,
+    tables: Tables,
+    trust: str = "",
+    projects: str = "",
+    objective: Objective = "ratio",
 ) -> None:
     """Write `page` to a file. Raises InputError where that cannot be done."""
     file = target(path, "report")
-    text = page(trials, beliefs, tables, trust, projects)
+    text = page(trials, beliefs, tables, trust, projects, objective)
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write the report {path}: {error.strerror}") from error
 
 
-def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str = "", projects: str = "") -> str:
+def page(
+    trials: pd.DataFrame,
+    beliefs: pd.DataFrame,
+    tables: Tables,
+    trust: str = "",
+    projects: str = "",
+    objective: Objective = "ratio",
+) -> str:
     """The page as HTML. `trials` as in `engine.insight.trials`, `tables` as `report.tables.summary` gives them, `trust`
     as `section.diagnostics_section` does, `projects` as `section.projects_section` does.
 
@@ -44,7 +64,7 @@ def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str
     """
     if trials.empty:
         raise InputError("there is no outcome to report on yet: run some decisions first")
-    names = list(trials["project"].unique())
+    names, figured = list(trials["project"].unique()), headline(trials, tables, objective)
     cells = shrunk(trials, beliefs)
     figures = {
         "speed_plot": running.speed_up(trials),
@@ -58,8 +78,9 @@ def page(trials: pd.DataFrame, beliefs: pd.DataFrame, tables: Tables, trust: str
         decisions=f"{len(trials):,}",
         window=running.WINDOW,
         trust=trust,
+        beliefs_note=BELIEVED[objective],
         across=projects,
-        figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in headline(trials, tables)),
+        figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in figured),
         borrowed_table=as_html(tables["borrowed"].drop(columns="project", errors="ignore")),
         **{f"{name}_table": as_html(tables[name]) for name in ("totals", "regret", "thirds", "phases", "contexts")},
         **{name: svg(made, name) for name, made in figures.items()},

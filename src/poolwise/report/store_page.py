@@ -9,6 +9,7 @@ import pandas as pd
 
 from poolwise.engine import Engine
 from poolwise.engine.insight.trials import of_all
+from poolwise.engine.state.tables import log_speeds
 from poolwise.progress import Progress, silent
 from poolwise.report.page import write_page
 from poolwise.report.projects.section import projects_section
@@ -24,12 +25,14 @@ def write_store_page(
     Raises InputError where there is no outcome yet, or the page cannot be written.
     """
     progress("report", 0, 3)
-    trials, beliefs = of_all((engine.store, engine.beliefs()) for engine in engines)
+    objective = engines[0].settings.known_objective
+    trials, beliefs = of_all((engine.store, log_speeds(engine.beliefs(), objective)) for engine in engines)
     tables, shared = summary(trials, beliefs, engines), engines[0] if len(engines) == 1 else None
     progress("report", 1, 3)
     trusted = trust(shared) if shared and len(trials) else ""
     progress("report", 2, 3)
-    write_page(path, trials, beliefs, tables, trusted, projects_section(trials, shared) if shared else "")
+    across = projects_section(trials, shared) if shared else ""
+    write_page(path, trials, beliefs, tables, trusted, across, objective)
     return tables
 
 

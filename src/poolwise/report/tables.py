@@ -1,4 +1,5 @@
-"""What a run came to, as small tables: pure functions of its trials, its store and the beliefs at its end."""
+"""What a run came to, as small tables: pure functions of its trials, its store and the beliefs at its end, whose means
+are logarithms of speed-ups (`engine.state.tables.log_speeds`)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from poolwise.engine import Engine
+from poolwise.objective import Objective, speed_up
 from poolwise.report.exploration import contexts, phases, regret, totals
 from poolwise.store.base import Store
 
@@ -57,7 +59,7 @@ def favourites(beliefs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return columns.assign(**speeds).reset_index(drop=True)
 
 
-def borrowed(store: Store, beliefs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def borrowed(store: Store, beliefs: pd.DataFrame, table: pd.DataFrame, objective: Objective = "ratio") -> pd.DataFrame:
     """What the newest project was given: in each of its contexts, the arm it believes in now, what was believed of it
     before the project had seen a single job there, and what it came to.
 
@@ -75,7 +77,8 @@ def borrowed(store: Store, beliefs: pd.DataFrame, table: pd.DataFrame) -> pd.Dat
         logged = store.view(decision.view)
         k = logged.arms.index(row.arm)
         mean, scale = float(logged.arrays["mean"][k]), float(logged.arrays["scale"][k])
-        before, low, high = np.exp([mean, mean - NORMAL_95 * scale, mean + NORMAL_95 * scale]).tolist()
+        ends = np.array([mean, mean - NORMAL_95 * scale, mean + NORMAL_95 * scale])
+        before, low, high = speed_up(ends, objective).tolist()
         found.append((newest, row.context, row.arm, before, low, high, row.speed_up, row.low, row.high, row.trials))
     return pd.DataFrame(found, columns=BORROWED)
 
@@ -92,7 +95,9 @@ def summary(table: pd.DataFrame, beliefs: pd.DataFrame, engines: Sequence[Engine
         "favourites": favourites(beliefs, table),
         "contexts": contexts(table, (row for engine in engines for row in engine.overview()["contexts"])),
         "phases": phases(engine.store for engine in engines),
-        "borrowed": borrowed(engines[0].store, beliefs, table) if shared else table.head(0),
+        "borrowed": borrowed(engines[0].store, beliefs, table, engines[0].settings.known_objective)
+        if shared
+        else table.head(0),
     }
 
 

@@ -8,13 +8,14 @@ from poolwise.table.checks import as_names, plain, replaced
 from poolwise.table.columns import flags, names, nulls, numbers
 from poolwise.table.files import read_rows
 from poolwise.table.rows import from_rows
-from poolwise.table.table import ABSENT, Table, available, take, utility
+from poolwise.table.table import ABSENT, Table, available, average_cost, take, total, utility
 
 __all__ = [
     "ABSENT",
     "Table",
     "as_names",
     "available",
+    "average_cost",
     "flags",
     "from_rows",
     "names",
@@ -24,5 +25,6 @@ __all__ = [
     "read_rows",
     "replaced",
     "take",
+    "total",
     "utility",
 ]

@@ -4,6 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.errors import DataError
+from poolwise.objective import Objective
+
 ABSENT = -1
 """Status of an arm that does not exist in a unit's project."""
 
@@ -40,6 +43,8 @@ class Table(NamedTuple):
     """Cost at which a run is stopped; a timeout's cost is penalised beyond it."""
     repeats: np.ndarray | None = None
     """(units, arms, repetitions) rewards of single repetitions; `reward` is that of their mean cost."""
+    objective: Objective = "ratio"
+    """Of which rewards tell: `total` makes a table of the other one."""
     notes: tuple[str, ...] = ()
     """What was left out or repaired on loading, with counts."""
 
@@ -52,6 +57,21 @@ def available(table: Table) -> np.ndarray:
 def utility(table: Table) -> np.ndarray:
     """(units, arms) reward minus the baseline's: log(baseline cost / cost), or the difference of accuracies."""
     return table.reward - table.reward[:, [table.baseline]]
+
+
+def average_cost(table: Table) -> float:
+    """Of the baseline. Raises DataError for a table of rewards, which do not add up to a total of costs."""
+    if table.cost is None:
+        raise DataError(f"{table.name} holds rewards, and only costs add up to a total: choose objective = 'ratio'")
+    return float(table.cost[:, table.baseline].mean())
+
+
+def total(table: Table) -> Table:
+    """The table whose utilities are savings, as shares of what the baseline costs on average: they add up. Raises
+    DataError for a table of rewards."""
+    unit = average_cost(table)
+    single = None if table.repeats is None else -np.exp(-table.repeats) / unit
+    return table._replace(reward=-np.asarray(table.cost) / unit, repeats=single, objective="total")
 
 
 def take(table: Table, rows: np.ndarray, name: str | None = None) -> Table:

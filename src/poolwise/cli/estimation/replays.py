@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from poolwise.replay import Interval, Replay
 
 
+MEANING = {
+    "ratio": "utility and regret per decision",
+    "total": "utility: share of the total cost saved; regret: in shares of the baseline's cost, per decision",
+}
+
+
 def replay(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="Tidy table, a row per unit and arm (Parquet, CSV).")],
     baseline: Annotated[str | None, typer.Option(help="Arm of the baseline; else the one is_baseline marks.")] = None,
@@ -22,6 +28,7 @@ def replay(
     seeds: Annotated[int, typer.Option(min=1, help="Runs, each in an order of its own.")] = 5,
     delay: Annotated[int, typer.Option(min=0, help="Outcomes are learned so many decisions later.")] = 0,
     horizon: Annotated[float | None, typer.Option(min=1, help="Decisions expected in all, if known.")] = None,
+    objective: Annotated[str, typer.Option(help="ratio (mean log ratio of costs) or total (total cost).")] = "ratio",
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every decision (Parquet).")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the curves (png, svg).")] = None,
     as_json: JsonOption = False,
@@ -32,6 +39,7 @@ def replay(
     """
     from poolwise import replay as replays
     from poolwise.cli.progress import progress
+    from poolwise.objective import checked
 
     check_target(log, "Parquet file", (".parquet",))
     check_target(plot, "plot", (".png", ".svg", ".pdf"))
@@ -45,6 +53,7 @@ def replay(
             seeds=seeds,
             delay=delay,
             horizon=horizon,
+            objective=checked(objective),
             progress=step,
         )
     write(found, log, plot)
@@ -87,7 +96,7 @@ def lines(found: "Replay") -> list[str]:
         f"{sizes['table']}: {head}; baseline {found.table.arms[found.table.baseline]}",
         *(f"note: {note}" for note in found.table.notes),
         *(f"{name:>38}  {shown(value)}" for name, value in found.summary.items()),
-        "mean over seeds, 95 % interval; utility and regret per decision",
+        f"mean over seeds, 95 % interval; {MEANING[found.table.objective]}",
     ]
 
 

@@ -41,10 +41,11 @@ def beliefs(
     Example: `poolwise beliefs --project mathlib --top 5`
     """
     from poolwise.cli import printing
+    from poolwise.engine.state.tables import log_speeds
     from poolwise.report.tables import best
 
     with looking(config, store) as opened:
-        table = opened.beliefs(project, context)
+        table = log_speeds(opened.beliefs(project, context), opened.settings.known_objective)
     if as_json:
         print_json(records(best(table, top)))
     else:

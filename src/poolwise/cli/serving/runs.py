@@ -146,9 +146,12 @@ def _live(plan: "Plan", engines: "Engines", steps: Iterator[Any]) -> None:
 def _results(engines: "Engines") -> tuple[Any, Any]:
     """The trials and the beliefs of all engines."""
     from poolwise.engine.insight.trials import of_all
+    from poolwise.engine.state.tables import log_speeds
     from poolwise.run import distinct
 
-    return of_all((engine.store, engine.beliefs()) for engine in distinct(engines))
+    return of_all(
+        (engine.store, log_speeds(engine.beliefs(), engine.settings.known_objective)) for engine in distinct(engines)
+    )
 
 
 def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from poolwise.engine.state.cached_decision import cumulative
 from poolwise.engine.state.creation import expected
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError, StoreDamaged
+from poolwise.objective import Objective, speed_up
 from poolwise.policy.constraints.constraints import PREFIX, constrain, from_arrays
 from poolwise.policy.learning_phase import phase
 from poolwise.policy.optimality import best_probability
@@ -42,18 +43,19 @@ def explain(store: Store, id: int, settings: Settings, belief: ServingPosterior,
     view = view_of(logged)
     if decision.arm not in logged.arms:
         raise StoreDamaged(f"view {logged.id} in this store lacks the arm of decision {id}: restore it from a backup")
-    k = logged.arms.index(decision.arm)
+    k, objective = logged.arms.index(decision.arm), settings.known_objective
     body: dict[str, Any] = {
         "decision": decision._asdict(),
         "outcome": outcome._asdict() if (outcome := store.outcome(id)) else None,
         "policy": store.policy(logged.policy)[0],
-        "belief": _belief(logged, k),
+        "objective": objective,
+        "belief": _belief(logged, k, objective),
         "best": float(best_probability(view.mean, view.scale, view.allowed)[k]),
         "phase": phase(view),
-        "borrowed": {**_borrowed(logged, k), "neighbours": neighbours(store, belief, logged, k)},
-        "alternatives": _alternatives(logged, k),
-        "favourite": _favourite(store, logged, view, k),
-        "layers": _layers(store, logged, view),
+        "borrowed": {**_borrowed(logged, k, objective), "neighbours": neighbours(store, belief, logged, k)},
+        "alternatives": _alternatives(logged, k, objective),
+        "favourite": _favourite(store, logged, view, k, objective),
+        "layers": _layers(store, logged, view, objective),
         "stated": _stated(store, decision, logged.snapshot, settings),
         "packs": attributions(store, decision, logged.snapshot),
     }
@@ -146,24 +148,24 @@ def chances(policy: policies.Policy, logged: LoggedView) -> tuple[np.ndarray, np
     return drawn, 1.0 * (np.arange(len(drawn)) == view.baseline) if shadow else drawn
 
 
-def _belief(logged: LoggedView, k: int) -> dict[str, float]:
+def _belief(logged: LoggedView, k: int, objective: Objective) -> dict[str, float]:
     mean, scale = float(logged.arrays["mean"][k]), float(logged.arrays["scale"][k])
     return {
         "mean": mean,
         "sd": scale,
-        "speed_up": math.exp(mean),
+        "speed_up": float(speed_up(mean, objective)),
         "own_outcomes": float(logged.arrays["count"][k]),
         "chance_worse_than_baseline": 0.5 * math.erfc(mean / scale / math.sqrt(2)),
     }
 
 
-def _alternatives(logged: LoggedView, k: int, limit: int = 5) -> list[dict[str, Any]]:
+def _alternatives(logged: LoggedView, k: int, objective: Objective, limit: int = 5) -> list[dict[str, Any]]:
     mean = np.where(logged.arrays["allowed"], logged.arrays["mean"], -np.inf)
     best = [int(a) for a in np.argsort(-mean)[:limit] if a != k and np.isfinite(mean[a])]
-    return [{"arm": logged.arms[a], **_belief(logged, a)} for a in best]
+    return [{"arm": logged.arms[a], **_belief(logged, a, objective)} for a in best]
 
 
-def _favourite(store: Store, logged: LoggedView, view: View, k: int) -> dict[str, Any]:
+def _favourite(store: Store, logged: LoggedView, view: View, k: int, objective: Objective) -> dict[str, Any]:
     """The open arm of highest mean; `worth`: what a trial of it, and of arm k, can still earn in the eyes of a policy
     that counts it, in units of the utility."""
     limits, (spec, params) = from_arrays(logged.arrays), store.policy(logged.policy)
@@ -172,10 +174,10 @@ def _favourite(store: Store, logged: LoggedView, view: View, k: int) -> dict[str
     first = int(np.argmax(np.where(view.allowed, view.mean, -np.inf)))
     worth = bonus(params, view) if "knowledge_gradient" in spec or "farsighted" in spec else None
     counted = {} if worth is None else {"worth": float(worth[first]), "worth_of_chosen": float(worth[k])}
-    return {"arm": logged.arms[first], **_belief(logged, first), **counted}
+    return {"arm": logged.arms[first], **_belief(logged, first, objective), **counted}
 
 
-def _borrowed(logged: LoggedView, k: int) -> dict[str, dict[str, float]]:
+def _borrowed(logged: LoggedView, k: int, objective: Objective) -> dict[str, dict[str, float]]:
     """Where the belief in arm k comes from. Precisions add up, so that of its own n outcomes, n / noise^2, has the
     share scale^2 n / noise^2; what it shares with project and context stands beside it, and its family's other arms."""
     arrays = logged.arrays
@@ -184,7 +186,7 @@ def _borrowed(logged: LoggedView, k: int) -> dict[str, dict[str, float]]:
     family = arrays["family"] == arrays["family"][k]
     family[k] = False
     shared = [
-        {"mean": float(m), "sd": float(s), "speed_up": math.exp(m)}
+        {"mean": float(m), "sd": float(s), "speed_up": float(speed_up(m, objective))}
         for m, s in zip(arrays["wider_mean"][:, k], arrays["wider_scale"][:, k], strict=True)
     ]
     average = float(mean[family].mean()) if family.any() else 0.0
@@ -196,12 +198,12 @@ def _borrowed(logged: LoggedView, k: int) -> dict[str, dict[str, float]]:
             "arms": int(family.sum()),
             "outcomes": round(float(count[family].sum()), 1),
             "mean": average,
-            "speed_up": math.exp(average),
+            "speed_up": float(speed_up(average, objective)),
         },
     }
 
 
-def _layers(store: Store, logged: LoggedView, view: View) -> list[dict[str, Any]]:
+def _layers(store: Store, logged: LoggedView, view: View, objective: Objective) -> list[dict[str, Any]]:
     """What each layer did, the policy's rule first: the probability it moved, which for curiosity, coverage and the
     floor is what they explore; then what acted outside the policy. Nothing of a policy that has no spec."""
     spec, params = store.policy(logged.policy)
@@ -222,4 +224,5 @@ def _layers(store: Store, logged: LoggedView, view: View) -> list[dict[str, Any]
     alone = np.asarray(policy.probabilities(policy.params, seen))
     mass = float(moved(alone, ruling.probabilities)[0])
     together = f"Together, what stands between policy and choice moved {mass:.1%} of the probability."
-    return [*found, *sentences.acted(limits, ruling, logged), {"name": "limits", "mass": mass, "sentence": together}]
+    acted = sentences.acted(limits, ruling, logged, objective)
+    return [*found, *acted, {"name": "limits", "mass": mass, "sentence": together}]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.state.serving_posterior import ServingPosterior
+from poolwise.objective import speed_up
 from poolwise.posterior.gp.coregionalisation import arm_correlation, from_dict, model_at
 from poolwise.posterior.gp.gp_marginal_likelihood import initial_components
 from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
@@ -40,14 +41,14 @@ def neighbours(store: Store, belief: ServingPosterior, logged: LoggedView, k: in
         "arms": len(near),
         "outcomes": round(float(count[near].sum()), 1),
         "mean": average,
-        "speed_up": float(np.exp(average)),
+        "speed_up": float(speed_up(average, belief.objective)),
         "nearest": [
             {
                 "arm": logged.arms[a],
                 "likeness": float(likeness[a]),
                 "outcomes": round(float(count[a]), 1),
                 "mean": float(mean[a]),
-                "speed_up": float(np.exp(mean[a])),
+                "speed_up": float(speed_up(mean[a], belief.objective)),
             }
             for a in first
         ],

@@ -131,7 +131,7 @@ def _took(belief: ServingPosterior, project: int, jobs: np.ndarray) -> float:
         return np.nan
     parts = []
     for context in np.flatnonzero(jobs).tolist():
-        look = belief.predict(project, context)
+        look = belief.ratios(project, context)
         best = int(np.argmax(look.mean))
         parts.append(
             (1 - min(1.0, float(look.count[best] * (look.scale[best] / look.noise[best]) ** 2)), jobs[context])

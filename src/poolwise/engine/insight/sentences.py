@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.reasons import EXPLORED, read
+from poolwise.objective import Objective, speed_up
 from poolwise.policy.constraints import quarantine
 from poolwise.policy.constraints.constraints import ConstrainedDecision, Constraints
 from poolwise.posterior.transfer.prior_data_conflict import CONFLICT_THRESHOLD
 from poolwise.schema import Decision, LoggedView
 
+_BY: dict[Objective, str] = {"ratio": "", "total": " in total cost"}
+_UNIT: dict[Objective, str] = {"ratio": "in log speed", "total": "times the baseline's cost"}
+
 
 def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> list[str]:
     """From the numbers of `explain`."""
     belief = body["belief"]
-    low, high = (math.exp(belief["mean"] + side * 1.645 * belief["sd"]) for side in (-1, 1))
+    objective: Objective = body["objective"]
+    low, high = (float(speed_up(belief["mean"] + side * 1.645 * belief["sd"], objective)) for side in (-1, 1))
     return [
         f"{decision.arm} was chosen with probability {decision.probability:.3f}{_why(decision, body)}.",
-        f"It was believed to run at {belief['speed_up']:.2f} times the baseline's speed here "
+        f"It was believed to run at {belief['speed_up']:.2f} times the baseline's speed here{_BY[objective]} "
         f"(90 % interval {low:.2f} to {high:.2f}); the chance that it is the best arm was {body['best']:.0%}, "
         f"that it is slower than the baseline {belief['chance_worse_than_baseline']:.0%}.",
         *_borrowed(body["borrowed"]),
@@ -45,7 +50,7 @@ def _why(decision: Decision, body: dict[str, Any]) -> str:
     if "worth" not in first:
         return f" to explore, {ahead}{acted}"
     trial, other = first["worth_of_chosen"], first["worth"]
-    worth = f"a trial counted as {trial:.2f} in log speed over the jobs to come, against {other:.2f}"
+    worth = f"a trial counted as {trial:.2f} {_UNIT[body['objective']]} over the jobs to come, against {other:.2f}"
     tipped = own["mean"] + trial > first["mean"] + other and decision.probability >= 0.5
     return f" {ahead}: {worth}{', which tipped it' if tipped else ''}{acted}"
 
@@ -102,9 +107,12 @@ def _pack(one: dict[str, Any]) -> str:
     )
 
 
-def acted(limits: Constraints, ruling: ConstrainedDecision, logged: LoggedView) -> list[dict[str, str]]:
+def acted(
+    limits: Constraints, ruling: ConstrainedDecision, logged: LoggedView, objective: Objective = "ratio"
+) -> list[dict[str, str]]:
     """A sentence for every layer outside the policy that acted."""
-    return [{"name": name, "sentence": _ACTED[name](limits, logged)} for name in ruling.acted]
+    by_ratio = limits._replace(margin=math.log(speed_up(limits.margin, objective)))
+    return [{"name": name, "sentence": _ACTED[name](by_ratio, logged)} for name in ruling.acted]
 
 
 def _quarantine(limits: Constraints, logged: LoggedView) -> str:

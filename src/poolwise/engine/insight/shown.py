@@ -42,4 +42,5 @@ def status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
             **faults,
         }
     trouble = {**({"quarantined": damaged} if damaged else {}), **({"suspicious": camps} if camps else {})}
+    faults = {**({"objective": "total"} if now.settings.total else {}), **faults}
     return {**now.store.counts(), **now.belief.status(), **now.name_index.sizes(), **trouble, **faults}

@@ -57,8 +57,8 @@ def _recommended(
 ) -> pd.DataFrame:
     rows = []
     for c, context in enumerate(name_index.names("context") if near else ()):
-        here = belief.predict(own, c)
-        there = weight @ np.array([belief.predict(q, c).mean for q in near])
+        here = belief.ratios(own, c)
+        there = weight @ np.array([belief.ratios(q, c).mean for q in near])
         best = int(np.argmax(there))
         favourite = name_index.ids[int(np.argmax(here.mean))]
         rows.append(

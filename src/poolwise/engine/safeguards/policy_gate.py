@@ -12,6 +12,7 @@ from poolwise.engine.safeguards.settings import NO_EXPLORATION, NO_SAFETY, contr
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import limited_reasons, reasons
 from poolwise.errors import ConfigError
+from poolwise.objective import threshold
 from poolwise.policy.constraints.constraints import Constraints, constrain
 from poolwise.policy.view import Policy, View
 from poolwise.space import Arm, ArmSpace
@@ -39,12 +40,15 @@ class PolicyGate:
         self, store: Store, name_index: NameIndex, space: ArmSpace, policy: Policy, settings: Settings
     ) -> None:
         self._store, self._name_index, self._space, self._settings = store, name_index, space, settings
-        self.policy = protected(policy, settings.safety)
+        safety = settings.safety
+        if safety is not None:
+            safety = safety._replace(margin=threshold(safety.margin, settings.known_objective))
+        self.policy = protected(policy, safety)
         self.safeguards: Safeguards | None = None
         """None: nothing was ever asked for, and nothing is counted."""
         if settings.safety or settings.exploration or damaged_records.usable(store, "control"):
-            safety, exploration = settings.safety or NO_SAFETY, settings.exploration or NO_EXPLORATION
-            self.safeguards = Safeguards(name_index, space, safety, exploration)
+            exploration = settings.exploration or NO_EXPLORATION
+            self.safeguards = Safeguards(name_index, space, safety or NO_SAFETY, exploration)
             self.follow_overrides()
 
     @property

@@ -124,6 +124,8 @@ def _resume(serving: Serving, home: str, arrays: dict[str, np.ndarray], body: di
 def _name(serving: Serving, baseline: str) -> str:
     settings: Settings = serving.settings
     fold = [repr(getattr(settings, name)) for name in _FOLD]
+    if settings.total:
+        fold += [settings.known_objective, repr(settings.timeout_factor), repr(settings.timeouts)]
     undone = [serving.belief.undone] if serving.belief.undone else []
     text = repr((VERSION, baseline, fold, *undone))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -12,12 +12,33 @@ from poolwise.engine.indexing.arm_features import features_of, surfaces
 from poolwise.engine.indexing.arms import Axes, aligned
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.settings import Settings
-from poolwise.errors import RefitError
+from poolwise.errors import ConfigError, RefitError
+from poolwise.objective import Objective, checked
 from poolwise.posterior.gp.coregionalisation import ArmFeatures
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, from_dict, init_hyperparameters
 from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.transfer.elicited_prior import ElicitedPrior, elicit
 from poolwise.schema import Snapshot
+from poolwise.store.base import Store
+
+OBJECTIVE = "objective"
+"""Of the record that says what a store's engines optimise; stores without one optimise the mean log ratio."""
+
+
+def remembered(store: Store, given: Objective | None) -> Objective:
+    """What a store's engines optimise: from its first decision on one and the same. Raises ConfigError for another."""
+    kept = store.records(OBJECTIVE)
+    known = checked(kept[0]["value"]) if kept else None
+    if known is None and (store.made() or given != "total"):
+        known = "ratio"
+    if known is None and not store.read_only:
+        store.append_record(OBJECTIVE, {"value": given})
+    if known is not None and given not in (None, known):
+        raise ConfigError(
+            f"this store was created with objective = '{known}', and its safeguards and logged views are of that: open "
+            f"it so, or begin another store with objective = '{given}' (`poolwise refit --from` takes events over)"
+        )
+    return known or given or "ratio"
 
 
 class Frame(NamedTuple):

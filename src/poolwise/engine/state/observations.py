@@ -4,16 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from poolwise.engine.outcomes import upper_bounds
+from poolwise.engine.outcomes import finished, upper_bounds
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.exchange import Exchange
 from poolwise.engine.state.job_adjustment import JobAdjustment, costs_alone
 from poolwise.engine.state.tables import chosen
 from poolwise.posterior.posterior import Posterior
-from poolwise.schema import STATUSES, Outcome
+from poolwise.schema import Outcome
 from poolwise.store.base import OutcomeColumns
 
-_OK = STATUSES.index("ok")
 ABSURD = 50.0
 """A utility beyond this, a factor of 5e21, is no measurement: whoever reports it is believed to have failed."""
 
@@ -38,7 +37,7 @@ def update(exchange: Exchange, job_adjustment: JobAdjustment, rows: OutcomeColum
     bound, limit = upper_bounds(single, settings), settings.utility_limit
     cut = ~np.isnan(bound)
     utility = reported = np.where(cut, bound, single.utility)
-    ok = ((single.status == _OK) | cut) & (np.abs(utility) <= ABSURD)
+    ok = (finished(single, settings) | cut) & (np.abs(utility) <= ABSURD)
     utility = np.where(np.abs(utility) <= ABSURD, utility, settings.failure_utility)
     exchange.do(
         Posterior.update_many, single.project, single.context, single.arm, np.clip(utility, -limit, limit), ok, cut
@@ -52,7 +51,7 @@ def plain(outcome: Outcome, settings: Settings) -> bool:
     """Whether an outcome's utility says by itself what it is worth; where False, that may still be so (`special`)."""
     alone = outcome.cost is not None and outcome.baseline_cost is None
     stopped = outcome.status == "timeout" and settings.timeouts == "censored"
-    return not alone and not stopped and abs(outcome.utility) <= ABSURD
+    return not alone and not stopped and not settings.total and abs(outcome.utility) <= ABSURD
 
 
 def learn_plain(exchange: Exchange, project: int, context: int, arm: int, outcome: Outcome, settings: Settings) -> bool:

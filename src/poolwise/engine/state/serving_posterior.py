@@ -21,7 +21,9 @@ from poolwise.engine.state.creation import frame_of, hyperparameters_of, posteri
 from poolwise.engine.state.exchange import Exchange
 from poolwise.engine.state.job_adjustment import JobAdjustment
 from poolwise.engine.state.overdue import Overdue
+from poolwise.engine.state.savings import OutcomeSavings
 from poolwise.errors import RefitError
+from poolwise.objective import Objective
 from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_dict
 from poolwise.posterior.hyperparameters.refit_schedule import due, until
@@ -61,6 +63,8 @@ class ServingPosterior:
         self._tail: tuple[Any, Any, int] | None = None
         self._exchange = Exchange(self._posterior(hyperparameters_of(self._frame, reversed(served))))
         self.job_adjustment = JobAdjustment(self._exchange, settings.utility_limit)
+        self.savings = OutcomeSavings(settings, name_index.known_family, self._frame.home) if settings.total else None
+        """Where the total is optimised."""
         self.borrowed.apply(self.posterior, served[-1].hyper.get("packs", ()) if served else None)
 
     def _posterior(self, hyperparameters: Hyperparameters) -> Posterior:
@@ -70,6 +74,11 @@ class ServingPosterior:
     def posterior(self) -> Posterior:
         """The belief itself, to be read."""
         return self._exchange.posterior
+
+    @property
+    def objective(self) -> Objective:
+        """What is optimised, of which `predict` and `view` tell."""
+        return self._settings.known_objective
 
     def share(self) -> None:
         """Other processes write to the store, too; not all of them compile at the same time."""
@@ -84,7 +93,15 @@ class ServingPosterior:
 
     def predict(self, project: int, context: int) -> Predictive:
         """What is believed now about the offered arms."""
+        return self._offered(self._valued(self.posterior.predict(project, context), project, context))
+
+    def ratios(self, project: int, context: int) -> Predictive:
+        """What is believed now about the log ratios of the offered arms, whatever is optimised."""
         return self._offered(self.posterior.predict(project, context))
+
+    def _valued(self, found: Predictive, project: int, context: int) -> Predictive:
+        """The belief about what is optimised, from that about log ratios."""
+        return found if self.savings is None else self.savings.convert(found, project, context)
 
     def _offered(self, found: Predictive) -> Predictive:
         arms = self.name_index.offered
@@ -92,7 +109,9 @@ class ServingPosterior:
         return found if whole else Predictive._make(None if part is None else part[..., arms] for part in found)
 
     def serve(self, policy: Policy) -> None:
-        """Let the compiled call that finds a belief apply this policy to it, too."""
+        """Let the compiled call that finds a belief apply this policy to it, too, where it is about log ratios."""
+        if self.savings is not None:
+            return
         arms = self.name_index
         key = (policy.spec, tuple(sorted(policy.params.items())), tuple(arms.columns.tolist()), arms.baseline)
         self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids)
@@ -106,7 +125,7 @@ class ServingPosterior:
         arms = self.name_index
         found, chances = self.posterior.answer(project, context, extra(scalars, allowed))
         contrast = self.posterior.gain_over_best(project, context, self._offered(found), arms.columns)
-        return view(found, arms, allowed, scalars, contrast), chances
+        return view(self._valued(found, project, context), arms, allowed, scalars, contrast), chances
 
     def until_due(self) -> int:
         """After how many more outcomes the scales are to be estimated again."""
@@ -116,7 +135,10 @@ class ServingPosterior:
         """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
         whole blocks, after the others."""
         self.learned += len(rows.decision)
+        utility = None if self.savings is None else self.job_adjustment.utilities(rows)
         self.clipped += observations.update(self._exchange, self.job_adjustment, rows, self._settings)
+        if self.savings is not None and utility is not None:
+            self.savings.update(rows, utility, self.posterior.predict, self.posterior.half_life)
         self.version += 1
 
     def learn_plain(self, project: int, context: int, arm: int, outcome: Outcome) -> None:
@@ -150,6 +172,8 @@ class ServingPosterior:
     def discount(self, discount: Discount) -> None:
         """Set aside evidence of one cell that no longer holds, outcomes that were only assumed there included."""
         self.overdue.set_aside((discount.project, discount.context))
+        if self.savings is not None:
+            self.savings.discount(discount, self.posterior.counts()[0])
         self._exchange.do(Posterior.discount_cell, *discount)
         self.job_adjustment.discount(discount)
         self.version += 1
@@ -288,12 +312,19 @@ class ServingPosterior:
         arrays = self.posterior.saved()
         if arrays is None:
             return None
-        body = {"jobs": self.job_adjustment.saved(), **self.overdue.saved()}
+        body: dict[str, Any] = {"jobs": self.job_adjustment.saved(), **self.overdue.saved()}
+        if self.savings is not None:
+            more, body["savings"] = self.savings.saved()
+            arrays = {**arrays, **more}
         return arrays, {**body, "clipped": self.clipped, "learned": self.learned}
 
     def resume(self, arrays: dict[str, np.ndarray], body: dict[str, Any], *, rebased: bool) -> None:
         """Go on from what was saved, under the scales that serve now; rebased: with another baseline, which jobs settle
         around from now on."""
+        if self.savings is not None:
+            if rebased:
+                raise ValueError("savings were counted against another baseline")
+            self.savings.resume(arrays, body["savings"])
         self.posterior.resume(arrays)
         self.job_adjustment.resume(body["jobs"])
         self.overdue.resume(body)

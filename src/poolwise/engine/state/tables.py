@@ -14,6 +14,7 @@ from poolwise.engine.state.cached_decision import CachedDecision
 from poolwise.errors import InputError
 from poolwise.lazy import pandas as pd
 from poolwise.names import checked, shown
+from poolwise.objective import Objective, speed_up
 from poolwise.policy.optimality import best_probability
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
@@ -192,13 +193,22 @@ def _known(name_index: NameIndex, kind: str, only: str | None) -> dict[str, int]
     return {only: names[only]}
 
 
-def best(beliefs: pd.DataFrame) -> pd.DataFrame:
+def log_speeds(beliefs: pd.DataFrame, objective: Objective) -> pd.DataFrame:
+    """Beliefs whose mean, low and high are logarithms of how many times what is spent the baseline would have cost."""
+    if objective == "ratio":
+        return beliefs
+    found = {name: np.log(speed_up(beliefs[name], objective)) for name in ("mean", "low", "high")}
+    return beliefs.assign(**found, sd=(found["high"] - found["low"]) / (2 * NORMAL_95))
+
+
+def best(beliefs: pd.DataFrame, objective: Objective) -> pd.DataFrame:
     """Of every project and context the arm with the highest mean; see `Engine.best`."""
     cell = ["project", "context"]
     chances = [_chances(part) for _, part in beliefs.groupby(cell, sort=False)]
     top = beliefs.assign(probability=np.concatenate([np.zeros(0), *chances]))
     top = top.loc[top.groupby(cell, sort=False)["mean"].idxmax()] if len(top) else top
-    factors = {"speed_up": np.exp(top["mean"]), "low": np.exp(top["low"]), "high": np.exp(top["high"])}
+    columns = (("speed_up", "mean"), ("low", "low"), ("high", "high"))
+    factors = {name: speed_up(top[column], objective) for name, column in columns}
     return top.assign(**factors)[[*cell, "family", "arm", *factors, "probability", "n"]].reset_index(drop=True)
 
 

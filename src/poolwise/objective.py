@@ -1,0 +1,54 @@
+"""What is optimised: the mean logarithm of baseline cost / cost, or what all jobs cost together.
+
+    ratio    utility = log(baseline_cost / cost), of every job alike: 0 = as the baseline, log 0.95 = 5 % slower
+    total    utility = (baseline cost - cost) / usual baseline cost: 0 = as the baseline, 0.3 = 30 % of the cost saved
+
+An arm that is twice as fast on most jobs and takes sixteen times as long on a few is good by the one and bad by the
+other. Thresholds are stated once, as log ratios, and mean the same cost by both.
+"""
+
+import math
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from poolwise.errors import ConfigError
+from poolwise.names import shown
+
+Objective = Literal["ratio", "total"]
+OBJECTIVES: tuple[Objective, ...] = ("ratio", "total")
+LEAST_COST = 1e-3
+"""Share of the baseline's cost below which no expected cost is taken to lie: a normal interval may reach below 0."""
+T = TypeVar("T", float, np.ndarray)
+
+
+def checked(given: Any) -> Objective:
+    """One of the two. Raises ConfigError."""
+    if given not in OBJECTIVES:
+        raise ConfigError(f"objective {shown(given)} must be 'ratio' (mean log ratio of costs) or 'total' (total cost)")
+    found: Objective = given
+    return found
+
+
+def speed_up(utility: Any, objective: Objective) -> Any:
+    """How many times what was spent the baseline would have cost: the geometric mean of ratios, or the ratio of totals.
+
+    >>> speed_up(0.5, "total")
+    np.float64(2.0)
+    """
+    return np.exp(utility) if objective == "ratio" else 1.0 / np.maximum(1.0 - np.asarray(utility), LEAST_COST)
+
+
+def threshold(log_ratio: float, objective: Objective) -> float:
+    """A threshold that is stated as a log ratio, as a utility: the cost that it names is the same.
+
+    >>> round(threshold(math.log(0.5), "total"), 12)
+    -1.0
+    """
+    return log_ratio if objective == "ratio" else -math.expm1(-log_ratio)
+
+
+def saving(log_ratio: T, baseline_cost: T) -> T:
+    """baseline cost - cost, from their log ratio and the former."""
+    result: Any = -baseline_cost * np.expm1(-np.asarray(log_ratio))
+    return result
