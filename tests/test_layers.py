@@ -34,6 +34,7 @@ DOORS = {
     "optuna": {"integrations"},
     "kernel_tuner": {"integrations"},
     "mlflow": {"integrations"},
+    "psycopg": {"store"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "migrations" not in path.parts)
 

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from contextlib import closing
 
+import numpy as np
 import pytest
 
 from poolwise import errors
-from poolwise.schema import Decision, Outcome
+from poolwise.schema import Decision, LoggedView, Outcome
 from poolwise.store import open_store
 from poolwise.store.postgresql import writer
 from tests.postgres import eventually
@@ -189,3 +190,17 @@ def losing(patch, session, when):
         raise psycopg.OperationalError("the connection is lost")
 
     patch.setattr(psycopg.Connection, "execute", execute)
+
+
+@pytest.mark.parametrize("count", [3, 70])
+def test_a_view_is_stored_once_however_often_it_is_written(workspace, count):
+    """As after a call that failed without anybody knowing whether it was carried out."""
+    with closing(open_store(workspace, seed=1)) as store:
+        for _ in range(count):
+            store.append_view(LoggedView(0, "p", "c", 1, 0, 0, ("f",), {"mean": np.ones(3)}))
+        pending = dict(store._views.pending)
+        store.append_decision(made(store))
+        store._views.pending |= pending
+        store.append_view(LoggedView(0, "p", "c", 1, 0, 9, ("f",), {"mean": np.ones(3)}))
+        store.append_decision(made(store))
+        assert store._file.one("SELECT count(*), max(outcomes) FROM view") == (count + 1, 9)

@@ -5,6 +5,7 @@ committed. If so its answer stands, else it is carried out once more. Whatever e
 the session.
 """
 
+import json
 import os
 import threading
 import weakref
@@ -112,6 +113,13 @@ class PostgresDatabase(Database):
         last = self.sql.LAST_DECISION if table == "decision" else self.sql.LAST_OUTCOME
         first = db.execute(last).fetchone()[0] + 1  # type: ignore[index]
         db.copy(f"COPY {table} ({named(table)}) FROM STDIN", ([first + i, *row] for i, row in enumerate(known)))
+
+    def insert_views(self, db: Transaction, rows: Sequence[tuple]) -> None:
+        if len(rows) <= _FEW:
+            db.executemany(self.sql.VIEW, rows)
+            return
+        there = set(db.execute(self.sql.VIEWS_AMONG, (json.dumps([row[0] for row in rows]),)).fetchall())
+        db.copy(f"COPY view ({named('view')}) FROM STDIN", (row for row in rows if (row[0],) not in there))
 
     def snapshot(self, read: Callable[[Transaction], T]) -> T:
         def within(db: psycopg.Connection) -> T:

@@ -60,6 +60,10 @@ class Database(ABC):
         """Events in their order: rows of `decision` or `outcome` without their sequence, NaN for NULL, inside of a
         transaction."""
 
+    def insert_views(self, db: Any, rows: Sequence[tuple]) -> None:
+        """Views, of which some may be there already; inside of a transaction."""
+        db.executemany(self.sql.VIEW, rows)
+
     @abstractmethod
     def snapshot(self, read: Callable[[Any], T]) -> T:
         """What `read` finds is one state of the store, whatever is written meanwhile."""

@@ -118,6 +118,7 @@ def reads() -> dict[str, Executable]:
         "ARMS_KEY": select(arm_list.c.id).where(arm_list.c.arms == text["arms"]),
         "LAYOUT_KEY": select(layout.c.id).where(layout.c.line == text["line"]),
         "LOGGED": select(*kept, arm_list.c.arms, layout.c.line).select_from(logged).where(view.c.id == given("id")),
+        "VIEWS_AMONG": select(view.c.id).where(among(view.c.id)),
         "DECISION_OF": made.where(decision.c.id == given("id"), there),
         "DECISIONS": _placed(made, decision, first, end).where(there).order_by(decision.c.sequence),
         "LAST_DECISION": last(decision.c.sequence),

@@ -112,7 +112,7 @@ class SqlStore:
         views = self._views.rows() if self._views.pending else []
 
         def stored(db: Connection) -> None:
-            db.executemany(self._sql.VIEW, views)
+            self._file.insert_views(db, views)
             self._file.insert_many(db, "decision", made)
 
         if len(made) > 1 or len(views) > 1 or not made:
@@ -177,7 +177,8 @@ class SqlStore:
             verdict, new, problems = rows.judged(outcomes, known, earlier)
             self._file.insert_many(db, "outcome", new)
             db.executemany(self._sql.RECORD, problems)
-            self._file.counted(db, "repeated", int((verdict == REPEATED).sum()))
+            if repeated := int((verdict == REPEATED).sum()):
+                self._file.counted(db, "repeated", repeated)
             return verdict
 
         return self._file.whole(stored)
