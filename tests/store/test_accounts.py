@@ -53,3 +53,27 @@ def test_a_place_that_cannot_be_used(tmp_path):
     (tmp_path / "file.db").write_text("not a database, but long enough to be taken for one")
     with pytest.raises(StoreError, match="check its place"):
         Accounts(f"sqlite:///{tmp_path / 'file.db'}")
+
+
+def test_on_a_server(server, workspace):
+    for number in range(2):
+        accounts = Accounts(workspace)
+        key, text = accounts.add("farm", "decide", "prover", project="p")
+        assert accounts.every()[number] == key
+        assert key.opens(text.rpartition(f"pw_{key.id}_")[2], 0.0)
+        accounts.revoke(key.id)
+        assert accounts.every()[number].revoked
+        accounts.close()
+    schema = workspace.partition("workspace=")[2]
+    for change in ("UPDATE {}.service_audit SET action = 'x'", "DELETE FROM {}.service_audit"):
+        with pytest.raises(Exception, match="append-only"):
+            server.execute(change.format(schema))
+    accounts = Accounts(workspace)
+    assert [one.action for one in accounts.audit()] == ["key revoked", "key created"] * 2
+    accounts.close()
+
+
+def test_a_server_that_is_not_there():
+    with pytest.raises(StoreError) as raised:
+        Accounts("postgresql://me:s3cr3t@127.0.0.1:1/x")
+    assert "s3cr3t" not in str(raised.value)

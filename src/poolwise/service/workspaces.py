@@ -12,6 +12,7 @@ from poolwise.run.opening import open_engine
 from poolwise.service.idempotency import Answers
 from poolwise.service.metrics import Metrics
 from poolwise.service.writer import Writer
+from poolwise.store.addresses import without_password
 
 
 class Workspace(NamedTuple):
@@ -39,7 +40,9 @@ def read(files: Sequence[str]) -> dict[str, Config]:
         found[name] = load(file)
     stores = [config.run.store for config in found.values()]
     if twice := {url for url in stores if stores.count(url) > 1 and url != "memory://"}:
-        raise ConfigError(f"two workspaces have the store {shown(min(twice))}: give each its own in [run]")
+        raise ConfigError(
+            f"two workspaces have the store {shown(without_password(min(twice)))}: give each its own in [run]"
+        )
     return found
 
 

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from poolwise.errors import InputError, StoreError
+from poolwise.extras import require
 from poolwise.names import checked, shown
+from poolwise.store.addresses import SERVER
 from poolwise.store.sqlite.place import path_of
 
 Role = Literal["observe", "decide", "operator", "admin"]
@@ -200,8 +203,11 @@ class Accounts:
 def _engine(url: str) -> sa.Engine:
     if url == "memory://":
         return sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
-    if url.startswith("postgresql://"):
-        return sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+    if url.startswith(SERVER):
+        require("psycopg")
+        with _stored():
+            made: sa.Engine = import_module("poolwise.store.postgresql.creation").pooled(url)
+        return made
     path = path_of(url)
     if path is None:
         raise InputError("keys need a place: `sqlite:///service.db`, a PostgreSQL URL, or memory:// for a trial")

@@ -68,6 +68,18 @@ def test_a_lost_connection_is_made_again_as_the_same_writer(workspace, db):
         assert store.append_record("x", {}) == 1
 
 
+def test_a_session_that_the_server_has_not_missed_is_ended(workspace, db):
+    """As when the network was cut: the old connection still stands at the server, and holds the lock."""
+    with closing(open_store(workspace, lock_wait=5)) as store:
+        store.append_decision(made(store))
+        session = store._file._session
+        old, session._db = session._db, None
+        store.append_decision(made(store))
+        assert store.made() == 2
+        assert old.info.backend_pid not in sessions(db)
+        old.close()
+
+
 def test_a_writer_that_was_replaced_is_refused_for_good(workspace, db):
     with closing(open_store(workspace, lock_wait=WAIT)) as store:
         store.append_decision(made(store))

@@ -17,7 +17,7 @@ _PAUSE = 0.02
 PATIENCE = 5.0
 """Seconds beyond `lock_wait` for which the server may be silent in the middle of a small call."""
 _ALIVE = {"keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3"}
-_OPTIONS = {"application_name": "poolwise", **_ALIVE}
+_OPTIONS = {"application_name": "poolwise", "client_encoding": "UTF8", **_ALIVE}
 _SETTINGS = {"tcp_user_timeout": "10000", **{f"tcp_{name}": seconds for name, seconds in _ALIVE.items()}}
 """By which either side notices within seconds that the other has gone."""
 
@@ -29,7 +29,7 @@ class Session:
         self._place, self._wait, self._look = place, wait, look
         self._db: psycopg.Connection | None = None
         self._patience = Patience(wait + PATIENCE)
-        self.epoch, self.mark, self.changed, self._over = 0, 0, 0, False
+        self.epoch, self.mark, self.changed, self._over, self._pid = 0, 0, 0, False, 0
         with self._translated():
             self._db = self._opened()
             try:
@@ -87,7 +87,7 @@ class Session:
             return
         writer.lock(db, self._place, time.monotonic() + self._wait)
         schema.prepare(db, self._opened, self._place, seed)
-        self.epoch = writer.begin(db)
+        self.epoch, self._pid = writer.begin(db), db.info.backend_pid
 
     def _again(self) -> psycopg.Connection:
         """A new connection in place of one that was lost, once the server has let go of that."""
@@ -114,11 +114,12 @@ class Session:
 
     def _resume(self, db: psycopg.Connection, deadline: float) -> None:
         """Be the writer again. While another session holds the lock, it may be this one's own that the server has not
-        missed yet, or another writer's, whose epoch then says so."""
+        missed yet, which is ended, or another writer's, whose epoch then says so."""
         found = writer.stand(db, self.epoch)
         if not found.over:
+            writer.end(db, self._place, self._pid)
             writer.lock(db, self._place, deadline)
-            found = writer.stand(db, self.epoch)
+            found, self._pid = writer.stand(db, self.epoch), db.info.backend_pid
         self.mark, self.changed, self._over = found.mark, found.changed, found.over
         if found.over:
             raise taken(self._place.name)

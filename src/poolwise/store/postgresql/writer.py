@@ -19,6 +19,11 @@ from poolwise.store.postgresql.place import Place
 
 _PAUSE = 0.01
 _TAKE = "SELECT pg_try_advisory_lock(%s)"
+_END = (
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    " AND pid = %s AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid::bigint << 32 | objid::bigint = %s"
+)
 _BEGIN = (
     "WITH earlier AS (UPDATE writer SET over = true WHERE NOT over)"
     " INSERT INTO writer (mark, changed, over) VALUES (0, 0, false) RETURNING epoch"
@@ -45,15 +50,24 @@ def fenced(statement: str, before: str = "") -> str:
 
 def lock(db: psycopg.Connection, place: Place, deadline: float) -> None:
     """Become the one who may write. Raises StoreLocked where another session is until the deadline."""
-    digest = hashlib.blake2b(f"poolwise {place.workspace}".encode(), digest_size=8).digest()
-    key = int.from_bytes(digest, signed=True)
-    while not db.execute(_TAKE, (key,)).fetchone()[0]:  # type: ignore[index]
+    while not db.execute(_TAKE, (_key(place),)).fetchone()[0]:  # type: ignore[index]
         if time.monotonic() > deadline:
             raise StoreLocked(
                 f"{place.name} has a writer already, and takes one at a time: send what is to be written through that "
                 "process, or stop it"
             )
         time.sleep(_PAUSE)
+
+
+def end(db: psycopg.Connection, place: Place, session: int) -> None:
+    """End an earlier session of the same writer, of which the server has not noticed that it was lost, where that still
+    holds the lock."""
+    db.execute(_END, (session, _key(place)))
+
+
+def _key(place: Place) -> int:
+    digest = hashlib.blake2b(f"poolwise {place.workspace}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
 
 
 def begin(db: psycopg.Connection) -> int:
