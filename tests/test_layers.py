@@ -13,7 +13,7 @@ ORDER = [
     "errors", "extras", "lazy", "progress", "names", "targets", "inputs", "models", "arrays", "space",
     "schema", "objective", "table", "config", "posterior", "policy", "views", "replay",
     "simulate", "ope", "meta", "store", "engine", "refit", "workloads", "run", "report", "plot", "integrations",
-    "service", "cli",
+    "service", "client", "cli",
 ]  # fmt: skip
 STRANGERS = {("posterior", "policy"), ("policy", "posterior"), ("store", "posterior"), ("store", "policy")}
 DOORS = {
@@ -29,6 +29,8 @@ DOORS = {
     "duckdb": {"refit"},
     "pydantic": {"config", "service"},
     "fastapi": {"service"},
+    "httpx": {"client"},
+    "stamina": {"client"},
     "uvicorn": {"service"},
     "prometheus_client": {"service"},
     "optuna": {"integrations"},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from poolwise import schema as schema
     from poolwise import space as space
     from poolwise import store as store
+    from poolwise.client.client import Client as Client
     from poolwise.engine import Engine as Engine
     from poolwise.engine import Settings as Settings
     from poolwise.space import ArmSpace as ArmSpace
@@ -30,6 +31,7 @@ else:  # hidden from type checkers, which would take any misspelt name for one t
     _HOME = {
         "ArmSpace": "poolwise.space",
         "Choice": "poolwise.space.parameters",
+        "Client": "poolwise.client",
         "Engine": "poolwise.engine",
         "Family": "poolwise.space",
         "Integer": "poolwise.space.parameters",

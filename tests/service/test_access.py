@@ -18,6 +18,7 @@ ENDPOINTS = [
     ("GET", "beliefs", None, "decide"),
     ("GET", "best", None, "decide"),
     ("GET", "projects", None, "decide"),
+    ("GET", "space", None, "decide"),
     ("GET", "decisions/1", None, "decide"),
     ("GET", "decisions/1/explanation", None, "decide"),
     ("GET", "overview", None, "decide"),

@@ -1,6 +1,7 @@
 """The server as a process: it answers over a socket, keeps what it acknowledged, and stops when it is asked to."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from poolwise.client.client import Client
 from tests.service.conftest import httpx
 
 CONFIG = """
@@ -64,3 +66,29 @@ def test_what_was_acknowledged_is_there_after_any_end(tmp_path, end):
         assert later["key"] is None
         status = httpx.get(f"{later['url']}/v1/workspaces/prover/overview", headers=key).json()
     assert (status["decisions"], status["outcomes"], status["learned"]) == (20, 15, 15)
+
+
+def test_client_and_command_line_speak_to_it(tmp_path):
+    (tmp_path / "prover.toml").write_text(CONFIG)
+    with running(tmp_path, signal.SIGTERM) as said:
+        with Client(said["url"], said["key"], workspace="prover") as client:
+            made = client.decide("p", "c")
+            assert client.observe(made.id, cost=0.8, baseline_cost=1.2)
+            many = client.decide_many("p", ["c", "d", "c"])
+            assert client.observe_many([{"id": one.id, "utility": 0.1} for one in many]) == ["new"] * 3
+            assert client.beliefs("p", "c")["n"].sum() == 3
+            assert client.explain(made.id)["decision"]["arm"] == made.arm
+            assert client.control("stop")["order"] == "stop"
+            assert client.decide("p", "c").arm == client.decide("p", "d").arm == "default"
+            assert client.refit()["status"] == "serving"
+            assert client.forget("p")["decisions"] == 6
+        command = [sys.executable, "-c", "import sys; from poolwise.cli import main; sys.exit(main())"]
+        called = lambda *words: subprocess.run(
+            [*command, *words, "--store", f"{said['url']}/prover"],
+            env={**os.environ, "POOLWISE_KEY": said["key"]}, cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        decided = json.loads(called("decide", "--project", "q", "--context", "c", "--json").stdout)
+        assert "learned" in called("observe", str(decided["id"]), "--utility", "0.1").stdout
+        assert json.loads(called("status", "--json").stdout)["outcomes"] == 1
+        wrong = called("observe", "99", "--utility", "0.1")
+        assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)

@@ -40,9 +40,30 @@ def engine(path: str, store: str | None, *, create: bool = False, look: bool = F
     from poolwise.lazy import light_numpy
     from poolwise.run.opening import open_engine
 
+    if is_service(store):
+        with client(str(store)) as asked:
+            yield asked
+        return
     light_numpy()
     with closing(open_engine(configuration(path, store), create=create, look=look)) as opened:
         yield opened
+
+
+def is_service(store: str | None) -> bool:
+    """Whether a service is named in the place of a store."""
+    return store is not None and store.startswith(("http://", "https://"))
+
+
+def client(url: str) -> Any:
+    """Of the service at `https://host/WORKSPACE`, with the key in POOLWISE_KEY; it has the engine's verbs."""
+    from poolwise.client.client import Client
+    from poolwise.errors import InputError
+
+    place, _, workspace = url.rstrip("/").removesuffix("/v1/workspaces").rpartition("/")
+    key = os.environ.get("POOLWISE_KEY", "")
+    if not key or place.endswith(":/"):
+        raise InputError("a service is named https://host/WORKSPACE, and its key is in the environment as POOLWISE_KEY")
+    return Client(place.removesuffix("/v1/workspaces"), key, workspace=workspace)
 
 
 def known_configuration(path: str, store: str | None) -> "Config":
@@ -65,6 +86,10 @@ def looking(path: str, store: str | None, *, look: bool = True) -> Iterator["Eng
     """`engine` for commands that change nothing, or only refit and give orders: a named store will do."""
     from poolwise.run.opening import open_engine
 
+    if is_service(store):
+        with client(str(store)) as asked:
+            yield asked
+        return
     with closing(open_engine(known_configuration(path, store), create=False, look=look)) as opened:
         yield opened
 

@@ -1,11 +1,25 @@
 """decide and observe: the engine's two verbs for a shell."""
 
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, configuration, engine, print_json, say
+from poolwise.cli.common import (
+    CONFIG,
+    ConfigOption,
+    JsonOption,
+    StoreOption,
+    client,
+    configuration,
+    engine,
+    is_service,
+    print_json,
+    say,
+)
+
+if TYPE_CHECKING:
+    from poolwise.config import Config
 
 Number = Annotated[float | None, typer.Option()]
 
@@ -47,14 +61,29 @@ def observe(
 
     Example: `poolwise observe 17 --cost 0.8 --baseline-cost 1.3`
     """
-    from poolwise.engine.outcomes import reported
-    from poolwise.run.settings import opened_store, settings_of
-
-    found = configuration(config, store)
-    settings, given = settings_of(found), {"utility": utility, "cost": cost, "baseline_cost": baseline_cost}
-    with closing(opened_store(found, settings, create=False)) as opened:
-        new = opened.append_outcome(reported(opened, settings, decision, **given, status=status))
+    if is_service(store):
+        with client(str(store)) as asked:
+            new = asked.observe(decision, cost=cost, baseline_cost=baseline_cost, utility=utility, status=status)
+    else:
+        new = _observed(configuration(config, store), decision, cost, baseline_cost, utility, status)
     if as_json:
         print_json({"decision": decision, "new": new})
     else:
         say(f"{decision}  {'learned' if new else 'was known already'}")
+
+
+def _observed(
+    found: "Config",
+    decision: int,
+    cost: float | None,
+    baseline_cost: float | None,
+    utility: float | None,
+    status: str,
+) -> bool:
+    """In the store itself: an outcome needs no belief."""
+    from poolwise.engine.outcomes import reported
+    from poolwise.run.settings import opened_store, settings_of
+
+    settings, given = settings_of(found), {"utility": utility, "cost": cost, "baseline_cost": baseline_cost}
+    with closing(opened_store(found, settings, create=False)) as opened:
+        return opened.append_outcome(reported(opened, settings, decision, **given, status=status))

@@ -38,6 +38,14 @@ async def projects(request: Request, workspace: str, limit: Limit = 1_000) -> Ro
     return await _table(request, workspace, None, limit, lambda engine: engine.projects())
 
 
+@router.get("/space")
+async def space(request: Request, workspace: str) -> dict[str, Any]:
+    """What there is to choose from, and the baseline, which is used without Poolwise."""
+    entered(request, workspace, "decide")
+    known = _engine(request, workspace).space
+    return {"baseline": known.baseline, "arms": [arm._asdict() for arm in known.arms]}
+
+
 @router.get("/decisions/{id}", responses=responses(410))
 async def decision(request: Request, workspace: str, id: int) -> dict[str, Any]:
     """A decision, and its outcome if there is one."""
