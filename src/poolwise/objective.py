@@ -52,3 +52,23 @@ def saving(log_ratio: T, baseline_cost: T) -> T:
     """baseline cost - cost, from their log ratio and the former."""
     result: Any = -baseline_cost * np.expm1(-np.asarray(log_ratio))
     return result
+
+
+def shares(log_ratio: np.ndarray, cost: np.ndarray, baseline_cost: np.ndarray) -> np.ndarray:
+    """(n,) savings of jobs as shares of what the baseline costs on average, so that their mean is that of the total.
+
+    NaN where a cost is not known: then the job is taken for one of the average cost, or, where its log ratio is -log
+    cost (the cost alone of a job that recurs), the share is -cost over the average cost.
+    """
+    known = np.isfinite(baseline_cost)
+    alone = ~known & np.isfinite(cost) & (np.abs(log_ratio + np.log(np.where(cost > 0, cost, 1.0))) < 1e-9)
+    usual = baseline_cost[known] if known.any() else cost[alone]
+    unit = float(usual.mean()) if len(usual) else 1.0
+    return np.where(alone, -cost, saving(log_ratio, np.where(known, baseline_cost, unit))) / unit
+
+
+def resolved(cost: np.ndarray, resolution: float | None = None) -> np.ndarray:
+    """With the clock's resolution in place of a cost of 0; None: half the smallest cost above 0."""
+    if resolution is None and (cost > 0).any():
+        resolution = float(cost[cost > 0].min()) / 2
+    return cost if resolution is None else np.where(cost == 0, resolution, cost)

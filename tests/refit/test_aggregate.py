@@ -204,3 +204,20 @@ def test_stopped_runs_are_failures_where_the_settings_say_so(lived):
     own = lived[0]
     failed = aggregate.read(lived[2], own._replace(settings=own.settings._replace(timeouts="failed")))
     assert failed.succeeded.sum() == own.succeeded.sum() - len(range(0, LIVED, 11))
+
+
+@pytest.mark.parametrize("resolution", [None, 0.25])
+def test_a_cost_of_0_is_read_at_the_resolution(tmp_path, events, problem, resolution):
+    stated = problem._replace(settings=problem.settings._replace(resolution=resolution))
+    costs = events.drop(columns=["status", "utility"]).assign(cost=0.0, baseline_cost=1.0)
+    found = read(tmp_path, costs, stated)
+    least = 0.5 if resolution is None else resolution
+    assert found.stats.total.sum() == pytest.approx(-np.log(least) * (events["arm"] != problem.baseline).sum())
+
+
+def test_where_the_total_is_optimised_a_timeout_has_cost_what_was_spent(tmp_path, events, problem):
+    settings = problem.settings._replace(objective="total", timeout_factor=2.0)
+    costs = events.drop(columns="utility").assign(status="timeout", cost=2.0, baseline_cost=1.0)
+    found = read(tmp_path, costs, problem._replace(settings=settings))
+    assert found.stats.total.sum() == pytest.approx(-np.log(4) * (events["arm"] != problem.baseline).sum())
+    assert (found.tried == found.succeeded).all()

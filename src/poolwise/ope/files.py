@@ -9,18 +9,21 @@ import pandas as pd
 
 from poolwise.errors import DataError
 from poolwise.names import shown
+from poolwise.objective import resolved
 from poolwise.ope.logged import at_position
 from poolwise.schema import CHANCES
-from poolwise.table import read_rows
+from poolwise.table import numbers, raise_at_row, read_rows
 from poolwise.targets import is_file
 
 LABELS = 64
 """Rows of `context` are kinds of jobs where at most so many differ; otherwise they are one kind."""
 
 
-def read_log(path: Path) -> pd.DataFrame:
-    """A row per decision. Raises DataError where the file cannot be read, or a decision stands there twice."""
-    frame = read_table(path)
+def read_log(path: Path, resolution: float | None = None) -> pd.DataFrame:
+    """A row per decision; without a column utility it is log(baseline_cost / cost), a cost of 0 read at the clock's
+    resolution (`objective.resolved`). Raises DataError where the file cannot be read, for a cost that is none, or where
+    a decision stands there twice."""
+    frame = priced(read_table(path), path, resolution)
     if "decision" in frame and (again := frame["decision"].astype(object).map(str).duplicated().to_numpy()).any():
         row = int(again.argmax())
         raise DataError(
@@ -28,6 +31,21 @@ def read_log(path: Path) -> pd.DataFrame:
             f" ({int(again.sum())} such rows); keep one row per decision"
         )
     return frame
+
+
+def priced(frame: pd.DataFrame, path: Path, resolution: float | None) -> pd.DataFrame:
+    """With the utilities that two columns of costs say."""
+    columns = ("cost", "baseline_cost")
+    if "utility" in frame or not set(columns) <= set(frame.columns):
+        return frame
+    found = np.stack([numbers(frame[name]) for name in columns])
+    for name, column in zip(columns, found, strict=True):
+        bad = ~(np.isfinite(column) & (column >= 0))
+        raise_at_row(bad, frame, str(path), name, "is no cost; give finite numbers, 0 or more")
+    cost, home = resolved(found, resolution)
+    if not ((cost > 0) & (home > 0)).all():
+        raise DataError(f"{path}: all costs are 0, so none can be compared; state the clock's resolution")
+    return frame.assign(cost=cost, baseline_cost=home, utility=np.log(home) - np.log(cost))
 
 
 def behaviour(frame: pd.DataFrame) -> pd.DataFrame | None:

@@ -9,6 +9,7 @@ import pandas as pd
 from poolwise.errors import DataError
 from poolwise.inputs import truth
 from poolwise.names import shown
+from poolwise.objective import Objective, checked, shares
 from poolwise.ope.logged import Log, log
 from poolwise.ope.reward_model import cross_fitted
 from poolwise.table import as_names, names, nulls, numbers, replaced
@@ -26,6 +27,7 @@ def from_frame(
     seed: int = 0,
     behaviour: pd.DataFrame | None = None,
     baseline: str | None = None,
+    objective: Objective = "ratio",
 ) -> tuple[Log, tuple[str, ...]]:
     """The log and the names of its arms.
 
@@ -34,9 +36,11 @@ def from_frame(
     table with a column per arm and a row per decision (`ope.target_policy` makes one from a policy). `behaviour`: such
     a table of the logging policy, where it is known. `baseline`: the arm whose utility is 0 by definition, so that what
     a policy does with it needs no evidence; one that earned something else is an arm like the others. `model`: predict
-    utilities by the hierarchical belief, cross-fitted. Raises DataError with row and column.
+    utilities by the hierarchical belief, cross-fitted. `objective`: `total` values a decision by what it saved
+    (`objective.shares`), from `utility`, its log ratio, and the columns cost and baseline_cost. Raises DataError with
+    row and column.
     """
-    frame, model = tidy(frame), truth("model", model)
+    frame, model = valued(tidy(frame), objective), truth("model", model)
     evaluation, behaviour = (
         chances(table) if isinstance(table, pd.DataFrame) else table for table in (evaluation, behaviour)
     )
@@ -72,6 +76,18 @@ def tidy(frame: pd.DataFrame, columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
         if column not in NAMES:
             made = replaced(made, {column: numbers(made[column])})
     return made
+
+
+def valued(frame: pd.DataFrame, objective: Objective) -> pd.DataFrame:
+    """The log with utilities of what is optimised. Raises DataError where costs are to add up and none are known."""
+    if checked(objective) == "ratio":
+        return frame
+    cost, home = (
+        numbers(frame[name]) if name in frame else np.full(len(frame), np.nan) for name in ("cost", "baseline_cost")
+    )
+    if not (np.isfinite(cost) | np.isfinite(home)).any():
+        raise DataError("the log has no cost in columns cost and baseline_cost, and only costs add up to a total")
+    return frame.assign(utility=shares(frame["utility"].to_numpy(float), cost, home))
 
 
 def chances(table: pd.DataFrame) -> pd.DataFrame:

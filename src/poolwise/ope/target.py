@@ -9,23 +9,33 @@ import pandas as pd
 from poolwise import policy as policies
 from poolwise.errors import ConfigError, DataError, InputError
 from poolwise.names import checked, shown
+from poolwise.objective import Objective
 from poolwise.ope.frame import chances, tidy
+from poolwise.progress import Progress, silent
 from poolwise.replay.replay_posterior import ReplayPosterior, chances_of
 from poolwise.schema import CHANCES, family_of
+from poolwise.table import numbers
 
 NEED_BASELINE = {"safe", "gated", "paid", "budgeted"}
 """Layers that treat the baseline apart."""
 
 
-def target_policy(frame: pd.DataFrame, wanted: Any, baseline: str | None = None) -> pd.DataFrame:
+def target_policy(
+    frame: pd.DataFrame,
+    wanted: Any,
+    baseline: str | None = None,
+    objective: Objective = "ratio",
+    progress: Progress = silent,
+) -> pd.DataFrame:
     """(decisions, arms) probabilities of a policy on a log as `from_frame` reads it, a column per arm.
 
     wanted: the name of an arm of the log, chosen always; a table with a column per arm and a row per decision, which
     is taken as it is; or a policy, or its spec (`policy.parse`). A policy is asked what it would have done with what
     the log had shown before each decision (each `seed` of a replay's log apart), so no decision is judged by its own
     outcome.
-    baseline: its arm, for policies that treat it apart; None: the arm whose utilities are all 0. Raises DataError and
-    ConfigError.
+    baseline: its arm, for policies that treat it apart; None: the arm whose utilities are all 0. objective: what such a
+    policy optimises; `total` needs a baseline. progress: told how many decisions such a policy has made. Raises
+    DataError and ConfigError.
     """
     frame = tidy(frame)
     arms = arms_of(frame)
@@ -34,8 +44,8 @@ def target_policy(frame: pd.DataFrame, wanted: Any, baseline: str | None = None)
             raise DataError(f"{len(wanted)} rows of probabilities for {len(frame)} decisions; give one row for each")
         return chances(wanted)
     if isinstance(wanted, policies.Policy):
-        home = baseline_of(frame, arms, baseline, wanted.spec)
-        return pd.DataFrame(replay_probabilities(frame, arms, wanted, home), columns=arms)
+        home = baseline_of(frame, arms, baseline, wanted.spec, objective)
+        return pd.DataFrame(replay_probabilities(frame, arms, wanted, home, objective, progress), columns=arms)
     wanted = checked("the policy", wanted)
     if wanted in arms:
         return pd.DataFrame(np.tile(np.eye(len(arms))[arms.index(wanted)], (len(frame), 1)), columns=arms)
@@ -46,8 +56,8 @@ def target_policy(frame: pd.DataFrame, wanted: Any, baseline: str | None = None)
     except ConfigError as error:
         known = f"the log's arms ({', '.join(map(str, arms[:6]))}{', ..' if len(arms) > 6 else ''})"
         raise InputError(f"{shown(wanted)} is neither one of {known} nor a policy: {error}") from error
-    home = baseline_of(frame, arms, baseline, policy.spec)
-    return pd.DataFrame(replay_probabilities(frame, arms, policy, home), columns=arms)
+    home = baseline_of(frame, arms, baseline, policy.spec, objective)
+    return pd.DataFrame(replay_probabilities(frame, arms, policy, home, objective, progress), columns=arms)
 
 
 def arms_of(frame: pd.DataFrame) -> list[str]:
@@ -57,7 +67,9 @@ def arms_of(frame: pd.DataFrame) -> list[str]:
     return sorted({*frame["arm"], *(name.removeprefix(CHANCES) for name in open_to)})
 
 
-def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: str) -> int | None:
+def baseline_of(
+    frame: pd.DataFrame, arms: list[Any], named: str | None, spec: str, objective: Objective = "ratio"
+) -> int | None:
     """Index of the baseline; refused where a policy needs it and none can be told."""
     if named is not None:
         if named not in arms:
@@ -67,28 +79,44 @@ def baseline_of(frame: pd.DataFrame, arms: list[Any], named: str | None, spec: s
     found = [arm for arm in arms if zero.get(arm, False)]
     if len(found) == 1:
         return arms.index(found[0])
-    if NEED_BASELINE & set(re.findall(r"\w+", spec)):
+    if NEED_BASELINE & set(re.findall(r"\w+", spec)) or objective == "total":
         raise DataError(f"the policy {spec} treats the baseline apart: name it ({len(found)} arms could be it)")
     return None
 
 
 def replay_probabilities(
-    frame: pd.DataFrame, arms: list[Any], policy: policies.Policy, baseline: int | None
+    frame: pd.DataFrame,
+    arms: list[Any],
+    policy: policies.Policy,
+    baseline: int | None,
+    objective: Objective = "ratio",
+    progress: Progress = silent,
 ) -> np.ndarray:
     """(decisions, arms): probabilities of the policy, from the outcomes that the log shows before each decision."""
     arm = pd.Index(arms).get_indexer(frame["arm"])
     known = dict(zip(frame["arm"], frame["family"], strict=True)) if "family" in frame else {}
     family = pd.factorize(pd.Series([known.get(name, family_of(name)) for name in arms]))[0]
+    homes, done = baseline_costs(frame) if objective == "total" else np.zeros(len(frame)), 0
     present, found = np.ones(len(arms), bool), np.empty((len(frame), len(arms)))
     for rows in runs(frame):
         project, context = (pd.factorize(frame[key].to_numpy()[rows])[0] for key in ("project", "context"))
-        believer = ReplayPosterior(family, baseline, int(project.max()) + 1, int(context.max()) + 1, None)
+        sizes = int(project.max()) + 1, int(context.max()) + 1
+        believer = ReplayPosterior(family, baseline, *sizes, None, total=objective == "total")
         utility = frame["utility"].to_numpy(float)[rows]
-        for row, p, c, a, value in zip(rows, project, context, arm[rows], utility, strict=True):
+        for row, p, c, a, value, home in zip(rows, project, context, arm[rows], utility, homes[rows], strict=True):
             found[row] = chances_of(policy, believer.view(int(p), int(c), present))
-            believer.update(int(p), int(c), int(a), float(value))
+            believer.update(int(p), int(c), int(a), float(value), float(home))
             believer.estimate_when_due()
+            done += 1
+            progress("decisions", done, len(frame))
     return found
+
+
+def baseline_costs(frame: pd.DataFrame) -> np.ndarray:
+    """(decisions,): on its job, or on average where it is not known; 1 where none is."""
+    found = numbers(frame["baseline_cost"]) if "baseline_cost" in frame else np.full(len(frame), np.nan)
+    known = np.isfinite(found)
+    return np.where(known, found, found[known].mean() if known.any() else 1.0)
 
 
 def runs(frame: pd.DataFrame) -> list[np.ndarray]:

@@ -25,6 +25,7 @@ import duckdb
 import numpy as np
 
 from poolwise.engine.estimation.refit_request import NOBODY, RefitData
+from poolwise.engine.outcomes import finished
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import observations
 from poolwise.engine.state.exchange import Exchange
@@ -36,7 +37,7 @@ from poolwise.posterior.arguments import MAX_UTILITY
 from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.crossed.job_effects import StatisticsDelta
 from poolwise.posterior.posterior import Posterior
-from poolwise.refit.events import NAMES, Expressions, bad, expressions, faults
+from poolwise.refit.events import COSTS, NAMES, NUMBERS, Expressions, bad, expressions, faults
 from poolwise.schema import STATUSES
 from poolwise.store import OutcomeColumns, open_store
 from poolwise.store.addresses import without_password
@@ -129,7 +130,8 @@ def grouped(source: str, settings: Settings, limit: float) -> Events:
     with duckdb.connect() as base:
         base.execute(f"SET memory_limit = '{MEMORY}'; SET preserve_insertion_order = false")
         base.execute("SET enable_progress_bar = false")
-        sql = expressions(_columns(base, files, source), source, settings)
+        columns = _columns(base, files, source)
+        sql = expressions(columns, source, settings, settings.resolution or _least(base, files, columns))
         query = f"""
             SELECT project, context, arm, status, count(*) FILTER (NOT special) AS rows,
                    count(*) FILTER (bad) AS bad, count(*) FILTER (special) AS special,
@@ -153,6 +155,16 @@ def grouped(source: str, settings: Settings, limit: float) -> Events:
     groups = {name: np.asarray(values, dtype=object if name in (*NAMES, "status") else np.float64)
               for name, values in found.items()}  # fmt: skip
     return Events(groups, *_special(rows))
+
+
+def _least(base: Any, files: str, columns: dict[str, str]) -> float | None:
+    """Half the smallest cost above 0, where there are costs of numbers."""
+    parts = [f"min(CASE WHEN {name} > 0 THEN {name} END)" for name in COSTS if columns.get(name, "") in NUMBERS]
+    if not parts:
+        return None
+    found = base.execute(f"SELECT {', '.join(parts)} FROM read_parquet(?, union_by_name = true)", [files]).fetchone()
+    known = [float(one) for one in found if one is not None]
+    return min(known) / 2 if known else None
 
 
 def _one_by_one(base: Any, files: str, sql: "Expressions") -> dict[str, np.ndarray]:
@@ -190,6 +202,8 @@ def stored(url: str, problem: RefitData) -> Events:
             block = store.outcomes(after=read, limit=BLOCK)
             if not len(block.decision):
                 continue
+            done = finished(block, problem.settings)
+            block = block._replace(status=np.where(done, np.int8(STATUSES.index("ok")), block.status))
             separate = observations.special(block, problem.settings)
             special.append(chosen(block, separate))
             _add(sums, block, ~separate, problem.limit)

@@ -2,12 +2,15 @@
 
 from typing import NamedTuple
 
+from poolwise.engine.outcomes import measured
 from poolwise.engine.settings import Settings
 from poolwise.errors import DataError, nearest
 from poolwise.posterior.arguments import MAX_UTILITY
 from poolwise.schema import STATUSES
 
 NAMES = ("project", "context", "arm")
+COSTS = ("cost", "baseline_cost")
+NUMBERS = ("DOUBLE", "FLOAT", "DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UINTEGER", "UBIGINT")
 
 
 class Expressions(NamedTuple):
@@ -22,8 +25,9 @@ class Expressions(NamedTuple):
     """Whether the row is learned beside others only, as `learning.special` has it."""
 
 
-def expressions(columns: dict[str, str], source: str, settings: Settings) -> Expressions:
-    """From the columns that there are. Raises DataError for columns that lack or mismatch."""
+def expressions(columns: dict[str, str], source: str, settings: Settings, resolution: float | None) -> Expressions:
+    """From the columns that there are. resolution: what a cost of 0 is read as. Raises DataError for columns that lack
+    or mismatch."""
     for name in NAMES:
         if name not in columns:
             raise DataError(f"{source} has no column {name!r}{nearest(name, columns)}")
@@ -46,12 +50,19 @@ def expressions(columns: dict[str, str], source: str, settings: Settings) -> Exp
             f"{source} has no column 'utility', nor 'cost' with 'baseline_cost' or 'job'{nearest('utility', columns)}"
         )
     status = "status" if "status" in columns else "'ok'"
+    least = "NULL" if resolution is None else repr(float(resolution))
+    cost, baseline = (f"CASE WHEN {one} = 0 THEN {least} ELSE {one} END" for one in (cost, baseline))
     log_cost, log_baseline = (f"CASE WHEN {one} > 0 AND {one} < 'inf' THEN ln({one}) END" for one in (cost, baseline))
     utility = given if "utility" in columns else f"({log_baseline} - {log_cost})"
     same = f"abs({utility} + {log_cost}) < 1e-9" if "utility" in columns else "true"
     alone = f"({status} = 'ok' AND {job} IS NOT NULL AND {log_cost} IS NOT NULL AND {log_baseline} IS NULL AND {same})"
     stopped = f"({status} = 'timeout' AND {log_cost} IS NOT NULL AND {log_baseline} IS NOT NULL)"
-    censored = stopped if settings.timeouts == "censored" else "false"
+    if measured("timeout", settings):
+        utility = (
+            f"CASE WHEN {stopped} THEN {log_baseline} - {log_cost} - ln({settings.timeout_factor}) ELSE {utility} END"
+        )
+        status = f"CASE WHEN {stopped} THEN 'ok' ELSE {status} END"
+    censored = stopped if settings.timeouts == "censored" and not settings.total else "false"
     return Expressions(status, utility, job, cost, baseline, f"coalesce({alone} OR {censored}, false)")
 
 
@@ -70,6 +81,6 @@ def faults(sql: Expressions) -> list[tuple[str, str]]:
 
 
 def _number(name: str, kind: str, source: str) -> str:
-    if kind not in ("DOUBLE", "FLOAT", "DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UINTEGER", "UBIGINT"):
+    if kind not in NUMBERS:
         raise DataError(f"column {name!r} of {source} is {kind}: it must hold numbers")
     return f"CAST({name} AS DOUBLE)"

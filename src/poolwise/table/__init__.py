@@ -4,7 +4,7 @@
 whole projects (a solver that does not read a logic), never from some units of a project.
 """
 
-from poolwise.table.checks import as_names, plain, replaced
+from poolwise.table.checks import as_names, plain, raise_at_row, replaced
 from poolwise.table.columns import flags, names, nulls, numbers
 from poolwise.table.files import read_rows
 from poolwise.table.rows import from_rows
@@ -22,6 +22,7 @@ __all__ = [
     "nulls",
     "numbers",
     "plain",
+    "raise_at_row",
     "read_rows",
     "replaced",
     "take",

@@ -11,7 +11,9 @@ from poolwise.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from poolwise.objective import Objective
     from poolwise.ope import Comparison, Estimate, Evaluation
+    from poolwise.progress import Progress
 
 
 class Logged(NamedTuple):
@@ -22,6 +24,8 @@ class Logged(NamedTuple):
     policy: "pd.DataFrame | None" = None
     """Probabilities of the policy to evaluate, where the log holds them."""
     behaviour: "pd.DataFrame | None" = None
+    objective: "Objective" = "ratio"
+    """What the policy that logged optimised."""
 
 
 def evaluate(
@@ -33,6 +37,12 @@ def evaluate(
     baseline: Annotated[str | None, typer.Option(help="Arm of the baseline, worth 0 by definition.")] = None,
     model: Annotated[bool, typer.Option(help="Use the hierarchical belief as the outcome model.")] = True,
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    objective: Annotated[
+        str | None, typer.Option(help="ratio or total (costs add up); else that of the store, or ratio.")
+    ] = None,
+    resolution: Annotated[
+        float | None, typer.Option(min=0, help="In place of a cost of 0; else half the smallest above 0.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Value of a policy from a log of another one, or a veto where the log cannot tell (exit status 1).
@@ -40,16 +50,30 @@ def evaluate(
     Example: `poolwise evaluate log.parquet --policy "floored(thompson)" --against uniform`
     """
     from poolwise import ope
+    from poolwise.cli.progress import progress
+    from poolwise.objective import checked
 
-    logged = read(log)
-    chances, other = (wanted(logged, name, baseline) for name in (policy, against or policy))
+    logged = read(log, resolution)
+    aim = logged.objective if objective is None else checked(objective)
+    with progress(quiet=as_json) as step:
+        chances = wanted(logged, policy, baseline, aim, step)
+        other = wanted(logged, against, baseline, aim, step) if against else chances
     columns = sorted({*logged.frame["arm"], *chances.columns, *other.columns, *behaviour_arms(logged)}, key=str)
     chances, other = (table.reindex(columns=columns, fill_value=0.0) for table in (chances, other))
-    made, arms = ope.from_frame(logged.frame, chances, model=model, behaviour=logged.behaviour, baseline=baseline)
+    made, arms = ope.from_frame(
+        logged.frame, chances, model=model, behaviour=logged.behaviour, baseline=baseline, objective=aim
+    )
     found = ope.evaluate(made, confidence)
     gain = ope.compare(made, other.to_numpy(float), confidence) if against else None
     if as_json:
-        body = {"log": log, "policy": policy, "against": against, "arms": len(arms), "notes": logged.notes}
+        body = {
+            "log": log,
+            "policy": policy,
+            "against": against,
+            "objective": aim,
+            "arms": len(arms),
+            "notes": logged.notes,
+        }
         print_json({**body, **plain(found), "comparison": plain(gain)})
     else:
         say("\n".join([*(f"note: {note}" for note in logged.notes), *lines(found), *paired(gain, against)]))
@@ -61,7 +85,7 @@ def behaviour_arms(logged: Logged) -> list[object]:
     return [] if logged.behaviour is None else list(logged.behaviour.columns)
 
 
-def read(log: str) -> Logged:
+def read(log: str, resolution: float | None = None) -> Logged:
     """A log by the ending of its name: a store (.db, .sqlite), a dictionary of Open Bandit Pipeline, or a table."""
     from poolwise.ope import files
 
@@ -72,14 +96,15 @@ def read(log: str) -> Logged:
         return read_store(f"sqlite:///{log}")
     if path.suffix == ".npz":
         feedback = files.read_obp(path)
-        parts = (files.chances_of(feedback, name) for name in ("action_dist", "pi_b"))
-        return Logged(files.frame_of(feedback), [], *parts)
-    frame = files.read_log(path)
+        chosen, logging = (files.chances_of(feedback, name) for name in ("action_dist", "pi_b"))
+        return Logged(files.frame_of(feedback), [], chosen, logging)
+    frame = files.read_log(path, resolution)
     return Logged(frame, [], behaviour=files.behaviour(frame))
 
 
 def read_store(url: str) -> Logged:
     """The decisions of a store that have an outcome."""
+    from poolwise.engine.state.creation import remembered
     from poolwise.ope import files
     from poolwise.report.logs import logged
     from poolwise.store import open_store
@@ -87,12 +112,14 @@ def read_store(url: str) -> Logged:
     store = open_store(url, look=True)
     try:
         frame, notes = logged(store)
-        return Logged(frame, notes, behaviour=files.behaviour(frame))
+        return Logged(frame, notes, behaviour=files.behaviour(frame), objective=remembered(store, None))
     finally:
         store.close()
 
 
-def wanted(logged: Logged, policy: str | None, baseline: str | None) -> "pd.DataFrame":
+def wanted(
+    logged: Logged, policy: str | None, baseline: str | None, objective: "Objective", step: "Progress"
+) -> "pd.DataFrame":
     """Probabilities of the policy that is named, or that the log brings with it."""
     from poolwise import ope
     from poolwise.ope import files
@@ -103,7 +130,7 @@ def wanted(logged: Logged, policy: str | None, baseline: str | None) -> "pd.Data
         return logged.policy
     if Path(policy).suffix in (".parquet", ".csv"):
         return ope.target_policy(logged.frame, files.read_table(Path(policy)))
-    return ope.target_policy(logged.frame, policy, baseline)
+    return ope.target_policy(logged.frame, policy, baseline, objective, step)
 
 
 def lines(found: "Evaluation") -> list[str]:

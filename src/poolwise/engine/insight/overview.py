@@ -235,12 +235,13 @@ def _shadow(
             "gain": gain,
             "error": error,
             "promotes": may_promote(gain, error),
+            "usual_cost": 1.0 if belief.savings is None else belief.savings.usual(p, c),
         }
 
 
 def _together(rows: list[dict[str, Any]]) -> tuple[float, float]:
     """Mean gain per decision and its standard error, errors of different contexts taken as fully shared."""
-    weight = np.array([row["decisions"] for row in rows], dtype=float)
+    weight = np.array([row["decisions"] * row["usual_cost"] for row in rows], dtype=float)
     if not len(rows):
         return 0.0, float("inf")
     gain, error = (np.average([row[name] for row in rows], weights=weight) for name in ("gain", "error"))

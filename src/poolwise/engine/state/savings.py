@@ -34,7 +34,7 @@ class OutcomeSavings:
     def __init__(self, settings: Settings, family: np.ndarray, baseline: int) -> None:
         self._settings = settings
         self._savings = Savings(family, baseline, settings.utility_limit)
-        self.convert = self._savings.convert
+        self.convert, self.usual = self._savings.convert, self._savings.usual
         self._jobs: dict[int, dict[Key, list[float]]] = {}
         """Of every job, by arm: number and sum of its costs."""
 
