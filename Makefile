@@ -40,9 +40,10 @@ lint: install
 bench: install
 	@$(BIN)/python -m benchmarks.registry $(NAME)
 
-# Optuna, Kernel Tuner and MLflow, which the integrations are tested against, and what builds the site.
+# Optuna, Kernel Tuner and MLflow, which the integrations are tested against, what tries the service with all that its
+# description allows, and what builds the site.
 bridges: install
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[docs]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[docs,fuzz]'
 
 # The site of docs/, with the API from docstrings, in build/site.
 docs: bridges

@@ -112,6 +112,13 @@ def test_orders_and_keys_are_noted(ask):
     assert made["key"] not in json.dumps(ask("GET", "keys").json())
 
 
+def test_an_id_that_no_store_can_hold_is_not_there(service, ask):
+    own = service.key("operator", "prover", "p")
+    for id in (10**30, -(10**30), 2**63, 0):
+        assert ask("GET", f"decisions/{id}").status_code == ask("GET", f"decisions/{id}/explanation").status_code == 404
+        assert service.ask("POST", AT + "observe", own, json={"id": id, "utility": 0.1}).status_code == 404
+
+
 def test_health_and_metrics(service, ask):
     ask("POST", "decide", JOB)
     assert service.ask("GET", "/live").json() == {"status": "live"}

@@ -91,7 +91,7 @@ class Verdicts(BaseModel):
 class Order(Body):
     """See `Engine.control`."""
 
-    order: Name
+    order: Literal["pin", "unpin", "ban", "unban", "freeze", "unfreeze", "stop", "resume", "shadow", "promote"]
     arm: Name | None = None
     project: Name | None = None
     context: Name | None = None

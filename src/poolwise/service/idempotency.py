@@ -14,8 +14,6 @@ from typing import Any
 from poolwise.service.problems import Refused
 
 MOST, LIFE = 100_000, 86_400.0
-LONGEST = 255
-"""Characters of a key."""
 
 
 class Answers:
@@ -28,8 +26,6 @@ class Answers:
         """What was answered before, or is now. Raises Refused for a key that another body had."""
         if key is None:
             return await ask()
-        if not 0 < len(key) <= LONGEST:
-            raise Refused(400, f"an Idempotency-Key has 1 to {LONGEST} characters")
         now, place = time.monotonic(), (caller, key)
         self._fade(now)
         known = self._kept.get(place)

@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457): what is wrong, why, what to do instead, and by the status whose it is."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -97,8 +98,20 @@ async def _invalid(_: Request, error: Any) -> JSONResponse:
     return answer(422, f"{where or 'body'}: {first['msg']}")
 
 
-async def _http(_: Request, error: Any) -> JSONResponse:
-    return answer(error.status_code, str(error.detail), error.headers)
+async def _http(request: Request, error: Any) -> JSONResponse:
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return answer(error.status_code, str(error.detail), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that are described for a path; a route knows its own alone."""
+    found: set[str] = set()
+    for path, verbs in request.app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), request.url.path):
+            found |= {verb.upper() for verb in verbs}
+    return sorted(found)
 
 
 async def _unexpected(_: Request, error: Exception) -> JSONResponse:

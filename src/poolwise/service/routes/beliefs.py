@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
+from poolwise.engine import arguments
 from poolwise.engine.engine import Engine
 from poolwise.service.access import entered, of_project
 from poolwise.service.problems import responses
@@ -50,7 +51,7 @@ async def space(request: Request, workspace: str) -> dict[str, Any]:
 async def decision(request: Request, workspace: str, id: int) -> dict[str, Any]:
     """A decision, and its outcome if there is one."""
     key, engine = entered(request, workspace, "decide"), _engine(request, workspace)
-    made = await run_in_threadpool(engine.store.decision, id)
+    made = await run_in_threadpool(engine.store.decision, arguments.decision(id))
     of_project(key, made.project)
     outcome = await run_in_threadpool(engine.store.outcome, id)
     return {**made._asdict(), "outcome": None if outcome is None else outcome._asdict()}
@@ -60,7 +61,7 @@ async def decision(request: Request, workspace: str, id: int) -> dict[str, Any]:
 async def explanation(request: Request, workspace: str, id: int) -> dict[str, Any]:
     """Why it was made, from what was logged with it."""
     key, engine = entered(request, workspace, "decide"), _engine(request, workspace)
-    of_project(key, (await run_in_threadpool(engine.store.decision, id)).project)
+    of_project(key, (await run_in_threadpool(engine.store.decision, arguments.decision(id))).project)
     return plain(await run_in_threadpool(engine.explain, id))
 
 

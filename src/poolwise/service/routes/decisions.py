@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.concurrency import run_in_threadpool
 
+from poolwise.engine import arguments
 from poolwise.errors import InputError, OutcomeError
 from poolwise.service.access import entered, of_project
 from poolwise.service.bodies import Choice, Choices, Job, Jobs, Learned, Report, Reports, Verdict, Verdicts, choice
@@ -15,7 +16,10 @@ from poolwise.store.accounts import Key
 from poolwise.store.base import conflict, missing
 
 router = APIRouter(prefix="/v1/workspaces/{workspace}", tags=["decisions"])
-IdempotencyKey = Annotated[str | None, Header(description="The same key with the same body has the same answer.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="The same key with the same body has the same answer.", min_length=1, max_length=255),
+]
 
 
 @router.post("/decide", responses=responses(409), response_model=Choice)
@@ -80,7 +84,7 @@ async def _own(place: Workspace, key: Key, reports: Sequence[Report]) -> None:
 
 def _project(place: Workspace, id: int) -> str:
     try:
-        return place.engine.store.decision(id).project
+        return place.engine.store.decision(arguments.decision(id)).project
     except InputError as error:
         raise Refused(404, missing(id)) from error
 
