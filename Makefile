@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: install demo test test-slow lint bench bridges docs lock clean
+.PHONY: install demo serve-demo test test-slow lint bench bridges docs lock clean
 
 install: $(VENV)/installed
 
@@ -22,6 +22,10 @@ $(VENV)/installed: requirements.lock pyproject.toml setup.py
 demo: install
 	@mkdir -p runs && rm -f runs/demo.db runs/demo.db-wal runs/demo.db-shm
 	@$(BIN)/poolwise run configs/z3.toml --store sqlite:///runs/demo.db --report runs/demo.html
+
+# The service with its console, and the live prover as a client of it; until Ctrl-C.
+serve-demo: install
+	@$(BIN)/python examples/served_prover.py
 
 test: lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup

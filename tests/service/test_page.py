@@ -61,3 +61,14 @@ def test_metrics_that_are_named_are_there(file):
         rules = yaml.safe_load(text)["groups"][0]["rules"]
         assert len(rules) == 5
         assert all({"alert", "expr", "annotations"} <= set(rule) for rule in rules)
+
+
+@pytest.mark.slow
+def test_the_live_prover_learns_through_the_service(tmp_path):
+    pytest.importorskip("z3")
+    command = [sys.executable, ROOT / "examples" / "served_prover.py", "--decisions", "60", "--port", "8163"]
+    done = subprocess.run([*command, "--folder", tmp_path], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "60 decisions, 60 outcomes learned, 0 open" in done.stdout
+    again = subprocess.run([*command, "--folder", tmp_path], capture_output=True, text=True, check=False, timeout=300)
+    assert "120 decisions, 120 outcomes learned" in again.stdout
