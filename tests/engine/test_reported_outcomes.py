@@ -80,7 +80,9 @@ def test_a_baseline_that_was_never_tried_is_said():
         tried = [engine.store.decision(id).arm for id in engine.store.outcomes().decision.tolist()]
         assert tried
         assert "on all" in engine.status()["baseline_untried"]
+        assert engine.overview()["baseline_untried"] == engine.status()["baseline_untried"]
         while (made := engine.decide("p", "c", job="j0", available=["default"])).arm != "default":
             pass
         engine.observe(made.id, cost=1.0)
         assert "baseline_untried" not in engine.status()
+        assert "baseline_untried" not in engine.overview()

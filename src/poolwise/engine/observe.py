@@ -14,6 +14,7 @@ from poolwise.engine.state import observations, tables
 from poolwise.engine.state.job_adjustment import costs_alone
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.state.serving_posterior import BLOCK, FEW, ServingPosterior
+from poolwise.progress import Logged
 from poolwise.schema import STATUSES, Decision, Outcome, Snapshot
 from poolwise.store.base import DecisionColumns, OutcomeColumns
 
@@ -219,6 +220,7 @@ def _learn(
     """Safeguards and belief. reasons: of every row, where there are safeguards; count: counts what was decided before
     the k-th outcome; estimated: see `opened`."""
     belief, safeguards = serving.belief, serving.policy_gate.safeguards
+    report, number = Logged(), len(rows.decision)
     for start, end in _parts(belief, rows, again=estimated is not None):
         part, discounts = tables.chosen(rows, slice(start, end)), {}
         if safeguards is not None:
@@ -232,6 +234,7 @@ def _learn(
             belief.recompute()
         if estimated is not None and belief.due:
             estimated(belief.reestimate("without what was taken back", keep=False))
+        report("learning outcomes", end, number)
 
 
 def _parts(belief: ServingPosterior, rows: OutcomeColumns, *, again: bool) -> Iterator[tuple[int, int]]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.indexing.name_index import NameIndex
+from poolwise.engine.insight.shown import untried
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
 from poolwise.engine.safeguards import operator_overrides
 from poolwise.engine.safeguards.policy_gate import PolicyGate
@@ -28,12 +29,13 @@ from poolwise.store.base import Store
 def overview(now: Serving, store: Store) -> dict[str, Any]:
     """`contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered),
     `quarantined`, `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a
-    list of rows each, empty where nothing is in force."""
+    list of rows each, empty where nothing is in force; `baseline_untried`, see `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
     places = list(_places(name_index, usage))
     body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in places]}
     body["priors"] = list(_priors(belief, name_index))
+    body.update(untried(now))
     if safeguards is None:
         return body
     body["quarantined"] = [row for place in places for row in _quarantined(safeguards, name_index, *place)]

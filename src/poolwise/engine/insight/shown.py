@@ -27,6 +27,14 @@ def notebook(line: str, best: pd.DataFrame) -> str:
     return f"<p>{html.escape(line)}</p>{best.to_html(index=False, float_format='{:.2f}'.format, max_rows=ROWS)}"
 
 
+def untried(now: Serving) -> dict[str, str]:
+    """What is said where costs come alone, of jobs on which the baseline never ran: they compare the other arms only.
+    The default policy's floor tries it now and then."""
+    lack, jobs = now.belief.job_adjustment.lacking(int(now.name_index.columns[now.name_index.baseline]))
+    said = f"on all {jobs} jobs whose costs come alone: try it, to learn what others gain"
+    return {"baseline_untried": said} if jobs and lack == jobs else {}
+
+
 def status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
     """What `Engine.status` returns while the store can be read."""
     damaged = damaged_records.damaged(now.store)
@@ -35,12 +43,7 @@ def status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
         seen = now.store.outcomes()
         zeros = int((seen.cost == kept[0]["value"]).sum() + (seen.baseline_cost == kept[0]["value"]).sum())
         faults = {"costs_of_0": f"{zeros}, read as {kept[0]['value']:g}", **faults}
-    lack, jobs = now.belief.job_adjustment.lacking(int(now.name_index.columns[now.name_index.baseline]))
-    if jobs and lack == jobs:
-        faults = {
-            "baseline_untried": f"on all {jobs} jobs whose costs come alone: try it, to learn what others gain",
-            **faults,
-        }
+    faults = {**untried(now), **faults}
     trouble = {**({"quarantined": damaged} if damaged else {}), **({"suspicious": camps} if camps else {})}
     faults = {**({"objective": "total"} if now.settings.total else {}), **faults}
     return {**now.store.counts(), **now.belief.status(), **now.name_index.sizes(), **trouble, **faults}
