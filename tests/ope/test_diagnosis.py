@@ -9,7 +9,7 @@ import pytest
 from poolwise import ope
 from poolwise.errors import DataError
 from poolwise.ope import moments, remedy
-from poolwise.ope.diagnosis import LEAST_EFFECTIVE
+from poolwise.ope.diagnosis import LEAST_EXACT
 
 
 def drawn(rng, behaviour, evaluation, reward=None, **more) -> ope.Log:
@@ -61,21 +61,21 @@ def test_the_setting_named_would_have_let_it_answer() -> None:
     named = float(re.search(r"floored\(\.\.\) with minimum = ([\d.e-]+)", why)[1])
     arms = log.behaviour.shape[1]
     size = lambda least: moments.effective(log.evaluation, least + (1 - arms * least) * log.behaviour)
-    assert size(named) >= LEAST_EFFECTIVE > size(0.93 * named)
+    assert size(named) >= LEAST_EXACT > size(0.93 * named)
     with_it = drawn(np.random.default_rng(3), named * 1.5 + (1 - arms * named * 1.5) * log.behaviour, log.evaluation)
     assert ope.diagnose(with_it).veto is None
 
 
 def test_where_no_setting_would_have_done_it_says_how_many_decisions_would() -> None:
-    log = drawn(np.random.default_rng(4), floor_under_one(30, 1e-5), always(30, 2))
-    assert "log 200 with uniform" in ope.diagnose(log).veto
-    assert remedy.minimum(log, LEAST_EFFECTIVE) is None
+    log = drawn(np.random.default_rng(4), floor_under_one(20, 1e-5), always(20, 2))
+    assert "log 100 with uniform" in ope.diagnose(log).veto
+    assert remedy.minimum(log, LEAST_EXACT) is None
 
 
 def test_a_log_of_propensities_alone_names_a_setting_that_is_enough() -> None:
     log = drawn(np.random.default_rng(5), floor_under_one(2000, 1e-5), always(2000, 2))
-    alone = remedy.minimum(log._replace(behaviour=None), LEAST_EFFECTIVE)
-    assert alone >= remedy.minimum(log, LEAST_EFFECTIVE)
+    alone = remedy.minimum(log._replace(behaviour=None), LEAST_EXACT)
+    assert alone >= remedy.minimum(log, LEAST_EXACT)
     assert "or less" in ope.diagnose(log._replace(behaviour=None)).veto
 
 
@@ -144,17 +144,62 @@ def test_a_baseline_that_earned_something_is_refused_and_in_a_table_an_arm_like_
     assert ope.from_frame(frame, baseline="b", model=False)[0].baseline is None
 
 
-def test_coverage_with_a_floor_as_small_as_passes() -> None:
-    """400 logs whose exact effective size is near the least that passes: the 95 % interval of DR holds the value in at
-    least 90 % of those that are answered (binomial standard error 1.1 %)."""
-    rng = np.random.default_rng(9)
-    behaviour, evaluation = floor_under_one(1000, 0.02), always(1000, 1) * 0.6 + always(1000, 0) * 0.4
-    hits = []
+def drawn_floor(rng, decisions: int) -> tuple[np.ndarray, np.ndarray]:
+    """A floor of uneven size, and one of four kinds of policies that a log with it is asked about."""
+    share = np.exp(
+        rng.uniform(np.log(3e-4), np.log(2e-2)) + rng.choice([0, 0.7, 1.5]) * rng.normal(size=(decisions, 6))
+    )
+    behaviour = np.minimum(share, 0.1)
+    behaviour[:, 0] = 1 - behaviour[:, 1:].sum(axis=1)
+    mass = rng.uniform(0.05, 0.5)
+    asked = {
+        "another arm": np.tile(np.eye(6)[1], (decisions, 1)),
+        "all alike": np.tile(np.r_[1 - mass, np.full(5, mass / 5)], (decisions, 1)),
+        "any": rng.dirichlet(np.full(6, 0.3), decisions),
+        "a rare arm": np.tile((1 - mass) * np.eye(6)[0] + mass * np.eye(6)[2], (decisions, 1)),
+    }
+    evaluation = asked[rng.choice(list(asked))]
+    return behaviour, np.where(rng.random((decisions, 1)) < rng.uniform(0.1, 1), evaluation, np.eye(6)[0])
+
+
+def test_intervals_hold_the_truth_in_logs_that_barely_pass() -> None:
+    """What passes of 600 logs with floors of all sizes, of which heavy weights are drawn rarely or never: DR's 95 %
+    interval holds the value in 93 % or more (about 300 of them, binomial standard error 1.3 %; without exact moments
+    it was 87 %)."""
+    rng, hits = np.random.default_rng(10), []
+    for _ in range(600):
+        behaviour, evaluation = drawn_floor(rng, 1000)
+        mean = rng.normal(size=6)
+        noise = (rng.standard_t(4, size=(1000, 6)), np.exp(rng.normal(size=(1000, 6))) - np.exp(0.5))[rng.integers(2)]
+        log = drawn(rng, behaviour, evaluation, mean + noise)
+        if ope.diagnose(log).veto is None:
+            usual = np.bincount(log.action, log.reward, 6) / np.maximum(np.bincount(log.action, minlength=6), 1)
+            low, high = ope.interval(ope.dr(log._replace(q_hat=np.tile(0.7 * usual, (1000, 1)))))
+            hits.append(low <= (evaluation @ mean).mean() <= high)
+    assert len(hits) > 200
+    assert np.mean(hits) > 0.93
+
+
+def test_the_exact_error_is_how_far_estimates_scatter() -> None:
+    """The standard deviation of DR over 400 logs of the same decisions (known to 3.5 %, five of these are 18 %); nearly
+    no log alone knows it, since the heavy weights are rare."""
+    rng = np.random.default_rng(11)
+    behaviour, evaluation = floor_under_one(1000, 0.002), 0.7 * always(1000, 0) + 0.3 * always(1000, 1)
+    mean, found = np.array([0.5, 1.0, 0.0, 0.2]), []
     for _ in range(400):
-        reward = np.array([0.0, 0.5, 1.0, 1.5]) + rng.standard_t(4, size=(1000, 4))
-        log = drawn(rng, behaviour, evaluation, reward, q_hat=np.zeros((1000, 4)))
-        found = ope.evaluate(log)
-        if found.diagnosis.veto is None:
-            hits.append(found.estimates["DR"].low <= 0.3 <= found.estimates["DR"].high)
-    assert len(hits) > 50
-    assert np.mean(hits) > 0.90
+        log = drawn(rng, behaviour, evaluation, mean + rng.normal(size=(1000, 4)), q_hat=np.tile(mean, (1000, 1)))
+        found.append(ope.dr(log))
+    scatter = np.std([one.value for one in found])
+    assert np.median([one.least for one in found]) == pytest.approx(scatter, rel=0.18)
+
+
+def test_without_the_logging_policy_there_is_no_exact_error() -> None:
+    log = drawn(np.random.default_rng(12), floor_under_one(100, 0.1), always(100, 1), q_hat=np.zeros((100, 4)))
+    assert ope.dr(log).least > 0
+    assert all(estimate(log._replace(behaviour=None)).least == 0.0 for estimate in ope.ESTIMATORS.values())
+
+
+def test_two_policies_that_are_the_same_differ_by_0_without_doubt() -> None:
+    log = drawn(np.random.default_rng(13), floor_under_one(400, 0.1), always(400, 0), q_hat=np.zeros((400, 4)))
+    found = ope.compare(log, log.evaluation).differences["DR"]
+    assert (found.value, found.low, found.high, found.error) == (0.0, 0.0, 0.0, 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poolwise import ope
+from poolwise import ope, policy
 from poolwise.errors import DataError, InputError
 from poolwise.ope import files
 from poolwise.replay import replay
@@ -115,3 +115,16 @@ def test_files_that_are_no_logs_are_refused(tmp_path: Path, logged: pd.DataFrame
     pd.concat([logged, logged.iloc[[5]]]).to_parquet(tmp_path / "twice.parquet")
     with pytest.raises(DataError, match=r"row 180, column decision: 5 stands there twice \(1 such rows\)"):
         files.read_log(tmp_path / "twice.parquet")
+
+
+def test_arms_that_could_have_been_chosen_are_asked_about_too(logged: pd.DataFrame) -> None:
+    """Columns `p:ARM` say so; an arm that never could is none."""
+    known = logged.assign(**{"p:never chosen": 0.01, "p:out of reach": 0.0})
+    found = ope.target_policy(known, "uniform")
+    assert set(found.columns) == {*logged["arm"], "never chosen"}
+    assert (ope.target_policy(known, "never chosen")["never chosen"] == 1.0).all()
+
+
+def test_a_policy_is_asked_as_its_spec(logged: pd.DataFrame) -> None:
+    found = ope.target_policy(logged, policy.parse("epsilon_greedy"))
+    pd.testing.assert_frame_equal(found, ope.target_policy(logged, "epsilon_greedy"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poolwise import policy
-from poolwise.policy.wrappers.defensive import PLAUSIBLE, UNIFORM, UPPER, left_to_floor
+from poolwise.policy.wrappers.defensive import FAVOURITE, PLAUSIBLE, UNIFORM, UPPER, left_to_floor
 
 from .views import CONTEXT, VIEWS, view
 
@@ -27,7 +27,8 @@ def by_hand(seen, floor):
     better = {a: 1.0 if a == best else float((draws[:, a] > draws[:, best]).mean()) for a in arms}
     found = np.zeros(len(seen.mean))
     for a in arms:
-        asked = PLAUSIBLE * better[a] / sum(better.values()) + UPPER * (a == upper) + UNIFORM / len(arms)
+        asked = PLAUSIBLE * better[a] / sum(better.values()) + FAVOURITE * (a == best)
+        asked += UPPER * (a == upper) + UNIFORM / len(arms)
         found[a] = floor * asked / np.sqrt(1 + (seen.mean[best] - seen.mean[a]) / (0.05 * spread))
     return found
 

@@ -15,7 +15,9 @@ import numpy as np
 
 from poolwise.errors import InputError
 from poolwise.inputs import real
+from poolwise.ope import moments
 from poolwise.ope.logged import Log, balance_of, of_log, weights_of
+from poolwise.ope.moments import judged
 
 GRID = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0, 1000.0, 10_000.0, np.inf)
 """Thresholds on w, and shrinkages of w, among which Switch-DR and DRos choose."""
@@ -29,19 +31,22 @@ class InfluenceTerms(NamedTuple):
     """(n,) contribution of every decision to the error of value - bias, mean 0; its s.d. / sqrt n is the s.e."""
     bias: float = 0.0
     """Estimated bias of `value`."""
+    least: float = 0.0
+    """Standard error by the exact moments of the weights (`moments.exact_error`), 0 where they are not known: it counts
+    the weights that could have come, too."""
 
 
 @of_log
 def dm(logged: Log) -> InfluenceTerms:
     """Direct method: mean of d. It is as good as the model; its estimated bias is -mean of w e."""
     direct, weight, residual = parts(logged)
-    return corrected(direct, direct + weight * residual)
+    return corrected(direct, direct + weight * residual, exact_error(logged, residual))
 
 
 @of_log
 def ips(logged: Log) -> InfluenceTerms:
     """Inverse propensity score: mean of w r (Horvitz and Thompson 1952)."""
-    return plain(weights_of(logged) * logged.reward)
+    return plain(weights_of(logged) * logged.reward, exact_error(logged, logged.reward))
 
 
 @of_log
@@ -53,14 +58,15 @@ def snips(logged: Log) -> InfluenceTerms:
     if total == 0:
         return InfluenceTerms(float("nan"), np.full(len(weight), np.nan))
     value = float((weight * logged.reward).sum() / total)
-    return InfluenceTerms(value, (weight * logged.reward - balance * value) / balance.mean())
+    influence = (weight * logged.reward - balance * value) / balance.mean()
+    return InfluenceTerms(value, influence, least=exact_error(logged, logged.reward - value))
 
 
 @of_log
 def dr(logged: Log) -> InfluenceTerms:
     """Doubly robust: mean of d + w e (Dudik, Langford and Li 2011)."""
     direct, weight, residual = parts(logged)
-    return plain(direct + weight * residual)
+    return plain(direct + weight * residual, exact_error(logged, residual))
 
 
 @of_log
@@ -72,7 +78,7 @@ def sndr(logged: Log) -> InfluenceTerms:
         return InfluenceTerms(float("nan"), np.full(len(weight), np.nan))
     correction = (weight * residual).sum() / balance.sum()
     influence = centred(direct) + (weight * residual - balance * correction) / balance.mean()
-    return InfluenceTerms(float(direct.mean() + correction), influence)
+    return InfluenceTerms(float(direct.mean() + correction), influence, least=exact_error(logged, residual))
 
 
 @of_log
@@ -98,7 +104,8 @@ def shrunk(logged: Log, shrink: Callable[[np.ndarray, float], np.ndarray], limit
     if limit is None:
         risks = [squared_error(direct, weight, residual, shrink(weight, candidate)) for candidate in GRID]
         limit = GRID[int(np.argmin(risks))]
-    return corrected(direct + shrink(weight, limit) * residual, direct + weight * residual)
+    least = exact_error(logged, residual)
+    return corrected(direct + shrink(weight, limit) * residual, direct + weight * residual, least)
 
 
 def squared_error(direct: np.ndarray, weight: np.ndarray, residual: np.ndarray, less: np.ndarray) -> float:
@@ -125,14 +132,19 @@ def _positive(name: str, given: float) -> float:
     return number
 
 
-def plain(terms: np.ndarray) -> InfluenceTerms:
+def plain(terms: np.ndarray, least: float) -> InfluenceTerms:
     """The mean of terms."""
-    return InfluenceTerms(float(terms.mean()), centred(terms))
+    return InfluenceTerms(float(terms.mean()), centred(terms), least=least)
 
 
-def corrected(terms: np.ndarray, unbiased: np.ndarray) -> InfluenceTerms:
+def corrected(terms: np.ndarray, unbiased: np.ndarray, least: float) -> InfluenceTerms:
     """The mean of terms, with its estimated bias against the mean of unbiased terms."""
-    return InfluenceTerms(float(terms.mean()), centred(unbiased), float(terms.mean() - unbiased.mean()))
+    return InfluenceTerms(float(terms.mean()), centred(unbiased), float(terms.mean() - unbiased.mean()), least)
+
+
+def exact_error(logged: Log, residual: np.ndarray) -> float:
+    """`moments.exact_error` of the policy to evaluate."""
+    return moments.exact_error(logged, judged(logged), residual)
 
 
 def centred(terms: np.ndarray) -> np.ndarray:

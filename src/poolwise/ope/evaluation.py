@@ -6,9 +6,10 @@ import numpy as np
 
 from poolwise.errors import InputError
 from poolwise.ope.diagnosis import Diagnosis, diagnose
-from poolwise.ope.estimators import ESTIMATORS, MODEL_FREE, InfluenceTerms
+from poolwise.ope.estimators import ESTIMATORS, MODEL_FREE, InfluenceTerms, parts
 from poolwise.ope.intervals import Method, interval
 from poolwise.ope.logged import Log, log, of_log
+from poolwise.ope.moments import exact_error, judged
 
 
 class Estimate(NamedTuple):
@@ -73,7 +74,11 @@ def compare(
         return Comparison(vetoed[0], {})
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         pairs = {name: (ESTIMATORS[name](logged), ESTIMATORS[name](second)) for name in usable(logged)}
-        found = {name: estimate(difference(*pair), confidence, method, seed) for name, pair in pairs.items()}
+        least = {name: difference_error(logged, second, name, pair) for name, pair in pairs.items()}
+        found = {
+            name: estimate(difference(*pair)._replace(least=least[name]), confidence, method, seed)
+            for name, pair in pairs.items()
+        }
     return Comparison(*finite(min(diagnoses, key=lambda one: one.effective), found))
 
 
@@ -93,10 +98,20 @@ def difference(first: InfluenceTerms, second: InfluenceTerms) -> InfluenceTerms:
     return InfluenceTerms(first.value - second.value, first.influence - second.influence, first.bias - second.bias)
 
 
+def difference_error(first: Log, second: Log, name: str, pair: tuple[InfluenceTerms, InfluenceTerms]) -> float:
+    """`moments.exact_error` of a difference: what both policies would do alike costs nothing."""
+    if name in MODEL_FREE:
+        residual = first.reward - (0.5 * (pair[0].value + pair[1].value) if name == "SNIPS" else 0.0)
+    else:
+        residual = parts(first)[2]
+    return exact_error(first, judged(first) - judged(second), residual)
+
+
 def estimate(terms: InfluenceTerms, confidence: float, method: Method, seed: int) -> Estimate:
     """Value, bounds and standard error."""
     low, high = interval(terms, confidence, method, seed=seed)
-    return Estimate(terms.value, low, high, float(terms.influence.std(ddof=1) / np.sqrt(len(terms.influence))))
+    error = float(terms.influence.std(ddof=1) / np.sqrt(len(terms.influence)))
+    return Estimate(terms.value, low, high, float(np.maximum(error, terms.least)))
 
 
 def usable(logged: Log) -> tuple[str, ...]:

@@ -34,10 +34,11 @@ def interval(
 ) -> Interval:
     """Confidence interval of an estimate.
 
-    It is centred on the estimate less its estimated bias. `studentised`: Student's t, corrected for the skewness and
-    the heavy tails that importance weights have (Hall 1992). `bootstrap`: BCa over
-    `resamples` of the influence terms. `bernstein`: empirical Bernstein (Maurer and Pontil 2009), valid at every n if
-    no influence term lies outside a known `span` of values; without one, the largest spread seen, which is a guess.
+    It is centred on the estimate less its estimated bias, and no narrower to either side than `terms.least` says: what
+    makes weights vary is rare, and not to have met it makes no estimate precise. `studentised`: Student's t, corrected
+    for the skewness and the heavy tails that importance weights have (Hall 1992). `bootstrap`: BCa over `resamples` of
+    the influence terms. `bernstein`: empirical Bernstein (Maurer and Pontil 2009), valid at every n if no influence
+    term lies outside a known `span` of values; without one, the largest spread seen, which is a guess.
     Raises InputError for an unknown method or fewer than two decisions.
     """
     terms, confidence = _terms(terms), real("confidence", confidence)
@@ -55,20 +56,20 @@ def interval(
             low, high = bootstrap(terms.influence, confidence, resamples, seed)
         else:
             low, high = bernstein(terms.influence, confidence, span)
-        centre = terms.value - terms.bias
-        return Interval(centre + low, centre + high)
+        centre, least = terms.value - terms.bias, float(norm.ppf((1 + confidence) / 2)) * terms.least
+        return Interval(centre + float(np.minimum(low, -least)), centre + float(np.maximum(high, least)))
 
 
 def _terms(given: Any) -> InfluenceTerms:
     """Raises InputError for what no estimator gave, and for a single decision."""
     if not isinstance(given, InfluenceTerms):
         raise InputError(f"the terms of an interval are what an estimator gives, got {shown(given)}")
-    value, influence, bias = (floats(name, one) for name, one in zip(given._fields, given, strict=True))
-    if value.ndim or bias.ndim or influence.ndim != 1:
-        raise InputError("the terms of an interval are a value, (decisions,) influence and a bias")
+    value, influence, bias, least = (floats(name, one) for name, one in zip(given._fields, given, strict=True))
+    if value.ndim or bias.ndim or least.ndim or influence.ndim != 1:
+        raise InputError("the terms of an interval are a value, (decisions,) influence, a bias and a least error")
     if len(influence) < 2:
         raise InputError("an interval needs at least 2 decisions; log more")
-    return InfluenceTerms(float(value), influence, float(bias))
+    return InfluenceTerms(float(value), influence, float(bias), float(least))
 
 
 def studentised(influence: np.ndarray, confidence: float) -> tuple[float, float]:

@@ -10,6 +10,8 @@ import numpy as np
 
 from poolwise.ope.logged import Log
 
+PSEUDO = 2.0
+"""Decisions that what is usual counts for, where residuals of an arm are summed up."""
 ROUNDING = 1e-9
 """Of sums over many decisions, in decisions."""
 
@@ -35,6 +37,28 @@ def effective(needed: np.ndarray, logging: np.ndarray) -> float:
     mean, squares = moments(needed, logging)
     with np.errstate(over="ignore", invalid="ignore"):
         return float(len(needed) / (squares + 2.0 * known * mean + known**2).mean())
+
+
+def exact_error(logged: Log, needed: np.ndarray, residual: np.ndarray) -> float:
+    """Standard error of the mean of w e, of weights as exact as the logging policy is known; 0 where it is not.
+
+        Var = sum over decisions of  sum_a q_a^2 / p_a s_a - (sum_a q_a m_a)^2
+
+    needed: (n, arms) q, or the difference of two policies; residual: (n,) e of the arms chosen, whose mean m and mean
+    square s of each arm are drawn to 0 and to the mean over arms by `PSEUDO` decisions. A weight of 1,000 that could
+    have come and did not is in it, where it is not in any sample.
+    """
+    if logged.behaviour is None:
+        return 0.0
+    arms = needed.shape[1]
+    count = np.bincount(logged.action, minlength=arms)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total, squares = (np.bincount(logged.action, part, arms) for part in (residual, residual**2))
+        usual = (squares[count > 0] / count[count > 0]).mean()
+        ratio = np.divide(needed, logged.behaviour, out=np.zeros_like(needed), where=logged.behaviour > 0)
+        spread = (needed * ratio) @ ((squares + PSEUDO * usual) / (count + PSEUDO))
+        expected = (needed * (logged.behaviour > 0)) @ (total / (count + PSEUDO))
+        return float(np.sqrt(np.maximum(spread - expected**2, 0.0).sum()) / len(needed))
 
 
 def surprise(excess: float, variance: float, largest: float) -> float:

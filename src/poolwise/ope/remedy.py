@@ -15,6 +15,8 @@ LOWEST = 1e-9
 def sentence(logged: Log, least: float) -> str:
     """In one line, for whoever sets up the next log."""
     found = minimum(logged, least)
+    if found is not None and found <= LOWEST:
+        return "this log says less than is to be expected of one like it: log more decisions"
     if found is not None:
         less = "" if logged.behaviour is not None else " or less"
         return f"a floor would have let this log answer: floored(..) with minimum = {found:.2g}{less}"
@@ -30,6 +32,8 @@ def minimum(logged: Log, least: float) -> float | None:
     enough = lambda share: effective(needed, share + (1.0 - arms * share) * logging) >= least
     if not enough(1.0 / arms):
         return None
+    if enough(LOWEST):
+        return LOWEST
     low, high = math.log(LOWEST), math.log(1.0 / arms)
     for _ in range(STEPS):
         middle = 0.5 * (low + high)

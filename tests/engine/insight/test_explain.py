@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from poolwise import policy as policies
 from poolwise.engine import Exploration, Safety, Settings
-from poolwise.engine.insight import sentences
+from poolwise.engine.insight import explain, sentences
 from poolwise.policy.constraints import constraints
 from poolwise.policy.constraints.conservative import Settings as Conservative
 from poolwise.policy.constraints.control import Controls
@@ -37,6 +38,18 @@ def test_every_layer_outside_the_policy_has_a_sentence(name):
     )
     assert found["sentence"][0].isupper() or found["sentence"].startswith("fast")
     assert found["sentence"].endswith(".")
+
+
+def test_a_view_logged_before_projects_were_counted_is_made_again():
+    """Nine scalars of its context, and a policy without a floor: the probabilities are what they were."""
+    engine = thompson(spec="knowledge_gradient")
+    live(engine, 20)
+    made = engine.decide("p", "a")
+    logged = engine.store.view(made.view)
+    older = logged._replace(arrays={**logged.arrays, "context": logged.arrays["context"][:9]})
+    assert explain.view_of(older).context.project_decisions == 0.0
+    policy = policies.parse(*engine.store.policy(logged.policy))
+    np.testing.assert_array_equal(explain.chances(policy, older)[1], explain.chances(policy, logged)[1])
 
 
 def test_domain_priors_that_outcomes_contradict_are_discounted_and_reported(tmp_path):

@@ -15,7 +15,7 @@ from poolwise.policy.normal import normal_cdf
 from poolwise.policy.vectors import normalised
 from poolwise.policy.view import Array, Params, Policy, View, namespace
 
-PLAUSIBLE, UPPER, UNIFORM = 0.835, 0.16, 0.005
+PLAUSIBLE, FAVOURITE, UPPER, UNIFORM = 0.72, 0.10, 0.17, 0.01
 """Parts of q. What may be better than the favourite is what Thompson sampling chooses, at no integral; every arm alike
 costs most, and serves the small even part of an epsilon-greedy policy."""
 UNIT = 0.05
@@ -24,16 +24,16 @@ ALIKE = 1e-6
 """Of the same: indices closer than this are ties, so that rounding decides nothing."""
 
 
-def defensive(policy: Policy, floor: float = 0.07, lasting: float = 2000.0) -> Policy:
+def defensive(policy: Policy, floor: float = 0.06, lasting: float = 2000.0) -> Policy:
     """p' = (1 - sum f) p + f,  f_a = e q_a / sqrt(1 + gap_a / unit),  e = floor min(1, lasting / n).
 
-        q = 0.835 r / sum r + 0.16 highest mean + scale + 0.005 every arm alike
+        q = 0.72 r / sum r + 0.10 favourite + 0.17 highest mean + scale + 0.01 every arm alike
 
-    of the allowed arms; r_a = P(arm a is better than the favourite), 1 for the favourite, whose part is the largest;
-    gap the distance to its mean, n the decisions of the project so far. Layers outside of it, such as `safe`, bound it
-    too. While e stands, what a log tells of a policy that differs grows as e n, later it stays as at 2 floor lasting,
-    while what the floor costs grows as log n. Source: the defensive mixture of Hesterberg (1995) and Owen and Zhou
-    (2000). Raises ConfigError unless 0 <= floor < 1 and lasting > 0.
+    of the allowed arms; r_a = P(arm a is better than the favourite), 1 for the favourite; gap the distance to its mean,
+    n the decisions of the project so far. Layers outside of it, such as `safe`, bound it too. While e stands, what a
+    log tells of a policy that differs grows as e n, later it stays as at 2 floor lasting, while what the floor costs
+    grows as log n. Source: the defensive mixture of Hesterberg (1995) and Owen and Zhou (2000). Raises ConfigError
+    unless 0 <= floor < 1 and lasting > 0.
     """
     if floor != 0:
         check_range("floor", floor, 0.0, 1.0)
@@ -63,7 +63,7 @@ def _least(view: View) -> Array:
     doubt = xp.sqrt(view.scale**2 + ((favourite * view.scale).sum(axis=-1, keepdims=True)) ** 2)
     better = open_to * xp.where(favourite > 0, 1.0, normal_cdf(-gap / doubt))
     upper = _first(_distance(view.mean + view.scale, open_to), open_to, spread)
-    asked = PLAUSIBLE * normalised(better) + UPPER * upper + UNIFORM * normalised(1.0 * open_to)
+    asked = PLAUSIBLE * normalised(better) + FAVOURITE * favourite + UPPER * upper + UNIFORM * normalised(1.0 * open_to)
     return asked / xp.sqrt(1.0 + gap / (UNIT * spread))
 
 
