@@ -58,7 +58,7 @@ BENCHMARKS = {
         _of("sampler", "replay.sampler --seeds 3 --kinds nothing", "15 min", "data, the extra optuna"),
         _of("surface_kernels", "replay.kernels", "5 min", "data"),
         _of("ope", "replay.ope", "5 min", "data, bench"),
-        _of("judged", "replay.judged --logs 1 --seeds 0", "2 min", "data"),
+        _of("judged", "replay.judged --logs 4", "10 min", "data"),
         _of("transfer", "transfer.arrivals --machines --seeds 3", "30 min", "data"),
         _of("transfer_projects", "transfer.arrivals", "60 min", "data"),
         _of("transfer_engine", "transfer.engine", "30 min", "data"),

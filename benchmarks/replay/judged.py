@@ -22,6 +22,7 @@ import pandas as pd
 
 from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets
 from benchmarks.harness.pieces import Work, computed
+from benchmarks.harness.machine import about
 from benchmarks.harness.result import arguments, save
 from poolwise import ope, policy
 from poolwise.ope import files
@@ -190,6 +191,17 @@ def show(report: dict[str, Any]) -> None:
         print(f"{name:26}", {key: f"{value:.3f} +- {error:.3f}" for key, (value, error) in row.items()})
 
 
+def brief(report: dict[str, Any]) -> dict[str, Any]:
+    """What is written: counts over questions, and costs of all tables together."""
+    counts = {
+        which: {name: one[name] for name in ("questions", *MORE) if name in one}
+        for which, one in report["judged"]["counts"].items()
+    }
+    found = {name: report[name] for name in ("policy", "logs", "seeds")}
+    versions = {name: about()["versions"].get(name) for name in ("python", "poolwise", "numpy", "jax")}
+    return {"versions": versions, **found, "judged": counts, "cost": report.get("cost", {}).get("all", {})}
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = arguments(__doc__)
@@ -210,7 +222,7 @@ def main() -> None:
         report["cost"] = costs(options.data, options.seeds, options.jobs)
     report["seconds"] = round(perf_counter() - started, 1)
     show(report)
-    save(options.json, report)
+    save(options.json, brief(report))
 
 
 if __name__ == "__main__":
