@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets
-from benchmarks.harness.pieces import Work, computed
 from benchmarks.harness.machine import about
+from benchmarks.harness.pieces import Work, computed
 from benchmarks.harness.result import arguments, save
 from poolwise import ope, policy
 from poolwise.ope import files
