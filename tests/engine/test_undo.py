@@ -6,6 +6,7 @@ import pytest
 from poolwise import errors
 from poolwise.engine import Engine, Settings
 from tests.engine.limited import FULL, SPACE, thompson
+from tests.stores import URLS
 
 PLAIN = Settings(estimate="inline", backend="numpy")
 UTILITY = {"default": 0.0, "fast": 0.6, "slow": -0.2, "odd": 0.1}
@@ -51,9 +52,9 @@ def same(one, other, decimals=1e-9):
         np.testing.assert_allclose(one[column], other[column], rtol=decimals, atol=decimals)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request, tmp_path):
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'events.db'}"
+@pytest.fixture(params=URLS)
+def url(request):
+    return URLS[request.param](request)
 
 
 def test_a_forgotten_project_has_never_been(url):

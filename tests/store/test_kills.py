@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.robustness.killed_writers import wrong
 from poolwise.store import open_store
-from tests.store.test_stores import URLS
+from tests.stores import URLS
 
 KILLS = 25
 PARENT = """

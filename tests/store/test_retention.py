@@ -10,14 +10,15 @@ from poolwise import errors
 from poolwise.schema import Decision, LoggedView, Outcome
 from poolwise.store import Checkpoint, open_store
 from poolwise.store.retention import retain
+from tests.stores import URLS
 
 FAR = 1e9
 
 
-@pytest.fixture
-def url(tmp_path):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request):
     """Ten pairs at times 0 to 9, each with a view, in two contexts; every third decision was not answered."""
-    url = f"sqlite:///{tmp_path / 'a.db'}"
+    url = URLS[request.param](request)
     with closing(open_store(url, seed=1)) as store:
         policy = store.add_policy("thompson", {"t": 1.0})
         for when in range(10):
@@ -33,16 +34,17 @@ def url(tmp_path):
     return url
 
 
-def place(tmp_path):
-    return f"sqlite:///{tmp_path / 'a.db'}", tmp_path / "archive"
+@pytest.fixture
+def place(url, tmp_path):
+    return url, tmp_path / "archive"
 
 
 def tables(found):
     return {file.rsplit("/", 1)[1].split("-")[0]: pq.read_table(file).to_pylist() for file in found.files}
 
 
-def test_old_views_are_archived_and_the_newest_of_a_cell_stay(url, tmp_path):
-    found = retain(*place(tmp_path), views=5.0)
+def test_old_views_are_archived_and_the_newest_of_a_cell_stay(url, place):
+    found = retain(*place, views=5.0)
     assert (found.views, found.decisions) == (5, 0)
     rows = tables(found)["views"]
     assert [row["id"] for row in rows] == [1, 2, 3, 4, 5]
@@ -54,17 +56,17 @@ def test_old_views_are_archived_and_the_newest_of_a_cell_stay(url, tmp_path):
         with pytest.raises(errors.UnknownDecision, match="retention"):
             store.view(5)
         assert (store.made(), store.answered()) == (10, 6)
-    again = retain(*place(tmp_path), views=FAR)
+    again = retain(*place, views=FAR)
     assert [row["id"] for row in tables(again)["views"]] == [6, 7, 8]
 
 
-def test_events_leave_as_far_as_a_checkpoint_holds_them(url, tmp_path):
+def test_events_leave_as_far_as_a_checkpoint_holds_them(url, place):
     with pytest.raises(errors.StoreError, match="no checkpoint"):
-        retain(*place(tmp_path), events=FAR)
+        retain(*place, events=FAR)
     with closing(open_store(url)) as store:
         store.save_checkpoint("statistics", Checkpoint(3, 7, b"learned"))
         before = store.outcomes(), store.decisions()
-    found = retain(*place(tmp_path), events=FAR)
+    found = retain(*place, events=FAR)
     rows = tables(found)
     assert [row["sequence"] for row in rows["outcomes"]] == [1, 2, 3]
     assert (rows["outcomes"][0]["status"], rows["outcomes"][0]["utility"]) == ("ok", 0.1)
@@ -87,10 +89,10 @@ def test_events_leave_as_far_as_a_checkpoint_holds_them(url, tmp_path):
 
 
 @pytest.mark.parametrize("cut", [-1.0, 0.0, 2.0, 4.4, 4.6, 9.7, FAR])
-def test_nothing_young_leaves_and_cursors_go_on(url, tmp_path, cut):
+def test_nothing_young_leaves_and_cursors_go_on(url, place, cut):
     with closing(open_store(url)) as store:
         store.save_checkpoint("statistics", Checkpoint(store.answered(), store.made(), b""))
-    found = retain(*place(tmp_path), events=cut)
+    found = retain(*place, events=cut)
     for kind, rows in tables(found).items():
         assert all(row["time"] < cut for row in rows), kind
     with closing(open_store(url)) as store:
@@ -102,15 +104,15 @@ def test_nothing_young_leaves_and_cursors_go_on(url, tmp_path, cut):
         assert (store.made(), store.answered()) == (11, 7)
 
 
-def test_nothing_leaves_a_store_whose_archive_cannot_be_written(url, tmp_path):
-    (tmp_path / "archive").write_text("no folder")
+def test_nothing_leaves_a_store_whose_archive_cannot_be_written(url, place):
+    place[1].write_text("no folder")
     with pytest.raises(errors.StoreError, match="nothing was pruned"):
-        retain(*place(tmp_path), views=FAR)
+        retain(*place, views=FAR)
     with closing(open_store(url)) as store:
         assert store.view(1).outcomes == 0
 
 
-def test_the_tables_can_only_grow_afterwards(url, tmp_path):
-    retain(*place(tmp_path), views=FAR)
+def test_the_tables_can_only_grow_afterwards(url, place):
+    retain(*place, views=FAR)
     with closing(open_store(url)) as store, pytest.raises(errors.StoreError, match="append-only"):
-        store._file.write("DELETE FROM view WHERE id > ?", (0,))
+        store._file.write("DELETE FROM view", ())

@@ -12,12 +12,7 @@ from poolwise.errors import ConflictingOutcome, UnknownDecision
 from poolwise.schema import Decision, LoggedView, Outcome, Snapshot
 from poolwise.store import Checkpoint, DecisionColumns, MemoryStore, OutcomeColumns, open_store
 from poolwise.store.sqlite.store import sqlite_store
-
-URLS = {
-    "memory": lambda request: "memory://",
-    "sqlite": lambda request: f"sqlite:///{request.getfixturevalue('tmp_path') / 'a.db'}",
-    "postgresql": lambda request: request.getfixturevalue("workspace"),
-}
+from tests.stores import URLS
 
 
 @pytest.fixture(params=URLS)

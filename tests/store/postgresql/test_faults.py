@@ -13,6 +13,7 @@ import pytest
 from poolwise import errors
 from poolwise.schema import Decision, LoggedView, Outcome
 from poolwise.store import open_store
+from poolwise.store.base import Removal
 from tests import postgres
 from tests.engine.test_faults import lived
 
@@ -237,3 +238,26 @@ def test_an_exception_of_a_signal_handler_anywhere_neither_wedges_nor_loses(work
         assert len(set(ids)) == len(ids) == store.made()
         assert len(set(heard)) == len(heard) == store.answered()
         assert decide(store) not in ids
+
+
+def test_no_table_holds_a_name_that_was_forgotten(server, workspace):
+    name = "a-name-that-is-nowhere-else"
+    with closing(open_store(workspace, seed=1)) as store:
+        for project in ("other", name):
+            texts, job = (project, f"only of {project}", "f", {}, "f"), f"job of {project}"
+            store.append_decision(Decision(store.reserve(1), *texts, 0.5, "explored", 1.0, job))
+        server.execute("CHECKPOINT")
+        assert found_in(server, name)
+        store.undo(Removal({"project": "digest"}, forget=True, project=name), 5.0)
+        server.execute("CHECKPOINT")
+        assert found_in(server, name) == []
+        assert store.counts()["forgotten"] == 1
+
+
+def found_in(server, text):
+    """Files of tables that hold it."""
+    return [
+        path
+        for path in (server.folder / "data" / "base").rglob("*")
+        if path.is_file() and text.encode() in path.read_bytes()
+    ]

@@ -29,7 +29,8 @@ _FEW = 16
 """Rows that are inserted one by one; more are copied."""
 _CURSOR, _AT_ONCE = "poolwise", 5_000
 _SERIAL = ("record", "policy", "arm_list", "layout")
-_BODIES = "name, decision, outcome, record, view, checkpoint"
+_ERASED = ("VACUUM FULL name, record, checkpoint", "VACUUM decision, outcome, view")
+"""What held names is written anew; the others hold numbers."""
 
 
 class Transaction:
@@ -151,9 +152,9 @@ class PostgresDatabase(Database):
     @contextmanager
     def erasing(self, wholly: bool) -> Iterator[None]:
         yield
-        if wholly:
+        for statement in _ERASED if wholly else ():
             with suppress(StoreError):
-                self._read(lambda db: db.execute(f"VACUUM {_BODIES}"))
+                self._read(lambda db, statement=statement: db.execute(statement))  # type: ignore[misc]
 
     def check_process(self) -> None:
         if os.getpid() != self._process:
