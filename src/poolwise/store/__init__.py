@@ -2,6 +2,8 @@
 
 from poolwise.errors import InputError
 from poolwise.inputs import conforming, whole
+from poolwise.store.addresses import SERVER
+from poolwise.store.alone import alone
 from poolwise.store.base import Checkpoint, DecisionColumns, OutcomeColumns, Store
 from poolwise.store.databases import Opening, opened
 from poolwise.store.memory import MemoryStore
@@ -40,4 +42,6 @@ def open_store(
     if url == "memory://":
         return MemoryStore(seed)
     store: Store = SqlStore(opened(kept), look=look)
-    return looking(store) if look else store
+    if look:
+        return looking(store)
+    return alone(store) if url.startswith(SERVER) else store

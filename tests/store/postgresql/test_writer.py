@@ -12,6 +12,7 @@ import pytest
 from poolwise import errors
 from poolwise.schema import Decision, LoggedView, Outcome
 from poolwise.store import open_store
+from poolwise.store.base import Removal
 from poolwise.store.postgresql import writer
 from tests.postgres import eventually
 
@@ -120,6 +121,7 @@ import sys
 from poolwise import errors
 from poolwise.schema import Decision
 from poolwise.store import open_store
+from poolwise.store.base import Removal
 store = open_store(sys.argv[1], lock_wait=5)
 print("open", flush=True)
 for line in sys.stdin:
@@ -216,3 +218,39 @@ def test_a_view_is_stored_once_however_often_it_is_written(workspace, count):
         store.append_view(LoggedView(0, "p", "c", 1, 0, 9, ("f",), {"mean": np.ones(3)}))
         store.append_decision(made(store))
         assert store._file.one("SELECT count(*), max(outcomes) FROM view") == (count + 1, 9)
+
+
+def test_the_writer_knows_how_many_events_there_are(workspace, monkeypatch):
+    with closing(open_store(workspace, seed=1)) as store:
+        database = store._file
+
+        def check():
+            counts = [database.one(getattr(store._sql, f"LAST_{kind}"))[0] for kind in ("DECISION", "OUTCOME")]
+            assert [store.made(), store.answered()] == counts
+
+        check()
+        ids = [made(store).id for _ in range(4)]
+        for id in ids[:3]:
+            store.append_decision(made(store)._replace(id=id))
+            check()
+        for id in (ids[0], ids[0], ids[1]):
+            store.append_outcome(Outcome(id, "ok", 0.1, None, None, 2.0))
+            check()
+        for wrong in (Outcome(ids[0], "ok", 0.2, None, None, 2.0), Outcome(10**7, "ok", 0.2, None, None, 2.0)):
+            with pytest.raises(errors.InputError):
+                store.append_outcome(wrong)
+            check()
+        store.append_decisions(store.decisions()._replace(id=store.decisions().id + 10**6))
+        check()
+        heard = store.outcomes()
+        store.append_outcomes(heard._replace(decision=np.array([ids[0], ids[2]])))
+        check()
+        with pytest.raises(errors.StoreError):
+            store.append_decision(made(store)._replace(id=ids[0]))
+        check()
+        assert store.undone() == 0
+        store.undo(Removal({}, decisions=(ids[0], ids[0])), 5.0)
+        assert store.undone() == 1
+        check()
+        monkeypatch.setattr(database, "one", None)
+        assert (store.made(), store.answered(), store.undone()) == (6, 3, 1)
