@@ -41,7 +41,7 @@ def open_store(
         whole("seed", seed, 0, 2**63 - 1)
     if url == "memory://":
         return MemoryStore(seed)
-    store: Store = SqlStore(opened(kept), look=look)
+    store = SqlStore(opened(kept), look=look)
     if look:
         return looking(store)
     return alone(store) if url.startswith(SERVER) else store

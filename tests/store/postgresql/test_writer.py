@@ -248,9 +248,38 @@ def test_the_writer_knows_how_many_events_there_are(workspace, monkeypatch):
         with pytest.raises(errors.StoreError):
             store.append_decision(made(store)._replace(id=ids[0]))
         check()
+        store.append_outcome(Outcome(ids[0], "ok", 0.1, None, None, 2.0))
         assert store.undone() == 0
         store.undo(Removal({}, decisions=(ids[0], ids[0])), 5.0)
         assert store.undone() == 1
         check()
         monkeypatch.setattr(database, "one", None)
         assert (store.made(), store.answered(), store.undone()) == (6, 3, 1)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_nobody_waits_for_a_decision_that_nobody_was_told_of(workspace, monkeypatch, when):
+    """The server is lost just before, or just after, it has committed, and does not come back in time."""
+    with closing(open_store(workspace, lock_wait=WAIT)) as store:
+        first, lost, third = made(store), made(store), made(store)
+        store.append_decision(first)
+        session = store._file._session
+        with monkeypatch.context() as patch:
+            losing(patch, session, when)
+            patch.setattr(session, "_opened", _away)
+            with pytest.raises(errors.StoreUnreachable):
+                store.append_decision(lost)
+        store.append_decision(third)
+        stored = [first.id, lost.id, third.id] if when == "after" else [first.id, third.id]
+        assert store.decisions().id.tolist() == stored
+        assert store.open_decisions(99.0).tolist() == [first.id, third.id]
+        assert store.outcome(lost.id) is None
+        assert store.append_outcome(Outcome(first.id, "ok", 0.1, None, None, 2.0))
+        assert store.outcomes().decision.tolist() == [first.id]
+        assert store.answered() == len(stored) - 1
+        counts = store.counts()
+        assert (counts["outcomes"], counts["open"], counts.get("withdrawn", 0)) == (1, 1, len(stored) - 2)
+
+
+def _away():
+    raise errors.StoreUnreachable("the server is away")

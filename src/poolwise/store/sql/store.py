@@ -30,10 +30,12 @@ from poolwise.store.sql.ids import Ids
 from poolwise.store.sql.leases import Leases
 from poolwise.store.sql.names import Names
 from poolwise.store.sql.removal import taken_back
-from poolwise.store.sql.statements import among, places
+from poolwise.store.sql.statements import WITHDRAWN, among, places
 from poolwise.store.sql.views import Views
 
 _ALL = 2**63 - 1
+_CLOSED = "closed"
+"""Kind of the record of decisions that nobody was told of."""
 
 
 class SqlStore:
@@ -183,6 +185,19 @@ class SqlStore:
 
         return self._file.whole(stored)
 
+    def close_decisions(self, ids: Sequence[int]) -> None:
+        """Nobody waits for outcomes of these decisions, as far as they are stored: as if withdrawn."""
+
+        def stored(db: Connection) -> None:
+            among = (json.dumps(list(ids)),)
+            made = {row[0] for row in db.execute(self._sql.KNOWN_AMONG, among).fetchall()}
+            made -= {row[0] for row in db.execute(self._sql.REPORTED_AMONG, among).fetchall()}
+            self._file.insert_many(db, "outcome", [(id, WITHDRAWN, 0.0, None, None, 0.0) for id in sorted(made)])
+            if made:
+                db.execute(self._sql.RECORD, (_CLOSED, json.dumps({"decisions": sorted(made)})))
+
+        self._file.whole(stored)
+
     def chosen(self, outcomes: OutcomeColumns) -> OutcomeColumns:
         which, values = among(outcomes.decision)
         ids, *made = self._file.columns(getattr(self._sql, f"CHOSEN_{which}"), "iiiii", *values)
@@ -228,7 +243,7 @@ class SqlStore:
         return [rows.snapshot_of(body, i) for i, body in enumerate(self.records("snapshot", after), start=after + 1)]
 
     def counts(self) -> dict[str, int]:
-        undone = self.undone() > 0
+        undone = self.undone() > 0 or self._file.one(self._sql.RECORD_COUNT, _CLOSED)[0] > 0
         open_ = self._sql.OPEN if undone else self._sql.UNANSWERED
         taken = self._file.one(self._sql.TAKEN) if undone else ()
         kinds = [problem.get("kind") for problem in self.records("problem")]
