@@ -14,7 +14,8 @@ from poolwise.engine.outcomes import finished, outcome, outcomes, upper_bounds
 from poolwise.engine.safeguards.settings import Safety
 from poolwise.errors import ConfigError, DataError
 from poolwise.policy.constraints.conservative import Settings as Conservative
-from poolwise.replay import replay
+from poolwise.replay import loop, replay
+from poolwise.replay.settings import Settings as ReplaySettings
 from poolwise.space import ArmSpace, Family
 from poolwise.table import from_rows, total
 
@@ -134,3 +135,14 @@ def test_a_replay_of_totals_earns_what_it_saves():
 def test_rewards_do_not_add_up_to_costs():
     with pytest.raises(DataError, match="only costs add up"):
         total(table()._replace(cost=None))
+
+
+def test_a_replay_decides_as_an_engine_that_is_fed_the_same_table():
+    measured, order = table(120), np.arange(120)
+    found = loop.run(measured, order, policies.default(), 7, ReplaySettings(objective="total"))
+    with Engine.open("memory://", SPACE, seed=7, settings=TOTAL._replace(backend="numpy")) as engine:
+        for unit, arm in zip(order, found.arm, strict=True):
+            decision = engine.decide("p", "c")
+            assert decision.arm == measured.arms[arm]
+            spent, home = (float(measured.cost[unit, one]) for one in (arm, measured.baseline))
+            engine.observe(decision.id, cost=spent, baseline_cost=home)
