@@ -30,7 +30,7 @@ DOORS = {
     "pydantic": {"config", "service"},
     "fastapi": {"service"},
     "httpx": {"client"},
-    "stamina": {"client"},
+    "tenacity": {"client"},
     "uvicorn": {"service"},
     "prometheus_client": {"service"},
     "optuna": {"integrations"},

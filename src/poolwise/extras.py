@@ -9,7 +9,7 @@ EXTRAS = {
     "report": ("arviz_stats", "matplotlib"),
     "z3": ("z3",),
     "service": ("fastapi", "jinja2", "prometheus_client", "uvicorn"),
-    "client": ("httpx", "stamina"),
+    "client": ("httpx", "tenacity"),
     "optuna": ("optuna",),
     "kernel-tuner": ("kernel_tuner",),
     "mlflow": ("mlflow",),

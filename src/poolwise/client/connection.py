@@ -8,7 +8,7 @@ from poolwise.extras import named
 
 try:
     import httpx
-    import stamina
+    import tenacity
 except ModuleNotFoundError as missing:
     raise named(missing) from None
 from poolwise.errors import (
@@ -53,7 +53,13 @@ class Connection:
             raise InputError(f"the service's address is http://.. or https://.., got {url!r}")
         head = {"Authorization": f"Bearer {key}"}
         self._http = httpx.Client(base_url=url, headers=head, timeout=patience.seconds, transport=transport)
-        self._patience, self._pause, self._until = patience, FIRST_PAUSE, 0.0
+        self._pause, self._until = FIRST_PAUSE, 0.0
+        self._retried = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Away),
+            stop=tenacity.stop_after_attempt(patience.attempts) | tenacity.stop_after_delay(patience.seconds),
+            wait=tenacity.wait_random_exponential(multiplier=0.05, max=1.0),
+            reraise=True,
+        )
 
     @property
     def resting(self) -> bool:
@@ -63,15 +69,7 @@ class Connection:
     def ask(self, verb: str, path: str, body: Any = None, **more: Any) -> Any:
         """What it answers. Raises Away where it does not, and what it says is wrong otherwise."""
         try:
-            for attempt in stamina.retry_context(
-                on=Away,
-                attempts=self._patience.attempts,
-                timeout=self._patience.seconds,
-                wait_initial=0.05,
-                wait_max=1.0,
-            ):
-                with attempt:
-                    found = self._once(verb, path, body, more)
+            found = self._retried(self._once, verb, path, body, more)
         except Away:
             self._until, self._pause = time.monotonic() + self._pause, min(2 * self._pause, LONGEST_PAUSE)
             raise
