@@ -2,21 +2,25 @@
 
     python -m benchmarks.replay.kernels --json benchmarks/results/surface_kernels.json
 
-Every space and GPU of `benchmarks/replay/spaces.py`, 200 trials of one launch each, one project and context;
-utilities over the kernel's default configuration; default policy, horizon known. Numbers with three values or more
-are numbers, on a log scale if they span a factor of 8; all else is a choice. Regret as in `replay/searches.py`.
+Every space and GPU of `benchmarks/replay/spaces.py`, 200 and 400 trials of one launch each, one project and context;
+utilities over the kernel's default configuration; default policy, horizon known, either goal. Numbers with three values
+or more are numbers, on a log scale if they span a factor of 8; all else is a choice. Scores as in
+`replay/methodology.py`.
 """
 
 import json
 import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
-from benchmarks.harness.machine import stay_on_one_core
 from benchmarks.harness.result import RESULTS, Figure, arguments, rows, save, table
+from benchmarks.replay.methodology import Scores, scores
 from poolwise import ArmSpace, Choice, Engine, Family, Real
 from poolwise.engine import Settings
 from poolwise.space import Arm, arm_id
@@ -24,6 +28,14 @@ from poolwise.space.parameters import Parameter
 from poolwise.table import Table
 
 TRIALS, WIDE = 200, 8
+Goal = Literal["earn", "best"]
+GOALS: tuple[Goal, ...] = ("earn", "best")
+TARGETS: dict[Goal, Any] = {
+    "earn": (0.45, {200: 0.960, 400: 0.970}, 0.82, 1.0, 0.40),
+    "best": (0.70, {200: 0.978, 400: 0.987}, 0.88, 1.3, 0.52),
+}
+"""Regret over TPE's, best found, the same in the worst space, worst regret over TPE's, methodology score."""
+FIELDS = ["regret", "best found, share of the optimum", "distinct configurations"]
 
 
 def parameter(values: list[Any]) -> Parameter:
@@ -45,20 +57,19 @@ def space(known: Table) -> tuple[ArmSpace, dict[str, int]]:
     return ArmSpace([family], arms[int(known.baseline)].id, arms, strange), index
 
 
-def tuned(known: Table, unit: int, seed: int) -> tuple[float, float, float]:
-    """Cumulative regret, the best configuration found as a share of the optimum, seconds of processor time."""
+def tuned(known: Table, unit: int, seed: int, goal: Goal, trials: int) -> tuple[Scores, float]:
+    """Scores, and seconds of processor time."""
     began = time.process_time()
-    chosen, _ = Tuned(known, TRIALS, seed, TRIALS)(unit)
-    lost = known.reward[unit].max() - known.reward[unit, chosen]
-    return float(lost.sum()), float(np.exp(-lost.min())), time.process_time() - began
+    chosen, _ = Tuned(known, trials, seed, trials, goal)(unit)
+    return scores(known, unit, chosen), time.process_time() - began
 
 
 class Tuned:
     """One engine that tunes one machine (unit) after another, each a project; in memory, default policy."""
 
-    def __init__(self, known: Table, trials: int, seed: int, horizon: int | None) -> None:
+    def __init__(self, known: Table, trials: int, seed: int, horizon: int | None, goal: Goal = "earn") -> None:
         arms, self._index = space(known)
-        settings = Settings(horizon=horizon, log_views=False, estimate="inline")
+        settings = Settings(horizon=horizon, goal=goal, log_views=False, estimate="inline")
         self._engine = Engine.open("memory://", arms, seed=seed, settings=settings)
         self._known, self._trials, self._seed = known, trials, seed
 
@@ -75,10 +86,51 @@ class Tuned:
         return chosen, told
 
 
-def _means(one: dict[str, Any]) -> dict[str, float]:
-    """What is written of a space: means over seeds."""
-    regret, best, _ = np.mean(one["runs"], axis=0).tolist()
-    return {"regret": regret, "best": best, "Optuna TPE": one["Optuna TPE"]}
+def measured(task: tuple[Path, str, int, tuple[int, ...], Goal, int]) -> dict[str, Any]:
+    """Means over seeds of one space and machine."""
+    root, name, unit, seeds, goal, trials = task
+    known = next(source for source in spaces(root) if source.name == name).load()
+    runs = [tuned(known, unit, seed, goal, trials) for seed in seeds]
+    every = [one for one, _ in runs]
+    return {
+        "regret": float(np.mean([one.regret for one in every])),
+        "best": {number: float(np.mean([one.best[number] for one in every])) for number in every[0].best},
+        "distinct": float(np.mean([one.distinct for one in every])),
+        "score": float(np.mean([one.score for one in every])),
+        "seconds": max(seconds for _, seconds in runs),
+    }
+
+
+def figures(found: dict[str, dict[str, Any]], tpe: dict[str, float], goal: Goal, trials: int) -> list[Figure]:
+    """Of all spaces and machines, under one goal."""
+    name, (most, least, worst, ratio, score) = f'"{goal}", {trials} trials', TARGETS[goal]
+    ratios = {where: one["regret"] / tpe[where] for where, one in found.items()}
+    best = {where: one["best"][trials] for where, one in found.items()}
+    apart = 150.0 if goal == "best" and trials == TRIALS else None
+    figures = [
+        Figure(f"{name}: best configuration found, share of the optimum", mean(best.values()), "", least[trials], True),
+        Figure(
+            f"{name}: the same, worst space: {min(best, key=best.__getitem__)}", min(best.values()), "", worst, True
+        ),
+        Figure(f"{name}: distinct configurations", mean(one["distinct"] for one in found.values()), "", apart, True),
+        Figure(f"{name}: methodology score", mean(one["score"] for one in found.values()), "", score, True),
+    ]
+    if trials != TRIALS:
+        return figures
+    return [
+        Figure(
+            f"{name}: regret / Optuna TPE, geometric mean", float(np.exp(mean(map(np.log, ratios.values())))), "", most
+        ),
+        Figure(
+            f"{name}: the same, worst space: {max(ratios, key=ratios.__getitem__)}", max(ratios.values()), "", ratio
+        ),
+        *figures,
+        Figure(f"{name}: slowest", max(one["seconds"] for one in found.values()), "s"),
+    ]
+
+
+def mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
 
 
 def main() -> None:
@@ -87,31 +139,36 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
     parser.add_argument("--peers", type=Path, default=RESULTS / "peers.json")
     parser.add_argument("--only", default="", help="only kernels whose name contains this")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--trials", default="200,400", help="lengths of a session")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
-    stay_on_one_core()
-    peers, found = json.loads(options.peers.read_text())["spaces"], {}
-    for source in (one for one in spaces(options.data) if options.only in one.name):
-        known = source.load()
-        for unit, machine in enumerate(known.units):
-            runs = [tuned(known, unit, seed) for seed in range(options.seeds)]
-            tpe = float(np.mean(peers[f"{source.name}, {machine}"]["Optuna TPE"]["regret"]))
-            found[f"{source.name}, {machine}"] = {"runs": runs, "Optuna TPE": tpe}
-            print(
-                f"{source.name}, {machine}: regret {np.mean([r for r, *_ in runs]):.1f}, Optuna TPE {tpe:.1f}",
-                flush=True,
-            )
-    ratios = [float(np.mean([r for r, *_ in one["runs"]])) / one["Optuna TPE"] for one in found.values()]
-    every = np.array([run for one in found.values() for run in one["runs"]])
-    figures = [
-        Figure("regret / Optuna TPE, geometric mean", float(np.exp(np.mean(np.log(ratios)))), ""),
-        Figure("worst ratio", max(ratios), ""),
-        Figure("best configuration found, share of the optimum", float(every[:, 1].mean()), ""),
-        Figure("200 trials, slowest", float(every[:, 2].max()), "s"),
+    peers = json.loads(options.peers.read_text())["spaces"]
+    made: list[Figure] = []
+    kept: dict[str, dict[str, Any]] = {}
+    places = [
+        (source.name, unit, machine)
+        for source in spaces(options.data)
+        if options.only in source.name
+        for unit, machine in enumerate(source.load().units)
     ]
-    print(table(figures))
-    body = {"figures": rows(figures), "spaces": {where: _means(one) for where, one in found.items()}}
-    save(options.json, body)
+    tpe = {
+        f"{name}, {machine}": mean(peers[f"{name}, {machine}"]["Optuna TPE"]["regret"]) for name, _, machine in places
+    }
+    for goal, trials in product(GOALS, map(int, options.trials.split(","))):
+        tasks = [(options.data, name, unit, tuple(range(options.seeds)), goal, trials) for name, unit, _ in places]
+        with ProcessPoolExecutor(options.jobs) as pool:
+            found = dict(zip(tpe, pool.map(measured, tasks), strict=True))
+        made += figures(found, tpe, goal, trials)
+        print(table(made), flush=True)
+        for where, one in found.items():
+            entry = kept.setdefault(where, {"Optuna TPE": round(tpe[where], 2)})
+            entry[f"{goal}, {trials}"] = [
+                round(one["regret"], 2),
+                round(one["best"][trials], 4),
+                round(one["distinct"]),
+            ]
+    save(options.json, {"seeds": options.seeds, "figures": rows(made), "of each": FIELDS, "spaces": kept})
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def in_study(table: Table, unit: int, trials: int, seed: int, known: Observation
         study, mine = optuna.create_study(storage=storage), np.flatnonzero(known.unit == other)
         study.add_trials([trial(kinds, candidates[known.arm[row]], np.exp(-known.reward[row])) for row in mine])
     own = int(rng.integers(2**31))  # machines of one kernel share no draws
-    sampler = PoolwiseSampler(trials=trials, space=kinds, candidates=candidates, seed=own)
+    sampler = PoolwiseSampler(trials=trials, goal="earn", space=kinds, candidates=candidates, seed=own)
     study, chosen = optuna.create_study(storage=storage, sampler=sampler), np.empty(trials, int)
     for number in range(trials):
         asked = study.ask(kinds)

@@ -97,6 +97,7 @@ UNITS = {
     "engine.outliers": "spreads",
     "engine.reestimate_every": "outcomes",
     "engine.horizon": "decisions",
+    "engine.enough": UTILITY,
     "engine.lock_wait": "seconds",
     "policy.params": "per constant",
     "safety.delta": "probability",

@@ -241,3 +241,13 @@ def test_a_workload_is_told_what_earlier_runs_measured(config, started):
     made.workload.recall = lambda job, cost, wall, *, failed: told.append((job.project, cost, wall, failed))
     list(run(made._replace(decisions=11), engines))
     assert told == [(step.decision.project, 1.0, 1.0, False) for step in done]
+
+
+def test_a_tuning_session_ends_where_little_is_left_to_gain(config, started):
+    """A gain of e^3 over the best arm known is expected of none, so that the first outcome is enough."""
+    engine = config.engine.model_copy(update={"goal": "best", "enough": 3.0})
+    made, engines = started(config.model_copy(update={"engine": engine}))
+    done = len(list(run(made, engines)))
+    assert 1 <= done < 60
+    assert engines["early"].status()["enough"]
+    assert list(run(made, engines)) == []

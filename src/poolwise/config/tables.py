@@ -87,6 +87,8 @@ class EngineTable(Table):
     outliers: float | None = None
     reestimate_every: list[list[int]] | None = None
     horizon: float | None = None
+    goal: Literal["earn", "best"] | None = None
+    enough: float | None = None
     log_views: bool | None = None
     durability: Literal["process", "power"] | None = None
     lock_wait: float | None = None

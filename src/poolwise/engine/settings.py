@@ -55,6 +55,12 @@ class Settings(NamedTuple):
     """(up to this many outcomes, re-estimate the scales after so many new ones); later at every fifth more."""
     horizon: float | None = None
     """Expected number of decisions in all; None: twice as many to come as have been made."""
+    goal: Literal["earn", "best"] = "earn"
+    """What counts. `earn`: every decision is a real job, and all of their utility counts. `best`: decisions are trials
+    of a tuning session, `horizon` of them, and what counts is the configuration that is best afterwards."""
+    enough: float | None = None
+    """Expected further gain, in log units, below which a tuning session has found enough: `poolwise run` ends there;
+    None: it never ends early."""
     project_factors: int = 2
     """Largest number of factors by which projects that resemble each other inform each other; 0: none."""
     surface: Literal["auto", "always", "never"] = "auto"
@@ -105,6 +111,11 @@ class Settings(NamedTuple):
                 raise ConfigError(f"{name} {value} must be a cost above 0, or left out")
         if self.horizon is not None and not self.horizon >= 1:
             raise ConfigError(f"horizon {self.horizon} must be at least 1 decision, or left out when unknown")
+        if self.enough is not None and not (self.goal == "best" and 0 < self.enough < math.inf):
+            raise ConfigError(
+                f"enough {self.enough} must be a gain in log units above 0, for instance 0.01, of goal = 'best': real "
+                "jobs go on"
+            )
         if isinstance(self.project_factors, bool) or self.project_factors not in range(9):
             raise ConfigError(f"project_factors {self.project_factors} must be a whole number from 0 to 8")
         if not 0 < self.project_trust <= 1:
@@ -138,6 +149,8 @@ class Settings(NamedTuple):
         return found
 
     def _check_options(self) -> None:
+        if self.goal not in ("earn", "best"):
+            raise ConfigError(f"goal {self.goal!r} must be 'earn' or 'best'")
         if self.surface not in ("auto", "always", "never"):
             raise ConfigError(f"surface {self.surface!r} must be 'auto', 'always' or 'never'")
         if self.durability not in ("process", "power"):

@@ -2,8 +2,9 @@
 
     kernel_tuner.tune_kernel(..., strategy=PoolwiseStrategy(others=["A100.json"]), strategy_options={"max_fevals": 200})
 
-Kernel Tuner takes any object with a method `tune`. Every configuration is tried at most once; one that fails is worth
-as little as the worst so far. Cache files of other devices are other projects.
+Kernel Tuner takes any object with a method `tune`. What counts is the best configuration in the end (`goal = "best"`).
+Every one is tried at most once; one that fails is worth as little as the worst so far. Cache files of other devices
+are other projects.
 """
 
 import math
@@ -18,6 +19,7 @@ from poolwise.extras import named
 from poolwise.inputs import whole
 from poolwise.integrations import importers
 from poolwise.integrations.search import Search
+from poolwise.policy.constraints.usage import AFTERWARDS
 from poolwise.replay import NOTHING, Observations
 from poolwise.replay.search.configuration_search import column
 from poolwise.space.family import arm_id
@@ -56,10 +58,11 @@ class PoolwiseStrategy:
         configurations = _chosen(searchspace, rng)
         search = Search(_columns(configurations), self._known(searchspace, configurations), self.seed)
         tried: list[int] = []
+        trials = float(_trials(tuning_options))
         worst: float | None = None
         try:
             while len(tried) < len(configurations):
-                arm = search.choose(rng, float(_left(tuning_options) - len(tried)), tried).arm
+                arm = search.choose(rng, trials - len(tried), tried, AFTERWARDS * trials).arm
                 tried.append(arm)
                 utility = _utility(cost.eval(configurations[arm], check_restrictions=False), better)
                 worst = utility if worst is None else worst if utility is None else min(worst, utility)
@@ -98,7 +101,7 @@ def _columns(configurations: list[tuple[Any, ...]]) -> list[np.ndarray]:
     return [one for one in found if len(np.unique(one, axis=0)) > 1] or [np.zeros(len(configurations))]
 
 
-def _left(tuning_options: Any) -> int:
+def _trials(tuning_options: Any) -> int:
     """Evaluations in all."""
     return int(tuning_options.get("max_fevals") or MOST)
 

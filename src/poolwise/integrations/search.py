@@ -40,12 +40,16 @@ class Search:
             others = source_tasks_of(at, known, rng) if len(known.unit) else None
             self._belief = TransferMixture(at, others, rng.spawn(1)[0])
 
-    def choose(self, rng: np.random.Generator, remaining: float, barred: Collection[int] = ()) -> Choice:
-        """One arm, with so many trials left; barred ones only where there is no other."""
+    def choose(
+        self, rng: np.random.Generator, remaining: float, barred: Collection[int] = (), afterwards: float = 0.0
+    ) -> Choice:
+        """One arm, with so many trials left, and uses of the best one afterwards; barred ones only where there is no
+        other."""
         allowed = np.ones(self.arms, bool)
         allowed[list(barred)] = False
         with single_blas():
-            chances = probabilities(self._belief.predict(), max(remaining, 1.0), allowed if allowed.any() else None)
+            open_to = allowed if allowed.any() else None
+            chances = probabilities(self._belief.predict(), max(remaining, 1.0), open_to, afterwards)
         sums = np.cumsum(chances)
         arm = min(int(np.searchsorted(sums, rng.random() * sums[-1], "right")), self.arms - 1)
         return Choice(arm, float(chances[arm] / sums[-1]))

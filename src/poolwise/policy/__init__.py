@@ -1,5 +1,6 @@
 """Policies: pure functions from a view of beliefs to one probability per arm, and wrappers that compose."""
 
+from poolwise.policy.further_gain import expected_further_gain
 from poolwise.policy.layers import Layer, explain
 from poolwise.policy.learning_phase import confidence, doubt, phase
 from poolwise.policy.optimality import best_probability
@@ -33,6 +34,7 @@ __all__ = [
     "defensive",
     "doubt",
     "epsilon_greedy",
+    "expected_further_gain",
     "explain",
     "farsighted",
     "floored",

@@ -26,3 +26,13 @@ def expected_excess(lead: Array, scale: Array) -> Array:
     """
     score = lead / scale
     return INVERSE_ROOT * scale * namespace(lead).exp(-0.5 * (score * score)) + lead * normal_cdf(score)
+
+
+def heavy_tailed_excess(lead: Array, scale: Array) -> Array:
+    """E[max(0, X)] of lead <= 0 plus scale times a Student-t of 4 degrees of freedom.
+
+    4 s^4 / (r (r + |lead|)^2),   r^2 = 4 s^2 + lead^2
+    """
+    away = -lead / scale
+    root = namespace(lead).sqrt(4.0 + away * away)
+    return 4.0 * scale / (root * (root + away) ** 2)

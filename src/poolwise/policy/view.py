@@ -38,6 +38,8 @@ class Context(NamedTuple):
     """Expected remaining uses of this context in other projects."""
     project_decisions: Array = 0.0
     """Decisions made in this project so far."""
+    afterwards: Array = 0.0
+    """Uses of what is learned here after the last decision: 0 where every trial is a real job (`goal = "earn"`)."""
 
 
 class View(NamedTuple):

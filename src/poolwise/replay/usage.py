@@ -45,7 +45,7 @@ def observed(usage: Usage, project: Array, context: Array, number: Array, cost: 
 
 
 def scalars(usage: Usage, project: Array, context: Array, horizon: float | None) -> Array:
-    """(10,): the fields of `policy.Context`, as `UsageCounts.context` has them."""
+    """(11,): the fields of `policy.Context`, as `UsageCounts.context` has them."""
     xp = namespace(usage.cells)
     here, outcomes, last, spent = at(usage.cells, project, context)
     known = at(usage.cells, project)[:, 3].sum()
@@ -58,4 +58,6 @@ def scalars(usage: Usage, project: Array, context: Array, horizon: float | None)
     importance = xp.where(known > 0, spent / (known + (known <= 0)), share)
     rest = left * (everywhere - here) / (total + 2.0)
     remaining = left_project * (here + 1.0) / (there + 2.0)
-    return xp.stack([here, outcomes, share, importance, there - last, remaining, left_project, left, rest, there])
+    return xp.stack(
+        [here, outcomes, share, importance, there - last, remaining, left_project, left, rest, there, 0.0 * there]
+    )

@@ -83,6 +83,8 @@ def _continued(plan: Plan, engines: Engines, workers: int) -> Iterator[Progress]
 def _decided(engines: Engines, jobs: Iterable[Job]) -> Iterator[Task]:
     for job in jobs:
         engine = engines[job.project]
+        if engine.settings.enough is not None and all(one.status()["enough"] for one in distinct(engines)):
+            return
         yield Task(engine, engine.decide(job.project, job.context, job=job.name), job)
 
 

@@ -19,6 +19,7 @@ from poolwise.policy.constraints.constraints import constrain, contenders
 from poolwise.policy.constraints.control import may_promote
 from poolwise.policy.constraints.coverage_guarantee import shortfalls
 from poolwise.policy.constraints.usage import UsageCounts
+from poolwise.policy.further_gain import expected_further_gain
 from poolwise.policy.learning_phase import confidence, doubt, phase
 from poolwise.policy.view import Policy, View
 from poolwise.policy.wrappers.curiosity import WEIGHTS, score
@@ -27,7 +28,8 @@ from poolwise.store.base import Store
 
 
 def overview(now: Serving, store: Store) -> dict[str, Any]:
-    """`contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered),
+    """`contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered, expected
+    further gain in log units),
     `quarantined`, `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a
     list of rows each, empty where nothing is in force; `baseline_untried`, see `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
@@ -98,7 +100,15 @@ def _context(
         "exploring": float(1.0 - found.probabilities[favourite]),
         "curiosity": _curiosity(policy_gate.policy, view),
         "coverage": float((view.count > 0).mean()),
+        "expected_gain": expected_further_gain(view),
     }
+
+
+def further_gain(now: Serving) -> float | None:
+    """The largest expected further gain of all cells in which something was decided; None: nothing was."""
+    belief, names, usage = now.belief, now.name_index, now.usage
+    views = (view_of_cell(belief, names, usage, p, c, names.allowed(None)) for *_, p, c in _places(names, usage))
+    return max(map(expected_further_gain, views), default=None)
 
 
 def _curiosity(policy: Policy, view: View) -> float:

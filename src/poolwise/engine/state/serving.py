@@ -34,7 +34,7 @@ class Serving:
         self.store, self.settings = store, settings
         self.name_index = NameIndex(store, space, first)
         self.policy_gate = PolicyGate(store, self.name_index, space, policy, settings)
-        self.usage = UsageCounts(settings.horizon)
+        self.usage = UsageCounts(settings.horizon, session=settings.goal == "best")
         self.belief = ServingPosterior(store, self.name_index, settings)
         if self.policy_gate.safeguards is None and self.policy_gate.policy.spec != CUSTOM:
             self.belief.serve(self.policy_gate.policy)

@@ -8,7 +8,7 @@ is a fold over the study's trials: any process can make it again, and trials of 
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -17,7 +17,7 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from poolwise.errors import SpaceError
+from poolwise.errors import ConfigError, SpaceError
 from poolwise.inputs import whole
 from poolwise.integrations.optuna.history import (
     Ended,
@@ -31,6 +31,8 @@ from poolwise.integrations.optuna.history import (
 )
 from poolwise.integrations.optuna.levels import Grid, Key, unique
 from poolwise.integrations.search import Search
+from poolwise.names import shown
+from poolwise.policy.constraints.usage import AFTERWARDS
 from poolwise.replay import NOTHING
 
 EPOCHS = (2, 5, 10, 20, 40, 80, 160, 320, 640, 1_280)
@@ -54,7 +56,8 @@ class Belief(NamedTuple):
 class PoolwiseSampler(BaseSampler):
     """`optuna.create_study(sampler=PoolwiseSampler(trials=200))`.
 
-    trials: how many the study will have in all, where that is known. space: distributions by name, so that the first
+    trials: how many the study will have in all, where that is known. goal: as of an engine, `best` for the best value
+    in the end, `earn` for the sum of all. space: distributions by name, so that the first
     trial, too, is chosen by what other studies say. candidates: the only combinations that are possible, each with a
     value for every parameter. projects: whether other studies of the storage with the same parameters are learned from.
     seed: of everything drawn. Values are costs where they are minimised and above 0; a study has one objective.
@@ -65,12 +68,16 @@ class PoolwiseSampler(BaseSampler):
         self,
         *,
         trials: int | None = None,
+        goal: Literal["best", "earn"] = "best",
         space: Mapping[str, BaseDistribution] | None = None,
         candidates: Sequence[Mapping[str, Any]] | None = None,
         projects: bool = True,
         seed: int | None = None,
     ) -> None:
         self._trials = None if trials is None else whole("trials", trials, 1, 1_000_000_000)
+        if goal not in ("best", "earn"):
+            raise ConfigError(f"goal {shown(goal)} must be 'best' or 'earn'")
+        self._goal = goal
         self._space = None if space is None else dict(space)
         self._candidates = None if candidates is None else _checked(candidates)
         self._projects, self._seed = bool(projects), _fresh() if seed is None else whole("seed", seed, 0, 2**63)
@@ -109,7 +116,8 @@ class PoolwiseSampler(BaseSampler):
             barred = [belief.arms[key] for key in busy if key in belief.arms]
             left = max(len(belief.folded), AHEAD) if self._trials is None else self._trials - trial.number
             rng = np.random.default_rng([self._seed, trial.number])
-            chosen = belief.search.choose(rng, float(left), barred)
+            after = AFTERWARDS * (trial.number + left) if self._goal == "best" else 0.0
+            chosen = belief.search.choose(rng, float(left), barred, after)
         return belief.grid.values(belief.keys[chosen.arm])
 
     def sample_independent(

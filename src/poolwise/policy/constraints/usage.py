@@ -4,13 +4,16 @@ from poolwise.policy.view import Context
 
 HORIZON_MULTIPLE = 2.0
 """Without a horizon, what has lasted for so long is expected to last so many times as long again."""
+AFTERWARDS = 1.0
+"""Where the best configuration is what counts, it is used so many times as often as there are decisions to find it."""
 
 
 class UsageCounts:
     """Running counts of decisions, outcomes and baseline costs per (project, context) and per project."""
 
-    def __init__(self, horizon: float | None) -> None:
-        self._horizon = horizon
+    def __init__(self, horizon: float | None, *, session: bool = False) -> None:
+        """session: decisions look for the best configuration, which is used afterwards."""
+        self._horizon, self._session = horizon, session
         self._decisions: dict[tuple[int, int], int] = {}
         self._outcomes: dict[tuple[int, int], int] = {}
         self._cost: dict[tuple[int, int], float] = {}
@@ -90,4 +93,5 @@ class UsageCounts:
             remaining_all=left,
             remaining_elsewhere=elsewhere,
             project_decisions=float(there),
+            afterwards=AFTERWARDS * (total + left) if self._session else 0.0,
         )

@@ -1,12 +1,13 @@
 """The horizon-aware knowledge gradient: explore for what the knowledge can still earn."""
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
 from poolwise.policy.construction import check_range, make_policy, wrap_policy
-from poolwise.policy.normal import expected_excess
+from poolwise.policy.normal import expected_excess, heavy_tailed_excess
 from poolwise.policy.optimality import best_probability
 from poolwise.policy.view import Array, Params, Policy, View, constant, namespace
 
@@ -14,6 +15,8 @@ PER_TRIAL = 0.25 ** np.arange(6.0)
 """1 / m for the numbers of trials m whose knowledge is valued: 1, 4, 16 .. 1024."""
 UNKNOWN = 0.1
 """Weight of knowledge for others where it is not known how much of it a trial here gives (`view.wider_share`)."""
+ALIKE = 0.4
+"""Where arms are alike, knowledge here counts for so much of its weight: there are many, and heavy tails add up."""
 LEAST_SHARE = 1e-9
 """Smaller shares of a change count as this one."""
 
@@ -74,15 +77,27 @@ def bonus(params: Params, view: View) -> Array:
     elsewhere, project = seen.remaining_elsewhere, seen.remaining_project
     rest = seen.remaining_all - project - elsewhere
     rows = 1 + view.wider_mean.shape[0]
-    uses = xp.asarray([seen.remaining, project - seen.remaining, elsewhere, rest][:rows])
-    uses = uses.reshape(uses.shape + (1,) * (view.mean.ndim + 1 - uses.ndim))
+    uses = _rows(xp, view, [seen.remaining, project - seen.remaining, elsewhere, rest][:rows])
+    afterwards = _rows(xp, view, [seen.afterwards, *(0.0 * seen.afterwards,) * (rows - 1)])
     mean = xp.concatenate([view.mean[None], view.wider_mean])
     share = xp.concatenate([xp.ones_like(mean[:1]), _share(xp, view)])
     if view.contrast is not None:
         share = share * view.contrast
-    found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share)
+    found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, afterwards, excess_of(view))
     weight = params["shared"] if view.wider_share is not None else UNKNOWN * params["shared"]
-    return params["own"] * found[0] + weight * found[1:].sum(axis=0)
+    own = params["own"] if view.contrast is None else ALIKE * params["own"]
+    return own * found[0] + weight * found[1:].sum(axis=0)
+
+
+def excess_of(view: View) -> Callable[[Array, Array], Array]:
+    """Arms that are alike are configurations of a surface: what it says of those untried is far from normal."""
+    return expected_excess if view.contrast is None else heavy_tailed_excess
+
+
+def _rows(xp: Array, view: View, scalars: list[Array]) -> Array:
+    """(rows, ..., 1): of each row, against `view.mean`."""
+    made = xp.asarray(scalars)
+    return made.reshape(made.shape + (1,) * (view.mean.ndim + 1 - made.ndim))
 
 
 def _share(xp: Array, view: View) -> Array:
@@ -91,12 +106,22 @@ def _share(xp: Array, view: View) -> Array:
     return xp.minimum((view.wider_scale / view.scale) ** 2, 1.0)
 
 
-def knowledge(mean: Array, scale: Array, noise: Array, uses: Array, allowed: Array, share: Array = 1.0) -> Array:
-    """(..., arms): KG = max over m = 1, 4, 16 .. of max(0, R - m + 1) / m * E[max(0, change - gap)].
+def knowledge(
+    mean: Array,
+    scale: Array,
+    noise: Array,
+    uses: Array,
+    allowed: Array,
+    share: Array = 1.0,
+    afterwards: Array = 0.0,
+    excess: Callable[[Array, Array], Array] = expected_excess,
+) -> Array:
+    """(..., arms): KG = max over m = 1, 4, 16 .. <= R of (R - m + 1 + U) / m * E[max(0, change - gap)].
 
-    m trials move an arm's mean by Normal(0, sd_m^2), sd_m = share v / sqrt(v + noise^2 / m), v = scale^2; `gap` is its
-    distance to the best other allowed arm, which the change must exceed to alter the choice. `uses` R is (..., 1), and
-    0 where it is negative.
+    m trials move an arm's mean by sd_m = share v / sqrt(v + noise^2 / m) times a standard variable, v = scale^2, normal
+    unless `excess` says otherwise; `gap` is its distance to the best other allowed arm, which the change must exceed to
+    alter the choice. `uses` R are those that go on learning, (..., 1), 0 where it is negative; `afterwards` U those
+    that only profit, (..., 1).
     """
     xp = namespace(mean)
     part, less = _per_trial(mean.ndim)
@@ -104,7 +129,8 @@ def knowledge(mean: Array, scale: Array, noise: Array, uses: Array, allowed: Arr
     variance = scale * scale
     change = xp.maximum(share, LEAST_SHARE) * variance / xp.sqrt(variance + noise * noise * part)
     times = xp.maximum(uses * part - less, 0.0)
-    worth = times * expected_excess(_lead(xp, mean, allowed), change)
+    times = times + (times > 0.0) * (afterwards * part)
+    worth = times * excess(_lead(xp, mean, allowed), change)
     return worth.max(axis=0, initial=0.0)
 
 

@@ -3,7 +3,7 @@
     k(a, b) = signal^2 prod_d [rho_d + (1 - rho_d) m_d(|x_ad - x_bd| / length_d)]  +  sum_k slope_k^2 phi_ak phi_bk
               + level^2  +  nugget^2 [a = b]
 
-with m Matern's correlation, of order 1/2 here and 5/2 in `coregionalisation`. Expanded, the product is a sum over all
+with m Matern's correlation, of order 1/2 here and 3/2 in `coregionalisation`. Expanded, the product is a sum over all
 subsets of parameters, so effects of one parameter reach arms that differ in everything else. phi are other projects'
 surfaces, as linear features; the first is what these have in common. Source: Duvenaud, Nickisch and Rasmussen (2011);
 Rasmussen and Williams (2006), ch. 4.
@@ -52,10 +52,10 @@ def arm_coordinates(coordinates: list[np.ndarray]) -> ArmCoordinates:
 
 
 def matern(distance: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation of order 5/2, and its derivative by the logarithm of the length."""
-    scaled = np.sqrt(5.0) * distance / length
+    """Correlation of order 3/2, and its derivative by the logarithm of the length."""
+    scaled = np.sqrt(3.0) * distance / length
     decay = np.exp(-scaled)
-    return (1 + scaled + scaled**2 / 3) * decay, (1 + scaled) * decay * scaled**2 / 3
+    return (1 + scaled) * decay, decay * scaled**2
 
 
 def exponential(distance: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:

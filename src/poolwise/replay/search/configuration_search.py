@@ -59,10 +59,14 @@ def trials_of_space(
     return chosen, reward
 
 
-def probabilities(seen: SurfacePredictive, remaining: float, allowed: np.ndarray | None = None) -> np.ndarray:
-    """(arms,) of the knowledge gradient with so many trials left, among allowed arms; None: all are."""
+def probabilities(
+    seen: SurfacePredictive, remaining: float, allowed: np.ndarray | None = None, afterwards: float = 0.0
+) -> np.ndarray:
+    """(arms,) of the knowledge gradient with so many trials left, and uses afterwards, among allowed arms; None: all
+    are."""
     scale, allowed = np.sqrt(seen.variance), np.ones(len(seen.mean), bool) if allowed is None else allowed
-    gain = knowledge(seen.mean, scale, np.full(len(scale), seen.noise), np.array([remaining]), allowed)
+    noise, uses = np.full(len(scale), seen.noise), np.array([remaining])
+    gain = knowledge(seen.mean, scale, noise, uses, allowed, afterwards=np.array([afterwards]))
     return best_probability(seen.mean + OWN * gain, TEMPERATURE * scale, allowed)
 
 
