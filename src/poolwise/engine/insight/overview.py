@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.indexing.name_index import NameIndex
+from poolwise.engine.insight.cells import places, view_of_cell
 from poolwise.engine.insight.shown import untried
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
 from poolwise.engine.safeguards import operator_overrides
@@ -29,18 +30,18 @@ from poolwise.store.base import Store
 
 def overview(now: Serving, store: Store) -> dict[str, Any]:
     """`contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered, expected
-    further gain in log units),
-    `quarantined`, `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a
-    list of rows each, empty where nothing is in force; `baseline_untried`, see `shown.untried`."""
+    further gain in log units), `quarantined`, `priors` (how far domain priors are still believed), `budgets`,
+    `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; `baseline_untried`, see
+    `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
-    places = list(_places(name_index, usage))
-    body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in places]}
+    every = list(places(name_index, usage))
+    body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in every]}
     body["priors"] = list(_priors(belief, name_index))
     body.update(untried(now))
     if safeguards is None:
         return body
-    body["quarantined"] = [row for place in places for row in _quarantined(safeguards, name_index, *place)]
+    body["quarantined"] = [row for place in every for row in _quarantined(safeguards, name_index, *place)]
     body["budgets"] = list(_budgets(safeguards, name_index))
     body["coverage"] = list(_coverage(belief, safeguards, name_index, usage, store))
     body["orders"] = operator_overrides.sentences(safeguards.overrides)
@@ -58,21 +59,6 @@ def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: 
             f"not promoted: after {made} decisions in the shadow the gain is {gain:.3f}, standard error {error:.3f}, "
             "and its lower 95 % bound is not above 0: let it learn more"
         )
-
-
-def view_of_cell(
-    belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, project: int, context: int, allowed: np.ndarray
-) -> View:
-    """What a policy sees of one cell."""
-    return belief.view(project, context, allowed, np.array(usage.context(project, context)))[0]
-
-
-def _places(name_index: NameIndex, usage: UsageCounts) -> Iterator[tuple[str, str, int, int]]:
-    """Every (project, context) in which something was decided."""
-    for p, project in enumerate(name_index.names("project")):
-        for c, context in enumerate(name_index.names("context")):
-            if usage.decisions(p, c):
-                yield project, context, p, c
 
 
 def _context(
@@ -102,13 +88,6 @@ def _context(
         "coverage": float((view.count > 0).mean()),
         "expected_gain": expected_further_gain(view),
     }
-
-
-def further_gain(now: Serving) -> float | None:
-    """The largest expected further gain of all cells in which something was decided; None: nothing was."""
-    belief, names, usage = now.belief, now.name_index, now.usage
-    views = (view_of_cell(belief, names, usage, p, c, names.allowed(None)) for *_, p, c in _places(names, usage))
-    return max(map(expected_further_gain, views), default=None)
 
 
 def _curiosity(policy: Policy, view: View) -> float:
@@ -230,7 +209,7 @@ def _shadow(
     belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, policy_gate: PolicyGate, safeguards: Safeguards
 ) -> Iterator[dict[str, Any]]:
     """Gain over the baseline that is believed of what would have been answered; errors taken as fully shared."""
-    for project, context, p, c in _places(name_index, usage):
+    for project, context, p, c in places(name_index, usage):
         place = safeguards.places.get((p, c))
         if place is None or not place.shadowed:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from poolwise.engine.insight.overview import further_gain
+from poolwise.engine.insight.cells import session
 from poolwise.engine.outcomes import RESOLUTION
 from poolwise.engine.safeguards import damaged_records, suspicion
 from poolwise.engine.state.serving import Serving
@@ -45,13 +45,6 @@ def status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
         zeros = int((seen.cost == kept[0]["value"]).sum() + (seen.baseline_cost == kept[0]["value"]).sum())
         faults = {"costs_of_0": f"{zeros}, read as {kept[0]['value']:g}", **faults}
     faults = {**untried(now), **faults}
-    session = _session(now) if now.settings.goal == "best" else {}
     trouble = {**({"quarantined": damaged} if damaged else {}), **({"suspicious": camps} if camps else {})}
-    faults = {**({"objective": "total"} if now.settings.total else {}), **session, **faults}
+    faults = {**({"objective": "total"} if now.settings.total else {}), **session(now), **faults}
     return {**now.store.counts(), **now.belief.status(), **now.name_index.sizes(), **trouble, **faults}
-
-
-def _session(now: Serving) -> dict[str, Any]:
-    """`expected_gain` of the trials that are left, in log units, and whether that is `enough`."""
-    gain, least = further_gain(now), now.settings.enough
-    return {"expected_gain": gain, "enough": gain is not None and least is not None and gain < least}
