@@ -46,8 +46,8 @@ def likeness(a: int, b: int) -> float:
     found = 1.0
     for far, length, rho in zip((X[a - 1] - X[b - 1], MODE[a - 1] != MODE[b - 1]), SMOOTH.length[0], SMOOTH.rho[0],
                                 strict=True):  # fmt: skip
-        r = np.sqrt(5) * abs(far) / length
-        found *= rho + (1 - rho) * (1 + r + r**2 / 3) * np.exp(-r)
+        r = np.sqrt(3) * abs(far) / length
+        found *= rho + (1 - rho) * (1 + r) * np.exp(-r)
     return float(found)
 
 
