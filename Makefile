@@ -25,7 +25,7 @@ demo: install
 
 # The service with its console, and the live prover as a client of it; until Ctrl-C.
 serve-demo: install
-	@$(BIN)/python examples/served_prover.py
+	@$(BIN)/python examples/service/served_prover.py
 
 test: lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup

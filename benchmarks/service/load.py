@@ -45,8 +45,8 @@ AT = "/v1/workspaces/prover"
 
 
 @contextmanager
-def served(store: str) -> Iterator[str]:
-    """The key of a server that is ready."""
+def served(store: str) -> Iterator[tuple[str, int]]:
+    """Key and process of a server that is ready."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "prover.toml").write_text(CONFIG.format(store=store.format(folder=folder)))
         command = [*COMMAND, "--port", str(PORT)]
@@ -56,7 +56,7 @@ def served(store: str) -> Iterator[str]:
             while not ready():
                 time.sleep(0.1)
             try:
-                yield key
+                yield key, process.pid
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(60)
@@ -82,10 +82,30 @@ def script(number: int) -> Any:
 
 
 def measured(store: str) -> dict[str, dict[str, float]]:
-    """By number of connections."""
-    with served(store) as key:
+    """By number of connections, and what the server holds in memory meanwhile."""
+    with served(store) as (key, process):
         load("127.0.0.1", PORT, key, script, 64, WARM)
-        return {str(number): summed(load("127.0.0.1", PORT, key, script, number, SECONDS)) for number in (64, 1)}
+        return {
+            str(number): summed(load("127.0.0.1", PORT, key, script, number, SECONDS)) | {"MB": resident(process)}
+            for number in (64, 1)
+        }
+
+
+def lasting(parts: int, seconds: float) -> dict[str, list[float]]:
+    """Requests so far and resident memory in MB, after each part of a long run."""
+    found: dict[str, list[float]] = {"requests": [], "MB": []}
+    with served("sqlite:///{folder}/prover.db") as (key, process):
+        for _ in range(parts):
+            made = len(load("127.0.0.1", PORT, key, script, 64, seconds / parts))
+            found["requests"].append(made + (found["requests"] or [0])[-1])
+            found["MB"].append(resident(process))
+    return found
+
+
+def resident(process: int) -> float:
+    """MB in memory."""
+    kilobytes = next(line for line in Path(f"/proc/{process}/status").read_text().splitlines() if "VmRSS" in line)
+    return round(int(kilobytes.split()[1]) / 1024, 1)
 
 
 def summed(answers: list[Answered]) -> dict[str, float]:
@@ -98,6 +118,7 @@ def summed(answers: list[Answered]) -> dict[str, float]:
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--postgresql", metavar="URL", help="an empty database; fsync on")
+    parser.add_argument("--lasting", type=float, metavar="SECONDS", help="then load for so long, and watch memory")
     options: argparse.Namespace = parser.parse_args()
     found = {"SQLite": measured("sqlite:///{folder}/prover.db")}
     if options.postgresql:
@@ -112,8 +133,20 @@ def main() -> None:
                 Figure(f"{name}, one connection, p50", one["p50 ms"], "ms", 2.0),
                 Figure(f"{name}, one connection, p99", one["p99 ms"], "ms", 10.0),
             ]
+    long = lasting(8, options.lasting) if options.lasting else None
+    if long:
+        growth = long["MB"][-1] / long["MB"][len(long["MB"]) // 2 - 1] - 1
+        figures.append(Figure("memory, growth over the second half of a long load", growth, "", 0.05))
     print(table(figures))
-    save(options.json, {"case": {"seconds": SECONDS, "cores": os.cpu_count()}, "runs": found, "figures": rows(figures)})
+    save(
+        options.json,
+        {
+            "case": {"seconds": SECONDS, "cores": os.cpu_count()},
+            "runs": found,
+            "lasting": long,
+            "figures": rows(figures),
+        },
+    )
 
 
 if __name__ == "__main__":

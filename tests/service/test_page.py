@@ -66,7 +66,14 @@ def test_metrics_that_are_named_are_there(file):
 @pytest.mark.slow
 def test_the_live_prover_learns_through_the_service(tmp_path):
     pytest.importorskip("z3")
-    command = [sys.executable, ROOT / "examples" / "served_prover.py", "--decisions", "60", "--port", "8163"]
+    command = [
+        sys.executable,
+        ROOT / "examples" / "service" / "served_prover.py",
+        "--decisions",
+        "60",
+        "--port",
+        "8163",
+    ]
     done = subprocess.run([*command, "--folder", tmp_path], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "60 decisions, 60 outcomes learned, 0 open" in done.stdout

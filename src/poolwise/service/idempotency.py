@@ -13,7 +13,7 @@ from typing import Any
 
 from poolwise.service.problems import Refused
 
-MOST, LIFE = 100_000, 86_400.0
+MOST, LIFE = 20_000, 86_400.0
 
 
 class Answers:

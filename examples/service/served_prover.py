@@ -1,7 +1,7 @@
 """The live prover as a client of the service: two workers that decide, prove and report over HTTP.
 
-    python examples/served_prover.py                    until Ctrl-C (`make serve-demo`)
-    python examples/served_prover.py --decisions 100    so many, then it ends
+    python examples/service/served_prover.py                    until Ctrl-C (`make serve-demo`)
+    python examples/service/served_prover.py --decisions 100    so many, then it ends
 
 One process serves; it prints one address, and the key with which to sign in. Both workers learn from both.
 """
