@@ -293,10 +293,11 @@ class Engine:
             except StoreError as error:
                 return {**body, "store_fault": str(error)}
 
-    def overview(self) -> dict[str, Any]:
-        """How far learning has come in every context, what is limited and why; see `engine.overview`."""
+    def overview(self, project: str | None = None) -> dict[str, Any]:
+        """How far learning has come in every context, or those of one project, what is limited and why; see
+        `engine.overview`. Decisions wait meanwhile: where projects are many, ask for one after the other."""
         with self._held():
-            return insight.overview.overview(self._upkeep.current(), self.store)
+            return insight.overview.overview(self._upkeep.current(), self.store, project)
 
     def close(self) -> None:
         """Let the store go; a second time does nothing. Waits for a search for scales that is under way."""

@@ -47,6 +47,14 @@ class Access:
         self._count(key.id)
         return key
 
+    def in_force(self, id: str) -> Key:
+        """The key of a session that was begun with it. Raises Refused: 401 once it has ended, or 429."""
+        key = self._known(id)
+        if key is None or not key.in_force(time.time()):
+            raise Refused(401, "the key of this session has ended: sign in with another one")
+        self._count(key.id)
+        return key
+
     def forget(self) -> None:
         """Read keys again with the next request."""
         self._read = -FRESH
@@ -71,7 +79,11 @@ class Access:
 
 def entered(request: Request, workspace: str, role: Role) -> Key:
     """The caller's key, if it has this role in this workspace. Raises Refused: 401, 403, 404, 429."""
-    key: Key = request.app.state.access.of(request.headers.get("authorization"))
+    return granted(request, request.app.state.access.of(request.headers.get("authorization")), workspace, role)
+
+
+def granted(request: Request, key: Key, workspace: str, role: Role) -> Key:
+    """The key, if it has this role in this workspace. Raises Refused: 403, 404."""
     if key.workspace not in (EVERY, workspace) or workspace not in request.app.state.workspaces:
         raise Refused(404, "there is no such workspace for this key")
     if ROLES.index(key.role) < ROLES.index(role):

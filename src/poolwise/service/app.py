@@ -11,6 +11,7 @@ import poolwise
 from poolwise.engine.engine import Engine
 from poolwise.service import problems, workspaces
 from poolwise.service.access import USUAL, Access, Rate
+from poolwise.service.console import routes as console
 from poolwise.service.guard import Guard
 from poolwise.service.metrics import Measured, Metrics
 from poolwise.service.problems import Refused
@@ -43,6 +44,7 @@ def application(engines: Mapping[str, Callable[[], Engine]], accounts: Accounts,
     for part in (decisions, beliefs, operation, administration):
         app.include_router(part.router)
     _health(app)
+    console.install(app)
     app.add_middleware(Guard)
     app.add_middleware(Measured, metrics=metrics)
     return app

@@ -93,8 +93,11 @@ class Key(NamedTuple):
 
     def opens(self, secret: str, now: float) -> bool:
         """Whether the secret is its own, and it is in force."""
-        in_force = self.revoked is None and (self.expires is None or now < self.expires)
-        return secrets.compare_digest(self.hash, _hash(secret)) and in_force
+        return secrets.compare_digest(self.hash, _hash(secret)) and self.in_force(now)
+
+    def in_force(self, now: float) -> bool:
+        """Whether it has neither expired nor been revoked."""
+        return self.revoked is None and (self.expires is None or now < self.expires)
 
 
 class Entry(NamedTuple):

@@ -12,6 +12,9 @@ from poolwise.policy.constraints.usage import UsageCounts
 from poolwise.policy.further_gain import expected_further_gain
 from poolwise.policy.view import View
 
+Place = tuple[str, str, int, int]
+"""Project and context, by name and by number."""
+
 
 def view_of_cell(
     belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, project: int, context: int, allowed: np.ndarray
@@ -20,12 +23,12 @@ def view_of_cell(
     return belief.view(project, context, allowed, np.array(usage.context(project, context)))[0]
 
 
-def places(name_index: NameIndex, usage: UsageCounts) -> Iterator[tuple[str, str, int, int]]:
-    """Every (project, context) in which something was decided."""
+def places(name_index: NameIndex, usage: UsageCounts, only: str | None = None) -> Iterator[Place]:
+    """Every (project, context) in which something was decided; of one project, where one is meant."""
+    contexts = list(enumerate(name_index.names("context")))
     for p, project in enumerate(name_index.names("project")):
-        for c, context in enumerate(name_index.names("context")):
-            if usage.decisions(p, c):
-                yield project, context, p, c
+        if only in (None, project):
+            yield from ((project, context, p, c) for c, context in contexts if usage.decisions(p, c))
 
 
 def session(now: Serving) -> dict[str, Any]:

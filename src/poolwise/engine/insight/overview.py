@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.indexing.name_index import NameIndex
-from poolwise.engine.insight.cells import places, view_of_cell
+from poolwise.engine.insight.cells import Place, places, view_of_cell
 from poolwise.engine.insight.shown import untried
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
 from poolwise.engine.safeguards import operator_overrides
@@ -28,14 +28,15 @@ from poolwise.posterior.likelihoods import bernoulli
 from poolwise.store.base import Store
 
 
-def overview(now: Serving, store: Store) -> dict[str, Any]:
-    """`contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered, expected
-    further gain in log units), `quarantined`, `priors` (how far domain priors are still believed), `budgets`,
-    `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; `baseline_untried`, see
-    `shown.untried`."""
+def overview(now: Serving, store: Store, project: str | None = None) -> dict[str, Any]:
+    """Of every project, or of one; budgets, priors and orders are those of all.
+
+    `contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered, expected
+    further gain in log units), `quarantined`, `drift`, `priors` (how far domain priors are still believed), `budgets`,
+    `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; `baseline_untried`, see `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
-    every = list(places(name_index, usage))
+    every = list(places(name_index, usage, project))
     body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in every]}
     body["priors"] = list(_priors(belief, name_index))
     body.update(untried(now))
@@ -43,9 +44,10 @@ def overview(now: Serving, store: Store) -> dict[str, Any]:
         return body
     body["quarantined"] = [row for place in every for row in _quarantined(safeguards, name_index, *place)]
     body["budgets"] = list(_budgets(safeguards, name_index))
-    body["coverage"] = list(_coverage(belief, safeguards, name_index, usage, store))
+    body["coverage"] = list(_coverage(belief, safeguards, name_index, usage, store, project))
+    body["drift"] = list(_drift(safeguards, every))
     body["orders"] = operator_overrides.sentences(safeguards.overrides)
-    body["shadow"] = list(_shadow(belief, name_index, usage, policy_gate, safeguards))
+    body["shadow"] = list(_shadow(belief, usage, policy_gate, safeguards, name_index, every))
     return body
 
 
@@ -142,6 +144,14 @@ def _quarantined(
         }
 
 
+def _drift(safeguards: Safeguards, every: list[Place]) -> Iterator[dict[str, Any]]:
+    """Where a change was found, and how many outcomes came there since."""
+    for project, context, p, c in every:
+        place = safeguards.places.get((p, c))
+        if place is not None and place.changed is not None:
+            yield {"project": project, "context": context, "outcomes_since": place.seen - place.changed}
+
+
 def _budgets(safeguards: Safeguards, name_index: NameIndex) -> Iterator[dict[str, Any]]:
     """What is left: of the guarantee in jobs of the baseline, of exploration in decisions."""
     rules, most = safeguards.safety.conservative, safeguards.exploration
@@ -160,7 +170,12 @@ def _budgets(safeguards: Safeguards, name_index: NameIndex) -> Iterator[dict[str
 
 
 def _coverage(
-    belief: ServingPosterior, safeguards: Safeguards, name_index: NameIndex, usage: UsageCounts, store: Store
+    belief: ServingPosterior,
+    safeguards: Safeguards,
+    name_index: NameIndex,
+    usage: UsageCounts,
+    store: Store,
+    only: str | None,
 ) -> Iterator[dict[str, Any]]:
     """Important contexts that lack informative trials in the last window, and why."""
     rules = safeguards.exploration.coverage
@@ -171,6 +186,8 @@ def _coverage(
     teaches = np.array([read(name).choice in (EXPLORED, FAVOURITE) for name in store.names("reason")], dtype=bool)
     elsewhere = made.arm != int(name_index.columns[name_index.baseline])
     for p, project in enumerate(name_index.names("project")):
+        if only not in (None, project):
+            continue
         own = made.project == p
         taught = (answered & elsewhere)[own] & teaches[made.reason[own]]
         importance = np.array([usage.context(p, c).importance for c in range(len(contexts))])
@@ -206,10 +223,15 @@ def _forced(safeguards: Safeguards, names: tuple[str, str], at: tuple[int, int],
 
 
 def _shadow(
-    belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, policy_gate: PolicyGate, safeguards: Safeguards
+    belief: ServingPosterior,
+    usage: UsageCounts,
+    policy_gate: PolicyGate,
+    safeguards: Safeguards,
+    name_index: NameIndex,
+    every: list[Place],
 ) -> Iterator[dict[str, Any]]:
     """Gain over the baseline that is believed of what would have been answered; errors taken as fully shared."""
-    for project, context, p, c in places(name_index, usage):
+    for project, context, p, c in every:
         place = safeguards.places.get((p, c))
         if place is None or not place.shadowed:
             continue

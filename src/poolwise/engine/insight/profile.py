@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,18 @@ from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.engine.state.tables import NORMAL_95
 from poolwise.lazy import pandas as pd
 from poolwise.meta.hyperposterior import between_project_variance
+from poolwise.policy.constraints.usage import UsageCounts
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.hyperparameters.gaussian import effective, noise_scale
 from poolwise.posterior.projects.project_deviation import deviations
 from poolwise.posterior.types import Marginals
-from poolwise.store.base import OutcomeColumns, Store
+from poolwise.store.base import Store
 
 
-def projects(belief: ServingPosterior, name_index: NameIndex, store: Store) -> pd.DataFrame:
-    """A row for every project.
+def projects(
+    belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, gain: Mapping[str, float]
+) -> pd.DataFrame:
+    """A row for every project. gain: as of `gains`, which reads events and nothing else.
 
     decisions, outcomes; contexts and arms: how many were met and tried; concentration: sum of the squared frequencies
     of its contexts, 1 where there is but one; noise: standard deviation of one outcome around its cell's mean; gain:
@@ -29,10 +33,9 @@ def projects(belief: ServingPosterior, name_index: NameIndex, store: Store) -> p
     it there. nearest, distance: the project most like it, and root mean square difference of utility between the two
     where both have outcomes of an arm in a context (NaN, empty: none has).
     """
-    made, names = name_index.indexed(store.decisions()), name_index.names("project")
+    names = name_index.names("project")
     shape = (len(names), name_index.size("context"))
-    jobs = np.zeros(shape)
-    np.add.at(jobs, (made.project, made.context), 1.0)
+    jobs = np.array([[float(usage.decisions(p, c)) for c in range(shape[1])] for p in range(shape[0])]).reshape(shape)
     posterior = belief.posterior
     outcomes = posterior.counts()[0][: shape[0], : shape[1]]
     data = cells(type(posterior.statistics())(*(part[: shape[0], : shape[1]] for part in posterior.statistics())))
@@ -50,7 +53,7 @@ def projects(belief: ServingPosterior, name_index: NameIndex, store: Store) -> p
             "arms": (outcomes > 0).any(axis=1).sum(1),
             "concentration": (share**2).sum(1),
             "noise": noise,
-            "gain": _gains(name_index.indexed(store.outcomes()), len(names)),
+            "gain": [gain.get(name, np.nan) for name in names],
             "gave": _gave(belief, shape),
             "took": [_took(belief, p, jobs[p]) for p in range(len(names))],
             "nearest": [names[q] if q >= 0 else "" for q in nearest],
@@ -105,11 +108,13 @@ def _deviation(belief: ServingPosterior, name_index: NameIndex) -> Marginals:
     return Marginals(found.mean[rows], found.scale[rows])
 
 
-def _gains(rows: OutcomeColumns, projects: int) -> np.ndarray:
-    rows = type(rows)(*(column[~costs_alone(rows)] for column in rows))
-    total = np.bincount(rows.project, rows.utility, projects)
-    number = np.bincount(rows.project, minlength=projects)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+def gains(store: Store) -> dict[str, float]:
+    """Mean utility of the outcomes of every project that has any; costs alone say nothing of it."""
+    rows = store.outcomes()
+    told = ~costs_alone(rows)
+    total, number = (np.bincount(rows.project[told], weights) for weights in (rows.utility[told], None))
+    names = store.names("project")
+    return {names[k]: float(total[k] / number[k]) for k in np.flatnonzero(number).tolist()}
 
 
 def _gave(belief: ServingPosterior, shape: tuple[int, int]) -> np.ndarray:

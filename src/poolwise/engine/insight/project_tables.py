@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from poolwise.engine import insight
 from poolwise.engine.state.serving import Serving
@@ -17,17 +17,30 @@ class ProjectTables:
     def __init__(self, held: Callable[[], threading.RLock], current: Callable[[], Serving]) -> None:
         self._held, self._current = held, current
 
-    def projects(self) -> pd.DataFrame:
-        """What every project is like, what it gave the others and took from them; see `profile.projects`."""
+    def projects(self, gain: Mapping[str, float] | None = None) -> pd.DataFrame:
+        """What every project is like, what it gave the others and took from them; see `profile.projects`.
+
+        gain: mean utility of every project's outcomes, where that is known; otherwise all are read, while decisions go
+        on."""
+        with self._held():
+            store = self._current().store
+        gain = insight.profile.gains(store) if gain is None else gain
         with self._held():
             now = self._current()
-            return insight.profile.projects(now.belief, now.name_index, now.store)
+            return insight.profile.projects(now.belief, now.name_index, now.usage, gain)
 
     def deviations(self) -> pd.DataFrame:
         """Which arms are better or worse in a project than elsewhere; see `profile.project_deviations`."""
         with self._held():
             now = self._current()
             return insight.profile.project_deviations(now.belief, now.name_index)
+
+    def cell(self, project: str, context: str) -> pd.DataFrame:
+        """What is believed of every arm in one context of one project, and what of that is borrowed; see `cell.cell`.
+
+        Raises InputError for a project or context that is not known."""
+        with self._held():
+            return insight.cell.cell(self._current(), project, context)
 
     def similar(self, project: str) -> insight.similar.Similar:
         """The projects most like one, and what they would recommend to it. Raises InputError for an unknown one."""

@@ -27,29 +27,14 @@ async def keys(request: Request, workspace: str) -> list[KeyAnswer]:
 @router.post("/keys", status_code=201)
 async def create_key(request: Request, workspace: str, asked: KeyRequest) -> NewKey:
     """Make a key. Its text is in this answer and nowhere else."""
-    key = _admin(request, workspace)
-    scope = asked.workspace or workspace
-    if scope != workspace and (key.workspace != EVERY or scope != EVERY):
-        raise Refused(403, "a key is made in its own workspace, or for every one by a key of every one")
-    expires = None if asked.expires_in is None else time.time() + asked.expires_in
-    made, text = await run_in_threadpool(
-        lambda: _access(request).accounts.add(
-            asked.name, asked.role, scope, project=asked.project, expires=expires, by=key.id
-        )
-    )
-    _access(request).forget()
+    made, text = await run_in_threadpool(added, _access(request), _admin(request, workspace), workspace, asked)
     return NewKey(**_answer(made).model_dump(), key=text)
 
 
 @router.delete("/keys/{id}", status_code=204)
 async def revoke_key(request: Request, workspace: str, id: str) -> None:
     """End a key: it opens nothing from now on."""
-    key, accounts = _admin(request, workspace), _access(request).accounts
-    known = {one.id: one for one in await run_in_threadpool(accounts.every)}.get(id)
-    if known is None or (known.workspace != workspace and key.workspace != EVERY):
-        raise Refused(404, "there is no such key in this workspace")
-    await run_in_threadpool(lambda: accounts.revoke(id, by=key.id))
-    _access(request).forget()
+    await run_in_threadpool(revoked, _access(request), _admin(request, workspace), workspace, id)
 
 
 @router.get("/audit")
@@ -82,6 +67,31 @@ async def export_prior(
     key, engine = _admin(request, workspace), request.app.state.workspaces[workspace].engine
     await run_in_threadpool(_access(request).accounts.append, key.id, workspace, "export", {"pack": name})
     return plain(packs.to_dict(await run_in_threadpool(engine.priors.exported, name)))
+
+
+def added(access: Access, by: Key, workspace: str, asked: KeyRequest) -> tuple[Key, str]:
+    """A new key and its text, made with another one. Raises Refused where that does not reach so far."""
+    scope = asked.workspace or workspace
+    if scope != workspace and (by.workspace != EVERY or scope != EVERY):
+        raise Refused(403, "a key is made in its own workspace, or for every one by a key of every one")
+    expires = None if asked.expires_in is None else time.time() + asked.expires_in
+    made = access.accounts.add(asked.name, asked.role, scope, project=asked.project, expires=expires, by=by.id)
+    access.forget()
+    return made
+
+
+def known(access: Access, by: Key, workspace: str, id: str) -> Key:
+    """A key that another one may end. Raises Refused."""
+    found = {one.id: one for one in access.accounts.every()}.get(id)
+    if found is None or (found.workspace != workspace and by.workspace != EVERY):
+        raise Refused(404, "there is no such key in this workspace")
+    return found
+
+
+def revoked(access: Access, by: Key, workspace: str, id: str) -> None:
+    """End a key. Raises Refused."""
+    access.accounts.revoke(known(access, by, workspace, id).id, by=by.id)
+    access.forget()
 
 
 def _admin(request: Request, workspace: str) -> Key:
