@@ -16,6 +16,7 @@ pytest.importorskip("markupsafe", reason="the console is tested where its extra 
 from poolwise.service.console import charts, history, kept, pages, words
 from poolwise.service.console.alerts import LEVELS, alerts
 from poolwise.service.console.history import COLUMNS, History
+from poolwise.service.looking import by_project
 
 
 def events(count, seed, span):
@@ -66,12 +67,12 @@ def test_a_history_of_a_store_reads_every_event_once_and_begins_again_after_an_u
 def test_what_is_kept_says_what_the_engine_says():
     settings = Settings(safety=Safety(), exploration=Exploration(overall_budget=0.5))
     with Engine.open("memory://", SPACE, seed=1, settings=settings) as engine:
-        assert kept.overview(engine)["contexts"] == engine.overview()["contexts"] == []
+        assert by_project(engine)["contexts"] == engine.overview()["contexts"] == []
         for project in ("p", "q", "r") * 5:
             engine.observe(engine.decide(project, "c").id, utility=-1.0)
         engine.control("shadow", project="p")
         engine.observe(engine.decide("p", "c").id, utility=0.1)
-        whole = kept.overview(engine)
+        whole = by_project(engine)
         assert whole == engine.overview()
         assert [row["project"] for row in engine.overview("q")["contexts"]] == ["q"]
         observed = kept.Observed(engine)

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from poolwise.engine.engine import Engine
 from poolwise.errors import PoolwiseError
+from poolwise.service.looking import by_project
 from poolwise.store.sqlite.place import path_of
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -120,7 +121,7 @@ GAUGES = {
 def looked(engine: Engine) -> dict[str, float]:
     """Numbers by name of `GAUGES`; those that cannot be had are left out."""
     try:
-        status, places = engine.status(), engine.overview()
+        status, places = engine.status(), by_project(engine)
     except PoolwiseError:
         return {"up": 0.0}
     number = lambda name: float(status.get(name) or 0)

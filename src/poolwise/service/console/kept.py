@@ -14,13 +14,12 @@ from poolwise.engine.engine import Engine
 from poolwise.errors import PoolwiseError
 from poolwise.service.console import history
 from poolwise.service.console.history import History
+from poolwise.service.looking import by_project
 
 T = TypeVar("T")
 FRESH, SHARE, PATIENCE = 2.0, 20.0, 0.1
 """Seconds for which a look is taken for true, at least; how many times as long as it took; seconds for which a page
 waits for one."""
-_LISTS = ("contexts", "quarantined", "drift", "coverage", "shadow")
-"""What `Engine.overview` says of each project; the rest is of all."""
 
 
 class Look(NamedTuple):
@@ -85,7 +84,7 @@ class Observed:
     def _look(self) -> Look:
         status = self.engine.status()
         past = self._history = up_to_date(self._history, self.engine)
-        return Look(time.time(), status, overview(self.engine), past, self.engine.store.names("project"))
+        return Look(time.time(), status, by_project(self.engine), past, self.engine.store.names("project"))
 
     def _projects(self) -> list[dict[str, Any]]:
         past = self._history = up_to_date(self._history, self.engine)
@@ -108,17 +107,3 @@ def up_to_date(past: History | None, engine: Engine) -> History:
     while history.ahead(past, store):
         past = history.read_on(past, store)
     return past
-
-
-def overview(engine: Engine) -> dict[str, Any]:
-    """As `Engine.overview`, asked project by project, so that no decision waits for all of it."""
-    exploration = engine.settings.exploration
-    if exploration is not None and exploration.coverage is not None:
-        return engine.overview()  # Which reads all events once, and would once for every project.
-    whole: dict[str, Any] = {name: [] for name in _LISTS}
-    projects: list[str | None] = [*engine.store.names("project")]
-    for project in projects or [None]:
-        part = engine.overview(project)
-        lists = {name: [*whole[name], *part.get(name, [])] for name in _LISTS}
-        whole = {**whole, **part, **lists}
-    return whole
