@@ -65,7 +65,7 @@ def test_a_history_of_a_store_reads_every_event_once_and_begins_again_after_an_u
 
 
 def test_what_is_kept_says_what_the_engine_says():
-    settings = Settings(safety=Safety(), exploration=Exploration(overall_budget=0.5))
+    settings = Settings(estimate="inline", safety=Safety(), exploration=Exploration(overall_budget=0.5))
     with Engine.open("memory://", SPACE, seed=1, settings=settings) as engine:
         assert by_project(engine)["contexts"] == engine.overview()["contexts"] == []
         for project in ("p", "q", "r") * 5:

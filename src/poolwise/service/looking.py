@@ -13,10 +13,6 @@ def by_project(engine: Engine) -> dict[str, Any]:
     exploration = engine.settings.exploration
     if exploration is not None and exploration.coverage is not None:
         return engine.overview()  # Which reads all events once, and would once for every project.
-    whole: dict[str, Any] = {name: [] for name in LISTS}
     projects: list[str | None] = [*engine.store.names("project")]
-    for project in projects or [None]:
-        part = engine.overview(project)
-        lists = {name: [*whole[name], *part.get(name, [])] for name in LISTS}
-        whole = {**whole, **part, **lists}
-    return whole
+    parts = [engine.overview(project) for project in projects or [None]]
+    return parts[-1] | {name: [row for part in parts for row in part.get(name, [])] for name in LISTS}
