@@ -92,7 +92,7 @@ def test_a_cell_is_what_a_policy_sees():
     with Engine.open("memory://", SPACE, seed=1) as engine:
         for _ in range(30):
             engine.observe(engine.decide("p", "c").id, utility=0.2)
-        table, believed = engine.across.cell("p", "c"), engine.beliefs("p", "c")
+        table, believed = engine.across.borrowing("p", "c"), engine.beliefs("p", "c")
         other = table["arm"] != SPACE.baseline
         assert table["n"].tolist() == believed["n"].tolist()
         np.testing.assert_allclose(table["mean"][other], believed["mean"][other])

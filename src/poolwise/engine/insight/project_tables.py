@@ -35,12 +35,12 @@ class ProjectTables:
             now = self._current()
             return insight.profile.project_deviations(now.belief, now.name_index)
 
-    def cell(self, project: str, context: str) -> pd.DataFrame:
-        """What is believed of every arm in one context of one project, and what of that is borrowed; see `cell.cell`.
+    def borrowing(self, project: str, context: str) -> pd.DataFrame:
+        """What is believed of every arm in one context of one project, and what of that is borrowed; see `borrowing.borrowing`.
 
         Raises InputError for a project or context that is not known."""
         with self._held():
-            return insight.cell.cell(self._current(), project, context)
+            return insight.borrowing.borrowing(self._current(), project, context)
 
     def similar(self, project: str) -> insight.similar.Similar:
         """The projects most like one, and what they would recommend to it. Raises InputError for an unknown one."""

@@ -54,7 +54,7 @@ def context(
     """What is believed of every arm in one context of one project, and what of it is borrowed."""
     visit = entered(request, workspace, every=False)
     of_project(visit.key, project)
-    rows = records(visit.engine.across.cell(project, context))
+    rows = records(visit.engine.across.borrowing(project, context))
     baseline = visit.engine.space.baseline
     about: dict[str, Any] = {"project": project, "context": context, "baseline": baseline, "page": page}
     return visit.page("context.html", "contexts", **about, **pages.cell(rows, baseline, page))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from poolwise.engine.insight.overview import view_of_cell
+from poolwise.engine.insight.cells import view_of_cell
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.state.tables import NORMAL_95
 from poolwise.errors import InputError
@@ -13,7 +13,7 @@ from poolwise.names import checked, shown
 from poolwise.policy.constraints import quarantine
 
 
-def cell(now: Serving, project: str, context: str) -> pd.DataFrame:
+def borrowing(now: Serving, project: str, context: str) -> pd.DataFrame:
     """A row for every arm that is offered: family, arm, mean, sd, low, high (90 % interval), n, in log units; own: the
     share of the belief's precision that its own outcomes here give, see `explain`; project, elsewhere: means of what
     the arm is like in the rest of the project, and in this context of other projects, project_sd and elsewhere_sd
