@@ -33,7 +33,8 @@ def overview(now: Serving, store: Store, project: str | None = None) -> dict[str
 
     `contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered, expected
     further gain in log units), `quarantined`, `drift`, `priors` (how far domain priors are still believed), `budgets`,
-    `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; `baseline_untried`, see `shown.untried`."""
+    `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; `baseline_untried`, see
+    `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
     every = list(places(name_index, usage, project))

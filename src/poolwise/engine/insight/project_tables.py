@@ -36,7 +36,8 @@ class ProjectTables:
             return insight.profile.project_deviations(now.belief, now.name_index)
 
     def borrowing(self, project: str, context: str) -> pd.DataFrame:
-        """What is believed of every arm in one context of one project, and what of that is borrowed; see `borrowing.borrowing`.
+        """What is believed of every arm in one context of one project, and what of that is borrowed; see
+        `borrowing.borrowing`.
 
         Raises InputError for a project or context that is not known."""
         with self._held():
