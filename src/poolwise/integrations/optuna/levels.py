@@ -61,7 +61,7 @@ def _spread(distribution: FloatDistribution | IntDistribution) -> np.ndarray:
     return np.clip(values, low, high)
 
 
-def place(distribution: FloatDistribution | IntDistribution, values: Any) -> np.ndarray:
+def place(distribution: Any, values: Any) -> np.ndarray:
     """Where numbers stand between low, 0, and high, 1."""
     bend = np.log if distribution.log else np.asarray
     low, high = bend(float(distribution.low)), bend(float(distribution.high))
