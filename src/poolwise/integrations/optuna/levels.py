@@ -96,9 +96,10 @@ class Grid:
             if name not in params or not contains(distribution, params[name]):
                 return None
             value = params[name]
-            levels.append(
-                int(distribution.to_internal_repr(value)) if one.named else _nearest(one.at, place(distribution, value))
-            )
+            if isinstance(distribution, FloatDistribution | IntDistribution):
+                levels.append(_nearest(one.at, place(distribution, value)))
+            else:
+                levels.append(int(distribution.to_internal_repr(value)))
         key = tuple(levels)
         return key if self.allowed is None or key in self.allowed else None
 
