@@ -110,7 +110,7 @@ def seeds_of(options: argparse.Namespace) -> tuple[int, ...]:
 def kept(learners: dict[str, Any], by_seed: bool) -> dict[str, Any]:
     """What is written of every learner: means over seeds; by seed, what `--recorded` compares later runs with."""
     measures = ("utility", "regret", "best")
-    mean = (lambda values: values) if by_seed else (lambda values: float(np.mean(values)))
+    mean = (lambda values: np.round(values, 4).tolist()) if by_seed else (lambda values: float(np.mean(values)))
     return {name: {key: mean(one[key]) for key in measures if key in one} for name, one in learners.items()}
 
 
