@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from poolwise.service.bodies import Report
 from poolwise.service.metrics import Metrics
+from poolwise.service.writer import Group
 from tests.service.test_serve import running
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +50,7 @@ def test_the_page_works(tmp_path):
 def test_metrics_that_are_named_are_there(file):
     text = (ROOT / "deploy" / file).read_text()
     metrics = Metrics()
-    metrics.group("w", 1, 1)
+    metrics.group("w", Group([], [Report(id=1, cost=2.0, baseline_cost=1.0)], 0.1, 0.1))
     metrics.answered("r", 200, 0.1)
     known = metrics.text().decode()
     named = {re.sub("_(bucket|count|sum)$", "", one) for one in re.findall(r"poolwise_[a-z_]+", text)}

@@ -120,10 +120,13 @@ def test_an_id_that_no_store_can_hold_is_not_there(service, ask):
 
 
 def test_health_and_metrics(service, ask):
-    ask("POST", "decide", JOB)
+    made = ask("POST", "decide", JOB).json()
+    ask("POST", "observe", {"id": made["id"], "cost": 2.0, "baseline_cost": 1.0})
     assert service.ask("GET", "/live").json() == {"status": "live"}
     assert service.ask("GET", "/ready").json() == {"status": "ready", "faults": 0}
     text = service.ask("GET", "/metrics", service.key("operator")).text
     assert 'poolwise_decisions_total{workspace="prover"} 1.0' in text
+    assert 'poolwise_unsafe_outcomes_total{workspace="prover"} 1.0' in text
+    assert 'poolwise_outcome_delay_seconds_count{workspace="prover"} 1.0' in text
     assert 'poolwise_request_seconds_count{route="/v1/workspaces/{workspace}/decide",status="200"} 1.0' in text
     assert service.ask("GET", "/metrics", service.key("admin", "prover")).status_code == 403

@@ -31,11 +31,11 @@ def asked(writer, *coroutines):
 
 def test_many_at_once_are_few_groups_and_all_different(engine):
     groups = []
-    writer = Writer(engine, lambda decisions, outcomes: groups.append((decisions, outcomes)))
+    writer = Writer(engine, groups.append)
     found = asked(writer, *(lambda job=job: writer.decide([job]) for job in JOBS))
     made = [one[0] for one in found]
     assert [(one.project, one.context) for one in made] == [(job.project, job.context) for job in JOBS]
-    assert len({one.id for one in made}) == len(JOBS) == sum(decisions for decisions, _ in groups)
+    assert len({one.id for one in made}) == len(JOBS) == sum(len(group.decided) for group in groups)
     assert len(groups) < len(JOBS)
     assert all(engine.store.decision(one.id).arm == one.arm for one in made)
 

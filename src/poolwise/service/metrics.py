@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,10 +12,16 @@ from prometheus_client.registry import Collector
 
 from poolwise.engine.engine import Engine
 from poolwise.errors import PoolwiseError
+from poolwise.service.bodies import Report
 from poolwise.service.looking import by_project
+from poolwise.service.writer import Group
 from poolwise.store.sqlite.place import path_of
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+DELAYS = (0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+REMEMBERED = 50_000
+"""Decisions without an outcome whose time is known here."""
 STALE = 5.0
 """Seconds for which an overview, which reads the store, is not read again."""
 
@@ -24,25 +31,48 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        own = {"registry": self.registry, "namespace": "poolwise"}
-        self._decisions = Counter("decisions", "Decisions that were stored.", ["workspace"], **own)  # type: ignore[arg-type]
-        self._outcomes = Counter("outcomes", "Outcomes that were reported.", ["workspace"], **own)  # type: ignore[arg-type]
-        self._groups = Histogram("group_size", "Requests that the writer took together.", ["workspace"],
-                                 buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256), **own)  # type: ignore[arg-type]  # fmt: skip
-        self._seconds = Histogram("request_seconds", "From request to answer.", ["route", "status"], buckets=SECONDS,
-                                  **own)  # type: ignore[arg-type]  # fmt: skip
+        of = lambda kind, name, says, labels=("workspace",), **more: kind(
+            name, says, labels, namespace="poolwise", registry=self.registry, **more
+        )
+        self._decisions = of(Counter, "decisions", "Decisions that were stored.")
+        self._outcomes = of(Counter, "outcomes", "Outcomes that were learned.")
+        self._unsafe = of(
+            Counter, "unsafe_outcomes", "Outcomes with costs that were failures or over 1 / 0.95 of the baseline's."
+        )
+        self._delay = of(Histogram, "outcome_delay_seconds", "From decision to outcome.", buckets=DELAYS)
+        self._groups = of(Histogram, "group_size", "Requests that the writer took together.", buckets=SIZES)
+        self._writing = of(Histogram, "writing_seconds", "Of a group's decisions or outcomes, storing included.",
+                           ("workspace", "what"), buckets=SECONDS)  # fmt: skip
+        self._seconds = of(
+            Histogram, "request_seconds", "From request to answer.", ("route", "status"), buckets=SECONDS
+        )
         self._watched: dict[str, tuple[Engine, Any]] = {}
+        self._made: OrderedDict[tuple[str, int], float] = OrderedDict()
         self.registry.register(_Looked(self._watched))
 
     def watch(self, workspace: str, engine: Engine, writer: Any) -> None:
         """Look at its state whenever it is asked for."""
         self._watched[workspace] = engine, writer
 
-    def group(self, workspace: str, decisions: int, outcomes: int) -> None:
+    def group(self, workspace: str, done: Group) -> None:
         """A group that the writer took."""
-        self._decisions.labels(workspace).inc(decisions)
-        self._outcomes.labels(workspace).inc(outcomes)
-        self._groups.labels(workspace).observe(decisions + outcomes)
+        self._decisions.labels(workspace).inc(len(done.decided))
+        self._outcomes.labels(workspace).inc(len(done.learned))
+        self._groups.labels(workspace).observe(len(done.decided) + len(done.learned))
+        for what, count, seconds in (
+            ("decisions", done.decided, done.deciding),
+            ("outcomes", done.learned, done.learning),
+        ):
+            if count:
+                self._writing.labels(workspace, what).observe(seconds)
+        self._unsafe.labels(workspace).inc(sum(map(unsafe, done.learned)))
+        now = time.time()
+        for report in done.learned:
+            if (made := self._made.pop((workspace, report.id), None)) is not None:
+                self._delay.labels(workspace).observe(now - made)
+        self._made.update(((workspace, one.id), one.time) for one in done.decided)
+        while len(self._made) > REMEMBERED:
+            self._made.popitem(last=False)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         self._seconds.labels(route, str(status)).observe(seconds)
@@ -114,6 +144,7 @@ GAUGES = {
     "exploring_share": "Probability of another arm than the favourite, mean over decisions.",
     "doubt": "Utility that the favourite is expected to lose against the best arm, mean over decisions.",
     "quarantines": "Arms in quarantine.",
+    "rejected_refits": "Refits that the gate refused.",
     "store_bytes": "Size of the store's files.",
 }
 
@@ -141,10 +172,18 @@ def looked(engine: Engine) -> dict[str, float]:
         "exploring_share": mean("exploring"),
         "doubt": mean("doubt"),
         "quarantines": float(len(places.get("quarantined", []))),
+        "rejected_refits": float(sum(one.status == "rejected" for one in engine.store.snapshots())),
     }
     if (size := _bytes(engine)) is not None:
         found["store_bytes"] = size
     return found
+
+
+def unsafe(report: Report) -> bool:
+    """Whether it went worse than the baseline by more than a twentieth, as far as its costs say."""
+    if report.cost is None or report.baseline_cost is None:
+        return False
+    return report.status != "ok" or 0.95 * report.cost > report.baseline_cost
 
 
 def _bytes(engine: Engine) -> float | None:

@@ -1,6 +1,7 @@
 """A workspace: one space, one belief, one writer; by name. Nothing passes between two of them."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ def read(files: Sequence[str]) -> dict[str, Config]:
 
 def opened(name: str, engine: Engine, metrics: Metrics) -> Workspace:
     """A workspace around an engine that nobody else uses."""
-    writer = Writer(engine, lambda decisions, outcomes: metrics.group(name, decisions, outcomes))
+    writer = Writer(engine, partial(metrics.group, name))
     metrics.watch(name, engine, writer)
     return Workspace(name, engine, writer, Answers())
 

@@ -5,7 +5,9 @@ writer that falls behind refuses instead of keeping callers for ever.
 """
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
@@ -16,6 +18,7 @@ from poolwise.schema import Decision
 from poolwise.service.bodies import Job, Report, Verdict
 from poolwise.store.base import CONFLICTING, NEW, REPEATED, UNKNOWN, DecisionColumns
 
+LOG = logging.getLogger("poolwise")
 VERDICTS: dict[int, Any] = {NEW: "new", REPEATED: "repeated", CONFLICTING: "conflicting", UNKNOWN: "unknown"}
 MOST_WAITING, GROUP = 20_000, 2_000
 """Requests that may wait, and those that are taken at a time."""
@@ -33,11 +36,22 @@ class Request(NamedTuple):
     done: "Future[Any]"
 
 
+class Group(NamedTuple):
+    """What was done with requests that were taken together."""
+
+    decided: list[Decision]
+    learned: list[Report]
+    """That were new."""
+    learning: float
+    deciding: float
+    """Seconds, the store's part included."""
+
+
 class Writer:
     """The only one that decides and learns in its workspace."""
 
-    def __init__(self, engine: Engine, measured: Callable[[int, int], None] = lambda decisions, outcomes: None) -> None:
-        """measured: is told how many were decided and learned with every group."""
+    def __init__(self, engine: Engine, measured: Callable[[Group], None] = lambda group: None) -> None:
+        """measured: is told of every group."""
         self._engine, self._measured = engine, measured
         self._waiting: list[Request] = []
         self._ready, self._closing = threading.Condition(), False
@@ -79,24 +93,32 @@ class Writer:
                 if not self._waiting:
                     return
                 group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            self._learn([one for one in group if one.reports])
-            self._decide([one for one in group if one.jobs])
-            self._measured(sum(len(one.jobs) for one in group), sum(len(one.reports) for one in group))
+            began = time.perf_counter()
+            learned = self._learn([one for one in group if one.reports])
+            between = time.perf_counter()
+            decided = self._decide([one for one in group if one.jobs])
+            try:
+                self._measured(Group(decided, learned, between - began, time.perf_counter() - between))
+            except Exception:
+                LOG.warning("a group could not be measured", exc_info=True)
 
-    def _learn(self, group: list[Request]) -> None:
+    def _learn(self, group: list[Request]) -> list[Report]:
         """Outcomes first: who reports and then asks finds it learned."""
         reports = [report for request in group for report in request.reports]
         if not reports:
-            return
+            return []
         try:
-            verdicts = iter(observed(self._engine, reports))
+            found = observed(self._engine, reports)
         except Exception as error:
             _failed(group, error)
-            return
+            return []
+        verdicts = iter(found)
         for request in group:
             _answer(request, [next(verdicts) for _ in request.reports])
+        return [report for report, verdict in zip(reports, found, strict=True) if verdict.verdict == "new"]
 
-    def _decide(self, group: list[Request]) -> None:
+    def _decide(self, group: list[Request]) -> list[Decision]:
+        every: list[Decision] = []
         plain = [one for one in group if all(job.job is None and job.available is None for job in one.jobs)]
         if sum(len(one.jobs) for one in plain) > 1:
             try:
@@ -104,15 +126,16 @@ class Writer:
             except Exception:
                 plain = []  # One by one, so that each is told what is wrong with its own.
             for request in plain:
-                _answer(request, [next(made) for _ in request.jobs])
+                every += _answer(request, [next(made) for _ in request.jobs])
         else:
             plain = []
         taken = set(map(id, plain))
         for request in (one for one in group if id(one) not in taken):
             try:
-                _answer(request, [self._engine.decide(**job.model_dump()) for job in request.jobs])
+                every += _answer(request, [self._engine.decide(**job.model_dump()) for job in request.jobs])
             except Exception as error:
                 _failed([request], error)
+        return every
 
     def _together(self, jobs: list[Job]) -> list[Decision]:
         columns = self._engine.decide_many([job.project for job in jobs], [job.context for job in jobs])
@@ -143,18 +166,20 @@ def decisions(engine: Engine, columns: DecisionColumns, jobs: Sequence[Job], par
     rows = zip(*(part.tolist() for part in columns), jobs, strict=True)
     return [
         Decision(id, job.project, job.context, arms[arm].partition("(")[0], dict(params.get(arms[arm], {})), arms[arm],
-                 chance, reasons[reason], time, None, view)
-        for id, _, _, arm, chance, view, time, reason, _, job in rows
+                 chance, reasons[reason], at, None, view)
+        for id, _, _, arm, chance, view, at, reason, _, job in rows
     ]  # fmt: skip
 
 
-def _answer(request: Request, found: list[Any]) -> None:
-    if not request.done.cancelled():
+def _answer(request: Request, found: list[Any]) -> list[Any]:
+    """Told to whoever still waits for it."""
+    if request.done.set_running_or_notify_cancel():
         request.done.set_result(found)
+    return found
 
 
 def _failed(group: list[Request], error: Exception) -> None:
     known = error if isinstance(error, PoolwiseError) else StoreError(f"the writer failed: {error!r}")
     for request in group:
-        if not request.done.cancelled():
+        if request.done.set_running_or_notify_cancel():
             request.done.set_exception(known)
