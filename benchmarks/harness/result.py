@@ -47,9 +47,11 @@ def save(path: Path | None, body: dict[str, Any]) -> None:
 
 
 def dumps(body: dict[str, Any]) -> str:
-    """JSON whose innermost lists and objects stand on one line, so that differences between two results can be read."""
+    """JSON whose innermost lists and objects stand on one line, an object of one such list with it, so that differences
+    between two results can be read."""
     text = json.dumps(_short(body), indent=1)
-    return re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda found: re.sub(r"\n\s*", " ", found.group()), text) + "\n"
+    text = re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda found: re.sub(r"\n\s*", " ", found.group()), text)
+    return re.sub(r"\{\n\s*(\"[^\"]*\": \[[^\[\]{}\n]*\])\n\s*\}", r"{ \1 }", text) + "\n"
 
 
 def _short(value: Any) -> Any:

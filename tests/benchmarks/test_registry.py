@@ -61,4 +61,4 @@ def test_results_stay_small():
 
 
 def test_results_are_written_so_that_two_can_be_compared():
-    assert dumps({"a": {"b": [1.23456789, 2]}, "c": "d"}) == '{\n "a": {\n  "b": [ 1.23457, 2 ]\n },\n "c": "d"\n}\n'
+    assert dumps({"a": {"b": [1.23456789, 2]}, "c": "d"}) == '{\n "a": { "b": [ 1.23457, 2 ] },\n "c": "d"\n}\n'

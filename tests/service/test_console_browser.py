@@ -141,8 +141,8 @@ def test_the_keyboard_reaches_what_matters(browser, place):
         if reached[-1] == "Go on":
             break
     assert {"Sign out", "Overview", "unfreeze", "Go on"} <= set(reached)
-    page.get_by_label("Order", exact=True).select_option("stop")
-    page.get_by_role("textbox", name="Context").focus()
+    page.locator("select[name=order]").select_option("stop")
+    page.locator("input[name=context]").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Give this order?")
     page.get_by_role("button", name="Give the order").press("Enter")
