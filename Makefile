@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: install demo serve-demo test test-slow lint bench bridges docs lock clean
+.PHONY: install demo serve-demo test test-browser test-slow lint bench bridges docs lock clean
 
 install: $(VENV)/installed
 
@@ -30,7 +30,12 @@ serve-demo: install
 test: lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-test-slow: bridges
+# The console in a real browser, where there is a Chromium (Debian: apt install chromium); takes docs/console.png.
+test-browser: install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[browser]'
+	@$(BIN)/python -m pytest -m slow tests/service/test_console_browser.py
+
+test-slow: bridges test-browser
 	@$(BIN)/python -m pytest -n $(WORKERS) -m slow
 	@$(BIN)/python -m benchmarks.calibration.sbc --json benchmarks/results/sbc.json
 	@$(BIN)/python -m benchmarks.calibration.coverage --json benchmarks/results/coverage.json

@@ -114,8 +114,9 @@ PICTURES = {
     "benchmarks/results/z3_demo.png": "z3.picture --raw runs/z3_truth --seeds 8 --out",
     "docs/exploration_run.png": "simulation.pictures --out docs",
     "docs/exploration_guarantee.png": "simulation.pictures --out docs",
+    "docs/console.png": "make test-browser",
 }
-"""The pictures that the documents show: file -> command."""
+"""The pictures that the documents show: file -> command, of the benchmarks or of make."""
 
 
 def run(one: Benchmark) -> int:

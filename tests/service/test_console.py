@@ -107,6 +107,12 @@ def decide(service, *jobs):
     return engine
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Pages wait until what they show is there, however slow the machine."""
+    monkeypatch.setattr("poolwise.service.console.kept.PATIENCE", 60.0)
+
+
 @pytest.fixture
 def admin(service):
     decide(service, *[("p", "c"), ("p", "d"), ("q", "c")] * 4)

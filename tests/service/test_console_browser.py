@@ -5,6 +5,7 @@ import math
 import random
 import shutil
 import time
+from io import BytesIO
 
 import pytest
 
@@ -14,10 +15,13 @@ from poolwise.service.workspaces import engine_of
 from tests.service.test_serve import running
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright: pip install it")
+image = pytest.importorskip(
+    "PIL.Image", reason="the picture is made small by Pillow, which comes with the extra report"
+)
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="needs a Chromium: apt-get install chromium"),
+    pytest.mark.skipif(BROWSER is None, reason="needs a Chromium: apt install chromium"),
 ]
 CONFIG = """
 [run]
@@ -85,7 +89,7 @@ def browser():
 
 
 def signed_in(browser, url, key, width=1280, scheme="light"):
-    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    page = browser.new_context(viewport={"width": width, "height": 1070}, color_scheme=scheme).new_page()
     page.wrong = []
     page.on("console", lambda one: page.wrong.append(one.text) if one.type in ("error", "warning") else None)
     page.on("pageerror", lambda one: page.wrong.append(str(one)))
@@ -156,5 +160,6 @@ def test_the_picture_of_the_docs(browser, place, request):
     url, key, _ = place
     page = signed_in(browser, url, key)
     file = request.config.rootpath / "docs" / "console.png"
-    page.screenshot(path=file, full_page=False)
+    picture = image.open(BytesIO(page.screenshot()))
+    picture.convert("RGB").quantize(128).save(file, optimize=True)
     assert file.stat().st_size < 150_000

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from poolwise.engine.engine import Engine
-from poolwise.errors import PoolwiseError
+from poolwise.errors import PoolwiseError, StoreClosed
 from poolwise.service.console import history
 from poolwise.service.console.history import History
 from poolwise.service.looking import by_project
 
 T = TypeVar("T")
-FRESH, SHARE, PATIENCE = 2.0, 20.0, 0.1
+FRESH, SHARE, PATIENCE = 2.0, 20.0, 0.05
 """Seconds for which a look is taken for true, at least; how many times as long as it took; seconds for which a page
 waits for one."""
 
@@ -43,7 +43,7 @@ class Kept(Generic[T]):
         self._until = 0.0
         self._work: threading.Thread | None = None
 
-    def get(self, patience: float = PATIENCE) -> T | None:
+    def get(self, patience: float | None = None) -> T | None:
         """The last one, after waiting so many seconds for a newer one where that is due; None: the first is not there
         yet."""
         with self._lock:
@@ -52,7 +52,7 @@ class Kept(Generic[T]):
                 self._work.start()
             work = self._work
         if work is not None:
-            work.join(patience)
+            work.join(PATIENCE if patience is None else patience)
         return self._value
 
     def outdated(self) -> None:
@@ -63,6 +63,8 @@ class Kept(Generic[T]):
         began = time.monotonic()
         try:
             self._value = self._make()
+        except StoreClosed:
+            pass  # The server ends.
         except PoolwiseError as error:
             logging.getLogger("poolwise").warning("the console could not look: %s", error)
         finally:
