@@ -58,7 +58,7 @@ BENCHMARKS = {
         _of("replay_speed", "replay.speed", "1 min"),
         _of("spaces", "replay.spaces --seeds 4", "30 min", "data"),
         _of("sampler", "replay.sampler --seeds 3 --kinds nothing", "15 min", "data, the extra optuna"),
-        _of("surface_kernels", "replay.kernels", "20 min", "data"),
+        _of("surface_kernels", "replay.kernels --trials 200", "10 min", "data"),
         _of("ope", "replay.ope", "5 min", "data, bench"),
         _of("judged", "replay.judged --logs 4", "10 min", "data"),
         _of("transfer", "transfer.arrivals --machines --seeds 3", "30 min", "data"),

@@ -35,7 +35,6 @@ TARGETS: dict[Goal, Any] = {
     "best": (0.70, {200: 0.978, 400: 0.987}, 0.88, 1.3, 0.52),
 }
 """Regret over TPE's, best found, the same in the worst space, worst regret over TPE's, methodology score."""
-FIELDS = ["regret", "best found, share of the optimum", "distinct configurations"]
 
 
 def parameter(values: list[Any]) -> Parameter:
@@ -145,7 +144,6 @@ def main() -> None:
     options = parser.parse_args()
     peers = json.loads(options.peers.read_text())["spaces"]
     made: list[Figure] = []
-    kept: dict[str, dict[str, Any]] = {}
     places = [
         (source.name, unit, machine)
         for source in spaces(options.data)
@@ -161,14 +159,7 @@ def main() -> None:
             found = dict(zip(tpe, pool.map(measured, tasks), strict=True))
         made += figures(found, tpe, goal, trials)
         print(table(made), flush=True)
-        for where, one in found.items():
-            entry = kept.setdefault(where, {"Optuna TPE": round(tpe[where], 2)})
-            entry[f"{goal}, {trials}"] = [
-                round(one["regret"], 2),
-                round(one["best"][trials], 4),
-                round(one["distinct"]),
-            ]
-    save(options.json, {"seeds": options.seeds, "figures": rows(made), "of each": FIELDS, "spaces": kept})
+    save(options.json, {"seeds": options.seeds, "figures": rows(made)})
 
 
 if __name__ == "__main__":
