@@ -29,7 +29,7 @@ DOORS = {
     "duckdb": {"refit"},
     "pydantic": {"config", "service"},
     "fastapi": {"service"},
-    "httpx": {"client"},
+    "httpx": {"client", "service"},
     "tenacity": {"client"},
     "uvicorn": {"service"},
     "prometheus_client": {"service"},

@@ -29,7 +29,7 @@ UNLOGGED = "; unlogged"
 def one(serving: Serving, project: str, context: str, job: str | None, available: Iterable[str] | None) -> Decision:
     """Decide one job; see `Engine.decide`."""
     store = serving.store
-    cell = _cell(serving, project, context) if available is None else _look(serving, project, context, available)
+    cell = ready(serving, project, context) if available is None else _look(serving, project, context, available)
     id = store.reserve(1)
     decision = _drawn(cell, id, store.seed, project, context, job)
     store.append_decision(decision)
@@ -63,7 +63,7 @@ def many(serving: Serving, keys: list[tuple[str, str]], which: np.ndarray) -> De
     store = serving.store
     if serving.policy_gate.safeguards is not None:
         return _one_by_one(serving, serving.policy_gate.safeguards, keys, which)
-    cells = [_cell(serving, *key) for key in keys]
+    cells = [ready(serving, *key) for key in keys]
     first = store.reserve(len(which))
     ids = np.arange(first, first + len(which), dtype=np.int64)
     columns = tables.draw(cells, which, ids, uniforms(store.seed, ids), serving.name_index, time.time())
@@ -83,7 +83,7 @@ def _one_by_one(
     first = store.reserve(len(which))
     serving.torn = True
     for id, number in enumerate(which.tolist(), start=first):
-        cell = _cell(serving, *keys[number])
+        cell = ready(serving, *keys[number])
         k = cell.pick(uniform(store.seed, id))
         arm, reason = serving.name_index.arm[cell.arms[k].id], cell.reasons[k]
         rows.append((id, cell.project, cell.context, arm, cell.probabilities[k], cell.view, now, reason, -1))
@@ -105,7 +105,8 @@ def _drawn(cell: CachedDecision, id: int, seed: int, project: str, context: str,
     return Decision(id, project, context, arm.family, params, arm.id, chance, reason, time.time(), job, view)
 
 
-def _cell(serving: Serving, project: str, context: str) -> CachedDecision:
+def ready(serving: Serving, project: str, context: str) -> CachedDecision:
+    """The probabilities of a cell as they are now, computed again where anything has changed."""
     cell, safeguards = serving.cells.get((project, context)), serving.policy_gate.safeguards
     if (
         cell is None

@@ -22,6 +22,7 @@ from poolwise.engine import arguments, decide, insight, undo
 from poolwise.engine.estimation.priors import Priors
 from poolwise.engine.estimation.refit_request import RefitData, proposer
 from poolwise.engine.insight.project_tables import ProjectTables
+from poolwise.engine.leases import Leases
 from poolwise.engine.outcomes import many_reported, reported
 from poolwise.engine.settings import Settings, chosen
 from poolwise.engine.state import tables
@@ -58,9 +59,8 @@ class Engine:
         self._upkeep = Upkeep(store, space, policy, self.settings)
         self.policy = self._upkeep.current().policy_gate.policy
         self.across = ProjectTables(self._held, self._upkeep.current)
-        """Tables that compare projects."""
         self.priors = Priors(self._held, self._upkeep)
-        """Export and import of what projects share."""
+        self.leases = Leases(self._held, self._upkeep)
 
     @classmethod
     def open(

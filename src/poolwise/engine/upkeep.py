@@ -132,6 +132,7 @@ class Upkeep:
         serving = self.current()
         if serving.policy_gate.follow_overrides():
             serving.cells.clear()
+            serving.leases.clear()
             if serving.policy_gate.safeguards is None:
                 self._serving = None
                 self._serving = self._reopened(serving)

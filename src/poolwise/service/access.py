@@ -25,14 +25,33 @@ class Rate(NamedTuple):
 USUAL = Rate()
 
 
+class Buckets:
+    """A token bucket for every key."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def count(self, key: str) -> None:
+        """Take one, by the id of a key. Raises Refused where none is left."""
+        now = time.monotonic()
+        left, since = self._left.get(key, (self._rate.burst, now))
+        left = min(self._rate.burst, left + (now - since) * self._rate.per_second)
+        if left < 1:
+            wait = (1 - left) / self._rate.per_second
+            raise Refused(
+                429, f"this key makes too many requests: wait {wait:.2g} s", {"Retry-After": f"{int(wait) + 1}"}
+            )
+        self._left[key] = (left - 1, now)
+
+
 class Access:
     """Keys in memory, read again from time to time."""
 
     def __init__(self, accounts: Accounts, rate: Rate = USUAL) -> None:
-        self.accounts, self._rate = accounts, rate
+        self.accounts, self._buckets = accounts, Buckets(rate)
         self._keys: dict[str, Key] = {}
         self._read = -FRESH
-        self._left: dict[str, tuple[float, float]] = {}
 
     def of(self, header: str | None) -> Key:
         """The key of an `Authorization: Bearer` header. Raises Refused: 401, or 429 where it asks too often."""
@@ -44,7 +63,7 @@ class Access:
             raise Refused(
                 401, "send a key that is in force: `Authorization: Bearer pw_..`", {"WWW-Authenticate": "Bearer"}
             )
-        self._count(key.id)
+        self._buckets.count(key.id)
         return key
 
     def in_force(self, id: str) -> Key:
@@ -52,7 +71,7 @@ class Access:
         key = self._known(id)
         if key is None or not key.in_force(time.time()):
             raise Refused(401, "the key of this session has ended: sign in with another one")
-        self._count(key.id)
+        self._buckets.count(key.id)
         return key
 
     def forget(self) -> None:
@@ -65,17 +84,6 @@ class Access:
             self._keys, self._read = {key.id: key for key in self.accounts.every()}, now
         return self._keys.get(id)
 
-    def _count(self, id: str) -> None:
-        now = time.monotonic()
-        left, since = self._left.get(id, (self._rate.burst, now))
-        left = min(self._rate.burst, left + (now - since) * self._rate.per_second)
-        if left < 1:
-            wait = (1 - left) / self._rate.per_second
-            raise Refused(
-                429, f"this key makes too many requests: wait {wait:.2g} s", {"Retry-After": f"{int(wait) + 1}"}
-            )
-        self._left[id] = (left - 1, now)
-
 
 def entered(request: Request, workspace: str, role: Role) -> Key:
     """The caller's key, if it has this role in this workspace. Raises Refused: 401, 403, 404, 429."""
@@ -84,11 +92,16 @@ def entered(request: Request, workspace: str, role: Role) -> Key:
 
 def granted(request: Request, key: Key, workspace: str, role: Role) -> Key:
     """The key, if it has this role in this workspace. Raises Refused: 403, 404."""
-    if key.workspace not in (EVERY, workspace) or workspace not in request.app.state.workspaces:
+    opens(key, workspace, role, there=workspace in request.app.state.workspaces)
+    return key
+
+
+def opens(key: Key, workspace: str, role: Role, *, there: bool = True) -> None:
+    """Raises Refused, 403 or 404, where a key does not have this role in this workspace, or that is not there."""
+    if key.workspace not in (EVERY, workspace) or not there:
         raise Refused(404, "there is no such workspace for this key")
     if ROLES.index(key.role) < ROLES.index(role):
         raise Refused(403, f"this key may {key.role}: ask for one with the role {role}")
-    return key
 
 
 def of_project(key: Key, project: str | None) -> None:

@@ -15,7 +15,7 @@ from poolwise.service.console import routes as console
 from poolwise.service.guard import Guard
 from poolwise.service.metrics import Measured, Metrics
 from poolwise.service.problems import Refused
-from poolwise.service.routes import administration, beliefs, decisions, operation
+from poolwise.service.routes import administration, beliefs, decisions, fronts, operation
 from poolwise.store.accounts import EVERY, Accounts
 
 ABOUT = """Decide, for every job, which strategy to use and with which parameters; learn from what happened.
@@ -41,7 +41,7 @@ def application(engines: Mapping[str, Callable[[], Engine]], accounts: Accounts,
     app = FastAPI(title="Poolwise", version=poolwise.__version__, description=ABOUT, lifespan=lifespan, redoc_url=None)
     app.state.access, app.state.metrics, app.state.workspaces = Access(accounts, rate), metrics, {}
     problems.install(app)
-    for part in (decisions, beliefs, operation, administration):
+    for part in (decisions, beliefs, operation, administration, fronts):
         app.include_router(part.router)
     _health(app)
     console.install(app)

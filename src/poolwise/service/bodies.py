@@ -88,6 +88,50 @@ class Verdicts(BaseModel):
     outcomes: list[Verdict]
 
 
+class Cell(Body):
+    """A project in a context."""
+
+    project: Name
+    context: Name
+
+
+class DrawnRow(Body):
+    """What was chosen from a lease."""
+
+    lease: int
+    id: int
+    arm: Name
+    probability: Number
+
+
+class Exchange(Body):
+    """What waits at a front end for one workspace."""
+
+    outcomes: Annotated[list[Report], Field(max_length=MOST)] = []
+    drawn: Annotated[list[DrawnRow], Field(max_length=MOST)] = []
+    jobs: Annotated[list[Job], Field(max_length=MOST)] = []
+    cells: Annotated[list[Cell], Field(max_length=1_000)] = []
+    """To be lent."""
+
+
+class Loan(BaseModel):
+    """A lease: the decision of a cell as it stands, by arm, and a block of ids to draw with."""
+
+    first: int
+    size: int
+    project: str
+    context: str
+    seed: int
+    version: int
+    view: int
+    arms: list[str]
+    families: list[str]
+    params: list[dict[str, Any]]
+    probabilities: list[float]
+    cumulative: list[float]
+    reasons: list[str]
+
+
 class Order(Body):
     """See `Engine.control`."""
 
@@ -148,6 +192,17 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+
+
+class Exchanged(BaseModel):
+    """Part by part as it was asked, row by row; or what kept the writer from the part."""
+
+    outcomes: list[Verdict] | Problem
+    drawn: list[tuple[Literal["stored", "over", "wrong"], float]] | Problem
+    """Verdict, and the time of the decision."""
+    decisions: list[Choice] | Problem
+    leases: list[Loan] | Problem
+    """None where the writer decides every job itself."""
 
 
 def choice(made: Decision) -> Choice:

@@ -70,7 +70,7 @@ class Metrics:
         for report in done.learned:
             if (made := self._made.pop((workspace, report.id), None)) is not None:
                 self._delay.labels(workspace).observe(now - made)
-        self._made.update(((workspace, one.id), one.time) for one in done.decided)
+        self._made.update(((workspace, id), at) for id, at in done.decided)
         while len(self._made) > REMEMBERED:
             self._made.popitem(last=False)
 

@@ -60,9 +60,21 @@ class Refused(Exception):
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """A problem as a response."""
+    return JSONResponse(_body(status, detail), status, headers, MEDIA)
+
+
+def problem_of(error: PoolwiseError) -> dict[str, Any]:
+    """An error of ours as a problem's body."""
+    return _body(_status(error), str(error))
+
+
+def _body(status: int, detail: str) -> dict[str, Any]:
     title = TITLES.get(status, "refused")
-    body = {"type": "about:blank", "title": title, "status": status, "detail": escaped(detail)}
-    return JSONResponse(body, status, headers, MEDIA)
+    return {"type": "about:blank", "title": title, "status": status, "detail": escaped(detail)}
+
+
+def _status(error: PoolwiseError) -> int:
+    return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -86,7 +98,7 @@ async def _refused(_: Request, error: Any) -> JSONResponse:
 
 
 async def _ours(_: Request, error: Any) -> JSONResponse:
-    status = next(status for kind, status in STATUS if isinstance(error, kind))
+    status = _status(error)
     return answer(status, str(error), {"Retry-After": "1"} if status == 503 else None)
 
 

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from poolwise.config import Config
 from poolwise.errors import ConfigError
 from poolwise.service import workspaces
 from poolwise.service.app import application
+from poolwise.service.fronts import app as fronts
+from poolwise.service.fronts.upstream import Upstream
 from poolwise.store.accounts import Accounts
 
 
@@ -33,13 +35,33 @@ def checked(files: Sequence[str], at: Listening) -> dict[str, Config]:
     return workspaces.read(files)
 
 
+def front(url: str, key: str | None, staleness: float, at: Listening) -> Any:
+    """The application of a front end of the service at `url`, with the front end's own key. Raises ConfigError."""
+    checked([], at)
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(f"the writer's address is http://.. or https://.., got {url!r}")
+    if not key:
+        raise ConfigError("a front end needs a key of the role operator: give it in POOLWISE_KEY")
+    return fronts.application(Upstream(url, key), staleness)
+
+
+def serve_front(app: Any, at: Listening) -> None:
+    """Serve until the process is asked to stop; what waits is answered before."""
+    _run(app, at, lifespan="off")
+
+
 def serve(configs: Mapping[str, Config], keys: str, at: Listening) -> None:
     """Serve until the process is asked to stop; what waits is answered before. Raises StoreError."""
+    engines = {name: partial(workspaces.engine_of, config) for name, config in configs.items()}
+    _run(application(engines, Accounts(keys)), at)
+
+
+def _run(app: Any, at: Listening, lifespan: Literal["auto", "off"] = "auto") -> None:
     import uvicorn
 
-    engines = {name: partial(workspaces.engine_of, config) for name, config in configs.items()}
     uvicorn.run(
-        application(engines, Accounts(keys)),
+        app,
+        lifespan=lifespan,
         host=at.host,
         port=at.port,
         log_level="warning",

@@ -1,4 +1,5 @@
-"""One thread that writes: it takes whatever waits as one group, with one commit for all outcomes and one for decisions.
+"""One thread that writes: it takes whatever waits as one group, with one commit for all outcomes and one for decisions
+(one more for those that front ends have drawn).
 
 A request waits on the event loop, not in a thread. Nothing is answered before it is stored. What waits is bounded: a
 writer that falls behind refuses instead of keeping callers for ever.
@@ -10,9 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, Literal, NamedTuple
 
 from poolwise.engine.engine import Engine
+from poolwise.engine.leases import Drawn, Lease
+from poolwise.engine.leases import Verdict as Taken
 from poolwise.errors import OutcomeError, PoolwiseError, StoreError
 from poolwise.schema import Decision
 from poolwise.service.bodies import Job, Report, Verdict
@@ -22,24 +26,33 @@ LOG = logging.getLogger("poolwise")
 VERDICTS: dict[int, Any] = {NEW: "new", REPEATED: "repeated", CONFLICTING: "conflicting", UNKNOWN: "unknown"}
 MOST_WAITING, GROUP = 20_000, 2_000
 """Requests that may wait, and those that are taken at a time."""
+BLOCK = 64
+"""Ids of a lease."""
 
 
 class Busy(PoolwiseError):
     """More requests wait than the writer can take."""
 
 
-class Request(NamedTuple):
-    """What waits: jobs to decide, or outcomes to learn, and where the answer goes."""
+Kind = Literal["learn", "append", "decide", "lend"]
+KINDS: tuple[Kind, ...] = ("learn", "append", "decide", "lend")
+"""What is done with a group, in this order: who reports and then asks finds it learned."""
 
-    jobs: Sequence[Job]
-    reports: Sequence[Report]
+
+class Request(NamedTuple):
+    """What waits: outcomes to learn, drawn decisions to store, jobs to decide, or cells to lend."""
+
+    kind: Kind
+    rows: Sequence[Any]
     done: "Future[Any]"
+    """Where the answer goes."""
 
 
 class Group(NamedTuple):
     """What was done with requests that were taken together."""
 
-    decided: list[Decision]
+    decided: list[tuple[int, float]]
+    """Ids and times, of front ends' decisions too."""
     learned: list[Report]
     """That were new."""
     learning: float
@@ -65,11 +78,19 @@ class Writer:
 
     async def decide(self, jobs: Sequence[Job]) -> list[Decision]:
         """Stored when it returns. Raises as `Engine.decide`, and Busy."""
-        return await self._ask(Request(jobs, (), Future()))
+        return await self._ask(Request("decide", jobs, Future()))
 
     async def observe(self, reports: Sequence[Report]) -> list[Verdict]:
         """A verdict on each; stored when it returns. Raises StoreError and Busy."""
-        return await self._ask(Request((), reports, Future()))
+        return await self._ask(Request("learn", reports, Future()))
+
+    async def append(self, rows: Sequence[Drawn]) -> list[tuple[Taken, float]]:
+        """Of each a verdict and its time; stored when it returns. Raises StoreError and Busy."""
+        return await self._ask(Request("append", rows, Future()))
+
+    async def lend(self, cells: Sequence[tuple[str, str]]) -> list[Lease]:
+        """Of every (project, context), or none; see `engine.leases`. Raises InputError, StoreError and Busy."""
+        return await self._ask(Request("lend", cells, Future()))
 
     def close(self) -> None:
         """What waits is answered before."""
@@ -93,51 +114,52 @@ class Writer:
                 if not self._waiting:
                     return
                 group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            began = time.perf_counter()
-            learned = self._learn([one for one in group if one.reports])
-            between = time.perf_counter()
-            decided = self._decide([one for one in group if one.jobs])
+            done = self._serve(group)
             try:
-                self._measured(Group(decided, learned, between - began, time.perf_counter() - between))
+                self._measured(done)
             except Exception:
                 LOG.warning("a group could not be measured", exc_info=True)
 
-    def _learn(self, group: list[Request]) -> list[Report]:
-        """Outcomes first: who reports and then asks finds it learned."""
-        reports = [report for request in group for report in request.reports]
-        if not reports:
-            return []
-        try:
-            found = observed(self._engine, reports)
-        except Exception as error:
-            _failed(group, error)
-            return []
-        verdicts = iter(found)
-        for request in group:
-            _answer(request, [next(verdicts) for _ in request.reports])
-        return [report for report, verdict in zip(reports, found, strict=True) if verdict.verdict == "new"]
+    def _serve(self, group: list[Request]) -> Group:
+        of: dict[str, list[Request]] = {kind: [] for kind in KINDS}
+        for one in group:
+            of[one.kind].append(one)
+        began = time.perf_counter()
+        learned = _together(of["learn"], lambda reports: observed(self._engine, reports))
+        between = time.perf_counter()
+        appended = _together(of["append"], self._append)
+        decided = [(one.id, one.time) for one in self._decide(of["decide"])]
+        for one in of["lend"]:
+            _together([one], lambda cells: self._engine.leases.grant(cells, BLOCK))
+        decided += [(row.id, at) for row, (verdict, at) in appended if verdict == "stored"]
+        new = [report for report, verdict in learned if verdict.verdict == "new"]
+        return Group(decided, new, between - began, time.perf_counter() - between)
+
+    def _append(self, rows: list[Drawn]) -> list[tuple[Taken, float]]:
+        verdicts, at = self._engine.leases.append(rows)
+        return [(verdict, at) for verdict in verdicts]
 
     def _decide(self, group: list[Request]) -> list[Decision]:
         every: list[Decision] = []
-        plain = [one for one in group if all(job.job is None and job.available is None for job in one.jobs)]
-        if sum(len(one.jobs) for one in plain) > 1:
+        plain = [one for one in group if all(job.job is None and job.available is None for job in one.rows)]
+        if sum(len(one.rows) for one in plain) > 1:
             try:
-                made = iter(self._together([job for one in plain for job in one.jobs]))
+                made = iter(self._from_one_belief([job for one in plain for job in one.rows]))
             except Exception:
                 plain = []  # One by one, so that each is told what is wrong with its own.
             for request in plain:
-                every += _answer(request, [next(made) for _ in request.jobs])
+                every += _answer(request, [next(made) for _ in request.rows])
         else:
             plain = []
         taken = set(map(id, plain))
         for request in (one for one in group if id(one) not in taken):
             try:
-                every += _answer(request, [self._engine.decide(**job.model_dump()) for job in request.jobs])
+                every += _answer(request, [self._engine.decide(**job.model_dump()) for job in request.rows])
             except Exception as error:
                 _failed([request], error)
         return every
 
-    def _together(self, jobs: list[Job]) -> list[Decision]:
+    def _from_one_belief(self, jobs: list[Job]) -> list[Decision]:
         columns = self._engine.decide_many([job.project for job in jobs], [job.context for job in jobs])
         return decisions(self._engine, columns, jobs, self._params)
 
@@ -169,6 +191,23 @@ def decisions(engine: Engine, columns: DecisionColumns, jobs: Sequence[Job], par
                  chance, reasons[reason], at, None, view)
         for id, _, _, arm, chance, view, at, reason, _, job in rows
     ]  # fmt: skip
+
+
+def _together(group: list[Request], work: Callable[[list[Any]], Sequence[Any]]) -> list[tuple[Any, Any]]:
+    """All rows of a group at once; each request is answered its own. Rows with what they came to, if they did."""
+    if not group:
+        return []
+    rows = [row for request in group for row in request.rows]
+    try:
+        found = list(work(rows))
+    except Exception as error:
+        _failed(group, error)
+        return []
+    answers = iter(found)
+    for request in group:
+        _answer(request, list(islice(answers, len(request.rows))))
+    # A cell that was not lent has no answer.
+    return list(zip(rows, found, strict=False))
 
 
 def _answer(request: Request, found: list[Any]) -> list[Any]:

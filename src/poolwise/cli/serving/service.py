@@ -1,6 +1,7 @@
 """serve, keys: the service and who may use it."""
 
 import json
+import os
 import sys
 from typing import Annotated
 
@@ -21,6 +22,10 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     certificate: Annotated[str | None, typer.Option(metavar="PEM", help="Chain of certificates, for TLS.")] = None,
     private_key: Annotated[str | None, typer.Option(metavar="PEM", help="Of the certificate.")] = None,
+    front_of: Annotated[str | None, typer.Option(metavar="URL", help="Be a front end of the service there.")] = None,
+    staleness: Annotated[
+        float, typer.Option(min=0, max=1, help="Seconds for which a front end decides from the same belief.")
+    ] = 0.05,
     as_json: JsonOption = False,
 ) -> None:
     """Decide and learn for many clients over HTTP, with keys, metrics and a description at /docs.
@@ -28,21 +33,31 @@ def serve(
     Example: `poolwise serve --config prover.toml --port 8000`
     """
     from poolwise.service.keys import default_keys, first_key
-    from poolwise.service.serve import Listening, checked
+    from poolwise.service.serve import Listening, checked, front, serve_front
     from poolwise.service.serve import serve as run
 
     at = Listening(host, port, certificate, private_key)
+    if front_of is not None:
+        app = front(front_of, os.environ.get("POOLWISE_KEY"), staleness, at)
+        _said(f"{'https' if certificate else 'http'}://{host}:{port}", None, as_json)
+        serve_front(app, at)
+        return
     configs, place = checked(config, at), keys or default_keys(config)
     text, url = first_key(place), f"{'https' if certificate else 'http'}://{host}:{port}"
+    _said(url, text, as_json)
+    run(configs, place, at)
+
+
+def _said(url: str, key: str | None, as_json: bool) -> None:
+    """Where it listens, and the key that was made."""
     if as_json:
-        typer.echo(json.dumps({"url": url, "key": text}))  # a line, for whoever waits for it
+        typer.echo(json.dumps({"url": url, "key": key}))  # a line, for whoever waits for it
     else:
-        if text is not None:
+        if key is not None:
             say("No key was there yet. This one may do everything; it is shown this once:")
-            say(f"  {text}")
+            say(f"  {key}")
         say(f"{url}  description at /docs, stop with Ctrl-C")
     sys.stdout.flush()
-    run(configs, place, at)
 
 
 def keys(

@@ -57,6 +57,8 @@ class Serving:
         self.recent: dict[int, Decision] = {}
         """Of this process, without an outcome yet."""
         self.cells: dict[tuple[str, str], CachedDecision] = {}
+        self.leases: dict[int, Any] = {}
+        """Of cells that other processes draw from, by their first id; see `engine.leases`."""
         self.policy: int | None = None
         """Key of the policy in the store; None: not asked for yet."""
 
