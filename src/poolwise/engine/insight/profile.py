@@ -14,6 +14,7 @@ from poolwise.engine.state.tables import NORMAL_95
 from poolwise.lazy import pandas as pd
 from poolwise.meta.hyperposterior import between_project_variance
 from poolwise.policy.constraints.usage import UsageCounts
+from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import cells
 from poolwise.posterior.hyperparameters.gaussian import effective, noise_scale
 from poolwise.posterior.projects.project_deviation import deviations
@@ -86,6 +87,7 @@ def project_deviations(belief: ServingPosterior, name_index: NameIndex) -> pd.Da
     return table.iloc[np.argsort(-np.abs(mean / scale), kind="stable")].reset_index(drop=True)
 
 
+@single_blas()
 def distances(belief: ServingPosterior, name_index: NameIndex) -> np.ndarray:
     """(projects, projects) root mean square difference of utility over the cells that both have tried; NaN on the
     diagonal and where there is none."""

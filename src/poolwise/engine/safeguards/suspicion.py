@@ -15,6 +15,7 @@ import numpy as np
 
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.state.serving_posterior import ServingPosterior
+from poolwise.posterior.blas_threads import single_blas
 
 FEW, MANY = 6, 200
 """Projects with outcomes below which nothing is said, and of a sample with which more are compared."""
@@ -24,6 +25,7 @@ _DRAWS = 5_000
 _SHOWN = 5
 
 
+@single_blas()
 def suspicious(belief: ServingPosterior, name_index: NameIndex, failure: float) -> dict[str, Any] | None:
     """The smaller camp, the size of the other, and how probable such a split were by chance; None: no alarm."""
     names = name_index.names("project")
