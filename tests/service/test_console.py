@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from poolwise.errors import StoreGone
 from poolwise.service.console.session import COOKIE, Sessions
 from poolwise.store.accounts import ROLES
 from tests.service.conftest import httpx
@@ -360,3 +361,59 @@ def test_pages_say_what_the_engine_says(service, admin):
     assert admin.get(AT + "/context?project=p&context=none").status_code == 422
     assert admin.get(AT + "/decision/99").status_code == 404
     assert "1.25×" in checked(admin.get(AT))
+
+
+def test_a_shadow_is_not_undone_without_proof(service, admin):
+    assert admin.send(AT + "/orders", order="shadow", project="p").status_code == 303
+    before = len(service.accounts.audit())
+    refused = admin.send(AT + "/orders/undo", number="1")
+    assert refused.status_code == 422
+    assert "not promoted" in checked(refused)
+    assert "shadow" in checked(admin.get(AT + "/orders")).split("In force")[1].split("Give an order")[0]
+    assert len(service.accounts.audit()) == before
+
+
+def test_a_store_that_fails_is_said_and_what_was_known_stays(service, admin, monkeypatch):
+    engine = service.app.state.workspaces["prover"].engine
+    look = service.app.state.console.observed("prover", engine).look
+    real = engine.store.made
+    monkeypatch.setattr(engine.store, "made", failing)
+    answer = admin.get(AT)
+    assert answer.status_code == 503
+    assert "the disk is gone" in checked(answer)
+    monkeypatch.setattr(engine.store, "made", real)
+    look.outdated()
+    assert "all well" in checked(admin.get(AT))
+    monkeypatch.setattr(engine.store, "made", failing)
+    look.outdated()
+    text = checked(admin.get(AT))
+    assert "the disk is gone" in text
+    assert "1.25×" in text
+
+
+def test_an_error_that_should_not_be_is_a_page_too(service, admin, monkeypatch, caplog):
+    engine = service.app.state.workspaces["prover"].engine
+    monkeypatch.setattr(engine.store, "snapshots", lambda *_: 1 / 0)
+    answer = admin.get(AT + "/refits")
+    assert answer.status_code == 500
+    assert "ZeroDivisionError" in checked(answer)
+    assert "frame-ancestors" in answer.headers["content-security-policy"]
+    assert "division" in caplog.text
+
+
+def failing():
+    raise StoreGone("the disk is gone")
+
+
+def test_snapshots_are_read_once(service, admin, monkeypatch):
+    engine = service.app.state.workspaces["prover"].engine
+    observed = service.app.state.console.observed("prover", engine)
+    asked, real = [], engine.store.snapshots
+    monkeypatch.setattr(engine.store, "snapshots", lambda after=0: asked.append(after) or real(after))
+    first = observed.snapshots()
+    engine.refit()
+    again = observed.snapshots()
+    assert asked[0] == 0
+    assert len(first) in asked[1:]
+    assert [one.id for one in again] == [one.id for one in real()]
+    assert "checks of the gate" in checked(admin.get(AT + "/refits"))

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from poolwise.engine.engine import Engine
-from poolwise.errors import PoolwiseError, StoreClosed
+from poolwise.errors import PoolwiseError, StoreClosed, StoreError
+from poolwise.schema import Snapshot
 from poolwise.service.console import history
 from poolwise.service.console.history import History
 from poolwise.service.looking import by_project
@@ -40,6 +41,8 @@ class Kept(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make, self._lock = make, threading.Lock()
         self._value: T | None = None
+        self.fault = ""
+        """Why it could not be made anew the last time."""
         self._until = 0.0
         self._work: threading.Thread | None = None
 
@@ -62,10 +65,11 @@ class Kept(Generic[T]):
     def _renew(self) -> None:
         began = time.monotonic()
         try:
-            self._value = self._make()
+            self._value, self.fault = self._make(), ""
         except StoreClosed:
             pass  # The server ends.
         except PoolwiseError as error:
+            self.fault = str(error)
             logging.getLogger("poolwise").warning("the console could not look: %s", error)
         finally:
             ended = time.monotonic()
@@ -79,12 +83,34 @@ class Observed:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._history: History | None = None
+        self._last: Look | None = None
+        self._snapshots: tuple[int, list[Snapshot]] = (0, [])
         self.look: Kept[Look] = Kept(self._look)
         self.projects: Kept[list[dict[str, Any]]] = Kept(self._projects)
         """Rows of `Engine.projects`."""
 
+    def snapshots(self) -> list[Snapshot]:
+        """Every snapshot, oldest first, without the scales; those that were read before are not read again."""
+        store = self.engine.store
+        undone, known = self._snapshots
+        if undone != (now := store.undone()):
+            known = []
+        new = [one._replace(hyper={}) for one in store.snapshots(len(known))]
+        self._snapshots = now, [*known, *new]
+        return self._snapshots[1]
+
     def _look(self) -> Look:
+        """What is there now; where the store cannot be read, what was there last, and that."""
         status = self.engine.status()
+        try:
+            self._last = self._whole(status)
+        except StoreError as error:
+            if self._last is None or isinstance(error, StoreClosed):
+                raise
+            return self._last._replace(status={**self._last.status, "store_fault": str(error), **status})
+        return self._last
+
+    def _whole(self, status: dict[str, Any]) -> Look:
         past = self._history = up_to_date(self._history, self.engine)
         return Look(time.time(), status, by_project(self.engine), past, self.engine.store.names("project"))
 

@@ -9,7 +9,7 @@ from poolwise.errors import InputError, UnknownDecision
 from poolwise.service.access import of_project
 from poolwise.service.console import log, pages
 from poolwise.service.console.answers import HOME, Page
-from poolwise.service.console.kept import records
+from poolwise.service.console.kept import Kept, records
 from poolwise.service.console.visit import Visit, entered
 from poolwise.store.accounts import Key
 
@@ -115,7 +115,7 @@ def projects(request: Request, workspace: str, page: Number = 1) -> Response:
 def refits(request: Request, workspace: str, page: Number = 1) -> Response:
     """Every snapshot that was proposed, newest first, and the checks of the gate."""
     visit = entered(request, workspace)
-    found = visit.engine.store.snapshots()[::-1]
+    found = visit.observed.snapshots()[::-1]
     serving = visit.engine.serving.belief.snapshot
     return visit.page("refits.html", "refits", serving=serving, **pages.part_of(found, page))
 
@@ -129,4 +129,5 @@ def _own(key: Key, project: str | None) -> str | None:
 
 
 def _being_read(visit: Visit, section: str) -> HTMLResponse:
-    return visit.page("reading.html", section, status=200)
+    kept: Kept[Any] = visit.observed.projects if section == "projects" else visit.observed.look
+    return visit.page("reading.html", section, status=503 if kept.fault else 200, fault=kept.fault)
