@@ -54,6 +54,7 @@ BENCHMARKS = {
         _of("total", "replay.total --seeds 10 --others --jobs 2", "12 min", "data, bench"),
         _of("service", "service.load", "2 min"),
         _of("console", "service.console", "3 min"),
+        _of("fronts", "service.fronts", "4 min"),
         _of("outage", "service.outage", "11 min", "PostgreSQL"),
         _of("replay_speed", "replay.speed", "1 min"),
         _of("spaces", "replay.spaces --seeds 4", "30 min", "data"),

@@ -28,10 +28,11 @@ class Answered(NamedTuple):
 
 def load(host: str, port: int, key: str, script: Script, connections: int, seconds: float) -> list[Answered]:
     """Every request of so many connections for so long."""
-    return asyncio.run(_loaded(host, port, key, script, connections, seconds))
+    return asyncio.run(loaded(host, port, key, script, connections, seconds))
 
 
-async def _loaded(host: str, port: int, key: str, script: Script, connections: int, seconds: float) -> list[Answered]:
+async def loaded(host: str, port: int, key: str, script: Script, connections: int, seconds: float) -> list[Answered]:
+    """As `load`, on an event loop that runs."""
     until, found = time.perf_counter() + seconds, []
     every = [_connection(host, port, key, script(number), until, found) for number in range(connections)]
     await asyncio.gather(*every)

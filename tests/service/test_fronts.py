@@ -220,6 +220,28 @@ def test_keys_open_what_they_open_at_the_writer(net):
     assert ask("pw_0_0", "POST", "/decide", JOB) == ask("\u00e9", "POST", "/decide", JOB) == 401
 
 
+def test_the_writer_is_asked_once_whose_key_it_is(net):
+    front = net.front()
+    net.decide(front, 20)
+    net.decide(front, 20)
+    assert [path for path, _ in net.sent].count("/v1/whoami") == 1
+
+
+def test_one_caller_is_not_sent_the_cookies_of_another(net):
+    seen = []
+
+    async def writer(scope, receive, send):
+        seen.append(dict(scope["headers"]))
+        head = [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"content-type", b"text/html")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"page"})
+
+    front = fronts.application(Upstream("http://writer", net.key, httpx.ASGITransport(writer)))
+    pages = [net.ask(front, ("GET", "/page?x=%2F", None), headers={"Cookie": name})[0] for name in ("c=3", "c=4")]
+    assert [one.headers.get_list("set-cookie") for one in pages] == [["a=1", "b=2"]] * 2
+    assert [(one[b"cookie"], one[b"host"]) for one in seen] == [(b"c=3", b"front"), (b"c=4", b"front")]
+
+
 def test_a_repeated_request_is_decided_once(net):
     front = net.front()
     first, again = (net.decide(front, 1, headers={"Idempotency-Key": "a"})[0] for _ in range(2))
