@@ -53,7 +53,7 @@ BENCHMARKS = {
         _of("peers", "replay.tables --peers --policy none --space-policy none", "30 min", "data, bench"),
         _of("total", "replay.total --seeds 10 --others --jobs 2", "12 min", "data, bench"),
         _of("service", "service.load", "2 min"),
-        _of("console", "service.console", "3 min"),
+        _of("console", "service.console --visits 40", "3 min"),
         _of("fronts", "service.fronts", "4 min"),
         _of("outage", "service.outage", "11 min", "PostgreSQL"),
         _of("replay_speed", "replay.speed", "1 min"),

@@ -12,6 +12,7 @@ import pytest
 from poolwise.config import load
 from poolwise.errors import ConflictingOutcome
 from poolwise.service.workspaces import engine_of
+from tests.service.conftest import httpx
 from tests.service.test_serve import running
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright: pip install it")
@@ -45,7 +46,7 @@ PAGES = (
     "", "/contexts", "/context?project=mathlib&context=bitvectors", "/decisions", "/decision/{last}", "/projects",
     "/refits", "/orders", "/orders/confirm?order=stop&project=mathlib", "/keys", "/audit",
 )  # fmt: skip
-LOOKS = [(width, scheme) for width in (400, 1280) for scheme in ("light", "dark")]
+LOOKS = [(width, scheme) for width in (400, 980, 1280) for scheme in ("light", "dark")]
 
 
 def fill(folder, monkeypatch):
@@ -127,6 +128,29 @@ def test_every_page_fits_and_can_be_read_in_every_look(browser, place):
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, (path, width, wide)
             assert page.evaluate(CONTRAST) == [], (path, width, scheme)
+        assert page.wrong == []
+        page.context.close()
+
+
+@pytest.mark.parametrize("name", ["x" * 1_000, "<img src=x onerror=console.error(1)>", "\u05d0" * 30 + " a"])
+def test_no_name_breaks_a_page(browser, place, name):
+    url, key, _ = place
+    sent = {"headers": {"Authorization": f"Bearer {key}"}, "json": {"project": name, "context": name}}
+    made = httpx.post(url.replace("/console", "/v1/workspaces/prover/decide"), **sent).json()
+    where = httpx.QueryParams(project=name, context=name)
+    for width in (400, 1280):
+        page = signed_in(browser, url, key, width)
+        for path in (
+            "",
+            f"/contexts?{where}",
+            f"/context?{where}",
+            "/decisions",
+            f"/decision/{made['id']}",
+            "/projects",
+        ):
+            page.goto(f"{url}/w/prover{path}")
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, (path, width, wide)
         assert page.wrong == []
         page.context.close()
 

@@ -9,8 +9,8 @@ from markupsafe import Markup, escape
 
 from poolwise.names import escaped, shortened
 
-LONGEST = 80
-"""Letters of a name in a list; all of them where the page is about it."""
+LONGEST, SHORT = 80, 20
+"""Letters of a name in a list; all of them where the page is about it; of one that is not broken within a word."""
 
 
 def count(value: Any) -> str:
@@ -75,7 +75,7 @@ def name(text: str | None, longest: int = LONGEST) -> Markup:
     safe = escaped(text or "")
     short = shortened(safe, longest)
     if short == safe:
-        return Markup("<bdi>{0}</bdi>").format(safe)
+        return Markup('<bdi class="short">{0}</bdi>' if len(safe) <= SHORT else "<bdi>{0}</bdi>").format(safe)
     return Markup('<bdi title="{1}">{0}</bdi>').format(short, safe)
 
 
