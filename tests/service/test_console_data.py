@@ -13,9 +13,10 @@ from tests.service.conftest import SPACE
 
 pytest.importorskip("markupsafe", reason="the console is tested where its extra is installed")
 
-from poolwise.service.console import charts, history, kept, pages, words
-from poolwise.service.console.alerts import LEVELS, alerts
+from poolwise.service.console import history, kept
 from poolwise.service.console.history import COLUMNS, History
+from poolwise.service.console.shown import charts, pages, words
+from poolwise.service.console.shown.alerts import LEVELS, alerts
 from poolwise.service.looking import by_project
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from poolwise.service.bodies import KeyRequest
 from poolwise.service.console.answers import HOME, Page, form
-from poolwise.service.console.pages import ROWS, part_of
+from poolwise.service.console.shown.pages import ROWS, part_of
 from poolwise.service.console.visit import Visit, entered, sent
 from poolwise.service.problems import Refused
 from poolwise.service.routes.administration import added, known, revoked

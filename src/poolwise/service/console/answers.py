@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import poolwise
 from poolwise.errors import PoolwiseError, escaped
-from poolwise.service.console.words import FILTERS
+from poolwise.service.console.shown.words import FILTERS
 from poolwise.service.problems import STATUS, TITLES, Refused
 
 HEADERS = {

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from poolwise.service.access import of_project
 from poolwise.service.console import standing
 from poolwise.service.console.answers import HOME, Page, form
-from poolwise.service.console.pages import part_of
+from poolwise.service.console.shown.pages import part_of
 from poolwise.service.console.standing import WORDS, Given, Order
 from poolwise.service.console.visit import Visit, entered, sent
 from poolwise.service.problems import Refused

@@ -7,9 +7,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from poolwise.errors import InputError, UnknownDecision
 from poolwise.service.access import of_project
-from poolwise.service.console import log, pages
+from poolwise.service.console import log
 from poolwise.service.console.answers import HOME, Page
 from poolwise.service.console.kept import Kept, records
+from poolwise.service.console.shown import pages
 from poolwise.service.console.visit import Visit, entered
 from poolwise.store.accounts import Key
 

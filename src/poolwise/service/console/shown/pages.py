@@ -8,11 +8,11 @@ import numpy as np
 
 from poolwise.engine.state.tables import NORMAL_95
 from poolwise.policy.learning_phase import PHASES
-from poolwise.service.console import charts
-from poolwise.service.console.alerts import alerts
-from poolwise.service.console.charts import Interval
 from poolwise.service.console.history import COLUMNS, History
 from poolwise.service.console.kept import Look
+from poolwise.service.console.shown import charts
+from poolwise.service.console.shown.alerts import alerts
+from poolwise.service.console.shown.charts import Interval
 
 TOP, ROWS, ARMS, TABLED = 8, 50, 40, 24
 """Rows of a short list, of a page, arms of a page, and rows of figures below a picture."""
