@@ -231,8 +231,9 @@ def test_everything_imported_is_required():
     }
     extras = {name for names in EXTRAS.values() for name in names}
     strange = used - set(sys.stdlib_module_names) - {"poolwise"} - extras
-    # Pydantic's own core comes in the one version that fits it; jaxtyping is imported for type checkers alone.
-    assert strange <= modules(PROJECT["dependencies"]) | {"pydantic_core", "jaxtyping"}
+    # Pydantic's own core comes in the one version that fits it, MarkupSafe with Jinja2; jaxtyping is imported for type
+    # checkers alone.
+    assert strange <= modules(PROJECT["dependencies"]) | {"pydantic_core", "markupsafe", "jaxtyping"}
 
 
 def _named(node):
