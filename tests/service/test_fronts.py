@@ -13,7 +13,7 @@ import pytest
 
 from poolwise import Engine
 from poolwise.engine import Settings
-from poolwise.engine.leases import Drawn
+from poolwise.engine.leases import SHARE, Drawn
 from poolwise.engine.safeguards.settings import Safety
 from poolwise.policy.randomness import uniform
 from tests.service.conftest import SPACE, httpx
@@ -24,6 +24,7 @@ from poolwise.service.fronts.lent import Desk  # noqa: E402
 from poolwise.service.fronts.upstream import Upstream  # noqa: E402
 
 AT = "/v1/workspaces/prover"
+KNOWN = 64 * SHARE
 JOB = {"project": "p", "context": "c"}
 
 
@@ -33,6 +34,7 @@ class Net:
     def __init__(self, service):
         self.service, self.key = service, service.key("operator")
         self.away = False
+        self.engine.decide_many("p", ["c"] * KNOWN)  # well enough to be lent
 
     def front(self, staleness=60.0):
         inner = httpx.ASGITransport(self.service.app)
@@ -84,7 +86,7 @@ def test_what_front_ends_decide_is_stored_once_as_the_writer_would_have_decided_
     assert len(net.exchanged("drawn")) == 30
     known = net.engine.store.decisions()
     assert {one["id"] for one in made} < set(known.id.tolist())
-    assert len(known.id) == len(set(known.id.tolist())) == 32
+    assert len(known.id) == len(set(known.id.tolist())) == KNOWN + 32
     for one in made:
         stored, told = net.engine.store.decision(one["id"]), net.engine.explain(one["id"], replay=True)
         shown = {name: one[name] for name in ("arm", "probability", "reason", "time", "view", "project", "context")}
@@ -99,7 +101,7 @@ def test_ids_of_front_ends_and_writer_never_meet(net):
     for _ in range(5):
         ids += [made["id"] for front in (one, other) for made in net.decide(front, 40)]
         ids.append(net.engine.decide("p", "c").id)
-    assert len(set(ids)) == len(ids) == net.engine.status()["decisions"]
+    assert len(set(ids)) == len(ids) == net.engine.status()["decisions"] - KNOWN
 
 
 def test_outcomes_reach_the_belief(net):
@@ -139,6 +141,7 @@ def test_nothing_is_drawn_from_a_lease_after_its_time_or_its_ids():
 
 def test_what_a_lease_does_not_choose_is_refused():
     engine = Engine.open("memory://", SPACE, seed=3)
+    engine.decide_many("p", ["c"] * (5 * SHARE - 1))
     (lease,) = engine.leases.grant([("p", "c")], 4)
     cell, first = lease.cell, lease.first
     k = cell.pick(uniform(3, first))
@@ -151,16 +154,16 @@ def test_what_a_lease_does_not_choose_is_refused():
     ]
     assert engine.leases.append(wrong)[0] == ["wrong"] * 4
     assert engine.leases.append([right._replace(lease=first + 1)])[0] == ["over"]
-    assert engine.status()["decisions"] == 0
+    assert engine.status()["decisions"] == 5 * SHARE - 1
     assert [engine.leases.append([right, right])[0] for _ in range(2)] == [["stored"] * 2] * 2
-    assert engine.status()["decisions"] == 1
+    assert engine.status()["decisions"] == 5 * SHARE
     assert engine.decide("p", "c").id == first + 4
 
 
 @pytest.mark.parametrize("end", ["order", "forget", "time"])
 def test_a_lease_ends_with_what_makes_it_wrong(end, monkeypatch):
     engine = Engine.open("memory://", SPACE, seed=3)
-    engine.decide("p", "c")
+    engine.decide_many(["p", "q"] * KNOWN, "c")
     (lease,) = engine.leases.grant([("p", "c")], 4)
     if end == "order":
         engine.control("stop")
@@ -173,6 +176,13 @@ def test_a_lease_ends_with_what_makes_it_wrong(end, monkeypatch):
     assert (engine.leases.grant([("q", "c")], 4) == []) == (end == "order")
 
 
+def test_what_is_hardly_known_is_not_lent():
+    engine = Engine.open("memory://", SPACE, seed=3)
+    engine.decide_many("p", ["a"] * (SHARE - 1) + ["b"] * 3 * SHARE)
+    leases = engine.leases.grant([("p", "a"), ("p", "b"), ("p", "new")], 64)
+    assert [(one.context, one.size) for one in leases] == [("b", 3)]
+
+
 def drawn_from(lease):
     k = lease.cell.pick(uniform(lease.seed, lease.first))
     return Drawn(lease.first, lease.first, lease.cell.arms[k].id, lease.cell.probabilities[k])
@@ -183,12 +193,12 @@ def test_an_order_holds_at_once(net):
     net.decide(front, 2)
     net.engine.control("stop")
     assert {one["arm"] for one in net.decide(front, 40)} == {"default"}
-    assert net.engine.status()["decisions"] == 42
+    assert net.engine.status()["decisions"] == KNOWN + 42
 
 
 def test_with_safety_the_writer_decides_everything():
     engine = Engine.open("memory://", SPACE, seed=1, settings=Settings(safety=Safety()))
-    engine.decide("p", "c")
+    engine.decide_many("p", ["c"] * 2 * SHARE)
     assert engine.leases.grant([("p", "c")], 8) == []
 
 
@@ -246,7 +256,7 @@ def test_a_repeated_request_is_decided_once(net):
     front = net.front()
     first, again = (net.decide(front, 1, headers={"Idempotency-Key": "a"})[0] for _ in range(2))
     assert first == again
-    assert net.engine.status()["decisions"] == 1
+    assert net.engine.status()["decisions"] == KNOWN + 1
 
 
 def test_when_the_writer_is_away_that_is_said(net):

@@ -22,6 +22,9 @@ from poolwise.policy.randomness import uniform
 
 LONGEST = 5.0
 """Seconds after which nothing more is taken from a lease: who draws keeps it for far less."""
+SHARE = 32
+"""A lease is for at most a 32nd of the decisions made in its cell so far: what is hardly known is not lent, since
+there every outcome changes what is right."""
 Verdict = Literal["stored", "over", "wrong"]
 """`over`: no such lease, or no longer; `wrong`: not what the lease chooses with that id."""
 
@@ -59,7 +62,8 @@ class Leases:
         self._held, self._upkeep = held, upkeep
 
     def grant(self, cells: Sequence[tuple[str, str]], count: int) -> list[Lease]:
-        """One of so many ids for every (project, context), or none for any. Raises InputError, StoreError."""
+        """One of at most so many ids for every (project, context) that is known well enough; none where safeguards act.
+        Raises InputError, StoreError."""
         with self._held():
             return self._upkeep.change(lambda now: _granted(now, cells, count))
 
@@ -76,14 +80,20 @@ def _granted(serving: Serving, cells: Sequence[tuple[str, str]], count: int) -> 
         del serving.leases[old]
     if serving.policy_gate.safeguards is not None or not cells:
         return []
-    found = [decide.ready(serving, *cell) for cell in cells]
-    first, seed = serving.store.reserve(count * len(cells)), serving.store.seed
-    made = [
-        Lease(first + k * count, count, *names, cell, seed, now, set())
-        for k, (names, cell) in enumerate(zip(cells, found, strict=True))
-    ]
+    found = {names: decide.ready(serving, *names) for names in cells}
+    sizes = {names: size(serving, cell, count) for names, cell in found.items()}
+    first, made = serving.store.reserve(max(sum(sizes.values()), 1)), []
+    for names, cell in found.items():
+        if sizes[names]:
+            made.append(Lease(first, sizes[names], *names, cell, serving.store.seed, now, set()))
+            first += sizes[names]
     serving.leases.update((one.first, one) for one in made)
     return made
+
+
+def size(serving: Serving, cell: CachedDecision, count: int) -> int:
+    """How many ids are lent at most."""
+    return min(count, serving.usage.decisions(cell.project, cell.context) // SHARE)
 
 
 def _appended(serving: Serving, rows: Sequence[Drawn]) -> tuple[list[Verdict], float]:

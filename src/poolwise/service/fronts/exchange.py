@@ -10,6 +10,8 @@ from poolwise.service.problems import Refused
 
 MOST, MOST_WAITING = 2_000, 20_000
 """Rows of one exchange, and those that may wait."""
+CROWD, PAUSE = 5, 0.005
+"""Rows of an exchange after which the next one waits so many seconds: those who were just answered come with it."""
 Send = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 """An exchange with the writer. Raises Refused."""
 
@@ -53,6 +55,8 @@ class Front:
             jobs, reports = _taken(self._jobs), _taken(self._reports)
             try:
                 await self._exchange(jobs, reports)
+                if len(jobs) + len(reports) >= CROWD:
+                    await asyncio.sleep(PAUSE)
             except Refused as refused:
                 _refuse([*jobs, *reports], refused)
             except Exception as error:
