@@ -120,6 +120,11 @@ def measured(server: int, key: str, at: dict[int, int], cells: tuple[int, int], 
     }
 
 
+def of_writer(every: list[dict[str, Any]]) -> float:
+    """Seconds of CPU: the other processes could each have a core of their own."""
+    return float(np.median([one["CPU s per 1,000 decisions"]["writer"] for one in every]))
+
+
 def rates(cells: tuple[int, int], rounds: int, seconds: float) -> dict[str, list[dict[str, Any]]]:
     """Of runs that take turns."""
     found: dict[str, list[dict[str, Any]]] = {"one process": [], "front ends": []}
@@ -203,6 +208,9 @@ def main() -> None:
         gain = float(np.median(per_second["front ends"] / per_second["one process"]))
         figures.append(Figure(f"{name}: {FRONTS} front ends against one process", gain, "times", 2.0, True))
         figures += [Figure(f"{name}: {kind}", float(np.median(all)), "requests/s") for kind, all in per_second.items()]
+        figures += [
+            Figure(f"{name}: {kind}, writer, 1,000 decisions", of_writer(all), "CPU s") for kind, all in runs.items()
+        ]
     if options.seeds:
         found = body["staleness"] = staleness(range(FIRST, FIRST + options.seeds))
         figures += [
