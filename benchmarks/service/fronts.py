@@ -154,7 +154,7 @@ def regret(problem: Problem, seed: int, rate: float) -> float:
         decision = engine.decide(*cell)
         if wanted and not held:
             ready[cell] = engine.serving.cells[cell]
-            desk.keep([_loan(cell, size(engine.serving, ready[cell], BLOCK))], now[0])
+            desk.keep([_loan(cell, size(engine.serving, ready[cell].project, ready[cell].context, BLOCK))], now[0])
         arm = problem.arms.index(decision.family)
         speed, fine = (part[0] for part in outcome(problem, chance, t, context, arm))
         engine.observe(decision.id, cost=1 / float(speed), baseline_cost=1.0, status="ok" if fine else "failed")

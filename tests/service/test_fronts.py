@@ -179,8 +179,9 @@ def test_a_lease_ends_with_what_makes_it_wrong(end, monkeypatch):
 def test_what_is_hardly_known_is_not_lent():
     engine = Engine.open("memory://", SPACE, seed=3)
     engine.decide_many("p", ["a"] * (SHARE - 1) + ["b"] * 3 * SHARE)
-    leases = engine.leases.grant([("p", "a"), ("p", "b"), ("p", "new")], 64)
+    leases = engine.leases.grant([("p", "a"), ("p", "b"), ("p", "new"), ("\0", "b")], 64)
     assert [(one.context, one.size) for one in leases] == [("b", 3)]
+    assert (engine.store.names("project"), engine.store.names("context")) == (["p"], ["a", "b"])
 
 
 def drawn_from(lease):

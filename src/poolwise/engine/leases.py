@@ -80,20 +80,19 @@ def _granted(serving: Serving, cells: Sequence[tuple[str, str]], count: int) -> 
         del serving.leases[old]
     if serving.policy_gate.safeguards is not None or not cells:
         return []
-    found = {names: decide.ready(serving, *names) for names in cells}
-    sizes = {names: size(serving, cell, count) for names, cell in found.items()}
+    sizes = {names: size(serving, *serving.name_index.place(*names), count) for names in cells}
+    found = {names: decide.ready(serving, *names) for names in cells if sizes[names]}
     first, made = serving.store.reserve(max(sum(sizes.values()), 1)), []
     for names, cell in found.items():
-        if sizes[names]:
-            made.append(Lease(first, sizes[names], *names, cell, serving.store.seed, now, set()))
-            first += sizes[names]
+        made.append(Lease(first, sizes[names], *names, cell, serving.store.seed, now, set()))
+        first += sizes[names]
     serving.leases.update((one.first, one) for one in made)
     return made
 
 
-def size(serving: Serving, cell: CachedDecision, count: int) -> int:
-    """How many ids are lent at most."""
-    return min(count, serving.usage.decisions(cell.project, cell.context) // SHARE)
+def size(serving: Serving, project: int, context: int, count: int) -> int:
+    """How many ids are lent at most; none of a cell that has no name yet."""
+    return min(count, serving.usage.decisions(project, context) // SHARE)
 
 
 def _appended(serving: Serving, rows: Sequence[Drawn]) -> tuple[list[Verdict], float]:
