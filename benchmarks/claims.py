@@ -88,7 +88,26 @@ def guarantee(world: str) -> str:
 
 
 EIGHT = "decide, 8 arms, 50 contexts"
+
+
+def served(connections: int, what: str, *more: str) -> list[float]:
+    """Of the service on SQLite."""
+    return [at("service", "runs", "SQLite", str(connections), key) for key in (what, *more)]
+
+
 README = [
+    Row(
+        "decide and observe over HTTP on SQLite, 64 connections",
+        lambda: "{:,.0f} requests/s / {:.0f} ms".format(*served(64, "requests a second", "p99 ms")),
+    ),
+    Row("one connection, p50 / p99", lambda: "{:.1f} / {:.1f} ms".format(*served(1, "p50 ms", "p99 ms"))),
+    Row(
+        "ten minutes with a minute without PostgreSQL",
+        lambda: "{:.2f} %; {:.0f}".format(
+            100 * figure("outage", "decisions answered"),
+            figure("outage", "acknowledged decisions") + figure("outage", "acknowledged outcomes"),
+        ),
+    ),
     Row("regret over that of the best of 15 peers", lambda: f"{at('replay', 'summary', 'ratio to the best peer'):.2f}"),
     Row("the same on sets of 500 jobs", lambda: f"{at('replay', 'summary', 'ratio on large sets'):.2f}"),
     Row("worst set", lambda: f"{at('replay', 'summary', 'worst ratio'):.2f}"),
