@@ -147,7 +147,7 @@ def main() -> None:
         "summary": summary(jobs),
         "spaces summary": space_summary(searched),
         "sets": {name: {**one, "learners": kept(one["learners"], options.peers)} for name, one in jobs.items()},
-        "spaces": {where: kept(one, options.peers) for where, one in searched.items()},
+        "spaces": {where: kept(one, False) for where, one in searched.items()},
     }
     print_table(report)
     print_spaces(report)
