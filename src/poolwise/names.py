@@ -9,6 +9,7 @@ An id is a whole number; one that no store can hold is unknown, not malformed.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -16,7 +17,9 @@ from poolwise.errors import UNSAFE as UNSAFE
 from poolwise.errors import InputError
 from poolwise.errors import escaped as escaped
 
-LONGEST = 1_000
+LONGEST, FEW = 1_000, 8
+KNOWN = ": it has "
+"""After it a message lists names that a store knows."""
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,998}[!-~])?")
 """Most names: nothing else is asked of them."""
 
@@ -60,6 +63,17 @@ def every(kind: str, names: Any) -> list[str]:
     if isinstance(names, str | bytes) or not iterable(names):
         raise InputError(f"{kind} must be a list of names, got {type(names).__name__} {shown(names)}")
     return [checked(f"row {row}: {kind}", name) for row, name in enumerate(names)]
+
+
+def absent(kind: str, name: Any, known: Sequence[str]) -> str:
+    """What is said where a store knows no such name; of many that it knows, the first few.
+
+    >>> absent("context", "c", ["a", "b"])
+    "no context 'c' in this store: it has a, b"
+    """
+    few = ", ".join(known[:FEW]) or "none"
+    more = f" and {len(known) - FEW:,} more" if len(known) > FEW else ""
+    return f"no {kind} {shown(name)} in this store{KNOWN}{few}{more}"
 
 
 def iterable(value: Any) -> bool:

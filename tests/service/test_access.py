@@ -113,6 +113,20 @@ def test_a_key_for_one_project_sees_no_other(service):
     }
 
 
+def test_a_key_for_one_project_is_told_no_names(service):
+    every, own = service.key(), service.key("operator", "prover", "mine")
+    service.ask("POST", "/v1/workspaces/prover/decide", every, json={"project": "theirs", "context": "secret"})
+    service.ask("POST", "/v1/workspaces/prover/decide", own, json={"project": "mine", "context": "c"})
+    for verb, path, body in (
+        ("GET", "beliefs?project=mine&context=none", None),
+        ("GET", "best?project=mine&context=none", None),
+        ("POST", "orders", {"order": "stop", "project": "mine", "context": "none"}),
+    ):
+        told = service.ask(verb, f"/v1/workspaces/prover/{path}", own, json=body)
+        assert (told.status_code, "secret" in told.text) == (422, False)
+        assert "secret" in service.ask(verb, f"/v1/workspaces/prover/{path}", every, json=body).text
+
+
 def test_keys_end():
     accounts = Accounts("memory://")
     access = Access(accounts)

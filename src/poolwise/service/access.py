@@ -93,6 +93,7 @@ def entered(request: Request, workspace: str, role: Role) -> Key:
 def granted(request: Request, key: Key, workspace: str, role: Role) -> Key:
     """The key, if it has this role in this workspace. Raises Refused: 403, 404."""
     opens(key, workspace, role, there=workspace in request.app.state.workspaces)
+    request.state.project = key.project
     return key
 
 

@@ -17,6 +17,7 @@ from poolwise.errors import (
     UnknownDecision,
     escaped,
 )
+from poolwise.names import KNOWN
 from poolwise.service.bodies import Problem
 from poolwise.service.writer import Busy
 
@@ -97,9 +98,12 @@ async def _refused(_: Request, error: Any) -> JSONResponse:
     return answer(error.status, error.detail, error.headers)
 
 
-async def _ours(_: Request, error: Any) -> JSONResponse:
-    status = _status(error)
-    return answer(status, str(error), {"Retry-After": "1"} if status == 503 else None)
+async def _ours(request: Request, error: Any) -> JSONResponse:
+    """To a key for one project no names are told that the store knows besides."""
+    status, detail = _status(error), str(error)
+    if getattr(request.state, "project", None) is not None:
+        detail = detail.partition(KNOWN)[0]
+    return answer(status, detail, {"Retry-After": "1"} if status == 503 else None)
 
 
 async def _invalid(_: Request, error: Any) -> JSONResponse:

@@ -11,6 +11,7 @@ from poolwise.engine.insight.profile import distances
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError
 from poolwise.lazy import pandas as pd
+from poolwise.names import absent
 from poolwise.posterior.hyperparameters.gaussian import effective
 from poolwise.posterior.projects import factors
 
@@ -33,7 +34,7 @@ def similar(belief: ServingPosterior, name_index: NameIndex, project: str) -> Si
     """Weights are proportional to shared / (distance^2 + 0.05^2). Raises InputError for an unknown project."""
     names = name_index.names("project")
     if project not in names:
-        raise InputError(f"no project {project!r} in this store: it has {', '.join(names) or 'none'}")
+        raise InputError(absent("project", project, names))
     own = names.index(project)
     distance = distances(belief, name_index)[own]
     tried = belief.posterior.statistics().count[: len(names)] > 0

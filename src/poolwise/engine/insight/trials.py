@@ -11,7 +11,7 @@ from poolwise.engine.reasons import read
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import InputError
 from poolwise.lazy import pandas as pd
-from poolwise.names import shown
+from poolwise.names import absent
 from poolwise.schema import STATUSES, family_of
 from poolwise.store.base import Store
 
@@ -47,7 +47,7 @@ def log(store: Store, last: int, project: str | None = None, context: str | None
     Raises InputError for a name that is not there."""
     for kind, name in (("project", project), ("context", context)):
         if name is not None and name not in store.names(kind):
-            raise InputError(f"no {kind} {shown(name)} in this store: it has {', '.join(store.names(kind)) or 'none'}")
+            raise InputError(absent(kind, name, store.names(kind)))
     everything = project is None and context is None
     made = _decisions(store, max(store.made() - last, 0) if everything else None)
     for column, name in (("project", project), ("context", context)):

@@ -12,6 +12,7 @@ from poolwise.engine.safeguards.settings import NO_EXPLORATION, NO_SAFETY, contr
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import limited_reasons, reasons
 from poolwise.errors import ConfigError
+from poolwise.names import absent
 from poolwise.objective import threshold
 from poolwise.policy.constraints.constraints import Constraints, constrain
 from poolwise.policy.view import Policy, View
@@ -92,7 +93,7 @@ class PolicyGate:
         for kind, name in (("project", project), ("context", context)):
             known = self._name_index.names(kind)
             if name is not None and name not in known:
-                raise ConfigError(f"no {kind} {name!r} in this store: it has {', '.join(known) or 'none'}")
+                raise ConfigError(absent(kind, name, known))
         safety = self._settings.safety or NO_SAFETY
         base = operator_overrides.Overrides(controls(safety, self._space), safety.shadow)
         record = {"order": order, "arm": arm, "project": project, "context": context, "time": time.time()}

@@ -13,7 +13,7 @@ from poolwise.engine.safeguards.safeguards import Discount
 from poolwise.engine.state.cached_decision import CachedDecision
 from poolwise.errors import InputError
 from poolwise.lazy import pandas as pd
-from poolwise.names import checked, shown
+from poolwise.names import absent, checked
 from poolwise.objective import Objective, speed_up
 from poolwise.policy.optimality import best_probability
 from poolwise.store.base import DecisionColumns, OutcomeColumns
@@ -189,7 +189,7 @@ def _known(name_index: NameIndex, kind: str, only: str | None) -> dict[str, int]
     if only is None:
         return names
     if checked(kind, only) not in names:
-        raise InputError(f"no {kind} {shown(only)} in this store: it has {', '.join(names) or 'none'}")
+        raise InputError(absent(kind, only, [*names]))
     return {only: names[only]}
 
 
