@@ -351,6 +351,11 @@ def test_decisions_are_paged_by_their_place_and_each_is_there_once(service, admi
     assert found == ["12", "9", "6", "3"]
 
 
+def test_a_decision_that_no_store_can_hold_is_not_there(admin):
+    for id in (10**30, 2**63, 0):
+        assert admin.get(f"{AT}/decision/{id}").status_code == 404
+
+
 def test_pages_say_what_the_engine_says(service, admin):
     engine = service.app.state.workspaces["prover"].engine
     text = html.unescape(checked(admin.get(AT + "/decision/4")))

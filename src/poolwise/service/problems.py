@@ -98,12 +98,15 @@ async def _refused(_: Request, error: Any) -> JSONResponse:
     return answer(error.status, error.detail, error.headers)
 
 
+def told(request: Request, error: PoolwiseError) -> str:
+    """What is wrong; to a key for one project no names that the store knows besides."""
+    own = getattr(request.state, "project", None) is not None
+    return str(error).partition(KNOWN)[0] if own else str(error)
+
+
 async def _ours(request: Request, error: Any) -> JSONResponse:
-    """To a key for one project no names are told that the store knows besides."""
-    status, detail = _status(error), str(error)
-    if getattr(request.state, "project", None) is not None:
-        detail = detail.partition(KNOWN)[0]
-    return answer(status, detail, {"Retry-After": "1"} if status == 503 else None)
+    status = _status(error)
+    return answer(status, told(request, error), {"Retry-After": "1"} if status == 503 else None)
 
 
 async def _invalid(_: Request, error: Any) -> JSONResponse:

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import poolwise
 from poolwise.errors import PoolwiseError, escaped
 from poolwise.service.console.shown.words import FILTERS
-from poolwise.service.problems import STATUS, TITLES, Refused
+from poolwise.service.problems import STATUS, TITLES, Refused, told
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -110,7 +110,7 @@ def _of_error(request: Request, error: Exception) -> Response:
         first = error.errors()[0]
         return _problem(422, f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}")
     if isinstance(error, PoolwiseError):
-        return _problem(next(status for kind, status in STATUS if isinstance(error, kind)), str(error))
+        return _problem(next(status for kind, status in STATUS if isinstance(error, kind)), told(request, error))
     logging.getLogger("poolwise").exception("a page of the console failed")
     return _problem(500, f"an error that should not be: {type(error).__name__}; the server's log has it")
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+from poolwise.engine import arguments
 from poolwise.errors import InputError, UnknownDecision
 from poolwise.service.access import of_project
 from poolwise.service.console import log
@@ -88,7 +89,7 @@ def find(request: Request, workspace: str, id: Annotated[int, Query()]) -> Respo
 def decision(request: Request, workspace: str, id: int) -> Response:
     """Why one decision was made."""
     visit = entered(request, workspace, every=False)
-    made = visit.engine.store.decision(id)
+    made = visit.engine.store.decision(arguments.decision(id))
     of_project(visit.key, made.project)
     body: dict[str, Any] | None
     try:
