@@ -50,6 +50,8 @@ def served(store: str) -> Iterator[tuple[str, int]]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "prover.toml").write_text(CONFIG.format(store=store.format(folder=folder)))
         command = [*COMMAND, "--port", str(PORT)]
+        if ready():
+            raise SystemExit(f"port {PORT} is taken: another benchmark of the service is running")
         with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             key = json.loads(process.stdout.readline())["key"]

@@ -84,6 +84,7 @@ def client(number: int, key: str, folder: str, until: float, told: Any) -> None:
                     time.sleep(0.01)
             except PoolwiseError as error:
                 told.put(("error", number, str(error)[:200]))
+                time.sleep(0.1)
         for _ in range(120):
             try:
                 own.flush()
@@ -96,6 +97,8 @@ def client(number: int, key: str, folder: str, until: float, told: Any) -> None:
 
 def suffered(options: argparse.Namespace, database: Any, folder: Path) -> dict[str, Any]:
     """The run itself."""
+    if ready():
+        raise SystemExit(f"port {PORT} is taken: another benchmark of the service is running")
     url = database.url("outage")
     (folder / "prover.toml").write_text(CONFIG.format(store=url))
     supervised = Supervised(folder)
