@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from poolwise.config import Config
 from poolwise.errors import ConfigError
-from poolwise.service import workspaces
+from poolwise.service import collector, workspaces
 from poolwise.service.app import application
 from poolwise.service.fronts import app as fronts
 from poolwise.service.fronts.upstream import Upstream
@@ -59,6 +59,7 @@ def serve(configs: Mapping[str, Config], keys: str, at: Listening) -> None:
 def _run(app: Any, at: Listening, lifespan: Literal["auto", "off"] = "auto") -> None:
     import uvicorn
 
+    collector.beside()
     uvicorn.run(
         app,
         lifespan=lifespan,
