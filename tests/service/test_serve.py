@@ -92,3 +92,13 @@ def test_client_and_command_line_speak_to_it(tmp_path):
         assert json.loads(called("status", "--json").stdout)["outcomes"] == 1
         wrong = called("observe", "99", "--utility", "0.1")
         assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+
+
+def test_a_server_holds_as_many_connections_as_it_may():
+    code = (
+        "import resource; kind = resource.RLIMIT_NOFILE; hard = resource.getrlimit(kind)[1];"
+        "resource.setrlimit(kind, (256, hard)); from poolwise.service.serve import MOST_FILES, many_connections;"
+        "many_connections(); print(resource.getrlimit(kind)[0] == (MOST_FILES if hard < 0 else min(hard, MOST_FILES)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -1,6 +1,7 @@
 """From configuration files to a running server."""
 
 import os
+import resource
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -12,6 +13,8 @@ from poolwise.service.app import application
 from poolwise.service.fronts import app as fronts
 from poolwise.service.fronts.upstream import Upstream
 from poolwise.store.accounts import Accounts
+
+MOST_FILES = 65_536
 
 
 class Listening(NamedTuple):
@@ -56,10 +59,18 @@ def serve(configs: Mapping[str, Config], keys: str, at: Listening) -> None:
     _run(application(engines, Accounts(keys)), at)
 
 
+def many_connections() -> None:
+    """Let the process hold as many connections as the system allows: the usual limit of 1,024 files is soon reached."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
 def _run(app: Any, at: Listening, lifespan: Literal["auto", "off"] = "auto") -> None:
     import uvicorn
 
     collector.beside()
+    many_connections()
     uvicorn.run(
         app,
         lifespan=lifespan,
