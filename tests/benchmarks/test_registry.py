@@ -60,5 +60,10 @@ def test_results_stay_small():
     assert sum(path.stat().st_size for path in Path(RESULTS).iterdir()) <= LIMIT
 
 
+def test_no_result_names_a_path_of_a_machine():
+    for path in Path(RESULTS).glob("*.json"):
+        assert not re.search(r"/(tmp|work|root|home|Users)/", path.read_text()), path.name
+
+
 def test_results_are_written_so_that_two_can_be_compared():
     assert dumps({"a": {"b": [1.23456789, 2]}, "c": "d"}) == '{\n "a": { "b": [ 1.23457, 2 ] },\n "c": "d"\n}\n'
