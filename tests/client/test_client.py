@@ -1,7 +1,6 @@
 """A client whose service is there, is away, and comes back."""
 
 import json
-import os
 
 import pytest
 
@@ -146,6 +145,6 @@ def test_outcomes_that_wait_survive_the_process_and_a_half_written_line(tmp_path
         Spool(path).send(lambda reports: (_ for _ in ()).throw(Away("gone")))
     Spool(path).add({"id": 4, "utility": 0.1})
     assert len(Spool(path)) == 4
-    assert Spool(path).send(sent.extend) + Spool(path).send(sent.extend) == 4
+    assert Spool(path).send(sent.extend) == 4
     assert [one["id"] for one in sent] == [0, 1, 2, 4]
-    assert (len(Spool(path)), oct(os.stat(path.parent).st_mode)[-1] != "") == (0, True)
+    assert len(Spool(path)) == 0

@@ -57,15 +57,19 @@ class Spool:
                 del self._memory[: len(part)]
                 count += len(part)
             return count
+        count = 0
         with self._locked(self._path):
-            return sum(_sent_file(file, sent) for file in self._moved(self._path))
+            while (file := self._moved(self._path)) is not None:
+                count += _sent_file(file, sent)
+        return count
 
-    def _moved(self, path: Path) -> list[Path]:
-        """What was being sent when a process ended comes first."""
+    @staticmethod
+    def _moved(path: Path) -> Path | None:
+        """What is to be sent next: first what was being sent when a process ended."""
         going = path.with_name(f"{path.name}.sending")
         if not going.exists() and path.exists():
             os.replace(path, going)
-        return [going] if going.exists() else []
+        return going if going.exists() else None
 
     @staticmethod
     def _files(path: Path) -> list[Path]:
