@@ -35,7 +35,8 @@ async def decide(request: Request, workspace: str, job: Job, idempotency_key: Id
 
 @router.post("/decide:batch", responses=responses(409), response_model=Choices)
 async def decide_batch(request: Request, workspace: str, jobs: Jobs, idempotency_key: IdempotencyKey = None) -> Any:
-    """Choose for many jobs from one belief; all are stored when it is answered, or none."""
+    """Choose for many jobs; all are stored when it is answered. Plain ones come from one belief, and together or not at
+    all; of those with `job` or `available`, the ones before one that is refused stay, without an outcome."""
     key = entered(request, workspace, "decide")
     for job in jobs.jobs:
         of_project(key, job.project)
