@@ -13,7 +13,8 @@ from poolwise.posterior import arguments
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.crossed.job_effects import StatisticsDelta, add_statistics, without
 from poolwise.posterior.crossed.solve import CellMoments
-from poolwise.posterior.gp.correlated_gain import gain_over_best
+from poolwise.posterior.features.arguments import number_of_features, raw_of_many, raw_of_one
+from poolwise.posterior.features.effects import FeatureEffects, nothing_known
 from poolwise.posterior.hyperparameters import gaussian, utility_scale
 from poolwise.posterior.hyperparameters.estimation import EstimationArguments, Hyperparameters, estimate_hyperparameters
 from poolwise.posterior.likelihoods import discounting, project_weights
@@ -54,13 +55,16 @@ class Posterior:
         baseline: int | None = None,
         backend: Backend = "auto",
         most_factors: int = factors.MAX_RANK,
+        features: int = 0,
     ) -> None:
-        """baseline: the arm whose utility is 0 by definition; None: no arm stands apart. most_factors: of projects."""
+        """baseline: the arm whose utility is 0 by definition; None: no arm stands apart. most_factors: of projects.
+        features: how many numbers are known of a job before it is decided, `raw` from here on."""
         shape = (padded_size(projects), padded_size(contexts), len(hyperparameters.gaussian.family))
         self.outcomes, self.prior, self.hyperparameters, self.options = 0, gaussian.HYPERPRIOR, hyperparameters, options
         self._failed, self._baseline, self._rank, self._backend = failure_utility, baseline, most_factors, backend
         self._memory, self._tail, self._learned, self.warm = Memory(shape, options), _NO_TAIL, 0, WARM
         self._waiting: list[Row] = []
+        self.features = number_of_features(features)
         self._state: Serving | Tally = initial.empty(shape, failure_utility)
 
     @property
@@ -77,12 +81,16 @@ class Posterior:
         """Let compiled calls end in `tail(belief, extra)`, which takes so many numbers; key: names it."""
         self._state, self._tail = self._tally(), (tail, key, extra)
 
-    def predict(self, project: int, context: int) -> Predictive:
-        """What is believed now. Projects and contexts need no outcome to be looked at."""
-        return self.answer(project, context, np.zeros(self._tail[2]))[0]
+    def predict(self, project: int, context: int, raw: Any = None) -> Predictive:
+        """What is believed now, of any project and context. raw: (F,) features of the job, NaN where missing; None:
+        all are. Raises InputError for other shapes."""
+        return self.answer(project, context, np.zeros(self._tail[2]), raw)[0]
 
-    def answer(self, project: int, context: int, extra: np.ndarray) -> tuple[Predictive, np.ndarray | None]:
+    def answer(
+        self, project: int, context: int, extra: np.ndarray, raw: Any = None
+    ) -> tuple[Predictive, np.ndarray | None]:
         """`predict`, and what the function of `serve` makes of it where one compiled call does both; else None."""
+        raw = None if raw is None else raw_of_one(raw, self.features)
         self.make_room(project, context)
         if (program := self._compiled()) is None:
             return self.serving().predict(project, context), None
@@ -94,32 +102,27 @@ class Posterior:
 
     def gain_over_best(self, project: int, context: int, known: Predictive, offered: np.ndarray) -> np.ndarray | None:
         """See `gp.correlated_gain`; known: of the offered arms. None where arms are taken to stand alone."""
-        serving = self.serving()
-        if self.hyperparameters.gaussian.ground is None or serving.form is None:
-            return None
-        success = serving.success_probability(project, context)
-        return gain_over_best(serving.form.state, (project, context), known, success, offered)
+        return self.serving().gain_over_best((project, context), known, offered)
 
     def predict_given_success(self, project: int, context: int) -> Marginals:
         """What the hierarchy says now of the utility of success alone, before any project factors: (arms,)."""
         self.make_room(project, context)
-        found = self.serving().effects(project, context)
-        return Marginals(found.mean[0], np.sqrt(found.variance[0]))
+        return self.serving().marginals(project, context)
 
     def mean_given_success(self, project: int, context: int) -> np.ndarray:
         """(arms,) mean of the utility of a success in one cell."""
         self.make_room(project, context)
-        mean = np.array(self.serving().predict_given_success(project, context).mean[0])
-        if self._baseline is not None:
-            mean[self._baseline] = 0.0
-        return mean
+        return self.serving().mean_given_success(project, context)
 
-    def update(self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False) -> None:
+    def update(
+        self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False, raw: Any = None
+    ) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards.
 
-        cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then. Raises
-        InputError for what is no utility.
+        cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then. raw: as in
+        `predict`. Raises InputError for what is no utility, or no features.
         """
+        raw = None if raw is None else raw_of_one(raw, self.features)
         if not abs(utility) <= arguments.MAX_UTILITY:
             arguments.check_utilities(np.array([utility]))
         self.make_room(project, context)
@@ -137,8 +140,11 @@ class Posterior:
         utility: np.ndarray,
         ok: np.ndarray,
         cut: np.ndarray | None = None,
+        raw: Any = None,
     ) -> None:
-        """Many outcomes in their order; a few are learned one by one, many in one pass over the statistics."""
+        """Many outcomes in their order; a few are learned one by one, many in one pass over the statistics. raw:
+        (outcomes, F)."""
+        raw = None if raw is None else raw_of_many(raw, len(arm), self.features)
         arguments.check_utilities(utility)
         cut = np.zeros(len(arm), bool) if cut is None else cut & ok
         if len(arm) <= _FEW or self._memory.learns or (len(arm) <= _ASKED and self._serving.asks):
@@ -181,6 +187,10 @@ class Posterior:
         tally = self._tally()
         self._state = tally._replace(utility=add_statistics(tally.utility, change))
 
+    def feature_effects(self) -> FeatureEffects | None:
+        """Which features matter, for which arms; None where there are none."""
+        return nothing_known(self.features, self._state.shape[2]) if self.features else None
+
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
         if np.isfinite((found := estimate_hyperparameters(*self.estimation_arguments())).gaussian.log_evidence):
@@ -190,8 +200,8 @@ class Posterior:
     def estimation_arguments(self) -> EstimationArguments:
         """What `estimate_hyperparameters` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
-        utility = self._memory.lasting(tally.utility)
-        return self.hyperparameters, utility, tally.outcomes, tally.successes, self.hyperprior
+        lasting = self._memory.lasting(tally.utility)
+        return self.hyperparameters, lasting, tally.outcomes, tally.successes, self.hyperprior
 
     @property
     def hyperprior(self) -> gaussian.Hyperprior:
@@ -215,8 +225,7 @@ class Posterior:
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""
-        tally = self._tally()
-        return tally.outcomes, tally.successes
+        return (tally := self._tally()).outcomes, tally.successes
 
     def cells(self) -> CellMoments:
         """Mean and squared deviation of the successful outcomes of every cell, none of the baseline; to be read."""
@@ -257,8 +266,6 @@ class Posterior:
         self._memory.make_room(((0, wider[0] - projects), (0, wider[1] - contexts), (0, 0)))
         if not (isinstance(self._state, Serving) and self._state.make_room(*wider)):
             self._state = initial.padded(self._tally(), wider)
-
-    # The state
 
     def serving(self) -> Serving:
         """The state, for a loop that learns by itself: to be read, and given back by `set_state`."""

@@ -12,6 +12,7 @@ import numpy as np
 from poolwise.lazy import special
 from poolwise.posterior import layouts
 from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.gp.correlated_gain import gain_over_best
 from poolwise.posterior.hyperparameters import gaussian
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.likelihoods import censored, project_weights
@@ -177,6 +178,24 @@ class Serving:
         """Utility of a success, as far as the project is like the others."""
         pooled = self.with_factors(project, context)
         return prediction.mix_with_independent(*self._known(), pooled, project, context, self.slot(project))
+
+    def marginals(self, project: int, context: int) -> Marginals:
+        """`effects` of the cell alone."""
+        found = self.effects(project, context)
+        return Marginals(found.mean[0], np.sqrt(found.variance[0]))
+
+    def mean_given_success(self, project: int, context: int) -> np.ndarray:
+        """(arms,), 0 of the baseline."""
+        mean = np.array(self.predict_given_success(project, context).mean[0])
+        if self.structure.baseline is not None:
+            mean[self.structure.baseline] = 0.0
+        return mean
+
+    def gain_over_best(self, at: tuple[int, int], known: Predictive, offered: np.ndarray) -> np.ndarray | None:
+        """See `gp.correlated_gain`; None where arms are taken to stand alone."""
+        if self.hyperparameters.gaussian.ground is None or self.form is None:
+            return None
+        return gain_over_best(self.form.state, at, known, self.success_probability(*at), offered)
 
     def success_probability(self, project: int, context: int) -> np.ndarray:
         """(arms,): mean chance of success, 0 of the baseline, with which nothing is shared."""
