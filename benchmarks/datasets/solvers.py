@@ -11,6 +11,9 @@ from benchmarks.datasets.reading import Source, join, read, single
 from poolwise.errors import DataError
 from poolwise.table import Table, from_rows
 
+NOT_COMPUTED = -512.0
+"""In place of a feature that an extractor of SATzilla's family could not compute."""
+
 
 def aslib_sets(folder: Path) -> list[Source]:
     """Every `NAME.instances.parquet`: an algorithm selection scenario, measured in PAR10 seconds or accuracy."""
@@ -26,7 +29,8 @@ def aslib(folder: Path, name: str) -> Table:
     algorithms = read(folder / "algorithms.csv", "scenario", "algorithm", "is_baseline_sbs")
     mine = algorithms[(algorithms["scenario"] == name) & algorithms["is_baseline_sbs"]]
     scenarios = read(folder / "scenarios.csv", "scenario", "cutoff_s")
-    rows = join(runs, about[["instance_id", "project", "context"]], "instance_id", path)
+    known = about[["instance_id", "project", "context"]].join(features(about))
+    rows = join(runs, known, "instance_id", path)
     rows["status"] = np.select([rows["solved"], rows["runstatus"].isin(["ok", "timeout"])], ["ok", "timeout"], "failed")
     notes = []
     timed = "par10_s" in rows
@@ -48,6 +52,12 @@ def aslib(folder: Path, name: str) -> Table:
         cutoff=None if np.isnan(cutoff) else float(cutoff),
         notes=notes,
     )
+
+
+def features(about: pd.DataFrame) -> pd.DataFrame:
+    """The columns `f_*` as numbers; what is not finite, and the code -512, mean that a feature was not computed."""
+    found = about.filter(regex="^f_").astype(np.float64)
+    return found.where(np.isfinite(found) & (found != NOT_COMPUTED))
 
 
 def above_clock(seconds: pd.Series) -> tuple[pd.Series, list[str]]:

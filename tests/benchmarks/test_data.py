@@ -39,6 +39,18 @@ def test_aslib_reference_values() -> None:
 
 
 @needs_data
+def test_aslib_features_are_finite_or_missing() -> None:
+    count = {name.removeprefix("aslib/"): table.feature_names for name, table in loaded("aslib/").items()}
+    assert {name: len(names) for name, names in count.items() if "SAT" in name} == {
+        "MAXSAT-PMS-2016": 37,
+        "SAT11-HAND": 115,
+        "SAT12-INDU": 115,
+    }
+    for table in loaded("aslib/").values():
+        assert table.features is None or not (np.isinf(table.features) | (table.features == -512)).any()
+
+
+@needs_data
 def test_smtcomp_reference_values() -> None:
     stated = pd.read_csv(DEFAULT_ROOT / "provers" / "smtcomp_logics.csv")
     for name, table in loaded("provers/smtcomp").items():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from poolwise.errors import DataError
 from poolwise.table import ABSENT, Table, available, from_rows, read_rows, take, utility
 
+NAN = float("nan")
 ROWS = {
     "unit": ["u", "u", "v", "v"],
     "project": ["p", "p", "q", "q"],
@@ -63,9 +64,38 @@ def test_taking_units_keeps_their_outcomes() -> None:
     np.testing.assert_array_equal(some.cost, [[3, 6]])
 
 
+def test_features_are_numbers_of_units() -> None:
+    found = table(f_size=[3, 3, 5, 5], f_big=[True, True, False, False], f_age=["", "", "1e3", "1e3"])
+    assert found.feature_names == ("size", "big", "age")
+    np.testing.assert_array_equal(found.features, [[3, 1, NAN], [5, 0, 1e3]])
+    np.testing.assert_array_equal(take(found, np.array([1])).features, [[5, 0, 1e3]])
+    assert (table().features, table().feature_names) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ([None, None, 1.5, 1.5], [NAN, 1.5]),
+        (pd.array([None, None, True, True], dtype="boolean"), [NAN, 1]),
+        (pd.array([7, 7, None, None], dtype="Int64"), [7, NAN]),
+        (["true", "true", " False", "False"], [1, 0]),
+        ([None, NAN, np.True_, True], [NAN, 1]),
+        (np.array([1, 1, 2, 2], dtype=np.float32), [1, 2]),
+    ],
+)
+def test_a_feature_is_read_from_any_kind_of_column(given, read) -> None:
+    np.testing.assert_array_equal(table(f_x=given).features[:, 0], read)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"f_x": [1, 1, 2, np.inf]}, "t.csv, row 3, column f_x: inf is infinite"),
+        ({"f_x": ["1", "1", "big", "big"]}, r"t.csv, row 2, column f_x: 'big' is no number.*\(2 such rows\)"),
+        ({"f_x": pd.to_datetime(["2026-01-01"] * 4)}, "row 0, column f_x.*is no number"),
+        ({"f_x": [1, 1, 2, None]}, "row 3, column f_x: nan changes within one unit"),
+        ({"f_x": [1, 2, 3, 3]}, "row 1, column f_x: 2 changes within one unit"),
+        ({"f_": [1, 1, 1, 1]}, "the feature's name in column 'f_' is empty"),
         ({"cost": [1.0, -1.0, 3.0, 6.0]}, "t.csv, row 1, column cost: -1.0 is negative"),
         ({"cost": [0.0] * 4}, "t.csv, row 0, column cost: 0.0 is 0, as all others are"),
         ({"cost": [1.0, 2.0, -3.0, np.inf]}, "row 3, column cost.*finite"),

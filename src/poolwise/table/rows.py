@@ -20,6 +20,7 @@ from poolwise.table.checks import (
     constant,
     replaced,
 )
+from poolwise.table.features import features_of
 from poolwise.table.table import ABSENT, Table
 
 
@@ -50,7 +51,8 @@ def from_rows(
     """One row per unit and arm -> Table.
 
     Columns: unit, project, context, family, arm; `cost` (>= 0; reward = -log cost) or `reward`; optionally `status`
-    (a name in `schema.STATUSES`), `importance`, `repetition` (costs are averaged over repetitions) and `cost_unit`.
+    (a name in `schema.STATUSES`), `importance`, `repetition` (costs are averaged over repetitions), `cost_unit`, and
+    features of units, `f_NAME` each: numbers, or true and false; empty where missing.
     `columns` says which column of `rows` each of these is, where it has another name; messages speak of the file
     `source` and its own names, and count rows from 0. Raises DataError.
     """
@@ -71,6 +73,7 @@ def from_rows(
     status = worst_status(rows, codes, shape[:2])
     check_complete(values, status, names, unit_project, source)
     mean = values.mean(axis=2)
+    features = features_of(rows, codes["unit"], shape[0], source)
     return Table(
         name=name,
         measure=measure,
@@ -90,6 +93,8 @@ def from_rows(
         cost=mean if value == "cost" else None,
         cutoff=cutoff,
         repeats=None if shape[2] == 1 else (-np.log(values) if value == "cost" else values),
+        features=features.values,
+        feature_names=features.names,
         notes=(*notes, *rounded, *(["one unit only: nothing can carry over to another"] if shape[0] == 1 else [])),
     )
 

@@ -45,6 +45,10 @@ class Table(NamedTuple):
     """(units, arms, repetitions) rewards of single repetitions; `reward` is that of their mean cost."""
     objective: Objective = "ratio"
     """Of which rewards tell: `total` makes a table of the other one."""
+    features: np.ndarray | None = None
+    """(units, F) numbers known of every unit before the decision, NaN where missing; None where there are none."""
+    feature_names: tuple[str, ...] = ()
+    """(F,)"""
     notes: tuple[str, ...] = ()
     """What was left out or repaired on loading, with counts."""
 
@@ -86,4 +90,5 @@ def take(table: Table, rows: np.ndarray, name: str | None = None) -> Table:
         status=table.status[rows],
         cost=None if table.cost is None else table.cost[rows],
         repeats=None if table.repeats is None else table.repeats[rows],
+        features=None if table.features is None else table.features[rows],
     )
