@@ -34,6 +34,8 @@ class Decision(NamedTuple):
     job: str | None = None
     view: int = 0
     """Key of the logged view (beliefs and allowed arms) that the probability was computed from."""
+    features: tuple[float, ...] | None = None
+    """What was known of the job: a number for every column of `Store.names("feature")`, NaN where it was not."""
 
 
 class Outcome(NamedTuple):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from poolwise.errors import ConflictingOutcome, UnknownDecision
 from poolwise.schema import Decision, LoggedView, Outcome, Snapshot
 from poolwise.store import Checkpoint, DecisionColumns, MemoryStore, OutcomeColumns, open_store
+from poolwise.store.base import Removal
 from poolwise.store.sqlite.store import sqlite_store
 from tests.stores import URLS
 
@@ -55,6 +56,33 @@ def test_what_goes_in_comes_out(store):
     assert (read.decision[0], read.utility[0], read.baseline_cost[0]) == (made.id, 0.1, 1.5)
     assert np.isnan(read.cost[0])
     assert store.names("job")[read.job[0]] == "file.lean"
+
+
+def test_features_come_out_to_the_bit_and_none_where_there_were_none(store):
+    store.intern("feature", ["size", "depth"])
+    for kind in ("project", "context", "arm", "reason", "job"):
+        store.intern(kind, ["a"])
+    known = decision(store, features=(1 / 3, np.inf))
+    plain, short = decision(store), decision(store, features=(7.0,))
+    for one in (known, plain, short):
+        store.append_decision(one)
+        assert store.decision(one.id) == one
+    first = store.reserve(2)
+    block = DecisionColumns(np.arange(first, first + 2), *[np.zeros(2, int)] * 3, np.ones(2), *[np.zeros(2, int)] * 4)
+    store.append_decisions(block, np.array([[1e12, np.nan], [-0.5, 2.0]]))
+    rows = store.features(np.array([first + 1, plain.id, known.id, first, short.id]))
+    nan = np.nan
+    np.testing.assert_array_equal(rows, [[-0.5, 2.0], [nan, nan], [1 / 3, np.inf], [1e12, nan], [7.0, nan]])
+    np.testing.assert_array_equal(store.decision(first).features, (1e12, nan))
+
+
+def test_features_of_a_forgotten_project_are_gone(store):
+    for kind, name in (("feature", "size"), ("project", "p"), ("context", "c")):
+        store.intern(kind, [name])
+    made = decision(store, features=(3.0,))
+    store.append_decision(made)
+    store.undo(Removal({"undo": "forget"}, forget=True, project="p"), 1.0)
+    assert np.isnan(store.features(np.array([made.id]))).all()
 
 
 def test_names_keep_their_index(store):

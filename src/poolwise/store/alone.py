@@ -52,9 +52,10 @@ class _Alone:
         with self._told([decision.id]):
             self._grown("made", lambda: self._store.append_decision(decision), lambda _: 1)
 
-    def append_decisions(self, columns: DecisionColumns) -> None:
+    def append_decisions(self, columns: DecisionColumns, features: np.ndarray | None = None) -> None:
         with self._told(columns.id.tolist()):
-            self._grown("made", lambda: self._store.append_decisions(columns), lambda _: len(columns.id))
+            append = self._store.append_decisions
+            self._grown("made", lambda: append(columns, features), lambda _: len(columns.id))
 
     def append_outcome(self, outcome: Outcome) -> bool:
         return self._grown("answered", lambda: self._store.append_outcome(outcome), int)

@@ -1,9 +1,10 @@
 """Rows of a store as Parquet, with names instead of numbers: what any tool reads, on disk before they are pruned."""
 
 import json
+import math
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from poolwise.errors import StoreError
 from poolwise.schema import STATUSES
 from poolwise.store.codec import unpack, unpack_first
+from poolwise.store.rows import features_of
 from poolwise.store.sql.statements import WITHDRAWN
 from poolwise.store.sqlite.create import publish
 
@@ -40,8 +42,10 @@ DECISIONS = pa.schema(
         ("probability", pa.float64()),
         ("view", pa.int64()),
         ("time", pa.float64()),
+        ("features", pa.map_(pa.string(), pa.float64())),
     ]
 )
+"""features: what was known of the job, a column of a choice's value being 1 where it was that one."""
 OUTCOMES = pa.schema(
     [
         ("sequence", pa.int64()),
@@ -77,6 +81,12 @@ def view_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
     arrays = unpack_first(body) if line is None else unpack(line, body)
     layout = line or body.partition(b"\n")[0].decode()
     return (*head, json.loads(arms), layout, [(name, value.ravel().tolist()) for name, value in arrays.items()])
+
+
+def decision_row(row: tuple[Any, ...], columns: Sequence[str]) -> tuple[Any, ...]:
+    """A row of `DECISIONS`; columns: names of those that features have."""
+    known = zip(columns, features_of(row[-1]) or (), strict=False)
+    return (*row[:-1], [(name, number) for name, number in known if not math.isnan(number)])
 
 
 def outcome_row(row: tuple[Any, ...]) -> tuple[Any, ...]:

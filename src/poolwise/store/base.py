@@ -170,7 +170,13 @@ class Store(Protocol):
 
     def append_decision(self, decision: Decision) -> None: ...
 
-    def append_decisions(self, columns: DecisionColumns) -> None: ...
+    def append_decisions(self, columns: DecisionColumns, features: np.ndarray | None = None) -> None:
+        """features: (n, columns) what was known of every job, see `schema.Decision`; None: nothing."""
+        ...
+
+    def features(self, decisions: np.ndarray) -> np.ndarray:
+        """(n, columns) what was known of the jobs of these decisions; NaN: nothing, or it was archived."""
+        ...
 
     def append_outcome(self, outcome: Outcome) -> bool:
         """True when it was new, False when the very same outcome was there already.

@@ -42,6 +42,7 @@ class MemoryStore:
         self._made: list[Decision | DecisionColumns] = []
         self._count = 0
         self._single: dict[int, Decision] = {}
+        self._features: dict[int, np.ndarray] = {}  # of jobs that were decided together
         self._outcomes: dict[int, Outcome] = {}
         self._records: dict[str, list[dict[str, Any]]] = {}
         self._snapshots: list[Snapshot] = []
@@ -77,9 +78,19 @@ class MemoryStore:
         self._count += 1
         self._single[decision.id] = decision
 
-    def append_decisions(self, columns: DecisionColumns) -> None:
+    def append_decisions(self, columns: DecisionColumns, features: np.ndarray | None = None) -> None:
         self._made.append(columns)
         self._count += len(columns.id)
+        if features is not None:
+            self._features.update(zip(columns.id.tolist(), features.copy(), strict=True))
+
+    def features(self, decisions: np.ndarray) -> np.ndarray:
+        found = np.full((len(decisions), len(self.names("feature"))), np.nan)
+        for row, id in enumerate(decisions.tolist()):
+            known: Any = self._single[id].features if id in self._single else self._features.get(id)
+            if known is not None:
+                found[row, : len(known)] = known[: found.shape[1]]
+        return found
 
     def decision(self, id: int) -> Decision:
         if id in self._single:
@@ -87,7 +98,7 @@ class MemoryStore:
         for block in self._blocks():
             row = int(np.searchsorted(block.id, id))
             if row < len(block.id) and block.id[row] == id and block.project[row] >= 0:
-                return self._names.row(block, row)
+                return self._names.row(block, row, self._features.get(id))
         raise UnknownDecision(missing(id))
 
     def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
@@ -259,6 +270,7 @@ class MemoryStore:
         self._names.forget("project", [project])
         self._made = [self._blank(part, own) for part in self._made]
         self._single = {id: decision for id, decision in self._single.items() if id not in own}
+        self._features = {id: known for id, known in self._features.items() if id not in own}
         views = [k for k, view in enumerate(self._views) if view is not None and view.project == project]
         for k in views:
             self._views[k] = None

@@ -48,11 +48,12 @@ class MemoryNames:
             **codes,
         )
 
-    def row(self, block: DecisionColumns, row: int) -> Decision:
-        """One decision of columns."""
+    def row(self, block: DecisionColumns, row: int, known: np.ndarray | None = None) -> Decision:
+        """One decision of columns; known: of its job."""
         project, context, arm, reason = (
             self.all(kind)[int(getattr(block, kind)[row])] for kind in ("project", "context", "arm", "reason")
         )
         job = self.all("job")[int(block.job[row])] if block.job[row] >= 0 else None
         chance, when, view = float(block.probability[row]), float(block.time[row]), int(block.view[row])
-        return Decision(int(block.id[row]), project, context, family_of(arm), {}, arm, chance, reason, when, job, view)
+        id, features = int(block.id[row]), None if known is None else tuple(known.tolist())
+        return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, when, job, view, features)

@@ -70,8 +70,10 @@ def _prune_events(database: Database, folder: Path, before: float) -> tuple[int,
     if not old:
         return 0, 0, []
     answers = map(archive.outcome_row, _rows(database, sql.ARCHIVED_OUTCOMES, old))
+    known = [name for (name,) in database.all(sql.NAMES, "feature")]
+    made = (archive.decision_row(row, known) for row in _rows(database, sql.NAMED_DECISIONS, old))
     files = [
-        archive.write(folder, "decisions", archive.DECISIONS, _rows(database, sql.NAMED_DECISIONS, old)),
+        archive.write(folder, "decisions", archive.DECISIONS, made),
         archive.write(folder, "outcomes", archive.OUTCOMES, answers),
     ]
     record = {"outcomes": last_outcome, "decisions": last_decision, "checkpoint": name, "files": files}

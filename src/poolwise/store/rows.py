@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,26 @@ def outcome_row(outcome: Outcome) -> tuple:
         outcome.baseline_cost,
         outcome.time,
     )
+
+
+def features_body(row: Sequence[float] | np.ndarray | None) -> bytes | None:
+    """What was known of a job, as it is stored."""
+    return None if row is None else np.asarray(row, dtype="<f8").tobytes()
+
+
+def features_of(body: bytes | None) -> tuple[float, ...] | None:
+    """As it was given. Raises ValueError for what is none."""
+    return None if body is None else tuple(np.frombuffer(body, dtype="<f8").tolist())
+
+
+def features_among(ids: np.ndarray, found: Sequence[tuple[int, bytes]], width: int) -> np.ndarray:
+    """(n, width) of decisions, NaN where there is nothing, from rows of id and body. Raises ValueError."""
+    table = np.full((len(found) + 1, width), np.nan)
+    for row, (_, body) in enumerate(found):
+        numbers = np.frombuffer(body, dtype="<f8")[:width]
+        table[row, : len(numbers)] = numbers
+    place = {id: row for row, (id, _) in enumerate(found)}
+    return table[[place.get(id, -1) for id in ids.tolist()]]
 
 
 def outcome_of(row: tuple) -> Outcome:

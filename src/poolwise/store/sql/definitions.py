@@ -40,7 +40,7 @@ from poolwise.store.sql.tables import (
 
 d, o = decision.alias("d"), outcome.alias("o")
 _OUTCOME = [c for c in outcome.c if c.name != "sequence"]
-_MADE = [c for c in decision.c if c.name != "sequence"]
+_MADE = [c for c in decision.c if c.name not in ("sequence", "features")]
 there = decision.c.project >= literal_column("0")
 
 
@@ -90,6 +90,7 @@ def between(column: ColumnElement[int]) -> ColumnElement[bool]:
 def reads() -> dict[str, Executable]:
     """What is asked in serving."""
     made = select(*_MADE)
+    known = select(decision.c.id, decision.c.features).where(decision.c.features.is_not(None), there)
     reported = select(*_OUTCOME)
     chosen = select(*(decision.c[one] for one in ("id", "project", "context", "arm", "job"))).order_by(decision.c.id)
     joined = select(
@@ -119,7 +120,9 @@ def reads() -> dict[str, Executable]:
         "LAYOUT_KEY": select(layout.c.id).where(layout.c.line == text["line"]),
         "LOGGED": select(*kept, arm_list.c.arms, layout.c.line).select_from(logged).where(view.c.id == given("id")),
         "VIEWS_AMONG": select(view.c.id).where(among(view.c.id)),
-        "DECISION_OF": made.where(decision.c.id == given("id"), there),
+        "DECISION_OF": select(*_MADE, decision.c.features).where(decision.c.id == given("id"), there),
+        "FEATURES_AMONG": known.where(among(decision.c.id)),
+        "FEATURES_BETWEEN": known.where(between(decision.c.id)),
         "DECISIONS": _placed(made, decision, first, end).where(there).order_by(decision.c.sequence),
         "LAST_DECISION": last(decision.c.sequence),
         "LAST_OUTCOME": last(outcome.c.sequence),

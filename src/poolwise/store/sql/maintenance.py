@@ -25,7 +25,8 @@ def removal() -> dict[str, Executable]:
             outcome.c.time < given("until", Float),
         )
     )
-    empty = {c.name: number(0 if c.name in ("probability", "view", "time") else -1) for c in decision.c}
+    empty: dict[str, Any] = {c.name: number(0 if c.name in ("probability", "view", "time") else -1) for c in decision.c}
+    empty["features"] = null()
     kinds = record.c.kind == given("kind", Text)
     return {
         "WITHDRAW": withdrawn,
@@ -120,5 +121,5 @@ def _named_decisions() -> Select:
         table, is_it = _called(kind, d.c[kind])
         found = found.join(table, is_it, isouter=kind == "job")
         names.append(table.c.name)
-    rows = select(d.c.sequence, d.c.id, *names, d.c.probability, d.c.view, d.c.time).select_from(found)
+    rows = select(d.c.sequence, d.c.id, *names, d.c.probability, d.c.view, d.c.time, d.c.features).select_from(found)
     return rows.where(among(d.c.id)).order_by(d.c.sequence)

@@ -9,7 +9,7 @@ import numpy as np
 
 from poolwise.schema import STATUSES
 
-HEAD = "0002"
+HEAD = "0003"
 """Version of the schema: the newest migration."""
 WITHDRAWN = len(STATUSES)
 """Added to the status of an outcome that was taken back."""

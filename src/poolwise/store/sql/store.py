@@ -96,11 +96,19 @@ class SqlStore:
             decision.time,
             self._names.code("reason", decision.reason),
             -1 if decision.job is None else self._names.code("job", decision.job),
+            rows.features_body(decision.features),
         )
         self._append([row])
 
-    def append_decisions(self, columns: DecisionColumns) -> None:
-        self._append(list(zip(*(column.tolist() for column in columns), strict=True)))
+    def append_decisions(self, columns: DecisionColumns, features: np.ndarray | None = None) -> None:
+        known = [None] * len(columns.id) if features is None else map(rows.features_body, features)
+        self._append(list(zip(*(column.tolist() for column in columns), known, strict=True)))
+
+    def features(self, decisions: np.ndarray) -> np.ndarray:
+        which, values = among(decisions)
+        found = self._file.all(getattr(self._sql, f"FEATURES_{which}"), *values)
+        with self._file.reading:
+            return rows.features_among(decisions, found, len(self.names("feature")))
 
     def _append(self, made: list[tuple]) -> None:
         """Decisions and the views that they rest on."""
@@ -130,13 +138,15 @@ class SqlStore:
         row = self._file.row(self._sql.DECISION_OF, id)
         if row is None:
             raise UnknownDecision(missing(id))
-        _, project, context, arm, chance, view, time, reason, job = row
+        _, project, context, arm, chance, view, time, reason, job, known = row
         project, context, arm, reason = (
             self._names.text(kind, code)
             for kind, code in (("project", project), ("context", context), ("arm", arm), ("reason", reason))
         )
         task = self._names.text("job", job) if job >= 0 else None
-        return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, time, task, view)
+        with self._file.reading:
+            features = rows.features_of(known)
+        return Decision(id, project, context, family_of(arm), {}, arm, chance, reason, time, task, view, features)
 
     def decisions(self, after: int | None = None, limit: int | None = None) -> DecisionColumns:
         found = places(pruning.first(self._file, "decision", after), limit)

@@ -56,7 +56,9 @@ decision = Table(
     Column("time", Float(53), nullable=False),
     Column("reason", Integer, nullable=False),
     Column("job", Integer, nullable=False),
+    Column("features", LargeBinary),
 )
+"""features: a number of 8 bytes, the lowest first, for every column that was known; none: nothing was."""
 outcome = Table(
     "outcome",
     metadata,

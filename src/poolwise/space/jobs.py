@@ -1,0 +1,151 @@
+"""Jobs as rows of numbers: from what callers know of them to what is stored and learned from."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from poolwise.errors import InputError, nearest
+from poolwise.names import iterable, shortened, shown
+from poolwise.space.features import Declared, Feature
+
+_LEAST = 5e-324
+"""Takes the place of 0 where a logarithm is taken: below all else."""
+
+
+class JobFeatures:
+    """Declared features and where their numbers stand in a row. Columns are only ever added, so a row that has fewer
+    of them was stored before the others were declared."""
+
+    def __init__(self, declared: Declared, columns: Sequence[str] = ()) -> None:
+        """columns: labels in the order of a store; empty: those of the features in theirs."""
+        own = [label for name, feature in declared.items() for label in feature.labels(name)]
+        self.declared, self.columns = dict(declared), tuple(columns) or tuple(own)
+        place = {label: k for k, label in enumerate(self.columns)}
+        self._places = {name: [place[label] for label in one.labels(name)] for name, one in declared.items()}
+        self._refused = any(feature.missing == "refused" for feature in declared.values())
+
+    def row(self, given: Any) -> np.ndarray | None:
+        """(columns,) of one job, NaN: not known; None where nothing is. Raises InputError for names that are not
+        declared, values that cannot be, and a lack of what must be there."""
+        if given is None and not self._refused:
+            return None
+        named = self._named(given)
+        row = np.full(len(self.columns), np.nan)
+        for name, feature in self.declared.items():
+            if name in named or feature.missing == "refused":
+                row[self._places[name]] = feature.numbers(name, named.get(name))
+        return None if np.isnan(row).all() else row
+
+    def rows(self, given: Any, count: int) -> np.ndarray | None:
+        """(count, columns) of many jobs, from a table or a mapping of columns, a single value standing for all; None
+        where nothing is known. Raises InputError, with the row."""
+        if given is None and not self._refused:
+            return None
+        named = self._named(given)
+        found = np.full((count, len(self.columns)), np.nan)
+        for name, feature in self.declared.items():
+            if name in named or feature.missing == "refused":
+                found[:, self._places[name]] = _column(name, feature, named.get(name), count)
+        return None if np.isnan(found).all() else found
+
+    def shown(self, row: Sequence[float] | np.ndarray | None) -> dict[str, Any]:
+        """What is known of a job, by name, as it was given."""
+        if row is None:
+            return {}
+        padded = self.padded(np.asarray(row, dtype=np.float64)[None])[0]
+        found = {name: _value(one, padded[self._places[name]].tolist()) for name, one in self.declared.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def padded(self, rows: np.ndarray) -> np.ndarray:
+        """(n, columns) of rows that were stored with fewer columns, or more."""
+        n, stored = rows.shape
+        width = len(self.columns)
+        if stored >= width:
+            found = rows[:, :width].copy()
+        else:
+            found = np.concatenate([rows, np.full((n, width - stored), np.nan)], axis=1)
+        for places in self._places.values():
+            if len(places) > 1:  # Of a choice whose value is known: it is not one that was declared since.
+                part = found[:, places]
+                known = ~np.isnan(part).all(axis=1)
+                found[:, places] = np.where(known[:, None] & np.isnan(part), 0.0, part)
+        return found
+
+    def encoded(self, rows: np.ndarray) -> np.ndarray:
+        """(n, columns) as they are learned from: logarithms where declared, every column known from the first on."""
+        found, logs = self.padded(rows), self._logs
+        if logs:
+            with np.errstate(invalid="ignore"):
+                found[:, logs] = np.log(np.maximum(found[:, logs], _LEAST))
+        return found
+
+    def costs(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) what it cost to find out what is known of each."""
+        found, total = self.padded(rows), np.zeros(len(rows))
+        for name, feature in self.declared.items():
+            if feature.cost:
+                total += feature.cost * ~np.isnan(found[:, self._places[name]]).all(axis=1)
+        return total
+
+    def read(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Values by name, from texts by name. Raises InputError."""
+        named = self._named(texts)
+        return {name: self.declared[name].read(name, text) for name, text in named.items()}
+
+    @cached_property
+    def _logs(self) -> list[int]:
+        return [k for name, one in self.declared.items() if one.log for k in self._places[name]]
+
+    def _named(self, given: Any) -> dict[str, Any]:
+        """As a dictionary of declared names."""
+        if given is None:
+            return {}
+        if not (hasattr(given, "keys") and hasattr(given, "__getitem__")):
+            raise InputError(
+                f"features are given by name, {{'size': 12000}}, got {type(given).__name__} {shown(given)}"
+            )
+        found = {name: given[name] for name in given.keys()}  # noqa: SIM118 - a table's items are its columns
+        for name in found:
+            if name not in self.declared:
+                hint = nearest(str(name), self.declared) if self.declared else ": none are declared, see [features]"
+                raise InputError(f"unknown feature {shown(name)}{shortened(hint, 200)}")
+        return found
+
+
+def _column(name: str, feature: Feature, given: Any, count: int) -> np.ndarray:
+    """(count, width)."""
+    if isinstance(given, str) or not iterable(given):
+        return np.array(feature.numbers(name, given))
+    if isinstance(given, bytes | Mapping | set | frozenset):
+        raise InputError(f"feature {shown(name)} must be a value, or one per job, got {type(given).__name__}")
+    values = given if isinstance(given, np.ndarray) else np.array([*given, None], dtype=object)[:-1]
+    if len(values) != count:
+        raise InputError(f"feature {shown(name)} has {len(values)} values for {count} jobs: give one, or one per job")
+    if values.dtype.kind == "f" and feature.type == "real" and _plainly(feature, values):
+        return values.astype(np.float64)[:, None] + 0.0
+    found = []
+    for row, value in enumerate(values.tolist()):
+        try:
+            found.append(feature.numbers(name, value))
+        except InputError as error:
+            raise InputError(f"row {row}: {error}") from None
+    return np.array(found).reshape(count, feature.width)
+
+
+def _plainly(feature: Feature, values: np.ndarray) -> bool:
+    """Whether there is nothing to refuse among numbers."""
+    if values.ndim != 1 or np.isinf(values).any() or (feature.log and (values < 0).any()):
+        return False
+    return feature.missing == "allowed" or not np.isnan(values).any()
+
+
+def _value(feature: Feature, numbers: list[float]) -> Any:
+    if feature.type == "choice":
+        return next((value for value, number in zip(feature.values, numbers, strict=True) if number == 1.0), None)
+    (number,) = numbers
+    if math.isnan(number):
+        return None
+    return bool(number) if feature.type == "boolean" else int(number) if feature.type == "integer" else number
