@@ -12,6 +12,8 @@ from poolwise.space import ArmSpace, Family
 from poolwise.space.parameters import Choice
 
 SPACE = ArmSpace([Family("default"), Family("quick", {"depth": Choice([1, 2])}), Family("slow")], "default")
+INLINE = Settings(estimate="inline")
+"""Scales are estimated in the call in which that is due: what two looks compare does not depend on the machine."""
 SPEED = {"default": 1.0, "quick(depth=1)": 1.3, "quick(depth=2)": 2.0, "slow": 0.6}
 
 
@@ -57,11 +59,11 @@ def test_a_new_project_starts_with_what_others_learned():
 
 def test_closing_and_opening_again_changes_nothing(tmp_path):
     url = f"sqlite:///{tmp_path / 'events.db'}"
-    engine = Engine.open(url, SPACE, seed=5)
+    engine = Engine.open(url, SPACE, seed=5, settings=INLINE)
     run(engine, 37)
     before = engine.beliefs()
     engine.close()
-    again = Engine.open(url, SPACE)
+    again = Engine.open(url, SPACE, settings=INLINE)
     after = again.beliefs()
     for column in ("mean", "sd"):
         np.testing.assert_allclose(after[column], before[column], rtol=1e-9, atol=1e-12)
@@ -201,7 +203,7 @@ def test_two_engines_on_one_store_learn_from_each_other(tmp_path):
 
 
 def test_a_refit_is_a_snapshot_with_its_parent(url):
-    engine = Engine.open(url, SPACE, seed=16)
+    engine = Engine.open(url, SPACE, seed=16, settings=INLINE)
     run(engine, 12)
     snapshot = engine.refit()
     assert snapshot.status == "serving"
@@ -210,7 +212,7 @@ def test_a_refit_is_a_snapshot_with_its_parent(url):
 
 
 def test_frames_of_an_engine():
-    with Engine.open("memory://", SPACE, seed=1, settings=Settings(estimate="inline")) as engine:
+    with Engine.open("memory://", SPACE, seed=1, settings=INLINE) as engine:
         for k in range(12):
             made = engine.decide("p", "ab"[k % 2])
             engine.observe(made.id, utility=1.0 * (made.arm != engine.space.baseline))

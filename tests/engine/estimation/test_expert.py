@@ -10,7 +10,7 @@ from poolwise.engine import Engine, Settings
 from poolwise.errors import ConfigError, RefitError
 from tests.engine.limited import live, thompson
 
-SAID = Settings(utility_priors=(("slow", 0.8, 0.1), ("odd", 0.1, 0.1)))
+SAID = Settings(utility_priors=(("slow", 0.8, 0.1), ("odd", 0.1, 0.1)), estimate="inline")
 
 
 def test_beliefs_start_where_they_are_said_to_and_nowhere_else():

@@ -76,14 +76,14 @@ def test_places_of_a_conditional_and_of_a_scaled_parameter():
 def test_configurations_borrow_from_their_neighbours():
     """200 trials of 420 configurations: at most half the regret of arms that are taken to stand alone."""
     smooth, alone = (
-        lost(run(Engine.open("memory://", SPACE, seed=1, settings=Settings(surface=rule, horizon=200)), 200))
+        lost(run(Engine.open("memory://", SPACE, seed=1, settings=Settings(surface=rule, horizon=200, estimate="inline")), 200))
         for rule in ("auto", "never")
     )
     assert smooth < 0.5 * alone
 
 
 def test_another_project_and_another_context_start_from_what_is_known():
-    engine = Engine.open("memory://", SPACE, seed=2, settings=Settings(horizon=150))
+    engine = Engine.open("memory://", SPACE, seed=2, settings=Settings(horizon=150, estimate="inline"))
     first = lost(run(engine, 60)[:20])
     assert lost(run(engine, 20, project="new")) < 0.5 * first
     assert lost(run(engine, 20, project="new", context="other")) < 0.5 * first
@@ -149,7 +149,7 @@ def test_it_can_be_switched_on_and_off_between_openings(tmp_path):
 
 
 def test_a_refit_serves_and_samplers_say_what_they_lack():
-    engine = Engine.open("memory://", SPACE, seed=7)
+    engine = Engine.open("memory://", SPACE, seed=7, settings=Settings(estimate="inline"))
     run(engine, 60)
     before = engine.beliefs()["mean"]
     snapshot = engine.refit()

@@ -3,6 +3,7 @@
 So scales are adopted where nobody waits for it, and nothing that was learned while they were searched for is lost.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ class Exchange:
     def __init__(self, posterior: Posterior) -> None:
         self.posterior = posterior
         self._since: list[Operation] | None = None
+        self._handed = math.inf
 
     def do(self, method: Callable[..., None], *arguments: Any) -> None:
         """Call a method of `Posterior` on the posterior."""
@@ -37,7 +39,7 @@ class Exchange:
         saved, hyperparameters, prior = self.posterior.saved(), self.posterior.hyperparameters, self.posterior.prior
         if saved is None:
             return None
-        self._since = []
+        self._since, self._handed = [], math.inf
 
         def made(other: Hyperparameters | None) -> Posterior:
             found = fresh(hyperparameters)
@@ -61,12 +63,15 @@ class Exchange:
 
     @property
     def close_by(self) -> bool:
-        """Whether what is left to be done to the other one takes no time."""
-        return (self.behind or 0) <= AT_ONCE
+        """Whether what is left to be done to the other one takes no time; or as much came since as is done beside in
+        that time, and handing over would never end."""
+        behind = self.behind or 0
+        return behind <= AT_ONCE or 2 * behind > self._handed
 
     def rest(self) -> list[Operation]:
         """What is to be done to the other one, handed over."""
         found, self._since = self._since or [], []
+        self._handed = len(found)
         return found
 
     def exchange(self, posterior: Posterior) -> None:
