@@ -76,8 +76,8 @@ def test_places_of_a_conditional_and_of_a_scaled_parameter():
 def test_configurations_borrow_from_their_neighbours():
     """200 trials of 420 configurations: at most half the regret of arms that are taken to stand alone."""
     smooth, alone = (
-        lost(run(Engine.open("memory://", SPACE, seed=1, settings=Settings(surface=rule, horizon=200, estimate="inline")), 200))
-        for rule in ("auto", "never")
+        lost(run(Engine.open("memory://", SPACE, seed=1, settings=made), 200))
+        for made in (Settings(surface=rule, horizon=200, estimate="inline") for rule in ("auto", "never"))
     )
     assert smooth < 0.5 * alone
 
