@@ -51,6 +51,7 @@ BENCHMARKS = {
             "data",
         ),
         _of("peers", "replay.tables --peers --policy none --space-policy none", "30 min", "data, bench"),
+        _of("features", "replay.features --seeds 10 --cache runs/features.json", "60 min", "data, bench"),
         _of("total", "replay.total --seeds 10 --others --jobs 2", "12 min", "data, bench"),
         _of("service", "service.load", "2 min"),
         _of("console", "service.console --visits 40", "3 min"),
