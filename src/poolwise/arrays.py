@@ -48,7 +48,7 @@ def window(array: Array, start: tuple[Array, ...], size: tuple[int, ...]) -> Arr
         return array[tuple(slice(int(first), int(first) + width) for first, width in zip(start, size, strict=True))]
     from jax import lax
 
-    return lax.dynamic_slice(array, _indices(start), size)
+    return lax.dynamic_slice(array, _indices(start), size, allow_negative_indices=False)
 
 
 def at(array: Array, *index: Array) -> Array:
@@ -69,7 +69,8 @@ def put(array: Array, value: Array, *index: Array) -> Array:
 
     lead = len(index)
     rest = array.shape[lead:]
-    return lax.dynamic_update_slice(array, value.reshape((1,) * lead + rest), _indices((*index, *(0 for _ in rest))))
+    start = _indices((*index, *(0 for _ in rest)))
+    return lax.dynamic_update_slice(array, value.reshape((1,) * lead + rest), start, allow_negative_indices=False)
 
 
 def choose(condition: Array, yes: Callable[..., Any], no: Callable[..., Any], *operands: Any) -> Any:

@@ -17,7 +17,7 @@ import pytest
 from poolwise import errors, policy
 from poolwise.engine import Engine, Exploration, Safety, Settings, observe
 from poolwise.engine.indexing.name_index import NameIndex
-from poolwise.engine.state import checkpoint
+from poolwise.engine.state import checkpoint, serving_posterior
 from poolwise.policy.constraints.conservative import Settings as Conservative
 from poolwise.space import ArmSpace, Family
 
@@ -79,6 +79,7 @@ def same(one, other, tolerance=1e-9):
 
 def test_the_belief_is_computed_again_beside_and_stays_what_it_was(url, monkeypatch):
     monkeypatch.setattr(observe, "BLOCK", 16)
+    monkeypatch.setattr(serving_posterior, "BLOCK", 16)
     with opened(url, NEVER._replace(estimate="beside")) as engine:
         first, deadline = engine._upkeep.current().belief.posterior, time.monotonic() + 20
         while engine._upkeep.current().belief.posterior is first and time.monotonic() < deadline:

@@ -30,3 +30,23 @@ def test_sums_of_effects_are_those_of_all_blocks(family):
         found = effects.predict(sums, layout, family, ARMS, 0, layout.at(0, context))
         for part, other, rows in zip(found, expected, (2, 2, 1), strict=True):
             np.testing.assert_allclose(part[:rows], other[:rows], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("family", [None, (0, 0, 1, 1, 1, 2)], ids=["every arm its own", "families"])
+@pytest.mark.parametrize("elicited", [False, True])
+def test_projects_side_by_side_are_those_one_by_one(family, elicited):
+    rng, shape, number = np.random.default_rng(4), (1, CONTEXTS, ARMS), 3
+    families, index = (0, np.arange(ARMS)) if family is None else (3, np.array(family))
+    scales = gaussian.HYPERPRIOR.median._replace(noise=rng.uniform(0.1, 0.5, ARMS), spread=rng.uniform(1, 2, CONTEXTS))
+    if elicited:
+        scales = scales._replace(elicited=gaussian.ElicitedOffset(rng.normal(size=ARMS), rng.uniform(size=ARMS)))
+    known, layout = gaussian.of_one_project(scales, families, shape), EffectLayout(CONTEXTS, 0)
+    own = [
+        CellMoments(rng.uniform(0, 4, shape), rng.normal(size=shape), rng.uniform(size=shape)) for _ in range(number)
+    ]
+    alone = [effects.init(cells, known, index, families, layout) for cells in own]
+    together = CellMoments(*(np.concatenate(parts, 2) for parts in zip(*own, strict=True)))
+    place = np.concatenate([index + families * k for k in range(number)])
+    side = effects.init(together, gaussian.repeated(known, number), place, families * number, layout, number)
+    for part, parts in zip(side, zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(part, np.concatenate(parts), rtol=1e-9, atol=1e-12)

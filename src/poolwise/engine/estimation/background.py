@@ -61,9 +61,12 @@ def answer(asked: EstimationRequest) -> Estimate:
 
 
 def caught_up(found: Estimate, rest: Sequence[Operation]) -> Estimate:
-    """With what was learned meanwhile."""
+    """With what was learned meanwhile, by the compiled call if that is there by now."""
+    assert found.posterior is not None
+    found.posterior.ready()
     for method, arguments in rest:
         method(found.posterior, *arguments)
+    found.posterior.ready()
     return found
 
 

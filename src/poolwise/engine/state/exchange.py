@@ -12,7 +12,7 @@ from poolwise.posterior.posterior import Posterior
 
 Operation = tuple[Callable[..., None], tuple[Any, ...]]
 """A method of `Posterior`, and its arguments."""
-AT_ONCE = 4
+AT_ONCE = 16
 """Operations that a call may have to wait for."""
 
 

@@ -36,8 +36,9 @@ from poolwise.views import SCALARS, extra, probabilities_of, view
 PATIENCE = 5_000
 """Outcomes after which the posterior is compiled, at the earliest, where other processes write to the store too: those
 share the cores as well, and to compile takes as long as to learn some thousand outcomes without."""
-BLOCK, FEW = 512, 64
-"""Outcomes after which the belief is computed again, and that are learned at once between."""
+BLOCK, FEW, BLOCKS = 512, 64, 4
+"""Outcomes after which the belief is computed again, and that are learned at once between; blocks after which it is
+computed again beside calls, where estimates, which come with a belief of their own, are rarer."""
 
 
 class ServingPosterior:
@@ -113,7 +114,8 @@ class ServingPosterior:
         if self.savings is not None:
             return
         arms = self.name_index
-        key = (policy.spec, tuple(sorted(policy.params.items())), tuple(arms.columns.tolist()), arms.baseline)
+        places = tuple(arms.columns.tolist()), tuple(arms.family.tolist()), arms.baseline
+        key = (policy.spec, tuple(sorted(policy.params.items())), *places)
         self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids)
         self.posterior.serve(*self._tail)
 
@@ -150,7 +152,7 @@ class ServingPosterior:
     def recompute(self) -> None:
         """Compute the belief from its statistics: at once, or beside (`recompute_beside`) where a call would wait."""
         if self.in_service and self._settings.estimate != "inline":
-            self.worn = True
+            self.worn |= self.learned % (BLOCKS * BLOCK) == 0
             return
         self.posterior.recompute()
         self.version += 1

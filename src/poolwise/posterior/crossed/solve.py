@@ -36,15 +36,24 @@ class TreePosterior(NamedTuple):
 
 
 def solve(
-    cells: CellMoments, scales: GaussianHyperparameters, family: Array, families: int, form: EffectLayout | None = None
+    cells: CellMoments,
+    scales: GaussianHyperparameters,
+    family: Array,
+    families: int,
+    form: EffectLayout | None = None,
+    trees: int = 0,
 ) -> TreePosterior:
-    """Messages up the tree. `family`: (arms,) index; families = 0: arms hang at the globe directly."""
+    """Messages up the tree. `family`: (arms,) index; families = 0: arms hang at the globe directly.
+
+    trees: so many side by side, the arms and families of one after those of the other, each below a globe of its own
+    (globe and evidence have an axis more, in front); 0: one.
+    """
     form = form or layout(cells.count.shape, families)
     noise = noise_scale(scales, form.contexts)
     leaves = canonical_form.canonical_form(*cells, cell_scale(scales, form.cells), noise, cells=form.cells)
     leaves = canonical_form.leading(leaves, form.size)
     leaves = canonical_form.add_observation(leaves, borrowed_at(scales, form.contexts))
-    return pass_messages(leaves, scales, family, families, form)
+    return pass_messages(leaves, scales, family, families, form, trees)
 
 
 def solve_reduced(
@@ -59,9 +68,15 @@ def solve_reduced(
 
 
 def pass_messages(
-    leaves: CanonicalForm, scales: GaussianHyperparameters, family: Array | None, families: int, form: EffectLayout
+    leaves: CanonicalForm,
+    scales: GaussianHyperparameters,
+    family: Array | None,
+    families: int,
+    form: EffectLayout,
+    trees: int = 0,
 ) -> TreePosterior:
-    """From the potentials of the arms upwards. Arms lie around what an expert stated of their family, if anything."""
+    """From the potentials of the arms upwards. Arms lie around what an expert stated of their family, if anything.
+    trees: see `solve`."""
     xp = namespace(leaves.precision)
     elicited = None if scales.elicited is None else ElicitedOffset(*map(xp.asarray, scales.elicited))
     if elicited is not None:
@@ -75,7 +90,8 @@ def pass_messages(
         if elicited is not None:
             gathered = canonical_form.add_measurement(gathered, member @ elicited.precision)
         message, middle = collect(gathered, form.variances(scales.family, xp))
-    total = CanonicalForm(*(part.sum(0) for part in message))
+    below = (part.reshape(trees, -1, *part.shape[1:]) if trees else part for part in message)
+    total = CanonicalForm(*(part.sum(1 if trees else 0) for part in below))
     above = form.variances(scales.globe, xp)
     start = scales.mean * (xp.arange(len(above)) == 0)
     total = total._replace(

@@ -142,6 +142,12 @@ def of_one_project(scales: GaussianHyperparameters, families: int, shape: tuple[
     return known._replace(arm=sums(known.arm), family=sums(known.family), globe=sums(known.globe))
 
 
+def repeated(scales: GaussianHyperparameters, times: int) -> GaussianHyperparameters:
+    """Of so many systems with the same scales, whose arms stand side by side."""
+    elicited = scales.elicited and ElicitedOffset(*(np.tile(part, times) for part in scales.elicited))
+    return scales._replace(noise=np.tile(scales.noise, times), elicited=elicited)
+
+
 def noise_scale(scales: GaussianHyperparameters, contexts: int) -> Array:
     """(contexts, arms), or (arms,) where contexts do not differ: standard deviation of one outcome."""
     xp, known = namespace(scales.spread), scales.spread.shape[0]

@@ -1,7 +1,7 @@
 """The serving posterior as one compiled call: an outcome, if any, the belief about one cell, and what is made of it.
 
-Compiled beside, by one worker thread, for a structure at a time, and kept for the whole process; JAX keeps the result
-on disk for the next one. Until it is there, and where there is no working JAX, NumPy runs the same source. JAX is
+Compiled beside, by one worker thread, for a structure at a time, and kept for the whole process, and on disk for the
+next one (`executables`). Until it is there, and where there is no working JAX, NumPy runs the same source. JAX is
 imported by that thread, never by `import poolwise`.
 """
 
@@ -12,13 +12,14 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from poolwise.arrays import Array, namespace, whole
 from poolwise.lazy import import_beside
-from poolwise.posterior.recursive import prediction, updating
+from poolwise.posterior.recursive import executables, prediction, updating
 from poolwise.posterior.recursive.effects import ROWS
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import Constants, Numbers, Outcome, Predictive, State, Structure
@@ -116,7 +117,9 @@ class Program:
         return state, unpacked(np.asarray(packed), self._arms)
 
 
-_PROGRAMS: dict[Hashable, "Future[Program | None]"] = {}
+Name = tuple[Structure, Hashable, int]
+"""Structure, key of the tail, and how many numbers that takes."""
+_PROGRAMS: dict[Name, "Future[Program | None]"] = {}
 _LOCK = threading.Lock()
 _WORKER = ThreadPoolExecutor(1, "poolwise-compile")
 _PID = os.getpid()
@@ -128,10 +131,23 @@ def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: b
     if os.getpid() != _PID:
         return None  # threads do not survive a fork, nor does a JAX that was started before it
     with _LOCK:
-        found = _PROGRAMS.get((structure, key, extra))
+        if not (_imported().done() or wait):
+            return None  # by then there may be more projects or contexts
+        name = structure, key, extra
+        found = _PROGRAMS.get(name)
         if found is None:
-            found = _PROGRAMS[structure, key, extra] = _WORKER.submit(_beside, structure, tail, extra)
+            found = _PROGRAMS[name] = _WORKER.submit(_beside, name, tail)
     return found.result() if wait or found.done() else None
+
+
+@lru_cache(1)
+def _imported() -> "Future[ModuleType]":
+    return _WORKER.submit(_import)
+
+
+def _import() -> ModuleType:
+    with nimble():
+        return import_beside("jax", _ASKED_FOR)
 
 
 def placed(part: Any, device: Any = None) -> Any:
@@ -172,25 +188,31 @@ def _device(jax: Any) -> Any:
         return usual
 
 
-def _beside(structure: Structure, tail: Tail, extra: int) -> Program | None:
+def _beside(name: Name, tail: Tail) -> Program | None:
     with nimble():
-        return _compiled(structure, tail, extra)
+        try:
+            return _compiled(_imported().result(), name, tail)
+        except Exception:
+            LOG.warning("JAX cannot compile the posterior here: NumPy serves, some times slower", exc_info=True)
+            return None
 
 
-def _compiled(structure: Structure, tail: Tail, extra: int) -> Program | None:
-    try:
-        jax = import_beside("jax", _ASKED_FOR)
-        keep_on_disk(jax)
-        with jax.enable_x64():
-            device = _device(jax)
-            place = jax.sharding.SingleDeviceSharding(device)
-            double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64", sharding=place)
-            state, constants = shapes(structure, double)
-            arguments = state, constants, double(ROW + extra)
-            return Program(_executable(jax, partial(update_and_predict, structure, tail), arguments), structure, device)
-    except Exception:
-        LOG.warning("JAX cannot compile the posterior here: NumPy serves, some times slower", exc_info=True)
-        return None
+def _compiled(jax: Any, name: Name, tail: Tail) -> Program:
+    """From disk, where it was kept and whatever it was made from is ours."""
+    structure, _, extra = name
+    keep_on_disk(jax)
+    with jax.enable_x64():
+        device = _device(jax)
+        place = jax.sharding.SingleDeviceSharding(device)
+        double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64", sharding=place)
+        arguments = *shapes(structure, double), double(ROW + extra)
+        ours = tail.__module__.startswith("poolwise.")
+        call = executables.load(jax, name, arguments, device) if ours else None
+        if call is None:
+            call = _executable(jax, partial(update_and_predict, structure, tail), arguments)
+            if ours:
+                _WORKER.submit(executables.save, jax, name, device, call)
+        return Program(call, structure, device)
 
 
 def _executable(jax: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

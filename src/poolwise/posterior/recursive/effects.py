@@ -51,8 +51,10 @@ def init(
     family: np.ndarray,
     families: int,
     form: EffectLayout | None = None,
+    trees: int = 0,
 ) -> tuple[Array, ...]:
-    """The tiers that all outcomes so far lead to; statistics [project, context, arm]. Of none, scales may be traced."""
+    """The tiers that all outcomes so far lead to; statistics [project, context, arm]. Of none, scales may be traced.
+    trees: of so many systems one below the other, see `solve`; then there are outcomes."""
     form, xp = form or layout(cells.count.shape, families), namespace(scales.arm.level)
     tiers = (scales.arm, *((scales.family,) if families else ()), scales.globe)
     variances = [form.variances(tier, xp) for tier in tiers]
@@ -61,8 +63,8 @@ def init(
         means = (*(0.0 for _ in rows[1:]), scales.mean)
         found = [_unseen(*one, xp) for one in zip(means, variances, rows, strict=True)]
     else:
-        tree = solve(cells, scales, family, families, form)
-        globe = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
+        tree = solve(cells, scales, family, families, form, max(trees, 1))
+        globe = tree.globe
         found = [tree.arm, *((tree.family,) if families else ()), globe]
     return tuple(map(_side_by_side, found, _units(variances[:-1])))
 

@@ -10,7 +10,7 @@ from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
-from poolwise.posterior.hyperparameters.gaussian import cell_scale, layout, noise_scale, of_one_project
+from poolwise.posterior.hyperparameters.gaussian import cell_scale, layout, noise_scale, of_one_project, repeated
 from poolwise.posterior.likelihoods import baseline_utility, bernoulli, project_weights, robust_weights
 from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.recursive import effects
@@ -231,7 +231,7 @@ def tally_of(state: State) -> Tally:
         utility=_sums(cell[:3]),
         outcomes=cell[3].copy(),
         successes=cell[4].copy(),
-        failures=np.array(state.arms[7:]),
+        failures=np.asarray(state.arms)[7:].copy(),
         baseline=judged,
         baseline_failures=SufficientStatistics(*(np.where(rest.count > 1e-9, part, 0.0) for part in rest)),
         log_odds=np.array(state.log_odds),
@@ -275,12 +275,19 @@ def _own_effects(fit: Fit, utility: CellMoments, structure: Structure, alone: tu
     family, form = np.asarray(fit.family), structure.own_layout
     nothing = CellMoments(*np.zeros((3, 1, structure.contexts, structure.arms)))
     fresh = effects.init(nothing, scales, family, fit.families, form)
-    found = [fresh] * len(alone)
-    for slot, project in enumerate(alone):
-        own = CellMoments(*(part[project : project + 1] for part in utility))
-        if own.count.size and own.count.any():
-            found[slot] = effects.init(own, scales, family, fit.families, form)
-    return tuple(namespace(part[0]).concatenate(part) for part in zip(*found, strict=True))
+    every = tuple(namespace(part).concatenate([part] * len(alone)) for part in fresh)
+    there = [slot for slot, project in enumerate(alone) if utility.count[project : project + 1].any()]
+    if not there:
+        return every
+    # All at once, as arms of one system: most of the time of one would be the interpreter's.
+    moments = (part[[alone[slot] for slot in there]].swapaxes(0, 1) for part in utility)
+    own = CellMoments(*(part.reshape(1, structure.contexts, -1) for part in moments))
+    families = fit.families * len(there)
+    family = (family + fit.families * np.arange(len(there))[:, None]).ravel()
+    found = effects.init(own, repeated(scales, len(there)), family, families, form, len(there))
+    for whole, part in zip(every, found, strict=True):
+        whole.reshape(len(alone), -1, *part.shape[1:])[there] = part.reshape(len(there), -1, *part.shape[1:])
+    return every
 
 
 def _sums(moments: np.ndarray) -> SufficientStatistics:
