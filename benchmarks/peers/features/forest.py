@@ -7,9 +7,9 @@ from benchmarks.peers.features.problem import Problem, one_hot
 from benchmarks.peers.tabular import generator
 from poolwise.table import available
 
-EVERY, FIRST, TREES = 25, 10, 40
-LEAF, SHARE = 3, 0.4
-"""Least outcomes of a leaf; share of the columns tried at a split."""
+EVERY, FIRST, TREES = 25, 10, 20
+SHARE = 0.4
+"""Of the columns, tried at a split."""
 
 
 def play_forest(problem: Problem, order: np.ndarray, seed: int, exploration: float | str) -> np.ndarray:
@@ -48,12 +48,10 @@ def foreseen(
     seen, arm = seen[known], arm[known]
     reward = problem.reward[seen, arm]
     columns = of_arms(problem, arm, reward)
-    forest = ExtraTreesRegressor(
-        TREES, min_samples_leaf=LEAF, max_features=SHARE, bootstrap=trees, random_state=seed * 10_000 + len(seen)
-    )
-    forest.fit(np.hstack([problem.scores[seen], columns[arm]]).astype(np.float32), reward)
-    asked = np.hstack([np.repeat(problem.scores[coming], arms, axis=0), np.tile(columns, (len(coming), 1))])
-    asked = asked.astype(np.float32)
+    forest = ExtraTreesRegressor(TREES, max_features=SHARE, bootstrap=trees, random_state=seed * 10_000 + len(seen))
+    units = problem.columns
+    forest.fit(np.hstack([units[seen], columns[arm]]), reward)
+    asked = np.hstack([np.repeat(units[coming], arms, axis=0), np.tile(columns, (len(coming), 1))])
     grown = [one.predict(asked) for one in forest.estimators_] if trees else [forest.predict(asked)]
     found = np.stack(grown).reshape(-1, len(coming), arms)
     found[:, :, table.baseline] = 0.0

@@ -30,12 +30,18 @@ class Problem:
     def design(self) -> np.ndarray:
         """(units, d): 1, the normal scores at a total variance of 1, one-hot context and project."""
         scores = self.scores / np.sqrt(max(self.scores.shape[1], 1))
-        return np.hstack([np.ones((len(scores), 1)), scores, *(one_hot(code) for code in self.labels)])
+        return np.hstack([np.ones((len(scores), 1)), scores, self.labels])
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """(units, columns) for trees: the normal scores, one-hot context and project."""
+        return np.hstack([self.scores, self.labels]).astype(np.float32)
 
     @property
-    def labels(self) -> list[np.ndarray]:
-        """(units,) codes of context and project, where there are several."""
-        return [code for code in (self.table.context, self.table.project) if code.max() > 0]
+    def labels(self) -> np.ndarray:
+        """(units, labels) one-hot context and project, where there are several."""
+        codes = [code for code in (self.table.context, self.table.project) if code.max() > 0]
+        return np.hstack([np.empty((len(self.reward), 0)), *(one_hot(code) for code in codes)])
 
 
 def normal_scores(features: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ PEERS = {
         play_vowpal, "gamma_scale", {str(scale): f"--squarecb --gamma_scale {scale}" for scale in (10, 100, 1000)}
     ),
     "Cover": Peer(play_vowpal, "policies", {str(size): f"--cover {size} --psi 0.01 --nounif" for size in (4, 8)}),
-    "forest": Peer(play_forest, "exploration", {"0.05": 0.05, "0.1": 0.1, "tree": "tree"}),
+    "forest": Peer(play_forest, "exploration", {"0.02": 0.02, "0.05": 0.05, "tree": "tree"}),
     "censored": Peer(
         play_censored,
         "loss and sigma",
