@@ -1,11 +1,12 @@
 """Run many independent pieces of work on a few processes, and remember the results of those that asked for it."""
 
 import json
-import multiprocessing
+import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from poolwise import compute
 
 
 class Work(NamedTuple):
@@ -33,11 +34,12 @@ def results(pieces: list[Work], cache: Path | None, workers: int) -> Iterator[tu
 
 
 def computed(pieces: list[Work], workers: int) -> Iterator[tuple[Work, Any]]:
-    """Results of all pieces; in this process where one worker is asked for."""
-    if workers == 1:
-        yield from ((piece, piece.function(piece.task)) for piece in pieces)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(piece.function, piece.task): piece for piece in pieces}
-        for done in as_completed(running):
-            yield running[done], done.result()
+    """Results of all pieces, on the executor that POOLWISE_EXECUTOR names; of `local`, in this process where one worker
+    is asked for."""
+    with compute.opened(os.environ.get("POOLWISE_EXECUTOR", "local"), workers) as pool:
+        for number, result in compute.completed(pool, _one, pieces):
+            yield pieces[number], result
+
+
+def _one(piece: Work) -> Any:
+    return piece.function(piece.task)

@@ -14,7 +14,6 @@ import json
 import random
 import tempfile
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import numpy as np
 from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
 from benchmarks.harness.result import RESULTS, Figure, arguments, rows, save, table
 from benchmarks.replay.methodology import AT, Scores, scores
+from poolwise import compute
 from poolwise.table import Table
 
 OURS = "Poolwise"
@@ -124,8 +124,8 @@ def main() -> None:
     for strategy in options.strategies.split(","):
         tasks = [(options.data, name, unit, strategy, options.trials, seed)
                  for name, unit, _ in places for seed in range(options.seeds)]  # fmt: skip
-        with ProcessPoolExecutor(options.jobs) as pool:
-            runs = list(pool.map(measured, tasks))
+        with compute.opened(workers=options.jobs) as pool:
+            runs = compute.mapped(pool, measured, tasks)
         found = {where: runs[k * options.seeds : (k + 1) * options.seeds] for k, where in enumerate(tpe)}
         made += figures(strategy, found, tpe, options.trials)
         print(table(made), flush=True)

@@ -11,7 +11,6 @@ or more are numbers, on a log scale if they span a factor of 8; all else is a ch
 import json
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +20,7 @@ import numpy as np
 from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
 from benchmarks.harness.result import RESULTS, Figure, arguments, rows, save, table
 from benchmarks.replay.methodology import Scores, scores
-from poolwise import ArmSpace, Choice, Engine, Family, Real
+from poolwise import ArmSpace, Choice, Engine, Family, Real, compute
 from poolwise.engine import Settings
 from poolwise.space import Arm, arm_id
 from poolwise.space.parameters import Parameter
@@ -155,8 +154,8 @@ def main() -> None:
     }
     for goal, trials in product(GOALS, map(int, options.trials.split(","))):
         tasks = [(options.data, name, unit, tuple(range(options.seeds)), goal, trials) for name, unit, _ in places]
-        with ProcessPoolExecutor(options.jobs) as pool:
-            found = dict(zip(tpe, pool.map(measured, tasks), strict=True))
+        with compute.opened(workers=options.jobs) as pool:
+            found = dict(zip(tpe, compute.mapped(pool, measured, tasks), strict=True))
         made += figures(found, tpe, goal, trials)
         print(table(made), flush=True)
     save(options.json, {"seeds": options.seeds, "figures": rows(made)})

@@ -21,9 +21,8 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -39,6 +38,7 @@ from benchmarks.robustness.inputs.pages import pages
 from benchmarks.robustness.inputs.prior_packs import prior_packs
 from benchmarks.robustness.inputs.room import Room
 from benchmarks.robustness.inputs.tables import tables
+from poolwise import compute
 from poolwise.errors import PoolwiseError
 
 SEED = 16
@@ -165,14 +165,14 @@ def measured(shares: dict[str, float], count: int, seed: int, processes: int) ->
         for name in wanted
         for first in range(0, wanted[name], ROOMS[name].chunk)
     ]
-    with ProcessPoolExecutor(processes, get_context("spawn"), _limited) as pool:
-        waiting = [(name, pool.submit(tried, name, numbers, seed)) for name, numbers in tasks]
-        found = [(name, one.result()) for name, one in waiting]
-    return {name: summed([one for room, one in found if room == name]) for name in wanted}
+    with compute.opened(workers=processes) as pool:
+        found = compute.mapped(pool, partial(_limited, seed), tasks)
+    return {name: summed([one for (room, _), one in zip(tasks, found, strict=True) if room == name]) for name in wanted}
 
 
-def _limited() -> None:
+def _limited(seed: int, task: tuple[str, range]) -> Tally:
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST, LARGEST))
+    return tried(*task, seed)
 
 
 def summed(parts: list[Tally]) -> Tally:

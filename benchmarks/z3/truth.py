@@ -8,7 +8,6 @@ seconds = start + rate * count for every family and shape of goals and writes th
 """
 
 import json
-import multiprocessing
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +17,7 @@ import pandas as pd
 
 from benchmarks.harness.machine import ROOT
 from benchmarks.harness.result import arguments, save
+from poolwise import compute
 from poolwise.workloads.z3.arms import space
 from poolwise.workloads.z3.projects import CONTEXTS, PROJECTS, SHAPES
 from poolwise.workloads.z3.workload import Limits, Z3Workload
@@ -28,6 +28,10 @@ ENOUGH = 3
 """Runs that a fit needs; a family with fewer of a kind is given its overall line."""
 START = 0.004
 """Most seconds a solver set-up takes on the smallest goals."""
+
+
+def _measure_share(task: tuple[Path, int, int, int, float]) -> None:
+    measure_share(*task)
 
 
 def measure_share(folder: Path, goals: int, part: int, parts: int, multiple: float) -> None:
@@ -199,8 +203,8 @@ def main() -> None:
     shares = [
         (options.raw, options.goals, part, options.processes, options.multiple) for part in range(options.processes)
     ]
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        pool.starmap(measure_share, shares)
+    with compute.opened(workers=options.processes) as pool:
+        compute.mapped(pool, _measure_share, shares)
     table = load(options.raw)
     if options.calibrate:
         RATES.write_text(json.dumps({"z3": metadata.version("z3-solver"), "rates": calibrate(table)}, indent=1) + "\n")

@@ -25,6 +25,7 @@
         StoreClosed              used after `close`
       RefitError                 a refit that could not be carried out; the old snapshot keeps serving
       WorkloadError              a system under tuning that cannot be started
+      ComputeError               an executor that cannot be used, or a task whose workers died
 
 Every message says what is wrong, why, and what to do instead, in one line.
 """
@@ -148,6 +149,10 @@ class RefitError(PoolwiseError):
 
 class WorkloadError(PoolwiseError):
     """A system under tuning that cannot be started."""
+
+
+class ComputeError(PoolwiseError):
+    """An executor that cannot be used, or a task whose workers died."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

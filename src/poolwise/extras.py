@@ -14,6 +14,7 @@ EXTRAS = {
     "kernel-tuner": ("kernel_tuner",),
     "mlflow": ("mlflow",),
     "postgresql": ("psycopg",),
+    "ray": ("ray",),
 }
 """Modules by extra; one that two extras install stands under the first. All others come with Poolwise itself."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from poolwise.compute import parsed
 from poolwise.errors import InputError
 from poolwise.inputs import conforming, whole
 from poolwise.progress import Logged, Progress
@@ -25,7 +26,9 @@ class Options(NamedTuple):
     device: str = "cpu"
     """`cpu` or `gpu`."""
     workers: int = 1
-    """Processes that work on chains at the same time; a GPU takes one."""
+    """Chains, or partitions of an archive, at the same time; a GPU takes one."""
+    executor: str = "local"
+    """Where they are worked on: `local`, `ray://local` or `ray://HOST:PORT`; see `poolwise.compute`."""
     source: str | None = None
     """Parquet file, folder or pattern with events, instead of what the store holds."""
     save: str | Path | None = None
@@ -57,6 +60,7 @@ def checked(given: Mapping[str, Any]) -> Options:
     for name, least in _COUNTS.items():
         if (value := getattr(options, name)) is not None:
             whole(f"{name} of a refit", value, least, _MOST)
+    parsed(options.executor, options.workers)
     if options.device not in ("cpu", "gpu"):
         raise InputError(f"device {options.device!r} is unknown: use 'cpu' or 'gpu'")
     return options._replace(limits=conforming(options.limits, InputError, "of a refit's limits, "))

@@ -4,17 +4,16 @@ The utility is sampled with its effects integrated out (`collapsed`), the succes
 the user's own, and systems that are served wide, are sampled with all their sites.
 """
 
-import multiprocessing
-import signal
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from poolwise import compute
 from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.progress import Logged
@@ -83,23 +82,18 @@ def _with_effects(problem: RefitData, options: Options, drawn: Drawn) -> Drawn:
 
 
 def _all(problem: RefitData, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
-    if options.workers == 1 or options.device == "gpu":
+    executor = compute.parsed(options.executor, options.workers)
+    if executor == compute.LOCAL or options.device == "gpu":
         yield from _in_turn(problem, options, tasks)
         return
-    silent = options._replace(progress=Logged())
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.workers, spawn, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
-        running = {pool.submit(run_chain_in_process, problem, silent, task): task for task in tasks}
-        try:
-            for number, future in enumerate(as_completed(running), start=1):
-                options.progress("chains", number, len(tasks))
-                yield running[future], future.result()
-        finally:  # Interrupted: chains that wait are for the next time.
-            pool.shutdown(cancel_futures=True)
+    one = partial(run_chain, problem, options._replace(progress=Logged()))
+    with compute.opened(executor) as pool:
+        for number, drawn in compute.completed(pool, one, tasks, progress=options.progress, part="chains"):
+            yield tasks[number], drawn
 
 
-def run_chain_in_process(problem: RefitData, options: Options, task: Task) -> Drawn:
-    """One chain in a process of its own."""
+def run_chain(problem: RefitData, options: Options, task: Task) -> Drawn:
+    """One chain, wherever the executor has it done."""
     with on(options.device), single_blas():
         return next(drawn for _, drawn in _in_turn(problem, options, [task]))
 

@@ -1,0 +1,96 @@
+"""Many tasks to whatever executor: results as they come, progress, retries, and what was kept from an earlier time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from poolwise.compute.executor import Executor, parsed
+from poolwise.compute.kept import Kept
+from poolwise.compute.processes import Processes
+from poolwise.compute.ray_cluster import Cluster
+from poolwise.progress import Progress, silent
+
+RETRIES = 3
+"""How often a task is done again whose worker died."""
+Results = Iterator[tuple[int, Any]]
+"""Number of a task in the list of tasks, and what it came to."""
+
+
+class Pool(NamedTuple):
+    """Workers that are there."""
+
+    executor: Executor
+    run: Callable[[Callable[[Any], Any], Sequence[Any], int], Results]
+    """Function, tasks, retries -> results as they come."""
+
+
+@contextmanager
+def opened(executor: Executor | str = "local", workers: int = 1) -> Iterator[Pool]:
+    """Workers, until the end of the block. They start with their first task, and keep what they compiled between two
+    calls. Raises InputError for an unknown executor, ComputeError where a cluster cannot be used."""
+    chosen = parsed(executor, workers)
+    if chosen.address != "local":
+        cluster = Cluster(chosen)
+        try:
+            yield Pool(chosen, cluster.run)
+        finally:
+            cluster.close()
+    elif chosen.workers == 1:
+        yield Pool(chosen, _here)
+    else:
+        processes = Processes(chosen.workers)
+        try:
+            yield Pool(chosen, processes.run)
+        finally:
+            processes.close()
+
+
+def completed(
+    pool: Pool,
+    function: Callable[[Any], Any],
+    tasks: Sequence[Any],
+    *,
+    kept: Kept | None = None,
+    retries: int = RETRIES,
+    progress: Progress = silent,
+    part: str = "tasks",
+) -> Results:
+    """Number and result of every task, first those that are kept, then the others as they come.
+
+    function: of a task; function, tasks and results can be pickled. kept: results of an earlier time are not computed
+    again, new ones are added before they are told. Whoever stops listening ends what is running. Raises what a task
+    raises, and ComputeError for a task whose worker died more than `retries` times.
+    """
+    done, missing = 0, []
+    for number, task in enumerate(tasks):
+        if kept is not None and kept.has(task):
+            done += 1
+            progress(part, done, len(tasks))
+            yield number, kept.load(task)
+        else:
+            missing.append(number)
+    if not missing:
+        return
+    running = pool.run(function, [tasks[number] for number in missing], retries)
+    for place, result in running:
+        number = missing[place]
+        if kept is not None:
+            kept.save(tasks[number], result)
+        done += 1
+        progress(part, done, len(tasks))
+        yield number, result
+
+
+def mapped(pool: Pool, function: Callable[[Any], Any], tasks: Sequence[Any], **options: Any) -> list[Any]:
+    """The results in the order of the tasks; options: of `completed`.
+
+    >>> with opened() as pool:
+    ...     mapped(pool, abs, [-1, 2])
+    [1, 2]
+    """
+    found = dict(completed(pool, function, tasks, **options))
+    return [found[number] for number in range(len(tasks))]
+
+
+def _here(function: Callable[[Any], Any], tasks: Sequence[Any], _: int) -> Results:
+    return ((number, function(task)) for number, task in enumerate(tasks))
