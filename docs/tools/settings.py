@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from pydantic_core import PydanticUndefined
 
 from poolwise.config.tables import (
+    ComputeTable,
     Config,
     ConservativeTable,
     CoverageTable,
@@ -65,6 +66,7 @@ PARTS = (
     Part("policy", PolicyTable),
     Part("engine", EngineTable, Settings),
     Part("model", ModelTable),
+    Part("compute", ComputeTable),
     Part("safety", SafetyTable, Safety),
     Part("safety.quarantine", QuarantineTable, quarantine.Settings),
     Part("safety.conservative", ConservativeTable, conservative.Settings),
@@ -82,6 +84,7 @@ UNITS = {
     "run.seed": "whole, from 0",
     "run.arrivals": "decisions",
     "space.families.NAME.limit": "arms",
+    "compute.workers": "at a time",
     "engine.failure_utility": UTILITY,
     "engine.utility_limit": UTILITY,
     "engine.domain_priors": "outcomes",

@@ -13,6 +13,8 @@ from poolwise import compute
 from poolwise.errors import ComputeError, InputError, MissingLibrary
 from tests.compute.conftest import NEEDS_RAY
 
+pytestmark = pytest.mark.xdist_group("ray")  # One cluster, not one for every process of tests.
+
 
 def square(number):
     return number**2

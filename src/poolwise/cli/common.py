@@ -14,12 +14,17 @@ from poolwise.names import escaped
 if TYPE_CHECKING:
     import pandas as pd
 
+    from poolwise.compute import Executor
     from poolwise.config import Config
     from poolwise.engine import Engine
 
 ConfigOption = Annotated[str, typer.Option("--config", "-c", metavar="FILE", help="Configuration file (TOML).")]
 StoreOption = Annotated[str | None, typer.Option("--store", metavar="URL", help="Store, instead of the file's.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+ExecutorOption = Annotated[
+    str | None, typer.Option("--executor", metavar="WHERE", help="local, ray://local, or ray://HOST:PORT.")
+]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Pieces of work at a time.")]
 CONFIG = "poolwise.toml"
 
 
@@ -97,6 +102,15 @@ def looking(path: str, store: str | None, *, look: bool = True) -> Iterator["Eng
 def say(text: str, *, err: bool = False) -> None:
     """Text for people, line by line; what a terminal might obey is written out."""
     typer.echo("\n".join(map(escaped, text.split("\n"))), err=err)
+
+
+def executor_of(config: "Config | None", executor: str | None, workers: int | None) -> "Executor":
+    """What the options name, else what the configuration has."""
+    from poolwise.compute import parsed
+    from poolwise.config.tables import ComputeTable
+
+    usual = ComputeTable() if config is None else config.compute
+    return parsed(executor or usual.executor, workers or usual.workers)
 
 
 def store_url(path: str, store: str | None) -> str:

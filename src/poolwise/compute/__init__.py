@@ -9,8 +9,8 @@ that is killed costs its task, which is done again; whoever stops listening ends
 earlier time is not done again.
 """
 
-from poolwise.compute.door import Pool, completed, mapped, opened
+from poolwise.compute.door import HERE, Pool, completed, mapped, opened
 from poolwise.compute.executor import LOCAL, Executor, parsed
 from poolwise.compute.kept import Kept
 
-__all__ = ["LOCAL", "Executor", "Kept", "Pool", "completed", "mapped", "opened", "parsed"]
+__all__ = ["HERE", "LOCAL", "Executor", "Kept", "Pool", "completed", "mapped", "opened", "parsed"]

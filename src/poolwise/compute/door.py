@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from poolwise.compute.executor import Executor, parsed
+from poolwise.compute.executor import LOCAL, Executor, parsed
 from poolwise.compute.kept import Kept
 from poolwise.compute.processes import Processes
 from poolwise.compute.ray_cluster import Cluster
@@ -36,13 +36,21 @@ def opened(executor: Executor | str = "local", workers: int = 1) -> Iterator[Poo
         finally:
             cluster.close()
     elif chosen.workers == 1:
-        yield Pool(chosen, _here)
+        yield HERE
     else:
         processes = Processes(chosen.workers)
         try:
             yield Pool(chosen, processes.run)
         finally:
             processes.close()
+
+
+def _here(function: Callable[[Any], Any], tasks: Sequence[Any], _: int) -> Results:
+    return ((number, function(task)) for number, task in enumerate(tasks))
+
+
+HERE = Pool(LOCAL, _here)
+"""This process, one task after another."""
 
 
 def completed(
@@ -90,7 +98,3 @@ def mapped(pool: Pool, function: Callable[[Any], Any], tasks: Sequence[Any], **o
     """
     found = dict(completed(pool, function, tasks, **options))
     return [found[number] for number in range(len(tasks))]
-
-
-def _here(function: Callable[[Any], Any], tasks: Sequence[Any], _: int) -> Results:
-    return ((number, function(task)) for number, task in enumerate(tasks))

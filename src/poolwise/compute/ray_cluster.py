@@ -83,7 +83,7 @@ def _start(ray: Any, executor: Executor) -> None:
     address = executor.address
     silence = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address == "ray://local":
-        ray.init(num_cpus=executor.workers, include_dashboard=False, **silence)
+        ray.init("local", num_cpus=executor.workers, include_dashboard=False, **silence)
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:

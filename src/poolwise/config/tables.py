@@ -118,6 +118,16 @@ class ModelTable(Table):
         return {} if self.file is None else {"model": str(folder / self.file), "function": self.function}
 
 
+class ComputeTable(Table):
+    """Where batch work runs: refits, replays, learning; `--executor` and `--workers` go before it."""
+
+    executor: str = "local"
+    """`local`: processes of this machine; `ray://local`: a Ray cluster of it, started and stopped by the command;
+    `ray://HOST:PORT`: one that runs."""
+    workers: int = Field(default=1, ge=1, le=4096)
+    """Pieces of work at a time."""
+
+
 class QuarantineTable(Table):
     """The fields of `policy.constraints.quarantine.Settings`; in all tables what is left out keeps its default."""
 
@@ -206,6 +216,7 @@ class Config(Table):
     policy: PolicyTable = PolicyTable()
     engine: EngineTable = EngineTable()
     model: ModelTable = ModelTable()
+    compute: ComputeTable = ComputeTable()
     safety: SafetyTable | None = None
     exploration: ExplorationTable | None = None
 

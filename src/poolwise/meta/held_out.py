@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolwise.compute import HERE, Pool
 from poolwise.meta import exploration
 from poolwise.meta.exploration import Model
-from poolwise.meta.learning import Task, losses
+from poolwise.meta.losses import Task, losses_of
 from poolwise.meta.policy_card import FORMAT, SCHEMA
 from poolwise.meta.systems import STRESS, sample
 
@@ -27,9 +28,9 @@ class HeldOutResult(NamedTuple):
     """Index into `systems.STRESS`."""
 
 
-def evaluate(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
+def evaluate(task: Task, model: Model, *, batches: int = 8, pool: Pool = HERE) -> dict[str, Any]:
     """The card: learned against started from, on held-out systems with the same luck. Names only what was measured."""
-    parts = [_tried(task, model, number) for number in range(batches)]
+    parts = [_tried(task, model, number, pool) for number in range(batches)]
     trial = HeldOutResult(*map(np.concatenate, zip(*parts, strict=True)))
     low = _mean(trial.gain) - 1.96 * _error(trial.gain)
     return {
@@ -59,13 +60,13 @@ def evaluate(task: Task, model: Model, *, batches: int = 8) -> dict[str, Any]:
     }
 
 
-def _tried(task: Task, model: Model, number: int) -> HeldOutResult:
+def _tried(task: Task, model: Model, number: int, pool: Pool) -> HeldOutResult:
     """One batch of systems, each lived through twice."""
     systems = sample(np.random.default_rng((task.seed, 2, number)), task.batch, task.scales, task.shape)
     luck = 2**20 + 1_000 * task.seed + number
     default = np.array([task.policy.params[name] for name in model.names])
-    ours = losses(task, systems, exploration.constants(model, systems.known), model.names, luck)
-    theirs = losses(task, systems, np.tile(default, (task.batch, 1)), model.names, luck)
+    tables = [exploration.constants(model, systems.known), np.tile(default, (task.batch, 1))]
+    ours, theirs = losses_of(task, systems, tables, model.names, luck, pool)
     gain = (theirs[0] - ours[0]) / theirs[0].mean()
     return HeldOutResult(gain, ours[1] - theirs[1], np.log(ours[0] / theirs[0]), systems.known, systems.stress)
 

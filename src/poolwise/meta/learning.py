@@ -15,8 +15,7 @@ Spokoiny (2017); Metz et al., Gradients are not all you need (2021).
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,14 +23,12 @@ import jax
 import numpy as np
 import optax
 
+from poolwise.compute import HERE, Pool
 from poolwise.errors import DataError
 from poolwise.meta import exploration
 from poolwise.meta.exploration import Model
-from poolwise.meta.systems import Systems, sample
-from poolwise.policy.view import Policy
-from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters
-from poolwise.simulate.loop import episodes, play
-from poolwise.simulate.population import Shape
+from poolwise.meta.losses import Task, losses_of
+from poolwise.meta.systems import sample
 
 MOVE = 0.4
 """Standard deviation of the logarithm of the constants around their place."""
@@ -39,25 +36,6 @@ PULL = 0.002
 """Of the constants towards those to start from, in units of the mean regret: a hundredth for going e^3 times away."""
 SETTLING = 30.0
 """Steps after which the rate of learning begins to fall."""
-
-
-class Task(NamedTuple):
-    """What is learned, on what."""
-
-    policy: Policy
-    shape: Shape
-    scales: GaussianHyperparameters | None = None
-    """Of a refit; None: the medians of the hyperprior."""
-    horizon_known: bool = False
-    """Whether the policy is told how many decisions are to come."""
-    seed: int = 0
-    batch: int = 128
-    """Systems per step, each played twice."""
-    rate: float = 0.1
-    discount: float = 0.999
-    """Of what is earned, per decision of the whole."""
-    price: float = 1.0
-    """Of a share of unsafe decisions, in units of the mean regret."""
 
 
 class Progress(NamedTuple):
@@ -69,15 +47,16 @@ class Progress(NamedTuple):
     model: Model
 
 
-def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Progress]:
-    """Train step by step; goes on from `checkpoint` where there is one of the same task. Raises DataError."""
+def learn(task: Task, steps: int, checkpoint: Path | None = None, pool: Pool = HERE) -> Iterator[Progress]:
+    """Train step by step; goes on from `checkpoint` where there is one of the same task. pool: who plays the systems.
+    Raises DataError."""
     known = sample(np.random.default_rng((task.seed, 0)), 256, task.scales, task.shape).known
     model = exploration.start(task.policy.params, known)
     rule = optax.adam(lambda step: task.rate / (1 + step / SETTLING) ** 0.75)
     moments = rule.init((model.bias, model.weights))
     first, model, moments = _resumed(checkpoint, task, model, moments)
     for step in range(first, steps):
-        slope, loss = gradient(task, model, step)
+        slope, loss = gradient(task, model, step, pool)
         moved, moments = rule.update(slope, moments)
         bias, weights = (np.asarray(a + b, float) for a, b in zip((model.bias, model.weights), moved, strict=True))
         model = model._replace(bias=bias, weights=weights)
@@ -86,7 +65,7 @@ def learn(task: Task, steps: int, checkpoint: Path | None = None) -> Iterator[Pr
         yield Progress(step + 1, loss, model)
 
 
-def gradient(task: Task, model: Model, step: int) -> tuple[tuple[np.ndarray, np.ndarray], float]:
+def gradient(task: Task, model: Model, step: int, pool: Pool = HERE) -> tuple[tuple[np.ndarray, np.ndarray], float]:
     """By bias and weights, and the loss of this step."""
     rng = np.random.default_rng((task.seed, 1, step))
     systems = sample(rng, task.batch, task.scales, task.shape)
@@ -94,50 +73,13 @@ def gradient(task: Task, model: Model, step: int) -> tuple[tuple[np.ndarray, np.
     move = MOVE * rng.standard_normal(here.shape)
     low, high = np.log(np.array([exploration.RANGES[name] for name in model.names]).T)
     seed = int(rng.integers(2**31))
-    plus, minus = (
-        losses(task, systems, np.exp(np.clip(here + sign * move, low, high)), model.names, seed) for sign in (1, -1)
-    )
+    ways = [np.exp(np.clip(here + sign * move, low, high)) for sign in (1, -1)]
+    plus, minus = losses_of(task, systems, ways, model.names, seed, pool)
     usual = (plus[0] + minus[0]).mean() / 2
     difference = (plus[0] - minus[0]) / usual + task.price * (plus[1] - minus[1])
     slope = move * difference[:, None] / (2 * MOVE**2)
     slope += PULL * (here - np.log([task.policy.params[name] for name in model.names]))  # Far away only for a reason.
     return exploration.pull_back(model, systems.known, slope), float(np.log(usual))
-
-
-def losses(
-    task: Task, systems: Systems, constants: np.ndarray, names: tuple[str, ...], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Discounted regret, in standard deviations of a cell's utility, and share of unsafe decisions of every system,
-    (systems,); the same seed, the same luck."""
-    keys = jax.random.split(jax.random.key(seed), len(constants))
-    params = tuple(sorted(task.policy.params.items()))
-    player = _player(task.policy.spec, params, names, task.shape, task.horizon_known, task.discount)
-    regret, unsafe = player(episodes(task.shape)(keys, systems.population), np.asarray(constants, np.float32))
-    unit = np.sqrt(sum(np.square(scale) for tier in systems.population.scales[:3] for scale in tier))
-    return np.asarray(regret, float) / unit + 1e-3, np.asarray(unsafe, float)
-
-
-@cache
-def _player(
-    spec: str,
-    params: tuple[tuple[str, float], ...],
-    names: tuple[str, ...],
-    shape: Shape,
-    horizon_known: bool,
-    discount: float,
-) -> Callable[..., Any]:
-    """Compiled once per policy and shape."""
-    from poolwise.policy.parsing import parse
-
-    policy = parse(spec, dict(params))
-    worth = discount ** np.arange(float(shape.projects * shape.decisions)).reshape(shape.projects, shape.decisions)
-
-    def one(given: Any, constants: Any) -> tuple[Any, Any]:
-        chosen = policy._replace(params={**policy.params, **dict(zip(names, constants, strict=True))})
-        made = play(chosen, given, shape, horizon_known=horizon_known)
-        return (worth.astype(np.float32) * made.regret).sum(), made.unsafe.mean()
-
-    return jax.jit(jax.vmap(one))
 
 
 def _identity(task: Task) -> dict[str, Any]:

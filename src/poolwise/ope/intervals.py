@@ -1,10 +1,12 @@
 """One interval function for every estimator: from its influence terms to (low, high)."""
 
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import norm, t
 
+from poolwise.compute import HERE, Pool, mapped
 from poolwise.errors import InputError
 from poolwise.inputs import real, whole
 from poolwise.names import shown
@@ -31,6 +33,7 @@ def interval(
     span: float | None = None,
     resamples: int = 2000,
     seed: int = 0,
+    pool: Pool = HERE,
 ) -> Interval:
     """Confidence interval of an estimate.
 
@@ -39,7 +42,7 @@ def interval(
     for the skewness and the heavy tails that importance weights have (Hall 1992). `bootstrap`: BCa over `resamples` of
     the influence terms. `bernstein`: empirical Bernstein (Maurer and Pontil 2009), valid at every n if no influence
     term lies outside a known `span` of values; without one, the largest spread seen, which is a guess.
-    Raises InputError for an unknown method or fewer than two decisions.
+    pool: who draws the resamples. Raises InputError for an unknown method or fewer than two decisions.
     """
     terms, confidence = _terms(terms), real("confidence", confidence)
     if not 0 < confidence < 1:
@@ -53,7 +56,7 @@ def interval(
         if method == "studentised":
             low, high = studentised(terms.influence, confidence)
         elif method == "bootstrap":
-            low, high = bootstrap(terms.influence, confidence, resamples, seed)
+            low, high = bootstrap(terms.influence, confidence, resamples, seed, pool)
         else:
             low, high = bernstein(terms.influence, confidence, span)
         centre, least = terms.value - terms.bias, float(norm.ppf((1 + confidence) / 2)) * terms.least
@@ -98,15 +101,17 @@ def invert(point: float, a: float, b: float) -> float:
     return float((np.cbrt(1 + 3 * a * (point - b)) - 1) / a)
 
 
-def bootstrap(influence: np.ndarray, confidence: float, resamples: int, seed: int) -> tuple[float, float]:
+def bootstrap(
+    influence: np.ndarray, confidence: float, resamples: int, seed: int, pool: Pool = HERE
+) -> tuple[float, float]:
     """Offsets of the bias-corrected and accelerated bootstrap of the mean (Efron 1987)."""
-    rows, rng = len(influence), np.random.default_rng(seed)
+    rows = len(influence)
     variance = np.sum(influence**2)
     if variance == 0:
         return 0.0, 0.0
     block = max(1, CHUNK // rows)
-    sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
-    means = np.concatenate([influence[rng.integers(rows, size=(size, rows))].mean(axis=1) for size in sizes])
+    blocks = [(number, min(block, resamples - start)) for number, start in enumerate(range(0, resamples, block))]
+    means = np.concatenate(mapped(pool, partial(_means, influence, seed), blocks))
     shift = norm.ppf(np.clip((means < 0).mean() + 0.5 * (means == 0).mean(), 1 / resamples, 1 - 1 / resamples))
     acceleration = np.sum(influence**3) / (6 * variance**1.5)
     tails = norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
@@ -115,6 +120,13 @@ def bootstrap(influence: np.ndarray, confidence: float, resamples: int, seed: in
         return float("nan"), float("nan")
     low, high = np.quantile(means, levels)
     return float(low), float(high)
+
+
+def _means(influence: np.ndarray, seed: int, block: tuple[int, int]) -> np.ndarray:
+    """Of so many resamples of the influence terms, with the luck of their block."""
+    number, size = block
+    random = np.random.default_rng([seed, number])
+    return influence[random.integers(len(influence), size=(size, len(influence)))].mean(axis=1)
 
 
 def bernstein(influence: np.ndarray, confidence: float, span: float | None) -> tuple[float, float]:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from poolwise import policy as policies
+from poolwise.compute import LOCAL, Executor
 from poolwise.objective import Objective
 from poolwise.policy.view import Policy
 from poolwise.progress import Progress, silent
 from poolwise.replay.arguments import order_of, seeds_of, tabled
 from poolwise.replay.arrival import orders
 from poolwise.replay.hindsight import PER_CELL, references
-from poolwise.replay.loop import Run, run_many
+from poolwise.replay.loop import Run, run_many, run_on
 from poolwise.replay.metrics import Interval, summary
 from poolwise.replay.settings import Settings
 from poolwise.replay.source import read
@@ -42,6 +43,7 @@ def replay(
     repeats: bool = True,
     objective: Objective = "ratio",
     progress: Progress = silent,
+    executor: Executor = LOCAL,
 ) -> Replay:
     """Drive a policy over every unit of a table, from nothing, once per seed.
 
@@ -49,7 +51,8 @@ def replay(
     (`policy.parse`), or None for the engine's default. order: `shuffled`, `time` (as in the source) or `project` after
     project. delay: outcomes are learned so many decisions later. horizon, repeats, objective: see `Settings`; where
     the total is optimised, utilities, and regret, are shares of what the baseline costs on average. progress: told how
-    far it is.
+    far it is. executor: where the seeds run (`poolwise.compute`), with the same results; a policy of your own needs
+    `LOCAL`.
 
     The log's columns: seed, step, decision (number in the log), row and unit (in the table), project, context, family,
     arm, probability, explored, status, utility (what was learned), earned (mean over the table's repetitions, to which
@@ -70,7 +73,7 @@ def replay(
     settings = Settings(delay=delay, horizon=horizon, repeats=repeats, objective=objective).checked()
     valued = total(table) if settings.objective == "total" else table
     rows = orders(table, order, chosen)
-    runs = run_many(table, rows, policy, chosen, settings, progress)
+    runs = run_on(executor, table, rows, policy, chosen, settings, progress)
     log = pd.concat([frame(valued, run, seed) for run, seed in zip(runs, chosen, strict=True)], ignore_index=True)
     log.insert(2, "decision", np.arange(len(log)))
     return Replay(valued, log, summary(valued, log))

@@ -5,13 +5,17 @@ covariances, projects inform each other by factors, or the policy is the user's 
 (`replay_posterior`): the same decisions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.compute import LOCAL, Executor, mapped, opened
+from poolwise.errors import InputError
 from poolwise.objective import saving
+from poolwise.policy.parsing import parse
 from poolwise.policy.randomness import uniforms
 from poolwise.policy.view import CUSTOM, Policy
 from poolwise.posterior.hyperparameters.refit_schedule import EVERY, due
@@ -54,6 +58,33 @@ def run_many(
         report = lambda done, before=before, total=total: progress("decisions", before + done, total)
         runs.append(run(table, order, policy, seed, settings, report))
     return runs
+
+
+def run_on(
+    executor: Executor,
+    table: Table,
+    orders: np.ndarray,
+    policy: Policy,
+    seeds: Sequence[int],
+    settings: Settings,
+    progress: Progress = silent,
+) -> list[Run]:
+    """`run_many`, the seeds side by side where an executor has several workers. Raises InputError for a policy that
+    cannot be written down and sent."""
+    if executor == LOCAL:
+        return run_many(table, orders, policy, seeds, settings, progress)
+    if policy.spec == CUSTOM:
+        raise InputError("a policy of your own runs in this process only: leave the executor out")
+    one = partial(_sent, table, policy.spec, policy.params, settings)
+    with opened(executor) as pool:
+        return mapped(pool, one, list(zip(orders, seeds, strict=True)), progress=progress, part="seeds")
+
+
+def _sent(
+    table: Table, spec: str, params: Mapping[str, float], settings: Settings, task: tuple[np.ndarray, int]
+) -> Run:
+    order, seed = task
+    return run(table, order, parse(spec, dict(params)), seed, settings)
 
 
 def run(

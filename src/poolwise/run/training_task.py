@@ -5,7 +5,7 @@ import numpy as np
 
 from poolwise.config import load
 from poolwise.errors import ConfigError
-from poolwise.meta.learning import Task
+from poolwise.meta.losses import Task
 from poolwise.run.opening import known_space, policy_of
 from poolwise.run.policy_card import serving
 from poolwise.simulate.population import Shape

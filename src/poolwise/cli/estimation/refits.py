@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poolwise.cli.common import CONFIG, ConfigOption, JsonOption, StoreOption, known_configuration, print_json, say
+from poolwise.cli.common import (
+    CONFIG,
+    ConfigOption,
+    ExecutorOption,
+    JsonOption,
+    StoreOption,
+    WorkersOption,
+    executor_of,
+    known_configuration,
+    print_json,
+    say,
+)
 
 if TYPE_CHECKING:
     from poolwise.schema import Snapshot
@@ -24,7 +35,8 @@ def refit(
     warmup: Annotated[int | None, typer.Option(min=1, help="Steps of every chain before its draws.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that work on chains at the same time.")] = 1,
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew instead of finishing an interrupted one.")] = False,
     config: ConfigOption = CONFIG,
     store: StoreOption = None,
@@ -40,6 +52,7 @@ def refit(
     from poolwise.run.opening import open_engine
 
     settings = known_configuration(config, store)
+    place = executor_of(settings, executor, workers)
     with closing(open_engine(settings, create=False)) as opened:
         options: dict[str, Any] = {
             **_places(settings.run.store, method, len(opened.store.snapshots()) + 1, save),
@@ -50,7 +63,8 @@ def refit(
             "warmup": warmup,
             "seed": seed,
             "device": device,
-            "workers": workers,
+            "executor": place.address,
+            "workers": place.workers,
             **settings.model.given(Path(config).parent),
         }
         if "model" in options and Path(options["model"]).is_file():

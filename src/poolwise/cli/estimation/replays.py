@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poolwise.cli.common import JsonOption, print_json, say
+from poolwise.cli.common import ExecutorOption, JsonOption, WorkersOption, executor_of, print_json, say
 from poolwise.errors import InputError
 from poolwise.extras import require
 from poolwise.targets import target
@@ -31,6 +31,8 @@ def replay(
     objective: Annotated[str, typer.Option(help="ratio (mean log ratio of costs) or total (total cost).")] = "ratio",
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every decision (Parquet).")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the curves (png, svg).")] = None,
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Drive a policy over a table of real outcomes; its regret is exact.
@@ -55,6 +57,7 @@ def replay(
             horizon=horizon,
             objective=checked(objective),
             progress=step,
+            executor=executor_of(None, executor, workers),
         )
     write(found, log, plot)
     if as_json:
