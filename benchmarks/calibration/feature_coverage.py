@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.calibration.coverage import ARMS, FAILED, FAMILIES, FAMILY, WIDTH, drawn_scales, effects
-from benchmarks.harness.result import Figure, arguments, rows, save, table
+from benchmarks.harness.result import Figure, arguments, save, table
 from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import noise_scale
 from poolwise.posterior.posterior import Posterior
@@ -138,7 +138,7 @@ def main() -> None:
             entries.append(coverage(truth, outcomes, options.sets, options.first, not options.without))
             print(table(figures(entries[-1:])), f"(standard error {entries[-1]['standard error']:.2f})", flush=True)
     seeds = "number of the data set, outcomes, number of the truth"
-    save(options.json, {"seeds": seeds, "figures": rows(figures(entries)), "entries": entries})
+    save(options.json, {"seeds": seeds, "entries": entries})
 
 
 if __name__ == "__main__":

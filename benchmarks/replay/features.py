@@ -19,7 +19,7 @@ from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets
 from benchmarks.harness.pieces import Work, results
 from benchmarks.harness.result import arguments, rows, save, table
 from benchmarks.peers.features.settings import PEERS, settings
-from benchmarks.replay.features_report import figures, means, print_sets
+from benchmarks.replay.features_report import figures, kept, print_sets
 from benchmarks.replay.features_run import POOLWISE, VARIANTS, Task, loaded, mark, run
 
 Found = dict[str, dict[tuple[str, str], dict[int, dict[str, Any]]]]
@@ -85,8 +85,7 @@ def main() -> None:
     print_sets(found)
     judged = figures(found)
     print(table(judged))
-    about = {"seeds": options.seeds, "first": options.first, "figures": rows(judged), "sets": means(found)}
-    save(options.json, about)
+    save(options.json, {"seeds": options.seeds, "first": options.first, "figures": rows(judged), **kept(found)})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What runs with features come to: ratios of regret over scenarios, the best peer in hindsight, shares of the gap."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -110,17 +109,27 @@ def gaps(runs: Runs) -> list[Figure]:
     ]
 
 
-def means(runs: Runs) -> dict[str, dict[str, list[float]]]:
-    """Scenario -> learner with its setting -> MEASURES, means over seeds."""
-    short: Callable[[float], float] = lambda value: float(f"{value:.3g}")
-    return {
-        name.removeprefix("aslib/"): {
-            " ".join(learner): [short(one) for one in np.mean([r["measures"] for r in by_seed.values()], axis=0)]
-            for learner, by_seed in one.items()
-            if by_seed
+def kept(runs: Runs) -> dict[str, Any]:
+    """What is written: of every scenario MEASURES of Poolwise and of its best peer in hindsight; of every peer the
+    geometric mean over scenarios of regret, by PARTS. Means over seeds, three digits."""
+    others = peers(runs)
+    own = [one for one in next(iter(runs.values())) if one[0] == POOLWISE and seeds_of(runs, one)]
+    sets: dict[str, Any] = {}
+    for name, one in runs.items():
+        mean = {
+            learner: np.mean([run["measures"] for run in one[learner].values()], axis=0) for learner in own + others
         }
-        for name, one in runs.items()
+        best = sorted(others, key=lambda learner: mean[learner][0])[:1]
+        sets[name.removeprefix("aslib/")] = {" ".join(learner): digits(mean[learner]) for learner in own + best}
+    means = {
+        " ".join(one): digits([float(np.exp(np.log(regret(runs, one, part).mean(axis=1)).mean())) for part in PARTS])
+        for one in others
     }
+    return {"sets": sets, "peers": means}
+
+
+def digits(values: Any) -> list[float]:
+    return [float(f"{value:.3g}") for value in values]
 
 
 def print_sets(runs: Runs) -> None:

@@ -107,10 +107,15 @@ def seeds_of(options: argparse.Namespace) -> tuple[int, ...]:
     return tuple(range(options.first, options.first + options.seeds))
 
 
+def three_digits(values: Any) -> Any:
+    """Of a number, or of every number of a list."""
+    return [three_digits(one) for one in values] if isinstance(values, list) else float(f"{values:.3g}")
+
+
 def kept(learners: dict[str, Any], by_seed: bool) -> dict[str, Any]:
     """What is written of every learner: means over seeds; by seed, what `--recorded` compares later runs with."""
     measures = ("utility", "regret", "best")
-    mean = (lambda values: np.round(values, 4).tolist()) if by_seed else (lambda values: float(np.mean(values)))
+    mean = three_digits if by_seed else lambda values: float(np.mean(values))
     return {name: {key: mean(one[key]) for key in measures if key in one} for name, one in learners.items()}
 
 
