@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from poolwise.engine.settings import Settings
-from poolwise.errors import InputError, UnknownDecision
+from poolwise.errors import InputError, RefitError, UnknownDecision
+from poolwise.inputs import conforming
 from poolwise.lazy import pandas as pd
 from poolwise.names import checked, every, fault, identity, iterable, shown
 from poolwise.policy.view import Policy
+from poolwise.schema import Snapshot
 from poolwise.space import ArmSpace
 from poolwise.store.base import missing
 
 Names = str | tuple[np.ndarray, list[str]]
 """One name, or for every job (n,) its place in a list of distinct ones."""
+Column = str | Sequence[str]
+"""One name, or one for every job, as they are given."""
+Available = Iterable[str] | None
+Known = Mapping[str, Any] | None
+"""By name."""
 COPIED = (
     "an Engine holds an open store and cannot be copied or pickled: pass the store's URL and the space instead, and "
     "call Engine.open(url, space) in the other process"
@@ -86,6 +94,13 @@ def decision(id: Any) -> int:
     if not 0 < number <= LARGEST:
         raise UnknownDecision(missing(number))
     return number
+
+
+def proposed(snapshot: Any) -> Snapshot:
+    """What a refit came to, checked. Raises RefitError."""
+    if not isinstance(snapshot, Snapshot):
+        raise RefitError(f"a refit proposes a Snapshot, got {type(snapshot).__name__}: the old one keeps serving")
+    return conforming(snapshot, RefitError, "the proposed snapshot's ")
 
 
 def opening(url: Any, space: Any, policy: Any, settings: Any, seed: Any) -> int | None:

@@ -26,19 +26,36 @@ UNLOGGED = "; unlogged"
 """At the end of a decision's reason: the store could not be written."""
 
 
-def one(serving: Serving, project: str, context: str, job: str | None, available: Iterable[str] | None) -> Decision:
-    """Decide one job; see `Engine.decide`."""
+def one(
+    serving: Serving,
+    project: str,
+    context: str,
+    job: str | None,
+    available: Iterable[str] | None,
+    known: np.ndarray | None = None,
+) -> Decision:
+    """Decide one job; see `Engine.decide`. known: its features, as they are stored."""
     store = serving.store
-    cell = ready(serving, project, context) if available is None else _look(serving, project, context, available)
+    if available is None and known is None:
+        cell = ready(serving, project, context)
+    else:
+        cell = _look(serving, project, context, available, known)
     id = store.reserve(1)
-    decision = _drawn(cell, id, store.seed, project, context, job)
+    decision = _drawn(cell, id, store.seed, project, context, job, known)
     store.append_decision(decision)
     serving.counted(cell.project, cell.context, decision)
     return decision
 
 
 def unlogged(
-    serving: Serving, project: str, context: str, job: str | None, available: Iterable[str] | None, *, free: bool
+    serving: Serving,
+    project: str,
+    context: str,
+    job: str | None,
+    available: Iterable[str] | None,
+    known: np.ndarray | None = None,
+    *,
+    free: bool,
 ) -> Decision:
     """Decide without the store. free: as the policy would; otherwise the baseline, or what stands in for it."""
     name_index = serving.name_index
@@ -46,51 +63,75 @@ def unlogged(
     allowed = name_index.allowed(available, serving.policy_gate.trusted)
     if not free and allowed[name_index.baseline]:
         allowed = np.arange(len(allowed)) == name_index.baseline
-    cell, _, _ = _made_ready(serving, (project, context), at, allowed)
-    decision = _drawn(cell, -1 - secrets.randbits(62), serving.store.seed, project, context, job)
+    cell, _, _ = _made_ready(serving, (project, context), at, allowed, known)
+    decision = _drawn(cell, -1 - secrets.randbits(62), serving.store.seed, project, context, job, known)
     return decision._replace(reason=decision.reason + UNLOGGED)
 
 
-def baseline_alone(space: ArmSpace, project: str, context: str, job: str | None) -> Decision:
-    """The baseline, where neither store nor belief is at hand."""
+def baseline_alone(space: ArmSpace, project: str, context: str, job: str | None, *_: object) -> Decision:
+    """The baseline, where neither store nor belief is at hand, whatever else is known."""
     arm, id = space.arm(space.baseline), -1 - secrets.randbits(62)
     reason = f"baseline only{UNLOGGED}"
     return Decision(id, project, context, arm.family, dict(arm.params), arm.id, 1.0, reason, time.time(), job, 0)
 
 
-def many(serving: Serving, keys: list[tuple[str, str]], which: np.ndarray) -> DecisionColumns:
-    """Decide a job for every entry of `which`, an index into `keys` of (project, context)."""
+def many(
+    serving: Serving, keys: list[tuple[str, str]], which: np.ndarray, known: np.ndarray | None = None
+) -> DecisionColumns:
+    """Decide a job for every entry of `which`, an index into `keys` of (project, context). known: features of each."""
     store = serving.store
     if serving.policy_gate.safeguards is not None:
-        return _one_by_one(serving, serving.policy_gate.safeguards, keys, which)
-    cells = [ready(serving, *key) for key in keys]
+        return _one_by_one(serving, serving.policy_gate.safeguards, keys, which, known)
+    if known is None:
+        cells = [ready(serving, *key) for key in keys]
+    else:
+        kinds, which = _alike(which, known)
+        cells = [_known_ready(serving, keys[key], known[row]) for key, row in kinds]
     first = store.reserve(len(which))
     ids = np.arange(first, first + len(which), dtype=np.int64)
     columns = tables.draw(cells, which, ids, uniforms(store.seed, ids), serving.name_index, time.time())
     stored = serving.name_index.coded(columns)
-    store.append_decisions(stored)
+    store.append_decisions(stored, known)
     serving.counted_together(ids)
     for cell, made in zip(cells, np.bincount(which, minlength=len(cells)).tolist(), strict=True):
         serving.usage.decided(cell.project, cell.context, made)
     return stored
 
 
+def _alike(which: np.ndarray, known: np.ndarray) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """Jobs of one key and the same features: the key and first row of each kind, and the kind of every job."""
+    bits = np.column_stack([which, known.view(np.int64)])
+    _, rows, kinds = np.unique(bits, axis=0, return_index=True, return_inverse=True)
+    return list(zip(which[rows].tolist(), rows.tolist(), strict=True)), kinds.ravel()
+
+
+def _known_ready(serving: Serving, key: tuple[str, str], known: np.ndarray | None) -> CachedDecision:
+    """As `ready`, of a job with these features."""
+    if known is None or np.isnan(known).all():
+        return ready(serving, *key)
+    return _look(serving, *key, None, known)
+
+
 def _one_by_one(
-    serving: Serving, safeguards: Safeguards, keys: list[tuple[str, str]], which: np.ndarray
+    serving: Serving,
+    safeguards: Safeguards,
+    keys: list[tuple[str, str]],
+    which: np.ndarray,
+    known: np.ndarray | None,
 ) -> DecisionColumns:
     """`many` where each decision may change what the next one is allowed."""
     store, now, rows = serving.store, time.time(), []
     first = store.reserve(len(which))
     serving.torn = True
     for id, number in enumerate(which.tolist(), start=first):
-        cell = ready(serving, *keys[number])
+        cell = _known_ready(serving, keys[number], None if known is None else known[id - first])
         k = cell.pick(uniform(store.seed, id))
         arm, reason = serving.name_index.arm[cell.arms[k].id], cell.reasons[k]
         rows.append((id, cell.project, cell.context, arm, cell.probabilities[k], cell.view, now, reason, -1))
         safeguards.decided(cell.project, cell.context, arm, reason)
     columns = tables.decision_columns(rows, serving.name_index)
     stored = serving.name_index.coded(columns)
-    store.append_decisions(stored)
+    store.append_decisions(stored, known)
     serving.counted_together(columns.id)
     for (p, c), made in tables.counted(columns.project, columns.context):
         serving.usage.decided(p, c, made)
@@ -98,11 +139,20 @@ def _one_by_one(
     return stored
 
 
-def _drawn(cell: CachedDecision, id: int, seed: int, project: str, context: str, job: str | None) -> Decision:
+def _drawn(
+    cell: CachedDecision,
+    id: int,
+    seed: int,
+    project: str,
+    context: str,
+    job: str | None,
+    known: np.ndarray | None,
+) -> Decision:
     k = cell.pick(uniform(seed, id))
     arm, chance, reason = cell.arms[k], cell.probabilities[k], cell.reasons[k]
     params, view = dict(arm.params), cell.view
-    return Decision(id, project, context, arm.family, params, arm.id, chance, reason, time.time(), job, view)
+    features = None if known is None else tuple(known.tolist())
+    return Decision(id, project, context, arm.family, params, arm.id, chance, reason, time.time(), job, view, features)
 
 
 def ready(serving: Serving, project: str, context: str) -> CachedDecision:
@@ -119,21 +169,27 @@ def ready(serving: Serving, project: str, context: str) -> CachedDecision:
     return cell
 
 
-def _look(serving: Serving, project: str, context: str, available: Iterable[str] | None) -> CachedDecision:
+def _look(
+    serving: Serving,
+    project: str,
+    context: str,
+    available: Iterable[str] | None,
+    known: np.ndarray | None = None,
+) -> CachedDecision:
     """Compute and log the view of one cell, and the probabilities that follow from it."""
     name_index = serving.name_index
     allowed = name_index.allowed(available, serving.policy_gate.trusted)  # Before names are numbered: it may refuse.
     at = name_index.project(project), name_index.context(context)
-    cell, view, limits = _made_ready(serving, (project, context), at, allowed)
+    cell, view, limits = _made_ready(serving, (project, context), at, allowed, known)
     if not serving.settings.log_views:
         return cell
     return cell._replace(view=_log(serving, project, context, view, limits, cell.compiled))
 
 
 def _made_ready(
-    serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray
+    serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray, known: np.ndarray | None
 ) -> tuple[CachedDecision, View, Constraints | None]:
-    view, chances = serving.belief.view(*at, allowed, np.array(serving.usage.context(*at)))
+    view, chances = serving.belief.view(*at, allowed, np.array(serving.usage.context(*at)), known)
     found = serving.policy_gate.choice(names, at, view, chances)
     cell = CachedDecision(
         project=at[0],

@@ -12,15 +12,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
 from poolwise import policy as policies
 from poolwise.engine import arguments, decide, insight, undo
+from poolwise.engine.arguments import Available, Column, Known
 from poolwise.engine.estimation.priors import Priors
 from poolwise.engine.estimation.refit_request import RefitData, proposer
+from poolwise.engine.indexing import job_features
 from poolwise.engine.insight.project_tables import ProjectTables
 from poolwise.engine.leases import Leases
 from poolwise.engine.outcomes import many_reported, reported
@@ -30,7 +32,7 @@ from poolwise.engine.state.creation import remembered
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.upkeep import Upkeep
 from poolwise.errors import InputError, RefitError, StoreClosed, StoreError, StoreForked
-from poolwise.inputs import conforming, truth
+from poolwise.inputs import truth
 from poolwise.lazy import pandas as pd
 from poolwise.objective import Objective
 from poolwise.policy.view import Policy
@@ -52,8 +54,8 @@ class Engine:
     np.int64(1)
     """
 
-    def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
-        self.store, self.space = store, space
+    def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings, features: Any = None) -> None:
+        self.store, self.space, self.features = store, space, job_features.declare(store, features)
         self.settings = chosen(settings, remembered(store, settings.objective)).meant_for(space)
         self._lock, self._process, self._closed = threading.RLock(), os.getpid(), False
         self._upkeep = Upkeep(store, space, policy, self.settings)
@@ -72,44 +74,48 @@ class Engine:
         settings: Settings | None = None,
         seed: int | None = None,
         objective: Objective | None = None,
+        features: Known = None,
     ) -> Engine:
         """Open or create the store at `url` (see `store.open_store`) and continue from its events.
 
         `seed` is that of a new store (drawn when None); an existing store keeps its own, and its `objective` too, see
-        `Settings`. Raises StoreError, ConfigError, SpaceError.
+        `Settings`. features: what is known of a job before it is decided, by name a `Feature` or a table of its fields;
+        None: what the store was last used with. Raises StoreError, ConfigError, SpaceError.
         """
         seed = arguments.opening(url, space, policy, settings, seed)
         settings = chosen(settings or Settings(), objective).meant_for(space)
         store = open_store(url, seed=seed, lock_wait=settings.store_wait, durability=settings.durability)
         try:
-            return cls(store, space, policy or policies.default(), settings)
+            return cls(store, space, policy or policies.default(), settings, features)
         except BaseException:
             store.close()
             raise
 
     def decide(
-        self, project: str, context: str, *, job: str | None = None, available: Iterable[str] | None = None
+        self, project: str, context: str, *, job: str | None = None, available: Available = None, features: Known = None
     ) -> Decision:
         """Choose an arm for one job. The decision is durable when it is returned.
 
-        `available`: arms or families that can be used this time (None: all); the baseline must be among them.
-        Raises InputError for names that are no strings or that the space does not hold. Where the store cannot be
-        written, `Settings.on_store_fault` says what happens: an unlogged decision has a negative id.
+        available: arms or families that can be used this time (None: all); the baseline must be among them. features:
+        what is known of the job, by name; what is left out, None or NaN is missing. Raises InputError for names that
+        are no strings or that the space does not hold, and features that are not declared or cannot be so. Where the
+        store cannot be written, `Settings.on_store_fault` says what happens: an unlogged decision has a negative id.
         """
-        upkeep, faults = self._upkeep, self._upkeep.faults
-        if job is not None or available is not None or not upkeep.knows(project, context):
+        upkeep, faults, known = self._upkeep, self._upkeep.faults, None
+        if job is not None or available is not None or features is not None or not upkeep.knows(project, context):
             project, context, job, available = arguments.asked(project, context, job, available)
+            known = self.features.row(features)
         with self._held():
             try:
                 if not faults.waiting:
                     now = upkeep.current()
                     if not faults.waiting:
-                        return upkeep.changed(now, decide.one, project, context, job, available)
+                        return upkeep.changed(now, decide.one, project, context, job, available, known)
             except StoreError as error:
                 faults.meet(error)
                 if self.settings.on_store_fault == "raise":
                     raise
-            return self._unlogged(project, context, job, available)
+            return self._unlogged(project, context, job, available, known)
 
     def observe(
         self,
@@ -137,15 +143,17 @@ class Engine:
                 serving.received(outcome)
             return new
 
-    def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> DecisionColumns:
+    def decide_many(self, project: Column, context: Column, *, features: Any = None) -> DecisionColumns:
         """Decide for many jobs from one belief: columns of length n, names as indices (`store.names(kind)`).
 
-        One of the two may be a single name. All decisions are durable when it returns.
+        Either may be a single name. features: a table or mapping of columns, or of values that stand for all. All
+        decisions are durable when it returns.
         """
         columns = arguments.column("project", project), arguments.column("context", context)
-        keys, which = tables.distinct_cells(*columns)
+        keys, which = tables.distinct_cells(*columns, self.features.count(features))
+        known = self.features.rows(features, len(which))
         with self._held():
-            return self._upkeep.change(lambda now: decide.many(now, keys, which))
+            return self._upkeep.change(lambda now: decide.many(now, keys, which, known))
 
     def observe_many(
         self, ids: Any, *, utility: Any = None, cost: Any = None, baseline_cost: Any = None, status: Any = "ok"
@@ -205,9 +213,7 @@ class Engine:
 
         Raises RefitError, with nothing changed, for one that is to serve and cannot.
         """
-        if not isinstance(snapshot, Snapshot):
-            raise RefitError(f"a refit proposes a Snapshot, got {type(snapshot).__name__}: the old one keeps serving")
-        snapshot = conforming(snapshot, RefitError, "the proposed snapshot's ")
+        snapshot = arguments.proposed(snapshot)
         with self._held():
             return self._upkeep.change(lambda now: now.belief.propose(snapshot))
 
@@ -287,11 +293,7 @@ class Engine:
         """Counts of events, what serves now, the size of the problem, and what became of decisions while the store
         could not be written; where it cannot be read now, `store_fault` says why."""
         with self._held():
-            body: dict[str, Any] = self._upkeep.faults.status()
-            try:
-                return insight.shown.status(self._upkeep.current(), body)
-            except StoreError as error:
-                return {**body, "store_fault": str(error)}
+            return insight.shown.status(self._upkeep.current, self._upkeep.faults.status())
 
     def overview(self, project: str | None = None) -> dict[str, Any]:
         """How far learning has come in every context, or those of one project, what is limited and why; see
@@ -342,9 +344,7 @@ class Engine:
             found = self._upkeep.undo(lambda: self.store.undo(removal, time.time()))
             return {**removal.record, **found._asdict()}
 
-    def _unlogged(self, project: str, context: str, job: str | None, available: Iterable[str] | None) -> Decision:
+    def _unlogged(self, *asked: Any) -> Decision:
         free = self.settings.on_store_fault == "decide" and not self.settings.budgeted
-        return self._upkeep.unlogged(
-            lambda now: decide.unlogged(now, project, context, job, available, free=free),
-            decide.baseline_alone(self.space, project, context, job),
-        )
+        home = decide.baseline_alone(self.space, *asked)
+        return self._upkeep.unlogged(lambda now: decide.unlogged(now, *asked, free=free), home)

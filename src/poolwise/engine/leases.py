@@ -78,7 +78,7 @@ def _granted(serving: Serving, cells: Sequence[tuple[str, str]], count: int) -> 
     now = time.monotonic()
     for old in list(takewhile(lambda key: now - serving.leases[key].made > LONGEST, serving.leases)):
         del serving.leases[old]
-    if serving.policy_gate.safeguards is not None or not cells:
+    if serving.policy_gate.safeguards is not None or serving.name_index.features.asked or not cells:
         return []
     sizes = {names: size(serving, *serving.name_index.place(*names), count) for names in cells}
     found = {names: decide.ready(serving, *names) for names in cells if sizes[names]}

@@ -126,9 +126,10 @@ def _plain(serving: Serving) -> bool:
 
 
 def _fold_plain(serving: Serving, outcome: Outcome) -> None:
-    project, context, arm = serving.name_index.cell_of(serving.recent.pop(outcome.decision))
+    made = serving.recent.pop(outcome.decision)
+    project, context, _ = serving.name_index.cell_of(made)
     serving.usage.observed(project, context, np.nan if outcome.baseline_cost is None else outcome.baseline_cost)
-    serving.belief.learn_plain(project, context, arm, outcome)
+    serving.belief.learn_plain(made, outcome)
     if serving.belief.learned % BLOCK == 0:
         serving.belief.recompute()
 

@@ -25,12 +25,13 @@ class JobFeatures:
         self.declared, self.columns = dict(declared), tuple(columns) or tuple(own)
         place = {label: k for k, label in enumerate(self.columns)}
         self._places = {name: [place[label] for label in one.labels(name)] for name, one in declared.items()}
-        self._refused = any(feature.missing == "refused" for feature in declared.values())
+        self.asked = any(feature.missing == "refused" for feature in declared.values())
+        """Whether no job may come without features."""
 
     def row(self, given: Any) -> np.ndarray | None:
         """(columns,) of one job, NaN: not known; None where nothing is. Raises InputError for names that are not
         declared, values that cannot be, and a lack of what must be there."""
-        if given is None and not self._refused:
+        if given is None and not self.asked:
             return None
         named = self._named(given)
         row = np.full(len(self.columns), np.nan)
@@ -42,7 +43,7 @@ class JobFeatures:
     def rows(self, given: Any, count: int) -> np.ndarray | None:
         """(count, columns) of many jobs, from a table or a mapping of columns, a single value standing for all; None
         where nothing is known. Raises InputError, with the row."""
-        if given is None and not self._refused:
+        if given is None and not self.asked:
             return None
         named = self._named(given)
         found = np.full((count, len(self.columns)), np.nan)
@@ -50,6 +51,10 @@ class JobFeatures:
             if name in named or feature.missing == "refused":
                 found[:, self._places[name]] = _column(name, feature, named.get(name), count)
         return None if np.isnan(found).all() else found
+
+    def count(self, given: Any) -> int:
+        """How many jobs there are in a table or a mapping of columns, as far as it says."""
+        return max((len(one) for one in self._named(given).values() if _several(one)), default=1)
 
     def shown(self, row: Sequence[float] | np.ndarray | None) -> dict[str, Any]:
         """What is known of a job, by name, as it was given."""
@@ -82,6 +87,10 @@ class JobFeatures:
                 found[:, logs] = np.log(np.maximum(found[:, logs], _LEAST))
         return found
 
+    def encoded_row(self, row: Sequence[float] | np.ndarray | None) -> np.ndarray | None:
+        """The same of one job; None where nothing is known."""
+        return None if row is None else self.encoded(np.asarray(row, dtype=np.float64)[None])[0]
+
     def costs(self, rows: np.ndarray) -> np.ndarray:
         """(n,) what it cost to find out what is known of each."""
         found, total = self.padded(rows), np.zeros(len(rows))
@@ -113,6 +122,10 @@ class JobFeatures:
                 hint = nearest(str(name), self.declared) if self.declared else ": none are declared, see [features]"
                 raise InputError(f"unknown feature {shown(name)}{shortened(hint, 200)}")
         return found
+
+
+def _several(given: Any) -> bool:
+    return not isinstance(given, str | bytes) and iterable(given) and hasattr(given, "__len__")
 
 
 def _column(name: str, feature: Feature, given: Any, count: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from poolwise.engine.indexing import job_features
 from poolwise.engine.indexing.arms import Rows, arm_index, indexed
 from poolwise.engine.indexing.labels import Labels
 from poolwise.engine.safeguards import damaged_records
@@ -43,6 +44,8 @@ class NameIndex:
         """(known arms,): index of the family."""
         self.family = self.known_family[self.columns]
         self.baseline = self.ids.index(space.baseline)
+        self.features = job_features.known(store)
+        """Of jobs: all that the store has ever known."""
         self._all = np.ones(len(self.ids), dtype=bool)
 
     def commit(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 from poolwise.engine.insight.cells import session
 from poolwise.engine.outcomes import RESOLUTION
 from poolwise.engine.safeguards import damaged_records, suspicion
 from poolwise.engine.state.serving import Serving
+from poolwise.errors import StoreError
 from poolwise.lazy import pandas as pd
 
 ROWS = 12
@@ -36,8 +38,15 @@ def untried(now: Serving) -> dict[str, str]:
     return {"baseline_untried": said} if jobs and lack == jobs else {}
 
 
-def status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
-    """What `Engine.status` returns while the store can be read."""
+def status(current: Callable[[], Serving], faults: dict[str, Any]) -> dict[str, Any]:
+    """What `Engine.status` returns; where the store cannot be read now, `store_fault` says why."""
+    try:
+        return _status(current(), faults)
+    except StoreError as error:
+        return {**faults, "store_fault": str(error)}
+
+
+def _status(now: Serving, faults: dict[str, Any]) -> dict[str, Any]:
     damaged = damaged_records.damaged(now.store)
     camps = suspicion.suspicious(now.belief, now.name_index, now.settings.failure_utility)
     if kept := now.store.records(RESOLUTION):

@@ -16,6 +16,7 @@ from poolwise.meta.privacy import checked_mu
 from poolwise.names import escaped, shortened
 from poolwise.posterior.hyperparameters import gaussian
 from poolwise.schema import Snapshot
+from poolwise.space.features import declared
 from poolwise.space.parameters import parameter_from_dict
 from poolwise.store.base import WITHDRAWN, Store
 from poolwise.store.sql import pruning
@@ -111,9 +112,15 @@ def _measurement(body: Mapping[str, Any]) -> None:
         raise ValueError("it is no measurement")
 
 
+def _features(body: Mapping[str, Any]) -> None:
+    if not set(body["declared"]) <= declared(body["features"]).keys():
+        raise ValueError("it lacks what it declares")
+
+
 CHECKS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "store": lambda body: int(body["seed"]),
     "space": _space,
+    "features": _features,
     "prior": lambda body: from_dict(body["pack"], "it"),
     "control": _order,
     "snapshot": _snapshot,

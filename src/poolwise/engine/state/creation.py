@@ -92,6 +92,7 @@ def posterior_of(
         baseline=frame.home,
         backend=settings.backend,
         most_factors=settings.project_factors,
+        features=len(name_index.features.columns),
     )
     posterior.warm = warm
     if tail is not None:

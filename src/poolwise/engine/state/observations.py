@@ -29,9 +29,16 @@ def stretches(rows: OutcomeColumns, job_adjustment: JobAdjustment) -> Iterator[t
         yield start, len(rows.decision)
 
 
-def update(exchange: Exchange, job_adjustment: JobAdjustment, rows: OutcomeColumns, settings: Settings) -> int:
+def update(
+    exchange: Exchange,
+    job_adjustment: JobAdjustment,
+    rows: OutcomeColumns,
+    settings: Settings,
+    raw: np.ndarray | None = None,
+) -> int:
     """Learn outcomes: runs that were stopped as bounds, others by their utility within the limit, in their order, those
-    beyond `ABSURD` as failures, and then costs alone within their job. Returns how many were clipped."""
+    beyond `ABSURD` as failures, and then costs alone within their job, without features. raw: (n, features) of the
+    jobs. Returns how many were clipped."""
     own = costs_alone(rows)
     single = chosen(rows, ~own) if own.any() else rows
     bound, limit = upper_bounds(single, settings), settings.utility_limit
@@ -39,9 +46,8 @@ def update(exchange: Exchange, job_adjustment: JobAdjustment, rows: OutcomeColum
     utility = reported = np.where(cut, bound, single.utility)
     ok = (finished(single, settings) | cut) & (np.abs(utility) <= ABSURD)
     utility = np.where(np.abs(utility) <= ABSURD, utility, settings.failure_utility)
-    exchange.do(
-        Posterior.update_many, single.project, single.context, single.arm, np.clip(utility, -limit, limit), ok, cut
-    )
+    learned = (single.project, single.context, single.arm, np.clip(utility, -limit, limit), ok, cut)
+    exchange.do(Posterior.update_many, *learned, *(() if raw is None else (raw[~own],)))
     if own.any():
         job_adjustment.update(chosen(rows, own))
     return int((np.abs(reported) > limit).sum())
@@ -54,11 +60,17 @@ def plain(outcome: Outcome, settings: Settings) -> bool:
     return not alone and not stopped and not settings.total and abs(outcome.utility) <= ABSURD
 
 
-def learn_plain(exchange: Exchange, project: int, context: int, arm: int, outcome: Outcome, settings: Settings) -> bool:
-    """`learn` of one such outcome; whether it was clipped."""
+def learn_plain(
+    exchange: Exchange,
+    place: tuple[int, int, int],
+    outcome: Outcome,
+    settings: Settings,
+    raw: np.ndarray | None = None,
+) -> bool:
+    """`update` by one such outcome; whether it was clipped."""
     limit, ok = settings.utility_limit, outcome.status == "ok"
     clipped = min(max(outcome.utility, -limit), limit)
-    exchange.do(Posterior.update, project, context, arm, clipped, ok)
+    exchange.do(Posterior.update, *place, clipped, ok, *(() if raw is None else (False, raw)))
     return abs(outcome.utility) > limit
 
 

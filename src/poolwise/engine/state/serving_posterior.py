@@ -11,6 +11,7 @@ import numpy as np
 from poolwise.engine.estimation.background import Estimate, EstimationRequest, answer, as_snapshot, caught_up, refused
 from poolwise.engine.estimation.prior_packs import PriorPackPool
 from poolwise.engine.estimation.refit_request import RefitData, problem_of
+from poolwise.engine.indexing import job_features
 from poolwise.engine.indexing.arms import aligned
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards import damaged_records
@@ -29,7 +30,7 @@ from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_di
 from poolwise.posterior.hyperparameters.refit_schedule import due, until
 from poolwise.posterior.posterior import WARM, Posterior
 from poolwise.posterior.recursive.types import Predictive
-from poolwise.schema import Outcome, Snapshot
+from poolwise.schema import Decision, Outcome, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
 from poolwise.views import SCALARS, extra, probabilities_of, view
 
@@ -120,12 +121,13 @@ class ServingPosterior:
         self.posterior.serve(*self._tail)
 
     def view(
-        self, project: int, context: int, allowed: np.ndarray, scalars: np.ndarray
+        self, project: int, context: int, allowed: np.ndarray, scalars: np.ndarray, known: np.ndarray | None = None
     ) -> tuple[View, np.ndarray | None]:
         """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
-        call made both; scalars: of the cell's use."""
+        call made both; scalars: of the cell's use; known: of the job."""
         arms = self.name_index
-        found, chances = self.posterior.answer(project, context, extra(scalars, allowed))
+        raw = arms.features.encoded_row(known)
+        found, chances = self.posterior.answer(project, context, extra(scalars, allowed), raw)
         contrast = self.posterior.gain_over_best(project, context, self._offered(found), arms.columns)
         return view(self._valued(found, project, context), arms, allowed, scalars, contrast), chances
 
@@ -138,15 +140,17 @@ class ServingPosterior:
         whole blocks, after the others."""
         self.learned += len(rows.decision)
         utility = None if self.savings is None else self.job_adjustment.utilities(rows)
-        self.clipped += observations.update(self._exchange, self.job_adjustment, rows, self._settings)
+        raw = job_features.encoded(self._store, self.name_index.features, rows.decision)
+        self.clipped += observations.update(self._exchange, self.job_adjustment, rows, self._settings, raw)
         if self.savings is not None and utility is not None:
             self.savings.update(rows, utility, self.posterior.predict, self.posterior.half_life)
         self.version += 1
 
-    def learn_plain(self, project: int, context: int, arm: int, outcome: Outcome) -> None:
-        """`learn` of one outcome that says by itself what it is worth."""
+    def learn_plain(self, made: Decision, outcome: Outcome) -> None:
+        """`update` by one outcome that says by itself what it is worth. made: its decision."""
         self.learned += 1
-        self.clipped += observations.learn_plain(self._exchange, project, context, arm, outcome, self._settings)
+        place, raw = self.name_index.cell_of(made), self.name_index.features.encoded_row(made.features)
+        self.clipped += observations.learn_plain(self._exchange, place, outcome, self._settings, raw)
         self.version += 1
 
     def recompute(self) -> None:

@@ -24,9 +24,11 @@ _CHUNK = 1 << 19
 """Numbers compared at a time: they stay in the cache."""
 
 
-def distinct_cells(project: Names, context: Names) -> tuple[list[tuple[str, str]], np.ndarray]:
-    """The distinct (project, context) pairs of some jobs, and which pair each job has. Raises InputError."""
-    count = max(1 if isinstance(names, str) else len(names[0]) for names in (project, context))
+def distinct_cells(project: Names, context: Names, jobs: int = 1) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """The distinct (project, context) pairs of some jobs, and which pair each job has. jobs: how many there are where
+    both are one name. Raises InputError."""
+    given = [len(names[0]) for names in (project, context) if not isinstance(names, str)]
+    count = max(given, default=jobs)
     codes, names = zip(
         *(_coded(kind, one, count) for kind, one in (("project", project), ("context", context))), strict=True
     )

@@ -1,0 +1,202 @@
+"""Features of jobs in an engine: stored with the decision, learned with its outcome, the same after opening again."""
+
+import numpy as np
+import pytest
+
+from poolwise.engine import Engine, Settings
+from poolwise.errors import ConfigError, InputError, SpaceError, StoreLocked
+from poolwise.space import ArmSpace, Family
+from tests.stores import URLS
+
+SPACE = ArmSpace([Family("default"), Family("fast"), Family("small")], "default")
+FEATURES = {"size": {"type": "integer", "log": True}, "logic": {"type": "choice", "values": ["sat", "unsat"]}}
+INLINE = Settings(estimate="inline", backend="numpy")
+
+
+@pytest.fixture(params=URLS)
+def url(request):
+    return URLS[request.param](request)
+
+
+def opened(url, features=None, **changes):
+    return Engine.open(url, SPACE, seed=3, settings=INLINE._replace(**changes), features=features)
+
+
+def reported(engine, seed=0, jobs=40):
+    """Jobs of two contexts, with and without features, one by one and together."""
+    random = np.random.default_rng(seed)
+    for k in range(jobs):
+        known = {"size": int(random.integers(1, 10**6)), "logic": "sat"} if k % 3 else None
+        made = engine.decide("p", "c" if k % 2 else "d", features=known)
+        engine.observe(made.id, utility=float(random.normal()))
+    many = engine.decide_many("p", ["c", "d"] * 5, features={"size": [*range(1, 10), None], "logic": "unsat"})
+    engine.observe_many(many.id, utility=random.normal(size=10))
+    return many
+
+
+def raw_rows(engine):
+    """What the posterior was told of jobs, in the order of the store."""
+    rows = engine.store.outcomes()
+    return engine.serving.name_index.features.encoded(engine.store.features(rows.decision))
+
+
+def test_what_is_known_of_a_job_is_stored_with_its_decision(url):
+    with opened(url, FEATURES) as engine:
+        made = engine.decide("p", "c", features={"size": 12_000, "logic": "unsat"})
+        assert made.features == (12_000.0, 0.0, 1.0)
+        assert engine.store.decision(made.id).features == made.features
+        assert engine.features.shown(made.features) == {"size": 12_000, "logic": "unsat"}
+        assert engine.decide("p", "c").features is None
+        many = engine.decide_many("p", ["c", "d"], features={"size": [5, np.nan]})
+        known = [[5, np.nan, np.nan], [np.nan] * 3]
+        np.testing.assert_array_equal(engine.store.features(many.id), known)
+
+
+def test_jobs_of_different_features_have_views_of_their_own():
+    engine = opened("memory://", FEATURES)
+    many = engine.decide_many("p", "c", features={"size": [1, 1, 2, None, None]})
+    views = many.view.tolist()
+    assert views[0] == views[1] != views[2] != views[3] == views[4]
+    assert engine.decide("p", "c").view == views[4]
+    assert engine.explain(int(many.id[0]), replay=True)["replay"]["same"]
+
+
+def test_a_store_opened_again_has_learned_the_same(url):
+    if url == "memory://":
+        pytest.skip("it ends with its process")
+    with opened(url, FEATURES) as engine:
+        reported(engine)
+        before, columns = engine.beliefs(), engine.features.columns
+        told = raw_rows(engine)
+    with opened(url) as again:
+        assert again.features.columns == columns
+        assert again.features.declared == engine.features.declared
+        np.testing.assert_array_equal(raw_rows(again), told)
+        np.testing.assert_allclose(again.beliefs()["mean"], before["mean"], atol=1e-8)
+
+
+def test_the_posterior_is_told_of_every_outcome_with_its_features(monkeypatch):
+    engine = opened("memory://", FEATURES)
+    told = []
+    posterior = engine.serving.belief.posterior
+    one, several = type(posterior).update, type(posterior).update_many
+    monkeypatch.setattr(type(posterior), "update", lambda *a: told.append(a[7:]) or one(*a))
+    monkeypatch.setattr(type(posterior), "update_many", lambda *a: told.append(a[7:]) or several(*a))
+    for known in ({"size": 20}, None):
+        engine.observe(engine.decide("p", "c", features=known).id, utility=0.1)
+        engine.decide("p", "c")
+    engine.observe_many(engine.decide_many("p", ["c"], features={"size": 7}).id, utility=0.1)
+    engine.decide("p", "c")
+    (plain,), nothing, (together,) = told[:3]
+    np.testing.assert_allclose(plain, [np.log(20), np.nan, np.nan])
+    assert nothing == ()
+    np.testing.assert_allclose(together, [[np.log(7), np.nan, np.nan]])
+
+
+def test_withdrawn_outcomes_are_as_if_they_had_never_been():
+    engine, other = (opened("memory://", FEATURES) for _ in range(2))
+    for one in (engine, other):
+        reported(one)
+    extra = engine.decide("p", "c", features={"size": 3})
+    engine.observe(extra.id, utility=2.0)
+    engine.withdraw(decisions=(extra.id, extra.id))
+    np.testing.assert_allclose(engine.beliefs()["mean"], other.beliefs()["mean"], atol=1e-8)
+
+
+def test_a_feature_that_appears_later_was_missing_before(url):
+    if url == "memory://":
+        pytest.skip("it ends with its process")
+    with opened(url) as engine:
+        engine.observe(engine.decide("p", "c").id, utility=0.1)
+    with opened(url, {"size": FEATURES["size"]}) as engine:
+        engine.observe(engine.decide("p", "c", features={"size": 3}).id, utility=0.1)
+    with opened(url, {**FEATURES, "depth": {}}) as engine:
+        engine.observe(engine.decide("p", "c", features={"depth": 2, "size": 9}).id, utility=0.1)
+        nan = np.nan
+        known = [[nan] * 4, [np.log(3), nan, nan, nan], [np.log(9), nan, nan, 2]]
+        np.testing.assert_allclose(raw_rows(engine), known)
+
+
+def test_a_feature_that_is_no_longer_declared_is_refused_and_stays_with_its_jobs(url):
+    if url == "memory://":
+        pytest.skip("it ends with its process")
+    with opened(url, FEATURES) as engine:
+        engine.observe(engine.decide("p", "c", features={"size": 3}).id, utility=0.1)
+    with opened(url, {"logic": FEATURES["logic"]}) as engine:
+        with pytest.raises(InputError, match="unknown feature 'size'"):
+            engine.decide("p", "c", features={"size": 3})
+        np.testing.assert_allclose(raw_rows(engine), [[np.log(3), np.nan, np.nan]])
+        assert engine.decide("p", "c", features={"logic": "sat"}).features[1:] == (1.0, 0.0)
+    with opened(url, {}) as engine, pytest.raises(InputError, match="none are declared"):
+        engine.decide("p", "c", features={"logic": "sat"})
+
+
+def test_a_feature_cannot_turn_into_another_one(tmp_path):
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    opened(url, FEATURES).close()
+    wrong = {"size": {"type": "boolean"}}, {"size": {"type": "integer"}}, {"logic": {}}
+    for declared in wrong:
+        with pytest.raises(ConfigError, match="its decisions rest on that"):
+            opened(url, {**FEATURES, **declared})
+    more = {**FEATURES, "logic": {"type": "choice", "values": ["qbf", "sat"]}}
+    with opened(url, more) as engine:
+        assert engine.features.columns == ("size", "logic=sat", "logic=unsat", "logic=qbf")
+        with pytest.raises(InputError, match="none of its values"):
+            engine.decide("p", "c", features={"logic": "unsat"})
+
+
+BAD = [{"size": "3"}, {"size": -1}, {"size": np.inf}, {"siz": 1}, {"logic": "qbf"}, [3], "size=3"]
+
+
+@pytest.mark.parametrize("features", BAD, ids=repr)
+def test_a_refusal_changes_nothing(features):
+    engine = opened("memory://", FEATURES)
+    before = engine.status()
+    with pytest.raises(InputError):
+        engine.decide("new", "cell", features=features)
+    with pytest.raises(InputError):
+        engine.decide_many("new", ["cell"], features=features)
+    assert engine.status() == before
+    assert engine.store.names("project") == []
+
+
+def test_a_refused_declaration_opens_nothing(tmp_path):
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    with pytest.raises(SpaceError, match="'size'"):
+        opened(url, {"size": {"type": "text"}})
+    with opened(url) as engine:
+        assert engine.features.columns == ()
+        assert engine.store.records("features") == []
+
+
+def test_what_must_be_there_is_asked_for_every_time():
+    engine = opened("memory://", {"size": {"missing": "refused"}})
+    engine.decide("p", "c", features={"size": 1})
+    for _ in range(2):
+        with pytest.raises(InputError, match="missing"):
+            engine.decide("p", "c")
+    with pytest.raises(InputError, match="missing"):
+        engine.decide_many("p", ["c"])
+    assert engine.leases.grant([("p", "c")], 8) == []
+
+
+def test_without_features_nothing_is_asked_of_the_store(monkeypatch):
+    engine = opened("memory://")
+    monkeypatch.setattr(engine.store, "features", lambda ids: pytest.fail("asked"))
+    for _ in range(3):
+        engine.observe(engine.decide("p", "c").id, utility=0.1)
+    many = engine.decide_many("p", ["c"] * 3)
+    engine.observe_many(many.id, utility=0.1)
+    assert engine.decide("p", "c", features={}).features is None
+    assert engine.serving.belief.posterior.features == 0
+
+
+def test_an_unlogged_decision_knows_the_job_too(monkeypatch):
+    engine = opened("memory://", FEATURES)
+    engine.decide("p", "c")
+
+    def locked(*_):
+        raise StoreLocked("in use")
+
+    monkeypatch.setattr(engine.store, "append_decision", locked)
+    assert engine.decide("p", "c", features={"size": 4}).features[0] == 4.0
