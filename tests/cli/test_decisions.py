@@ -124,3 +124,43 @@ def test_export_writes_what_can_be_read_back(finished, place):
     beliefs = pd.read_parquet(place / "out" / "deep" / "beliefs.parquet")
     assert len(trials) == 60
     assert len(beliefs) == 2 * 2 * 5
+
+
+DECLARED = """
+[features.size]
+type = "integer"
+log = true
+[features.kind]
+type = "choice"
+values = ["dense", "sparse"]
+"""
+
+
+def test_features_are_declared_in_the_file_and_given_by_name(call, place):
+    call("init")
+    with (place / "poolwise.toml").open("a") as file:
+        file.write(DECLARED)
+    job = ("decide", "--project", "p", "--context", "c", "--json")
+    made = json.loads(call(*job, "--feature", "size=12000", "--feature", "kind=sparse")[1])
+    assert made["features"] == {"size": 12000, "kind": "sparse"}
+    assert json.loads(call(*job)[1])["features"] is None
+    refused = {
+        "size": "NAME=VALUE",
+        "size=many": "no number",
+        "siz=3": "did you mean 'size'",
+        "size=-1": "cannot be negative",
+        "kind=empty": "none of its values",
+    }
+    for given, words in refused.items():
+        status, _, errors = call(*job, "--feature", given)
+        assert (status, words in errors) == (2, True), errors
+    assert json.loads(call("status", "--json")[1])["decisions"] == 2
+
+
+def test_a_wrong_declaration_is_said_with_its_table(call, place):
+    call("init")
+    with (place / "poolwise.toml").open("a") as file:
+        file.write("[features.size]\ntype = 'text'\n")
+    status, _, errors = call("decide", "--project", "p", "--context", "c")
+    assert status == 2
+    assert "[features.size]" in errors

@@ -148,3 +148,19 @@ def test_outcomes_that_wait_survive_the_process_and_a_half_written_line(tmp_path
     assert Spool(path).send(sent.extend) == 4
     assert [one["id"] for one in sent] == [0, 1, 2, 4]
     assert len(Spool(path)) == 0
+
+
+def test_features_go_with_the_job(client, service):
+    import numpy as np
+
+    bodies = []
+    service.decide_many = lambda body, request: bodies.append(body) or httpx.Response(200, json={"decisions": []})
+    answered = service.decide
+    service.decide = lambda body, request: bodies.append(body) or answered(body, request)
+    client.decide("p", "c", features={"size": np.int64(3), "logic": "sat", "depth": float("nan")})
+    client.decide_many("p", ["c", "d"], features={"size": np.array([1.5, np.nan]), "logic": "sat"})
+    assert bodies[0]["features"] == {"size": 3, "logic": "sat", "depth": None}
+    assert [job["features"] for job in bodies[1]["jobs"]] == [
+        {"size": 1.5, "logic": "sat"},
+        {"size": None, "logic": "sat"},
+    ]

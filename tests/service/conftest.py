@@ -1,6 +1,7 @@
 """A service in this process, with two workspaces, and keys for every role."""
 
 import asyncio
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,6 +16,7 @@ pytest.importorskip("fastapi", reason="the service is tested where its extra is 
 
 SPACE = ArmSpace([Family("default"), Family("fast", {"level": Choice([1, 2])})], "default")
 WORKSPACES = ("prover", "farm")
+FEATURES = {"size": {"log": True}, "kind": {"type": "choice", "values": ["dense", "sparse"]}}
 
 
 class Service(NamedTuple):
@@ -40,10 +42,23 @@ class Service(NamedTuple):
 
 @pytest.fixture
 def service():
+    with started({name: lambda: Engine.open("memory://", SPACE, seed=1) for name in WORKSPACES}) as found:
+        yield found
+
+
+@pytest.fixture
+def features_service():
+    """With one workspace, whose jobs have features."""
+    with started({"sized": lambda: Engine.open("memory://", SPACE, seed=1, features=FEATURES)}) as found:
+        yield found
+
+
+@contextmanager
+def started(workspaces):
     from poolwise.service.app import application
 
     accounts = Accounts("memory://")
-    app = application({name: lambda: Engine.open("memory://", SPACE, seed=1) for name in WORKSPACES}, accounts)
+    app = application(workspaces, accounts)
     with asyncio.Runner() as runner:
         context = app.router.lifespan_context(app)
         runner.run(context.__aenter__())

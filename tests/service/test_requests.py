@@ -44,6 +44,22 @@ def test_a_batch_is_as_its_rows(ask):
     assert [one["verdict"] for one in found] == ["new", "unknown", "invalid", "repeated", "conflicting"]
 
 
+def test_features_are_told_apart_stored_and_refused(features_service):
+    key = features_service.key()
+    ask = lambda path, body: features_service.ask("POST", "/v1/workspaces/sized/" + path, key, json=body)
+    made = ask("decide", JOB | {"features": {"size": 12, "kind": "sparse"}}).json()
+    jobs = [JOB | {"features": {"size": 3.5}}, JOB, JOB | {"features": {"kind": None, "size": 7}}]
+    several = ask("decide:batch", {"jobs": jobs}).json()["decisions"]
+    assert several[0]["view"] != several[1]["view"]
+    known = [features_service.ask("GET", f"/v1/workspaces/sized/decisions/{one['id']}", key).json()["features"]
+             for one in (made, *several)]  # fmt: skip
+    assert known == [{"size": 12.0, "kind": "sparse"}, {"size": 3.5}, {}, {"size": 7.0}]
+    for wrong in ({"siz": 1}, {"size": "12"}, {"kind": "none"}, {"size": [1]}, [1]):
+        assert ask("decide", JOB | {"features": wrong}).status_code == 422
+        assert ask("decide:batch", {"jobs": [JOB, JOB | {"features": wrong}]}).status_code == 422
+    assert ask("decide", JOB | {"features": {}}).status_code == 200
+
+
 def test_the_same_idempotency_key_has_the_same_answer(ask):
     first, again = (ask("POST", "decide", JOB, headers={"Idempotency-Key": "a"}) for _ in range(2))
     assert first.json() == again.json()

@@ -225,3 +225,19 @@ def test_the_example_runs(tmp_path, monkeypatch):
     steps = list(run(made, open_engines(made), 2))
     assert len(steps) == 12
     assert all(step.measurement.status == "ok" for step in steps)
+
+
+def test_features_are_the_size_of_a_file_or_a_column(made, folder):
+    (folder / "red/b.txt").write_text("1234")
+    sizes = {job.name: job.features for job in islice(made(features={"size": "{job.size}"}).jobs(1), 3)}
+    assert sizes["red/b.txt"] == {"size": "4"}
+    assert sizes["blue/c.txt"] == {"size": "0"}
+    (folder / "jobs.csv").write_text("job,rows\nred/b.txt,17\n")
+    workload = made(jobs=None, table="jobs.csv", features={"rows": "{rows}"})
+    assert next(workload.jobs(1)).features == {"rows": "17"}
+    for features, words in (({"x": "{lines}"}, "features.x"), ({"x": 3}, "features.x"), ("size", "must be a table")):
+        with pytest.raises(ConfigError, match=words):
+            made(features=features)
+    (folder / "jobs.csv").write_text("job\nnone.txt\n")
+    with pytest.raises(ConfigError, match=r"size of a file"):
+        made(jobs=None, table="jobs.csv", features={"size": "{job.size}"})

@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from poolwise.client.connection import Away, Connection, Patience
@@ -49,7 +49,13 @@ class Client:
         self._waited = len(self._spool) > 0
 
     def decide(
-        self, project: str, context: str, *, job: str | None = None, available: Iterable[str] | None = None
+        self,
+        project: str,
+        context: str,
+        *,
+        job: str | None = None,
+        available: Iterable[str] | None = None,
+        features: Mapping[str, Any] | None = None,
     ) -> Decision:
         """Choose an arm for one job; see `Engine.decide`.
 
@@ -58,7 +64,8 @@ class Client:
         reported. Raises Away where the service was never reached: nothing is known then.
         """
         offered = None if available is None else list(available)
-        body = {"project": project, "context": context, "job": job, "available": offered}
+        known = None if features is None else {name: _plain(value) for name, value in features.items()}
+        body = {"project": project, "context": context, "job": job, "available": offered, "features": known}
         if self._connection.resting:
             return self._alone(project, context, job, offered)
         try:
@@ -102,11 +109,19 @@ class Client:
         self._waited = True
         return True
 
-    def decide_many(self, project: str | Sequence[str], context: str | Sequence[str]) -> list[Decision]:
-        """Decide for many jobs from one belief; one of the two may be a single name. Raises Away."""
-        count = max(1 if isinstance(one, str) else len(one) for one in (project, context))
-        columns = [[one] * count if isinstance(one, str) else list(one) for one in (project, context)]
-        jobs = [{"project": p, "context": c} for p, c in zip(*columns, strict=True)]
+    def decide_many(
+        self, project: str | Sequence[str], context: str | Sequence[str], *, features: Any = None
+    ) -> list[Decision]:
+        """Decide for many jobs from one belief; either may be a single name. features: a table or mapping of columns,
+        or of values that stand for all. Raises Away."""
+        known = {} if features is None else {name: features[name] for name in features.keys()}  # noqa: SIM118
+        several = [one for one in (project, context, *known.values()) if _several(one)]
+        count = max(map(len, several), default=1)
+        columns = [list(one) if _several(one) else [one] * count for one in (project, context, *known.values())]
+        jobs = [
+            {"project": p, "context": c, "features": dict(zip(known, map(_plain, row), strict=True)) or None}
+            for p, c, *row in zip(*columns, strict=True)
+        ]
         head = {"Idempotency-Key": uuid.uuid4().hex}
         return [
             Decision(**made) for made in self._ask("POST", "/decide:batch", {"jobs": jobs}, headers=head)["decisions"]
@@ -214,3 +229,13 @@ class Client:
             return last._replace(id=id, time=now, job=job, reason=UNLOGGED, view=0)
         arm = self._baseline
         return Decision(id, project, context, family_of(arm), {}, arm, 1.0, UNLOGGED, now, job, 0)
+
+
+def _several(given: Any) -> bool:
+    return not isinstance(given, str) and hasattr(given, "__len__")
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; what is no number is missing."""
+    found = value.item() if hasattr(value, "item") else value
+    return None if type(found).__name__ == "NAType" or (isinstance(found, float) and found != found) else found

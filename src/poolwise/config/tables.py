@@ -55,6 +55,21 @@ class Space(Table):
         return ArmSpace([_family(name, table) for name, table in self.families.items()], self.baseline)
 
 
+class FeatureTable(Table):
+    """Something that is known of a job before it is decided; see `space.features.Feature`."""
+
+    type: Literal["real", "integer", "boolean", "choice"] = "real"
+    """What it is."""
+    log: bool = False
+    """Ratios matter, not differences: of a number that is never negative."""
+    missing: Literal["allowed", "refused"] = "allowed"
+    """Whether a job may come without it."""
+    values: list[Any] = Field(default_factory=list)
+    """Of a choice."""
+    cost: float = Field(default=0.0, ge=0)
+    """What it costs to find it out for a job, in the unit of the costs; `status` and `trials` count it."""
+
+
 class PolicyTable(Table):
     """A policy as it is written down, `farsighted(macro_micro(thompson))`, and its constants; None: the default."""
 
@@ -213,6 +228,7 @@ class Config(Table):
     run: Run = Run()
     workload: dict[str, Any] = Field(default_factory=dict)
     space: Space | None = None
+    features: dict[str, FeatureTable] = Field(default_factory=dict)
     policy: PolicyTable = PolicyTable()
     engine: EngineTable = EngineTable()
     model: ModelTable = ModelTable()

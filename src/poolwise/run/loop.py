@@ -18,6 +18,7 @@ from poolwise.run.alone import alone
 from poolwise.run.jobs import stream
 from poolwise.run.measuring import Task, measured, recalled, record
 from poolwise.run.remembered import remember
+from poolwise.run.settings import features_of
 from poolwise.run.setup import Plan, own_store
 from poolwise.schema import Decision
 from poolwise.store import open_store
@@ -85,7 +86,8 @@ def _decided(engines: Engines, jobs: Iterable[Job]) -> Iterator[Task]:
         engine = engines[job.project]
         if engine.settings.enough is not None and all(one.status()["enough"] for one in distinct(engines)):
             return
-        yield Task(engine, engine.decide(job.project, job.context, job=job.name), job)
+        known = None if job.features is None else engine.features.read(job.features)
+        yield Task(engine, engine.decide(job.project, job.context, job=job.name, features=known), job)
 
 
 def _answer(task: Task, found: Measurement) -> None:
@@ -127,7 +129,7 @@ def _open(plan: Plan, url: str) -> Engine:
         remember(store, plan.config)
         space = plan.workload.space
         policy = policy_card.policy_for(plan.config.policy.learned, plan.policy, store, space, plan.settings)
-        return Engine(store, space, policy, plan.settings)
+        return Engine(store, space, policy, plan.settings, features_of(plan.config))
     except Exception:
         store.close()
         raise

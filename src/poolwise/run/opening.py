@@ -8,7 +8,7 @@ from poolwise.errors import ConfigError
 from poolwise.policy import Policy
 from poolwise.run import policy_card
 from poolwise.run.remembered import remember
-from poolwise.run.settings import opened_store, settings_of
+from poolwise.run.settings import features_of, opened_store, settings_of
 from poolwise.space import ArmSpace
 from poolwise.store import Store
 from poolwise.store.addresses import without_password
@@ -41,7 +41,7 @@ def open_engine(config: Config, *, create: bool = True, look: bool = False) -> E
         learned = policy_card.policy_for(config.policy.learned, policy, store, space, settings)
         if not look:
             remember(store, config)
-        return Engine(store, space, learned, settings)
+        return Engine(store, space, learned, settings, features_of(config))
     except Exception:
         store.close()
         raise

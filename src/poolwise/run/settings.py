@@ -9,6 +9,7 @@ from poolwise.policy.constraints.change_detection import Settings as Drift
 from poolwise.policy.constraints.conservative import Settings as Conservative
 from poolwise.policy.constraints.coverage_guarantee import Guarantee
 from poolwise.policy.constraints.quarantine import Settings as Quarantine
+from poolwise.space.features import Feature, declared
 from poolwise.store import Store, open_store
 
 
@@ -26,6 +27,12 @@ def opened_store(config: Config, settings: Settings, *, create: bool, look: bool
     run = config.run
     wait, durability = settings.store_wait, settings.durability
     return open_store(run.store, seed=run.seed, create=create, look=look, lock_wait=wait, durability=durability)
+
+
+def features_of(config: Config) -> dict[str, Feature] | None:
+    """The features that a configuration declares; None where it has no [features]: those of the store. Raises
+    SpaceError."""
+    return declared({name: table.model_dump() for name, table in config.features.items()}) or None
 
 
 def safety_of(config: Config) -> Safety | None:

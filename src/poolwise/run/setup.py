@@ -59,6 +59,9 @@ def _options(config: Config) -> dict[str, Any]:
     for option in config.workload:
         if option not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
             raise ConfigError(f"unknown key {option!r} in [workload] for {name!r}{nearest(option, known)}")
+    for feature in config.workload.get("features", ()) if name == "command" else ():
+        if feature not in config.features:
+            raise ConfigError(f"features in [workload] names {feature!r}, which no [features.{feature}] declares")
     return {**config.workload, **({"arms": config.space.build()} if config.space else {})}
 
 

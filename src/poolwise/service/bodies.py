@@ -26,6 +26,7 @@ class Job(Body):
     context: Name
     job: Name | None = None
     available: Annotated[list[Name], Field(max_length=MOST)] | None = None
+    features: Annotated[dict[Name, bool | Number | str | None], Field(max_length=1_000)] | None = None
 
 
 class Jobs(Body):

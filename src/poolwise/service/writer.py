@@ -160,8 +160,15 @@ class Writer:
         return every
 
     def _from_one_belief(self, jobs: list[Job]) -> list[Decision]:
-        columns = self._engine.decide_many([job.project for job in jobs], [job.context for job in jobs])
+        cells = [job.project for job in jobs], [job.context for job in jobs]
+        columns = self._engine.decide_many(*cells, features=_features(jobs))
         return decisions(self._engine, columns, jobs, self._params)
+
+
+def _features(jobs: Sequence[Job]) -> dict[str, list[Any]] | None:
+    """What is known of jobs, as columns; None: nothing."""
+    names = {name for job in jobs for name in job.features or ()}
+    return {name: [(job.features or {}).get(name) for job in jobs] for name in sorted(names)} or None
 
 
 def observed(engine: Engine, reports: Sequence[Report]) -> list[Verdict]:

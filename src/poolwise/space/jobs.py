@@ -99,10 +99,13 @@ class JobFeatures:
                 total += feature.cost * ~np.isnan(found[:, self._places[name]]).all(axis=1)
         return total
 
-    def read(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """Values by name, from texts by name. Raises InputError."""
-        named = self._named(texts)
-        return {name: self.declared[name].read(name, text) for name, text in named.items()}
+    def read(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Values by name, where some are texts. Raises InputError."""
+        named = self._named(given)
+        return {
+            name: self.declared[name].read(name, value) if isinstance(value, str) else value
+            for name, value in named.items()
+        }
 
     @cached_property
     def _logs(self) -> list[int]:

@@ -1,6 +1,6 @@
 """What a workload is: a real or simulated system whose jobs are to be tuned."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from poolwise.schema import Status
@@ -14,6 +14,8 @@ class Job(NamedTuple):
     context: str
     name: str
     """Names the input within its project; the same name is the same input."""
+    features: Mapping[str, Any] | None = None
+    """What is known of it, by name; a text is read as the feature is declared."""
 
 
 class Measurement(NamedTuple):

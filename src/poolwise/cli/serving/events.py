@@ -1,7 +1,7 @@
 """decide and observe: the engine's two verbs for a shell."""
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,22 +29,51 @@ def decide(
     context: Annotated[str, typer.Option(help="Kind of job, a label that several projects share.")],
     job: Annotated[str | None, typer.Option(help="Name of a job that recurs.")] = None,
     available: Annotated[list[str] | None, typer.Option(help="Arm or family that can be used; repeatable.")] = None,
+    feature: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What is known of the job; repeatable.")
+    ] = None,
     config: ConfigOption = CONFIG,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Choose an arm for one job.
 
-    Example: `poolwise decide --project mathlib --context nonlinear`
+    Example: `poolwise decide --project mathlib --context nonlinear --feature clauses=12000`
     """
+    texts = _named(feature or [])
     with engine(config, store, create=True) as opened:
-        made = opened.decide(project, context, job=job, available=available or None)
+        known = _guessed(texts) if is_service(store) else opened.features.read(texts)
+        made = opened.decide(project, context, job=job, available=available or None, features=known or None)
     if as_json:
-        print_json(made)
+        print_json({**made._asdict(), "features": known or None})
         return
     say(f"{made.id}  {made.arm}")
     say(f"chosen with probability {made.probability:.3f} ({made.reason}); report its outcome with:")
     say(f"  poolwise observe {made.id} --cost SECONDS --baseline-cost SECONDS")
+
+
+def _named(given: list[str]) -> dict[str, str]:
+    """NAME=VALUE each, by name. Raises InputError."""
+    from poolwise.errors import InputError
+
+    found = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or name in found:
+            raise InputError(f"--feature {text}: give each feature once, as NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _guessed(texts: dict[str, str]) -> dict[str, Any]:
+    """As a service is told, which knows what is declared: numbers, true and false, and other texts."""
+    found: dict[str, Any] = {}
+    for name, text in texts.items():
+        try:
+            found[name] = float(text)
+        except ValueError:
+            found[name] = {"true": True, "false": False, "": None}.get(text.lower(), text)
+    return found
 
 
 def observe(

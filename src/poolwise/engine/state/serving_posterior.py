@@ -66,7 +66,6 @@ class ServingPosterior:
         self._exchange = Exchange(self._posterior(hyperparameters_of(self._frame, reversed(served))))
         self.job_adjustment = JobAdjustment(self._exchange, settings.utility_limit)
         self.savings = OutcomeSavings(settings, name_index.known_family, self._frame.home) if settings.total else None
-        """Where the total is optimised."""
         self.borrowed.apply(self.posterior, served[-1].hyper.get("packs", ()) if served else None)
 
     def _posterior(self, hyperparameters: Hyperparameters) -> Posterior:
@@ -126,8 +125,8 @@ class ServingPosterior:
         """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
         call made both; scalars: of the cell's use; known: of the job."""
         arms = self.name_index
-        raw = arms.features.encoded_row(known)
-        found, chances = self.posterior.answer(project, context, extra(scalars, allowed), raw)
+        given = extra(scalars, allowed), arms.features.encoded_row(known)
+        found, chances = self.posterior.answer(project, context, *given)
         contrast = self.posterior.gain_over_best(project, context, self._offered(found), arms.columns)
         return view(self._valued(found, project, context), arms, allowed, scalars, contrast), chances
 
@@ -140,8 +139,8 @@ class ServingPosterior:
         whole blocks, after the others."""
         self.learned += len(rows.decision)
         utility = None if self.savings is None else self.job_adjustment.utilities(rows)
-        raw = job_features.encoded(self._store, self.name_index.features, rows.decision)
-        self.clipped += observations.update(self._exchange, self.job_adjustment, rows, self._settings, raw)
+        given = self._settings, job_features.encoded(self._store, self.name_index.features, rows.decision)
+        self.clipped += observations.update(self._exchange, self.job_adjustment, rows, *given)
         if self.savings is not None and utility is not None:
             self.savings.update(rows, utility, self.posterior.predict, self.posterior.half_life)
         self.version += 1

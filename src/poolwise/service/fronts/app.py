@@ -74,7 +74,8 @@ class FrontEnd:
             job = Job.model_validate_json(body)
         except ValidationError:
             return None
-        plain = job.job is None and job.available is None and not fault(job.project) and not fault(job.context)
+        plain = job.job is job.available is job.features is None
+        plain = plain and not fault(job.project) and not fault(job.context)
         if not plain or (repeat is not None and not 0 < len(repeat) < 256):
             return None
         key = await self._entered(headers, workspace, "decide")

@@ -54,7 +54,8 @@ async def decision(request: Request, workspace: str, id: int) -> dict[str, Any]:
     made = await run_in_threadpool(engine.store.decision, arguments.decision(id))
     of_project(key, made.project)
     outcome = await run_in_threadpool(engine.store.outcome, id)
-    return {**made._asdict(), "outcome": None if outcome is None else outcome._asdict()}
+    known = {"features": engine.features.shown(made.features)}
+    return {**made._asdict(), **known, "outcome": None if outcome is None else outcome._asdict()}
 
 
 @router.get("/decisions/{id}/explanation", responses=responses(410))

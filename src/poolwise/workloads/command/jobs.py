@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from poolwise import names
 from poolwise.errors import ConfigError
 from poolwise.workloads.base import Job
-from poolwise.workloads.command.template import FILE, check, filled
+from poolwise.workloads.command.template import FILE, check, filled, placeholders
+
+SIZE = "job.size"
 
 
 class Rules(NamedTuple):
@@ -21,6 +23,8 @@ class Rules(NamedTuple):
     project: str
     pattern: str | None = None
     """A regular expression that is searched for in the path; its named groups are placeholders too."""
+    features: Mapping[str, str] = {}
+    """What is known of an input, by name; `{job.size}` is the size of its file in bytes."""
 
 
 Inputs = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -36,7 +40,7 @@ def read(folder: str, files: Any, table: Any, rules: Rules) -> tuple[Inputs, lis
     jobs = []
     for row in rows:
         values = {**_parts(row["job"]), **row, **_groups(rules.pattern, row["job"])}
-        job = _job(values, rules)
+        job = _job(values, rules, Path(folder))
         if job.name in inputs.setdefault(job.project, {}):
             raise ConfigError(f"the job {job.name!r} is listed twice: give each input once")
         inputs[job.project][job.name] = values
@@ -78,14 +82,32 @@ def _table(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _job(values: Mapping[str, str], rules: Rules) -> Job:
+def _job(values: Mapping[str, str], rules: Rules, folder: Path) -> Job:
     for place, text in (("context", rules.context), ("project", rules.project)):
         check(f"{place} in [workload]", text, values)
     labels = [filled(rules.project, values), filled(rules.context, values), values["job"]]
     for kind, label in zip(("project", "context", "job"), labels, strict=True):
         if (wrong := names.fault(label)) is not None:
             raise ConfigError(f"the {kind} of {values['job']!r} {wrong}: change the rule in [workload]")
-    return Job(*labels)
+    project, context, name = labels
+    return Job(project, context, name, _features(values, rules.features, folder))
+
+
+def _features(values: Mapping[str, str], texts: Mapping[str, str], folder: Path) -> Mapping[str, str] | None:
+    if not texts:
+        return None
+    if any(SIZE in placeholders(text) for text in texts.values()):
+        values = {**values, SIZE: _size(folder / values["job"])}
+    for name, text in texts.items():
+        check(f"features.{name} in [workload]", text, values)
+    return {name: filled(text, values) for name, text in texts.items()}
+
+
+def _size(path: Path) -> str:
+    try:
+        return str(path.stat().st_size)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{{{SIZE}}} in [workload] is the size of a file, and {path} is none: {error}") from error
 
 
 def _parts(name: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ class Command:
         commands: family -> command, for families that are called otherwise.
         jobs: pattern of files, or a list of patterns, under `folder`. table: a CSV file with a column `job` instead.
         context, project: what a job belongs to, as a text with placeholders. pattern: see `jobs.Rules`.
+        features: what is known of a job, by name a text with placeholders, {job.size} among them: the file's bytes.
         parameter: how {params} writes one: a text with {name} and {value}.
         timeout, cost, success_codes, failure_pattern: see `rules.Rules`.
         check: a command with placeholders that ends with 0 where an answer is right; it runs after the arm's.
@@ -49,6 +50,7 @@ class Command:
         context: str = "{job.suffix}",
         project: str = "default",
         pattern: str | None = None,
+        features: Mapping[str, str] | None = None,
         parameter: str = "--{name}={value}",
         timeout: float = 60.0,
         cost: str = "wall",
@@ -65,6 +67,9 @@ class Command:
         _texts(**{name: text for name, text in (("table", table), ("pattern", pattern)) if text is not None})
         if not isinstance(commands or {}, Mapping):
             raise ConfigError(f"commands = {commands!r} in [workload] must be a table: FAMILY = a command")
+        if not isinstance(features or {}, Mapping):
+            raise ConfigError(f"features = {features!r} in [workload] must be a table: NAME = a text with placeholders")
+        _texts(**{f"features.{name}": text for name, text in (features or {}).items()})
         if not isinstance(success_codes, Sequence):
             raise ConfigError(f"success_codes = {success_codes!r} in [workload] must be a list, such as [0]")
         if not Path(folder).is_dir():
@@ -72,7 +77,9 @@ class Command:
         self.space, self.folder, self.seed, self.parameter = arms, folder, seed, parameter
         template.check("parameter in [workload]", parameter, ("name", "value"))
         self.rules = verdicts.checked(verdicts.Rules(cost, timeout, tuple(success_codes), failure_pattern))
-        self.inputs, self._jobs = inputs.read(folder, jobs, table, inputs.Rules(context, project, pattern))
+        self.inputs, self._jobs = inputs.read(
+            folder, jobs, table, inputs.Rules(context, project, pattern, dict(features or {}))
+        )
         self.projects = tuple(sorted(self.inputs))
         self.contexts = tuple(sorted({job.context for job in self._jobs}))
         self._templates = self._commands(command, dict(commands or {}))
