@@ -15,8 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from poolwise.engine import Engine
+from poolwise.engine.insight import features
 from poolwise.engine.state.tables import log_speeds
 from poolwise.errors import InputError
+from poolwise.names import shown
+from poolwise.report import features as along
 from poolwise.report import plots, running
 from poolwise.report.palette import WIDTH, Blank
 from poolwise.report.projects import section
@@ -24,7 +27,10 @@ from poolwise.report.projects.tables import clear
 from poolwise.report.tables import favourites as best_of
 from poolwise.report.tables import shrunk
 
-__all__ = ["differences", "exploration", "favourites", "resemblance", "saved", "shrinkage", "slower", "speedup"]
+__all__ = [
+    *("differences", "exploration", "favourites", "feature", "resemblance"),
+    *("saved", "shrinkage", "slower", "speedup"),
+]
 
 
 def speedup(engine: Engine) -> Axes:
@@ -68,6 +74,19 @@ def differences(engine: Engine) -> Axes:
     """In what projects clearly differ from the others: factors on the speed-up with 90 % intervals."""
     found = clear(engine.across.deviations(), 3)
     return section.forest(_some(found, "no project differs clearly from the others yet"), _shown).axes[0]
+
+
+def feature(engine: Engine, name: str | None = None) -> Axes:
+    """Speed-up over the baseline that is believed of each arm along a feature of jobs, with 90 % bands; name: None: the
+    one that explains most. Raises InputError for a name that is no number's."""
+    numbers = features.numbers(engine.serving.belief)
+    chosen = next(iter(features.leading(engine.serving.belief, 1)), None) if name is None else name
+    if chosen not in numbers:
+        why = "no feature explains anything yet" if name is None else f"no feature {shown(name)} is a number"
+        raise InputError(f"{why}: there are {', '.join(numbers) or 'none'}")
+    log = engine.serving.name_index.features.declared[chosen].log
+    table = _some(along.curves(engine, chosen), f"no two jobs of different {chosen} are known yet")
+    return along.curve(table, chosen, _shown, log=log).axes[0]
 
 
 def resemblance(engine: Engine) -> Axes:

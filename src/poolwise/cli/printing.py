@@ -64,6 +64,7 @@ def print_overview(places: Mapping[str, Any]) -> None:
         "budgets": "Budgets: what is left",
         "coverage": "Important contexts that lack informative trials",
         "shadow": "In the shadow: gain believed, in log units",
+        "features": "Features: share of the differences between arms, and what larger values speak for and against",
     }
     for name, title in titles.items():
         if places.get(name):

@@ -11,6 +11,7 @@ from poolwise.engine import Engine
 from poolwise.engine.insight.trials import of_all
 from poolwise.engine.state.tables import log_speeds
 from poolwise.progress import Progress, silent
+from poolwise.report.features import features_section
 from poolwise.report.page import write_page
 from poolwise.report.projects.section import projects_section
 from poolwise.report.tables import summary
@@ -31,7 +32,7 @@ def write_store_page(
     progress("report", 1, 3)
     trusted = trust(shared) if shared and len(trials) else ""
     progress("report", 2, 3)
-    across = projects_section(trials, shared) if shared else ""
+    across = "\n".join([projects_section(trials, shared), features_section(shared)]) if shared else ""
     write_page(path, trials, beliefs, tables, trusted, across, objective)
     return tables
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from poolwise.engine.insight import borrowing as borrowing
     from poolwise.engine.insight import explain as explain
+    from poolwise.engine.insight import features as features
     from poolwise.engine.insight import overview as overview
     from poolwise.engine.insight import profile as profile
     from poolwise.engine.insight import shown as shown
@@ -14,5 +15,6 @@ else:
     from poolwise.lazy import members
 
     __getattr__, __all__ = members(
-        __name__, dict.fromkeys(("borrowing", "explain", "overview", "profile", "shown", "similar", "trials"), "")
+        __name__,
+        dict.fromkeys(("borrowing", "explain", "features", "overview", "profile", "shown", "similar", "trials"), ""),
     )

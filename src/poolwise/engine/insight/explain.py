@@ -8,7 +8,7 @@ import numpy as np
 
 from poolwise import policy as policies
 from poolwise.engine.estimation.prior_packs import attributions
-from poolwise.engine.insight import sentences
+from poolwise.engine.insight import features, sentences
 from poolwise.engine.insight.neighbours import neighbours
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
@@ -45,18 +45,19 @@ def explain(store: Store, id: int, settings: Settings, belief: ServingPosterior,
         raise StoreDamaged(f"view {logged.id} in this store lacks the arm of decision {id}: restore it from a backup")
     k, objective = logged.arms.index(decision.arm), settings.known_objective
     body: dict[str, Any] = {
-        "decision": decision._asdict(),
+        "decision": {**decision._asdict(), "features": features.shown(belief, decision)},
         "outcome": outcome._asdict() if (outcome := store.outcome(id)) else None,
         "policy": store.policy(logged.policy)[0],
         "objective": objective,
         "belief": _belief(logged, k, objective),
         "best": float(best_probability(view.mean, view.scale, view.allowed)[k]),
         "phase": phase(view),
-        "borrowed": {**_borrowed(logged, k, objective), "neighbours": neighbours(store, belief, logged, k)},
+        "borrowed": {**_borrowed(logged, k, objective), "neighbours": neighbours(store, belief, logged, k, objective)},
         "alternatives": _alternatives(logged, k, objective),
         "favourite": _favourite(store, logged, view, k, objective),
         "layers": _layers(store, logged, view, objective),
         "stated": _stated(store, decision, logged.snapshot, settings),
+        "features": features.told(store, belief, decision),
         "packs": attributions(store, decision, logged.snapshot),
     }
     body["sentences"] = sentences.sentences(decision, logged, body)

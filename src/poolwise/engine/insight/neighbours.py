@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.state.serving_posterior import ServingPosterior
-from poolwise.objective import speed_up
+from poolwise.objective import Objective, speed_up
 from poolwise.posterior.gp.coregionalisation import arm_correlation, from_dict, model_at
 from poolwise.posterior.gp.gp_marginal_likelihood import initial_components
 from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
@@ -17,7 +17,9 @@ ALIKE = 0.5
 SHOWN = 3
 
 
-def neighbours(store: Store, belief: ServingPosterior, logged: LoggedView, k: int) -> dict[str, Any] | None:
+def neighbours(
+    store: Store, belief: ServingPosterior, logged: LoggedView, k: int, objective: Objective
+) -> dict[str, Any] | None:
     """Of the k-th arm of a view: how many tried neighbours it had here, their outcomes, the average of what was
     believed of them, by likeness, and the nearest; None where arms stand alone. Likeness is that of the snapshot which
     served then."""
@@ -41,14 +43,14 @@ def neighbours(store: Store, belief: ServingPosterior, logged: LoggedView, k: in
         "arms": len(near),
         "outcomes": round(float(count[near].sum()), 1),
         "mean": average,
-        "speed_up": float(speed_up(average, belief.objective)),
+        "speed_up": float(speed_up(average, objective)),
         "nearest": [
             {
                 "arm": logged.arms[a],
                 "likeness": float(likeness[a]),
                 "outcomes": round(float(count[a]), 1),
                 "mean": float(mean[a]),
-                "speed_up": float(speed_up(mean[a], belief.objective)),
+                "speed_up": float(speed_up(mean[a], objective)),
             }
             for a in first
         ],

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.engine.insight import features
 from poolwise.engine.reasons import EXPLORED, read
 from poolwise.objective import Objective, speed_up
 from poolwise.policy.constraints import quarantine
@@ -29,6 +30,7 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         f"that it is slower than the baseline {belief['chance_worse_than_baseline']:.0%}.",
         *_borrowed(body["borrowed"]),
         *_stated(body["stated"]),
+        *features.sentences(body["features"], decision.arm),
         *_neighbours(body["borrowed"]["neighbours"]),
         *(_pack(one) for one in body["packs"]),
         *(layer["sentence"] for layer in body["layers"]),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from poolwise.engine.indexing import job_features
 from poolwise.engine.reasons import read
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import InputError
 from poolwise.lazy import pandas as pd
 from poolwise.names import absent
 from poolwise.schema import STATUSES, family_of
+from poolwise.space.jobs import JobFeatures
 from poolwise.store.base import Store
 
 SAFE = math.log(0.95)
@@ -29,20 +32,24 @@ def trials(store: Store) -> pd.DataFrame:
     status, utility, cost and baseline_cost (NaN where not given); `gain`, log speed-up over the baseline: by the two
     costs, or by the utility where they were not given, or by what the baseline cost on the same job at another time
     (NaN where none is known); `wall`, the same by wall time (NaN where not measured); `safe`, whether it ran at least
-    at 0.95 of the baseline's speed, as far as that is known; `turn`, its place among its project's, from 0.
+    at 0.95 of the baseline's speed, as far as that is known; `turn`, its place among its project's, from 0; `f_NAME`,
+    what was known of the job, for every feature of the store, whose costs are part of `cost`.
     """
     outcomes = _outcomes(store)
     table = _decisions(store).merge(outcomes, on="decision").merge(walls(store), on="decision", how="left")
+    known, rows = _features(store, table)
+    table["cost"] = table["cost"] + known.costs(rows)
     table["family"] = [family_of(arm) for arm in table["arm"]]
     table["gain"] = _gain(table, store)
     table["safe"] = ~(table["gain"] < SAFE)
     table["turn"] = table.groupby("project").cumcount()
-    return table
+    return table.assign(**_shown(known, rows))
 
 
 def log(store: Store, last: int, project: str | None = None, context: str | None = None) -> pd.DataFrame:
     """The last decisions, oldest first, of one project or context where one is named: decision, time, project, context,
-    arm, job, probability, reason, and of the outcome status (`open` where none came), utility, cost, baseline_cost.
+    arm, job, probability, reason, and of the outcome status (`open` where none came), utility, cost, baseline_cost; and
+    `f_NAME`, what was known of the job.
 
     Raises InputError for a name that is not there."""
     for kind, name in (("project", project), ("context", context)):
@@ -54,7 +61,28 @@ def log(store: Store, last: int, project: str | None = None, context: str | None
         made = made if name is None else made[made[column] == name]
     table = made.tail(last).merge(_outcomes(store), on="decision", how="left")
     table["status"] = table["status"].fillna("open")
-    return table[["decision", "time", "project", "context", "arm", "job", "probability", "reason", *OUTCOME]]
+    table = table[["decision", "time", "project", "context", "arm", "job", "probability", "reason", *OUTCOME]]
+    return table.assign(**_shown(*_features(store, table)))
+
+
+def _features(store: Store, table: pd.DataFrame) -> tuple[JobFeatures, np.ndarray]:
+    """What features there are, and (rows, columns) of them."""
+    known = job_features.known(store)
+    if not known.columns:
+        return known, np.zeros((len(table), 0))
+    return known, store.features(table["decision"].to_numpy())
+
+
+def _shown(known: JobFeatures, rows: np.ndarray) -> dict[str, Any]:
+    """As columns of a table."""
+    jobs = [known.shown(row) for row in rows] if known.columns else []
+    return {f"f_{name}": _series([job.get(name) for job in jobs]) for name in known.declared}
+
+
+def _series(values: list[Any]) -> np.ndarray:
+    """Numbers as such, all else as objects."""
+    plain = all(value is None or type(value) in (int, float) for value in values)
+    return np.array(values, dtype=float if plain else object)
 
 
 def _decisions(store: Store, after: int | None = None) -> pd.DataFrame:

@@ -24,7 +24,6 @@ from poolwise.engine.state.job_adjustment import JobAdjustment
 from poolwise.engine.state.overdue import Overdue
 from poolwise.engine.state.savings import OutcomeSavings
 from poolwise.errors import RefitError
-from poolwise.objective import Objective
 from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_dict
 from poolwise.posterior.hyperparameters.refit_schedule import due, until
@@ -76,11 +75,6 @@ class ServingPosterior:
         """The belief itself, to be read."""
         return self._exchange.posterior
 
-    @property
-    def objective(self) -> Objective:
-        """What is optimised, of which `predict` and `view` tell."""
-        return self._settings.known_objective
-
     def share(self) -> None:
         """Other processes write to the store, too; not all of them compile at the same time."""
         if not self.shared and self.learned - self._began < WARM:
@@ -92,9 +86,10 @@ class ServingPosterior:
         """How many outcomes the belief rests on."""
         return self.posterior.outcomes
 
-    def predict(self, project: int, context: int) -> Predictive:
-        """What is believed now about the offered arms."""
-        return self._offered(self._valued(self.posterior.predict(project, context), project, context))
+    def predict(self, project: int, context: int, known: np.ndarray | None = None) -> Predictive:
+        """What is believed now about the offered arms. known: of a job."""
+        found = self.posterior.predict(project, context, self.name_index.features.encoded_row(known))
+        return self._offered(self._valued(found, project, context))
 
     def ratios(self, project: int, context: int) -> Predictive:
         """What is believed now about the log ratios of the offered arms, whatever is optimised."""
@@ -125,8 +120,8 @@ class ServingPosterior:
         """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
         call made both; scalars: of the cell's use; known: of the job."""
         arms = self.name_index
-        given = extra(scalars, allowed), arms.features.encoded_row(known)
-        found, chances = self.posterior.answer(project, context, *given)
+        job = arms.features.encoded_row(known)
+        found, chances = self.posterior.answer(project, context, extra(scalars, allowed), job)
         contrast = self.posterior.gain_over_best(project, context, self._offered(found), arms.columns)
         return view(self._valued(found, project, context), arms, allowed, scalars, contrast), chances
 
