@@ -7,7 +7,8 @@ contexts), and gives jobs five features: two that may matter, one that resembles
 through a monotone function. What the first two add to an arm's utility is
 
     linear     z b, with b ~ Normal(0, tau^2) for all arms, for each family and for each arm
-    smooth     sqrt(2) sin(1.5 z + phase) b, so that the best arm changes more than once
+    smooth     f(z) b, with f from a Gaussian process, squared exponential of length 1 and variance 1
+    wavy       sqrt(2) sin(1.5 z + phase) b, so that the best arm changes more than once
     nothing    0
 
 Outcomes fall on arms and cells at random. The belief that serves learns them in one pass and estimates its scales; then
@@ -25,9 +26,9 @@ from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import noise_scale
 from poolwise.posterior.posterior import Posterior
 
-TRUTHS = ("linear", "smooth", "nothing")
+TRUTHS = ("linear", "smooth", "wavy", "nothing")
 OUTCOMES = (100, 300, 1_000)
-PROJECTS, CONTEXTS, FEATURES, NEW = 3, 4, 5, 60
+PROJECTS, CONTEXTS, FEATURES, NEW, FREQUENCIES = 3, 4, 5, 60, 100
 SHOWN = (np.exp, np.sinh, lambda z: z, np.arctan, lambda z: np.floor(3 * z))
 """What a user sees of every feature."""
 
@@ -70,8 +71,15 @@ def added(random: np.random.Generator, z: np.ndarray, truth: str) -> np.ndarray:
         slope += (width[:, None] * random.standard_normal((z.shape[1], FAMILIES * 2)))[:, group]
     if truth == "nothing":
         return np.zeros((len(z), ARMS))
-    shape = z if truth == "linear" else math.sqrt(2) * np.sin(1.5 * z + random.uniform(0, 2 * np.pi, z.shape[1]))
-    return shape @ slope
+    return (z if truth == "linear" else waves(random, z, truth == "wavy")) @ slope
+
+
+def waves(random: np.random.Generator, z: np.ndarray, single: bool) -> np.ndarray:
+    """(jobs, 2) of variance 1: one wave, or as many as make a Gaussian process (Rahimi and Recht, 2007)."""
+    count = 1 if single else FREQUENCIES
+    frequency = np.full((2, 1), 1.5) if single else random.standard_normal((2, count))
+    phase = random.uniform(0, 2 * np.pi, (2, count))
+    return math.sqrt(2 / count) * np.sin(z[:, :, None] * frequency + phase).sum(axis=2)
 
 
 def inside(seed: int, truth: str, outcomes: int, features: bool = True) -> tuple[float, float]:
