@@ -90,6 +90,18 @@ def test_aslib_by_hand():
     assert set(found.frame["project"]) == {"SMALL-SAT"}
 
 
+def test_aslib_has_the_features_of_its_instances(tmp_path):
+    found = imported("aslib").frame.drop_duplicates("unit").set_index("unit")
+    assert found["f_nvars"].dropna().to_dict() == {
+        "crafted/a, one.cnf": 100,
+        "crafted/b.cnf": 2_500,
+        "industrial/c.cnf": 90_000,
+    }
+    assert found["f_clause_ratio"].dropna().to_dict() == {"crafted/a, one.cnf": 4.2}
+    imported("aslib").frame.to_parquet(tmp_path / "table.parquet")
+    assert read(tmp_path / "table.parquet").feature_names == ("nvars", "clause_ratio")
+
+
 def test_aslib_that_maximises_has_rewards(tmp_path):
     shutil.copytree(FILES / "aslib", tmp_path / "aslib")
     about = tmp_path / "aslib" / "description.txt"

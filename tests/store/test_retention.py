@@ -104,6 +104,18 @@ def test_nothing_young_leaves_and_cursors_go_on(url, place, cut):
         assert (store.made(), store.answered()) == (11, 7)
 
 
+def test_what_was_known_of_a_job_is_archived_by_name(url, place):
+    with closing(open_store(url)) as store:
+        store.intern("feature", ["size", "depth", "later"])
+        known = Decision(store.reserve(1), "p", "x", "f", {}, "f", 0.5, "explored", 1.0, None, 0, (3.0, np.nan))
+        for one in (known, known._replace(id=store.reserve(1), features=None), known._replace(id=store.reserve(1))):
+            store.append_decision(one)
+        store.save_checkpoint("statistics", Checkpoint(6, 13, b"learned"))
+    rows = {row["id"]: row["features"] for row in tables(retain(*place, events=FAR))["decisions"]}
+    assert rows[known.id] == [("size", 3.0)]
+    assert [found for id, found in rows.items() if id != known.id] == [[]] * (len(rows) - 1)
+
+
 def test_nothing_leaves_a_store_whose_archive_cannot_be_written(url, place):
     place[1].write_text("no folder")
     with pytest.raises(errors.StoreError, match="nothing was pruned"):

@@ -9,8 +9,9 @@ import numpy as np
 
 from poolwise.errors import InputError, nearest
 from poolwise.names import iterable, shortened, shown
-from poolwise.space.features import Declared, Feature
+from poolwise.space.features import LARGEST_INTEGER, Declared, Feature
 
+_NUMBERS = (int, float)
 _LEAST = 5e-324
 """Takes the place of 0 where a logarithm is taken: below all else."""
 
@@ -25,6 +26,13 @@ class JobFeatures:
         self.declared, self.columns = dict(declared), tuple(columns) or tuple(own)
         place = {label: k for k, label in enumerate(self.columns)}
         self._places = {name: [place[label] for label in one.labels(name)] for name, one in declared.items()}
+        self._least = {
+            name: 0.0 if feature.log else -float(LARGEST_INTEGER)
+            for name, feature in declared.items()
+            if feature.type == "real"
+        }
+        """Of numbers, what most values are beyond: then nothing else is asked of them."""
+        self._several = [places for places in self._places.values() if len(places) > 1]
         self.asked = any(feature.missing == "refused" for feature in declared.values())
         """Whether no job may come without features."""
 
@@ -33,12 +41,17 @@ class JobFeatures:
         declared, values that cannot be, and a lack of what must be there."""
         if given is None and not self.asked:
             return None
-        named = self._named(given)
-        row = np.full(len(self.columns), np.nan)
-        for name, feature in self.declared.items():
-            if name in named or feature.missing == "refused":
-                row[self._places[name]] = feature.numbers(name, named.get(name))
-        return None if np.isnan(row).all() else row
+        named, known = self._named(given), False
+        row: list[float] = [math.nan] * len(self.columns)
+        for name in self.declared if self.asked else named:
+            value: Any = named.get(name)
+            places = self._places[name]
+            if type(value) in _NUMBERS and self._least.get(name, math.inf) <= value <= LARGEST_INTEGER:
+                row[places[0]], known = value + 0.0, True
+                continue
+            for place, number in zip(places, self.declared[name].numbers(name, value), strict=True):
+                row[place], known = number, known or number == number
+        return np.array(row) if known else None
 
     def rows(self, given: Any, count: int) -> np.ndarray | None:
         """(count, columns) of many jobs, from a table or a mapping of columns, a single value standing for all; None
@@ -72,11 +85,10 @@ class JobFeatures:
             found = rows[:, :width].copy()
         else:
             found = np.concatenate([rows, np.full((n, width - stored), np.nan)], axis=1)
-        for places in self._places.values():
-            if len(places) > 1:  # Of a choice whose value is known: it is not one that was declared since.
-                part = found[:, places]
-                known = ~np.isnan(part).all(axis=1)
-                found[:, places] = np.where(known[:, None] & np.isnan(part), 0.0, part)
+        for places in self._several:  # A choice whose value is known is none of those that were declared since.
+            part = found[:, places]
+            known = ~np.isnan(part).all(axis=1)
+            found[:, places] = np.where(known[:, None] & np.isnan(part), 0.0, part)
         return found
 
     def encoded(self, rows: np.ndarray) -> np.ndarray:

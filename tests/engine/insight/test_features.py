@@ -49,7 +49,7 @@ def test_a_job_is_compared_with_those_so_far(engine, known):
     assert size["by"] == pytest.approx(0.1 * 1.29, rel=0.05)
     assert logic["larger_than"] == pytest.approx(0.5, abs=0.01)
     said = " ".join(body["sentences"])
-    assert "size is 91, larger than in 89% of the jobs so far" in said
+    assert "size is 91, larger than in 90% of the jobs so far" in said
     side = {"fast": r"that speaks for fast by 1[34]%", "default": r"hardly matters for default"}
     assert re.search(side[made.arm], said)
 

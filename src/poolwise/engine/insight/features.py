@@ -35,7 +35,7 @@ def told(store: Store, belief: ServingPosterior, decision: Decision) -> list[dic
     known, own = belief.name_index.features, decision.features
     if own is None:
         return []
-    row, jobs = known.padded(np.array([own]))[0], recent(store, known)
+    row, jobs = known.padded(np.array([own]))[0], recent(store, known, decision.id)
     effects, found = belief.posterior.feature_effects(), []
     chosen, arms = belief.name_index.arm[decision.arm], belief.name_index.known
     for label, name, feature, k in columns(known):
@@ -124,9 +124,10 @@ def columns(known: JobFeatures) -> list[tuple[str, str, Feature, int]]:
     return [(label, name, feature, place[label]) for name, feature in every for label in feature.labels(name)]
 
 
-def recent(store: Store, known: JobFeatures) -> np.ndarray:
-    """(jobs, columns) of the last decisions."""
-    return known.padded(store.features(store.decisions(max(store.made() - RECENT, 0)).id))
+def recent(store: Store, known: JobFeatures, but: int = 0) -> np.ndarray:
+    """(jobs, columns) of the last decisions, but one."""
+    made = store.decisions(max(store.made() - RECENT, 0)).id
+    return known.padded(store.features(made[made != but]))
 
 
 def _standing(value: float, jobs: np.ndarray, *, choice: bool) -> tuple[float, float]:

@@ -1,4 +1,5 @@
-"""A folder of ASlib, the algorithm selection library: `description.txt` and `algorithm_runs.arff`.
+"""A folder of ASlib, the algorithm selection library: `description.txt`, `algorithm_runs.arff` and, for features of
+jobs, `feature_values.arff`.
 
 Runs that do not end with `ok` within the cutoff cost ten times the cutoff (PAR10); where the scenario maximises, the
 measure is the reward. The baseline is the single best algorithm. Source: Bischl and others (2016), ASlib, format
@@ -6,6 +7,7 @@ version 5.
 """
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from poolwise.targets import description
 
 TITLE = "folder of an ASlib scenario (description.txt, algorithm_runs.arff)"
 PENALTY = 10.0
+UNKNOWN = -512.0
+"""What feature extractors write for a number that they did not come to."""
 NEEDED = ("instance_id", "repetition", "algorithm", "runstatus")
 
 
@@ -40,6 +44,8 @@ def read(path: Path, wishes: Wishes) -> Imported:
     rows = [_row(dict(zip(names, run, strict=True)), measure, best, cutoff, project) for run in runs]
     for row, context in zip(rows, contexts(wishes, [(row["unit"], ALL) for row in rows]), strict=True):
         row["context"] = context
+    features = _features(path / "feature_values.arff")
+    rows = [row | features.get(row["unit"], {}) for row in rows]
     unsolved = None if cutoff is None else PENALTY * cutoff
     home = wishes.baseline or _single_best(rows, best, unsolved)
     return tidy(rows, str(path), home, "s", unsolved=unsolved)
@@ -89,6 +95,27 @@ def _row(run: dict[str, str], measure: str, best: bool, cutoff: float | None, pr
         status = "timeout"
     about = {"unit": run["instance_id"], "project": project, "family": run["algorithm"], "arm": run["algorithm"]}
     return {**about, "reward" if best else "cost": worth, "status": status, "repetition": run["repetition"]}
+
+
+def _features(path: Path) -> dict[str, dict[str, float]]:
+    """Of every instance, columns `f_NAME`, the first repetition's; empty where there is no such file."""
+    if not path.is_file():
+        return {}
+    names, values = arff(path)
+    if "instance_id" not in names:
+        raise DataError(f"{description(path)}: no attribute 'instance_id'; found {', '.join(names)}")
+    found: dict[str, dict[str, float]] = {}
+    for row in values:
+        job = dict(zip(names, row, strict=True))
+        numbers = {f"f_{name}": _known(job[name]) for name in names if name not in ("instance_id", "repetition")}
+        found.setdefault(job["instance_id"], numbers)
+    return found
+
+
+def _known(text: str) -> float:
+    """NaN where it is not known."""
+    number = _number(text)
+    return math.nan if number is None or number == UNKNOWN or math.isinf(number) else number
 
 
 def _single_best(rows: list[dict[str, Any]], best: bool, unsolved: float | None) -> str:
