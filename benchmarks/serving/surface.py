@@ -5,7 +5,8 @@
 One family of 2,500 configurations (a scaled number, a number, a choice) beside a baseline, over 3 projects x 4 contexts
 whose optima differ somewhat. Every decision follows an outcome, so that belief and probabilities are computed again.
 Processor time of one core, in memory, views logged; memory is what the process has grown by. Regret: 200 trials of one
-project and context from nothing, utilities with noise 0.1, horizon known.
+project and context from nothing, utilities with noise 0.1, horizon known. At size: a session of 200 trials among 10,000
+arms, an even selection of 1,290,240 allowed configurations.
 """
 
 import resource
@@ -15,10 +16,18 @@ import numpy as np
 
 from benchmarks.harness.machine import stay_on_one_core
 from benchmarks.harness.result import Figure, arguments, percentiles, rows, save, table
-from poolwise import ArmSpace, Choice, Engine, Family, Real
+from poolwise import ArmSpace, Choice, Engine, Family, Integer, Real
 from poolwise.engine import Settings
 
 PROJECTS, CONTEXTS, NOISE, TRIALS = 3, 4, 0.1, 200
+LARGE = {
+    **{name: Integer(1, 64, log=True, levels=7) for name in ("rows", "columns")},
+    "depth": Integer(1, 16, levels=16),
+    "share": Real(0, 1, levels=21),
+    "order": Choice(list("abcdefgh")),
+    "shared": Choice([False, True]),
+    "unroll": Integer(1, 8),
+}
 SPACE = ArmSpace(
     [
         Family("default"),
@@ -82,6 +91,25 @@ def served(outcomes: int) -> dict[str, dict[str, float]]:
     }
 
 
+def at_size() -> dict[str, dict[str, float]]:
+    """Milliseconds of processor time of decisions, estimates within them, and outcomes."""
+    random = np.random.default_rng(3)
+    kernel = Family("kernel", LARGE, forbidden=[{"rows": 64, "columns": 64}], limit=10_000)
+    settings = Settings(horizon=TRIALS, goal="best", log_views=False, estimate="inline")
+    engine = Engine.open("memory://", ArmSpace([Family("default"), kernel], "default"), seed=1, settings=settings)
+    spent: dict[str, list[float]] = {"decide": [], "observe": []}
+    for _ in range(TRIALS):
+        began = time.process_time()
+        decision = engine.decide("project", "context")
+        middle = time.process_time()
+        at = decision.params or {"rows": 1, "share": 0.0}
+        y = 1 - (np.log2(at["rows"]) - 3) ** 2 / 9 - (at["share"] - 0.4) ** 2 + random.normal(0, NOISE)
+        engine.observe(decision.id, utility=float(y))
+        spent["decide"].append((middle - began) * 1e3)
+        spent["observe"].append((time.process_time() - middle) * 1e3)
+    return {what: percentiles(times) for what, times in spent.items()}
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = arguments(__doc__)
@@ -89,7 +117,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
     stay_on_one_core()
-    times = served(options.outcomes)
+    times, large = served(options.outcomes), at_size()
     lost = {rule: [regret(seed, rule) for seed in range(options.seeds)] for rule in ("auto", "never")}
     total = {rule: float(np.mean([one for one, _ in found])) for rule, found in lost.items()}
     figures = [
@@ -98,6 +126,8 @@ def main() -> None:
         Figure("observe, p99 (rows set up again, scales estimated)", times["observe, second half"]["p99"], "ms"),
         Figure(f"all of {options.outcomes:,} decisions and outcomes", times["size"]["seconds"], "s"),
         Figure("memory", times["size"]["megabytes"], "MB", 500),
+        Figure("decide, 10,000 arms of 1.3 million allowed, p50", large["decide"]["p50"], "ms", 20),
+        Figure("observe there, p50", large["observe"]["p50"], "ms", 5),
         Figure("regret of 200 trials with the surface / without", total["auto"] / total["never"], "", 0.5),
         Figure("regret of the configuration believed best, with", float(np.mean([b for _, b in lost["auto"]])), ""),
         Figure("the same without", float(np.mean([b for _, b in lost["never"]])), ""),

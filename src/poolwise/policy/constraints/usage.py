@@ -4,7 +4,7 @@ from poolwise.policy.view import Context
 
 HORIZON_MULTIPLE = 2.0
 """Without a horizon, what has lasted for so long is expected to last so many times as long again."""
-AFTERWARDS = 1.0
+AFTERWARDS = 2.0
 """Where the best configuration is what counts, it is used so many times as often as there are decisions to find it."""
 
 
