@@ -66,7 +66,7 @@ def init(
         tree = solve(cells, scales, family, families, form, max(trees, 1))
         globe = tree.globe
         found = [tree.arm, *((tree.family,) if families else ()), globe]
-    return tuple(map(_side_by_side, found, _units(variances[:-1])))
+    return tuple(map(side_by_side, found, units(variances[:-1])))
 
 
 def _unseen(mean: Array, variance: Array, rows: int, xp: Any) -> Conditional:
@@ -76,15 +76,15 @@ def _unseen(mean: Array, variance: Array, rows: int, xp: Any) -> Conditional:
     return Conditional(xp.broadcast_to(xp.diag(variance), (rows, size, size)), centre)
 
 
-def _units(variances: list[np.ndarray]) -> list[np.ndarray]:
+def units(variances: list[np.ndarray]) -> list[np.ndarray]:
     """(q,) factor on every tier's effects: D^-1 S e is the direction in the tier above, in these units S e itself."""
-    units = [variances[0] * 0.0 + 1.0]
+    found = [variances[0] * 0.0 + 1.0]
     for variance in variances:
-        units.append(1 / (units[-1] * variance))
-    return units
+        found.append(1 / (found[-1] * variance))
+    return found
 
 
-def _side_by_side(one: Conditional, unit: np.ndarray) -> np.ndarray:
+def side_by_side(one: Conditional, unit: np.ndarray) -> np.ndarray:
     wide = unit[:, None] * one.covariance * unit
     return namespace(wide).concatenate([wide, (unit * one.mean)[..., None]], 2)
 
