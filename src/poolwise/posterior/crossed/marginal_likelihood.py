@@ -79,9 +79,9 @@ def _passed(
     xp = namespace(top)
     globe, middle, above, kin = _globe(tree.globe, scales, form), _NONE, top, None
     if families:
-        kin, covariance, excess = _distribute(tree.family, form.variances(scales.family, xp), top, covariance)
+        kin, covariance, excess = distribute_with_excess(tree.family, form.variances(scales.family, xp), top, covariance)
         middle, above, covariance = _blocks(excess, form), kin[family], covariance[family]
-    own, covariance, excess = _distribute(
+    own, covariance, excess = distribute_with_excess(
         centred_effects(tree, scales), form.variances(scales.arm, xp), above, covariance
     )
     centre, variance = at_cells(own if scales.elicited is None else own + _offset(scales, form), covariance, form)
@@ -126,7 +126,7 @@ def log_marginal_likelihood_reduced(scales: GaussianHyperparameters, stack: ArmM
     form = EffectLayout(stack.count.shape[2], 0)
     tree = pass_messages(chunked_reduction.canonical_form(stack, scales), scales, None, 0, form)
     own, top = centred_effects(tree, scales), tree.globe
-    mean, covariance, excess = _distribute(own, form.variances(scales.arm, np), top.mean, top.covariance)
+    mean, covariance, excess = distribute_with_excess(own, form.variances(scales.arm, np), top.mean, top.covariance)
     mean, arm = mean if scales.elicited is None else mean + _offset(scales, form), _blocks(excess, form)
     (one, first, second), project = chunked_reduction.sums(stack, scales, mean, covariance)
     arm = arm._replace(project=float((project / scales.arm.project**2 - stack.count.shape[1]).sum()))
@@ -146,7 +146,7 @@ def _globe(globe: Conditional, scales: GaussianHyperparameters, form: EffectLayo
     return _blocks((second / form.variances(scales.globe, xp) - 1)[None], form)
 
 
-def _distribute(
+def distribute_with_excess(
     conditional: Conditional, variance: Array, mean: Array, covariance: Array
 ) -> tuple[Array, Array, Array]:
     """`gaussian_messages.distribute`, and (batch, q): E[(v - z)^2] / variance - 1, with z of the given marginal."""

@@ -10,7 +10,7 @@ read in the same way, and so is how the belief about jobs to come changes with t
 `tests/posterior/features/test_feature_filter.py` holds it to dense conditioning.
 """
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,9 +63,8 @@ def init(
     """The state that all outcomes so far lead to. scales: of slopes (`slopes.with_slopes`), of so many directions."""
     known, family = fit.scales, np.asarray(fit.family)
     form = slopes.slope_layout(stats.count.shape, fit.families, blocks)
-    own = cast(SlopeLayout, form)
     wide = slopes.with_slopes(known, scales)
-    tree = pass_messages(slopes.leaves(stats, found, known, own), wide, family, fit.families, form)
+    tree = pass_messages(slopes.leaves(stats, found, known, form), wide, family, fit.families, slopes.as_layout(form))
     tiers = (wide.arm, *((wide.family,) if fit.families else ()), wide.globe)
     units = effects.units([form.variances(tier, np) for tier in tiers[:-1]])
     top = Conditional(tree.globe.covariance[None], tree.globe.mean[None])
@@ -74,10 +73,10 @@ def init(
     noise = np.broadcast_to(noise_scale(known, contexts), stats.count.shape[1:]) ** 2
     return State(
         tuple(map(effects.side_by_side, parts, units)),
-        own,
+        form,
         family if fit.families else None,
         noise,
-        float(cell_scale(known, own.cells)) ** 2,
+        float(cell_scale(known, form.cells)) ** 2,
         stats.count.copy(),
         stats.mean.copy(),
         found.mean.copy(),

@@ -88,9 +88,14 @@ def with_slopes(
     return scales._replace(**dict(zip(TIERS, tiers, strict=True)))
 
 
-def slope_layout(shape: tuple[int, ...], families: int, blocks: tuple[int, ...]) -> EffectLayout:
-    """`gaussian.layout` with slopes, for whoever asks it for sizes and variances."""
-    return cast(EffectLayout, SlopeLayout(layout(shape, families), blocks))
+def slope_layout(shape: tuple[int, ...], families: int, blocks: tuple[int, ...]) -> SlopeLayout:
+    """`gaussian.layout` with slopes."""
+    return SlopeLayout(layout(shape, families), blocks)
+
+
+def as_layout(form: SlopeLayout) -> EffectLayout:
+    """For whoever asks a layout for sizes and variances alone."""
+    return cast(EffectLayout, form)
 
 
 def collect(
