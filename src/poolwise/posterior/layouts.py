@@ -12,7 +12,11 @@ import numpy as np
 
 from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit
+from poolwise.posterior.features.estimation import serves
+from poolwise.posterior.features.rows import FeatureRows
+from poolwise.posterior.features.serving import FeatureEffectsFilter
 from poolwise.posterior.gp import bernoulli_kernel, gp_filter
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.initial import Tally
@@ -36,8 +40,8 @@ class EffectsFilter:
     def needs_refactor(self) -> bool:
         return bool(self._module.needs_refactor(self.state))
 
-    def predict(self, project: int, context: int) -> Effects:
-        """Of the utility of a success; `along` is 0 where it is not kept."""
+    def predict(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
+        """Of the utility of a success, whatever the features; `along` is 0 where it is not kept."""
         found: Effects = self._module.predict(self.state, project, context)
         return found
 
@@ -45,7 +49,9 @@ class EffectsFilter:
         """(2, arms): pseudo-counts of success of every arm's neighbours; None: of all other arms alike."""
         return None if self._near is None else bernoulli.discount(self._near, self._success.kappa_near)
 
-    def update(self, state: State, at: tuple[int, int, int], y: float, weight: float) -> None:
+    def update(
+        self, state: State, at: tuple[int, int, int], y: float, weight: float, raw: np.ndarray | None = None
+    ) -> None:
         """After an outcome; weight: what it counts as, 0 for none of the utility. state: after it, too."""
         project, context, arm = at
         change = state.arms[5:7, arm] - self._arm[:, arm]
@@ -66,7 +72,12 @@ def kept_by(fit: Fit, shape: tuple[int, int, int]) -> ModuleType | None:
     return collapsed if collapsed.exceeds_dense_budget(arms, projects, contexts) else None
 
 
-def effects_filter(fit: Fit, success: bernoulli.BetaHyperparameters, tally: Tally) -> EffectsFilter | None:
-    """None: exact covariances of all effects."""
+def effects_filter(
+    hyperparameters: Hyperparameters, tally: Tally, rows: FeatureRows | None
+) -> EffectsFilter | FeatureEffectsFilter | None:
+    """None: exact covariances of all effects. rows: the outcomes with the features of their jobs."""
+    fit, features = hyperparameters.gaussian, hyperparameters.features
+    if features is not None and rows is not None and serves(fit, tally.shape):
+        return FeatureEffectsFilter(fit, features, hyperparameters.weight, tally.utility, rows)
     module = kept_by(fit, tally.shape)
-    return None if module is None else EffectsFilter(module, fit, success, tally)
+    return None if module is None else EffectsFilter(module, fit, hyperparameters.success, tally)

@@ -15,6 +15,7 @@ from poolwise.posterior.crossed.job_effects import StatisticsDelta, add_statisti
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.features.arguments import number_of_features, raw_of_many, raw_of_one
 from poolwise.posterior.features.effects import FeatureEffects, nothing_known
+from poolwise.posterior.features.rows import RowMemory
 from poolwise.posterior.hyperparameters import gaussian, utility_scale
 from poolwise.posterior.hyperparameters.estimation import EstimationArguments, Hyperparameters, estimate_hyperparameters
 from poolwise.posterior.likelihoods import discounting, project_weights
@@ -65,6 +66,8 @@ class Posterior:
         self._memory, self._tail, self._learned, self.warm = Memory(shape, options), _NO_TAIL, 0, WARM
         self._waiting: list[Row] = []
         self.features = number_of_features(features)
+        self._rows = RowMemory(self.features) if self.features else None
+        self._raws: list[np.ndarray | None] = []
         self._state: Serving | Tally = initial.empty(shape, failure_utility)
 
     @property
@@ -93,7 +96,7 @@ class Posterior:
         raw = None if raw is None else raw_of_one(raw, self.features)
         self.make_room(project, context)
         if (program := self._compiled()) is None:
-            return self.serving().predict(project, context), None
+            return self.serving().predict(project, context, raw), None
         extra = extra[: self._tail[2]]
         while len(self._waiting) > 1:
             self._turn(program, project, context, extra)
@@ -129,6 +132,7 @@ class Posterior:
         self.outcomes += 1
         self._learned += 1
         self._waiting.append((project, context, arm, utility, (CUT if cut else SUCCESS) if ok else FAILURE))
+        self._raws.append(raw)
         if self._serving.program is None or len(self._waiting) > _WAITING:
             self._fold()
 
@@ -201,7 +205,8 @@ class Posterior:
         """What `estimate_hyperparameters` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
         lasting = self._memory.lasting(tally.utility)
-        return self.hyperparameters, lasting, tally.outcomes, tally.successes, self.hyperprior
+        rows = None if self._rows is None else self._rows.rows()
+        return self.hyperparameters, lasting, tally.outcomes, tally.successes, self.hyperprior, rows
 
     @property
     def hyperprior(self) -> gaussian.Hyperprior:
@@ -286,7 +291,8 @@ class Posterior:
     def _serving(self) -> Serving:
         """From statistics, under the scales that serve: computed when it is first asked for."""
         if not isinstance(self._state, Serving):
-            self._state = Serving(self.hyperparameters, self._state, self.options, self._baseline)
+            rows = None if self._rows is None else self._rows.rows()
+            self._state = Serving(self.hyperparameters, self._state, self.options, self._baseline, rows)
         return self._state
 
     def _compiled(self) -> Program | None:
@@ -302,7 +308,7 @@ class Posterior:
             if (program := self._serving.program) is not None:
                 self._turn(program, 0, 0, np.zeros(self._tail[2]))
             else:
-                self._after(self._waiting[0], *self._serving.update(self._waiting[0]))
+                self._after(self._waiting[0], *self._serving.update(self._waiting[0], self._raws[0]))
 
     def _turn(self, program: Program, project: int, context: int, extra: np.ndarray) -> Answer:
         """The next outcome that waits, if any, then a cell."""
@@ -314,9 +320,13 @@ class Posterior:
 
     def _after(self, row: Row, weight: float, value: float) -> None:
         """What follows from the first outcome that waited, now that it has been learned."""
-        del self._waiting[0]
+        raw = self._raws[0]
+        del self._waiting[0], self._raws[0]
         project, context, arm, utility, kind = row
         number, serving = self.outcomes - len(self._waiting), self._serving
+        if self._rows is not None:
+            counts = weight if kind in (SUCCESS, CUT) and arm != self._baseline else 0.0
+            self._rows.append(raw_of_one(raw, self.features), (project, context, arm), value, counts)
         if kind in (SUCCESS, CUT) and arm != self._baseline:
             if kind == CUT:
                 self._memory.cut((project, context, arm), utility, weight, value)

@@ -12,6 +12,8 @@ import numpy as np
 from poolwise.lazy import special
 from poolwise.posterior import layouts
 from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.features.rows import FeatureRows
+from poolwise.posterior.features.serving import FeatureEffectsFilter
 from poolwise.posterior.gp.correlated_gain import gain_over_best
 from poolwise.posterior.hyperparameters import gaussian
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
@@ -48,10 +50,16 @@ class Serving:
     """Mutable: an outcome changes the state, in NumPy in place."""
 
     def __init__(
-        self, hyperparameters: Hyperparameters, tally: Tally, options: ObservationModel, baseline: int | None
+        self,
+        hyperparameters: Hyperparameters,
+        tally: Tally,
+        options: ObservationModel,
+        baseline: int | None,
+        rows: FeatureRows | None = None,
     ) -> None:
+        """rows: the outcomes with the features of their jobs, if there are any."""
         self.hyperparameters, self._trust = hyperparameters, options.trust
-        self.form = layouts.effects_filter(hyperparameters.gaussian, hyperparameters.success, tally)
+        self.form = layouts.effects_filter(hyperparameters, tally, rows)
         self._alone = {} if self.form or options.trust == 1 else self._asked(tally)
         self._options = options
         self.structure, self.constants, self.state = initial.init(
@@ -74,7 +82,7 @@ class Serving:
     def make_room(self, projects: int, contexts: int) -> bool:
         """Let there be so many; nothing that is believed changes. False where all is to be computed again."""
         shape = projects, contexts, self.structure.arms
-        if layouts.kept_by(self.hyperparameters.gaussian, shape) is not None:
+        if self.form is not None or layouts.kept_by(self.hyperparameters.gaussian, shape) is not None:
             return False
         slots = _most_asked(shape) if self.asks else 0
         structure, _, state = self._known()
@@ -129,6 +137,9 @@ class Serving:
 
     @property
     def factored(self) -> bool:
+        """Whether projects inform each other by factors, which know nothing of features."""
+        if isinstance(self.form, FeatureEffectsFilter):
+            return False
         return self.hyperparameters.factors is not None and self.hyperparameters.factors.rank > 0
 
     def compile(self, tail: Tail, key: Any, extra: int, *, wait: bool) -> Program | None:
@@ -146,18 +157,18 @@ class Serving:
         self.state, found = program(self.state, self.constants, np.concatenate([asked, extra]))
         return found
 
-    def update(self, row: Row) -> tuple[float, float]:
-        """One outcome in NumPy; weight and value with which it counts."""
+    def update(self, row: Row, raw: np.ndarray | None = None) -> tuple[float, float]:
+        """One outcome in NumPy; weight and value with which it counts. raw: features of the job."""
         project, context, arm, utility, kind = row
         outcome = Outcome(project, context, arm, utility, kind, self._heard_of(row))
         pooled = None
         if self.form is not None or self.factored:
-            found = self.with_factors(project, context)
+            found = self.with_factors(project, context, raw)
             pooled = (found.mean[0, arm], found.variance[0, arm])
         self.state, counted = updating.update(self.structure, self.constants, self.state, outcome, pooled)
         weight, value = counted.tolist()
         if self.form is not None:
-            self.form.update(self.state, row[:3], value, 0.0 if arm == self.structure.baseline else weight)
+            self.form.update(self.state, row[:3], value, 0.0 if arm == self.structure.baseline else weight, raw)
         return weight, value
 
     def _known(self) -> tuple[Structure, Constants, State]:
@@ -168,15 +179,16 @@ class Serving:
             self._copy = self.state, *compiled.fetched((self.constants, self.state))
         return self.structure, *self._copy[1:]
 
-    def predict(self, project: int, context: int) -> Predictive:
-        """In NumPy."""
+    def predict(self, project: int, context: int, raw: np.ndarray | None = None) -> Predictive:
+        """In NumPy. raw: features of the job."""
         near = None if self.form is None else self.form.near()
-        seen = prediction.assemble(*self._known(), self.predict_given_success(project, context), project, context, near)
+        given = self.predict_given_success(project, context, raw)
+        seen = prediction.assemble(*self._known(), given, project, context, near)
         return seen if self.form is None or self.form.shares else seen._replace(wider_share=None)
 
-    def predict_given_success(self, project: int, context: int) -> Effects:
+    def predict_given_success(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
         """Utility of a success, as far as the project is like the others."""
-        pooled = self.with_factors(project, context)
+        pooled = self.with_factors(project, context, raw)
         return prediction.mix_with_independent(*self._known(), pooled, project, context, self.slot(project))
 
     def marginals(self, project: int, context: int) -> Marginals:
@@ -206,16 +218,17 @@ class Serving:
             found[self.structure.baseline] = 0.0
         return found
 
-    def effects(self, project: int, context: int) -> Effects:
+    def effects(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
         """Utility of a success as the hierarchy has it."""
         if self.form is not None:
-            return self.form.predict(project, context)
+            return self.form.predict(project, context, raw)
         return prediction.predict_given_success(*self._known(), project, context)
 
-    def with_factors(self, project: int, context: int) -> Effects:
+    def with_factors(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
         """The same, with what projects that resemble this one say of the cell."""
-        every, found, fit = self.effects(project, context), self.hyperparameters.factors, self.hyperparameters.gaussian
-        if found is None or not found.rank:
+        every, found = self.effects(project, context, raw), self.hyperparameters.factors
+        fit = self.hyperparameters.gaussian
+        if found is None or not self.factored:
             return every
         cells = self.cells()
         scales = gaussian.effective(fit.scales, fit.families, cells.count.shape)
@@ -245,7 +258,7 @@ class Serving:
         part = self._weight(len(cells.count))[:, None, None]
         cells = cells._replace(count=part * cells.count, deviation=part * cells.deviation)
         contexts = int(np.flatnonzero(cells.count.any(axis=(0, 2))).max(initial=-1)) + 1
-        if not contexts or not rank or fit.ground is not None or len(self.heard) < factors.MIN_PROJECTS:
+        if not contexts or not rank or (self.form and self.form.shares) or len(self.heard) < factors.MIN_PROJECTS:
             return None
         looks = [self.effects(0, context) for context in range(contexts)]
         level = Marginals(np.array([one.mean[2] for one in looks]), np.sqrt([one.variance[2] for one in looks]))

@@ -107,10 +107,13 @@ def run(
     jobs = _jobs(table, order, seed, settings)
     projects, contexts = (int(part.max()) + 1 for part in (table.project, table.context))
     whole = usual is not None
-    believer = ReplayPosterior(table.family, table.baseline, projects, contexts, settings.horizon, total=whole)
+    raw = np.zeros((len(order), 0)) if table.features is None else table.features[order]
+    believer = ReplayPosterior(
+        table.family, table.baseline, projects, contexts, settings.horizon, total=whole, features=raw.shape[1]
+    )
     arms, favourite = np.empty(len(order), int), np.empty(len(order), int)
     chances = np.empty(jobs.utility.shape)
-    compile = policy.spec != CUSTOM and not whole and find_spec("jax") is not None
+    compile = policy.spec != CUSTOM and not whole and not raw.shape[1] and find_spec("jax") is not None
     stretches = _Stretches(believer, policy, settings, jobs) if compile else None
     start = 0
     while start < len(order):
@@ -118,7 +121,7 @@ def run(
         if stretches is not None and stretches.possible:
             made = stretches.run(start, stop)
         else:
-            made = _step_by_step(believer, policy, settings.delay, jobs, arms, start, stop)
+            made = _step_by_step(believer, policy, settings.delay, jobs, raw, arms, start, stop)
         for part, found in zip((arms, chances, favourite), made, strict=True):
             part[start:stop] = found
         believer.estimate_when_due()
@@ -141,18 +144,26 @@ def _until_due(believer: ReplayPosterior, delay: int, start: int) -> int:
 
 
 def _step_by_step(
-    believer: ReplayPosterior, policy: Policy, delay: int, jobs: Jobs, arms: np.ndarray, start: int, stop: int
+    believer: ReplayPosterior,
+    policy: Policy,
+    delay: int,
+    jobs: Jobs,
+    raw: np.ndarray,
+    arms: np.ndarray,
+    start: int,
+    stop: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     chances, favourite = np.empty((stop - start, jobs.utility.shape[1])), np.empty(stop - start, int)
     for step in range(start, stop):
-        seen = believer.view(int(jobs.project[step]), int(jobs.context[step]), jobs.allowed[step])
+        seen = believer.view(int(jobs.project[step]), int(jobs.context[step]), jobs.allowed[step], raw[step])
         chances[step - start] = found = chances_of(policy, seen)
         favourite[step - start] = np.where(seen.allowed, seen.mean, -np.inf).argmax()
         sums = np.cumsum(found)
         arms[step] = (sums <= jobs.lottery[step] * sums[-1]).sum()
         if (reported := step - delay) >= 0:
             place = int(jobs.project[reported]), int(jobs.context[reported]), int(arms[reported])
-            believer.update(*place, float(jobs.utility[reported, arms[reported]]), float(jobs.cost[reported]))
+            learned, cost = float(jobs.utility[reported, arms[reported]]), float(jobs.cost[reported])
+            believer.update(*place, learned, cost, raw[reported])
     return arms[start:stop], chances, favourite
 
 

@@ -32,6 +32,7 @@ class ReplayPosterior:
         horizon: float | None,
         *,
         total: bool = False,
+        features: int = 0,
     ):
         arms = len(family)
         self.family = np.unique(np.asarray(family), return_inverse=True)[1]
@@ -46,26 +47,29 @@ class ReplayPosterior:
             backend="numpy",
             most_factors=FACTORS,
             options=ObservationModel(outliers=None) if total else DEFAULT,
+            features=features,
         )
         self.savings = Savings(self.family, self.baseline, LIMIT) if total else None
         self.usage, self.estimated, self._horizon = counts.empty(projects, contexts), 0, horizon
 
-    def view(self, project: int, context: int, allowed: np.ndarray) -> View:
-        """What the policy sees of one job; counts it as a use of its context."""
+    def view(self, project: int, context: int, allowed: np.ndarray, raw: np.ndarray | None = None) -> View:
+        """What the policy sees of one job; counts it as a use of its context. raw: (F,) features of the job."""
         scalars = counts.scalars(self.usage, project, context, self._horizon)
         self.usage = counts.decided(self.usage, project, context)
-        found = self.posterior.predict(project, context)
+        found = self.posterior.predict(project, context, raw)
         if self.savings is not None:
             found = self.savings.convert(found, project, context)
         return view(found, self, allowed, scalars)
 
-    def update(self, project: int, context: int, arm: int, utility: float, cost: float = 0.0) -> None:
+    def update(
+        self, project: int, context: int, arm: int, utility: float, cost: float = 0.0, raw: np.ndarray | None = None
+    ) -> None:
         """One outcome; the scales are to be estimated again when that is due. cost: of the baseline on this job, 0
         where it is not known."""
         self.usage = counts.observed(self.usage, project, context, 1.0, cost)
         if self.savings is not None:
             self.savings.add(project, context, arm, utility, float(saving(utility, cost)), cost)
-        self.posterior.update(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True)
+        self.posterior.update(project, context, arm, float(np.clip(utility, -LIMIT, LIMIT)), True, raw=raw)
 
     def estimate_when_due(self) -> None:
         """The scales, from all outcomes so far."""

@@ -79,7 +79,9 @@ def _passed(
     xp = namespace(top)
     globe, middle, above, kin = _globe(tree.globe, scales, form), _NONE, top, None
     if families:
-        kin, covariance, excess = distribute_with_excess(tree.family, form.variances(scales.family, xp), top, covariance)
+        kin, covariance, excess = distribute_with_excess(
+            tree.family, form.variances(scales.family, xp), top, covariance
+        )
         middle, above, covariance = _blocks(excess, form), kin[family], covariance[family]
     own, covariance, excess = distribute_with_excess(
         centred_effects(tree, scales), form.variances(scales.arm, xp), above, covariance

@@ -44,6 +44,8 @@ class State(NamedTuple):
     mean: Float[np.ndarray, "project context arm"]
     directions: Float[np.ndarray, "project context arm direction"]
     """Mean over the same."""
+    heard: Float[np.ndarray, " project"]
+    """What a project's outcomes count as for others, see `likelihoods.project_weights`; for itself they do in full."""
 
 
 class Directions(NamedTuple):
@@ -58,9 +60,15 @@ class Directions(NamedTuple):
 
 @single_blas()
 def init(
-    fit: Fit, stats: CellMoments, found: CellDirections, scales: Float[np.ndarray, "tier block"], blocks: tuple[int, ...]
+    fit: Fit,
+    stats: CellMoments,
+    found: CellDirections,
+    scales: Float[np.ndarray, "tier block"],
+    blocks: tuple[int, ...],
+    heard: Float[np.ndarray, " project"] | None = None,
 ) -> State:
-    """The state that all outcomes so far lead to. scales: of slopes (`slopes.with_slopes`), of so many directions."""
+    """The state that all outcomes so far lead to. stats: as others hear of them; scales: of slopes
+    (`slopes.with_slopes`), of so many directions."""
     known, family = fit.scales, np.asarray(fit.family)
     form = slopes.slope_layout(stats.count.shape, fit.families, blocks)
     wide = slopes.with_slopes(known, scales)
@@ -80,6 +88,7 @@ def init(
         stats.count.copy(),
         stats.mean.copy(),
         found.mean.copy(),
+        np.ones(len(stats.count)) if heard is None else heard,
     )
 
 
@@ -87,7 +96,7 @@ def update(
     state: State, project: int, context: int, arm: int, y: float, weight: float, phi: Float[np.ndarray, " direction"]
 ) -> None:
     """One more outcome, in place; `weight`: part of an outcome that it counts as."""
-    at, square = (project, context, arm), float(state.noise[context, arm])
+    at, square, weight = (project, context, arm), float(state.noise[context, arm]), weight * state.heard[project]
     count, mean, m = float(state.count[at]), float(state.mean[at]), state.directions[at]
     left = square / (square + count * state.cell)
     direction = np.concatenate([(phi - (1 - left) * m) / left])
@@ -121,7 +130,8 @@ def directions(
     looks, arms, form = len(project), len(state.tiers[0]), state.form.structure
     along = np.zeros((arms, looks, state.form.size))
     square = state.noise[context].T
-    count, mean, m = state.count[project, context].T, state.mean[project, context].T, state.directions[project, context]
+    count = (state.count[project, context] / state.heard[project, None]).T
+    mean, m = state.mean[project, context].T, state.directions[project, context]
     left = square / (square + count * state.cell)
     at = np.arange(looks)
     columns = [0 * at, 1 + context, 1 + form.contexts + project]
@@ -174,5 +184,7 @@ def _moved(tier: np.ndarray, direction: np.ndarray, family: np.ndarray | None) -
     found = np.empty((*direction.shape[:-1], direction.shape[-1] + 1))
     for one in range(len(tier)):
         rows = np.flatnonzero(family == one)
-        found[rows] = (direction[rows].reshape(-1, direction.shape[-1]) @ tier[one]).reshape(len(rows), *found.shape[1:])
+        found[rows] = (direction[rows].reshape(-1, direction.shape[-1]) @ tier[one]).reshape(
+            len(rows), *found.shape[1:]
+        )
     return found

@@ -55,9 +55,7 @@ def log_marginal_likelihood(
     excess = [(second / form.variances(wide.globe, np) - 1)[None]]
     mean, covariance = top.mean, top.covariance
     if families:
-        mean, covariance, more = distribute_with_excess(
-            tree.family, form.variances(wide.family, np), mean, covariance
-        )
+        mean, covariance, more = distribute_with_excess(tree.family, form.variances(wide.family, np), mean, covariance)
         excess.append(more)
         mean, covariance = mean[family], covariance[family]
     mean, covariance, more = distribute_with_excess(

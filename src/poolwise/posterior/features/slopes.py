@@ -80,9 +80,7 @@ class CellDirections(NamedTuple):
     product: Float[np.ndarray, "context arm direction"]
 
 
-def with_slopes(
-    scales: GaussianHyperparameters, slopes: Float[np.ndarray, "tier block"]
-) -> GaussianHyperparameters:
+def with_slopes(scales: GaussianHyperparameters, slopes: Float[np.ndarray, "tier block"]) -> GaussianHyperparameters:
     """The scales with those of slopes, of arm, family and globe: what `SlopeLayout` reads."""
     tiers = (SlopeTier(getattr(scales, name), own) for name, own in zip(TIERS, slopes, strict=True))
     return scales._replace(**dict(zip(TIERS, tiers, strict=True)))
@@ -107,7 +105,7 @@ def collect(
 ) -> CellDirections:
     """From rows, one per outcome; what cells count beyond them had the usual features, 0."""
     shape, size = stats.count.shape, phi.shape[1]
-    project, context, arm = place
+    _, context, arm = place
     flat, total = np.ravel_multi_index(place, shape), np.zeros((int(np.prod(shape)), size))
     np.add.at(total, flat, weight[:, None] * phi)
     mean = (total / np.maximum(stats.count.reshape(-1), 1e-300)[:, None]).reshape(*shape, size)

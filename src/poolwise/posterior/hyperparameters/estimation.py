@@ -9,6 +9,9 @@ import numpy as np
 from poolwise.arrays import Float, Int
 from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
+from poolwise.posterior.features import estimation as feature_estimation
+from poolwise.posterior.features.estimation import FeatureHyperparameters
+from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
 from poolwise.posterior.hyperparameters import gaussian, laplace
 from poolwise.posterior.likelihoods import bernoulli, project_weights
@@ -28,9 +31,13 @@ class Hyperparameters(NamedTuple):
     """What was said of utilities before any outcome; `gaussian.gaussian.stated` is what is left of it."""
     weight: Float[np.ndarray, " project"] = np.ones(0)
     """How much each counts in what others borrow, see `project_weights`; 1 beyond its end."""
+    features: FeatureHyperparameters | None = None
+    """Of jobs; None while nothing is known of them."""
 
 
-EstimationArguments = tuple[Hyperparameters, SufficientStatistics, np.ndarray, np.ndarray, gaussian.Hyperprior]
+EstimationArguments = tuple[
+    Hyperparameters, SufficientStatistics, np.ndarray, np.ndarray, gaussian.Hyperprior, FeatureRows | None
+]
 """Of `estimate_hyperparameters`, in its order."""
 
 
@@ -81,12 +88,14 @@ def estimate_hyperparameters(
     outcomes: Float[np.ndarray, "project context arm"],
     successes: Float[np.ndarray, "project context arm"],
     prior: gaussian.Hyperprior = gaussian.HYPERPRIOR,
+    rows: FeatureRows | None = None,
     *,
     full: bool = False,
     device: str | None = None,
 ) -> Hyperparameters:
     """Scales from all statistics, on the families and domain priors of the old ones, where it begins: a step or two
     from there; full: or from afresh; device: where JAX computes the likelihood of a large system, None: NumPy does.
+    rows: the outcomes with the features of their jobs, if there are any.
 
     A search that failed has a log evidence that is not finite.
     """
@@ -106,7 +115,11 @@ def estimate_hyperparameters(
     start = None if full else (float(discounted.kappa_context), float(discounted.kappa_cell))
     success = bernoulli.fit(outcomes, successes, discounted.prior, discounted.pooled, start)
     success = bernoulli_kernel.fit_success(fit, success._replace(elicited=discounted.elicited), outcomes, successes)
-    return Hyperparameters(fit, success, expert=hyperparameters.expert, weight=weight)
+    known = None
+    if rows is not None and feature_estimation.serves(fit, stats.count.shape):
+        heard = rows._replace(weight=rows.weight * project_weights.pad_weights(weight, len(stats.count))[rows.project])
+        fit, known = feature_estimation.estimate(stats, heard, fit, prior, None if full else hyperparameters.features)
+    return Hyperparameters(fit, success, expert=hyperparameters.expert, weight=weight, features=known)
 
 
 def _searched(stats: SufficientStatistics, old: Fit, prior: gaussian.Hyperprior, device: str | None) -> Fit:
@@ -137,6 +150,7 @@ def to_dict(hyperparameters: Hyperparameters) -> dict[str, Any]:
         "success": [float(success.kappa_context), float(success.kappa_cell)],
         "near": [float(success.kappa_near), float(success.power_near)],
         "factors": factors.to_dict(hyperparameters.factors),
+        "features": feature_estimation.to_dict(hyperparameters.features),
         "project_weight": np.asarray(hyperparameters.weight).tolist(),
         "expert": None if hyperparameters.expert is None else _said(hyperparameters.expert),
         "success_prior": None
@@ -170,7 +184,9 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
         success = success._replace(prior=np.where(same, left, success.prior))
     loaded = factors.from_dict(body["factors"]) if "factors" in body else start.factors
     loaded = loaded if loaded is not None and loaded.level.shape[1] == len(noise) else None
-    known = Hyperparameters(fit, success, loaded, weight=np.array(body.get("project_weight", []), dtype=float))
+    weight = np.array(body.get("project_weight", []), dtype=float)
+    features = feature_estimation.from_dict(body.get("features"))
+    known = Hyperparameters(fit, success, loaded, weight=weight, features=features)
     expected, before = start.expert, body.get("expert")
     if expected is not None and before is not None and len(before[2]) == len(expected.weight):
         pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)

@@ -1,0 +1,193 @@
+"""The map of features and the scales of slopes: found together with all other scales, after these were without slopes.
+
+Scales of slopes have log-normal hyperpriors as the others do, around medians per tier and block in the unit of the
+utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolwise.arrays import Float
+from poolwise.lazy import optimize
+from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
+from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.features import feature_map, slopes
+from poolwise.posterior.features.feature_map import FeatureMap
+from poolwise.posterior.features.rows import FeatureRows
+from poolwise.posterior.features.slope_likelihood import log_marginal_likelihood
+from poolwise.posterior.features.slopes import CellDirections
+from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, Hyperprior, TierScales
+from poolwise.posterior.hyperparameters.initialisation import curvature, moment_initialisation
+from poolwise.posterior.hyperparameters.optimize import INFEASIBLE, coordinate_gradient
+from poolwise.posterior.hyperparameters.parametrisation import (
+    from_coordinates,
+    length,
+    negative_log_hyperprior,
+    search_bounds,
+    widths,
+    with_noise_floor,
+)
+
+_LARGEST = 1e8
+"""A q^3 up to which there are slopes, q the effects of an arm: some tens of milliseconds for all messages."""
+JOBS = 10
+"""Jobs from which on there are directions."""
+_MEDIANS = np.array([[0.3, 0.15], [0.25, 0.12], [0.4, 0.2]])
+"""Of slopes of arm, family and globe, linear and smooth, where the median of an arm's level is 0.2."""
+_LEVEL = 0.2
+_WIDTH = 1.0
+_BOUND = 5.0
+_STEPS = 15
+
+
+class FeatureHyperparameters(NamedTuple):
+    """What is estimated of features."""
+
+    map: FeatureMap
+    scales: Float[np.ndarray, "tier block"]
+    """Standard deviations of slopes of arm, family and globe, linear and smooth."""
+    structure: Float[np.ndarray, " coordinate"]
+    """Where the search ended: scales but those of slopes (`parametrisation`)."""
+    slopes: Float[np.ndarray, "tier block"]
+    """And of slopes: logarithms relative to their medians."""
+
+
+def serves(fit: Fit, shape: tuple[int, ...]) -> bool:
+    """Whether a system of so many projects, contexts and arms learns from features: not where arms resemble each other
+    by their parameters, nor where exact covariances would be too large."""
+    projects, contexts, arms = shape
+    return fit.ground is None and arms * (1 + projects + contexts + feature_map.MOST) ** 3 <= _LARGEST
+
+
+class _Problem(NamedTuple):
+    """What is searched over."""
+
+    cells: CellMoments
+    found: CellDirections
+    family: np.ndarray
+    families: int
+    blocks: tuple[int, ...]
+    prior: Hyperprior
+    medians: np.ndarray
+
+    @property
+    def groups(self) -> int:
+        return self.families or self.cells.count.shape[2]
+
+
+def estimate(
+    stats: SufficientStatistics, rows: FeatureRows, fit: Fit, prior: Hyperprior, old: FeatureHyperparameters | None
+) -> tuple[Fit, FeatureHyperparameters | None]:
+    """All scales with slopes. stats: as others hear of them; rows: weights likewise; fit: found without slopes; old:
+    where the search begins. None of features while there are too few jobs."""
+    known = feature_map.fit(rows.raw) if len(rows.raw) >= JOBS else None
+    if known is None:
+        return fit, None
+    problem = _problem(stats, rows.counted(), known, fit, prior)
+    size = length(problem.groups, problem.cells.count.shape[1])
+    start = _start(problem, fit, old, size)
+    at = _searched(problem, start, size)
+    structure, own = at[:size], at[size:].reshape(3, 2)
+    scales = from_coordinates(structure, problem.family, problem.prior, groups=problem.groups)
+    served = _widened(scales, fit, problem)
+    return fit._replace(scales=served), FeatureHyperparameters(known, problem.medians * np.exp(own), structure, own)
+
+
+def _problem(
+    stats: SufficientStatistics, rows: FeatureRows, known: FeatureMap, fit: Fit, prior: Hyperprior
+) -> _Problem:
+    """Of the rows that count."""
+    moments = batch.cells(batch.seen(stats))
+    phi = feature_map.apply(known, rows.raw)
+    found = slopes.collect(moments, rows.place, rows.utility, rows.weight, phi)
+    medians = _MEDIANS * (float(prior.median.arm.level) / _LEVEL)
+    return _Problem(
+        moments, found, np.asarray(fit.family), fit.families, known.blocks, with_noise_floor(prior, moments), medians
+    )
+
+
+def _start(problem: _Problem, fit: Fit, old: FeatureHyperparameters | None, size: int) -> np.ndarray:
+    fixed = length(problem.groups, 0)
+    for coordinates in (None if old is None else old.structure, fit.coordinates):
+        if coordinates is not None and (found := batch.resized(np.asarray(coordinates), fixed, size)) is not None:
+            break
+    else:
+        found = moment_initialisation(problem.cells, problem.family, size, problem.prior, problem.groups)
+    return np.concatenate([found, np.zeros(6) if old is None else old.slopes.ravel()])
+
+
+@single_blas()
+def _searched(problem: _Problem, start: np.ndarray, size: int) -> np.ndarray:
+    """The mode, from `start`."""
+    first = from_coordinates(start[:size], problem.family, problem.prior, groups=problem.groups)
+    steep = curvature(problem.cells, first, problem.family, problem.families, size, problem.prior, reduced=False)
+    unit = np.concatenate([1 / np.sqrt(steep), np.full(len(start) - size, 0.5)])
+    bounds = np.concatenate(
+        [
+            search_bounds(problem.cells, size, problem.prior, problem.groups),
+            np.full((len(start) - size, 2), (-_BOUND, _BOUND / 2)),
+        ]
+    )
+    found = optimize.minimize(
+        lambda scaled: _objective(problem, scaled * unit, size, unit),
+        np.clip(start, *bounds.T) / unit,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds / unit[:, None],
+        options={"maxiter": _STEPS, "ftol": 1e-5, "gtol": 1e-3},
+    )
+    return np.asarray(found.x * unit)
+
+
+def _objective(problem: _Problem, at: np.ndarray, size: int, unit: np.ndarray) -> tuple[float, np.ndarray]:
+    """Minus log posterior of all scales, and its gradient in these units."""
+    structure, own, groups = at[:size], at[size:], problem.groups
+    scales = from_coordinates(structure, problem.family, problem.prior, groups=groups)
+    slope = problem.medians * np.exp(own.reshape(3, 2))
+    form = slopes.slope_layout(problem.cells.count.shape, problem.families, problem.blocks)
+    try:
+        value, score = log_marginal_likelihood(
+            scales, slope, problem.cells, problem.found, problem.family, problem.families, form
+        )
+    except np.linalg.LinAlgError:
+        return INFEASIBLE, np.zeros(len(at))
+    if not np.isfinite(value):
+        return INFEASIBLE, np.zeros(len(at))
+    found, _ = coordinate_gradient(score.structure, scales, problem.family, problem.prior, size, groups)
+    pull = structure / widths(size, problem.prior, groups) ** 2
+    gradient = np.concatenate([pull - found, own / _WIDTH**2 - score.slopes.ravel()])
+    penalty = negative_log_hyperprior(structure, problem.prior, groups=groups) + 0.5 * float(own @ own) / _WIDTH**2
+    return float(penalty - value), gradient * unit
+
+
+def _widened(scales: GaussianHyperparameters, fit: Fit, problem: _Problem) -> GaussianHyperparameters:
+    """By as much as scales without slopes lie beyond their mode (`laplace`)."""
+    size = length(problem.groups, problem.cells.count.shape[1])
+    coordinates = batch.resized(np.asarray(fit.coordinates), length(problem.groups, 0), size)
+    if coordinates is None:
+        return scales._replace(pooled=fit.scales.pooled)
+    mode = from_coordinates(coordinates, problem.family, problem.prior, groups=problem.groups)
+    wider = lambda one, mean, at: TierScales(*(s * float(m) / float(a) for s, m, a in zip(one, mean, at, strict=True)))
+    tiers = {
+        name: wider(getattr(scales, name), getattr(fit.scales, name), getattr(mode, name)) for name in slopes.TIERS
+    }
+    return scales._replace(**tiers, noise=scales.noise * fit.scales.noise / mode.noise)
+
+
+def to_dict(known: FeatureHyperparameters | None) -> dict[str, Any] | None:
+    """JSON numbers and lists."""
+    if known is None:
+        return None
+    rest = {name: getattr(known, name).tolist() for name in ("scales", "structure", "slopes")}
+    return {"map": feature_map.to_dict(known.map), **rest}
+
+
+def from_dict(body: dict[str, Any] | None) -> FeatureHyperparameters | None:
+    """The inverse, bit for bit."""
+    if body is None:
+        return None
+    rest = {name: np.array(body[name], dtype=float) for name in ("scales", "structure", "slopes")}
+    return FeatureHyperparameters(feature_map.from_dict(body["map"]), **rest)

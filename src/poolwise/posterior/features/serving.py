@@ -1,0 +1,55 @@
+"""Effects and slopes as they serve: from rows and what is estimated to the filter, and from raw features to it."""
+
+import numpy as np
+
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
+from poolwise.posterior.features import feature_filter, feature_map, slopes
+from poolwise.posterior.features.estimation import FeatureHyperparameters
+from poolwise.posterior.features.rows import FeatureRows
+from poolwise.posterior.likelihoods import project_weights
+from poolwise.posterior.recursive.exchangeability import Effects
+from poolwise.posterior.recursive.types import State
+
+
+class FeatureEffectsFilter:
+    """The interface of `layouts.EffectsFilter`. Mutable."""
+
+    shares, needs_refactor = True, False
+
+    def __init__(
+        self,
+        fit: Fit,
+        features: FeatureHyperparameters,
+        weight: np.ndarray,
+        utility: SufficientStatistics,
+        rows: FeatureRows,
+    ) -> None:
+        heard = project_weights.pad_weights(weight, len(utility.count))
+        counted = rows.counted()
+        stats = batch.cells(project_weights.apply_weights(utility, weight))
+        phi = feature_map.apply(features.map, counted.raw)
+        own = counted.weight * heard[counted.project]
+        found = slopes.collect(stats, counted.place, counted.utility, own, phi)
+        self.features = features
+        self.state = feature_filter.init(fit, stats, found, features.scales, features.map.blocks, heard)
+
+    def directions(self, raw: np.ndarray | None) -> np.ndarray:
+        """(d,) of a job; None: the usual one."""
+        known = self.features.map
+        return np.zeros(known.size) if raw is None else feature_map.apply(known, raw)
+
+    def predict(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
+        """Of the utility of a success of a job with these features; None: the usual ones."""
+        return feature_filter.predict(self.state, project, context, self.directions(raw))
+
+    def near(self) -> np.ndarray | None:
+        """Chances of success are pooled over all arms alike."""
+        return None  # noqa: RET501
+
+    def update(
+        self, state: State, at: tuple[int, int, int], y: float, weight: float, raw: np.ndarray | None = None
+    ) -> None:
+        """After an outcome; weight: what it counts as, 0 for none of the utility."""
+        if weight > 0:
+            feature_filter.update(self.state, *at, y, weight, self.directions(raw))
