@@ -17,6 +17,9 @@ UNKNOWN = 0.1
 """Weight of knowledge for others where it is not known how much of it a trial here gives (`view.wider_share`)."""
 ALIKE = 0.4
 """Where arms are alike, knowledge here counts for so much of its weight: there are many, and heavy tails add up."""
+import os
+
+SHARED, MODE, W = 3, os.environ.get("FC_MODE", "a"), float(os.environ.get("FC_KG", "1.0"))
 LEAST_SHARE = 1e-9
 """Smaller shares of a change count as this one."""
 
@@ -73,6 +76,8 @@ def _farsighted(params: Params, view: View, inner: Policy) -> Array:
 
 def bonus(params: Params, view: View) -> Array:
     """(..., arms): weighted knowledge gradients for the rest of the context, of the project, and everywhere else."""
+    if view.wider_mean.shape[0] > SHARED:
+        return _over_recent_jobs(params, view)
     xp, seen = namespace(view.mean), view.context
     elsewhere, project = seen.remaining_elsewhere, seen.remaining_project
     rest = seen.remaining_all - project - elsewhere
@@ -87,6 +92,23 @@ def bonus(params: Params, view: View) -> Array:
     weight = params["shared"] if view.wider_share is not None else UNKNOWN * params["shared"]
     own = params["own"] if view.contrast is None else ALIKE * params["own"]
     return own * found[0] + weight * found[1:].sum(axis=0)
+
+
+def _over_recent_jobs(params: Params, view: View) -> Array:
+    """(..., arms): the average over recent jobs, which stand for those to come, of what a trial here is worth there."""
+    xp, seen = namespace(view.mean), view.context
+    mode = MODE
+    mean = xp.concatenate([view.mean[None], view.wider_mean[SHARED:]])
+    share = xp.concatenate([xp.ones_like(mean[:1]), abs(view.wider_share[SHARED:])])
+    jobs = len(mean)
+    left = seen.remaining_all + 1.0
+    uses = _rows(xp, view, [left] * jobs)
+    found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, 0.0 * uses, excess_of(view))
+    if mode == "a":
+        return params["own"] * W * found.mean(axis=0)
+    uses = _rows(xp, view, [seen.remaining])
+    here = knowledge(view.mean[None], view.scale, view.noise, uses, view.allowed)[0]
+    return params["own"] * here + params["own"] * W * found[1:].mean(axis=0)
 
 
 def excess_of(view: View) -> Callable[[Array, Array], Array]:

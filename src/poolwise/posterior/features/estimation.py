@@ -38,7 +38,9 @@ JOBS = 10
 _MEDIANS = np.array([[0.3, 0.15], [0.25, 0.12], [0.4, 0.2]])
 """Of slopes of arm, family and globe, linear and smooth, where the median of an arm's level is 0.2."""
 _LEVEL = 0.2
-_WIDTH = 1.0
+import os
+_WIDTH = float(os.environ.get('FC_W','1.0'))
+_MEDIANS = _MEDIANS*float(os.environ.get('FC_M','1.0'))
 _BOUND = 5.0
 _STEPS = 15
 

@@ -48,6 +48,17 @@ class State(NamedTuple):
     """What a project's outcomes count as for others, see `likelihoods.project_weights`; for itself they do in full."""
 
 
+class RecentJobs(NamedTuple):
+    """J jobs that stand for those to come."""
+
+    project: np.ndarray
+    context: np.ndarray
+    phi: Float[np.ndarray, "job direction"]
+
+
+NOBODY = RecentJobs(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros((0, 0)))
+
+
 class Directions(NamedTuple):
     """Sums of effects and slopes, J of every arm."""
 
@@ -152,16 +163,28 @@ def shared_directions(state: State, project: int, context: int, phi: np.ndarray)
     return along
 
 
-def predict(state: State, project: int, context: int, phi: Float[np.ndarray, " direction"]) -> Effects:
-    """Utility of a success of every arm in one cell at these features, and what it shares."""
+def predict(
+    state: State, project: int, context: int, phi: Float[np.ndarray, " direction"], recent: RecentJobs = NOBODY
+) -> Effects:
+    """Utility of a success of every arm in one cell at these features, and what it shares: with the project, with the
+    context, with all, and with each of the recent jobs."""
     here = directions(state, np.array([project]), np.array([context]), phi[None])
     shared = shared_directions(state, project, context, phi)
     along = np.concatenate([here.along, np.broadcast_to(shared, (len(here.along), *shared.shape))], 1)
+    if len(recent.project):
+        other = directions(state, *recent)
+        along = np.concatenate([along, other.along], 1)
     mean, covariance = moments(state, along)
     mean[:, 0] += here.offset[:, 0]
     variance = np.diagonal(covariance, 0, 1, 2).copy()
     variance[:, 0] += here.rest[:, 0]
-    return Effects(mean.T, variance.T, covariance[:, 0, 1:].T)
+    shared_with = covariance[:, 0, 1:]
+    if len(recent.project):
+        mean[:, 4:] += other.offset
+        variance[:, 4:] += other.rest
+        same = (recent.project == project) & (recent.context == context)
+        shared_with[:, 3:] += same * here.rest
+    return Effects(mean.T, variance.T, shared_with.T)
 
 
 def moments(state: State, along: Float[np.ndarray, "arm look effect"]) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,8 @@ from poolwise.posterior.features.normal_scores import NormalScores
 
 MOST = 16
 """Directions."""
-LINEAR, SMOOTH = 8, 4
+import os
+LINEAR, SMOOTH = int(os.environ.get('FC_LIN','8')), int(os.environ.get('FC_SM','4'))
 """Linear directions, and leading axes of which there are smooth functions."""
 JOBS_PER_DIRECTION = 3
 _SMALLEST = 1e-6

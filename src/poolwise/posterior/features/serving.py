@@ -5,11 +5,25 @@ import numpy as np
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.features import feature_filter, feature_map, slopes
+from poolwise.posterior.features.feature_filter import RecentJobs
 from poolwise.posterior.features.estimation import FeatureHyperparameters
 from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.likelihoods import project_weights
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import State
+
+
+RECENT, OF_LAST = int(__import__("os").environ.get("FC_J", "12")), 300
+"""Jobs for which the worth of knowledge is judged, drawn from so many of the last."""
+
+
+def _recent_jobs(rows: FeatureRows, features: FeatureHyperparameters) -> RecentJobs:
+    """A sample of the jobs seen last: the same whenever it is drawn from the same rows."""
+    size = len(rows.arm)
+    last = np.arange(max(size - OF_LAST, 0), size)
+    chosen = np.sort(np.random.default_rng(size).permutation(last)[:RECENT])
+    phi = feature_map.apply(features.map, rows.raw[chosen])
+    return RecentJobs(rows.project[chosen], rows.context[chosen], phi)
 
 
 class FeatureEffectsFilter:
@@ -33,6 +47,7 @@ class FeatureEffectsFilter:
         found = slopes.collect(stats, counted.place, counted.utility, own, phi)
         self.features = features
         self.state = feature_filter.init(fit, stats, found, features.scales, features.map.blocks, heard)
+        self._recent = _recent_jobs(rows, features)
 
     def directions(self, raw: np.ndarray | None) -> np.ndarray:
         """(d,) of a job; None: the usual one."""
@@ -41,7 +56,7 @@ class FeatureEffectsFilter:
 
     def predict(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
         """Of the utility of a success of a job with these features; None: the usual ones."""
-        return feature_filter.predict(self.state, project, context, self.directions(raw))
+        return feature_filter.predict(self.state, project, context, self.directions(raw), self._recent)
 
     def near(self) -> np.ndarray | None:
         """Chances of success are pooled over all arms alike."""
