@@ -42,7 +42,7 @@ import os
 _WIDTH = float(os.environ.get('FC_W','1.0'))
 _MEDIANS = _MEDIANS*float(os.environ.get('FC_M','1.0'))
 _BOUND = 5.0
-_STEPS = 15
+_STEPS = int(os.environ.get('FC_ST','15'))
 
 
 class FeatureHyperparameters(NamedTuple):
@@ -176,7 +176,8 @@ def _widened(scales: GaussianHyperparameters, fit: Fit, problem: _Problem) -> Ga
     tiers = {
         name: wider(getattr(scales, name), getattr(fit.scales, name), getattr(mode, name)) for name in slopes.TIERS
     }
-    return scales._replace(**tiers, noise=scales.noise * fit.scales.noise / mode.noise)
+    spread = scales.spread * fit.scales.spread / mode.spread
+    return scales._replace(**tiers, noise=scales.noise * fit.scales.noise / mode.noise, spread=spread)
 
 
 def to_dict(known: FeatureHyperparameters | None) -> dict[str, Any] | None:

@@ -88,4 +88,4 @@ def apply(scores: NormalScores, raw: Float[np.ndarray, "... feature"]) -> Float[
     found = scores.score[low, at] + part * (scores.score[low + 1, at] - scores.score[low, at])
     found = np.where(np.isnan(numbers), 0.0, found)
     lacks = (_lacks(flat) - scores.missing[0]) / scores.missing[1]
-    return np.concatenate([found, lacks[:, None]], 1).reshape(*raw.shape[:-1], -1)
+    return np.concatenate([found, lacks[:, None]], 1).reshape(*raw.shape[:-1], scores.size)
