@@ -60,7 +60,8 @@ class Serving:
         """rows: the outcomes with the features of their jobs, if there are any."""
         self.hyperparameters, self._trust = hyperparameters, options.trust
         self.form = layouts.effects_filter(hyperparameters, tally, rows)
-        self._alone = {} if self.form or options.trust == 1 else self._asked(tally)
+        asked = self.form is None or self._featured
+        self._alone = self._asked(tally) if asked and options.trust != 1 else {}
         self._options = options
         self.structure, self.constants, self.state = initial.init(
             hyperparameters, tally, options, baseline, tuple(self._alone), exact=self.form is None
@@ -136,11 +137,14 @@ class Serving:
         return bool(self._alone)
 
     @property
+    def _featured(self) -> bool:
+        """Whether effects have slopes."""
+        return isinstance(self.form, FeatureEffectsFilter)
+
+    @property
     def factored(self) -> bool:
         """Whether projects inform each other by factors, which know nothing of features."""
-        if isinstance(self.form, FeatureEffectsFilter):
-            return False
-        return self.hyperparameters.factors is not None and self.hyperparameters.factors.rank > 0
+        return not self._featured and self.hyperparameters.factors is not None and self.hyperparameters.factors.rank > 0
 
     def compile(self, tail: Tail, key: Any, extra: int, *, wait: bool) -> Program | None:
         """What answers in one call, once it is there; None for now or for good."""

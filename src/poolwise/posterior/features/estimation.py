@@ -57,11 +57,11 @@ class FeatureHyperparameters(NamedTuple):
     """And of slopes: logarithms relative to their medians."""
 
 
-def serves(fit: Fit, shape: tuple[int, ...]) -> bool:
-    """Whether a system of so many projects, contexts and arms learns from features: not where arms resemble each other
-    by their parameters, nor where exact covariances would be too large."""
+def serves(fit: Fit, rows: FeatureRows, shape: tuple[int, ...]) -> bool:
+    """Whether a system of so many projects, contexts and arms learns from features: not from a few jobs, where arms
+    resemble each other by their parameters, or where exact covariances would be too large."""
     projects, contexts, arms = shape
-    return fit.ground is None and arms * (1 + projects + contexts + feature_map.MOST) ** 3 <= _LARGEST
+    return len(rows.arm) >= JOBS and fit.ground is None and arms * (1 + projects + contexts + feature_map.MOST) ** 3 <= _LARGEST
 
 
 class _Problem(NamedTuple):
@@ -84,8 +84,8 @@ def estimate(
     stats: SufficientStatistics, rows: FeatureRows, fit: Fit, prior: Hyperprior, old: FeatureHyperparameters | None
 ) -> tuple[Fit, FeatureHyperparameters | None]:
     """All scales with slopes. stats: as others hear of them; rows: weights likewise; fit: found without slopes; old:
-    where the search begins. None of features while there are too few jobs."""
-    known = feature_map.fit(rows.raw) if len(rows.raw) >= JOBS else None
+    where the search begins. None of features that are all constant."""
+    known = feature_map.fit(rows.raw)
     if known is None:
         return fit, None
     problem = _problem(stats, rows.counted(), known, fit, prior)

@@ -107,7 +107,8 @@ def estimate_hyperparameters(
         )
     old = hyperparameters.gaussian
     prior = prior._replace(median=prior.median._replace(elicited=old.scales.elicited))
-    if old.ground is None and not collapsed.exceeds_dense_budget(*sizes(stats)):
+    featured = rows is not None and feature_estimation.serves(old, rows, stats.count.shape)
+    if old.ground is None and (featured or not collapsed.exceeds_dense_budget(*sizes(stats))):
         fit = laplace.fit(stats, old, prior, full=full)
     else:
         fit = _searched(stats, old, prior, device)
@@ -116,7 +117,7 @@ def estimate_hyperparameters(
     success = bernoulli.fit(outcomes, successes, discounted.prior, discounted.pooled, start)
     success = bernoulli_kernel.fit_success(fit, success._replace(elicited=discounted.elicited), outcomes, successes)
     known = None
-    if rows is not None and feature_estimation.serves(fit, stats.count.shape):
+    if rows is not None and featured:
         heard = rows._replace(weight=rows.weight * project_weights.pad_weights(weight, len(stats.count))[rows.project])
         fit, known = feature_estimation.estimate(stats, heard, fit, prior, None if full else hyperparameters.features)
     return Hyperparameters(fit, success, expert=hyperparameters.expert, weight=weight, features=known)
