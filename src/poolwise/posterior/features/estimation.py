@@ -85,7 +85,7 @@ def estimate(
 ) -> tuple[Fit, FeatureHyperparameters | None]:
     """All scales with slopes. stats: as others hear of them; rows: weights likewise; fit: found without slopes; old:
     where the search begins. None of features that are all constant."""
-    known = feature_map.fit(rows.raw)
+    known = feature_map.fit(rows)
     if known is None:
         return fit, None
     problem = _problem(stats, rows.counted(), known, fit, prior)

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.arrays import Float
-from poolwise.posterior.features import normal_scores
+from poolwise.posterior.features import normal_scores, relevance
 from poolwise.posterior.features.normal_scores import NormalScores
+from poolwise.posterior.features.rows import FeatureRows
 
 MOST = 16
 """Directions."""
@@ -21,6 +22,7 @@ LINEAR, SMOOTH = int(os.environ.get('FC_LIN','8')), int(os.environ.get('FC_SM','
 """Linear directions, and leading axes of which there are smooth functions."""
 JOBS_PER_DIRECTION = 3
 _SMALLEST = 1e-6
+_ALPHA = float(os.environ.get("FC_AL", "0"))
 _CLIP = 3.5
 """Standard deviations to which axes are clipped."""
 
@@ -51,11 +53,11 @@ class FeatureMap(NamedTuple):
         return sum(self.blocks)
 
 
-def fit(raw: Float[np.ndarray, "job feature"], relevance: np.ndarray | None = None) -> FeatureMap | None:
-    """relevance: (columns,) of the scores, in [0, 1]; None: all alike. None where nothing varies yet."""
-    scores = normal_scores.fit(raw)
-    found = normal_scores.apply(scores, raw)
-    return from_scores(scores, found, np.ones(found.shape[1]) if relevance is None else relevance)
+def fit(rows: FeatureRows) -> FeatureMap | None:
+    """From all rows; None where nothing varies yet."""
+    scores = normal_scores.fit(rows.raw)
+    found = normal_scores.apply(scores, rows.raw)
+    return from_scores(scores, found, relevance.weights(found, rows))
 
 
 def from_scores(scores: NormalScores, found: Float[np.ndarray, "job column"], weight: np.ndarray) -> FeatureMap | None:
@@ -70,7 +72,8 @@ def from_scores(scores: NormalScores, found: Float[np.ndarray, "job column"], we
         return None
     spread = length[:kept] / np.sqrt(jobs)
     rotation = weight[:, None] * axes[:kept].T / spread
-    share = np.full(kept, kept**-0.5)
+    part = spread ** (2 * _ALPHA)
+    share = np.sqrt(part / part.sum())
     smooth = min(SMOOTH, kept, jobs // (4 * JOBS_PER_DIRECTION))
     bare = FeatureMap(scores, rotation, (centre @ axes[:kept].T) / spread, share, smooth, np.zeros(0), np.ones(0))
     curves = _smooth(bare, _axes(bare, found))
