@@ -93,7 +93,7 @@ def _with_leaves(
     form: SlopeLayout,
 ) -> tuple[list[TierScales], np.ndarray]:
     """Scores of the tiers' blocks and of the noise, with what the cells say."""
-    centre, variance = _at_cells(known, found.mean, form.structure)
+    centre, variance = _at_cells(known, found.mean, stats.count, form.structure)
     count, mean, deviation = stats
     cell, noise = cell_scale(scales, form.cells), noise_scale(scales, count.shape[1])
     tiers = [TierScales(*part[:4].tolist()) for part in parts]
@@ -113,16 +113,19 @@ def _with_leaves(
     return tiers, np.where(number > 0, squares / noise**2 - number, 0.0)
 
 
-def _at_cells(known: _Marginals, phi: np.ndarray, form: EffectLayout) -> tuple[np.ndarray, np.ndarray]:
-    """[project, context, arm]: mean and variance of the sum of each cell's effects at its mean directions."""
-    projects, contexts, arms, size = phi.shape
-    centre, variance = np.zeros((arms, projects * contexts)), np.zeros((arms, projects * contexts))
-    place = [form.at(p, c) for p in range(projects) for c in range(contexts)]
-    along = np.zeros((len(place), form.size + size))
-    along[np.arange(len(place))[:, None], np.array(place)] = 1.0
-    for arm in range(arms):
-        along[:, form.size :] = phi[:, :, arm].reshape(-1, size)
-        centre[arm] = along @ known.mean[arm]
-        variance[arm] = ((along @ known.covariance[arm]) * along).sum(1)
-    shaped = lambda part: part.T.reshape(projects, contexts, arms)
-    return shaped(centre), shaped(variance)
+def _at_cells(known: _Marginals, phi: np.ndarray, count: np.ndarray, form: EffectLayout) -> tuple[np.ndarray, ...]:
+    """[project, context, arm]: mean and variance of the sum of each cell's effects at its mean directions; 0 of cells
+    without outcomes."""
+    centre, variance = np.zeros(count.shape), np.zeros(count.shape)
+    p, c, a = at = np.nonzero(count)
+    columns = [0 * p, 1 + c, 1 + form.contexts + p]
+    if form.cells:
+        columns.append(1 + form.contexts + form.projects + p * form.contexts + c)
+    place, m, start = np.array(columns), phi[at], form.size
+    arm = a[None]
+    centre[at] = known.mean[arm, place].sum(0) + (m * known.mean[a, start:]).sum(1)
+    structure = known.covariance[arm[None], place[:, None], place[None]].sum((0, 1))
+    across = known.covariance[arm, place, start:].sum(0)
+    moved = 2 * across + np.einsum("nd,nde->ne", m, known.covariance[a, start:, start:])
+    variance[at] = structure + (moved * m).sum(1)
+    return centre, variance
