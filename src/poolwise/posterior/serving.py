@@ -167,7 +167,7 @@ class Serving:
         outcome = Outcome(project, context, arm, utility, kind, self._heard_of(row))
         pooled = None
         if self.form is not None or self.factored:
-            found = self.with_factors(project, context, raw)
+            found = self.form.marginals(project, context, raw) if self._featured else self.with_factors(project, context)
             pooled = (found.mean[0, arm], found.variance[0, arm])
         self.state, counted = updating.update(self.structure, self.constants, self.state, outcome, pooled)
         weight, value = counted.tolist()

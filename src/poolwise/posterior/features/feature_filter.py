@@ -54,19 +54,8 @@ class RecentJobs(NamedTuple):
     project: np.ndarray
     context: np.ndarray
     phi: Float[np.ndarray, "job direction"]
-
-
-NOBODY = RecentJobs(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros((0, 0)))
-
-
-class Directions(NamedTuple):
-    """Sums of effects and slopes, J of every arm."""
-
-    along: Float[np.ndarray, "arm look effect"]
-    offset: Float[np.ndarray, "arm look"]
-    """What the cell's own outcomes add to the mean."""
-    rest: Float[np.ndarray, "arm look"]
-    """Variance that they leave of the cell's own deviation."""
+    variance: Float[np.ndarray, "job arm"]
+    """Of theta there, when the state was set up; it may be smaller by now."""
 
 
 @single_blas()
@@ -134,69 +123,113 @@ def _passage(state: State, rows: tuple[int, ...], coordinates: list[int], direct
     return Passage(tuple(moved), tuple(along))
 
 
-def directions(
-    state: State, project: np.ndarray, context: np.ndarray, phi: Float[np.ndarray, "look direction"]
-) -> Directions:
-    """Of theta at each of J places with their features."""
-    looks, arms, form = len(project), len(state.tiers[0]), state.form.structure
-    along = np.zeros((arms, looks, state.form.size))
-    square = state.noise[context].T
-    count = (state.count[project, context] / state.heard[project, None]).T
-    mean, m = state.mean[project, context].T, state.directions[project, context]
-    left = square / (square + count * state.cell)
-    at = np.arange(looks)
-    columns = [0 * at, 1 + context, 1 + form.contexts + project]
+class _Looks(NamedTuple):
+    """Theta at J places with their features, as sums of effects and slopes, for every arm."""
+
+    columns: np.ndarray
+    """(effects of a cell, J): numbers of the effects that add up."""
+    left: Float[np.ndarray, "arm look"]
+    """The part of these in theta: the rest is the cell's own outcomes'."""
+    slope: Float[np.ndarray, "arm look direction"]
+    offset: Float[np.ndarray, "arm look"]
+    """What the cell's own outcomes add to the mean."""
+    rest: Float[np.ndarray, "arm look"]
+    """Variance that they leave of the cell's own deviation."""
+
+
+def _looks(state: State, project: np.ndarray, context: np.ndarray, phi: np.ndarray) -> _Looks:
+    form = state.form.structure
+    columns = [0 * context, 1 + context, 1 + form.contexts + project]
     if form.cells:
         columns.append(1 + form.contexts + form.projects + project * form.contexts + context)
-    for column in columns:
-        along[:, at, column] = left
-    along[:, :, state.form.start :] = phi - (1 - left)[..., None] * np.swapaxes(m, 0, 1)
-    return Directions(along, (1 - left) * mean, left * state.cell)
-
-
-def shared_directions(state: State, project: int, context: int, phi: np.ndarray) -> np.ndarray:
-    """(3, q): of what the project, the context, and everything shares at these features."""
-    along = np.zeros((3, state.form.size))
-    along[:, 0] = 1.0
-    along[0, 1 + state.form.contexts + project] = along[1, 1 + context] = 1.0
-    along[:, state.form.start :] = phi
-    return along
+    square = state.noise[context].T
+    count = (state.count[project, context] / state.heard[project, None]).T
+    left = square / (square + count * state.cell)
+    gone = 1 - left
+    slope = phi - gone[..., None] * np.swapaxes(state.directions[project, context], 0, 1)
+    offset = gone * state.mean[project, context].T
+    return _Looks(np.array(columns), left, slope, offset, left * state.cell)
 
 
 def predict(
-    state: State, project: int, context: int, phi: Float[np.ndarray, " direction"], recent: RecentJobs = NOBODY
+    state: State,
+    project: int,
+    context: int,
+    phi: Float[np.ndarray, " direction"],
+    recent: RecentJobs | None = None,
 ) -> Effects:
     """Utility of a success of every arm in one cell at these features, and what it shares: with the project, with the
     context, with all, and with each of the recent jobs."""
-    here = directions(state, np.array([project]), np.array([context]), phi[None])
-    shared = shared_directions(state, project, context, phi)
-    along = np.concatenate([here.along, np.broadcast_to(shared, (len(here.along), *shared.shape))], 1)
-    if len(recent.project):
-        other = directions(state, *recent)
-        along = np.concatenate([along, other.along], 1)
-    mean, covariance = moments(state, along)
-    mean[:, 0] += here.offset[:, 0]
-    variance = np.diagonal(covariance, 0, 1, 2).copy()
-    variance[:, 0] += here.rest[:, 0]
-    shared_with = covariance[:, 0, 1:]
-    if len(recent.project):
-        mean[:, 4:] += other.offset
-        variance[:, 4:] += other.rest
-        same = (recent.project == project) & (recent.context == context)
-        shared_with[:, 3:] += same * here.rest
-    return Effects(mean.T, variance.T, shared_with.T)
-
-
-def moments(state: State, along: Float[np.ndarray, "arm look effect"]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (arms, looks) and covariance (arms, looks, looks) of these sums of each arm's effects."""
-    moved = along @ state.tiers[0]
-    mean, covariance = moved[..., -1].copy(), moved[..., :-1] @ np.swapaxes(along, 1, 2)
+    here = _looks(state, np.array([project]), np.array([context]), phi[None])
+    columns, start = here.columns[:, 0], state.form.start
+    kept = np.concatenate([columns, np.arange(start, state.form.size)])
+    along = np.zeros((len(here.left), effects.ROWS, len(kept)))
+    along[:, 0, : len(columns)] = here.left
+    along[:, 1:, 0] = along[:, 1, 2] = along[:, 2, 1] = 1.0
+    along[:, 1:, len(columns) :] = phi
+    along[:, 0, len(columns) :] = here.slope[:, 0]
+    moved = [along @ state.tiers[0][:, kept]]
+    mean = moved[0][..., -1].copy()
+    covariance = moved[0][..., kept] @ np.swapaxes(along, 1, 2)
     for tier in state.tiers[1:]:
-        direction = moved[..., :-1]
-        moved = _moved(tier, direction, state.family if len(tier) > 1 else None)
-        mean += moved[..., -1]
-        covariance += moved[..., :-1] @ np.swapaxes(direction, 1, 2)
-    return mean, covariance
+        direction = moved[-1][..., :-1]
+        moved.append(_moved(tier, direction, state.family if len(tier) > 1 else None))
+        mean += moved[-1][..., -1]
+        covariance += moved[-1][..., :-1] @ np.swapaxes(direction, 1, 2)
+    mean[:, 0] += here.offset[:, 0]
+    variance = np.diagonal(covariance, 0, 1, 2).T.copy()
+    variance[0] += here.rest[:, 0]
+    found = Effects(mean.T, variance, covariance[:, 0, 1:].T)
+    if recent is None:
+        return found
+    same = (recent.project == project) & (recent.context == context)
+    return _with_recent(state, found, recent, [part[:, 0, :-1] for part in moved], same[:, None] * here.rest[:, 0])
+
+
+def _with_recent(
+    state: State, found: Effects, recent: RecentJobs, moved: list[np.ndarray], own: np.ndarray
+) -> Effects:
+    """With a row for each of the recent jobs. moved: (arms, q) of the sum here, tier by tier; own: (jobs, arms)
+    covariance through the cell's own deviation."""
+    column = np.stack([_downwards(state, moved), _downwards(state, None)], 2)
+    looks, start = _looks(state, recent.project, recent.context, recent.phi), state.form.start
+    summed = column[:, looks.columns].sum(1) * looks.left[..., None] + looks.slope @ column[:, start:]
+    return Effects(
+        np.concatenate([found.mean, (summed[..., 1] + looks.offset).T]),
+        np.concatenate([found.variance, recent.variance]),
+        np.concatenate([found.along, summed[..., 0].T + own]),
+    )
+
+
+def _downwards(state: State, moved: list[np.ndarray] | None) -> np.ndarray:
+    """(arms, q): covariance of every effect with the sum that was followed up the tiers; None: means of the effects."""
+    arms = len(state.tiers[0])
+    rows = [np.arange(arms), *([state.family] if state.family is not None else []), np.zeros(arms, dtype=int)]
+    found: np.ndarray | float = 0.0
+    for number in range(len(state.tiers) - 1, -1, -1):
+        tier, row = state.tiers[number], rows[number]
+        if number < len(state.tiers) - 1:
+            found = _times(tier, found, row)
+        found = found + (tier[row, :, -1] if moved is None else moved[number])
+    return np.asarray(found)
+
+
+def _times(tier: np.ndarray, column: np.ndarray | float, row: np.ndarray) -> np.ndarray:
+    """(arms, q): the covariance in each arm's row of a tier times its column."""
+    column = np.asarray(column)
+    if len(tier) == len(row):
+        return np.asarray((tier[..., :-1] @ column[..., None])[..., 0])
+    found = np.empty_like(column)
+    for one in range(len(tier)):
+        mine = row == one
+        found[mine] = column[mine] @ tier[one, :, :-1]
+    return found
+
+
+def variance_at(state: State, recent: RecentJobs) -> Float[np.ndarray, "job arm"]:
+    """Of theta at each of the recent jobs."""
+    found = [predict(state, *at).variance[0] for at in zip(*recent[:2], recent.phi, strict=True)]
+    return np.array(found).reshape(len(recent.project), len(state.tiers[0]))
 
 
 def _moved(tier: np.ndarray, direction: np.ndarray, family: np.ndarray | None) -> np.ndarray:
@@ -207,7 +240,5 @@ def _moved(tier: np.ndarray, direction: np.ndarray, family: np.ndarray | None) -
     found = np.empty((*direction.shape[:-1], direction.shape[-1] + 1))
     for one in range(len(tier)):
         rows = np.flatnonzero(family == one)
-        found[rows] = (direction[rows].reshape(-1, direction.shape[-1]) @ tier[one]).reshape(
-            len(rows), *found.shape[1:]
-        )
+        found[rows] = (direction[rows].reshape(-1, direction.shape[-1]) @ tier[one]).reshape(len(rows), *found.shape[1:])
     return found

@@ -57,10 +57,10 @@ def fit(rows: FeatureRows) -> FeatureMap | None:
     """From all rows; None where nothing varies yet."""
     scores = normal_scores.fit(rows.raw)
     found = normal_scores.apply(scores, rows.raw)
-    return from_scores(scores, found, relevance.weights(found, rows))
+    return from_scores(scores, found, relevance.weights(found, rows), rows)
 
 
-def from_scores(scores: NormalScores, found: Float[np.ndarray, "job column"], weight: np.ndarray) -> FeatureMap | None:
+def from_scores(scores: NormalScores, found: Float[np.ndarray, "job column"], weight: np.ndarray, rows: FeatureRows) -> FeatureMap | None:
     """found: of the jobs seen."""
     jobs = len(found)
     weighted = found * weight
@@ -72,7 +72,9 @@ def from_scores(scores: NormalScores, found: Float[np.ndarray, "job column"], we
         return None
     spread = length[:kept] / np.sqrt(jobs)
     rotation = weight[:, None] * axes[:kept].T / spread
-    part = spread ** (2 * _ALPHA)
+    part = spread ** (2 * _ALPHA) * relevance.weights(found @ rotation - (centre @ axes[:kept].T) / spread, rows, float(os.environ.get("FC_DIR", "1")))
+    order = np.argsort(-part, kind="stable")
+    axes, spread, rotation, part = axes[order], spread[order], rotation[:, order], part[order]
     share = np.sqrt(part / part.sum())
     smooth = min(SMOOTH, kept, jobs // (4 * JOBS_PER_DIRECTION))
     bare = FeatureMap(scores, rotation, (centre @ axes[:kept].T) / spread, share, smooth, np.zeros(0), np.ones(0))

@@ -20,10 +20,12 @@ _SHRINK = 1.0
 """Outcomes at 0 that the mean of an arm counts."""
 
 
-def weights(scores: Float[np.ndarray, "row column"], rows: FeatureRows) -> Float[np.ndarray, " column"]:
+def weights(
+    scores: Float[np.ndarray, "row column"], rows: FeatureRows, power: float = _POWER
+) -> Float[np.ndarray, " column"]:
     """Positive, the largest 1."""
     used = rows.weight > 0
-    if used.sum() < 2 or not _POWER:
+    if used.sum() < 2 or not power:
         return np.ones(scores.shape[1])
     z, w, arm = scores[used], rows.weight[used], rows.arm[used]
     arms = int(arm.max()) + 1
@@ -35,5 +37,5 @@ def weights(scores: Float[np.ndarray, "row column"], rows: FeatureRows) -> Float
     with_all = np.concatenate([member, np.ones((1, len(arm)))])
     along, square = with_all @ (z * (w * left)[:, None]), with_all @ (z**2 * w[:, None])
     ratio = (along**2).sum(0) / np.maximum(variance * square.sum(0), 1e-300)
-    found = np.maximum(ratio, 1e-3) ** _POWER
+    found = np.maximum(ratio, 1e-3) ** power
     return np.asarray(found / found.max())

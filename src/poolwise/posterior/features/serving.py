@@ -23,7 +23,7 @@ def _recent_jobs(rows: FeatureRows, features: FeatureHyperparameters) -> RecentJ
     last = np.arange(max(size - OF_LAST, 0), size)
     chosen = np.sort(np.random.default_rng(size).permutation(last)[:RECENT])
     phi = feature_map.apply(features.map, rows.raw[chosen])
-    return RecentJobs(rows.project[chosen], rows.context[chosen], phi)
+    return RecentJobs(rows.project[chosen], rows.context[chosen], phi, np.zeros((len(chosen), 0)))
 
 
 class FeatureEffectsFilter:
@@ -47,7 +47,8 @@ class FeatureEffectsFilter:
         found = slopes.collect(stats, counted.place, counted.utility, own, phi)
         self.features = features
         self.state = feature_filter.init(fit, stats, found, features.scales, features.map.blocks, heard)
-        self._recent = _recent_jobs(rows, features)
+        recent = _recent_jobs(rows, features)
+        self._recent = recent._replace(variance=feature_filter.variance_at(self.state, recent))
 
     def directions(self, raw: np.ndarray | None) -> np.ndarray:
         """(d,) of a job; None: the usual one."""
@@ -55,8 +56,12 @@ class FeatureEffectsFilter:
         return np.zeros(known.size) if raw is None else feature_map.apply(known, raw)
 
     def predict(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
-        """Of the utility of a success of a job with these features; None: the usual ones."""
+        """Of the utility of a success of a job with these features, None: the usual ones, and of recent jobs."""
         return feature_filter.predict(self.state, project, context, self.directions(raw), self._recent)
+
+    def marginals(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
+        """The same without recent jobs."""
+        return feature_filter.predict(self.state, project, context, self.directions(raw))
 
     def near(self) -> np.ndarray | None:
         """Chances of success are pooled over all arms alike."""
