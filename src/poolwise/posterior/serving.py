@@ -166,8 +166,10 @@ class Serving:
         project, context, arm, utility, kind = row
         outcome = Outcome(project, context, arm, utility, kind, self._heard_of(row))
         pooled = None
-        if self.form is not None or self.factored:
-            found = self.form.marginals(project, context, raw) if self._featured else self.with_factors(project, context)
+        if isinstance(self.form, FeatureEffectsFilter):
+            pooled = self.form.marginal(project, context, arm, raw)
+        elif self.form is not None or self.factored:
+            found = self.with_factors(project, context)
             pooled = (found.mean[0, arm], found.variance[0, arm])
         self.state, counted = updating.update(self.structure, self.constants, self.state, outcome, pooled)
         weight, value = counted.tolist()

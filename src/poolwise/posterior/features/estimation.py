@@ -91,11 +91,28 @@ def estimate(
     problem = _problem(stats, rows.counted(), known, fit, prior)
     size = length(problem.groups, problem.cells.count.shape[1])
     start = _start(problem, fit, old, size)
-    at = _searched(problem, start, size)
+    at, value = _searched(problem, start, size)
+    gain = _gain(problem, fit, size, value)
+    odds = gain + float(os.environ.get("FC_OD", "0"))
+    part = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    if os.environ.get("FC_V"): print(len(rows.arm), "gain", round(gain, 2), "part", round(part, 3), flush=True)
+    if part < float(os.environ.get("FC_GATE", "0.25")):
+        return fit, None
     structure, own = at[:size], at[size:].reshape(3, 2)
     scales = from_coordinates(structure, problem.family, problem.prior, groups=problem.groups)
     served = _widened(scales, fit, problem)
-    return fit._replace(scales=served), FeatureHyperparameters(known, problem.medians * np.exp(own), structure, own)
+    return fit._replace(scales=served), FeatureHyperparameters(
+        known, part**0.5 * problem.medians * np.exp(own), structure, own
+    )
+
+
+def _gain(problem: _Problem, fit: Fit, size: int, value: float) -> float:
+    """Log posterior of all scales with slopes, minus that of the scales without."""
+    without = batch.resized(np.asarray(fit.coordinates), length(problem.groups, 0), size)
+    if without is None:
+        return 0.0
+    penalty = float(negative_log_hyperprior(without, problem.prior, groups=problem.groups))
+    return penalty - fit.log_evidence - value
 
 
 def _problem(
@@ -122,7 +139,7 @@ def _start(problem: _Problem, fit: Fit, old: FeatureHyperparameters | None, size
 
 
 @single_blas()
-def _searched(problem: _Problem, start: np.ndarray, size: int) -> np.ndarray:
+def _searched(problem: _Problem, start: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     """The mode, from `start`."""
     first = from_coordinates(start[:size], problem.family, problem.prior, groups=problem.groups)
     steep = curvature(problem.cells, first, problem.family, problem.families, size, problem.prior, reduced=False)
@@ -141,7 +158,7 @@ def _searched(problem: _Problem, start: np.ndarray, size: int) -> np.ndarray:
         bounds=bounds / unit[:, None],
         options={"maxiter": _STEPS, "ftol": 1e-5, "gtol": 1e-3},
     )
-    return np.asarray(found.x * unit)
+    return np.asarray(found.x * unit), float(found.fun)
 
 
 def _objective(problem: _Problem, at: np.ndarray, size: int, unit: np.ndarray) -> tuple[float, np.ndarray]:

@@ -96,14 +96,12 @@ def update(
     state: State, project: int, context: int, arm: int, y: float, weight: float, phi: Float[np.ndarray, " direction"]
 ) -> None:
     """One more outcome, in place; `weight`: part of an outcome that it counts as."""
-    at, square, weight = (project, context, arm), float(state.noise[context, arm]), weight * state.heard[project]
+    at, square, weight = (project, context, arm), float(state.noise[context, arm]), weight * float(state.heard[project])
     count, mean, m = float(state.count[at]), float(state.mean[at]), state.directions[at]
     left = square / (square + count * state.cell)
-    direction = np.concatenate([(phi - (1 - left) * m) / left])
     precision = left**2 / (square / weight + left * state.cell)
     target = (y - (1 - left) * mean) / left
-    rows = (arm, 0) if state.family is None else (arm, int(state.family[arm]), 0)
-    found = _passage(state, rows, state.form.structure.at(project, context), direction)
+    rows, found = _passage(state, at, (phi - (1 - left) * m) / left)
     changes = effects.changes(found, precision, precision * target)
     effects.update(state.tiers, rows, tuple(part[:-1] for part in found.moved), changes)
     part = weight / (count + weight)
@@ -112,15 +110,29 @@ def update(
     m += part * (phi - m)
 
 
-def _passage(state: State, rows: tuple[int, ...], coordinates: list[int], direction: np.ndarray) -> Passage:
-    first, start = state.tiers[0][rows[0]], state.form.start
+def marginal(
+    state: State, project: int, context: int, arm: int, phi: Float[np.ndarray, " direction"]
+) -> tuple[float, float]:
+    """Mean and variance of theta of one arm in one cell at these features."""
+    at, square = (project, context, arm), float(state.noise[context, arm])
+    left = square / (square + float(state.count[at]) / float(state.heard[project]) * state.cell)
+    _, found = _passage(state, at, (phi - (1 - left) * state.directions[at]) / left)
+    mean = left * found.mean + (1 - left) * float(state.mean[at])
+    return mean, left * (left * found.variance + state.cell)
+
+
+def _passage(state: State, at: tuple[int, int, int], direction: np.ndarray) -> tuple[tuple[int, ...], Passage]:
+    """Rows of the arm, its family and the globe, and what the cell's effects with these slopes come to."""
+    arm, coordinates = at[2], state.form.structure.at(*at[:2])
+    rows = (arm, 0) if state.family is None else (arm, int(state.family[arm]), 0)
+    first, start = state.tiers[0][arm], state.form.start
     moved = [first[coordinates].sum(0) + direction @ first[start:]]
     along = [moved[0][coordinates].sum() + moved[0][start:-1] @ direction]
     for tier, row in zip(state.tiers[1:], rows[1:], strict=True):
         before = moved[-1][:-1]
         moved.append(before @ tier[row])
         along.append(before @ moved[-1][:-1])
-    return Passage(tuple(moved), tuple(along))
+    return rows, Passage(tuple(moved), tuple(along))
 
 
 class _Looks(NamedTuple):

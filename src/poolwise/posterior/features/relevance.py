@@ -15,7 +15,7 @@ import numpy as np
 from poolwise.arrays import Float
 from poolwise.posterior.features.rows import FeatureRows
 
-_POWER = float(os.environ.get("FC_REL", "0"))
+_POWER = float(os.environ.get("FC_REL", "0.5"))
 _SHRINK = 1.0
 """Outcomes at 0 that the mean of an arm counts."""
 

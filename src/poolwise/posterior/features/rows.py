@@ -11,7 +11,8 @@ import numpy as np
 from poolwise.arrays import Float, Int
 
 RECENT, EARLIER = 20_000, 5_000
-_SEED = 16
+_GOLDEN = 0.6180339887498949
+"""Multiples of it fill the interval from 0 to 1 evenly."""
 
 
 class FeatureRows(NamedTuple):
@@ -45,7 +46,7 @@ class RowMemory:
 
     def append(self, raw: np.ndarray, place: tuple[int, int, int], utility: float, weight: float) -> None:
         """One outcome."""
-        self.extend(FeatureRows(raw[None], *(np.array([one]) for one in (*place, utility, weight))))
+        self.extend(FeatureRows(raw[None], *([one] for one in (*place, utility, weight))))  # type: ignore[arg-type]
 
     def extend(self, rows: FeatureRows) -> None:
         """Many, in their order."""
@@ -54,7 +55,7 @@ class RowMemory:
         new = slice(self._size, self._size + count)
         for column, values in zip(self._columns, rows, strict=True):
             column[new] = values
-        self._priority[new] = np.random.default_rng([_SEED, self.total]).random(count)
+        self._priority[new] = ((self.total + np.arange(count)) * _GOLDEN) % 1.0
         self._size, self.total = self._size + count, self.total + count
         if self._size > RECENT + 2 * EARLIER:
             self._thin()

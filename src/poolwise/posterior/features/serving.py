@@ -46,22 +46,26 @@ class FeatureEffectsFilter:
         own = counted.weight * heard[counted.project]
         found = slopes.collect(stats, counted.place, counted.utility, own, phi)
         self.features = features
+        self._last: tuple[bytes, np.ndarray] = b"", np.zeros(0)
         self.state = feature_filter.init(fit, stats, found, features.scales, features.map.blocks, heard)
         recent = _recent_jobs(rows, features)
         self._recent = recent._replace(variance=feature_filter.variance_at(self.state, recent))
 
     def directions(self, raw: np.ndarray | None) -> np.ndarray:
         """(d,) of a job; None: the usual one."""
-        known = self.features.map
-        return np.zeros(known.size) if raw is None else feature_map.apply(known, raw)
+        if raw is None:
+            return np.zeros(self.features.map.size)
+        if (key := raw.tobytes()) != self._last[0]:
+            self._last = key, feature_map.apply(self.features.map, raw)
+        return self._last[1]
 
     def predict(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
         """Of the utility of a success of a job with these features, None: the usual ones, and of recent jobs."""
         return feature_filter.predict(self.state, project, context, self.directions(raw), self._recent)
 
-    def marginals(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
-        """The same without recent jobs."""
-        return feature_filter.predict(self.state, project, context, self.directions(raw))
+    def marginal(self, project: int, context: int, arm: int, raw: np.ndarray | None) -> tuple[float, float]:
+        """Mean and variance of one arm's."""
+        return feature_filter.marginal(self.state, project, context, arm, self.directions(raw))
 
     def near(self) -> np.ndarray | None:
         """Chances of success are pooled over all arms alike."""
