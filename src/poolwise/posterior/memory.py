@@ -9,6 +9,7 @@ import numpy as np
 
 from poolwise.posterior.crossed.batch import SufficientStatistics
 from poolwise.posterior.crossed.job_effects import StatisticsDelta, add_statistics
+from poolwise.posterior.features.rows import RowMemory
 from poolwise.posterior.likelihoods import censored, discounting
 from poolwise.posterior.observation_model import ObservationModel
 
@@ -18,8 +19,10 @@ Place = tuple[int, int, int]
 class Memory:
     """Mutable; outcomes are numbered by whoever counts them all."""
 
-    def __init__(self, shape: tuple[int, int, int], options: ObservationModel) -> None:
+    def __init__(self, shape: tuple[int, int, int], options: ObservationModel, features: int = 0) -> None:
         self.sites: censored.Sites = {}
+        self.rows = RowMemory(features)
+        """Outcomes with the features of their jobs."""
         self._cuts, self._settle_at = 0, 1
         self._candidates = discounting.half_life_grid() if options.half_life == "learned" else None
         self.half_life = options.half_life if isinstance(options.half_life, int | float) else np.inf
@@ -48,6 +51,15 @@ class Memory:
     def successes(self, stats: SufficientStatistics) -> None:
         """Many, with weights that are not for their age."""
         self._lasting = self._lasting and self._lasting.plus(stats)
+
+    def row(self, raw: np.ndarray | None, place: Place, value: float, weight: float, bound: float) -> None:
+        """An outcome with the features of its job, as it counts; bound: NaN where it was not cut off."""
+        self.rows.append(raw, place, value, weight, float(censored.quantised(bound)))
+
+    def judge(self, sites: censored.Sites) -> None:
+        """Let all that were cut off count as these factors."""
+        self.sites = sites
+        self.rows.judge(sites)
 
     def cut(self, place: Place, bound: float, weight: float, value: float) -> None:
         """One that was cut off, and what it counts as."""
@@ -82,9 +94,11 @@ class Memory:
     def discount(self, factor: float) -> None:
         """Let a share of everything count."""
         censored.discount(self.sites, factor)
+        self.rows.discount(factor)
 
     def discount_cell(self, project: int, context: int, keep: np.ndarray) -> None:
         """Let a share of a cell's evidence count, (arms,)."""
+        self.rows.discount_cell(project, context, keep)
         for part in self._lasting or ():
             part[project, context] *= keep
         for place in [place for place in self.sites if place[:2] == (project, context)]:
@@ -105,10 +119,12 @@ class Memory:
     def saved(self) -> dict[str, np.ndarray]:
         """What `resume` needs, copied, where no half-life is learned."""
         sites = np.array([(*place, *site) for place, site in self.sites.items()]).reshape(-1, 7)
-        return {"sites": sites, **({} if self._lasting is None else {"lasting": np.array(self._lasting)})}
+        lasting = {} if self._lasting is None else {"lasting": np.array(self._lasting)}
+        return {"sites": sites, **lasting, **self.rows.saved()}
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
         """Go on from what was saved; arms that came since have no outcomes."""
+        self.rows.resume(saved)
         rows = saved["sites"].tolist()
         self.sites = {(int(p), int(c), int(a), int(b)): censored.Site(*site) for p, c, a, b, *site in rows}
         if self._lasting is not None:

@@ -14,8 +14,8 @@ from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.crossed.job_effects import StatisticsDelta, add_statistics, without
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.features.arguments import number_of_features, raw_of_many, raw_of_one
-from poolwise.posterior.features.effects import FeatureEffects, nothing_known
-from poolwise.posterior.features.rows import RowMemory
+from poolwise.posterior.features.batch_rows import with_features
+from poolwise.posterior.features.effects import FeatureEffects
 from poolwise.posterior.hyperparameters import gaussian, utility_scale
 from poolwise.posterior.hyperparameters.estimation import EstimationArguments, Hyperparameters, estimate_hyperparameters
 from poolwise.posterior.likelihoods import discounting, project_weights
@@ -58,16 +58,14 @@ class Posterior:
         most_factors: int = factors.MAX_RANK,
         features: int = 0,
     ) -> None:
-        """baseline: the arm whose utility is 0 by definition; None: no arm stands apart. most_factors: of projects.
-        features: how many numbers are known of a job before it is decided, `raw` from here on."""
+        """baseline: the arm whose utility is 0 by definition; None: no arm stands apart. most_factors: of projects;
+        features: numbers known of a job before it is decided, `raw` from here on."""
         shape = (padded_size(projects), padded_size(contexts), len(hyperparameters.gaussian.family))
         self.outcomes, self.prior, self.hyperparameters, self.options = 0, gaussian.HYPERPRIOR, hyperparameters, options
         self._failed, self._baseline, self._rank, self._backend = failure_utility, baseline, most_factors, backend
-        self._memory, self._tail, self._learned, self.warm = Memory(shape, options), _NO_TAIL, 0, WARM
-        self._waiting: list[Row] = []
-        self.features = number_of_features(features)
-        self._rows = RowMemory(self.features) if self.features else None
-        self._raws: list[np.ndarray | None] = []
+        self.features, self._tail, self._learned, self.warm = number_of_features(features), _NO_TAIL, 0, WARM
+        self._memory = Memory(shape, options, self.features)
+        self._waiting, self._raws = list[Row](), list[np.ndarray | None]()
         self._state: Serving | Tally = initial.empty(shape, failure_utility)
 
     @property
@@ -146,25 +144,27 @@ class Posterior:
         cut: np.ndarray | None = None,
         raw: Any = None,
     ) -> None:
-        """Many outcomes in their order; a few are learned one by one, many in one pass over the statistics. raw:
-        (outcomes, F)."""
-        raw = None if raw is None else raw_of_many(raw, len(arm), self.features)
+        """Many outcomes in their order; a few are learned one by one, many in one pass. raw: (outcomes, F)."""
+        raw = raw_of_many(raw, len(arm), self.features)
         arguments.check_utilities(utility)
         cut = np.zeros(len(arm), bool) if cut is None else cut & ok
         if len(arm) <= _FEW or self._memory.learns or (len(arm) <= _ASKED and self._serving.asks):
-            for row in zip(*(column.tolist() for column in (project, context, arm, utility, ok, cut)), strict=True):
-                self.update(*row)
+            for *row, own in zip(
+                *(part.tolist() for part in (project, context, arm, utility, ok, cut)), raw, strict=True
+            ):
+                self.update(*row, own if self.features else None)
             return
         self.make_room(int(project.max()), int(context.max()))
         weights = discounting.age_weights(self.half_life, self.outcomes, len(arm))
         self._discount(float(weights[0]))
         self.outcomes += len(arm)
         rows = initial.OutcomeRows(project, context, arm, utility, ok, cut, weights[1:])
-        tally, weight = initial.update_many(self._tally(), rows, self._baseline, self.options.outliers)
+        before, limit = self._tally(), self.options.outliers
+        self._memory.rows.extend(with_features(raw, rows, before, self._baseline, limit))
+        self._state, weight = initial.update_many(before, rows, self._baseline, limit)
         self._memory.successes(weight)
         stopped = rows.where(cut if self._baseline is None else cut & (arm != self._baseline))
         self._memory.cut_many(list(stopped.place), stopped.utility, stopped.age_weight)
-        self._state = tally
         if cut.any():
             self._settle()
 
@@ -188,12 +188,11 @@ class Posterior:
         """Add what levelled jobs say to the statistics; of the baseline they say nothing, whose utility is 0."""
         change = change if self._baseline is None else without(change, self._baseline)
         self._memory.add_statistics(change)
-        tally = self._tally()
-        self._state = tally._replace(utility=add_statistics(tally.utility, change))
+        self._state = (tally := self._tally())._replace(utility=add_statistics(tally.utility, change))
 
     def feature_effects(self) -> FeatureEffects | None:
         """Which features matter, for which arms; None where there are none."""
-        return nothing_known(self.features, self._state.shape[2]) if self.features else None
+        return self.serving().feature_effects(self.features) if self.features else None
 
     def reestimate(self) -> Fit:
         """All scales and concentrations from all statistics; they serve from now on."""
@@ -205,12 +204,11 @@ class Posterior:
         """What `estimate_hyperparameters` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
         lasting = self._memory.lasting(tally.utility)
-        rows = None if self._rows is None else self._rows.rows()
-        return self.hyperparameters, lasting, tally.outcomes, tally.successes, self.hyperprior, rows
+        counted = tally.outcomes, tally.successes
+        return self.hyperparameters, lasting, *counted, self.hyperprior, self._memory.rows.copied()
 
     @property
     def hyperprior(self) -> gaussian.Hyperprior:
-        """Of the scales."""
         return utility_scale.hyperprior(self.prior, project_weights.downweight(*self._tally()[:2]))
 
     def set_hyperparameters(self, hyperparameters: Hyperparameters) -> None:
@@ -257,7 +255,8 @@ class Posterior:
     def resume(self, saved: dict[str, np.ndarray], learned: int = 0) -> None:
         """Go on from `saved`; learned: see `WARM`. Raises ValueError or KeyError for other arrays."""
         tally = initial.resumed(saved, len(self.hyperparameters.gaussian.family), self._failed)
-        self.outcomes, self._learned, self._memory = int(saved["learned"]), learned, Memory(tally.shape, self.options)
+        self.outcomes, self._learned = int(saved["learned"]), learned
+        self._memory = Memory(tally.shape, self.options, self.features)
         self._memory.resume(saved)
         self._state = tally
 
@@ -291,7 +290,7 @@ class Posterior:
     def _serving(self) -> Serving:
         """From statistics, under the scales that serve: computed when it is first asked for."""
         if not isinstance(self._state, Serving):
-            rows = None if self._rows is None else self._rows.rows()
+            rows = self._memory.rows.rows()
             self._state = Serving(self.hyperparameters, self._state, self.options, self._baseline, rows)
         return self._state
 
@@ -324,10 +323,9 @@ class Posterior:
         del self._waiting[0], self._raws[0]
         project, context, arm, utility, kind = row
         number, serving = self.outcomes - len(self._waiting), self._serving
-        if self._rows is not None:
-            counts = weight if kind in (SUCCESS, CUT) and arm != self._baseline else 0.0
-            self._rows.append(raw_of_one(raw, self.features), (project, context, arm), value, counts)
-        if kind in (SUCCESS, CUT) and arm != self._baseline:
+        teaches = kind in (SUCCESS, CUT) and arm != self._baseline
+        self._memory.row(raw, (project, context, arm), value, weight * teaches, utility if kind == CUT else np.nan)
+        if teaches:
             if kind == CUT:
                 self._memory.cut((project, context, arm), utility, weight, value)
                 if self._memory.sweep_due:
@@ -356,5 +354,6 @@ class Posterior:
             found, tally, mean, scale = self._serving.sweep_censored(self._memory.sites)
             if before is not None and (np.abs(mean - before) < _SETTLED * scale).all():
                 return
-            before, self._memory.sites = mean, found
+            before = mean
+            self._memory.judge(found)
             self._state = tally

@@ -12,6 +12,7 @@ import numpy as np
 from poolwise.lazy import special
 from poolwise.posterior import layouts
 from poolwise.posterior.crossed.solve import CellMoments
+from poolwise.posterior.features.effects import FeatureEffects, nothing_known
 from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.features.serving import FeatureEffectsFilter
 from poolwise.posterior.gp.correlated_gain import gain_over_best
@@ -215,6 +216,12 @@ class Serving:
             return None
         return gain_over_best(self.form.state, at, known, self.success_probability(*at), offered)
 
+    def feature_effects(self, features: int) -> FeatureEffects:
+        """Which of the declared features matter, for which arms."""
+        if isinstance(self.form, FeatureEffectsFilter):
+            return self.form.feature_effects(features, self.structure.baseline)
+        return nothing_known(features, self.structure.arms)
+
     def success_probability(self, project: int, context: int) -> np.ndarray:
         """(arms,): mean chance of success, 0 of the baseline, with which nothing is shared."""
         _, constants, state = self._known()
@@ -248,7 +255,8 @@ class Serving:
     def sweep_censored(self, sites: censored.Sites) -> tuple[censored.Sites, Tally, np.ndarray, np.ndarray]:
         """Every outcome that was cut off judged by what is believed now: factors, what was counted with them, and what
         is believed of each, mean and standard deviation."""
-        looks = {cell: self.effects(*cell) for cell in {place[:2] for place in sites}}
+        usual = self.form.usual if isinstance(self.form, FeatureEffectsFilter) else self.effects
+        looks = {cell: usual(*cell) for cell in {place[:2] for place in sites}}
         found, noise = [(looks[place[:2]], place[2]) for place in sites], self._known()[1].noise
         mean, variance = (np.array([part(look)[0, a] for look, a in found]) for part in (_mean, _variance))
         anew = censored.update_sites(sites, mean, variance, np.array([noise[c, a] for _, c, a, _ in sites]))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.arrays import Float
+from poolwise.posterior.features.feature_map import FeatureMap
 
 
 class FeatureEffects(NamedTuple):
@@ -22,3 +23,32 @@ class FeatureEffects(NamedTuple):
 def nothing_known(features: int, arms: int) -> FeatureEffects:
     """Before any outcome."""
     return FeatureEffects(np.zeros(features), np.zeros((features, arms)), np.zeros((features, arms)))
+
+
+def feature_effects(
+    known: FeatureMap,
+    mean: Float[np.ndarray, "arm slope"],
+    covariance: Float[np.ndarray, "arm slope slope"],
+    features: int,
+    baseline: int | None,
+) -> FeatureEffects:
+    """From the slopes of directions; the baseline has none. Of linear directions alone: what smooth ones add has mean
+    slope 0 over usual jobs. Relevance: what directions explain, shared among features by their squared weights."""
+    linear, column = len(known.share), known.scores.column
+    if baseline is not None:
+        mean, covariance = mean.copy(), covariance.copy()
+        mean[baseline] = covariance[baseline] = 0.0
+    along = (known.axes * known.share)[: len(column)]
+    found = nothing_known(features, len(mean))
+    found.mean[column] = along @ mean[:, :linear].T
+    found.sd[column] = np.sqrt(np.maximum(np.einsum("fk,akl,fl->fa", along, covariance[:, :linear, :linear], along), 0))
+    explained = mean.var(0) * np.concatenate(
+        [known.share**2, np.full(len(known.offset), 1 / max(len(known.offset), 1))]
+    )
+    by_axis = explained[:linear].copy()
+    for degree in range(len(known.offset) // max(known.smooth, 1)):
+        by_axis[: known.smooth] += explained[linear + degree * known.smooth :][: known.smooth]
+    part = known.axes**2 / (known.axes**2).sum(0)
+    found.relevance[column] = (part @ by_axis)[: len(column)]
+    total = found.relevance.sum()
+    return found._replace(relevance=found.relevance / total if total > 0 else found.relevance)

@@ -39,10 +39,11 @@ _MEDIANS = np.array([[0.3, 0.15], [0.25, 0.12], [0.4, 0.2]])
 """Of slopes of arm, family and globe, linear and smooth, where the median of an arm's level is 0.2."""
 _LEVEL = 0.2
 import os
-_WIDTH = float(os.environ.get('FC_W','1.0'))
-_MEDIANS = _MEDIANS*float(os.environ.get('FC_M','1.0'))
+
+_WIDTH = float(os.environ.get("FC_W", "1.0"))
+_MEDIANS = _MEDIANS * float(os.environ.get("FC_M", "1.0"))
 _BOUND = 5.0
-_STEPS = int(os.environ.get('FC_ST','15'))
+_STEPS = int(os.environ.get("FC_ST", "15"))
 
 
 class FeatureHyperparameters(NamedTuple):
@@ -61,7 +62,11 @@ def serves(fit: Fit, rows: FeatureRows, shape: tuple[int, ...]) -> bool:
     """Whether a system of so many projects, contexts and arms learns from features: not from a few jobs, where arms
     resemble each other by their parameters, or where exact covariances would be too large."""
     projects, contexts, arms = shape
-    return len(rows.arm) >= JOBS and fit.ground is None and arms * (1 + projects + contexts + feature_map.MOST) ** 3 <= _LARGEST
+    return (
+        len(rows.arm) >= JOBS
+        and fit.ground is None
+        and arms * (1 + projects + contexts + feature_map.MOST) ** 3 <= _LARGEST
+    )
 
 
 class _Problem(NamedTuple):
@@ -95,7 +100,8 @@ def estimate(
     gain = _gain(problem, fit, size, value)
     odds = gain + float(os.environ.get("FC_OD", "0"))
     part = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
-    if os.environ.get("FC_V"): print(len(rows.arm), "gain", round(gain, 2), "part", round(part, 3), flush=True)
+    if os.environ.get("FC_V"):
+        print(len(rows.arm), "gain", round(gain, 2), "part", round(part, 3), flush=True)
     if part < float(os.environ.get("FC_GATE", "0.25")):
         return fit, None
     structure, own = at[:size], at[size:].reshape(3, 2)

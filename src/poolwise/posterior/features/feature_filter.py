@@ -198,9 +198,7 @@ def predict(
     return _with_recent(state, found, recent, [part[:, 0, :-1] for part in moved], same[:, None] * here.rest[:, 0])
 
 
-def _with_recent(
-    state: State, found: Effects, recent: RecentJobs, moved: list[np.ndarray], own: np.ndarray
-) -> Effects:
+def _with_recent(state: State, found: Effects, recent: RecentJobs, moved: list[np.ndarray], own: np.ndarray) -> Effects:
     """With a row for each of the recent jobs. moved: (arms, q) of the sum here, tier by tier; own: (jobs, arms)
     covariance through the cell's own deviation."""
     column = np.stack([_downwards(state, moved), _downwards(state, None)], 2)
@@ -238,6 +236,19 @@ def _times(tier: np.ndarray, column: np.ndarray | float, row: np.ndarray) -> np.
     return found
 
 
+def slopes_of_arms(state: State) -> tuple[Float[np.ndarray, "arm slope"], Float[np.ndarray, "arm slope slope"]]:
+    """Posterior mean and covariance of every arm's slopes."""
+    start = state.form.start
+    moved = state.tiers[0][:, start:]
+    mean, covariance = moved[..., -1].copy(), moved[..., start:-1].copy()
+    for tier in state.tiers[1:]:
+        direction = moved[..., :-1]
+        moved = _moved(tier, direction, state.family if len(tier) > 1 else None)
+        mean += moved[..., -1]
+        covariance += moved[..., :-1] @ np.swapaxes(direction, 1, 2)
+    return mean, covariance
+
+
 def variance_at(state: State, recent: RecentJobs) -> Float[np.ndarray, "job arm"]:
     """Of theta at each of the recent jobs."""
     found = [predict(state, *at).variance[0] for at in zip(*recent[:2], recent.phi, strict=True)]
@@ -252,5 +263,7 @@ def _moved(tier: np.ndarray, direction: np.ndarray, family: np.ndarray | None) -
     found = np.empty((*direction.shape[:-1], direction.shape[-1] + 1))
     for one in range(len(tier)):
         rows = np.flatnonzero(family == one)
-        found[rows] = (direction[rows].reshape(-1, direction.shape[-1]) @ tier[one]).reshape(len(rows), *found.shape[1:])
+        found[rows] = (direction[rows].reshape(-1, direction.shape[-1]) @ tier[one]).reshape(
+            len(rows), *found.shape[1:]
+        )
     return found

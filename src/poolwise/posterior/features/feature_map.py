@@ -18,7 +18,8 @@ from poolwise.posterior.features.rows import FeatureRows
 MOST = 16
 """Directions."""
 import os
-LINEAR, SMOOTH = int(os.environ.get('FC_LIN','8')), int(os.environ.get('FC_SM','4'))
+
+LINEAR, SMOOTH = int(os.environ.get("FC_LIN", "8")), int(os.environ.get("FC_SM", "4"))
 """Linear directions, and leading axes of which there are smooth functions."""
 JOBS_PER_DIRECTION = 3
 _SMALLEST = 1e-6
@@ -60,7 +61,9 @@ def fit(rows: FeatureRows) -> FeatureMap | None:
     return from_scores(scores, found, relevance.weights(found, rows), rows)
 
 
-def from_scores(scores: NormalScores, found: Float[np.ndarray, "job column"], weight: np.ndarray, rows: FeatureRows) -> FeatureMap | None:
+def from_scores(
+    scores: NormalScores, found: Float[np.ndarray, "job column"], weight: np.ndarray, rows: FeatureRows
+) -> FeatureMap | None:
     """found: of the jobs seen."""
     jobs = len(found)
     weighted = found * weight
@@ -72,7 +75,9 @@ def from_scores(scores: NormalScores, found: Float[np.ndarray, "job column"], we
         return None
     spread = length[:kept] / np.sqrt(jobs)
     rotation = weight[:, None] * axes[:kept].T / spread
-    part = spread ** (2 * _ALPHA) * relevance.weights(found @ rotation - (centre @ axes[:kept].T) / spread, rows, float(os.environ.get("FC_DIR", "1")))
+    part = spread ** (2 * _ALPHA) * relevance.weights(
+        found @ rotation - (centre @ axes[:kept].T) / spread, rows, float(os.environ.get("FC_DIR", "1"))
+    )
     order = np.argsort(-part, kind="stable")
     axes, spread, rotation, part = axes[order], spread[order], rotation[:, order], part[order]
     share = np.sqrt(part / part.sum())

@@ -5,13 +5,13 @@ import numpy as np
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.features import feature_filter, feature_map, slopes
-from poolwise.posterior.features.feature_filter import RecentJobs
+from poolwise.posterior.features.effects import FeatureEffects, feature_effects
 from poolwise.posterior.features.estimation import FeatureHyperparameters
+from poolwise.posterior.features.feature_filter import RecentJobs
 from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.likelihoods import project_weights
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import State
-
 
 RECENT, OF_LAST = int(__import__("os").environ.get("FC_J", "12")), 300
 """Jobs for which the worth of knowledge is judged, drawn from so many of the last."""
@@ -67,9 +67,20 @@ class FeatureEffectsFilter:
         """Mean and variance of one arm's."""
         return feature_filter.marginal(self.state, project, context, arm, self.directions(raw))
 
+    def usual(self, project: int, context: int) -> Effects:
+        """Of every arm at the mean features of its own outcomes here; nothing of what is shared."""
+        at = self.state.directions[project, context]
+        found = [feature_filter.marginal(self.state, project, context, arm, phi) for arm, phi in enumerate(at)]
+        mean, variance = np.array(found).T
+        return Effects(mean[None], variance[None], np.zeros((0, len(mean))))
+
+    def feature_effects(self, features: int, baseline: int | None) -> FeatureEffects:
+        """See `effects.feature_effects`."""
+        return feature_effects(self.features.map, *feature_filter.slopes_of_arms(self.state), features, baseline)
+
     def near(self) -> np.ndarray | None:
         """Chances of success are pooled over all arms alike."""
-        return None  # noqa: RET501
+        return None
 
     def update(
         self, state: State, at: tuple[int, int, int], y: float, weight: float, raw: np.ndarray | None = None

@@ -103,10 +103,13 @@ def collect(
     weight: np.ndarray,
     phi: Float[np.ndarray, "row direction"],
 ) -> CellDirections:
-    """From rows, one per outcome; what cells count beyond them had the usual features, 0."""
+    """From rows, one per outcome; what cells count beyond them had the usual features, 0, and where cells count less,
+    so do rows."""
     shape, size = stats.count.shape, phi.shape[1]
     _, context, arm = place
     flat, total = np.ravel_multi_index(place, shape), np.zeros((int(np.prod(shape)), size))
+    heard = np.bincount(flat, weight, len(total))
+    weight = weight * np.minimum(stats.count.reshape(-1) / np.maximum(heard, 1e-300), 1.0)[flat]
     np.add.at(total, flat, weight[:, None] * phi)
     mean = (total / np.maximum(stats.count.reshape(-1), 1e-300)[:, None]).reshape(*shape, size)
     square, product = np.zeros((*shape[1:], size, size)), np.zeros((*shape[1:], size))
