@@ -16,8 +16,8 @@ from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.features.arguments import number_of_features, raw_of_many, raw_of_one
 from poolwise.posterior.features.batch_rows import with_features
 from poolwise.posterior.features.effects import FeatureEffects
-from poolwise.posterior.hyperparameters import gaussian, utility_scale
-from poolwise.posterior.hyperparameters.estimation import EstimationArguments, Hyperparameters, estimate_hyperparameters
+from poolwise.posterior.hyperparameters import estimation, gaussian, utility_scale
+from poolwise.posterior.hyperparameters.estimation import Hyperparameters, estimate_hyperparameters
 from poolwise.posterior.likelihoods import discounting, project_weights
 from poolwise.posterior.memory import Memory
 from poolwise.posterior.observation_model import DEFAULT, ObservationModel
@@ -83,8 +83,7 @@ class Posterior:
         self._state, self._tail = self._tally(), (tail, key, extra)
 
     def predict(self, project: int, context: int, raw: Any = None) -> Predictive:
-        """What is believed now, of any project and context. raw: (F,) features of the job, NaN where missing; None:
-        all are. Raises InputError for other shapes."""
+        """What is believed now of any project and context. raw: (F,) features of the job, NaN: missing; None: all."""
         return self.answer(project, context, np.zeros(self._tail[2]), raw)[0]
 
     def answer(
@@ -118,17 +117,14 @@ class Posterior:
     def update(
         self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False, raw: Any = None
     ) -> None:
-        """One outcome; the belief about every cell that borrows from it is current afterwards.
-
-        cut: it was stopped, and `utility` is what it is at most. `ok` says whether it went well until then. raw: as in
-        `predict`. Raises InputError for what is no utility, or no features.
-        """
+        """One outcome; the belief about every cell that borrows from it is current afterwards. cut: it was stopped, and
+        `utility` is what it is at most; ok: whether it went well until then; raw: as in `predict`. Raises InputError for
+        what is no utility, or no features."""
         raw = None if raw is None else raw_of_one(raw, self.features)
         if not abs(utility) <= arguments.MAX_UTILITY:
             arguments.check_utilities(np.array([utility]))
         self.make_room(project, context)
-        self.outcomes += 1
-        self._learned += 1
+        self.outcomes, self._learned = self.outcomes + 1, self._learned + 1
         self._waiting.append((project, context, arm, utility, (CUT if cut else SUCCESS) if ok else FAILURE))
         self._raws.append(raw)
         if self._serving.program is None or len(self._waiting) > _WAITING:
@@ -148,18 +144,16 @@ class Posterior:
         raw = raw_of_many(raw, len(arm), self.features)
         arguments.check_utilities(utility)
         cut = np.zeros(len(arm), bool) if cut is None else cut & ok
+        rows = initial.OutcomeRows(project, context, arm, utility, ok, cut, np.ones(len(arm)))
         if len(arm) <= _FEW or self._memory.learns or (len(arm) <= _ASKED and self._serving.asks):
-            for *row, own in zip(
-                *(part.tolist() for part in (project, context, arm, utility, ok, cut)), raw, strict=True
-            ):
-                self.update(*row, own if self.features else None)
+            for p, c, a, y, fine, stop, own in zip(*(part.tolist() for part in rows[:6]), raw, strict=True):
+                self.update(p, c, a, y, fine, stop, own if self.features else None)
             return
         self.make_room(int(project.max()), int(context.max()))
         weights = discounting.age_weights(self.half_life, self.outcomes, len(arm))
         self._discount(float(weights[0]))
         self.outcomes += len(arm)
-        rows = initial.OutcomeRows(project, context, arm, utility, ok, cut, weights[1:])
-        before, limit = self._tally(), self.options.outliers
+        rows, before, limit = rows._replace(age_weight=weights[1:]), self._tally(), self.options.outliers
         self._memory.rows.extend(with_features(raw, rows, before, self._baseline, limit))
         self._state, weight = initial.update_many(before, rows, self._baseline, limit)
         self._memory.successes(weight)
@@ -200,12 +194,11 @@ class Posterior:
             self.set_hyperparameters(found)
         return found.gaussian
 
-    def estimation_arguments(self) -> EstimationArguments:
+    def estimation_arguments(self) -> estimation.EstimationArguments:
         """What `estimate_hyperparameters` takes, copied: nothing that is learned later changes it."""
         tally = self._tally()
         lasting = self._memory.lasting(tally.utility)
-        counted = tally.outcomes, tally.successes
-        return self.hyperparameters, lasting, *counted, self.hyperprior, self._memory.rows.copied()
+        return self.hyperparameters, lasting, *tally[1:3], self.hyperprior, self._memory.rows.copied()
 
     @property
     def hyperprior(self) -> gaussian.Hyperprior:
@@ -222,9 +215,8 @@ class Posterior:
     def set_prior(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
         """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and counts of
         success (`bernoulli.BetaHyperparameters.pooled`). The scales in use stay until they are estimated again."""
-        self._state, self.prior, known = self._tally(), prior, self.hyperparameters
-        fit = known.gaussian._replace(scales=known.gaussian.scales._replace(pooled=prior.median.pooled))
-        self.hyperparameters = known._replace(gaussian=fit, success=known.success._replace(pooled=success))
+        self._state, self.prior = self._tally(), prior
+        self.hyperparameters = estimation.with_pooled(self.hyperparameters, prior.median.pooled, success)
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""
@@ -235,7 +227,7 @@ class Posterior:
         return self.serving().cells()
 
     def statistics(self) -> SufficientStatistics:
-        """Of the successful outcomes, none of the baseline, with room for projects and contexts to come."""
+        """Of the successful outcomes, none of the baseline, with room for those to come."""
         return self._tally().utility
 
     def recompute(self) -> None:
@@ -297,9 +289,8 @@ class Posterior:
     def _compiled(self) -> Program | None:
         """What answers, once it is there and may."""
         warm = self._backend == "jax" or (self._backend == "auto" and self._learned >= self.warm)
-        if not (warm and self._memory.idle):
-            return None
-        return self._serving.compile(*self._tail, wait=self._backend == "jax")
+        wait = self._backend == "jax"
+        return self._serving.compile(*self._tail, wait=wait) if warm and self._memory.idle else None
 
     def _fold(self) -> None:
         """Learn what waits."""
@@ -319,12 +310,12 @@ class Posterior:
 
     def _after(self, row: Row, weight: float, value: float) -> None:
         """What follows from the first outcome that waited, now that it has been learned."""
-        raw = self._raws[0]
-        del self._waiting[0], self._raws[0]
+        _, raw = self._waiting.pop(0), self._raws.pop(0)
         project, context, arm, utility, kind = row
         number, serving = self.outcomes - len(self._waiting), self._serving
         teaches = kind in (SUCCESS, CUT) and arm != self._baseline
-        self._memory.row(raw, (project, context, arm), value, weight * teaches, utility if kind == CUT else np.nan)
+        if self.features:
+            self._memory.row(raw, (project, context, arm), value, weight * teaches, utility if kind == CUT else np.nan)
         if teaches:
             if kind == CUT:
                 self._memory.cut((project, context, arm), utility, weight, value)
@@ -354,6 +345,5 @@ class Posterior:
             found, tally, mean, scale = self._serving.sweep_censored(self._memory.sites)
             if before is not None and (np.abs(mean - before) < _SETTLED * scale).all():
                 return
-            before = mean
             self._memory.judge(found)
-            self._state = tally
+            before, self._state = mean, tally

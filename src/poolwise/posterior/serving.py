@@ -212,7 +212,7 @@ class Serving:
 
     def gain_over_best(self, at: tuple[int, int], known: Predictive, offered: np.ndarray) -> np.ndarray | None:
         """See `gp.correlated_gain`; None where arms are taken to stand alone."""
-        if self.hyperparameters.gaussian.ground is None or self.form is None:
+        if self.hyperparameters.gaussian.ground is None or not isinstance(self.form, layouts.EffectsFilter):
             return None
         return gain_over_best(self.form.state, at, known, self.success_probability(*at), offered)
 

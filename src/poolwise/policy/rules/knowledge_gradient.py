@@ -17,9 +17,8 @@ UNKNOWN = 0.1
 """Weight of knowledge for others where it is not known how much of it a trial here gives (`view.wider_share`)."""
 ALIKE = 0.4
 """Where arms are alike, knowledge here counts for so much of its weight: there are many, and heavy tails add up."""
-import os
-
-SHARED, MODE, W = 3, os.environ.get("FC_MODE", "a"), float(os.environ.get("FC_KG", "1.0"))
+SHARED = 3
+"""Rows of `view.wider_mean` that tell what is shared; any beyond are recent jobs."""
 LEAST_SHARE = 1e-9
 """Smaller shares of a change count as this one."""
 
@@ -75,7 +74,8 @@ def _farsighted(params: Params, view: View, inner: Policy) -> Array:
 
 
 def bonus(params: Params, view: View) -> Array:
-    """(..., arms): weighted knowledge gradients for the rest of the context, of the project, and everywhere else."""
+    """(..., arms): weighted knowledge gradients for the rest of the context, of the project, and everywhere else; where
+    jobs have features, for recent jobs instead."""
     if view.wider_mean.shape[0] > SHARED:
         return _over_recent_jobs(params, view)
     xp, seen = namespace(view.mean), view.context
@@ -95,20 +95,14 @@ def bonus(params: Params, view: View) -> Array:
 
 
 def _over_recent_jobs(params: Params, view: View) -> Array:
-    """(..., arms): the average over recent jobs, which stand for those to come, of what a trial here is worth there."""
-    xp, seen = namespace(view.mean), view.context
-    mode = MODE
+    """(..., arms): the worth of a trial here for this job and for each of the recent ones, which stand for those to
+    come, on average: each as if it recurred for all the rest."""
+    xp, shares = namespace(view.mean), view.wider_share
     mean = xp.concatenate([view.mean[None], view.wider_mean[SHARED:]])
-    share = xp.concatenate([xp.ones_like(mean[:1]), abs(view.wider_share[SHARED:])])
-    jobs = len(mean)
-    left = seen.remaining_all + 1.0
-    uses = _rows(xp, view, [left] * jobs)
+    share = xp.concatenate([xp.ones_like(mean[:1]), abs(xp.asarray(shares)[SHARED:])])
+    uses = _rows(xp, view, [view.context.remaining_all + 1.0] * len(mean))
     found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, 0.0 * uses, excess_of(view))
-    if mode == "a":
-        return params["own"] * W * found.mean(axis=0)
-    uses = _rows(xp, view, [seen.remaining])
-    here = knowledge(view.mean[None], view.scale, view.noise, uses, view.allowed)[0]
-    return params["own"] * here + params["own"] * W * found[1:].mean(axis=0)
+    return params["own"] * found.mean(axis=0)
 
 
 def excess_of(view: View) -> Callable[[Array, Array], Array]:

@@ -1,7 +1,13 @@
 """The map of features and the scales of slopes: found together with all other scales, after these were without slopes.
 
 Scales of slopes have log-normal hyperpriors as the others do, around medians per tier and block in the unit of the
-utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended.
+utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended. With probability 1/2
+beforehand no feature matters; afterwards with
+
+    part = 1 / (1 + exp(- log posterior of all scales with slopes + log posterior without)),   each at its mode,
+
+and slopes have the variance part s^2 of that mixture. While `part` is small there are no slopes, and everything is as
+without features: noise costs nothing.
 """
 
 from typing import Any, NamedTuple
@@ -9,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.arrays import Float
-from poolwise.lazy import optimize
+from poolwise.lazy import optimize, special
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
@@ -38,12 +44,11 @@ JOBS = 10
 _MEDIANS = np.array([[0.3, 0.15], [0.25, 0.12], [0.4, 0.2]])
 """Of slopes of arm, family and globe, linear and smooth, where the median of an arm's level is 0.2."""
 _LEVEL = 0.2
-import os
-
-_WIDTH = float(os.environ.get("FC_W", "1.0"))
-_MEDIANS = _MEDIANS * float(os.environ.get("FC_M", "1.0"))
+_WIDTH = 1.0
 _BOUND = 5.0
-_STEPS = int(os.environ.get("FC_ST", "15"))
+_STEPS = 15
+_LEAST_PART = 0.25
+"""Probability that slopes matter at all below which there are none."""
 
 
 class FeatureHyperparameters(NamedTuple):
@@ -89,7 +94,7 @@ def estimate(
     stats: SufficientStatistics, rows: FeatureRows, fit: Fit, prior: Hyperprior, old: FeatureHyperparameters | None
 ) -> tuple[Fit, FeatureHyperparameters | None]:
     """All scales with slopes. stats: as others hear of them; rows: weights likewise; fit: found without slopes; old:
-    where the search begins. None of features that are all constant."""
+    where the search begins. None of features that are all constant, or seem not to matter."""
     known = feature_map.fit(rows)
     if known is None:
         return fit, None
@@ -97,12 +102,8 @@ def estimate(
     size = length(problem.groups, problem.cells.count.shape[1])
     start = _start(problem, fit, old, size)
     at, value = _searched(problem, start, size)
-    gain = _gain(problem, fit, size, value)
-    odds = gain + float(os.environ.get("FC_OD", "0"))
-    part = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
-    if os.environ.get("FC_V"):
-        print(len(rows.arm), "gain", round(gain, 2), "part", round(part, 3), flush=True)
-    if part < float(os.environ.get("FC_GATE", "0.25")):
+    part = float(special.expit(_gain(problem, fit, size, value)))
+    if part < _LEAST_PART:
         return fit, None
     structure, own = at[:size], at[size:].reshape(3, 2)
     scales = from_coordinates(structure, problem.family, problem.prior, groups=problem.groups)
@@ -195,12 +196,12 @@ def _widened(scales: GaussianHyperparameters, fit: Fit, problem: _Problem) -> Ga
     if coordinates is None:
         return scales._replace(pooled=fit.scales.pooled)
     mode = from_coordinates(coordinates, problem.family, problem.prior, groups=problem.groups)
-    wider = lambda one, mean, at: TierScales(*(s * float(m) / float(a) for s, m, a in zip(one, mean, at, strict=True)))
-    tiers = {
-        name: wider(getattr(scales, name), getattr(fit.scales, name), getattr(mode, name)) for name in slopes.TIERS
-    }
-    spread = scales.spread * fit.scales.spread / mode.spread
-    return scales._replace(**tiers, noise=scales.noise * fit.scales.noise / mode.noise, spread=spread)
+    arm, family, globe = (
+        TierScales(*(s * float(m) / float(a) for s, m, a in zip(*tier, strict=True)))
+        for tier in zip(scales[:3], fit.scales[:3], mode[:3], strict=True)
+    )
+    noise, spread = scales.noise * fit.scales.noise / mode.noise, scales.spread * fit.scales.spread / mode.spread
+    return scales._replace(arm=arm, family=family, globe=globe, noise=noise, spread=spread)
 
 
 def to_dict(known: FeatureHyperparameters | None) -> dict[str, Any] | None:

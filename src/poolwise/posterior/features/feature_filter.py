@@ -39,7 +39,7 @@ class State(NamedTuple):
     """Variance of one outcome."""
     cell: float
     """Variance of a cell around its coordinates."""
-    count: Float[np.ndarray, "project context arm"]
+    number: Float[np.ndarray, "project context arm"]
     """Weight of the outcomes, as others hear of them."""
     mean: Float[np.ndarray, "project context arm"]
     directions: Float[np.ndarray, "project context arm direction"]
@@ -97,7 +97,7 @@ def update(
 ) -> None:
     """One more outcome, in place; `weight`: part of an outcome that it counts as."""
     at, square, weight = (project, context, arm), float(state.noise[context, arm]), weight * float(state.heard[project])
-    count, mean, m = float(state.count[at]), float(state.mean[at]), state.directions[at]
+    count, mean, m = float(state.number[at]), float(state.mean[at]), state.directions[at]
     left = square / (square + count * state.cell)
     precision = left**2 / (square / weight + left * state.cell)
     target = (y - (1 - left) * mean) / left
@@ -105,7 +105,7 @@ def update(
     changes = effects.changes(found, precision, precision * target)
     effects.update(state.tiers, rows, tuple(part[:-1] for part in found.moved), changes)
     part = weight / (count + weight)
-    state.count[at] += weight
+    state.number[at] += weight
     state.mean[at] += part * (y - mean)
     m += part * (phi - m)
 
@@ -115,7 +115,7 @@ def marginal(
 ) -> tuple[float, float]:
     """Mean and variance of theta of one arm in one cell at these features."""
     at, square = (project, context, arm), float(state.noise[context, arm])
-    left = square / (square + float(state.count[at]) / float(state.heard[project]) * state.cell)
+    left = square / (square + float(state.number[at]) / float(state.heard[project]) * state.cell)
     _, found = _passage(state, at, (phi - (1 - left) * state.directions[at]) / left)
     mean = left * found.mean + (1 - left) * float(state.mean[at])
     return mean, left * (left * found.variance + state.cell)
@@ -155,7 +155,7 @@ def _looks(state: State, project: np.ndarray, context: np.ndarray, phi: np.ndarr
     if form.cells:
         columns.append(1 + form.contexts + form.projects + project * form.contexts + context)
     square = state.noise[context].T
-    count = (state.count[project, context] / state.heard[project, None]).T
+    count = (state.number[project, context] / state.heard[project, None]).T
     left = square / (square + count * state.cell)
     gone = 1 - left
     slope = phi - gone[..., None] * np.swapaxes(state.directions[project, context], 0, 1)

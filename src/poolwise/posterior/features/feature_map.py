@@ -1,9 +1,10 @@
 """From the features of a job to its directions: at most `MOST` numbers in which slopes are linear.
 
-Normal scores (`normal_scores`) are weighted by what each explains, rotated to their principal axes and scaled to the
-same spread over the jobs seen: `linear` directions. `smooth` ones are Hermite polynomials of the leading axes, for
-differences that change their sign. Squares of each block's directions sum to 1 on average, so that a slope scale is the
-standard deviation that a block gives to the utility of a usual job. Fitted on jobs seen only.
+Normal scores (`normal_scores`) are weighted by what each explains, rotated to their principal axes, scaled to the same
+spread over the jobs seen, and weighted again by what each of these explains (`relevance`): `linear` directions, as a
+difference may lie along an axis on which jobs hardly differ. `smooth` ones are Hermite polynomials of the leading axes,
+for differences that change their sign. Squares of each block's directions sum to 1 on average, so that a slope scale is
+the standard deviation that a block gives to the utility of a usual job. Fitted on jobs seen only.
 """
 
 from typing import Any, NamedTuple
@@ -17,13 +18,12 @@ from poolwise.posterior.features.rows import FeatureRows
 
 MOST = 16
 """Directions."""
-import os
-
-LINEAR, SMOOTH = int(os.environ.get("FC_LIN", "8")), int(os.environ.get("FC_SM", "4"))
+LINEAR, SMOOTH = 8, 2
 """Linear directions, and leading axes of which there are smooth functions."""
 JOBS_PER_DIRECTION = 3
+ROWS = 4_000
+"""Jobs that a map is fitted to: more change little."""
 _SMALLEST = 1e-6
-_ALPHA = float(os.environ.get("FC_AL", "0"))
 _CLIP = 3.5
 """Standard deviations to which axes are clipped."""
 
@@ -55,10 +55,13 @@ class FeatureMap(NamedTuple):
 
 
 def fit(rows: FeatureRows) -> FeatureMap | None:
-    """From all rows; None where nothing varies yet."""
+    """From all rows, at most `ROWS` of them; None where nothing varies yet."""
+    size = len(rows.arm)
+    if size > ROWS:
+        rows = FeatureRows(*(column[np.arange(ROWS) * size // ROWS] for column in rows))
     scores = normal_scores.fit(rows.raw)
     found = normal_scores.apply(scores, rows.raw)
-    return from_scores(scores, found, relevance.weights(found, rows), rows)
+    return from_scores(scores, found, relevance.weights(found, rows) ** 0.5, rows)
 
 
 def from_scores(
@@ -75,9 +78,7 @@ def from_scores(
         return None
     spread = length[:kept] / np.sqrt(jobs)
     rotation = weight[:, None] * axes[:kept].T / spread
-    part = spread ** (2 * _ALPHA) * relevance.weights(
-        found @ rotation - (centre @ axes[:kept].T) / spread, rows, float(os.environ.get("FC_DIR", "1"))
-    )
+    part = relevance.weights(found @ rotation - (centre @ axes[:kept].T) / spread, rows)
     order = np.argsort(-part, kind="stable")
     axes, spread, rotation, part = axes[order], spread[order], rotation[:, order], part[order]
     share = np.sqrt(part / part.sum())

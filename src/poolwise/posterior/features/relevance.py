@@ -8,24 +8,20 @@ the groups being each arm, and all of them together: 1 on average of a feature t
 the number of outcomes of one that does. A column of noise so gets an ever smaller part of the directions.
 """
 
-import os
-
 import numpy as np
 
 from poolwise.arrays import Float
 from poolwise.posterior.features.rows import FeatureRows
 
-_POWER = float(os.environ.get("FC_REL", "0.5"))
+_LEAST = 1e-3
 _SHRINK = 1.0
 """Outcomes at 0 that the mean of an arm counts."""
 
 
-def weights(
-    scores: Float[np.ndarray, "row column"], rows: FeatureRows, power: float = _POWER
-) -> Float[np.ndarray, " column"]:
+def weights(scores: Float[np.ndarray, "row column"], rows: FeatureRows) -> Float[np.ndarray, " column"]:
     """Positive, the largest 1."""
     used = rows.weight > 0
-    if used.sum() < 2 or not power:
+    if used.sum() < 2:
         return np.ones(scores.shape[1])
     z, w, arm = scores[used], rows.weight[used], rows.arm[used]
     arms = int(arm.max()) + 1
@@ -37,5 +33,5 @@ def weights(
     with_all = np.concatenate([member, np.ones((1, len(arm)))])
     along, square = with_all @ (z * (w * left)[:, None]), with_all @ (z**2 * w[:, None])
     ratio = (along**2).sum(0) / np.maximum(variance * square.sum(0), 1e-300)
-    found = np.maximum(ratio, 1e-3) ** power
+    found = np.maximum(ratio, _LEAST)
     return np.asarray(found / found.max())

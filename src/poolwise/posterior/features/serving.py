@@ -13,7 +13,7 @@ from poolwise.posterior.likelihoods import project_weights
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import State
 
-RECENT, OF_LAST = int(__import__("os").environ.get("FC_J", "12")), 300
+RECENT, OF_LAST = 12, 300
 """Jobs for which the worth of knowledge is judged, drawn from so many of the last."""
 
 

@@ -67,7 +67,9 @@ def log_marginal_likelihood(
     parts = [np.add.reduceat(one.sum(0), _starts(form)) * _filled(form) for one in excess[::-1]]
     parts = parts if families else [parts[0], 0 * parts[0], parts[1]]
     tiers, noise = _with_leaves(parts, _Marginals(mean, covariance), stats, found, scales, form)
-    return float(tree.evidence), SlopeScore(Score(*tiers, noise), np.array([part[4:] for part in parts]))
+    return float(tree.evidence), SlopeScore(
+        Score(tiers[0], tiers[1], tiers[2], noise), np.array([part[4:] for part in parts])
+    )
 
 
 def _sizes(form: SlopeLayout) -> np.ndarray:

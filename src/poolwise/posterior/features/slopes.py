@@ -27,7 +27,6 @@ from poolwise.posterior.hyperparameters.gaussian import (
     noise_scale,
 )
 
-TIERS = ("arm", "family", "globe")
 _LEAST = 1e-5
 """Smallest standard deviation of a slope: that of a tier must not be 0."""
 
@@ -66,8 +65,8 @@ class SlopeLayout(NamedTuple):
     def cells(self) -> bool:
         return self.structure.cells
 
-    def variances(self, tier: SlopeTier, xp: Any) -> Float[Array, " effect"]:
-        """Prior variances of a tier's effect vector."""
+    def variances(self, tier: Any, xp: Any) -> Float[Array, " effect"]:
+        """Prior variances of a tier's effect vector; tier: a `SlopeTier`."""
         slopes = np.repeat(np.maximum(tier.slopes, _LEAST) ** 2, self.blocks)
         return np.concatenate([self.structure.variances(tier.structure, xp), slopes])
 
@@ -82,8 +81,9 @@ class CellDirections(NamedTuple):
 
 def with_slopes(scales: GaussianHyperparameters, slopes: Float[np.ndarray, "tier block"]) -> GaussianHyperparameters:
     """The scales with those of slopes, of arm, family and globe: what `SlopeLayout` reads."""
-    tiers = (SlopeTier(getattr(scales, name), own) for name, own in zip(TIERS, slopes, strict=True))
-    return scales._replace(**dict(zip(TIERS, tiers, strict=True)))
+    tiers = [SlopeTier(tier, own) for tier, own in zip(scales[:3], slopes, strict=True)]
+    arm, family, globe = (cast(TierScales, tier) for tier in tiers)
+    return scales._replace(arm=arm, family=family, globe=globe)
 
 
 def slope_layout(shape: tuple[int, ...], families: int, blocks: tuple[int, ...]) -> SlopeLayout:

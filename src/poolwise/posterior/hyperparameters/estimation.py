@@ -82,6 +82,14 @@ def _expecting(hyperparameters: Hyperparameters, elicited: ElicitedPrior | None)
     return hyperparameters._replace(gaussian=fit, expert=elicited)
 
 
+def with_pooled(
+    known: Hyperparameters, pooled: gaussian.BorrowedEstimates | None, success: np.ndarray | None
+) -> Hyperparameters:
+    """With what other stores know of utilities, and counts of success (`bernoulli.BetaHyperparameters.pooled`)."""
+    fit = known.gaussian._replace(scales=known.gaussian.scales._replace(pooled=pooled))
+    return known._replace(gaussian=fit, success=known.success._replace(pooled=success))
+
+
 def estimate_hyperparameters(
     hyperparameters: Hyperparameters,
     stats: SufficientStatistics,
