@@ -118,8 +118,8 @@ class Posterior:
         self, project: int, context: int, arm: int, utility: float, ok: bool, cut: bool = False, raw: Any = None
     ) -> None:
         """One outcome; the belief about every cell that borrows from it is current afterwards. cut: it was stopped, and
-        `utility` is what it is at most; ok: whether it went well until then; raw: as in `predict`. Raises InputError for
-        what is no utility, or no features."""
+        `utility` is what it is at most; ok: whether it went well until then; raw: as in `predict`. Raises InputError
+        for what is no utility, or no features."""
         raw = None if raw is None else raw_of_one(raw, self.features)
         if not abs(utility) <= arguments.MAX_UTILITY:
             arguments.check_utilities(np.array([utility]))
