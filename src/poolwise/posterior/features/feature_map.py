@@ -18,7 +18,7 @@ from poolwise.posterior.features.rows import FeatureRows
 
 MOST = 16
 """Directions."""
-LINEAR, SMOOTH = 8, 2
+LINEAR, SMOOTH = 8, 4
 """Linear directions, and leading axes of which there are smooth functions."""
 JOBS_PER_DIRECTION = 3
 ROWS = 4_000
