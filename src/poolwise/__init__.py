@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from poolwise.engine import Settings as Settings
     from poolwise.space import ArmSpace as ArmSpace
     from poolwise.space import Family as Family
+    from poolwise.space.features import Feature as Feature
     from poolwise.space.parameters import Choice as Choice
     from poolwise.space.parameters import Integer as Integer
     from poolwise.space.parameters import Real as Real
@@ -34,6 +35,7 @@ else:  # hidden from type checkers, which would take any misspelt name for one t
         "Client": "poolwise.client",
         "Engine": "poolwise.engine",
         "Family": "poolwise.space",
+        "Feature": "poolwise.space.features",
         "Integer": "poolwise.space.parameters",
         "Real": "poolwise.space.parameters",
         "Settings": "poolwise.engine",

@@ -154,7 +154,13 @@ def test_features_are_declared_in_the_file_and_given_by_name(call, place):
     for given, words in refused.items():
         status, _, errors = call(*job, "--feature", given)
         assert (status, words in errors) == (2, True), errors
-    assert json.loads(call("status", "--json")[1])["decisions"] == 2
+    status = json.loads(call("status", "--json")[1])
+    assert status["decisions"] == 2
+    assert {row["feature"] for row in status["features"]} == {"size", "kind=dense", "kind=sparse"}
+    assert "Features: share of the differences" in call("status")[1]
+    rows = json.loads(call("log", "--json")[1])
+    assert [(row["f_size"], row["f_kind"]) for row in rows] == [(12000, "sparse"), (None, None)]
+    assert "size is 12000, larger than" in call("explain", made["id"])[1]
 
 
 def test_a_wrong_declaration_is_said_with_its_table(call, place):

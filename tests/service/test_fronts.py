@@ -79,6 +79,15 @@ def net(service):
     return Net(service)
 
 
+def test_what_is_known_of_a_job_goes_to_the_writer(net):
+    front = net.front()
+    net.decide(front, 3)
+    known = ("POST", "/decide", JOB | {"features": {"size": 3}})
+    (refused,) = net.ask(front, known)
+    assert (refused.status_code, "none are declared" in refused.json()["detail"]) == (422, True)
+    assert net.sent[-1][0].endswith("/decide")
+
+
 def test_what_front_ends_decide_is_stored_once_as_the_writer_would_have_decided_it(net):
     front = net.front()
     net.decide(front, 2)

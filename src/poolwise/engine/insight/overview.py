@@ -34,14 +34,14 @@ def overview(now: Serving, store: Store, project: str | None = None) -> dict[str
 
     `contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered, expected
     further gain in log units), `quarantined`, `drift`, `priors` (how far domain priors are still believed), `budgets`,
-    `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; `features` where some are
-    declared, see `features.summary`; `baseline_untried`, see `shown.untried`."""
+    `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; of all projects, where
+    some are declared, `features`, see `features.summary`; `baseline_untried`, see `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
     every = list(places(name_index, usage, project))
     body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in every]}
     body["priors"] = list(_priors(belief, name_index))
-    if known := features.summary(belief):
+    if project is None and (known := features.summary(belief)):
         body["features"] = known
     body.update(untried(now))
     if safeguards is None:
