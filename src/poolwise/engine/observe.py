@@ -53,6 +53,7 @@ def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None
         serving.usage.informed(p, c, earlier[p] + since)
     if (safeguards := serving.policy_gate.safeguards) is None:
         _learn(serving, rows, estimated=estimated)
+        _settled(serving)
         return
     names = store.names("reason")
     reasons = [names[code] for code in made.reason.tolist()]
@@ -65,6 +66,13 @@ def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None
     advance = _counting(safeguards, made, reasons, rows, np.array(row_of, dtype=np.int64))
     _learn(serving, rows, answered, advance, estimated)
     advance(len(rows.decision))
+    _settled(serving)
+
+
+def _settled(serving: Serving) -> None:
+    """Where jobs have features, the form of the belief follows from all outcomes together, not from the first ones."""
+    if serving.name_index.features.columns:
+        serving.belief.recompute()
 
 
 def waiting(serving: Serving) -> Waiting:
