@@ -52,6 +52,12 @@ def to_each_peer() -> list[float]:
     return [max(value for peer, value in ratio.items() if peer.startswith(f"{name} (")) for name in names]
 
 
+def of_kernel_tuner(what: str) -> list[float]:
+    """Of the strategies that README names, in its order."""
+    names = ("simulated_annealing", "genetic_algorithm", "adaptive_tabu_greywolf", "greedy_ils")
+    return [at("kernel_tuner", "strategies", name, what) for name in names]
+
+
 def runs(key: str, *names: str) -> list[float]:
     """Of the simulated prover."""
     return [at("prover_simulation", "runs", name, key) for name in names]
@@ -130,6 +136,11 @@ README = [
         "the same as tuning sessions",
         lambda: joined([figure("surface_kernels", SESSION + what) for what in ("regret", "best configuration")], ".3f"),
     ),
+    Row(
+        "Kernel Tuner's own strategies on the same tables",
+        lambda: joined(of_kernel_tuner("best found after 200"), ".3f"),
+    ),
+    Row("their regret over TPE's", lambda: joined(of_kernel_tuner("regret over Optuna TPE's"), ".2f")),
     Row(
         "the search as a sampler in Optuna studies",
         lambda: f"{figure('sampler', 'regret in a study'):.2f} / {figure('sampler', 'standard error'):.2f}",

@@ -62,6 +62,7 @@ BENCHMARKS = {
         _of("spaces", "replay.spaces --seeds 4", "30 min", "data"),
         _of("sampler", "replay.sampler --seeds 3 --kinds nothing", "15 min", "data, the extra optuna"),
         _of("surface_kernels", "replay.kernels --trials 200", "10 min", "data"),
+        _of("kernel_tuner", "peers.kernel_tuner --seeds 2", "5 min", "data, the extra kernel-tuner"),
         _of("ope", "replay.ope", "5 min", "data, bench"),
         _of("judged", "replay.judged --logs 4", "10 min", "data"),
         _of("transfer", "transfer.arrivals --machines --seeds 3", "30 min", "data"),

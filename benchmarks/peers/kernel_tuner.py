@@ -5,7 +5,8 @@
 
 Every space and GPU of `benchmarks/replay/kernels.py`, thinned as there; a space is the configurations of its table, and
 a strategy sees their mean times. Scores as in `replay/methodology.py`, over different configurations in the order of
-their first evaluation, which is how Kernel Tuner counts; one that ends early keeps its last one.
+their first evaluation, which is how Kernel Tuner counts; one that ends early keeps its last one. `--strategies` takes
+any of Kernel Tuner's, `bayes_opt` too, which is slow, and `Poolwise` for `PoolwiseStrategy`.
 """
 
 import contextlib
@@ -20,16 +21,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
-from benchmarks.harness.result import RESULTS, Figure, arguments, rows, save, table
+from benchmarks.harness.result import RESULTS, Figure, arguments, save, table
 from benchmarks.replay.methodology import AT, Scores, scores
 from poolwise import compute
 from poolwise.table import Table
 
 OURS = "Poolwise"
-STRATEGIES = (
-    OURS, "simulated_annealing", "genetic_algorithm", "adaptive_tabu_greywolf", "greedy_ils", "bayes_opt",
-    "random_sample",
-)  # fmt: skip
+STRATEGIES = ("simulated_annealing", "genetic_algorithm", "adaptive_tabu_greywolf", "greedy_ils", "random_sample")
 CLOCKS = ("compile_time", "verification_time", "benchmark_time", "strategy_time", "framework_time")
 Key = tuple[Any, ...]
 
@@ -85,22 +83,20 @@ def measured(task: tuple[Path, str, int, str, int, int]) -> Scores:
     return scores(known, unit, tuned(known, unit, strategy, trials, seed))
 
 
-def figures(strategy: str, found: dict[str, list[Scores]], tpe: dict[str, float], trials: int) -> list[Figure]:
+def summary(found: dict[str, list[Scores]], tpe: dict[str, float], trials: int) -> dict[str, float]:
     """Means over spaces of means over seeds."""
     best = {at: [np.mean([run.best[at] for run in runs]) for runs in found.values()] for at in AT if at <= trials}
-    made = [Figure(f"{strategy}: best found after {at}", float(np.mean(one)), "") for at, one in best.items()]
     every = [run for runs in found.values() for run in runs]
+    made = {f"best found after {at}": float(np.mean(one)) for at, one in best.items()}
     if trials == 200:
         ratios = [np.mean([run.regret for run in runs]) / tpe[where] for where, runs in found.items()]
-        made.append(
-            Figure(f"{strategy}: regret / Optuna TPE, geometric mean", float(np.exp(np.mean(np.log(ratios)))), "")
-        )
-    return [
-        *made,
-        Figure(f"{strategy}: best found after {trials}, worst space", float(min(best[trials])), ""),
-        Figure(f"{strategy}: distinct configurations", float(np.mean([run.distinct for run in every])), ""),
-        Figure(f"{strategy}: methodology score", float(np.mean([run.score for run in every])), ""),
-    ]
+        made["regret over Optuna TPE's"] = float(np.exp(np.mean(np.log(ratios))))
+    return {
+        **made,
+        "worst space": float(min(best[trials])),
+        "distinct": float(np.mean([run.distinct for run in every])),
+        "methodology score": float(np.mean([run.score for run in every])),
+    }
 
 
 def main() -> None:
@@ -114,7 +110,7 @@ def main() -> None:
     parser.add_argument("--strategies", default=",".join(STRATEGIES))
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
-    peers, made = json.loads(options.peers.read_text())["spaces"], []
+    peers, made = json.loads(options.peers.read_text())["spaces"], dict[str, dict[str, float]]()
     places = [(source.name, unit, machine) for source in spaces(options.data) if options.only in source.name
               for unit, machine in enumerate(source.load().units)]  # fmt: skip
     tpe = {
@@ -127,9 +123,9 @@ def main() -> None:
         with compute.opened(workers=options.jobs) as pool:
             runs = compute.mapped(pool, measured, tasks)
         found = {where: runs[k * options.seeds : (k + 1) * options.seeds] for k, where in enumerate(tpe)}
-        made += figures(strategy, found, tpe, options.trials)
-        print(table(made), flush=True)
-    save(options.json, {"seeds": list(range(options.seeds)), "figures": rows(made)})
+        made[strategy] = summary(found, tpe, options.trials)
+        print(table([Figure(f"{strategy}: {what}", value, "") for what, value in made[strategy].items()]), flush=True)
+    save(options.json, {"seeds": list(range(options.seeds)), "strategies": made})
 
 
 if __name__ == "__main__":
