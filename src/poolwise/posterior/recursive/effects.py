@@ -25,6 +25,9 @@ from poolwise.posterior.hyperparameters.gaussian import EffectLayout, GaussianHy
 
 ROWS = 4
 """Sums of effects that are predicted: here, and what is shared by the project, by the context, by all."""
+_MEMBER = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+"""(ROWS, coordinates): of which coordinates each is the sum, of level, context and, where they are kept, project and
+cell."""
 
 
 class Passage(NamedTuple):
@@ -140,31 +143,22 @@ def predict(
     """Of the sums of coordinates here, and of those shared by the project, by the context and by all: mean (4, A),
     variance (4, A), and covariance of the first with the others, (3, A). slot: which of several systems one below the
     other."""
-    xp, width = namespace(tiers[0]), form.size + 1
-    moved = _sums(xp, [window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
-    product = _sums(xp, [window(moved, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
-    mean, variance, along = moved[..., -1], xp.stack([product[:, r, r] for r in range(ROWS)], 1), product[:, 1:, 0]
-    for number, tier in enumerate(tiers[1:]):
-        direction = moved[..., :-1]
-        if family is not None and number == 0:
-            moved = _by_family(tier, moved, family, slot)
-        else:
-            moved = _whole(tier, moved, slot)
-        mean, variance = mean + moved[..., -1], variance + (moved[..., :-1] * direction).sum(2)
-        along = along + (moved[:, 1:, :-1] * direction[:, :1]).sum(2)
-    return mean.T, variance.T, along.T
-
-
-def _sums(xp: Array, parts: list[Array], axis: int) -> Array:
-    """Of level, context and, where they are kept, project and cell: all of them, level + project, level + context, and
-    the level."""
-    level, context, *rest = parts
-    project, *own = rest or [level * 0.0]
-    return xp.stack([sum(own, level + context + project), level + project, level + context, level], axis)
+    xp, width, number = namespace(tiers[0]), form.size + 1, len(coordinates)
+    moved = xp.stack([window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
+    mean = moved[..., -1]
+    covariance = xp.concatenate([window(moved, (0, 0, i), (arms, number, 1)) for i in coordinates], 2)
+    for above, tier in enumerate(tiers[1:]):
+        direction = moved[:, None, :, :-1]
+        by_family = family is not None and above == 0
+        moved = _by_family(tier, moved, family, slot) if by_family else _whole(tier, moved, slot)
+        mean, covariance = mean + moved[..., -1], covariance + (moved[:, :, None, :-1] * direction).sum(3)
+    member = xp.asarray(_MEMBER[:, :number])
+    rows = (covariance[:, None] * member[:, :, None]).sum(2)
+    return (mean[:, None] * member).sum(2).T, (rows * member).sum(2).T, rows[:, 1:].sum(2).T
 
 
 def _whole(tier: Array, below: Array, slot: Array) -> Array:
-    """(A, 4, q + 1): covariance of a tier's one row along the directions that the tier below gives, and its mean."""
+    """(A, coordinates, q + 1): covariance of a tier's one row along the directions of the tier below, and its mean."""
     width = below.shape[2]
     return (below.reshape(-1, width)[:, :-1] @ at(tier, slot)).reshape(below.shape)
 
