@@ -16,6 +16,7 @@ from poolwise.posterior.recursive.types import Predictive
 SCALARS = len(Context._fields)
 COMPILED = "compiled"
 """Logged beside a view of which JAX made the probabilities."""
+_SINGLE, _HALF = np.dtype("float32"), np.dtype("float16")
 
 
 class Offered(Protocol):
@@ -31,7 +32,9 @@ class Offered(Protocol):
 
 def view(found: Predictive, arms: Offered, allowed: Array, scalars: Array, contrast: Array | None = None) -> View:
     """What a policy sees. scalars: (SCALARS,), the fields of `Context`; contrast: of the offered arms."""
-    chosen = lambda part: None if part is None else _single(part[..., arms.offered])
+    offered = arms.offered
+    every = isinstance(offered, slice)
+    chosen = lambda part: None if part is None else _single(part if every else part[..., offered])
     return View(
         mean=chosen(found.mean),
         scale=chosen(found.scale),
@@ -70,9 +73,9 @@ def _context(scalars: Array) -> Context:
 
 def _single(numbers: Array) -> Array:
     """Rounded to 24 binary digits."""
-    return numbers.astype("float32").astype(numbers.dtype)
+    return numbers.astype(_SINGLE).astype(numbers.dtype)
 
 
 def _half(numbers: Array) -> Array:
     """From 24 binary digits to 11."""
-    return numbers.astype("float32").astype("float16").astype(numbers.dtype)
+    return numbers.astype(_HALF).astype(numbers.dtype)

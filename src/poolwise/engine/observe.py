@@ -4,6 +4,7 @@ Every event is folded once, whoever wrote it: outcomes in the order of the store
 them, or when it next looks.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -128,7 +129,7 @@ def _known(serving: Serving) -> bool:
 
 def _plain(serving: Serving) -> bool:
     """See `Waiting.plain`."""
-    asked = serving.policy_gate.safeguards is not None or np.isfinite(serving.belief.overdue.until)
+    asked = serving.policy_gate.safeguards is not None or math.isfinite(serving.belief.overdue.until)
     few = not asked and len(serving.stored) <= FEW
     return few and all(observations.plain(outcome, serving.settings) for outcome in serving.stored)
 

@@ -201,6 +201,8 @@ class Upkeep:
     def _go_on(self, serving: Serving) -> None:
         """Serve from scales that were found; look for others, or save a checkpoint, where that is due."""
         belief = serving.belief
+        if self._beside.busy and not self._beside.done:
+            return
         try:
             found = self._beside.taken()
             if isinstance(found, StoreError):

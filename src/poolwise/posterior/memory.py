@@ -5,6 +5,8 @@ outcomes fade, while scales are estimated from what they came to before: those o
 count.
 """
 
+import math
+
 import numpy as np
 
 from poolwise.posterior.crossed.batch import SufficientStatistics
@@ -88,7 +90,7 @@ class Memory:
 
     def factor(self, number: int) -> float:
         """Of everything, what counts from the `number`-th outcome on."""
-        due = np.isfinite(self.half_life) and number % discounting.step(self.half_life) == 0
+        due = math.isfinite(self.half_life) and number % discounting.step(self.half_life) == 0
         return discounting.discount_factor(self.half_life) if due else 1.0
 
     def discount(self, factor: float) -> None:

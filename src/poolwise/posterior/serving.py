@@ -23,7 +23,7 @@ from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.projects import factors
 from poolwise.posterior.projects.factors import Factors
 from poolwise.posterior.recursive import compiled, initial, padding, prediction, updating
-from poolwise.posterior.recursive.compiled import Answer, Program, Tail
+from poolwise.posterior.recursive.compiled import ROW, Answer, Program, Tail
 from poolwise.posterior.recursive.exchangeability import CERTAIN, Effects
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, NONE, SUCCESS, Constants, Outcome, Predictive, State, Structure
@@ -158,8 +158,9 @@ class Serving:
     def update_and_predict(self, program: Program, row: Row, project: int, context: int, extra: np.ndarray) -> Answer:
         """One compiled call: an outcome, if any, then a cell."""
         own = self._heard_of(row)
-        asked = (*row, own, project, context, self.slot(project))
-        self.state, found = program(self.state, self.constants, np.concatenate([asked, extra]))
+        asked = np.empty(ROW + len(extra))
+        asked[:ROW], asked[ROW:] = (*row, own, project, context, self.slot(project)), extra
+        self.state, found = program(self.state, self.constants, asked)
         return found
 
     def update(self, row: Row, raw: np.ndarray | None = None) -> tuple[float, float]:
