@@ -155,7 +155,7 @@ def placed(part: Any, device: Any = None) -> Any:
     import jax
 
     with jax.enable_x64():
-        return jax.tree.map(lambda leaf: jax.device_put(np.array(leaf), device), part)
+        return jax.device_put(jax.tree.map(np.array, part), device)
 
 
 def fetched(part: Any) -> Any:

@@ -25,9 +25,6 @@ from poolwise.posterior.hyperparameters.gaussian import EffectLayout, GaussianHy
 
 ROWS = 4
 """Sums of effects that are predicted: here, and what is shared by the project, by the context, by all."""
-_MEMBER = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
-"""(ROWS, coordinates): of which coordinates each is the sum, of level, context and, where they are kept, project and
-cell."""
 
 
 class Passage(NamedTuple):
@@ -143,18 +140,26 @@ def predict(
     """Of the sums of coordinates here, and of those shared by the project, by the context and by all: mean (4, A),
     variance (4, A), and covariance of the first with the others, (3, A). slot: which of several systems one below the
     other."""
-    xp, width, number = namespace(tiers[0]), form.size + 1, len(coordinates)
+    xp, width = namespace(tiers[0]), form.size + 1
     moved = xp.stack([window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
-    mean = moved[..., -1]
-    covariance = xp.concatenate([window(moved, (0, 0, i), (arms, number, 1)) for i in coordinates], 2)
-    for above, tier in enumerate(tiers[1:]):
-        direction = moved[:, None, :, :-1]
-        by_family = family is not None and above == 0
+    sums = _sums(xp, [moved[:, i] for i in range(len(coordinates))], 1)
+    product = _sums(xp, [window(sums, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
+    mean, variance, along = sums[..., -1], xp.stack([product[:, r, r] for r in range(ROWS)], 1), product[:, 1:, 0]
+    for number, tier in enumerate(tiers[1:]):
+        by_family = family is not None and number == 0
         moved = _by_family(tier, moved, family, slot) if by_family else _whole(tier, moved, slot)
-        mean, covariance = mean + moved[..., -1], covariance + (moved[:, :, None, :-1] * direction).sum(3)
-    member = xp.asarray(_MEMBER[:, :number])
-    rows = (covariance[:, None] * member[:, :, None]).sum(2)
-    return (mean[:, None] * member).sum(2).T, (rows * member).sum(2).T, rows[:, 1:].sum(2).T
+        direction, sums = sums[..., :-1], _sums(xp, [moved[:, i] for i in range(len(coordinates))], 1)
+        mean, variance = mean + sums[..., -1], variance + (sums[..., :-1] * direction).sum(2)
+        along = along + (sums[:, 1:, :-1] * direction[:, :1]).sum(2)
+    return mean.T, variance.T, along.T
+
+
+def _sums(xp: Array, parts: list[Array], axis: int) -> Array:
+    """Of level, context and, where they are kept, project and cell: all of them, level + project, level + context, and
+    the level."""
+    level, context, *rest = parts
+    project, *own = rest or [level * 0.0]
+    return xp.stack([sum(own, level + context + project), level + project, level + context, level], axis)
 
 
 def _whole(tier: Array, below: Array, slot: Array) -> Array:
