@@ -10,7 +10,7 @@ import logging
 import os
 import platform
 from functools import lru_cache
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def _origin() -> tuple[str, ...]:
     root, source = Path(__file__).parents[2], hashlib.sha256()
     for path in sorted(path for pattern in _MADE_FROM for path in root.glob(pattern)):
         source.update(path.read_bytes())
-    versions = (platform.python_version(), *map(version, _LIBRARIES))
+    versions = (platform.python_version(), *(import_module(name).__version__ for name in _LIBRARIES))
     return source.hexdigest(), *versions, os.environ.get("XLA_FLAGS", ""), _processor()
 
 
