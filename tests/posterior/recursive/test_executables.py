@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from poolwise.posterior.posterior import _NO_TAIL
 from poolwise.posterior.recursive import compiled, executables
@@ -12,11 +13,15 @@ NAME = Structure(2, 2, 2, None, False, None, 0), *_NO_TAIL[1:]
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
+    """Where calls are kept; JAX's own cache is off, which may have compiled them before."""
     before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    jax.config.update("jax_compilation_cache_dir", None)
+    compilation_cache.reset_cache()
+    monkeypatch.setattr(executables, "folder_of_user", lambda: tmp_path)
     yield tmp_path / "poolwise"
     jax.config.update("jax_compilation_cache_dir", before)
+    compilation_cache.reset_cache()
 
 
 def made():
@@ -72,5 +77,20 @@ def test_few_are_kept_and_nothing_where_jax_keeps_nothing(folder, monkeypatch):
         (folder / str(number)).write_bytes(b"")
     made()
     assert len(list(folder.iterdir())) == 2
-    jax.config.update("jax_compilation_cache_dir", None)
-    assert executables._path(jax, NAME, compiled._device(jax)) is None
+    jax.config.update("jax_enable_compilation_cache", False)
+    try:
+        assert executables._path(jax, NAME, compiled._device(jax)) is None
+    finally:
+        jax.config.update("jax_enable_compilation_cache", True)
+
+
+def test_what_does_not_run_is_neither_kept_nor_served(folder, monkeypatch):
+    """As a call that JAX had from its own cache, once it is written again: it is whole, and lacks its functions."""
+    tried = executables._tried
+    monkeypatch.setattr(executables, "_tried", lambda *_: 1 / 0)
+    made()
+    assert not folder.exists()
+    monkeypatch.setattr(executables, "_tried", tried)
+    made()
+    monkeypatch.setattr(executables, "_tried", lambda *_: 1 / 0)
+    answers(made())

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -200,9 +199,10 @@ def _beside(name: Name, tail: Tail) -> Program | None:
 def _compiled(jax: Any, name: Name, tail: Tail) -> Program:
     """From disk, where it was kept and whatever it was made from is ours."""
     structure, _, extra = name
-    keep_on_disk(jax)
     with jax.enable_x64():
         device = _device(jax)
+        if device.platform != "cpu":
+            keep_on_disk(jax)
         place = jax.sharding.SingleDeviceSharding(device)
         double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64", sharding=place)
         arguments = *shapes(structure, double), double(ROW + extra)
@@ -211,7 +211,7 @@ def _compiled(jax: Any, name: Name, tail: Tail) -> Program:
         if call is None:
             call = _executable(jax, partial(update_and_predict, structure, tail), arguments)
             if ours:
-                _WORKER.submit(executables.save, jax, name, device, call)
+                _WORKER.submit(executables.save, jax, name, arguments, device, call)
         return Program(call, structure, device)
 
 
@@ -246,7 +246,7 @@ def keep_on_disk(jax: Any) -> None:
     """Compiled functions of this process, in the user's cache folder, unless the user has said where."""
     if jax.config.jax_compilation_cache_dir is not None:
         return
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "poolwise" / "jax"
+    folder = executables.folder_of_user()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -146,8 +146,10 @@ def predict(
     product = _sums(xp, [window(sums, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
     mean, variance, along = sums[..., -1], xp.stack([product[:, r, r] for r in range(ROWS)], 1), product[:, 1:, 0]
     for number, tier in enumerate(tiers[1:]):
-        by_family = family is not None and number == 0
-        moved = _by_family(tier, moved, family, slot) if by_family else _whole(tier, moved, slot)
+        if family is not None and number == 0:
+            moved = _by_family(tier, moved, family, slot)
+        else:
+            moved = _whole(tier, moved, slot)
         direction, sums = sums[..., :-1], _sums(xp, [moved[:, i] for i in range(len(coordinates))], 1)
         mean, variance = mean + sums[..., -1], variance + (sums[..., :-1] * direction).sum(2)
         along = along + (sums[:, 1:, :-1] * direction[:, :1]).sum(2)

@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 LOG = logging.getLogger("poolwise")
 _MADE_FROM = ("posterior/**/*.py", "policy/**/*.py", "arrays.py", "views.py")
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy")
@@ -25,7 +27,7 @@ _CHECK = 32
 
 def load(jax: Any, name: Any, arguments: tuple[Any, ...], device: Any) -> Any | None:
     """The compiled call of this name, which takes such arguments and returns the first and a vector; None: there is
-    none."""
+    none that works."""
     if (path := _path(jax, name, device)) is None:
         return None
     try:
@@ -34,10 +36,7 @@ def load(jax: Any, name: Any, arguments: tuple[Any, ...], device: Any) -> Any | 
         kept = path.read_bytes()
         if hashlib.sha256(kept[_CHECK:]).digest() != kept[:_CHECK]:
             return None
-        from jax.experimental.serialize_executable import deserialize_and_load
-
-        trees = jax.tree.structure((arguments, {})), jax.tree.structure((arguments[0], 0))
-        return deserialize_and_load(kept[_CHECK:], *trees, backend=device.client, execution_devices=[device])
+        return _tried(jax, kept[_CHECK:], arguments, device)
     except FileNotFoundError:
         return None
     except Exception:
@@ -45,7 +44,7 @@ def load(jax: Any, name: Any, arguments: tuple[Any, ...], device: Any) -> Any | 
         return None
 
 
-def save(jax: Any, name: Any, device: Any, call: Any) -> None:
+def save(jax: Any, name: Any, arguments: tuple[Any, ...], device: Any, call: Any) -> None:
     """Keep a compiled call for other processes, where that is possible."""
     if (path := _path(jax, name, device)) is None:
         return
@@ -53,6 +52,7 @@ def save(jax: Any, name: Any, device: Any, call: Any) -> None:
         from jax.experimental.serialize_executable import serialize
 
         content, *_ = serialize(call)
+        _tried(jax, content, arguments, device)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.write_bytes(hashlib.sha256(content).digest() + content)
@@ -63,13 +63,30 @@ def save(jax: Any, name: Any, device: Any, call: Any) -> None:
         LOG.debug("a compiled call cannot be kept on disk", exc_info=True)
 
 
+def _tried(jax: Any, content: bytes, arguments: tuple[Any, ...], device: Any) -> Any:
+    """The call, once it has run: one that came from JAX's own cache and is written again lacks its functions."""
+    from jax.experimental.serialize_executable import deserialize_and_load
+
+    trees = jax.tree.structure((arguments, {})), jax.tree.structure((arguments[0], 0))
+    call = deserialize_and_load(content, *trees, backend=device.client, execution_devices=[device])
+    with jax.enable_x64():
+        nothing = jax.device_put(jax.tree.map(lambda one: np.zeros(one.shape), arguments), device)
+        jax.block_until_ready(call(*nothing))
+    return call
+
+
 def _path(jax: Any, name: Any, device: Any) -> Path | None:
-    """Beside what JAX keeps; None where it keeps nothing, or nothing on this machine."""
-    folder = jax.config.jax_compilation_cache_dir
-    if not folder or "://" in folder or not jax.config.jax_enable_compilation_cache or device.platform != "cpu":
+    """Beside what JAX keeps; None where it is to keep nothing, or nothing on this machine."""
+    folder = str(jax.config.jax_compilation_cache_dir or folder_of_user())
+    if "://" in folder or not jax.config.jax_enable_compilation_cache or device.platform != "cpu":
         return None
     digest = hashlib.sha256(repr((_origin(), device.client.platform_version, name)).encode())
     return Path(folder) / "poolwise" / digest.hexdigest()
+
+
+def folder_of_user() -> Path:
+    """Where compiled functions are kept, unless the user has told JAX where."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "poolwise" / "jax"
 
 
 @lru_cache(1)
