@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 import poolwise
 from poolwise.cli.estimation import evaluations, imports, prior, refits, replays, training
 from poolwise.cli.serving import control, events, inspection, pages, projects, runs, service
-from poolwise.cli.storage import backups, migration, removal, retention
+from poolwise.cli.storage import archives, backups, migration, removal, retention
 from poolwise.errors import InputError, PoolwiseError, StoreError
 from poolwise.extras import explained
 from poolwise.names import escaped
@@ -40,6 +40,7 @@ for command in (
     backups.backup,
     backups.restore,
     migration.migrate,
+    archives.archive,
     retention.retention,
     removal.forget,
     removal.withdraw,

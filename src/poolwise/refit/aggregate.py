@@ -17,7 +17,7 @@ by the very function that serves, `engine.state.observations`, on top of the sta
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,12 +59,12 @@ def read(source: str, problem: RefitData) -> RefitData:
     found = stored(source, problem) if "://" in source else grouped(source, problem.settings, problem.limit)
     groups = found.groups
     projects, contexts = (
-        _extended(known, groups[name]) for name, known in (("project", problem.projects), ("context", problem.contexts))
+        extended(known, groups[name]) for name, known in (("project", problem.projects), ("context", problem.contexts))
     )
     axes = (projects, contexts, problem.arms)
-    _check_names(groups, source)
-    _known_arms(groups["arm"], groups["rows"], problem.arms, source)
-    at = tuple(_codes(axis, groups[name]) for axis, name in zip(axes, NAMES, strict=True))
+    check_names(groups, source)
+    known_arms(groups["arm"], groups["rows"], problem.arms, source)
+    at = tuple(codes(axis, groups[name]) for axis, name in zip(axes, NAMES, strict=True))
     shape = tuple(map(len, axes))
     ok = groups["status"] == "ok"
     taught = ok & (
@@ -80,7 +80,7 @@ def read(source: str, problem: RefitData) -> RefitData:
         outcomes=int(groups["rows"].sum()) + len(found.special.decision),
         online=None,
     )
-    places = (_codes(axis, names) for axis, names in zip(axes, found.names, strict=True))
+    places = (codes(axis, names) for axis, names in zip(axes, found.names, strict=True))
     return learned(whole, found.special._replace(**dict(zip(NAMES, places, strict=True))))
 
 
@@ -130,8 +130,8 @@ def grouped(source: str, settings: Settings, limit: float) -> Events:
     with duckdb.connect() as base:
         base.execute(f"SET memory_limit = '{MEMORY}'; SET preserve_insertion_order = false")
         base.execute("SET enable_progress_bar = false")
-        columns = _columns(base, files, source)
-        sql = expressions(columns, source, settings, settings.resolution or _least(base, files, columns))
+        columns = columns_of(base, files, source)
+        sql = expressions(columns, source, settings, settings.resolution or smallest_cost(base, files, columns))
         query = f"""
             SELECT project, context, arm, status, count(*) FILTER (NOT special) AS rows,
                    count(*) FILTER (bad) AS bad, count(*) FILTER (special) AS special,
@@ -148,16 +148,16 @@ def grouped(source: str, settings: Settings, limit: float) -> Events:
             raise DataError(f"{source} cannot be read as events: {_first_line(error)}") from error
         wrong = int(sum(found["bad"]))
         if wrong:
-            raise DataError(_where(base, files, sql, wrong, source))
+            raise DataError(malformed(base, files, sql, wrong, source))
         if not len(found["rows"]):
             raise DataError(f"{source} holds no event: name files with at least one row")
-        rows = _one_by_one(base, files, sql) if sum(found["special"]) else {}
+        rows = special_rows(base, files, sql) if sum(found["special"]) else {}
     groups = {name: np.asarray(values, dtype=object if name in (*NAMES, "status") else np.float64)
               for name, values in found.items()}  # fmt: skip
-    return Events(groups, *_special(rows))
+    return Events(groups, *special_columns(rows))
 
 
-def _least(base: Any, files: str, columns: dict[str, str]) -> float | None:
+def smallest_cost(base: Any, files: str, columns: dict[str, str]) -> float | None:
     """Half the smallest cost above 0, where there are costs of numbers."""
     parts = [f"min(CASE WHEN {name} > 0 THEN {name} END)" for name in COSTS if columns.get(name, "") in NUMBERS]
     if not parts:
@@ -167,7 +167,7 @@ def _least(base: Any, files: str, columns: dict[str, str]) -> float | None:
     return min(known) / 2 if known else None
 
 
-def _one_by_one(base: Any, files: str, sql: "Expressions") -> dict[str, np.ndarray]:
+def special_rows(base: Any, files: str, sql: "Expressions") -> dict[str, np.ndarray]:
     """The rows that are learned one after another, in the order of the files."""
     found = base.execute(
         f"""SELECT project, context, arm, {sql.status} AS status, {sql.job} AS job, {sql.cost} AS cost,
@@ -178,7 +178,7 @@ def _one_by_one(base: Any, files: str, sql: "Expressions") -> dict[str, np.ndarr
     return {name: np.ma.filled(values, np.nan if name.endswith("cost") else None) for name, values in found.items()}
 
 
-def _special(rows: dict[str, np.ndarray]) -> tuple[OutcomeColumns, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def special_columns(rows: dict[str, np.ndarray]) -> tuple[OutcomeColumns, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """As outcomes; projects, contexts and arms by name."""
     n = len(rows.get("cost", ()))
     cost, baseline = (np.asarray(rows.get(name, np.zeros(0)), dtype=np.float64) for name in ("cost", "baseline_cost"))
@@ -243,7 +243,7 @@ def pattern(source: str) -> str:
     return f"{source.rstrip('/')}/" + (EXPORTED if os.path.isfile(Path(source) / EXPORTED) else "**/*.parquet")
 
 
-def _columns(base: Any, files: str, source: str) -> dict[str, str]:
+def columns_of(base: Any, files: str, source: str) -> dict[str, str]:
     try:
         rows = base.execute("DESCRIBE SELECT * FROM read_parquet(?, union_by_name = true)", [files]).fetchall()
     except duckdb.Error as error:
@@ -251,7 +251,7 @@ def _columns(base: Any, files: str, source: str) -> dict[str, str]:
     return {row[0]: row[1].partition("(")[0] for row in rows}
 
 
-def _where(base: Any, files: str, sql: Expressions, wrong: int, source: str) -> str:
+def malformed(base: Any, files: str, sql: Expressions, wrong: int, source: str) -> str:
     """The message about the first malformed row."""
     reading = "FROM read_parquet(?, union_by_name = true, file_row_number = true, filename = true)"
     row = base.execute(
@@ -271,19 +271,19 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _extended(known: Sequence[str], seen: np.ndarray) -> list[str]:
+def extended(known: Sequence[str], seen: np.ndarray) -> list[str]:
     names = list(dict.fromkeys(seen.tolist()))
     return [*known, *(name for name in names if name not in set(known))] if tuple(known) != (NOBODY,) else names
 
 
-def _check_names(groups: dict[str, np.ndarray], source: str) -> None:
+def check_names(groups: dict[str, np.ndarray], source: str) -> None:
     for kind in NAMES:
         for name in dict.fromkeys(groups[kind].tolist()):
             if wrong := fault(name):
                 raise DataError(f"{source}: the {kind} {shown(name)} {wrong}")
 
 
-def _known_arms(arms: np.ndarray, rows: np.ndarray, known: Sequence[str], source: str) -> None:
+def known_arms(arms: np.ndarray, rows: np.ndarray, known: Sequence[str], source: str) -> None:
     strange = ~np.isin(arms, list(known))
     if strange.any():
         first = str(arms[strange][0])
@@ -293,7 +293,7 @@ def _known_arms(arms: np.ndarray, rows: np.ndarray, known: Sequence[str], source
         )
 
 
-def _codes(axis: Sequence[str], names: np.ndarray) -> np.ndarray:
+def codes(axis: Sequence[str], names: Iterable[str]) -> np.ndarray:
     place = {name: position for position, name in enumerate(axis)}
     return np.array([place[name] for name in names], dtype=np.int64)
 

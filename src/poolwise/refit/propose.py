@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from poolwise.compute import parsed
 from poolwise.engine.estimation.refit_request import NOBODY, RefitData
 from poolwise.errors import InputError, RefitError
 from poolwise.extras import explained
@@ -33,7 +34,7 @@ def propose(problem: RefitData, *, method: str = "fast", **given: Any) -> Snapsh
     began = time.perf_counter()
     if chosen.save is not None:
         loaded("draws.inference_data").prepare(chosen.save)
-    asked = problem if chosen.source is None else loaded("aggregate").read(chosen.source, problem)
+    asked = problem if chosen.source is None else _read(chosen.source, problem, chosen)
     found = loaded(METHODS[method]).run(asked, chosen)
     checks = gate.checks(asked, found, chosen.limits) if _finite(found) else []
     wrong = gate.verdict(checks) if checks else "the marginal likelihood was not finite"
@@ -61,6 +62,12 @@ def propose(problem: RefitData, *, method: str = "fast", **given: Any) -> Snapsh
         about = {name: value for name, value in snapshot._asdict().items() if name not in ("id", "parent")}
         diagnostics["inference_data"] = loaded("draws.inference_data").write(chosen.save, asked, found, about)
     return snapshot
+
+
+def _read(source: str, problem: RefitData, chosen: options.Options) -> RefitData:
+    executor = parsed(chosen.executor, chosen.workers)
+    found: RefitData = loaded("archive.reading").read(source, problem, executor, chosen.progress)
+    return found
 
 
 def _check_method(method: str, problem: RefitData) -> None:

@@ -28,6 +28,7 @@ def retention(
     """
     from poolwise.store import path_of
     from poolwise.store.addresses import SERVER
+    from poolwise.store.partitions import archive as archived
     from poolwise.store.retention import retain
 
     if views is None and events is None:
@@ -38,7 +39,10 @@ def retention(
         raise InputError(f"the store {url} lives in memory: only one in a file or on a server grows old")
     old = [None if age is None else now - _seconds(age) for age in (views, events)]
     place = path.with_name(f"{path.name}.archive") if path else Path("poolwise.archive")
-    found = retain(url, (archive or place).resolve(), views=old[0], events=old[1])
+    folder = (archive or place).resolve()
+    if events is not None:  # What leaves can still be refitted from.
+        archived(url, folder)
+    found = retain(url, folder, views=old[0], events=old[1])
     if as_json:
         print_json(found._asdict())
         return
