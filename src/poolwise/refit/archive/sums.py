@@ -68,18 +68,18 @@ def fold(path: str, settings: Settings, limit: float, resolution: float | None) 
         sql = expressions(columns, path, settings, least if resolution is None else resolution)
         is_zero = " OR ".join(f"{name} = 0" for name in ("cost", "baseline_cost") if name in columns) or "false"
         fine = "NOT special AND ok"
+        query = f"""
+            SELECT project, context, arm, count(*) FILTER (NOT special) AS rows, count(*) FILTER ({fine}) AS ok,
+                   coalesce(sum(u) FILTER ({fine}), 0) AS total, coalesce(sum(u * u) FILTER ({fine}), 0) AS squares,
+                   count(*) FILTER (bad) AS bad, count(*) FILTER (special) AS special,
+                   count(*) FILTER (coalesce(zero, false)) AS zeros
+            FROM (SELECT project, context, arm, {sql.status} = 'ok' AS ok, {bad(sql)} AS bad,
+                         {sql.special} AS special, {is_zero} AS zero,
+                         greatest(least({sql.utility}, {limit}), -{limit}) AS u FROM read_parquet(?))
+            GROUP BY ALL
+        """
         try:
-            found = base.cursor().sql(
-                f"""SELECT project, context, arm, count(*) FILTER (NOT special) AS rows, count(*) FILTER ({fine}) AS ok,
-                    coalesce(sum(u) FILTER ({fine}), 0) AS total, coalesce(sum(u * u) FILTER ({fine}), 0) AS squares,
-                    count(*) FILTER (bad) AS bad, count(*) FILTER (special) AS special,
-                    count(*) FILTER (coalesce(zero, false)) AS zeros
-                    FROM (SELECT project, context, arm, {sql.status} = 'ok' AS ok, {bad(sql)} AS bad,
-                          {sql.special} AS special, {is_zero} AS zero,
-                          greatest(least({sql.utility}, {limit}), -{limit}) AS u FROM read_parquet(?))
-                    GROUP BY ALL""",
-                params=[path],
-            ).to_arrow_table()
+            found = base.cursor().sql(query, params=[path]).to_arrow_table()
         except duckdb.Error as error:
             raise DataError(f"{path} cannot be read as events: {str(error).splitlines()[0]}") from error
         count = {name: int(found[name].to_numpy().sum()) for name in ("bad", "special", "zeros")}
