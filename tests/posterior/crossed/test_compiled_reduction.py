@@ -1,5 +1,8 @@
 """The compiled form of large systems is NumPy's, on one device and on none that is unsafe."""
 
+import subprocess
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -52,8 +55,8 @@ def test_a_fit_is_the_same():
 
 def test_several_devices_of_an_unsafe_version_are_refused(monkeypatch):
     monkeypatch.setattr(jax, "devices", lambda _: 2 * [None])
-    monkeypatch.setattr(jax, "__version__", "0.10.0")
-    with pytest.raises(RefitError, match=r"0\.12"):
+    monkeypatch.setattr(jax, "__version__", "0.10.1")
+    with pytest.raises(RefitError, match=r"0\.10\.2"):
         DeviceReduction(batch.cells(statistics()), "cpu")
 
 
@@ -62,3 +65,63 @@ def test_a_device_that_is_not_there_is_said():
         pytest.skip("there is one")
     with pytest.raises(RefitError, match="--device cpu"):
         batch.fit(statistics(), device="gpu")
+
+
+def exhausted(*_):
+    raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+
+
+@pytest.mark.parametrize("when", ["placing", "the third call"])
+def test_by_blocks_where_memory_ends(when, monkeypatch, caplog):
+    stats, calls, real = statistics(), [], compiled_reduction._compiled
+
+    def failing(function, mesh):
+        calls.append(function)
+        return exhausted if len(calls) >= 3 else real(function, mesh)
+
+    if when == "placing":
+        monkeypatch.setattr(jax, "device_put", exhausted)
+    else:
+        monkeypatch.setattr(compiled_reduction, "_compiled", failing)
+    found = batch.fit(stats, device="cpu")
+    belief = batch.marginals(found, stats, "cpu")
+    monkeypatch.undo()
+    plain = batch.fit(stats)
+    np.testing.assert_allclose(found.coordinates, plain.coordinates, rtol=1e-9, atol=1e-9)
+    for part, other in zip(belief, batch.marginals(plain, stats), strict=True):
+        np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-9)
+    assert caplog.messages == 2 * [
+        "the memory of the cpu ended: by blocks in NumPy from here, slower and with the same result"
+    ]
+
+
+MESH = """
+import os, sys
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={sys.argv[1]}"
+import numpy as np
+from poolwise.posterior.crossed import batch
+from poolwise.posterior.crossed.compiled_reduction import DeviceReduction
+from tests.posterior.crossed.test_compiled_reduction import SCALES, statistics
+
+stats = statistics()
+fit = batch.fit(stats, device="cpu")
+reduced = DeviceReduction(batch.cells(stats), "cpu")
+value, score = reduced.score(SCALES)
+np.savez(sys.argv[2], coordinates=fit.coordinates, evidence=fit.log_evidence, value=value, noise=score[3],
+         beliefs=np.array(batch.marginals(fit, stats, "cpu")), bytes=list(reduced.bytes_by_device.values()))
+"""
+
+
+def on_mesh(devices, path):
+    done = subprocess.run([sys.executable, "-c", MESH, str(devices), path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return np.load(path)
+
+
+def test_a_mesh_of_two_devices_finds_what_one_does(tmp_path):
+    """SHAPE's three arms are padded to four: two on each device, with half of the memory and more."""
+    one, two = on_mesh(1, tmp_path / "one.npz"), on_mesh(2, tmp_path / "two.npz")
+    for name in ("coordinates", "evidence", "value", "noise", "beliefs"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-9, atol=1e-9)
+    assert (len(one["bytes"]), len(two["bytes"])) == (1, 2)
+    assert (two["bytes"] * 3 == one["bytes"] * 2).all()

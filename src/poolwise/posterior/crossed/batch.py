@@ -18,7 +18,7 @@ from poolwise.errors import InputError
 from poolwise.inputs import whole
 from poolwise.posterior import arguments
 from poolwise.posterior.blas_threads import single_blas
-from poolwise.posterior.crossed import chunked_reduction
+from poolwise.posterior.crossed import chunked_reduction, device_fallback
 from poolwise.posterior.crossed.solve import (
     CellMoments,
     arm_marginals,
@@ -121,7 +121,7 @@ def fit(
     size = length(families or arms, 0 if reduced else count.shape[1])
     begin = None if start is None else resized(arguments.numbers("start", start), length(families or arms, 0), size)
     data = cells(stats)
-    score = on_device(data, device).score if device and reduced and compiles(prior.median) else None
+    score = device_fallback.score(data, device) if device and reduced and compiles(prior.median) else None
     found = maximize_posterior(
         data, index, begin, size, prior, families=families, reduced=reduced, iterations=iterations, score=score
     )
@@ -147,13 +147,6 @@ def compiles(scales: GaussianHyperparameters) -> bool:
     return scales.pooled is None and scales.elicited is None
 
 
-def on_device(cells: CellMoments, device: str) -> Any:
-    """`compiled_reduction.DeviceReduction`. Raises RefitError where there is no such device."""
-    from poolwise.posterior.crossed.compiled_reduction import DeviceReduction  # JAX, where it is asked for
-
-    return DeviceReduction(cells, device)
-
-
 def marginals(fit: Fit, stats: SufficientStatistics, device: str | None = None) -> Marginals:
     """Posterior mean and standard deviation of theta for every cell, [project, context, arm], seen or not.
 
@@ -163,7 +156,8 @@ def marginals(fit: Fit, stats: SufficientStatistics, device: str | None = None) 
     if not isinstance(fit, Fit) or len(fit.family) != data.count.shape[2]:
         raise InputError("a fit of other arms, or none at all: pass what `fit` made of these statistics")
     if fit.reduced and device and compiles(fit.scales):
-        return Marginals(*on_device(data, device).beliefs(fit.scales))
+        found = device_fallback.beliefs(data, device, fit.scales)
+        return marginals_reduced(data, fit.scales)[0] if found is None else Marginals(*found)
     if fit.reduced:
         return marginals_reduced(data, fit.scales)[0]
     form = layout(data.count.shape, fit.families)
