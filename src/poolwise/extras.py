@@ -15,6 +15,7 @@ EXTRAS = {
     "mlflow": ("mlflow",),
     "postgresql": ("psycopg",),
     "ray": ("ray",),
+    "privacy": ("opendp",),
 }
 """Modules by extra; one that two extras install stands under the first. All others come with Poolwise itself."""
 

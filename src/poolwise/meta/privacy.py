@@ -12,9 +12,9 @@ from these noisy sums. So adding or removing one project with all its outcomes i
 
 and whoever knows everything else, told that a project took part or not with equal chances, guesses right with
 probability at most Phi(mu / 2). Several packs of one store add up as mu^2. Names of contexts and arms are not
-protected, and noise in floating point is not proof against an attacker who reads the last bits of an unrounded number,
-so that all numbers are rounded. Source: Dong, Roth and Su (2022), theorem 2.7, corollaries 2.13 and 3.3; Balle and Wang
-(2018), theorem 8.
+protected. Noise is OpenDP's where that is installed (extra `privacy`), which holds against an attacker who reads the
+last bits of a number; all numbers are rounded besides. Source: Dong, Roth and Su (2022), theorem 2.7, corollaries 2.13
+and 3.3; Balle and Wang (2018), theorem 8.
 """
 
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.lazy import optimize, special
+from poolwise.meta import secure_noise
 from poolwise.meta.hyperposterior import PooledEstimates, between_project_variance
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
@@ -90,12 +91,18 @@ def clipped(vectors: np.ndarray, bound: float) -> np.ndarray:
     return vectors * np.minimum(1.0, bound / np.maximum(length, 1e-12))
 
 
-def add_noise(contributions: Contributions, mu: float, rng: np.random.Generator) -> NoisySums:
-    """The Gaussian mechanism."""
-    scales = (1 / (_COUNTS * mu), float(contributions.bound / (np.sqrt(1 - _COUNTS**2) * mu)))
-    counts = contributions.counts.sum(0) + rng.normal(0, scales[0], contributions.counts.shape[1])
-    values = contributions.values.sum(0) + rng.normal(0, scales[1], contributions.values.shape[1:])
-    return NoisySums(counts, values, scales)
+def add_noise(contributions: Contributions, mu: float, rng: np.random.Generator | None = None) -> NoisySums:
+    """The Gaussian mechanism. rng: None: by OpenDP where it is installed, else by the system's entropy."""
+    shares = (_COUNTS * mu, float(np.sqrt(1 - _COUNTS**2)) * mu)
+    lengths = (1.0, contributions.bound)
+    scales = (lengths[0] / shares[0], lengths[1] / shares[1])
+    sums = (contributions.counts.sum(0), contributions.values.sum(0))
+    if rng is None and secure_noise.installed():
+        found = [secure_noise.gaussian(*one) for one in zip(sums, lengths, shares, strict=True)]
+    else:
+        random = np.random.default_rng() if rng is None else rng
+        found = [part + random.normal(0, scale, part.shape) for part, scale in zip(sums, scales, strict=True)]
+    return NoisySums(found[0], found[1], scales)
 
 
 def shared(sums: NoisySums, contributions: Contributions, minimum: int) -> tuple[PooledEstimates, float]:

@@ -86,6 +86,32 @@ def import_(
 
 
 @app.command()
+def combine(
+    file: FileArgument,
+    files: Annotated[list[Path], typer.Argument(metavar="PACK ...", help="Packs of sites, all plain or all private.")],
+    minimum: Annotated[int, typer.Option(min=1, help="No number rests on fewer sites.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Combine packs of many sites into one for all of them; those with which the others disagree count little.
+
+    Example: `poolwise prior combine community.json site-*.json`
+    """
+    from poolwise.meta import hub
+    from poolwise.meta.packs import read, write
+
+    target(file, "pack")
+    found = hub.combine([read(path) for path in files], file.stem, minimum=minimum)
+    write(file, found.pack)
+    if as_json:
+        weights = {str(path): weight for path, weight in zip(files, found.weights.tolist(), strict=True)}
+        print_json({"written": str(file), "weights": weights, **summary(found.pack)})
+        return
+    say(f"{file} written from {len(files)} packs\n" + "\n".join(sentences(found.pack)))
+    for path, weight in sorted(zip(files, found.weights.tolist(), strict=True), key=lambda one: one[1])[:5]:
+        say(f"  least agreed with: {path}, of weight {weight:.4f}")
+
+
+@app.command()
 def inspect(file: FileArgument, as_json: JsonOption = False) -> None:
     """Check a pack and show what is in it, and what a new project would start from.
 

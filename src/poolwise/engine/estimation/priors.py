@@ -60,7 +60,7 @@ class Priors:
         mu, bound = real("mu", mu), real("bound", bound)
         seed = None if seed is None else whole("seed", seed, 0, 2**63 - 1)
         with self._held():
-            now, rng = self._upkeep.current(), np.random.default_rng(seed)
+            now, rng = self._upkeep.current(), None if seed is None else np.random.default_rng(seed)
             return private(now.store, now.name_index, now.settings, name, minimum, mu, bound, rng)
 
     def adopt(self, packs: Sequence[Pack]) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ def private(
     minimum: int,
     mu: float,
     bound: float,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
 ) -> Pack:
     """A pack that keeps `meta.privacy`'s promise; what it spends is logged before it is returned."""
     if not (privacy.SMALLEST <= mu < privacy.LARGEST and 1e-6 <= bound <= 1e6):
