@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.datasets.roots import DEFAULT_ROOT
 from benchmarks.harness.result import Figure
 from benchmarks.peers.features import censored, linear
 from benchmarks.peers.features.problem import Problem, normal_scores
 from benchmarks.peers.features.settings import PEERS, settings
 from benchmarks.replay.features_report import figures
-from benchmarks.replay.features_run import MEASURES, NOISE, POOLWISE, VARIANTS, scored, variant
+from benchmarks.replay.features_run import MEASURES, NOISE, POOLWISE, VARIANTS, Task, mark, run, scored, variant
 from poolwise.replay import orders
 from poolwise.table import Table, available, from_rows
 
@@ -140,6 +141,14 @@ def test_figures_by_hand() -> None:
     assert found["PAR10's gap closed in the last third, ASP-POTASSCO"] == Figure(
         "PAR10's gap closed in the last third, ASP-POTASSCO", 1.0, "", 0.5, True
     )
+
+
+@pytest.mark.skipif(not DEFAULT_ROOT.exists(), reason=f"no public data at {DEFAULT_ROOT}")
+def test_a_run_can_be_made_again_and_is_marked_by_what_it_depends_on() -> None:
+    task = Task(DEFAULT_ROOT, "aslib/CSP-Minizinc-Time-2016", "LinUCB", "0.1", 3)
+    assert np.isfinite(run(task)["measures"]).all()
+    assert run(task)["measures"] == run(task)["measures"]
+    assert len({mark(task), mark(task._replace(seed=4)), mark(task._replace(learner=POOLWISE, value="with"))}) == 3
 
 
 def test_every_setting_has_its_own_name() -> None:
