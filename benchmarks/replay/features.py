@@ -81,6 +81,8 @@ def stated() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     options = stated()
+    if options.cache:
+        options.cache.parent.mkdir(parents=True, exist_ok=True)
     found = measured(options)
     print_sets(found)
     judged = figures(found)
