@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: install demo serve-demo test test-browser test-slow lint bench bridges docs lock clean
+.PHONY: install demo serve-demo test test-cluster test-browser test-slow lint bench bridges docs lock clean
 
 install: $(VENV)/installed
 
@@ -30,12 +30,17 @@ serve-demo: install
 test: lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
+# What runs on Ray, on a cluster of this machine that the tests start and stop: 80 MB to install, half a minute to run.
+test-cluster: install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[ray,privacy]'
+	@$(BIN)/python -m pytest -m cluster tests/compute tests/refit/test_archive.py
+
 # The console in a real browser, where there is a Chromium (Debian: apt install chromium); takes docs/console.png.
 test-browser: install
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[browser]'
 	@$(BIN)/python -m pytest -m slow tests/service/test_console_browser.py
 
-test-slow: bridges test-browser
+test-slow: bridges test-cluster test-browser
 	@$(BIN)/python -m pytest -n $(WORKERS) -m slow
 	@$(BIN)/python -m benchmarks.calibration.sbc --json benchmarks/results/sbc.json
 	@$(BIN)/python -m benchmarks.calibration.coverage --json benchmarks/results/coverage.json

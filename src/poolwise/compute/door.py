@@ -10,7 +10,7 @@ from poolwise.compute.processes import Processes
 from poolwise.compute.ray_cluster import Cluster
 from poolwise.progress import Progress, silent
 
-RETRIES = 3
+RETRIES = 5
 """How often a task is done again whose worker died."""
 Results = Iterator[tuple[int, Any]]
 """Number of a task in the list of tasks, and what it came to."""

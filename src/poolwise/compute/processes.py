@@ -49,7 +49,7 @@ class Processes:
                         fine, result = pipe.recv()
                     except (EOFError, OSError):
                         self._buried(worker, number, deaths, retries)
-                        waiting.appendleft(number)
+                        waiting.append(number)
                         continue
                     self._idle.append(worker)
                     if not fine:
