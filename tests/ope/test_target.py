@@ -9,6 +9,7 @@ import pytest
 from poolwise import ope, policy
 from poolwise.errors import DataError, InputError
 from poolwise.ope import files
+from poolwise.ope.target import known_of_jobs, target_policy
 from poolwise.replay import replay
 from tests.replay.tables import table
 
@@ -128,3 +129,27 @@ def test_arms_that_could_have_been_chosen_are_asked_about_too(logged: pd.DataFra
 def test_a_policy_is_asked_as_its_spec(logged: pd.DataFrame) -> None:
     found = ope.target_policy(logged, policy.parse("epsilon_greedy"))
     pd.testing.assert_frame_equal(found, ope.target_policy(logged, "epsilon_greedy"))
+
+
+def test_a_policy_is_asked_with_what_was_known_of_the_job():
+    """Where the sign of x decides between two arms, a policy that learns from x tells them apart."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=120)
+    arm = random.choice(["up", "down"], size=120)
+    frame = pd.DataFrame(
+        {
+            "project": "p",
+            "context": "c",
+            "arm": arm,
+            "probability": 0.5,
+            "utility": np.where(arm == "up", x, -x) + 0.05 * random.normal(size=120),
+            "f_x": x,
+            "f_kind": np.where(x > 0, "large", None),
+        }
+    )
+    chances = target_policy(frame, "greedy")["up"].to_numpy()[60:]
+    assert ((chances > 0.5) == (x[60:] > 0)).mean() > 0.9
+    known = known_of_jobs(frame)
+    np.testing.assert_array_equal(known[:, 0], x)
+    np.testing.assert_array_equal(known[:, 1], np.where(x > 0, 1.0, np.nan))
+    assert known_of_jobs(frame.drop(columns=["f_x", "f_kind"])).shape == (120, 0)

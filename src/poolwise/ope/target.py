@@ -97,19 +97,32 @@ def replay_probabilities(
     known = dict(zip(frame["arm"], frame["family"], strict=True)) if "family" in frame else {}
     family = pd.factorize(pd.Series([known.get(name, family_of(name)) for name in arms]))[0]
     homes, done = baseline_costs(frame) if objective == "total" else np.zeros(len(frame)), 0
-    present, found = np.ones(len(arms), bool), np.empty((len(frame), len(arms)))
+    present, found, raw = np.ones(len(arms), bool), np.empty((len(frame), len(arms))), known_of_jobs(frame)
     for rows in runs(frame):
         project, context = (pd.factorize(frame[key].to_numpy()[rows])[0] for key in ("project", "context"))
         sizes = int(project.max()) + 1, int(context.max()) + 1
-        believer = ReplayPosterior(family, baseline, *sizes, None, total=objective == "total")
+        total = objective == "total"
+        believer = ReplayPosterior(family, baseline, *sizes, None, total=total, features=raw.shape[1])
         utility = frame["utility"].to_numpy(float)[rows]
         for row, p, c, a, value, home in zip(rows, project, context, arm[rows], utility, homes[rows], strict=True):
-            found[row] = chances_of(policy, believer.view(int(p), int(c), present))
-            believer.update(int(p), int(c), int(a), float(value), float(home))
+            found[row] = chances_of(policy, believer.view(int(p), int(c), present, raw[row]))
+            believer.update(int(p), int(c), int(a), float(value), float(home), raw[row])
             believer.estimate_when_due()
             done += 1
             progress("decisions", done, len(frame))
     return found
+
+
+def known_of_jobs(frame: pd.DataFrame) -> np.ndarray:
+    """(decisions, columns): features, from columns `f_NAME`; of texts, one for each that occurs. NaN: not known."""
+    parts = [np.zeros((len(frame), 0))]
+    for name in frame.columns:
+        if str(name).startswith("f_"):
+            values = frame[name].astype(object)
+            missing, texts = values.isna().to_numpy(), values.map(lambda value: isinstance(value, str)).any()
+            part = pd.get_dummies(values).to_numpy(float) if texts else numbers(values.astype(float))[:, None]
+            parts.append(np.where(missing[:, None] | np.isinf(part), np.nan, part))
+    return np.concatenate(parts, axis=1)
 
 
 def baseline_costs(frame: pd.DataFrame) -> np.ndarray:

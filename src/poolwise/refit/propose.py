@@ -15,7 +15,7 @@ from poolwise.errors import InputError, RefitError
 from poolwise.extras import explained
 from poolwise.names import shown
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_dict
-from poolwise.refit import gate, options
+from poolwise.refit import gate, job_features, options
 from poolwise.refit.result import RefitResult
 from poolwise.schema import Snapshot
 
@@ -34,7 +34,8 @@ def propose(problem: RefitData, *, method: str = "fast", **given: Any) -> Snapsh
     began = time.perf_counter()
     if chosen.save is not None:
         loaded("draws.inference_data").prepare(chosen.save)
-    asked = problem if chosen.source is None else _read(chosen.source, problem, chosen)
+    whole = problem if chosen.source is None else _read(chosen.source, problem, chosen)._replace(rows=None)
+    asked = job_features.without(whole)
     found = loaded(METHODS[method]).run(asked, chosen)
     checks = gate.checks(asked, found, chosen.limits) if _finite(found) else []
     wrong = gate.verdict(checks) if checks else "the marginal likelihood was not finite"
@@ -47,6 +48,7 @@ def propose(problem: RefitData, *, method: str = "fast", **given: Any) -> Snapsh
             "source": chosen.source,
         }
     )
+    serving = job_features.with_slopes(whole, found.hyperparameters, again=method == "fast")
     snapshot = Snapshot(
         id=0,
         time=time.time(),
@@ -55,7 +57,7 @@ def propose(problem: RefitData, *, method: str = "fast", **given: Any) -> Snapsh
         status="rejected" if wrong else "serving",
         reason=wrong or chosen.reason,
         outcomes=problem.outcomes,
-        hyper={**to_dict(drop_unknown_contexts(found.hyperparameters, problem)), **problem.labels},
+        hyper={**to_dict(drop_unknown_contexts(serving, problem)), **problem.labels},
         diagnostics=diagnostics,
     )
     if chosen.save is not None and found.draws.posterior:

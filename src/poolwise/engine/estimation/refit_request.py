@@ -14,6 +14,7 @@ from poolwise.engine.settings import Settings
 from poolwise.errors import RefitError
 from poolwise.extras import explained
 from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import Hyperprior
 from poolwise.posterior.posterior import Posterior
@@ -59,6 +60,8 @@ class RefitData(NamedTuple):
     """What the belief that serves had come to, outcome by outcome, [place, arm] of every few `places`."""
     places: tuple[np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int))
     """(project, context) of each."""
+    rows: FeatureRows | None = None
+    """The outcomes with the features of their jobs, where these have some."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -120,6 +123,7 @@ def problem_of(name_index: NameIndex, posterior: Posterior, settings: Settings, 
         limit=settings.utility_limit,
         labels=labels,
         settings=settings,
+        rows=posterior.estimation_arguments()[-1],
         **_online(posterior, len(projects), len(contexts)),
     )
 

@@ -21,6 +21,13 @@ def padded(problem: RefitData) -> SufficientStatistics:
     return SufficientStatistics(*(np.pad(part, (*pads, (0, 0))) for part in problem.stats))
 
 
+def padded_tally(problem: RefitData) -> list[np.ndarray]:
+    """Outcomes and successes with the same room."""
+    shape = padded(problem).count.shape
+    pads = [(0, wide - size) for wide, size in zip(shape, problem.shape, strict=True)]
+    return [np.pad(part, pads) for part in (problem.tried, problem.succeeded)]
+
+
 def is_wide(problem: RefitData) -> bool:
     """Whether such a system serves with the effects of its longer side integrated out."""
     projects, contexts, arms = padded(problem).count.shape

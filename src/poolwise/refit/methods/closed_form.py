@@ -43,7 +43,7 @@ def run(problem: RefitData, options: Options) -> RefitResult:
 
 def estimate(problem: RefitData, device: str | None = None) -> Hyperparameters:
     """Scales by maximum marginal likelihood; device: see `estimate_hyperparameters`."""
-    tried, succeeded = _roomy_tally(problem)
+    tried, succeeded = serving_marginals.padded_tally(problem)
     stats = serving_marginals.padded(problem)
     return estimate_hyperparameters(
         problem.hyperparameters, stats, tried, succeeded, problem.prior, full=True, device=device
@@ -158,12 +158,6 @@ def _before(problem: RefitData) -> RefitData:
     return empty._replace(
         hyperparameters=init_hyperparameters(index, success.prior, problem.prior, elicited=elicited, ground=ground)
     )
-
-
-def _roomy_tally(problem: RefitData) -> list[np.ndarray]:
-    shape = serving_marginals.padded(problem).count.shape
-    pads = [(0, wide - size) for wide, size in zip(shape, problem.shape, strict=True)]
-    return [np.pad(part, pads) for part in (problem.tried, problem.succeeded)]
 
 
 def _scales(hyperparameters: Hyperparameters) -> Values:
