@@ -148,7 +148,11 @@ def _sentence(row: dict[str, Any], arm: str) -> str:
     if abs(row["effect"]) < 0.005:
         return f"{text}; as is believed now, that hardly matters for {arm}."
     side, by = ("for", math.expm1(row["effect"])) if row["effect"] > 0 else ("against", -math.expm1(row["effect"]))
-    more = "" if row["speaks_for"] == arm else f", and most for {row['speaks_for']} ({math.expm1(row['by']):.0%})"
+    more = (
+        ""
+        if row["speaks_for"] == arm or row["by"] < 0.005
+        else f", and most for {row['speaks_for']} ({math.expm1(row['by']):.0%})"
+    )
     return f"{text}; as is believed now, that speaks {side} {arm} by {by:.0%}{more}."
 
 

@@ -81,8 +81,10 @@ def _shown(known: JobFeatures, rows: np.ndarray) -> dict[str, Any]:
 
 def _series(values: list[Any]) -> np.ndarray:
     """Numbers as such, all else as objects."""
-    plain = all(value is None or type(value) in (int, float) for value in values)
-    return np.array(values, dtype=float if plain else object)
+    kinds = {type(value) for value in values}
+    if kinds == {int}:
+        return np.array(values, dtype=np.int64)
+    return np.array(values, dtype=float if kinds <= {int, float, type(None)} else object)
 
 
 def _decisions(store: Store, after: int | None = None) -> pd.DataFrame:
