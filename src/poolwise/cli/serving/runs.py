@@ -38,6 +38,11 @@ restarts = { type = "integer", low = 1, high = 64, log = true, levels = 4 }
 
 [space.families.sample.parameters]
 ratio = { type = "real", low = 0.01, high = 1.0, log = true, levels = 5 }
+
+# What is known of a job before it is decided, `poolwise decide --feature size=12000`:
+# [features.size]
+# type = "integer"
+# log = true
 """
 
 
