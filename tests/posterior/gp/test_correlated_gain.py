@@ -47,3 +47,21 @@ def test_a_policy_explores_what_is_unlike_the_best():
     policy = knowledge_gradient()
     chances = policy.probabilities(policy.params, view)
     assert chances[2] > 5 * chances[1]
+
+
+def test_among_configurations_nothing_is_paid_for_what_others_learn():
+    """However many jobs of other projects are to come: each tunes its own thousands of configurations."""
+    mean, scale = np.array([0.5, 0.3, 0.2]), np.full(3, 0.3)
+    wide = np.zeros((2, 3)), np.array([[1e-6, 1e-6, 0.3]] * 2)
+    policy, made = knowledge_gradient(), []
+    for elsewhere in (0.0, 5_000.0):
+        cell = Context(
+            remaining=50.0, remaining_project=50.0, remaining_all=50.0 + elsewhere, remaining_elsewhere=elsewhere
+        )
+        view = View(
+            mean, scale, np.full(3, 0.2), np.ones(3, bool), np.ones(3), np.zeros(3, int), 0, *wide, context=cell
+        )
+        alike = view._replace(contrast=np.ones(3))
+        made.append([policy.probabilities(policy.params, one) for one in (alike, view)])
+    assert np.array_equal(made[0][0], made[1][0])
+    assert not np.allclose(made[0][1], made[1][1])

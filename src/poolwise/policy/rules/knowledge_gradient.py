@@ -50,7 +50,8 @@ def farsighted(policy: Policy, own: float = 0.5, shared: float = 1.0) -> Policy:
     with R_c, R_p, R_e, R the expected remaining uses of the context, the project, the context in other projects, and
     all projects (`view.context`), the beliefs of `view.mean` and the rows of `view.wider_mean`. What is shared changes
     by `view.wider_share` of what a trial changes here: little where the context is known well already, whatever is
-    unknown of the rest. Of arms that are alike, only what tells them apart counts (`view.contrast`).
+    unknown of the rest. Of arms that are alike, only what tells them apart counts (`view.contrast`),
+    and nothing that it tells others.
     `farsighted(thompson)` is `knowledge_gradient` at temperature 1 without patience; around `macro_micro` the bonus is
     computed once per arm. Layers that judge means, such as `safe`, belong outside. Raises
     ConfigError unless own, shared >= 0.
@@ -75,9 +76,11 @@ def _farsighted(params: Params, view: View, inner: Policy) -> Array:
 
 def bonus(params: Params, view: View) -> Array:
     """(..., arms): weighted knowledge gradients for the rest of the context, of the project, and everywhere else; where
-    jobs have features, for recent jobs instead."""
+    jobs have features, for recent jobs instead; where arms are alike, for the context alone."""
     if view.wider_mean.shape[0] > SHARED:
         return _over_recent_jobs(params, view)
+    if view.contrast is not None:
+        return _among_configurations(params, view)
     xp, seen = namespace(view.mean), view.context
     elsewhere, project = seen.remaining_elsewhere, seen.remaining_project
     rest = seen.remaining_all - project - elsewhere
@@ -86,12 +89,19 @@ def bonus(params: Params, view: View) -> Array:
     afterwards = _rows(xp, view, [seen.afterwards, *(0.0 * seen.afterwards,) * (rows - 1)])
     mean = xp.concatenate([view.mean[None], view.wider_mean])
     share = xp.concatenate([xp.ones_like(mean[:1]), _share(xp, view)])
-    if view.contrast is not None:
-        share = share * view.contrast
-    found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, afterwards, excess_of(view))
+    found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, afterwards)
     weight = params["shared"] if view.wider_share is not None else UNKNOWN * params["shared"]
-    own = params["own"] if view.contrast is None else ALIKE * params["own"]
-    return own * found[0] + weight * found[1:].sum(axis=0)
+    return params["own"] * found[0] + weight * found[1:].sum(axis=0)
+
+
+def _among_configurations(params: Params, view: View) -> Array:
+    """(..., arms): what a trial tells of this context, with heavy tails. Nothing is paid for what it tells others: of
+    thousands of configurations they would have every one tried."""
+    xp, seen = namespace(view.mean), view.context
+    uses, afterwards = (_rows(xp, view, [one]) for one in (seen.remaining, seen.afterwards))
+    mean, share = view.mean[None], view.contrast
+    found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, afterwards, heavy_tailed_excess)
+    return ALIKE * params["own"] * found[0]
 
 
 def _over_recent_jobs(params: Params, view: View) -> Array:
