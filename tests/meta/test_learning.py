@@ -5,8 +5,9 @@ import pytest
 
 from poolwise import policy as policies
 from poolwise.errors import DataError
-from poolwise.meta import exploration, held_out, learning
-from poolwise.meta.learning import Task
+from poolwise.meta import exploration, held_out, learning, losses
+from poolwise.meta.losses import Task
+from poolwise.meta.systems import sample
 from poolwise.simulate import Shape
 
 TASK = Task(policies.thompson(1.5), Shape(2, 15, 2, 3), seed=3, batch=128)
@@ -55,3 +56,12 @@ def test_a_checkpoint_of_another_task_is_refused(tmp_path):
     path.write_text("{")
     with pytest.raises(DataError, match="no checkpoint"):
         list(learning.learn(TASK, 1, path))
+
+
+def test_systems_have_their_own_luck_however_they_are_cut(monkeypatch):
+    systems = sample(np.random.default_rng(0), 6, None, TASK.shape)
+    constants = np.full((6, 1), 1.2)
+    whole = losses.losses(TASK, systems, constants, ("temperature",), 5)
+    monkeypatch.setattr(losses, "PART", 4)
+    for part, expected in zip(losses.losses(TASK, systems, constants, ("temperature",), 5), whole, strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-4)

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import poolwise as pw
-from poolwise import ArmSpace, Engine, Family, policy
+from poolwise import ArmSpace, Engine, Family, compute, policy
 from poolwise import Settings as EngineSettings
-from poolwise.errors import ConfigError, DataError
+from poolwise.errors import ConfigError, DataError, InputError
 from poolwise.replay import ORDERS, Settings, loop, orders, read, replay, run, run_poolwise
 from poolwise.table import available, from_rows, utility
 from tests.replay.tables import repeated, rows, table
@@ -189,3 +189,14 @@ def test_it_tells_how_far_it_is() -> None:
     replay(table(30), seeds=2, progress=lambda *step: told.append(step))
     assert told == sorted(told)
     assert told[-1][1] == told[-1][2] == 60
+
+
+def test_seeds_on_other_processes_give_the_same_log() -> None:
+    made, beside = table(20), compute.Executor("local", 2)
+    alone, spread = (
+        replay(made, "thompson", seeds=2, objective="total", executor=one) for one in (compute.LOCAL, beside)
+    )
+    pd.testing.assert_frame_equal(spread.log, alone.log, check_exact=True)
+    mine = policy.Policy(lambda params, view: policy.thompson().probabilities({"temperature": 1.0}, view), {})
+    with pytest.raises(InputError, match="leave the executor out"):
+        replay(made, mine, executor=beside)

@@ -94,7 +94,7 @@ def _start(ray: Any, executor: Executor) -> None:
     except (OSError, OverflowError) as error:  # Ray's own ConnectionError is one of them.
         raise ComputeError(
             f"the Ray cluster at {address} does not answer ({_first(error)}): start one with `ray start --head "
-            "--ray-client-server-port 10001`, or name another"
+            "--ray-client-server-port 10001`, name another, or set RAY_AUTH_MODE=token where it asks for a token"
         ) from None
     except RuntimeError as error:
         raise ComputeError(f"the Ray cluster at {address} cannot be used ({_first(error)})") from None

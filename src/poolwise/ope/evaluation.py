@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from poolwise.compute import HERE, Pool
 from poolwise.errors import InputError
 from poolwise.ope.diagnosis import Diagnosis, diagnose
 from poolwise.ope.estimators import ESTIMATORS, MODEL_FREE, InfluenceTerms, parts
@@ -42,24 +43,31 @@ class Comparison(NamedTuple):
 
 
 @of_log
-def evaluate(logged: Log, confidence: float = 0.95, method: Method = "studentised", seed: int = 0) -> Evaluation:
+def evaluate(
+    logged: Log, confidence: float = 0.95, method: Method = "studentised", seed: int = 0, pool: Pool = HERE
+) -> Evaluation:
     """Value of `logged.evaluation` by every estimator that the log allows; the model-free ones without q_hat.
 
-    Raises InputError as `interval` does.
+    pool: who draws the resamples of a bootstrap (`poolwise.compute`). Raises InputError as `interval` does.
     """
     diagnosis = diagnose(logged)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         on_policy = InfluenceTerms(float(logged.reward.mean()), logged.reward - logged.reward.mean())
-        logged_value = estimate(on_policy, confidence, method, seed)
+        logged_value = estimate(on_policy, confidence, method, seed, pool)
         found = {} if diagnosis.veto else {name: ESTIMATORS[name](logged) for name in usable(logged)}
-        estimates = {name: estimate(terms, confidence, method, seed) for name, terms in found.items()}
+        estimates = {name: estimate(terms, confidence, method, seed, pool) for name, terms in found.items()}
     diagnosis, estimates = finite(diagnosis, estimates)
     return Evaluation(diagnosis, logged_value, estimates, confidence, method)
 
 
 @of_log
 def compare(
-    logged: Log, other: np.ndarray, confidence: float = 0.95, method: Method = "studentised", seed: int = 0
+    logged: Log,
+    other: np.ndarray,
+    confidence: float = 0.95,
+    method: Method = "studentised",
+    seed: int = 0,
+    pool: Pool = HERE,
 ) -> Comparison:
     """Value of `logged.evaluation` minus the value of `other` (n, arms), with the interval of the paired difference.
 
@@ -76,7 +84,7 @@ def compare(
         pairs = {name: (ESTIMATORS[name](logged), ESTIMATORS[name](second)) for name in usable(logged)}
         least = {name: difference_error(logged, second, name, pair) for name, pair in pairs.items()}
         found = {
-            name: estimate(difference(*pair)._replace(least=least[name]), confidence, method, seed)
+            name: estimate(difference(*pair)._replace(least=least[name]), confidence, method, seed, pool)
             for name, pair in pairs.items()
         }
     return Comparison(*finite(min(diagnoses, key=lambda one: one.effective), found))
@@ -107,9 +115,9 @@ def difference_error(first: Log, second: Log, name: str, pair: tuple[InfluenceTe
     return exact_error(first, judged(first) - judged(second), residual)
 
 
-def estimate(terms: InfluenceTerms, confidence: float, method: Method, seed: int) -> Estimate:
+def estimate(terms: InfluenceTerms, confidence: float, method: Method, seed: int, pool: Pool = HERE) -> Estimate:
     """Value, bounds and standard error."""
-    low, high = interval(terms, confidence, method, seed=seed)
+    low, high = interval(terms, confidence, method, seed=seed, pool=pool)
     error = float(terms.influence.std(ddof=1) / np.sqrt(len(terms.influence)))
     return Estimate(terms.value, low, high, float(np.maximum(error, terms.least)))
 
