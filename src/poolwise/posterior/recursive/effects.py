@@ -141,18 +141,17 @@ def predict(
     variance (4, A), and covariance of the first with the others, (3, A). slot: which of several systems one below the
     other."""
     xp, width = namespace(tiers[0]), form.size + 1
-    moved = xp.stack([window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
-    sums = _sums(xp, [moved[:, i] for i in range(len(coordinates))], 1)
-    product = _sums(xp, [window(sums, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
-    mean, variance, along = sums[..., -1], xp.stack([product[:, r, r] for r in range(ROWS)], 1), product[:, 1:, 0]
+    moved = _sums(xp, [window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
+    product = _sums(xp, [window(moved, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
+    mean, variance, along = moved[..., -1], xp.stack([product[:, r, r] for r in range(ROWS)], 1), product[:, 1:, 0]
     for number, tier in enumerate(tiers[1:]):
+        direction = moved[..., :-1]
         if family is not None and number == 0:
             moved = _by_family(tier, moved, family, slot)
         else:
             moved = _whole(tier, moved, slot)
-        direction, sums = sums[..., :-1], _sums(xp, [moved[:, i] for i in range(len(coordinates))], 1)
-        mean, variance = mean + sums[..., -1], variance + (sums[..., :-1] * direction).sum(2)
-        along = along + (sums[:, 1:, :-1] * direction[:, :1]).sum(2)
+        mean, variance = mean + moved[..., -1], variance + (moved[..., :-1] * direction).sum(2)
+        along = along + (moved[:, 1:, :-1] * direction[:, :1]).sum(2)
     return mean.T, variance.T, along.T
 
 
@@ -165,7 +164,7 @@ def _sums(xp: Array, parts: list[Array], axis: int) -> Array:
 
 
 def _whole(tier: Array, below: Array, slot: Array) -> Array:
-    """(A, coordinates, q + 1): covariance of a tier's one row along the directions of the tier below, and its mean."""
+    """(A, 4, q + 1): covariance of a tier's one row along the directions that the tier below gives, and its mean."""
     width = below.shape[2]
     return (below.reshape(-1, width)[:, :-1] @ at(tier, slot)).reshape(below.shape)
 
