@@ -77,7 +77,7 @@ def effects_filter(
 ) -> EffectsFilter | FeatureEffectsFilter | None:
     """None: exact covariances of all effects. rows: the outcomes with the features of their jobs."""
     fit, features = hyperparameters.gaussian, hyperparameters.features
-    if features is not None and rows is not None and serves(fit, rows, tally.shape):
+    if features is not None and rows is not None and serves(fit, tally.shape):
         return FeatureEffectsFilter(fit, features, hyperparameters.weight, tally.utility, rows)
     module = kept_by(fit, tally.shape)
     return None if module is None else EffectsFilter(module, fit, hyperparameters.success, tally)

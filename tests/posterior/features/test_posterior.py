@@ -109,3 +109,10 @@ def test_rows_beyond_the_declared_projects_make_room(known):
     found = known.predict(5, 7, [1.5, 0.0, 0.0])
     assert found.mean[1] > 0.5
     assert np.isfinite(found.scale).all()
+
+
+def test_outcomes_folded_under_known_slopes_are_those_of_one_pass(known):
+    own = start()
+    own.set_hyperparameters(known.hyperparameters)
+    learned(own, outcomes(), many=False)
+    np.testing.assert_allclose(own.predict(0, 1, [1.0, 2.0, 3.0]).mean, known.predict(0, 1, [1.0, 2.0, 3.0]).mean)

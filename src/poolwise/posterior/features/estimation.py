@@ -1,12 +1,12 @@
 """The map of features and the scales of slopes: found together with all other scales, after these were without slopes.
 
 Scales of slopes have log-normal hyperpriors as the others do, around medians per tier and block in the unit of the
-utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended. With probability 1/2
-beforehand no feature matters; afterwards with
+utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended. That features matter
+at all is a mixture: with
 
-    part = 1 / (1 + exp(- log posterior of all scales with slopes + log posterior without)),   each at its mode,
+    log odds = log posterior of all scales with slopes - log posterior without, each at its mode, - 1
 
-and slopes have the variance part s^2 of that mixture. While `part` is small there are no slopes, and everything is as
+slopes have the variance p s^2, p the probability. While p is small there are no slopes, and everything is as
 without features: noise costs nothing.
 """
 
@@ -47,6 +47,8 @@ _LEVEL = 0.2
 _WIDTH = 1.0
 _BOUND = 5.0
 _STEPS = 15
+_PRIOR_LOG_ODDS = -1.0
+"""That features matter at all; relevance has looked at the outcomes already."""
 _LEAST_PART = 0.25
 """Probability that slopes matter at all below which there are none."""
 
@@ -63,15 +65,11 @@ class FeatureHyperparameters(NamedTuple):
     """And of slopes: logarithms relative to their medians."""
 
 
-def serves(fit: Fit, rows: FeatureRows, shape: tuple[int, ...]) -> bool:
-    """Whether a system of so many projects, contexts and arms learns from features: not from a few jobs, where arms
-    resemble each other by their parameters, or where exact covariances would be too large."""
+def serves(fit: Fit, shape: tuple[int, ...]) -> bool:
+    """Whether a system of so many projects, contexts and arms may have slopes: not where arms resemble each other by
+    their parameters, nor where exact covariances would be too large."""
     projects, contexts, arms = shape
-    return (
-        len(rows.arm) >= JOBS
-        and fit.ground is None
-        and arms * (1 + projects + contexts + feature_map.MOST) ** 3 <= _LARGEST
-    )
+    return fit.ground is None and arms * (1 + projects + contexts + feature_map.MOST) ** 3 <= _LARGEST
 
 
 class _Problem(NamedTuple):
@@ -102,7 +100,7 @@ def estimate(
     size = length(problem.groups, problem.cells.count.shape[1])
     start = _start(problem, fit, old, size)
     at, value = _searched(problem, start, size)
-    part = float(special.expit(_gain(problem, fit, size, value)))
+    part = float(special.expit(_gain(problem, fit, size, value) + _PRIOR_LOG_ODDS))
     if part < _LEAST_PART:
         return fit, None
     structure, own = at[:size], at[size:].reshape(3, 2)

@@ -49,7 +49,8 @@ class FeatureEffectsFilter:
         self._last: tuple[bytes, np.ndarray] = b"", np.zeros(0)
         self.state = feature_filter.init(fit, stats, found, features.scales, features.map.blocks, heard)
         recent = _recent_jobs(rows, features)
-        self._recent = recent._replace(variance=feature_filter.variance_at(self.state, recent))
+        variance = feature_filter.variance_at(self.state, recent)
+        self._recent = recent._replace(variance=variance) if len(recent.project) else None
 
     def directions(self, raw: np.ndarray | None) -> np.ndarray:
         """(d,) of a job; None: the usual one."""

@@ -115,7 +115,8 @@ def estimate_hyperparameters(
         )
     old = hyperparameters.gaussian
     prior = prior._replace(median=prior.median._replace(elicited=old.scales.elicited))
-    featured = rows is not None and feature_estimation.serves(old, rows, stats.count.shape)
+    enough = rows is not None and len(rows.arm) >= feature_estimation.JOBS
+    featured = enough and feature_estimation.serves(old, stats.count.shape)
     if old.ground is None and (featured or not collapsed.exceeds_dense_budget(*sizes(stats))):
         fit = laplace.fit(stats, old, prior, full=full)
     else:
