@@ -59,3 +59,16 @@ def log_density(fit, slopes, blocks, families, case):
     whole = covariance(fit, slopes, blocks, families, rows, rows) + np.diag(noise)
     y = case.y - fit.scales.mean
     return -0.5 * (y @ np.linalg.solve(whole, y) + np.linalg.slogdet(2 * np.pi * whole)[1])
+
+
+def covariance_between(fit, slopes, blocks, families, case, here, there):
+    """Posterior covariance (arms,) of theta at two places, (project, context, phi) each."""
+    arms = case.noise.shape[1]
+    rows = (case.project, case.context, case.arm, case.phi)
+    one, other = (
+        (np.full(arms, p), np.full(arms, c), np.arange(arms), np.tile(phi, (arms, 1))) for p, c, phi in (here, there)
+    )
+    prior = lambda left, right: covariance(fit, slopes, blocks, families, left, right)
+    noise = case.noise[case.context, case.arm] ** 2 / case.weight
+    inverse = np.linalg.inv(prior(rows, rows) + np.diag(noise))
+    return np.diagonal(prior(one, other) - prior(one, rows) @ inverse @ prior(rows, other))

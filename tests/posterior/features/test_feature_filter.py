@@ -87,3 +87,20 @@ def test_renaming_permutes():
     one, renamed = looks(started(fit, case)), looks(started(other, case._replace(arm=mix[case.arm])))
     for left, right in zip(one, renamed, strict=True):
         np.testing.assert_allclose(left.mean, right.mean[:, mix], rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("families", [0, 3])
+def test_recent_jobs_move_with_this_one_as_dense_conditioning_says(families):
+    fit, case, phi = fitted(families), drawn(4), np.array([0.7, -1.2, 0.4])
+    places, other = np.array([[0, 1], [1, 2], [2, 0]]).T, np.random.default_rng(8).normal(size=(3, sum(BLOCKS)))
+    state = started(fit, case)
+    recent = feature_filter.RecentJobs(*places, other, np.zeros((3, 5)))
+    recent = recent._replace(variance=feature_filter.variance_at(state, recent))
+    found = feature_filter.predict(state, 1, 2, phi, recent)
+    for job in range(3):
+        at = int(places[0][job]), int(places[1][job])
+        mean, variance = dense.predict(fit, SLOPES, BLOCKS, families, case, *at, other[job])
+        np.testing.assert_allclose(found.mean[4 + job], mean, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(found.variance[4 + job], variance, rtol=1e-7)
+        shared = dense.covariance_between(fit, SLOPES, BLOCKS, families, case, (1, 2, phi), (*at, other[job]))
+        np.testing.assert_allclose(found.along[3 + job], shared, rtol=1e-7, atol=1e-10)

@@ -201,7 +201,7 @@ def predict(
 def _with_recent(state: State, found: Effects, recent: RecentJobs, moved: list[np.ndarray], own: np.ndarray) -> Effects:
     """With a row for each of the recent jobs. moved: (arms, q) of the sum here, tier by tier; own: (jobs, arms)
     covariance through the cell's own deviation."""
-    column = np.stack([_downwards(state, moved), _downwards(state, None)], 2)
+    column = _downwards(state, moved)
     looks, start = _looks(state, recent.project, recent.context, recent.phi), state.form.start
     summed = column[:, looks.columns].sum(1) * looks.left[..., None] + looks.slope @ column[:, start:]
     return Effects(
@@ -211,28 +211,28 @@ def _with_recent(state: State, found: Effects, recent: RecentJobs, moved: list[n
     )
 
 
-def _downwards(state: State, moved: list[np.ndarray] | None) -> np.ndarray:
-    """(arms, q): covariance of every effect with the sum that was followed up the tiers; None: means of the effects."""
+def _downwards(state: State, moved: list[np.ndarray]) -> np.ndarray:
+    """(arms, q, 2): covariance of every effect with the sum that was followed up the tiers, and its mean."""
     arms = len(state.tiers[0])
     rows = [np.arange(arms), *([state.family] if state.family is not None else []), np.zeros(arms, dtype=int)]
-    found: np.ndarray | float = 0.0
-    for number in range(len(state.tiers) - 1, -1, -1):
-        tier, row = state.tiers[number], rows[number]
-        if number < len(state.tiers) - 1:
-            found = _times(tier, found, row)
-        found = found + (tier[row, :, -1] if moved is None else moved[number])
-    return np.asarray(found)
+    pairs = [
+        np.stack([one, np.broadcast_to(tier[row, :, -1], one.shape)], 2)
+        for one, tier, row in zip(moved, state.tiers, rows, strict=True)
+    ]
+    found = pairs[-1]
+    for tier, row, pair in zip(state.tiers[-2::-1], rows[-2::-1], pairs[-2::-1], strict=True):
+        found = pair + _times(tier, found, row)
+    return found
 
 
-def _times(tier: np.ndarray, column: np.ndarray | float, row: np.ndarray) -> np.ndarray:
-    """(arms, q): the covariance in each arm's row of a tier times its column."""
-    column = np.asarray(column)
+def _times(tier: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """(arms, q, 2): the covariance in each arm's row of a tier times its columns."""
     if len(tier) == len(row):
-        return np.asarray((tier[..., :-1] @ column[..., None])[..., 0])
+        return np.asarray(tier[..., :-1] @ column)
     found = np.empty_like(column)
     for one in range(len(tier)):
-        mine = row == one
-        found[mine] = column[mine] @ tier[one, :, :-1]
+        mine = np.flatnonzero(row == one)
+        found[mine] = tier[one, :, :-1] @ column[mine]
     return found
 
 
