@@ -18,6 +18,8 @@ _LEAST_KNOWN = 3
 """Jobs that must have a feature before it counts."""
 _SMALLEST = 1e-3
 """Standard deviation of scores below which a feature is a constant."""
+_AT_ONCE = 512
+"""Jobs that are compared with all knots at a time."""
 _LARGEST = 4.0
 """Standard deviations to which scores are clipped."""
 
@@ -80,6 +82,11 @@ def _lacks(raw: np.ndarray) -> np.ndarray:
 def apply(scores: NormalScores, raw: Float[np.ndarray, "... feature"]) -> Float[np.ndarray, "... column"]:
     """(..., k + 1) scores of one job or many."""
     flat = np.atleast_2d(raw)
+    parts = [_scores_of(scores, flat[start : start + _AT_ONCE]) for start in range(0, max(len(flat), 1), _AT_ONCE)]
+    return np.concatenate(parts).reshape(*raw.shape[:-1], scores.size)
+
+
+def _scores_of(scores: NormalScores, flat: Float[np.ndarray, "job feature"]) -> Float[np.ndarray, "job column"]:
     numbers = flat[:, scores.column]
     low = np.clip((scores.value[None] <= numbers[:, None]).sum(1) - 1, 0, np.maximum(scores.last - 1, 0))
     at = np.arange(len(scores.column))
@@ -88,4 +95,4 @@ def apply(scores: NormalScores, raw: Float[np.ndarray, "... feature"]) -> Float[
     found = scores.score[low, at] + part * (scores.score[low + 1, at] - scores.score[low, at])
     found = np.where(np.isnan(numbers), 0.0, found)
     lacks = (_lacks(flat) - scores.missing[0]) / scores.missing[1]
-    return np.concatenate([found, lacks[:, None]], 1).reshape(*raw.shape[:-1], scores.size)
+    return np.concatenate([found, lacks[:, None]], 1)
