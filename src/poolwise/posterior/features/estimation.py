@@ -1,13 +1,13 @@
 """The map of features and the scales of slopes: found together with all other scales, after these were without slopes.
 
 Scales of slopes have log-normal hyperpriors as the others do, around medians per tier and block in the unit of the
-utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended. That features matter
-at all is a mixture: with
+utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended. Whether features
+matter at all is asked each time: their probability p has
 
     log odds = log posterior of all scales with slopes - log posterior without, each at its mode, - 1
 
-slopes have the variance p s^2, p the probability. While p is small there are no slopes, and everything is as
-without features: noise costs nothing.
+and while p is small there are no slopes, and everything is as without features: noise costs little. Otherwise they
+have all of their variance: of smaller ones too little would be explored to tell.
 """
 
 from typing import Any, NamedTuple
@@ -49,7 +49,7 @@ _BOUND = 5.0
 _STEPS = 15
 _PRIOR_LOG_ODDS = -1.0
 """That features matter at all; relevance has looked at the outcomes already."""
-_LEAST_PART = 0.25
+_LEAST_PART = 0.2
 """Probability that slopes matter at all below which there are none."""
 
 
@@ -100,15 +100,12 @@ def estimate(
     size = length(problem.groups, problem.cells.count.shape[1])
     start = _start(problem, fit, old, size)
     at, value = _searched(problem, start, size)
-    part = float(special.expit(_gain(problem, fit, size, value) + _PRIOR_LOG_ODDS))
-    if part < _LEAST_PART:
+    if special.expit(_gain(problem, fit, size, value) + _PRIOR_LOG_ODDS) < _LEAST_PART:
         return fit, None
     structure, own = at[:size], at[size:].reshape(3, 2)
     scales = from_coordinates(structure, problem.family, problem.prior, groups=problem.groups)
     served = _widened(scales, fit, problem)
-    return fit._replace(scales=served), FeatureHyperparameters(
-        known, part**0.5 * problem.medians * np.exp(own), structure, own
-    )
+    return fit._replace(scales=served), FeatureHyperparameters(known, problem.medians * np.exp(own), structure, own)
 
 
 def _gain(problem: _Problem, fit: Fit, size: int, value: float) -> float:
