@@ -90,7 +90,7 @@ def test_a_value_is_made_again_beside_when_it_is_old():
 
 
 def test_a_cell_is_what_a_policy_sees():
-    with Engine.open("memory://", SPACE, seed=1) as engine:
+    with Engine.open("memory://", SPACE, seed=1, settings=Settings(estimate="inline")) as engine:
         for _ in range(30):
             engine.observe(engine.decide("p", "c").id, utility=0.2)
         table, believed = engine.across.borrowing("p", "c"), engine.beliefs("p", "c")
