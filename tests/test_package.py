@@ -184,6 +184,8 @@ BARE = {
     "prior export pack.json --minimum 1": None,
     "prior import pack.json": None,
     "prior inspect pack.json": None,
+    "prior combine all.json pack.json --minimum 1": None,
+    "archive partitions": None,
     "retention --views 30d": None,
     "withdraw --decisions 1..2": None,
     "forget --project simulation": None,
