@@ -61,8 +61,7 @@ class Serving:
         """rows: the outcomes with the features of their jobs, if there are any."""
         self.hyperparameters, self._trust = hyperparameters, options.trust
         self.form = layouts.effects_filter(hyperparameters, tally, rows)
-        asked = self.form is None or self._featured
-        self._alone = self._asked(tally) if asked and options.trust != 1 else {}
+        self._alone = self._asked(tally) if self.form is None and options.trust != 1 else {}
         self._options = options
         self.structure, self.constants, self.state = initial.init(
             hyperparameters, tally, options, baseline, tuple(self._alone), exact=self.form is None

@@ -48,6 +48,17 @@ def test_what_a_feature_decides_is_found(known):
     assert low[2] > 1 > -1 > low[1]
 
 
+@pytest.mark.parametrize("projects", [1, 3])
+def test_what_projects_have_in_common_is_not_lost_among_several(projects):
+    """Of 4 standard deviations of what an arm gains at most 0.2: a project by itself would have no slopes."""
+    raw, _, context, arm, utility = outcomes()
+    own = learned(start(), (raw, np.arange(len(arm)) % projects, context, arm, utility))
+    own.reestimate()
+    for project in range(projects):
+        wide = own.predict(project, 0, [2, 0, 0]).mean - own.predict(project, 0, [-2, 0, 0]).mean
+        np.testing.assert_allclose(wide[1:3], [4, -4], atol=0.2)
+
+
 def test_which_features_matter_is_told(known):
     found = known.feature_effects()
     assert found.relevance[0] > 0.8
