@@ -21,6 +21,10 @@ def test_every_figure_is_axes_or_says_what_is_missing(engine, name):
         with pytest.raises(pw.errors.InputError, match="no pattern"):
             pw.plot.resemblance(engine)
         return
+    if name == "feature":
+        with pytest.raises(pw.errors.InputError, match="no feature"):
+            pw.plot.feature(engine)
+        return
     found = getattr(pw.plot, name)(engine)
     assert isinstance(found, Axes)
     assert found.lines

@@ -40,11 +40,17 @@ def table() -> Table:
     return made()
 
 
+def asked_for(peer: str) -> None:
+    """Skip what needs a library that is not installed."""
+    libraries = {"SquareCB": "vowpalwabbit", "Cover": "vowpalwabbit", "forest": "sklearn"}
+    if peer in libraries:
+        pytest.importorskip(libraries[peer])
+
+
 @pytest.mark.parametrize("peer", PEERS)
 def test_every_peer_learns_where_each_arm_is_best(table: Table, peer: str) -> None:
     """The last 100 of 300 choices; an arm that is fixed is right in half, and a missing feature tells nothing."""
-    if peer in ("SquareCB", "Cover"):
-        pytest.importorskip("vowpalwabbit")
+    asked_for(peer)
     one, right = PEERS[peer], table.reward.argmax(axis=1)
     order = orders(table, "shuffled", (0,))[0]
     shares = [
@@ -55,6 +61,7 @@ def test_every_peer_learns_where_each_arm_is_best(table: Table, peer: str) -> No
 
 @pytest.mark.parametrize("peer", ["ridge", "LinUCB", "forest", "censored"])
 def test_absent_arms_are_never_chosen_and_a_seed_decides_alone(peer: str) -> None:
+    asked_for(peer)
     table = made(60, absent=True)
     order, one = orders(table, "shuffled", (3,))[0], PEERS[peer]
     value = next(iter(one.values.values()))

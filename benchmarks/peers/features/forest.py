@@ -1,7 +1,6 @@
 """Extremely randomised trees over features and arms, fitted anew to all outcomes every 25 jobs."""
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesRegressor
 
 from benchmarks.peers.features.problem import Problem, one_hot
 from benchmarks.peers.tabular import generator
@@ -41,6 +40,8 @@ def foreseen(
     problem: Problem, seen: np.ndarray, arm: np.ndarray, coming: np.ndarray, seed: int, trees: bool
 ) -> np.ndarray:
     """(trees or 1, coming, arms) rewards; the baseline's is 0, as the peers' rewards are differences to it."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
     table, arms = problem.table, len(problem.table.arms)
     known = arm != table.baseline
     if known.sum() < 2:
