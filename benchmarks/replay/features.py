@@ -46,7 +46,7 @@ def measured(options: argparse.Namespace) -> Found:
 
 def data_sets(options: argparse.Namespace) -> list[str]:
     """ASlib scenarios with features whose names contain one of `--sets`, the longest first."""
-    names = [one.name for one in replay_sets(options.data) if one.name.startswith("aslib/")]
+    names = [one.name for one in replay_sets(options.data, features=True) if one.name.startswith("aslib/")]
     wanted = [name for name in names if any(part in name for part in options.sets)]
     tables = {name: loaded(options.data, name) for name in wanted}
     return sorted((name for name in wanted if tables[name].features is not None), key=lambda n: -len(tables[n].units))

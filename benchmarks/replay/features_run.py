@@ -56,7 +56,7 @@ def play(task: Task, order: np.ndarray) -> np.ndarray:
 
 @lru_cache(2)
 def loaded(root: Path, data_set: str) -> Table:
-    return next(source for source in replay_sets(root) if source.name == data_set).load()
+    return next(source for source in replay_sets(root, features=True) if source.name == data_set).load()
 
 
 @lru_cache(2)

@@ -150,7 +150,8 @@ def main() -> None:
         for unit, machine in enumerate(source.load().units)
     ]
     tpe = {
-        f"{name}, {machine}": mean(peers[f"{name}, {machine}"]["Optuna TPE"]["regret"]) for name, _, machine in places
+        f"{name}, {machine}": float(np.mean(peers[f"{name}, {machine}"]["Optuna TPE"]["regret"]))
+        for name, _, machine in places
     }
     for goal, trials in product(GOALS, map(int, options.trials.split(","))):
         tasks = [(options.data, name, unit, tuple(range(options.seeds)), goal, trials) for name, unit, _ in places]

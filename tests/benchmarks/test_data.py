@@ -16,7 +16,7 @@ needs_data = pytest.mark.skipif(not DEFAULT_ROOT.exists(), reason=f"no public da
 
 def loaded(prefix: str) -> dict[str, Table]:
     """Tables whose name starts so."""
-    return {source.name: source.load() for source in replay_sets(DEFAULT_ROOT) if source.name.startswith(prefix)}
+    return {source.name: source.load() for source in replay_sets(DEFAULT_ROOT, True) if source.name.startswith(prefix)}
 
 
 def best_by(cost: np.ndarray, group: np.ndarray) -> float:
