@@ -58,6 +58,12 @@ def of_kernel_tuner(what: str) -> list[float]:
     return [at("kernel_tuner", "strategies", name, what) for name in names]
 
 
+def with_features() -> list[float]:
+    """All jobs, last third, first hundred."""
+    parts = ("all", "last third", "first hundred")
+    return [figure("features", f"regret with features over without, {part}") for part in parts]
+
+
 def runs(key: str, *names: str) -> list[float]:
     """Of the simulated prover."""
     return [at("prover_simulation", "runs", name, key) for name in names]
@@ -118,6 +124,11 @@ README = [
     Row("the same on sets of 500 jobs", lambda: f"{at('replay', 'summary', 'ratio on large sets'):.2f}"),
     Row("worst set", lambda: f"{at('replay', 'summary', 'worst ratio'):.2f}"),
     Row("against one peer everywhere: LinUCB / epsilon-greedy", lambda: joined(to_each_peer(), ".2f")),
+    Row("nine of them with features of jobs: regret over that without", lambda: joined(with_features(), ".2f")),
+    Row(
+        "with features, over the best peer with the same features",
+        lambda: joined([figure("features", f"with features over the best {one}") for one in ("peer", "single")], ".2f"),
+    ),
     Row(
         "a project's first 20 decisions / all of them",
         lambda: joined([figure("transfer_projects", f"Poolwise, {part}") for part in ("beginnings", "whole")], ".2f"),
