@@ -54,7 +54,7 @@ def moment_match(pooled: Effects, own: Effects, log_odds: Array) -> Effects:
     xp = namespace(pooled.mean)
     weight = xp.where(log_odds > CERTAIN, 1.0, 1 / (1 + xp.exp(xp.minimum(-log_odds, _LARGEST))))
     rest = 1 - weight
-    gap = pooled.mean[:2] - own.mean[:2]
+    gap = (pooled.mean - own.mean)[:2]
     mean = xp.concatenate([pooled.mean[:2] - rest * gap, pooled.mean[2:]])
     within = weight * pooled.variance[:2] + rest * own.variance[:2] + weight * rest * gap**2
     variance = xp.concatenate([within, pooled.variance[2:]])
