@@ -98,6 +98,7 @@ BENCHMARKS = {
         _of("scale_service", "scale.service", "2 min"),
         _of("engine", "serving.engine", "2 min"),
         _of("pairs", "serving.pairs", "1 min"),
+        _of("feature_latency", "serving.features", "1 min"),
         _of("shell", "serving.shell", "2 min"),
         _of("store", "serving.store", "3 min"),
         _of("databases", "serving.databases", "1 min"),
