@@ -1,9 +1,11 @@
 """The compiled call behind an engine: the decisions of NumPy, made again from their logs, and never waited for."""
 
+import jax
 import numpy as np
 import pytest
 
 from poolwise.engine import Engine, Settings
+from poolwise.posterior import serving
 from poolwise.posterior.recursive import compiled
 from poolwise.space import ArmSpace, Family
 
@@ -66,3 +68,37 @@ def test_nobody_waits_for_a_compile(monkeypatch):
     run("auto", 150)
     assert asked
     assert not any(asked)
+
+
+class Failing:
+    """A compiled call that works so many times, then consumes its state and fails."""
+
+    def __init__(self, call, times):
+        self.call, self.left = call, times
+
+    def __call__(self, state, constants, row):
+        self.left -= 1
+        found = self.call(state, constants, row)
+        if self.left < 0:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        return found
+
+
+@pytest.mark.parametrize("times", [0, 1, 25, 60])
+@pytest.mark.parametrize("kept", [8, 2_048])
+def test_numpy_goes_on_where_a_compiled_call_fails(times, kept, monkeypatch, caplog):
+    """With all that was learned, from then on in the whole process, and said once."""
+    usual, expected = run("jax", 90)
+    monkeypatch.setattr(compiled, "_PROGRAMS", {})
+    monkeypatch.setattr(compiled, "_FAILURES", [])
+    monkeypatch.setattr(serving, "_SINCE", kept)
+    made_program = compiled.Program
+    monkeypatch.setattr(compiled, "Program", lambda call, *rest: made_program(Failing(call, times), *rest))
+    engine, made = run("jax", 90)
+    assert [one.arm for one in made] == [one.arm for one in expected]
+    np.testing.assert_allclose(engine.beliefs()["mean"], usual.beliefs()["mean"], rtol=1e-9, atol=1e-12)
+    assert "RESOURCE_EXHAUSTED" in engine.status()["compiled"]
+    assert engine.serving.belief.posterior.backend == "numpy"
+    assert caplog.text.count("NumPy serves from here") == 1
+    other, _ = run("jax", 3)
+    assert other.serving.belief.posterior.backend == "numpy"

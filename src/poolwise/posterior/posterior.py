@@ -5,6 +5,7 @@ the state that serves follows from the two. Each outcome is one compiled call, o
 system is too large for exact covariances, or arms resemble each other by their parameters, `layouts` keeps the effects.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from poolwise.posterior.observation_model import DEFAULT, ObservationModel
 from poolwise.posterior.padding import padded_size
 from poolwise.posterior.projects import factors
 from poolwise.posterior.recursive import initial
-from poolwise.posterior.recursive.compiled import Answer, Program, Tail
+from poolwise.posterior.recursive.compiled import Answer, CallFailed, Program, Tail
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS, Predictive, State
 from poolwise.posterior.serving import NO_ROW, Backend, Row, Serving
@@ -92,13 +93,14 @@ class Posterior:
         """`predict`, and what the function of `serve` makes of it where one compiled call does both; else None."""
         raw = None if raw is None else raw_of_one(raw, self.features)
         self.make_room(project, context)
-        if (program := self._compiled()) is None:
-            return self.serving().predict(project, context, raw), None
         extra = extra[: self._tail[2]]
-        while len(self._waiting) > 1:
-            self._turn(program, project, context, extra)
-        found = self._turn(program, project, context, extra)
-        return found.belief, found.tail if self._tail[2] else None
+        with suppress(CallFailed):
+            while (program := self._compiled()) is not None:
+                current = len(self._waiting) <= 1
+                found = self._turn(program, project, context, extra)
+                if current:
+                    return found.belief, found.tail if self._tail[2] else None
+        return self.serving().predict(project, context, raw), None
 
     def gain_over_best(self, project: int, context: int, known: Predictive, offered: np.ndarray) -> np.ndarray | None:
         """See `gp.correlated_gain`; known: of the offered arms. None where arms are taken to stand alone."""
@@ -296,7 +298,8 @@ class Posterior:
         """Learn what waits."""
         while self._waiting:
             if (program := self._serving.program) is not None:
-                self._turn(program, 0, 0, np.zeros(self._tail[2]))
+                with suppress(CallFailed):
+                    self._turn(program, 0, 0, np.zeros(self._tail[2]))
             else:
                 self._after(self._waiting[0], *self._serving.update(self._waiting[0], self._raws[0]))
 

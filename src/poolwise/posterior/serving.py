@@ -1,7 +1,8 @@
 """One state that serves, under one set of scales and in one shape: what it believes, and one outcome more.
 
-NumPy holds it until a compiled call is there (`compile`), then JAX does. Where effects are kept by another form
-(`layouts`), or projects inform each other by factors, NumPy serves.
+NumPy holds it until a compiled call is there (`compile`), then JAX does, and NumPy again from where a call fails:
+what it held is kept with the outcomes since. Where effects are kept by another form (`layouts`), or projects inform each
+other by factors, NumPy serves.
 """
 
 from operator import attrgetter
@@ -23,7 +24,7 @@ from poolwise.posterior.observation_model import ObservationModel
 from poolwise.posterior.projects import factors
 from poolwise.posterior.projects.factors import Factors
 from poolwise.posterior.recursive import compiled, initial, padding, prediction, updating
-from poolwise.posterior.recursive.compiled import ROW, Answer, Program, Tail
+from poolwise.posterior.recursive.compiled import ROW, Answer, CallFailed, Program, Tail
 from poolwise.posterior.recursive.exchangeability import CERTAIN, Effects
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, NONE, SUCCESS, Constants, Outcome, Predictive, State, Structure
@@ -34,17 +35,17 @@ Backend = Literal["auto", "numpy", "jax"]
 Row = tuple[int, int, int, float, int]
 """An outcome: project, context, arm, utility, kind (`recursive.types`)."""
 NO_ROW: Row = (0, 0, 0, 0.0, NONE)
+_SINCE = 2_048
+"""Outcomes that NumPy would learn again where a compiled call fails, at most."""
 _SLOTS = 4e6
 """Numbers that the effects of projects by themselves may take."""
+_mean, _variance = attrgetter("mean"), attrgetter("variance")
 
 
 def _most_asked(shape: tuple[int, int, int]) -> int:
     """Projects of which there is room to ask whether they are like the others."""
     projects, contexts, arms = shape
     return min(projects, int(_SLOTS // (arms * (2 + contexts) ** 2)))
-
-
-_mean, _variance = attrgetter("mean"), attrgetter("variance")
 
 
 class Serving:
@@ -68,6 +69,8 @@ class Serving:
         )
         self.heard = set(np.flatnonzero(tally.utility.count.any(axis=(1, 2))).tolist())
         self.program: Program | None = None
+        self._safe: tuple[State, Constants, list[Row]] | None = None
+        """What NumPy held before the program did, and the outcomes since."""
         self._copy: tuple[State, Constants, State] | None = None
 
     def _asked(self, tally: Tally) -> dict[int, int]:
@@ -151,16 +154,34 @@ class Serving:
         if self.program is None and self.form is None and not self.factored:
             self.program = compiled.program(self.structure, tail, key, extra, wait)
             if self.program is not None:
-                self.state, self.constants = self.program.placed((self.state, self.constants))
+                self._safe = self.state, self.constants, []
+                self.state, self.constants = self.program.placed(self._safe[:2])
         return self.program
 
     def update_and_predict(self, program: Program, row: Row, project: int, context: int, extra: np.ndarray) -> Answer:
-        """One compiled call: an outcome, if any, then a cell."""
+        """One compiled call: an outcome, if any, then a cell. Raises CallFailed where it fails; then the outcome is not
+        learned, and NumPy serves."""
         own = self._heard_of(row)
         asked = np.empty(ROW + len(extra))
         asked[:ROW], asked[ROW:] = (*row, own, project, context, self.slot(project)), extra
-        self.state, found = program(self.state, self.constants, asked)
+        try:
+            self.state, found = program(self.state, self.constants, asked)
+        except CallFailed:
+            self._recover()
+            raise
+        if row[4] != NONE and self._safe is not None:
+            self._safe[2].append(row)
+            if len(self._safe[2]) >= _SINCE:
+                self._safe = *compiled.fetched((self.state, self.constants)), []
         return found
+
+    def _recover(self) -> None:
+        """Go on in NumPy, from the last state that it held."""
+        assert self._safe is not None
+        self.state, self.constants, since = self._safe
+        self.program = self._copy = self._safe = None
+        for row in since:
+            self.update(row)
 
     def update(self, row: Row, raw: np.ndarray | None = None) -> tuple[float, float]:
         """One outcome in NumPy; weight and value with which it counts. raw: features of the job."""

@@ -28,6 +28,7 @@ from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_dict
 from poolwise.posterior.hyperparameters.refit_schedule import due, until
 from poolwise.posterior.posterior import WARM, Posterior
+from poolwise.posterior.recursive.compiled import failure
 from poolwise.posterior.recursive.types import Predictive
 from poolwise.schema import Decision, Outcome, Snapshot
 from poolwise.store.base import OutcomeColumns, Store
@@ -342,4 +343,5 @@ class ServingPosterior:
             "clipped": self.clipped,
             **({"rejected": refused(self._rejected)} if self._rejected else {}),
             **({"trouble": self.trouble} if self.trouble else {}),
+            **({"compiled": f"failed, NumPy serves ({failed})"} if (failed := failure()) else {}),
         }

@@ -1,8 +1,8 @@
 """The serving posterior as one compiled call: an outcome, if any, the belief about one cell, and what is made of it.
 
 Compiled beside, by one worker thread, for a structure at a time, and kept for the whole process, and on disk for the
-next one (`executables`). Until it is there, and where there is no working JAX, NumPy runs the same source. JAX is
-imported by that thread, never by `import poolwise`.
+next one (`executables`). Until it is there, where there is no working JAX, and for good once a call has failed, NumPy
+runs the same source. JAX is imported by that thread, never by `import poolwise`.
 """
 
 import logging
@@ -92,6 +92,10 @@ def unpacked(packed: np.ndarray, arms: int) -> Answer:
     return Answer(packed[:2], Predictive(*here, *more), packed[end:])
 
 
+class CallFailed(Exception):
+    """What a compiled call ended in; its state may be gone."""
+
+
 class Program:
     """A compiled `update_and_predict`; `state` and `constants` must be where it runs (`placed`)."""
 
@@ -108,12 +112,33 @@ class Program:
         return placed(part, self._device)
 
     def __call__(self, state: State, constants: Constants, row: np.ndarray) -> tuple[State, Answer]:
-        """Consumes `state`, row by row in double precision."""
+        """Consumes `state`, row by row in double precision. Raises CallFailed where JAX or memory does."""
         import jax
 
-        with jax.enable_x64():
-            state, packed = self._call(state, constants, row)
-        return state, unpacked(np.asarray(packed), self._arms)
+        try:
+            with jax.enable_x64():
+                state, packed = self._call(state, constants, row)
+            return state, unpacked(np.asarray(packed), self._arms)
+        except (jax.errors.JaxRuntimeError, MemoryError) as error:
+            _give_up(error)
+            raise CallFailed from error
+
+
+_FAILURES: list[str] = []
+"""Of calls, in this process."""
+
+
+def failure() -> str:
+    """What the first compiled call that failed in this process ended in; none is used since. Empty: none has failed."""
+    return _FAILURES[0] if _FAILURES else ""
+
+
+def _give_up(error: Exception) -> None:
+    _FAILURES.append(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+    if len(_FAILURES) == 1:
+        LOG.warning(
+            "a compiled call of the posterior failed (%s): NumPy serves from here, some times slower", failure()
+        )
 
 
 Name = tuple[Structure, Hashable, int]
@@ -127,7 +152,7 @@ _PID = os.getpid()
 def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: bool = False) -> Program | None:
     """The compiled call, or None while it is being compiled or where that fails. key: names the tail, which takes
     `extra` numbers. wait: until it is compiled."""
-    if os.getpid() != _PID:
+    if _FAILURES or os.getpid() != _PID:
         return None  # threads do not survive a fork, nor does a JAX that was started before it
     with _LOCK:
         if not (_imported().done() or wait):
@@ -162,12 +187,6 @@ def fetched(part: Any) -> Any:
     import jax
 
     return jax.tree.map(lambda leaf: np.array(leaf), part)
-
-
-def lost(state: State) -> bool:
-    """Whether a call consumed the state and was interrupted before its result was kept."""
-    leaf = state.arms
-    return not isinstance(leaf, np.ndarray) and leaf.is_deleted()
 
 
 @lru_cache(1)
