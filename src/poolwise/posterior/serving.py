@@ -1,8 +1,7 @@
 """One state that serves, under one set of scales and in one shape: what it believes, and one outcome more.
 
-NumPy holds it until a compiled call is there (`compile`), then JAX does, and NumPy again from where a call fails:
-what it held is kept with the outcomes since. Where effects are kept by another form (`layouts`), or projects inform each
-other by factors, NumPy serves.
+NumPy holds it until a compiled call is there (`compile`), then JAX does, and NumPy again where a call fails: what it
+held is kept, and the outcomes since. Where effects have another form (`layouts`), or there are factors, NumPy serves.
 """
 
 from operator import attrgetter
