@@ -5,7 +5,6 @@ the state that serves follows from the two. Each outcome is one compiled call, o
 system is too large for exact covariances, or arms resemble each other by their parameters, `layouts` keeps the effects.
 """
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from poolwise.posterior.observation_model import DEFAULT, ObservationModel
 from poolwise.posterior.padding import padded_size
 from poolwise.posterior.projects import factors
 from poolwise.posterior.recursive import initial
-from poolwise.posterior.recursive.compiled import Answer, CallFailed, Program, Tail
+from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS, Predictive, State
 from poolwise.posterior.serving import NO_ROW, Backend, Row, Serving
@@ -94,12 +93,10 @@ class Posterior:
         raw = None if raw is None else raw_of_one(raw, self.features)
         self.make_room(project, context)
         extra = extra[: self._tail[2]]
-        with suppress(CallFailed):
-            while (program := self._compiled()) is not None:
-                current = len(self._waiting) <= 1
-                found = self._turn(program, project, context, extra)
-                if current:
-                    return found.belief, found.tail if self._tail[2] else None
+        while (program := self._compiled()) is not None:
+            current = len(self._waiting) <= 1
+            if (found := self._turn(program, project, context, extra)) is not None and current:
+                return found.belief, found.tail if self._tail[2] else None
         return self.serving().predict(project, context, raw), None
 
     def gain_over_best(self, project: int, context: int, known: Predictive, offered: np.ndarray) -> np.ndarray | None:
@@ -298,16 +295,15 @@ class Posterior:
         """Learn what waits."""
         while self._waiting:
             if (program := self._serving.program) is not None:
-                with suppress(CallFailed):
-                    self._turn(program, 0, 0, np.zeros(self._tail[2]))
+                self._turn(program, 0, 0, np.zeros(self._tail[2]))
             else:
                 self._after(self._waiting[0], *self._serving.update(self._waiting[0], self._raws[0]))
 
-    def _turn(self, program: Program, project: int, context: int, extra: np.ndarray) -> Answer:
-        """The next outcome that waits, if any, then a cell."""
+    def _turn(self, program: Program, project: int, context: int, extra: np.ndarray) -> Answer | None:
+        """The next outcome that waits, if any, then a cell; None: the call failed, and NumPy serves."""
         row = self._waiting[0] if self._waiting else NO_ROW
         found = self._serving.update_and_predict(program, row, project, context, extra)
-        if self._waiting:
+        if self._waiting and found is not None:
             self._after(row, *found.counted.tolist())
         return found
 

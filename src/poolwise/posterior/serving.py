@@ -157,9 +157,10 @@ class Serving:
                 self.state, self.constants = self.program.placed(self._safe[:2])
         return self.program
 
-    def update_and_predict(self, program: Program, row: Row, project: int, context: int, extra: np.ndarray) -> Answer:
-        """One compiled call: an outcome, if any, then a cell. Raises CallFailed where it fails; then the outcome is not
-        learned, and NumPy serves."""
+    def update_and_predict(
+        self, program: Program, row: Row, project: int, context: int, extra: np.ndarray
+    ) -> Answer | None:
+        """One compiled call: an outcome, if any, then a cell. None: it failed, that was not learned, NumPy serves."""
         own = self._heard_of(row)
         asked = np.empty(ROW + len(extra))
         asked[:ROW], asked[ROW:] = (*row, own, project, context, self.slot(project)), extra
@@ -167,7 +168,7 @@ class Serving:
             self.state, found = program(self.state, self.constants, asked)
         except CallFailed:
             self._recover()
-            raise
+            return None
         if row[4] != NONE and self._safe is not None:
             self._safe[2].append(row)
             if len(self._safe[2]) >= _SINCE:

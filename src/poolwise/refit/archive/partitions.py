@@ -1,15 +1,15 @@
 """A refit from a partitioned log: every partition is folded once, what it came to is kept beside it, and added.
 
     FOLDER/workspace=NAME/folded.json               which partitions are folded, by checksum, and under which settings
-    FOLDER/workspace=NAME/folded/2026-11-30.npz     the statistics of one
-    FOLDER/workspace=NAME/folded/all.npz            their sum, as far as it goes
+    FOLDER/workspace=NAME/folded/2026-11-30.npz     the statistics of one, and of what they are
+    FOLDER/workspace=NAME/folded/all.npz            their sum, as far as it goes, and of what
 
 The next night reads the sum and the new day. A partition that was reopened has another checksum: it alone is folded
 again, and the sum is made anew from what is kept of the others.
 """
 
-import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -122,18 +122,16 @@ def folded(asked: Asked, resolution: float | None, place: Place) -> dict[str, An
     manifest.check(*place)
     path = manifest.events_of(place.folder, place.day)
     found = fold(str(path), asked.settings, asked.limit, asked.settings.resolution or resolution)
-    kept = _kept(place.folder, place.day)
-    kept.parent.mkdir(exist_ok=True)
-    rows = {f"special {name}": _plain(values) for name, values in found.special.items()}
-    whole(kept, {**found.sums._asdict(), **rows})
-    return {
+    note = {
         "events": place.partition.checksum,
-        "kept": _checksum(kept),
         "key": asked.key,
         "least": found.least,
         "zeros": found.zeros,
         "resolution": resolution,
     }
+    rows = {f"special {name}": _plain(values) for name, values in found.special.items()}
+    _keep(_kept(place.folder, place.day), found.sums, [_mark(place, note)], rows)
+    return note
 
 
 def _usable(note: dict[str, Any] | None, place: Place, asked: Asked, resolution: float | None) -> bool:
@@ -154,23 +152,18 @@ def _resolution(places: list[Place], asked: Asked) -> float | None:
 
 def _summed(folder: Path, places: list[Place]) -> Dense:
     """Of a workspace: what was summed before, as far as it is still so, and the days after it."""
-    notes = _notes(folder)
-    wanted = [[place.day, notes[place.day]["kept"]] for place in places]
-    path, sign = _kept(folder, _ALL), folder / KEPT / f"{_ALL}.json"
-    before = _read_json(sign).get("days", [])
-    dense = NOTHING
-    if before and before == wanted[: len(before)] and path.exists() and _read_json(sign)["kept"] == _checksum(path):
-        dense = added(NOTHING, _sums(path))
-    else:
-        before = []
-    for place in places[len(before) :]:
+    notes, path = _notes(folder), _kept(folder, _ALL)
+    marks = [_mark(place, notes[place.day]) for place in places]
+    dense, before = NOTHING, 0
+    if (found := _sums(path)) is not None and found[1] == marks[: len(found[1])]:
+        dense, before = added(NOTHING, found[0]), len(found[1])
+    for place, mark in zip(places[before:], marks[before:], strict=True):
         kept = _kept(folder, place.day)
-        if _checksum(kept) != notes[place.day]["kept"]:
+        if (found := _sums(kept)) is None or found[1] != [mark]:
             raise DataError(f"{kept} is not what was kept: delete it, and its partition is folded again")
-        dense = added(dense, _sums(kept))
-    if len(before) < len(places):
-        whole(path, sparse(dense)._asdict())
-        _write_json(sign, {"days": wanted, "kept": _checksum(path)})
+        dense = added(dense, found[0])
+    if before < len(places):
+        _keep(path, sparse(dense), marks, {})
     return dense
 
 
@@ -178,9 +171,23 @@ def _joined(dense: Dense, other: Dense) -> Dense:
     return other if dense is NOTHING else added(dense, sparse(other))
 
 
-def _sums(path: Path) -> Sums:
-    with np.load(path, allow_pickle=False) as file:
-        return Sums(*(file[name] for name in Sums._fields))
+def _mark(place: Place, note: dict[str, Any]) -> str:
+    """Of what, and how, statistics are."""
+    return f"{place.day} {note['events']} {note['resolution']} {note['key']}"
+
+
+def _keep(path: Path, sums: Sums, marks: list[str], more: Special) -> None:
+    path.parent.mkdir(exist_ok=True)
+    whole(path, {**sums._asdict(), **more, "marks": np.array(marks)})
+
+
+def _sums(path: Path) -> tuple[Sums, list[str]] | None:
+    """What is kept, and its marks; None: it is not there, or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Sums(*(file[name] for name in Sums._fields)), file["marks"].tolist()
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def _special(place: Place) -> Special:
@@ -221,8 +228,3 @@ def _write_json(path: Path, body: dict[str, Any]) -> None:
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(body, sort_keys=True))
     draft.replace(path)
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,6 +6,7 @@ A partition is folded by one thread, in the order of its rows, and partitions ar
 same log gives the same numbers, bit by bit, wherever its partitions were folded.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import duckdb
@@ -21,15 +22,14 @@ SUMS = ("rows", "ok", "total", "squares")
 
 
 class Sums(NamedTuple):
-    """Of cells that have outcomes, (cells,) each; names as indices."""
+    """Of cells that have outcomes."""
 
     projects: np.ndarray
     contexts: np.ndarray
     arms: np.ndarray
     """Names."""
-    project: np.ndarray
-    context: np.ndarray
-    arm: np.ndarray
+    at: np.ndarray
+    """(cells,): places in an array [project, context, arm] of these names, increasing; the others are of these."""
     rows: np.ndarray
     ok: np.ndarray
     total: np.ndarray
@@ -55,6 +55,8 @@ class Dense(NamedTuple):
     sums: np.ndarray
 
 
+THREADS = 1
+"""Of DuckDB."""
 NOTHING = Dense(((), (), ()), np.zeros((len(SUMS), 0, 0, 0)))
 
 
@@ -62,7 +64,7 @@ def fold(path: str, settings: Settings, limit: float, resolution: float | None) 
     """One file. resolution: what a cost of 0 is read as; None: half the smallest cost above 0 in it. Raises DataError
     for malformed rows."""
     with duckdb.connect() as base:
-        base.execute(f"SET threads = 1; SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
+        base.execute(f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
         columns = columns_of(base, path, path)
         least = smallest_cost(base, path, columns)
         sql = expressions(columns, path, settings, least if resolution is None else resolution)
@@ -91,38 +93,47 @@ def fold(path: str, settings: Settings, limit: float, resolution: float | None) 
 
 def _sums(found: pa.Table) -> Sums:
     names, codes = zip(*(_encoded(found[name]) for name in NAMES), strict=True)
-    return Sums(*names, *codes, *(found[name].to_numpy().astype(np.float64) for name in SUMS))
+    at = (codes[0] * len(names[1]) + codes[1]) * len(names[2]) + codes[2]
+    order = np.argsort(at)
+    return _kept(names, at[order], [found[name].to_numpy()[order] for name in SUMS])
 
 
 def _encoded(column: Any) -> tuple[np.ndarray, np.ndarray]:
     """Names in their order, and the place of each row's."""
     encoded = column.combine_chunks().dictionary_encode()
-    names = encoded.dictionary.to_numpy(zero_copy_only=False).astype(str)
+    names = np.array(encoded.dictionary.to_pylist(), dtype=str)
     order = np.argsort(names)
-    places = np.empty(len(order), dtype=np.int32)
+    places = np.empty(len(order), dtype=np.int64)
     places[order] = np.arange(len(order))
     return names[order], places[encoded.indices.to_numpy()]
 
 
+def _kept(names: Sequence[np.ndarray], at: np.ndarray, sums: Sequence[np.ndarray]) -> Sums:
+    """Whole numbers in as few bytes as they take."""
+    small = [part.astype(np.min_scalar_type(int(part.max(initial=0)))) for part in (at, *sums[:2])]
+    return Sums(names[0], names[1], names[2], small[0], small[1], small[2], sums[2], sums[3])
+
+
 def added(dense: Dense, sums: Sums) -> Dense:
     """Another partition; a cell occurs in it once. What `dense` had is changed in place where no name is new."""
-    names, at = [], []
-    for known, new, code in zip(dense.names, sums[:3], sums[3:6], strict=True):
-        place = {name: k for k, name in enumerate((*known, *(one for one in new.tolist() if one not in {*known})))}
-        names.append(tuple(place))
-        at.append(np.array([place[one] for one in new.tolist()], dtype=np.int64)[code])
-    shape = (len(SUMS), *map(len, names))
-    whole = dense.sums
+    new = [axis.tolist() for axis in sums[:3]]
+    names = [tuple(dict.fromkeys((*known, *more))) for known, more in zip(dense.names, new, strict=True)]
+    shape, whole, at = (len(SUMS), *map(len, names)), dense.sums, sums.at
     if whole.shape != shape:
         whole = np.zeros(shape)
         whole[tuple(slice(size) for size in dense.sums.shape)] = dense.sums
-    for part, values in zip(whole, sums[6:], strict=True):
-        part[tuple(at)] += values
+    if len(at) and any(list(axis) != more for axis, more in zip(names, new, strict=True)):
+        place = [{name: k for k, name in enumerate(axis)} for axis in names]
+        moved = [np.array([one[name] for name in more], dtype=np.int64) for one, more in zip(place, new, strict=True)]
+        codes = np.unravel_index(at.astype(np.int64), tuple(map(len, new)))
+        at = np.ravel_multi_index(tuple(m[code] for m, code in zip(moved, codes, strict=True)), shape[1:])
+    for part, values in zip(whole.reshape(len(SUMS), -1), sums[4:], strict=True):
+        part[at] += values
     return Dense((names[0], names[1], names[2]), whole)
 
 
 def sparse(dense: Dense) -> Sums:
     """The cells that have outcomes."""
-    at = np.nonzero(dense.sums[0])
-    names = (np.array(axis, dtype=str) for axis in dense.names)
-    return Sums(*names, *(part.astype(np.int32) for part in at), *(part[at] for part in dense.sums))
+    flat = dense.sums.reshape(len(SUMS), -1)
+    at = np.flatnonzero(flat[0])
+    return _kept([np.array(axis, dtype=str) for axis in dense.names], at, [part[at] for part in flat])
