@@ -24,7 +24,7 @@ def begun(features: bool) -> Engine:
     """An engine that has learned from jobs whose features decide."""
     space = ArmSpace([Family(f"arm-{k}") for k in range(ARMS)], "arm-0")
     declared = {name: {"type": "real"} for name in NAMES} if features else None
-    engine = Engine.open("memory://", space, seed=SEED, features=declared, settings=Settings(backend="numpy"))
+    engine = Engine.open("memory://", space, seed=SEED, features=declared, settings=Settings(backend="jax"))
     random = np.random.default_rng(SEED)
     for _ in range(BEFORE):
         turn(engine, random, features)

@@ -82,6 +82,11 @@ def choose(condition: Array, yes: Callable[..., Any], no: Callable[..., Any], *o
     return lax.cond(condition, yes, no, *operands)
 
 
+def looked_up(table: tuple[int, ...], index: Array) -> Array:
+    """`table[index]`, for an index that may be traced."""
+    return table[index] if isinstance(index, int) else namespace(index).asarray(table)[index]
+
+
 def whole(number: Array) -> Array:
     """A float that holds an index, as an index."""
     return int(number) if isinstance(number, _NUMPY) else number.astype("int32")

@@ -43,6 +43,34 @@ def test_a_decision_is_made_again_from_its_log(backend):
         assert again["backend"] == backend
 
 
+def with_features(backend, number=70):
+    """An engine whose slopes serve, and its decisions since."""
+    known = {"size": {"type": "real"}}
+    engine = Engine.open(
+        "memory://", SPACE, seed=5, features=known, settings=Settings(backend=backend, estimate="inline")
+    )
+    random, made = np.random.default_rng(1), []
+    for turn in range(number):
+        size = float(random.normal())
+        decision = engine.decide("p", f"c{random.integers(2)}", features={"size": size})
+        made.append(decision)
+        slope = {"default": 0.0, "fast": 1.0, "slow": -1.0}[decision.arm]
+        engine.observe(decision.id, utility=slope * size + 0.1 * random.normal() * (slope != 0))
+        if turn == number - 20:
+            engine.refit()
+    assert engine.serving.belief.posterior.hyperparameters.features is not None
+    return engine, made
+
+
+def test_with_features_both_backends_decide_alike_and_again_from_the_log():
+    (_, here), (engine, there) = with_features("numpy"), with_features("jax")
+    assert [one.arm for one in here] == [one.arm for one in there]
+    np.testing.assert_allclose([one.probability for one in here], [one.probability for one in there], rtol=1e-5)
+    for decision in there[-10:]:
+        again = engine.explain(decision.id, replay=True)["replay"]
+        assert (again["same"], again["backend"]) == (True, "jax")
+
+
 def test_without_a_working_jax_numpy_serves(monkeypatch, caplog):
     monkeypatch.setattr(compiled, "_PROGRAMS", {})
     monkeypatch.setattr(compiled, "shapes", lambda *_: 1 / 0)

@@ -27,7 +27,7 @@ from poolwise.posterior.recursive import initial
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.initial import Tally
 from poolwise.posterior.recursive.types import CUT, FAILURE, SUCCESS, Predictive, State
-from poolwise.posterior.serving import NO_ROW, Backend, Row, Serving
+from poolwise.posterior.serving import NO_ROW, Asked, Backend, Row, Serving
 from poolwise.posterior.types import Marginals
 
 _FEW, _ASKED = 64, 2_560
@@ -92,10 +92,10 @@ class Posterior:
         """`predict`, and what the function of `serve` makes of it where one compiled call does both; else None."""
         raw = None if raw is None else raw_of_one(raw, self.features)
         self.make_room(project, context)
-        extra = extra[: self._tail[2]]
+        asked = project, context, extra[: self._tail[2]], raw
         while (program := self._compiled()) is not None:
             current = len(self._waiting) <= 1
-            if (found := self._turn(program, project, context, extra)) is not None and current:
+            if (found := self._turn(program, asked)) is not None and current:
                 return found.belief, found.tail if self._tail[2] else None
         return self.serving().predict(project, context, raw), None
 
@@ -295,14 +295,14 @@ class Posterior:
         """Learn what waits."""
         while self._waiting:
             if (program := self._serving.program) is not None:
-                self._turn(program, 0, 0, np.zeros(self._tail[2]))
+                self._turn(program, (0, 0, np.zeros(self._tail[2]), None))
             else:
                 self._after(self._waiting[0], *self._serving.update(self._waiting[0], self._raws[0]))
 
-    def _turn(self, program: Program, project: int, context: int, extra: np.ndarray) -> Answer | None:
+    def _turn(self, program: Program, asked: Asked) -> Answer | None:
         """The next outcome that waits, if any, then a cell; None: the call failed, and NumPy serves."""
-        row = self._waiting[0] if self._waiting else NO_ROW
-        found = self._serving.update_and_predict(program, row, project, context, extra)
+        row, raw = (self._waiting[0], self._raws[0]) if self._waiting else (NO_ROW, None)
+        found = self._serving.update_and_predict(program, row, raw, asked)
         if self._waiting and found is not None:
             self._after(row, *found.counted.tolist())
         return found

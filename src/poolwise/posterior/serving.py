@@ -33,6 +33,8 @@ Backend = Literal["auto", "numpy", "jax"]
 """`auto`: compiled beside once a process has learned some outcomes; `jax`: at once, while the caller waits."""
 Row = tuple[int, int, int, float, int]
 """An outcome: project, context, arm, utility, kind (`recursive.types`)."""
+Asked = tuple[int, int, np.ndarray, np.ndarray | None]
+"""Project, context, numbers for the tail, features of the job."""
 NO_ROW: Row = (0, 0, 0, 0.0, NONE)
 _SINCE = 2_048
 """Outcomes that NumPy would learn again where a compiled call fails, at most."""
@@ -68,7 +70,7 @@ class Serving:
         )
         self.heard = set(np.flatnonzero(tally.utility.count.any(axis=(1, 2))).tolist())
         self.program: Program | None = None
-        self._safe: tuple[State, Constants, list[Row]] | None = None
+        self._safe: tuple[State, Constants, list[tuple[Row, np.ndarray | None]]] | None = None
         """What NumPy held before the program did, and the outcomes since."""
         self._copy: tuple[State, Constants, State] | None = None
 
@@ -150,29 +152,34 @@ class Serving:
 
     def compile(self, tail: Tail, key: Any, extra: int, *, wait: bool) -> Program | None:
         """What answers in one call, once it is there; None for now or for good."""
-        if self.program is None and self.form is None and not self.factored:
-            self.program = compiled.program(self.structure, tail, key, extra, wait)
+        if self.program is None and not self.factored and not isinstance(self.form, layouts.EffectsFilter):
+            ask = compiled.program if self.form is None else self.form.program
+            self.program = ask(self.structure, tail, key, extra, wait)
             if self.program is not None:
                 self._safe = self.state, self.constants, []
                 self.state, self.constants = self.program.placed(self._safe[:2])
         return self.program
 
-    def update_and_predict(
-        self, program: Program, row: Row, project: int, context: int, extra: np.ndarray
-    ) -> Answer | None:
-        """One compiled call: an outcome, if any, then a cell. None: it failed, that was not learned, NumPy serves."""
-        own = self._heard_of(row)
-        asked = np.empty(ROW + len(extra))
-        asked[:ROW], asked[ROW:] = (*row, own, project, context, self.slot(project)), extra
+    def update_and_predict(self, program: Program, row: Row, raw: np.ndarray | None, asked: Asked) -> Answer | None:
+        """One compiled call: an outcome, if any, then a cell. None: it failed, that was not learned, NumPy serves.
+        raw: features of the outcome's job."""
+        own, (project, context, extra, asks) = self._heard_of(row), asked
+        numbers = np.empty(ROW + len(extra))
+        numbers[:ROW], numbers[ROW:] = (*row, own, project, context, self.slot(project)), extra
         try:
-            self.state, found = program(self.state, self.constants, asked)
+            if isinstance(self.form, FeatureEffectsFilter):
+                self.state, found = self.form.call(program, self.state, self.constants, numbers, (raw, asks))
+            else:
+                self.state, found = program(self.state, self.constants, numbers)
         except CallFailed:
             self._recover()
             return None
         if row[4] != NONE and self._safe is not None:
-            self._safe[2].append(row)
+            self._safe[2].append((row, raw))
             if len(self._safe[2]) >= _SINCE:
                 self._safe = *compiled.fetched((self.state, self.constants)), []
+                if isinstance(self.form, FeatureEffectsFilter):
+                    self.form.keep()
         return found
 
     def _recover(self) -> None:
@@ -180,8 +187,10 @@ class Serving:
         assert self._safe is not None
         self.state, self.constants, since = self._safe
         self.program = self._copy = self._safe = None
-        for row in since:
-            self.update(row)
+        if isinstance(self.form, FeatureEffectsFilter):
+            self.form.recover()
+        for row, raw in since:
+            self.update(row, raw)
 
     def update(self, row: Row, raw: np.ndarray | None = None) -> tuple[float, float]:
         """One outcome in NumPy; weight and value with which it counts. raw: features of the job."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
-from poolwise.posterior.features import feature_filter, slopes
+from poolwise.posterior.features import feature_filter, feature_prediction, slopes
+from poolwise.posterior.features.slope_types import RecentJobs
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 from tests.posterior.features import dense
 
@@ -38,15 +39,18 @@ def started(fit, case, rows=slice(None)):
 
 
 def walked(state, case, rows):
+    structure, constants, found = state
     for i in rows:
-        place = (int(part[i]) for part in case[:3])
-        feature_filter.update(state, *place, float(case.y[i]), float(case.weight[i]), case.phi[i])
-    return state
+        place = tuple(int(part[i]) for part in case[:3])
+        found = feature_filter.update(
+            structure, constants, found, place, float(case.y[i]), float(case.weight[i]), case.phi[i]
+        )
+    return structure, constants, found
 
 
 def looks(state, places=((0, 1), (2, 3), (1, 0))):
     phi = np.random.default_rng(9).normal(size=(len(places), sum(BLOCKS)))
-    return [feature_filter.predict(state, *place, one) for place, one in zip(places, phi, strict=True)]
+    return [feature_prediction.predict(*state, *place, one) for place, one in zip(places, phi, strict=True)]
 
 
 @pytest.mark.parametrize("families", [0, 3])
@@ -54,7 +58,7 @@ def looks(state, places=((0, 1), (2, 3), (1, 0))):
 def test_it_is_dense_conditioning(families, after):
     fit, case, phi = fitted(families), drawn(), np.array([0.7, -1.2, 0.4])
     state = walked(started(fit, case, slice(0, after)), case, range(after, 60))
-    found = feature_filter.predict(state, 1, 2, phi)
+    found = feature_prediction.predict(*state, 1, 2, phi)
     mean, variance = dense.predict(fit, SLOPES, BLOCKS, families, case, 1, 2, phi)
     np.testing.assert_allclose(found.mean[0], mean, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(found.variance[0], variance, rtol=1e-8)
@@ -93,10 +97,10 @@ def test_renaming_permutes():
 def test_recent_jobs_move_with_this_one_as_dense_conditioning_says(families):
     fit, case, phi = fitted(families), drawn(4), np.array([0.7, -1.2, 0.4])
     places, other = np.array([[0, 1], [1, 2], [2, 0]]).T, np.random.default_rng(8).normal(size=(3, sum(BLOCKS)))
-    state = started(fit, case)
-    recent = feature_filter.RecentJobs(*places, other, np.zeros((3, 5)))
-    recent = recent._replace(variance=feature_filter.variance_at(state, recent))
-    found = feature_filter.predict(state, 1, 2, phi, recent)
+    structure, constants, state = started(fit, case)
+    recent = RecentJobs(*places.astype(float), other, np.zeros((3, 5)))
+    constants = feature_prediction.with_variance(structure, constants, state, recent)
+    found = feature_prediction.predict(structure, constants, state, 1, 2, phi)
     for job in range(3):
         at = int(places[0][job]), int(places[1][job])
         mean, variance = dense.predict(fit, SLOPES, BLOCKS, families, case, *at, other[job])

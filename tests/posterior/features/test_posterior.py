@@ -2,11 +2,14 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
+from poolwise.posterior import serving
 from poolwise.posterior.hyperparameters.estimation import from_dict, init_hyperparameters, to_dict
 from poolwise.posterior.posterior import Posterior
+from poolwise.posterior.recursive import compiled
 
 ARMS, FEATURES = 4, 3
 
@@ -127,3 +130,93 @@ def test_outcomes_folded_under_known_slopes_are_those_of_one_pass(known):
     own.set_hyperparameters(known.hyperparameters)
     learned(own, outcomes(), many=False)
     np.testing.assert_allclose(own.predict(0, 1, [1.0, 2.0, 3.0]).mean, known.predict(0, 1, [1.0, 2.0, 3.0]).mean)
+
+
+@pytest.mark.parametrize("families", [None, (0, 0, 1, 1)], ids=["alone", "families"])
+def test_numpy_is_jax(families, known):
+    """Beliefs after every outcome, recent jobs' rows included: of successes, failures, cut ones and the baseline's."""
+    rng = np.random.default_rng(7)
+    begin = init_hyperparameters(
+        np.arange(ARMS) if families is None else np.array(families), np.tile((3.0, 0.6), (ARMS, 1)), baseline=0
+    )
+    rows = outcomes(150)
+    first = learned(Posterior(begin, -0.7, contexts=2, baseline=0, backend="numpy", features=FEATURES), rows)
+    first.reestimate()
+    assert first.hyperparameters.features is not None
+    own = [
+        Posterior(first.hyperparameters, -0.7, projects=2, contexts=2, baseline=0, backend=backend, features=FEATURES)
+        for backend in ("numpy", "jax")
+    ]
+    for one in own:
+        learned(one, rows)
+        one.recompute()
+    for _ in range(40):
+        raw = np.where(rng.random(FEATURES) < 0.1, np.nan, rng.normal(size=FEATURES))
+        place = int(rng.integers(2)), int(rng.integers(2)), int(rng.integers(ARMS))
+        kind = rng.integers(4)
+        for one in own:
+            one.update(*place, 0.3 * float(raw[1] > 0) - 0.1, bool(kind != 1), bool(kind == 2), raw)
+            one.counts()  # learned now, and what was cut off is judged before the next look
+        asked = rng.normal(size=FEATURES)
+        for part, other in zip(*(one.predict(*place[:2], asked) for one in own), strict=True):
+            np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-11)
+    assert [one.backend for one in own] == ["numpy", "jax"]
+    for part, other in zip(own[0].feature_effects(), own[1].feature_effects(), strict=True):
+        np.testing.assert_allclose(part, other, rtol=1e-8, atol=1e-11)
+
+
+def test_a_padded_shape_is_compiled_once_and_no_part_of_the_state_is_copied(known):
+    own = Posterior(known.hyperparameters, -0.7, contexts=2, baseline=0, backend="jax", features=FEATURES)
+    learned(own, outcomes())
+    own.predict(0, 0, [1.0, 0.0, 0.0])
+    before = len(compiled._PROGRAMS)
+    for at in np.ndindex(4, 4):
+        own.update(*at, 1, 0.1, True, raw=np.ones(FEATURES))
+        own.predict(*at[:2], [0.0, np.nan, 2.0])
+    own.recompute()
+    own.predict(0, 0, [1.0, 0.0, 0.0])
+    assert len(compiled._PROGRAMS) == before
+    lines = own._serving.program.text.splitlines()
+    parts = (*own._serving.form.state.tiers, *own._serving.form.state[1:])
+    for shape in (f"f64[{','.join(map(str, part.shape))}]" for part in parts):
+        assert any(shape in line for line in lines)
+        assert not [line for line in lines if " copy(" in line and shape in line]
+    assert any("xla_cpu_small_call" in line for line in lines)
+
+
+class Failing:
+    """A compiled call that works so many times, then consumes its state and fails."""
+
+    def __init__(self, call, times):
+        self.call, self.left = call, times
+
+    def __call__(self, state, constants, row):
+        self.left -= 1
+        found = self.call(state, constants, row)
+        if self.left < 0:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        return found
+
+
+@pytest.mark.parametrize("times", [0, 7])
+@pytest.mark.parametrize("kept", [4, 2_048])
+def test_numpy_goes_on_where_a_compiled_call_fails(times, kept, known, monkeypatch):
+    monkeypatch.setattr(compiled, "_PROGRAMS", {})
+    monkeypatch.setattr(compiled, "_FAILURES", [])
+    monkeypatch.setattr(serving, "_SINCE", kept)
+    made = compiled.Program
+    monkeypatch.setattr(compiled, "Program", lambda call, *rest: made(Failing(call, times), *rest))
+    own = [
+        Posterior(known.hyperparameters, -0.7, contexts=2, baseline=0, backend=backend, features=FEATURES)
+        for backend in ("numpy", "jax")
+    ]
+    raw, _, context, arm, utility = outcomes(20, seed=5)
+    for one in own:
+        learned(one, outcomes())
+        for i in range(20):
+            one.update(0, int(context[i]), int(arm[i]), float(utility[i]), True, raw=raw[i])
+            found = one.predict(0, 1, raw[-i])
+        assert one.backend == "numpy"
+    for part, other in zip(found, own[0].predict(0, 1, raw[-19]), strict=True):
+        np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-11)
+    assert compiled.failure()

@@ -102,13 +102,14 @@ def directions(known: FeatureMap, scores: np.ndarray) -> np.ndarray:
 
 
 def _axes(known: FeatureMap, scores: np.ndarray) -> np.ndarray:
-    return np.clip(scores @ known.axes - known.centre, -_CLIP, _CLIP)
+    return np.minimum(np.maximum(scores @ known.axes - known.centre, -_CLIP), _CLIP)
 
 
 def _smooth(known: FeatureMap, axes: np.ndarray) -> np.ndarray:
     """Hermite polynomials of degree 2 and 3 of the leading axes."""
     lead = axes[..., : known.smooth]
-    return np.concatenate([(lead**2 - 1) / 2**0.5, (lead**3 - 3 * lead) / 6**0.5], -1)
+    square = lead * lead
+    return np.concatenate([(square - 1) / 2**0.5, (square - 3) * lead / 6**0.5], -1)
 
 
 def to_dict(known: FeatureMap) -> dict[str, Any]:

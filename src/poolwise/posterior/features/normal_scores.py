@@ -82,17 +82,22 @@ def _lacks(raw: np.ndarray) -> np.ndarray:
 def apply(scores: NormalScores, raw: Float[np.ndarray, "... feature"]) -> Float[np.ndarray, "... column"]:
     """(..., k + 1) scores of one job or many."""
     flat = np.atleast_2d(raw)
+    if len(flat) == 1:
+        return _scores_of(scores, flat).reshape(*raw.shape[:-1], scores.size)
     parts = [_scores_of(scores, flat[start : start + _AT_ONCE]) for start in range(0, max(len(flat), 1), _AT_ONCE)]
     return np.concatenate(parts).reshape(*raw.shape[:-1], scores.size)
 
 
 def _scores_of(scores: NormalScores, flat: Float[np.ndarray, "job feature"]) -> Float[np.ndarray, "job column"]:
     numbers = flat[:, scores.column]
-    low = np.clip((scores.value[None] <= numbers[:, None]).sum(1) - 1, 0, np.maximum(scores.last - 1, 0))
+    low = (scores.value[None] <= numbers[:, None]).sum(1) - 1
+    low = np.maximum(np.minimum(low, scores.last - 1), 0)
     at = np.arange(len(scores.column))
     left, right = scores.value[low, at], scores.value[low + 1, at]
-    part = np.clip((numbers - left) / (right - left), 0.0, 1.0)
-    found = scores.score[low, at] + part * (scores.score[low + 1, at] - scores.score[low, at])
-    found = np.where(np.isnan(numbers), 0.0, found)
-    lacks = (_lacks(flat) - scores.missing[0]) / scores.missing[1]
-    return np.concatenate([found, lacks[:, None]], 1)
+    part = np.minimum(np.maximum((numbers - left) / (right - left), 0.0), 1.0)
+    first = scores.score[low, at]
+    found = np.empty((len(flat), scores.size))
+    found[:, :-1] = first + part * (scores.score[low + 1, at] - first)
+    found[:, :-1][np.isnan(numbers)] = 0.0
+    found[:, -1] = (_lacks(flat) - scores.missing[0]) / scores.missing[1]
+    return found

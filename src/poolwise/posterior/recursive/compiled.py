@@ -37,6 +37,19 @@ Tail = Callable[[Predictive, Array], Array]
 """From the belief about a cell, and numbers known only when it is asked for, to a vector: a policy, for instance."""
 
 
+class Algebra(NamedTuple):
+    """What is compiled for a kind of structure."""
+
+    call: Callable[..., Any]
+    """As `update_and_predict`."""
+    shapes: Callable[..., Any]
+    """As the function `shapes`."""
+    row: int
+    """Numbers that the call takes beside those of the tail."""
+    wider: int
+    """Wider rows of the belief."""
+
+
 class Answer(NamedTuple):
     """What one call returns beside the state."""
 
@@ -53,7 +66,7 @@ def update_and_predict(
     compiled function of a part."""
     state, counted = kernel(partial(_updated, structure))(constants, state, row)
     mixed = _mixed(structure, constants, state, row)
-    return state, kernel(partial(_packed, structure, tail))(constants, state, mixed, counted, row)
+    return state, kernel(partial(packed, structure, tail))(constants, state, mixed, counted, row)
 
 
 def _updated(structure: Structure, constants: Constants, state: State, row: Array) -> tuple[State, Array]:
@@ -67,9 +80,10 @@ def _mixed(structure: Structure, constants: Constants, state: State, row: Array)
     return prediction.mix_with_independent(structure, constants, state, pooled, project, context, slot)
 
 
-def _packed(
+def packed(
     structure: Structure, tail: Tail, constants: Constants, state: State, mixed: Effects, counted: Array, row: Array
 ) -> Array:
+    """Counted, belief and tail as one vector. row: as `update_and_predict` takes it."""
     seen = prediction.assemble(structure, constants, state, mixed, whole(row[6]), whole(row[7]))
     parts = (part.reshape(-1) for part in seen if part is not None)
     return namespace(row).concatenate((counted, *parts, tail(seen, row[ROW:])))
@@ -84,11 +98,11 @@ def _one_kernel(part: Callable[..., Any]) -> Callable[..., Any]:
     return set_xla_metadata(xla_cpu_small_call="true", inlineable="false")(jax.jit(part))
 
 
-def unpacked(packed: np.ndarray, arms: int) -> Answer:
+def unpacked(packed: np.ndarray, arms: int, wider: int = ROWS - 1) -> Answer:
     """The vector of `update_and_predict`, as views."""
-    wider = 2 + 4 * arms
-    end = wider + 3 * (ROWS - 1) * arms
-    here, more = packed[2:wider].reshape(4, arms), packed[wider:end].reshape(3, ROWS - 1, arms)
+    start = 2 + 4 * arms
+    end = start + 3 * wider * arms
+    here, more = packed[2:start].reshape(4, arms), packed[start:end].reshape(3, wider, arms)
     return Answer(packed[:2], Predictive(*here, *more), packed[end:])
 
 
@@ -99,8 +113,8 @@ class CallFailed(Exception):
 class Program:
     """A compiled `update_and_predict`; `state` and `constants` must be where it runs (`placed`)."""
 
-    def __init__(self, call: Any, structure: Structure, device: Any) -> None:
-        self._call, self._arms, self._device = call, structure.arms, device
+    def __init__(self, call: Any, arms: int, wider: int, device: Any) -> None:
+        self._call, self._arms, self._wider, self._device = call, arms, wider, device
 
     @property
     def text(self) -> str:
@@ -111,14 +125,14 @@ class Program:
         """See `placed`."""
         return placed(part, self._device)
 
-    def __call__(self, state: State, constants: Constants, row: np.ndarray) -> tuple[State, Answer]:
+    def __call__(self, state: Any, constants: Any, row: np.ndarray) -> tuple[Any, Answer]:
         """Consumes `state`, row by row in double precision. Raises CallFailed where JAX or memory does."""
         import jax
 
         try:
             with jax.enable_x64():
-                state, packed = self._call(state, constants, row)
-            return state, unpacked(np.asarray(packed), self._arms)
+                state, found = self._call(state, constants, row)
+            return state, unpacked(np.asarray(found), self._arms, self._wider)
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             _give_up(error)
             raise CallFailed from error
@@ -141,7 +155,7 @@ def _give_up(error: Exception) -> None:
         )
 
 
-Name = tuple[Structure, Hashable, int]
+Name = tuple[Hashable, Hashable, int]
 """Structure, key of the tail, and how many numbers that takes."""
 _PROGRAMS: dict[Name, "Future[Program | None]"] = {}
 _LOCK = threading.Lock()
@@ -149,9 +163,11 @@ _WORKER = ThreadPoolExecutor(1, "poolwise-compile")
 _PID = os.getpid()
 
 
-def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: bool = False) -> Program | None:
+def program(
+    structure: Any, tail: Tail, key: Hashable, extra: int, wait: bool = False, algebra: Algebra | None = None
+) -> Program | None:
     """The compiled call, or None while it is being compiled or where that fails. key: names the tail, which takes
-    `extra` numbers. wait: until it is compiled."""
+    `extra` numbers. wait: until it is compiled. algebra: None: that of a `Structure`."""
     if _FAILURES or os.getpid() != _PID:
         return None  # threads do not survive a fork, nor does a JAX that was started before it
     with _LOCK:
@@ -160,7 +176,9 @@ def program(structure: Structure, tail: Tail, key: Hashable, extra: int, wait: b
         name = structure, key, extra
         found = _PROGRAMS.get(name)
         if found is None:
-            found = _PROGRAMS[name] = _WORKER.submit(_beside, name, tail)
+            found = _PROGRAMS[name] = _WORKER.submit(
+                _beside, name, tail, algebra or Algebra(update_and_predict, shapes, ROW, ROWS - 1)
+            )
     return found.result() if wait or found.done() else None
 
 
@@ -206,16 +224,16 @@ def _device(jax: Any) -> Any:
         return usual
 
 
-def _beside(name: Name, tail: Tail) -> Program | None:
+def _beside(name: Name, tail: Tail, algebra: Algebra) -> Program | None:
     with nimble():
         try:
-            return _compiled(_imported().result(), name, tail)
+            return _compiled(_imported().result(), name, tail, algebra)
         except Exception:
             LOG.warning("JAX cannot compile the posterior here: NumPy serves, some times slower", exc_info=True)
             return None
 
 
-def _compiled(jax: Any, name: Name, tail: Tail) -> Program:
+def _compiled(jax: Any, name: Any, tail: Tail, algebra: Algebra) -> Program:
     """From disk, where it was kept and whatever it was made from is ours."""
     structure, _, extra = name
     with jax.enable_x64():
@@ -224,14 +242,14 @@ def _compiled(jax: Any, name: Name, tail: Tail) -> Program:
             keep_on_disk(jax)
         place = jax.sharding.SingleDeviceSharding(device)
         double = lambda *shape: jax.ShapeDtypeStruct(shape, "float64", sharding=place)
-        arguments = *shapes(structure, double), double(ROW + extra)
+        arguments = *algebra.shapes(structure, double), double(algebra.row + extra)
         ours = tail.__module__.startswith("poolwise.")
         call = executables.load(jax, name, arguments, device) if ours else None
         if call is None:
-            call = _executable(jax, partial(update_and_predict, structure, tail), arguments)
+            call = _executable(jax, partial(algebra.call, structure, tail), arguments)
             if ours:
                 _WORKER.submit(executables.save, jax, name, arguments, device, call)
-        return Program(call, structure, device)
+        return Program(call, structure.arms, algebra.wider, device)
 
 
 def _executable(jax: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

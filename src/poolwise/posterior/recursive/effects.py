@@ -89,13 +89,24 @@ def side_by_side(one: Conditional, unit: np.ndarray) -> np.ndarray:
     return namespace(wide).concatenate([wide, (unit * one.mean)[..., None]], 2)
 
 
-def passage(tiers: tuple[Array, ...], rows: tuple[Array, ...], coordinates: list[Array]) -> Passage:
-    """rows: of the arm in the first tier, of its family in the next, .. ; coordinates: of the cell."""
+def passage(
+    tiers: tuple[Array, ...],
+    rows: tuple[Array, ...],
+    coordinates: list[Array],
+    slopes: tuple[int, Array] | None = None,
+) -> Passage:
+    """rows: of the arm in the first tier, of its family in the next, .. ; coordinates: of the cell; slopes: number of
+    the first effect beyond the coordinates, and what those from there on are multiplied by, where they count."""
     if not tiers:
         return Passage((), ())
     width = tiers[0].shape[2]
     moved = [sum(window(tiers[0], (rows[0], i, 0), (1, 1, width)).reshape(width) for i in coordinates)]
     along = [sum(at(moved[0], i) for i in coordinates)]
+    if slopes is not None:
+        start, direction = slopes
+        size = len(direction)
+        moved[0] = moved[0] + direction @ window(tiers[0], (rows[0], start, 0), (1, size, width)).reshape(size, width)
+        along = [sum(at(moved[0], i) for i in coordinates) + moved[0][start:-1] @ direction]
     for tier, row in zip(tiers[1:], rows[1:], strict=True):
         direction = moved[-1][:-1]
         moved.append(direction @ at(tier, row))
@@ -141,21 +152,21 @@ def predict(
     variance (4, A), and covariance of the first with the others, (3, A). slot: which of several systems one below the
     other."""
     xp, width = namespace(tiers[0]), form.size + 1
-    moved = _sums(xp, [window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
-    product = _sums(xp, [window(moved, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
+    moved = sums(xp, [window(tiers[0], (slot * arms, i, 0), (arms, 1, width))[:, 0] for i in coordinates], 1)
+    product = sums(xp, [window(moved, (0, 0, i), (arms, ROWS, 1))[:, :, 0] for i in coordinates], 2)
     mean, variance, along = moved[..., -1], xp.stack([product[:, r, r] for r in range(ROWS)], 1), product[:, 1:, 0]
     for number, tier in enumerate(tiers[1:]):
         direction = moved[..., :-1]
         if family is not None and number == 0:
-            moved = _by_family(tier, moved, family, slot)
+            moved = by_family(tier, moved, family, slot)
         else:
-            moved = _whole(tier, moved, slot)
+            moved = whole_tier(tier, moved, slot)
         mean, variance = mean + moved[..., -1], variance + (moved[..., :-1] * direction).sum(2)
         along = along + (moved[:, 1:, :-1] * direction[:, :1]).sum(2)
     return mean.T, variance.T, along.T
 
 
-def _sums(xp: Array, parts: list[Array], axis: int) -> Array:
+def sums(xp: Array, parts: list[Array], axis: int) -> Array:
     """Of level, context and, where they are kept, project and cell: all of them, level + project, level + context, and
     the level."""
     level, context, *rest = parts
@@ -163,17 +174,17 @@ def _sums(xp: Array, parts: list[Array], axis: int) -> Array:
     return xp.stack([sum(own, level + context + project), level + project, level + context, level], axis)
 
 
-def _whole(tier: Array, below: Array, slot: Array) -> Array:
+def whole_tier(tier: Array, below: Array, slot: Array) -> Array:
     """(A, 4, q + 1): covariance of a tier's one row along the directions that the tier below gives, and its mean."""
     width = below.shape[2]
     return (below.reshape(-1, width)[:, :-1] @ at(tier, slot)).reshape(below.shape)
 
 
-def _by_family(tier: Array, below: Array, family: tuple[int, ...], slot: Array) -> Array:
+def by_family(tier: Array, below: Array, family: tuple[int, ...], slot: Array) -> Array:
     """The same where every family has a row: one product each, over its arms."""
     xp, families = namespace(tier), max(family) + 1
     members = [np.flatnonzero(np.asarray(family) == one) for one in range(families)]
-    parts = [_whole(tier, below[_together(rows)], slot * families + one) for one, rows in enumerate(members)]
+    parts = [whole_tier(tier, below[_together(rows)], slot * families + one) for one, rows in enumerate(members)]
     back = np.argsort(np.concatenate(members), kind="stable")
     return xp.concatenate(parts)[_together(back)]
 

@@ -10,7 +10,7 @@ says before that what the outcome counts as: `robust_weights` of one that finish
 
 from typing import NamedTuple
 
-from poolwise.arrays import Array, at, choose, namespace, put, window
+from poolwise.arrays import Array, at, choose, looked_up, namespace, put, window
 from poolwise.posterior.likelihoods import baseline_utility, bernoulli, censored, robust_weights
 from poolwise.posterior.recursive import effects, exchangeability
 from poolwise.posterior.recursive.prediction import concentrations
@@ -99,13 +99,9 @@ def _rows(structure: Structure, outcome: Outcome) -> tuple[tuple[Array, ...], tu
     arm, arms, slot = outcome.arm, structure.arms, outcome.slot * (outcome.slot >= 0)
     if structure.family is None:
         return (arm, 0), (slot * arms + arm, slot)
-    family = _lookup(structure.family, arm)
+    family = looked_up(structure.family, arm)
     families = max(structure.family) + 1
     return (arm, family, 0), (slot * arms + arm, slot * families + family, slot)
-
-
-def _lookup(table: tuple[int, ...], index: Array) -> Array:
-    return table[index] if isinstance(index, int) else namespace(index).asarray(table)[index]
 
 
 def _learned(
