@@ -4,7 +4,7 @@
 
 In memory, one core, as opened by default but for the backend; 10 arms, 30 contexts, one project, 1,000 outcomes before.
 16 features, of which eight decide, so that slopes serve on as many directions as there may be; that they do is checked.
-Both answer from NumPy, by turns: with features there is no compiled call.
+Both answer from the compiled call, by turns.
 """
 
 import numpy as np
@@ -60,7 +60,7 @@ def main() -> None:
     figures = [
         Figure("decide with 16 features after an outcome, p50", known[True]["p50"], "us", 400),
         Figure("decide with 16 features after an outcome, p99", known[True]["p99"], "us"),
-        Figure("the same without features, NumPy, p50", known[False]["p50"], "us"),
+        Figure("the same without features, p50", known[False]["p50"], "us"),
         Figure("directions", directions.map.size, ""),
     ]
     print(table(figures))

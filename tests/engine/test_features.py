@@ -5,7 +5,9 @@ import pytest
 
 from poolwise.engine import Engine, Settings
 from poolwise.errors import ConfigError, InputError, SpaceError, StoreLocked
+from poolwise.posterior.features import estimation
 from poolwise.space import ArmSpace, Family
+from poolwise.space.parameters import Real
 from tests.stores import URLS
 
 SPACE = ArmSpace([Family("default"), Family("fast"), Family("small")], "default")
@@ -73,6 +75,26 @@ def test_a_store_opened_again_has_learned_the_same(url):
         assert again.features.declared == engine.features.declared
         np.testing.assert_array_equal(raw_rows(again), told)
         np.testing.assert_allclose(again.beliefs()["mean"], before["mean"], atol=1e-8)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0], ids=["noise", "slopes"])
+def test_a_store_opened_again_judges_by_the_same_slopes_and_the_same_recent_jobs(slope, tmp_path):
+    """Without estimating anything: whether slopes serve, and for which jobs knowledge is worth something, is stored."""
+    url, features = f"sqlite:///{tmp_path / 'poolwise.db'}", {"size": {"type": "real"}, "other": {}}
+    random, engine = np.random.default_rng(1), opened(url, features)
+    for _ in range(90):
+        size, other = random.normal(size=2).tolist()
+        made = engine.decide("p", f"c{random.integers(3)}", features={"size": size, "other": other})
+        gain = {"default": 0.0, "fast": slope, "small": -slope}[made.arm] * size
+        engine.observe(made.id, utility=gain + 0.3 * random.normal() * (made.arm != "default"))
+    again = opened(url)
+    here, there = (one.serving.belief for one in (engine, again))
+    assert here.snapshot == there.snapshot
+    assert (here.posterior.hyperparameters.features is None) == (slope == 0)
+    found = [one.predict(0, 1, np.array([0.5, -1.0])) for one in (here, there)]
+    for name in ("mean", "scale", "wider_mean", "wider_share"):
+        one, other = (getattr(part, name) for part in found)
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10, err_msg=name)
 
 
 def test_the_posterior_is_told_of_every_outcome_with_its_features(monkeypatch):
@@ -200,3 +222,31 @@ def test_an_unlogged_decision_knows_the_job_too(monkeypatch):
 
     monkeypatch.setattr(engine.store, "append_decision", locked)
     assert engine.decide("p", "c", features={"size": 4}).features[0] == 4.0
+
+
+CONFIGURATIONS = [Family("default"), Family("tuned", {"level": Real(0.0, 1.0)})]
+
+
+@pytest.mark.parametrize(("size", "why"), [(None, "resemble each other"), (3, "too many for slopes")])
+def test_where_features_decide_nothing_that_is_said(size, why, monkeypatch, caplog):
+    """Once in the log, in `status`, and by `explain` of decisions with features alone."""
+    if size is not None:
+        monkeypatch.setattr(estimation, "_LARGEST", size)
+    space = SPACE if size is not None else ArmSpace(CONFIGURATIONS, "default")
+    settings = INLINE if size is not None else INLINE._replace(surface="always")
+    engine = Engine.open("memory://", space, settings=settings, features=FEATURES)
+    made = [engine.decide("p", "c", features=known) for known in ({"size": 12}, None)]
+    engine.observe(made[0].id, utility=0.1)
+    engine.refit()
+    assert why in engine.status()["features_idle"]
+    said = [any(why in text for text in engine.explain(one.id)["sentences"]) for one in made]
+    assert said == [True, False]
+    assert caplog.text.count("decide nothing") == 1
+
+
+def test_where_features_may_decide_nothing_is_said(caplog):
+    engine = opened("memory://", FEATURES)
+    made = engine.decide("p", "c", features={"size": 12})
+    assert "features_idle" not in engine.status()
+    assert not any("decide nothing" in text for text in engine.explain(made.id)["sentences"])
+    assert not caplog.text

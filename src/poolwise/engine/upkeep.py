@@ -14,7 +14,7 @@ from poolwise.engine import observe
 from poolwise.engine.estimation.background import BackgroundEstimation, Estimate, answer
 from poolwise.engine.faults import Faults
 from poolwise.engine.settings import Settings
-from poolwise.engine.state import checkpoint
+from poolwise.engine.state import checkpoint, idle_features
 from poolwise.engine.state.serving import Serving
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import PoolwiseError, StoreDamaged, StoreError, StoreStale
@@ -212,6 +212,7 @@ class Upkeep:
             elif found is not None and found.arms == len(serving.name_index.known):
                 if (rest := belief.rest(found)) is None:
                     belief.answered(found, "on schedule")
+                    idle_features.warn(self.store, serving.name_index, belief.posterior.hyperparameters)
                 else:
                     self._beside.start(rest)
             if self._beside.busy or self._closing:

@@ -13,6 +13,7 @@ from poolwise.engine.insight.neighbours import neighbours
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
 from poolwise.engine.state.creation import expected
+from poolwise.engine.state.idle_features import idle
 from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError, StoreDamaged
 from poolwise.objective import Objective, speed_up
@@ -58,6 +59,9 @@ def explain(store: Store, id: int, settings: Settings, belief: ServingPosterior,
         "layers": _layers(store, logged, view, objective),
         "stated": _stated(store, decision, logged.snapshot, settings),
         "features": features.told(store, belief, decision),
+        "features_idle": idle(belief.name_index, belief.posterior.hyperparameters)
+        if decision.features is not None
+        else "",
         "packs": attributions(store, decision, logged.snapshot),
     }
     body["sentences"] = sentences.sentences(decision, logged, body)

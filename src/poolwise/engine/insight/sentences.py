@@ -30,7 +30,7 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         f"that it is slower than the baseline {belief['chance_worse_than_baseline']:.0%}.",
         *_borrowed(body["borrowed"]),
         *_stated(body["stated"]),
-        *features.sentences(body["features"], decision.arm),
+        *_features(body, decision.arm),
         *_neighbours(body["borrowed"]["neighbours"]),
         *(_pack(one) for one in body["packs"]),
         *(layer["sentence"] for layer in body["layers"]),
@@ -55,6 +55,13 @@ def _why(decision: Decision, body: dict[str, Any]) -> str:
     worth = f"a trial counted as {trial:.2f} {_UNIT[body['objective']]} over the jobs to come, against {other:.2f}"
     tipped = own["mean"] + trial > first["mean"] + other and decision.probability >= 0.5
     return f" {ahead}: {worth}{', which tipped it' if tipped else ''}{acted}"
+
+
+def _features(body: dict[str, Any], arm: str) -> list[str]:
+    """Of what was known of the job; where that decides nothing, this alone."""
+    if body["features_idle"]:
+        return [body["features_idle"][0].upper() + body["features_idle"][1:] + "."]
+    return features.sentences(body["features"], arm)
 
 
 def _borrowed(found: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from poolwise.engine.settings import Settings
 from poolwise.engine.state import observations
 from poolwise.engine.state.creation import frame_of, hyperparameters_of, posterior_of, restored
 from poolwise.engine.state.exchange import Exchange
+from poolwise.engine.state.idle_features import idle, warn
 from poolwise.engine.state.job_adjustment import JobAdjustment
 from poolwise.engine.state.overdue import Overdue
 from poolwise.engine.state.savings import OutcomeSavings
@@ -67,6 +68,7 @@ class ServingPosterior:
         self.job_adjustment = JobAdjustment(self._exchange, settings.utility_limit)
         self.savings = OutcomeSavings(settings, name_index.known_family, self._frame.home) if settings.total else None
         self.borrowed.apply(self.posterior, served[-1].hyper.get("packs", ()) if served else None)
+        warn(store, name_index, self.posterior.hyperparameters)
 
     def _posterior(self, hyperparameters: Hyperparameters) -> Posterior:
         return posterior_of(self._frame, hyperparameters, self._warm, self._tail)
@@ -343,5 +345,6 @@ class ServingPosterior:
             "clipped": self.clipped,
             **({"rejected": refused(self._rejected)} if self._rejected else {}),
             **({"trouble": self.trouble} if self.trouble else {}),
+            **({"features_idle": why} if (why := idle(self.name_index, self.posterior.hyperparameters)) else {}),
             **({"compiled": f"failed, NumPy serves ({failed})"} if (failed := failure()) else {}),
         }

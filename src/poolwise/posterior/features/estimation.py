@@ -53,6 +53,19 @@ _LEAST_PART = 0.2
 """Probability that slopes matter at all below which there are none."""
 
 
+RECENT, OF_LAST = 12, 300
+"""Jobs for which the worth of knowledge is judged, drawn from so many of the last."""
+
+
+class JobSample(NamedTuple):
+    """J jobs that stand for those to come: of the last when the scales were estimated, so that whoever serves from
+    these scales judges by the same jobs."""
+
+    project: Float[np.ndarray, " job"]
+    context: Float[np.ndarray, " job"]
+    phi: Float[np.ndarray, "job direction"]
+
+
 class FeatureHyperparameters(NamedTuple):
     """What is estimated of features."""
 
@@ -63,13 +76,22 @@ class FeatureHyperparameters(NamedTuple):
     """Where the search ended: scales but those of slopes (`parametrisation`)."""
     slopes: Float[np.ndarray, "tier block"]
     """And of slopes: logarithms relative to their medians."""
+    recent: JobSample
 
 
 def serves(fit: Fit, shape: tuple[int, ...]) -> bool:
-    """Whether a system of so many projects, contexts and arms may have slopes: not where arms resemble each other by
-    their parameters, nor where exact covariances would be too large."""
+    """Whether a system of so many projects, contexts and arms may have slopes."""
+    return not why_not(fit, shape)
+
+
+def why_not(fit: Fit, shape: tuple[int, ...]) -> str:
+    """Why it can have none; empty where it may."""
     projects, contexts, arms = shape
-    return fit.ground is None and arms * (1 + projects + contexts + feature_map.MOST) ** 3 <= _LARGEST
+    if fit.ground is not None:
+        return "arms are configurations that resemble each other by their parameters (`surface`)"
+    if arms * (1 + projects + contexts + feature_map.MOST) ** 3 > _LARGEST:
+        return f"{arms} arms, and room for {projects} projects and {contexts} contexts, are too many for slopes"
+    return ""
 
 
 class _Problem(NamedTuple):
@@ -104,8 +126,17 @@ def estimate(
         return fit, None
     structure, own = at[:size], at[size:].reshape(3, 2)
     scales = from_coordinates(structure, problem.family, problem.prior, groups=problem.groups)
-    served = _widened(scales, fit, problem)
-    return fit._replace(scales=served), FeatureHyperparameters(known, problem.medians * np.exp(own), structure, own)
+    served, slope, recent = _widened(scales, fit, problem), problem.medians * np.exp(own), _recent_jobs(rows, known)
+    return fit._replace(scales=served), FeatureHyperparameters(known, slope, structure, own, recent)
+
+
+def _recent_jobs(rows: FeatureRows, known: FeatureMap) -> JobSample:
+    """The same whenever it is drawn from the same rows."""
+    jobs = len(rows.arm)
+    last = np.arange(max(jobs - OF_LAST, 0), jobs)
+    chosen = np.sort(np.random.default_rng(jobs).permutation(last)[:RECENT])
+    project, context = (part[chosen].astype(float) for part in (rows.project, rows.context))
+    return JobSample(project, context, feature_map.apply(known, rows.raw[chosen]))
 
 
 def _gain(problem: _Problem, fit: Fit, size: int, value: float) -> float:
@@ -204,7 +235,8 @@ def to_dict(known: FeatureHyperparameters | None) -> dict[str, Any] | None:
     if known is None:
         return None
     rest = {name: getattr(known, name).tolist() for name in ("scales", "structure", "slopes")}
-    return {"map": feature_map.to_dict(known.map), **rest}
+    recent = {name: part.tolist() for name, part in known.recent._asdict().items()}
+    return {"map": feature_map.to_dict(known.map), **rest, "recent": recent}
 
 
 def from_dict(body: dict[str, Any] | None) -> FeatureHyperparameters | None:
@@ -212,4 +244,7 @@ def from_dict(body: dict[str, Any] | None) -> FeatureHyperparameters | None:
     if body is None:
         return None
     rest = {name: np.array(body[name], dtype=float) for name in ("scales", "structure", "slopes")}
-    return FeatureHyperparameters(feature_map.from_dict(body["map"]), **rest)
+    known, recent = feature_map.from_dict(body["map"]), body.get("recent") or {"project": [], "context": [], "phi": []}
+    project, context = (np.array(recent[name], dtype=float) for name in ("project", "context"))
+    sample = JobSample(project, context, np.array(recent["phi"], dtype=float).reshape(len(project), known.size))
+    return FeatureHyperparameters(known, **rest, recent=sample)

@@ -18,20 +18,8 @@ from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import Constants, State, Structure
 
-RECENT, OF_LAST = 12, 300
-"""Jobs for which the worth of knowledge is judged, drawn from so many of the last."""
 _ROOM = 4
 """Numbers of directions are multiples of it, so that code is compiled rarely: those beyond are 0."""
-
-
-def _recent_jobs(rows: FeatureRows, features: FeatureHyperparameters, size: int) -> RecentJobs:
-    """A sample of the jobs seen last, of so many directions: the same whenever it is drawn from the same rows."""
-    jobs = len(rows.arm)
-    last = np.arange(max(jobs - OF_LAST, 0), jobs)
-    chosen = np.sort(np.random.default_rng(jobs).permutation(last)[:RECENT])
-    phi = _padded(feature_map.apply(features.map, rows.raw[chosen]), size)
-    project, context = (part[chosen].astype(float) for part in (rows.project, rows.context))
-    return RecentJobs(project, context, phi, np.zeros((len(chosen), 0)))
 
 
 def _padded(phi: np.ndarray, size: int) -> np.ndarray:
@@ -63,7 +51,8 @@ class FeatureEffectsFilter:
         scales = np.column_stack([features.scales, np.ones(len(features.scales))])
         blocks = (*known.blocks, size - known.size)
         self.structure, constants, self.state = feature_filter.init(fit, stats, found, scales, blocks, heard)
-        recent = _recent_jobs(rows, features, size)
+        project, context, phi = features.recent
+        recent = RecentJobs(project, context, _padded(phi, size), np.zeros((len(phi), 0)))
         self.constants = feature_prediction.with_variance(self.structure, constants, self.state, recent)
         self._copy: tuple[SlopeState, SlopeState] | None = None
         self._placed: Any = None
