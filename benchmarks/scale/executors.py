@@ -1,21 +1,32 @@
 """Chains, replays and learning on two Ray workers, over the same in one process: time, and whether results agree.
 
     python -m benchmarks.scale.executors --json benchmarks/results/scale_executors.json
+    python -m benchmarks.scale.executors --quick --only learn
 
 Four NUTS chains of `benchmarks.calibration.refit`'s problem, smaller; sixteen seeds of a replay over a table drawn from
-the hierarchy; steps of `poolwise learn` on simulated systems. Ray is started before the clock; programs are compiled
-within it, by each worker for itself.
+the hierarchy; steps of `poolwise learn` on simulated systems. The one process is a new one on one core, as is a worker;
+the same on all cores, whose threads XLA shares some of the work among, is told beside it. Ray is started, and workers
+have imported what they need, before the clock. Replays and learning are compiled before it, too, by a few seeds and a
+step; chains within it, once by each worker.
 """
 
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.calibration.refit import problem_of
 from benchmarks.harness.result import Figure, arguments, rows, save, table
+from benchmarks.harness.shown import say, shown
 from poolwise import compute, policy
 from poolwise.meta import learning
 from poolwise.meta.losses import Task
@@ -29,6 +40,18 @@ WORKERS, SEED = 2, 4
 RAY = compute.Executor("ray://local", WORKERS)
 
 
+class Part(NamedTuple):
+    """Something that is run with a size on an executor."""
+
+    run: Callable[[int, compute.Executor], np.ndarray]
+    size: int
+    quick: int
+    before: Callable[[int, compute.Executor], Any]
+    """Before the clock."""
+    target: float
+    close: float
+
+
 def outcomes(units: int) -> Table:
     """Costs of every arm for jobs of 5 projects and 6 contexts."""
     random = np.random.default_rng(SEED)
@@ -40,52 +63,91 @@ def outcomes(units: int) -> Table:
     return from_rows(pd.DataFrame(lines, columns=names), name="drawn", source="drawn", baseline="a0")
 
 
-def chains(executor: compute.Executor, draws: int) -> np.ndarray:
+def chains(draws: int, executor: compute.Executor) -> np.ndarray:
     options = Options(chains=4, draws=draws, seed=SEED, executor=executor.address, workers=executor.workers)
-    return np.asarray(nuts.run(problem_of((60, 10, 6), 20_000), options).chains["tau_arm_level"])
+    return np.asarray(nuts.run(problem_of((60, 20, 6), 20_000), options).chains["tau_arm_level"])
 
 
-def replayed(executor: compute.Executor, units: int) -> np.ndarray:
-    return replay(outcomes(units), seeds=16, executor=executor).log["probability"].to_numpy()
+def replayed(units: int, executor: compute.Executor, seeds: int = 16) -> np.ndarray:
+    return replay(outcomes(units), seeds=seeds, executor=executor).log["probability"].to_numpy()
 
 
-def learned(executor: compute.Executor, steps: int) -> np.ndarray:
+def learned(steps: int, executor: compute.Executor) -> np.ndarray:
     task = Task(policy.default(), Shape(projects=3, decisions=40, contexts=4, arms=8), seed=SEED, batch=128)
     with compute.opened(executor) as pool:
         return np.array([step.loss for step in learning.learn(task, steps, pool=pool)])
 
 
-def compared(what: str, run: Callable[[compute.Executor], np.ndarray], target: float, close: float) -> list[Figure]:
-    """One process, then two workers."""
-    times, found = [], []
-    for executor in (compute.LOCAL, RAY):
-        began = time.perf_counter()
-        found.append(run(executor))
-        times.append(time.perf_counter() - began)
-    off = float(np.abs(found[0] - found[1]).max())
+def imported(_: int) -> str:
+    """A task that takes so long that every worker has one; where it is found it imports what this file does."""
+    time.sleep(0.5)
+    return nuts.__name__
+
+
+def ready(_: int, executor: compute.Executor) -> None:
+    with compute.opened(executor) as pool:
+        compute.mapped(pool, imported, range(4 * executor.workers))
+
+
+PARTS = {
+    "4 NUTS chains": Part(chains, 600, 50, ready, 1.8, 1e-6),
+    "replay, 16 seeds": Part(replayed, 1_500, 150, partial(replayed, seeds=4), 1.7, 0.0),
+    "learn": Part(learned, 40, 2, lambda _, executor: learned(1, executor), 1.7, 0.0),
+}
+
+
+def timed(part: Part, size: int, executor: compute.Executor) -> tuple[np.ndarray, float]:
+    part.before(size, executor)
+    began = time.perf_counter()
+    found = part.run(size, executor)
+    return found, time.perf_counter() - began
+
+
+def alone(what: str, size: int, cores: int) -> tuple[np.ndarray, float]:
+    """In a new process on so many cores."""
+    use = ",".join(map(str, sorted(os.sched_getaffinity(0))[:cores]))
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "found.npz"
+        command = [sys.executable, "-m", "benchmarks.scale.executors", "--only", what, "--size", str(size)]
+        subprocess.run(["taskset", "--cpu-list", use, *command, "--child", str(path)], check=True)
+        with np.load(path) as file:
+            return file["found"], float(file["seconds"])
+
+
+def compared(what: str, size: int) -> list[Figure]:
+    """One process, then two workers; the cluster runs."""
+    say(f"{what}: one process on one core")
+    _, one = alone(what, size, 1)
+    say(f"{what}: one process on {WORKERS} cores ({one:.1f} s on one)")
+    first, wide = alone(what, size, WORKERS)
+    say(f"{what}: {WORKERS} Ray workers ({wide:.1f} s on {WORKERS} cores)")
+    found, over = timed(PARTS[what], size, RAY)
     return [
-        Figure(f"{what}: one process over two Ray workers", times[0] / times[1], "times", target, at_least=True),
-        Figure(f"{what}: largest difference of the results", off, "", close),
-        Figure(f"{what}: time of one process", times[0], "s"),
+        Figure(f"{what}: one process over two Ray workers", one / over, "times", PARTS[what].target, at_least=True),
+        Figure(f"{what}: one process on two cores over two Ray workers", wide / over, "times"),
+        Figure(f"{what}: largest difference of the results", float(np.abs(first - found).max()), "", PARTS[what].close),
+        Figure(f"{what}: time of one process", one, "s"),
     ]
 
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--draws", type=int, default=1_000)
-    parser.add_argument("--units", type=int, default=1_500)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--only", choices=list(PARTS), help="this part")
+    parser.add_argument("--quick", action="store_true", help="small sizes, for a look whether it runs")
+    parser.add_argument("--size", type=int, help="draws, units or steps of the part that is asked for")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    parts: dict[str, tuple[Any, float, float]] = {
-        "4 NUTS chains": (lambda executor: chains(executor, options.draws), 1.8, 1e-6),
-        "replay, 16 seeds": (lambda executor: replayed(executor, options.units), 1.7, 0.0),
-        "learn": (lambda executor: learned(executor, options.steps), 1.7, 0.0),
-    }
+    if options.child:
+        found, seconds = timed(PARTS[options.only], options.size, compute.LOCAL)
+        np.savez(options.child, found=found, seconds=seconds)
+        return
+    shown()
+    chosen = [options.only] if options.only else list(PARTS)
+    sizes = {what: options.size or (PARTS[what].quick if options.quick else PARTS[what].size) for what in chosen}
     with compute.opened(RAY):
-        found = [figure for what, part in parts.items() for figure in compared(what, *part)]
+        found = [figure for what, size in sizes.items() for figure in compared(what, size)]
     print(table(found))
-    case = {"draws": options.draws, "units": options.units, "steps": options.steps, "seed": SEED, "workers": WORKERS}
-    save(options.json, {"case": case, "figures": rows(found)})
+    save(options.json, {"case": {"sizes": sizes, "seed": SEED, "workers": WORKERS}, "figures": rows(found)})
 
 
 if __name__ == "__main__":

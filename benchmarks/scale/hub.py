@@ -1,6 +1,7 @@
 """What the next site gains from a hub that combines the private packs of many, and what sites that lie cost it.
 
-    python -m benchmarks.scale.hub --sites 1000 --projects 100 --json benchmarks/results/scale_hub.json
+    python -m benchmarks.scale.hub --json benchmarks/results/scale_hub.json
+    python -m benchmarks.scale.hub --quick
 
 Sites differ: every mean of the simulated prover's table moves by Normal(0, 0.15) from site to site, and by as much from
 project to project. A project tries arms at random for `--outcomes` outcomes; a site exports one private pack at the
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
+from benchmarks.harness.shown import say, shown
 from benchmarks.simulation.prover import SHIPPED
 from benchmarks.simulation.world import read
 from benchmarks.transfer.packs import World
@@ -28,6 +30,8 @@ from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.workloads.simulation import floored_mean
 
 DEVIATION, POISONED = 0.15, 0.1
+BLOCK = 10
+"""Sites of a task."""
 KINDS = ("nothing", "hub", "hub, a tenth poisoned")
 
 
@@ -69,6 +73,10 @@ def exported(case: Case, seed: int) -> Pack:
                 {"with_earlier_packs": {"mu": privacy.MU}}, None)  # fmt: skip
 
 
+def exported_block(case: Case, seeds: range) -> list[Pack]:
+    return [exported(case, seed) for seed in seeds]
+
+
 def poisoned(pack: Pack) -> Pack:
     return pack._replace(mean=-pack.mean, precision=100 * pack.precision)
 
@@ -99,13 +107,18 @@ def played(world: World, engine: Engine, pack: Pack | None, mean: np.ndarray, ca
 
 
 def measured(case: Case, sites: int, new: int, workers: int) -> list[Figure]:
+    progress = shown()
     with compute.opened(os.environ.get("POOLWISE_EXECUTOR", "local"), workers) as pool:
-        packs = compute.mapped(pool, partial(exported, case), range(sites))
+        blocks = [range(first, min(first + BLOCK, sites)) for first in range(0, sites, BLOCK)]
+        made = compute.mapped(pool, partial(exported_block, case), blocks, progress=progress, part="sites, in tens")
+        packs = [pack for block in made for pack in block]
+        say("combined")
         honest = hub.combine(packs, "all")
         liars = round(POISONED * sites)
         bad = hub.combine([poisoned(pack) for pack in packs[:liars]] + packs[liars:], "poisoned")
         play = partial(served, case, [None, honest.pack, bad.pack])
-        lost = np.array(compute.mapped(pool, play, range(10**6, 10**6 + new)))
+        places = range(10**6, 10**6 + new)
+        lost = np.array(compute.mapped(pool, play, places, progress=progress, part="new sites"))
     ratio = lost.mean(0) / lost[:, 0].mean()
     apart = lost[:, 1:] - ratio[1:] * lost[:, :1]
     error = apart.std(0, ddof=1) / new**0.5 / lost[:, 0].mean()
@@ -119,14 +132,17 @@ def measured(case: Case, sites: int, new: int, workers: int) -> list[Figure]:
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--sites", type=int, default=100)
-    parser.add_argument("--projects", type=int, default=20)
-    parser.add_argument("--outcomes", type=int, default=60, help="of each project of a site")
+    parser.add_argument("--sites", type=int, default=1_000)
+    parser.add_argument("--projects", type=int, default=100)
+    parser.add_argument("--outcomes", type=int, default=80, help="of each project of a site")
     parser.add_argument("--decisions", type=int, default=100, help="of the new site, in each context")
-    parser.add_argument("--new", type=int, default=24, help="new sites")
+    parser.add_argument("--new", type=int, default=64, help="new sites")
     parser.add_argument("--workload", type=Path, default=SHIPPED)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="30 sites of 20 projects, 4 new ones")
     options = parser.parse_args()
+    if options.quick:
+        options.sites, options.projects, options.new = 30, 20, 4
     case = Case(options.projects, options.outcomes, options.decisions, options.workload)
     found = measured(case, options.sites, options.new, options.workers)
     print(table(found))

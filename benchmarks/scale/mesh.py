@@ -1,6 +1,7 @@
 """Fit and beliefs of a large system on one device and on two, arms spread over them: time, memory, and whether equal.
 
     python -m benchmarks.scale.mesh --json benchmarks/results/scale_mesh.json
+    python -m benchmarks.scale.mesh --quick
     python -m benchmarks.scale.mesh --device gpu --shape 1000 1000 64
 
 On CPUs every number of devices has a process of its own, `--xla_force_host_platform_device_count` in its environment,
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.result import Figure, arguments, rows, save, table
+from benchmarks.harness.shown import say, shown
 from benchmarks.serving.scaling import drawn
 from poolwise.posterior.crossed import batch
 
@@ -56,7 +58,10 @@ def measured(options: Any) -> list[Figure]:
     counts = DEVICES if options.device == "cpu" else (1,)
     with tempfile.TemporaryDirectory() as place:
         paths = [Path(place) / f"{count}.npz" for count in counts]
-        told = [run(count, options, path) for count, path in zip(counts, paths, strict=True)]
+        told = []
+        for count, path in zip(counts, paths, strict=True):
+            say(f"{count} device(s)")
+            told.append(run(count, options, path))
         files = [np.load(path) for path in paths]
         off = max(float(np.abs(files[0][name] - files[-1][name]).max()) for name in ("coordinates", "mean", "scale"))
     cells = int(np.prod(options.shape))
@@ -78,11 +83,15 @@ def main() -> None:
     sizes = ("PROJECTS", "CONTEXTS", "ARMS")
     parser.add_argument("--shape", type=int, nargs=3, default=(10_000, 100, 8), metavar=sizes)
     parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--quick", action="store_true", help="80,000 cells")
     parser.add_argument("--child", type=Path)
     options = parser.parse_args()
+    if options.quick:
+        options.shape, options.events = (1_000, 10, 8), 100_000
     if options.child:
         print(json.dumps(child(options.device, tuple(options.shape), options.events, options.child)))
         return
+    shown()
     found = measured(options)
     print(table(found))
     save(options.json, {"case": {"shape": options.shape, "events": options.events}, "figures": rows(found)})

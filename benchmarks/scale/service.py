@@ -1,6 +1,7 @@
 """The service under load, as a simulation of discrete events (SimPy): queues, staleness, and what both cost in regret.
 
     python -m benchmarks.scale.service --json benchmarks/results/scale_service.json
+    python -m benchmarks.scale.service --quick
 
 One writer of a workspace answers requests one after another; how long one takes is drawn around what
 `benchmarks.service.load` measured (log-normal, its p99 over its p50 at one connection). Decisions come as a Poisson
@@ -19,8 +20,9 @@ import simpy
 
 from benchmarks.claims import figure
 from benchmarks.harness.result import Figure, arguments, rows, save, table
+from benchmarks.harness.shown import say, shown
 
-LOADS = (0.1, 0.5, 0.8, 0.95, 1.1)
+LOADS = (0.1, 0.8, 0.95, 1.1)
 CONTEXTS, ARMS, NOISE = 50, 8, 0.3
 DELAY, PATIENCE = 0.5, 0.1
 """Seconds until an outcome is there, on average; seconds that a client waits."""
@@ -120,6 +122,7 @@ def run(load: float, decisions: int, cost: Costs, seed: int) -> Seen:
 def measured(decisions: int, seeds: int) -> list[Figure]:
     cost, usual, found = costs(), 0.0, list[Figure]()
     for load in LOADS:
+        say(f"load {load:.0%}")
         every = [run(load, decisions, cost, seed) for seed in range(seeds)]
         regret = float(np.mean([one.regret.mean() for one in every]))
         usual = usual or regret
@@ -127,9 +130,9 @@ def measured(decisions: int, seeds: int) -> list[Figure]:
         found += [
             Figure(f"load {load:.0%}: wait with answer, p99", float(np.quantile(waited, 0.99)) * 1e3, "ms"),
             Figure(f"load {load:.0%}: longest queue", float(max(one.longest for one in every)), ""),
-            Figure(f"load {load:.0%}: outcomes of the cell on their way, mean",
+            Figure(f"load {load:.0%}: outcomes of the cell on their way",
                    float(np.mean([one.stale.mean() for one in every])), ""),
-            Figure(f"load {load:.0%}: decisions that took the baseline",
+            Figure(f"load {load:.0%}: took the baseline",
                    float(np.mean([one.lost for one in every])), ""),
             Figure(f"load {load:.0%}: regret over that at 10%", regret / usual, ""),
         ]  # fmt: skip
@@ -140,7 +143,11 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--decisions", type=int, default=30_000)
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--quick", action="store_true", help="2,000 decisions, one seed")
     options = parser.parse_args()
+    if options.quick:
+        options.decisions, options.seeds = 2_000, 1
+    shown()
     found = measured(options.decisions, options.seeds)
     print(table(found))
     case = {"decisions": options.decisions, "seeds": options.seeds, "delay": DELAY, "patience": PATIENCE}

@@ -26,6 +26,7 @@ from poolwise.meta import secure_noise
 from poolwise.meta.hyperposterior import PooledEstimates, between_project_variance
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
+from poolwise.posterior.observation_model import DEFAULT
 from poolwise.posterior.posterior import Posterior
 
 MU = 0.5
@@ -38,6 +39,8 @@ _COUNTS = 0.4
 _MOST = 8
 """A project with more contexts than this weighs less in each."""
 _DIGITS = 3
+BY_ITSELF = DEFAULT._replace(trust=1.0)
+"""Of a project without others it is not asked whether it is like them."""
 
 
 class Contributions(NamedTuple):
@@ -75,7 +78,7 @@ def contributions(
     counts, values = np.zeros((projects, contexts)), np.zeros((projects, contexts, arms))
     for p in np.unique(rows[0]).tolist():
         context, arm, utility, ok = (column[rows[0] == p] for column in rows[1:])
-        alone = Posterior(public, failure_utility, contexts=contexts)
+        alone = Posterior(public, failure_utility, contexts=contexts, options=BY_ITSELF)
         alone.update_many(np.zeros_like(context), context, arm, utility, ok)
         mine = np.unique(context)
         weight = min(unit, 1 / np.sqrt(len(mine)))

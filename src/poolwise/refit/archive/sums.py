@@ -55,8 +55,6 @@ class Dense(NamedTuple):
     sums: np.ndarray
 
 
-THREADS = 1
-"""Of DuckDB."""
 NOTHING = Dense(((), (), ()), np.zeros((len(SUMS), 0, 0, 0)))
 
 
@@ -64,7 +62,7 @@ def fold(path: str, settings: Settings, limit: float, resolution: float | None) 
     """One file. resolution: what a cost of 0 is read as; None: half the smallest cost above 0 in it. Raises DataError
     for malformed rows."""
     with duckdb.connect() as base:
-        base.execute(f"SET threads = {THREADS}; SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
+        base.execute(f"SET threads = 1; SET memory_limit = '{MEMORY}'; SET enable_progress_bar = false")
         columns = columns_of(base, path, path)
         least = smallest_cost(base, path, columns)
         sql = expressions(columns, path, settings, least if resolution is None else resolution)

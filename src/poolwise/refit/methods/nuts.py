@@ -4,9 +4,10 @@ The utility is sampled with its effects integrated out (`collapsed`), the succes
 the user's own, and systems that are served wide, are sampled with all their sites.
 """
 
+import pickle
 import time
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,28 +87,43 @@ def _all(problem: RefitData, options: Options, tasks: list[Task]) -> Iterator[tu
     if executor == compute.LOCAL or options.device == "gpu":
         yield from _in_turn(problem, options, tasks)
         return
-    one = partial(run_chain, problem, options._replace(progress=Logged()))
+    one = partial(run_chain, pickle.dumps((problem, options._replace(progress=Logged()))))
     with compute.opened(executor) as pool:
         for number, drawn in compute.completed(pool, one, tasks, progress=options.progress, part="chains"):
             yield tasks[number], drawn
 
 
-def run_chain(problem: RefitData, options: Options, task: Task) -> Drawn:
-    """One chain, wherever the executor has it done."""
+def run_chain(sent: bytes, task: Task) -> Drawn:
+    """One chain, wherever the executor has it done. sent: problem and options, pickled."""
+    options, made = _received(sent)
     with on(options.device), single_blas():
-        return next(drawn for _, drawn in _in_turn(problem, options, [task]))
+        return _one(made, task, options)
+
+
+@lru_cache(1)
+def _received(sent: bytes) -> tuple[Options, chain.Sampler]:
+    """In a worker, which compiles the sampler once for all its chains."""
+    problem, options = pickle.loads(sent)
+    with on(options.device), single_blas():
+        return _prepared(problem, options)
 
 
 def _in_turn(problem: RefitData, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
     """The sampler is compiled once for all of them."""
-    total = sum(-(-count // chain.BLOCK) for count in (collapsed.warmup(problem, options), options.draws)) * chain.BLOCK
+    options, made = _prepared(problem, options)
     for task in tasks:
-        options.progress(_title(task, options), 0, total)
-    options = options._replace(warmup=collapsed.warmup(problem, options))
-    made = _sampler(problem, options)
+        options.progress(_title(task, options), 0, _steps(options))
     for task in tasks:
-        key = jax.random.fold_in(jax.random.PRNGKey(options.seed), task.chain)
-        yield task, _one(made, task, options, key, total)
+        yield task, _one(made, task, options)
+
+
+def _prepared(problem: RefitData, options: Options) -> tuple[Options, chain.Sampler]:
+    return options._replace(warmup=collapsed.warmup(problem, options)), _sampler(problem, options)
+
+
+def _steps(options: Options) -> int:
+    """Of a chain, whose blocks are whole."""
+    return sum(-(-count // chain.BLOCK) for count in (options.warmup or 0, options.draws)) * chain.BLOCK
 
 
 def _sampler(problem: RefitData, options: Options) -> chain.Sampler:
@@ -119,8 +135,9 @@ def _sampler(problem: RefitData, options: Options) -> chain.Sampler:
     return chain.sampler(part, collapsed.warmup(problem, options), lambda key: jittered(usual(fastest), key))
 
 
-def _one(made: chain.Sampler, task: Task, options: Options, key: Any, total: int) -> Drawn:
-    sites, fields = [], []
+def _one(made: chain.Sampler, task: Task, options: Options) -> Drawn:
+    sites, fields, total = [], [], _steps(options)
+    key = jax.random.fold_in(jax.random.PRNGKey(options.seed), task.chain)
     for done, block in chain.blocks(made, key, options.warmup or 0, options.draws, task.folder):
         options.progress(_title(task, options), done, total)
         if block is not None:
