@@ -220,3 +220,11 @@ def test_numpy_goes_on_where_a_compiled_call_fails(times, kept, known, monkeypat
     for part, other in zip(found, own[0].predict(0, 1, raw[-19]), strict=True):
         np.testing.assert_allclose(part, other, rtol=1e-9, atol=1e-11)
     assert compiled.failure()
+
+
+def test_what_ranks_do_not_tell_of_a_job_is_in_the_interval(known):
+    """The slope of arm 1 is 1 and its outcomes are many: with 300 jobs, not less than 1 / sqrt(300)."""
+    least = 1.0 / np.sqrt(300)
+    found = known.predict(0, 0, [0.5, 0.0, 0.0]).scale
+    assert least < found[1] < 3 * least
+    assert found[3] < found[1]

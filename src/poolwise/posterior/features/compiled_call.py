@@ -71,7 +71,7 @@ def shapes(structure: WholeStructure, of: Callable[..., Any]) -> tuple[WholeStat
     own = SlopeState(tuple(of(n, q, q + 1) for n in rows), of(*cells), of(*cells), of(*cells, size))
     jobs = structure.recent
     recent = RecentJobs(of(jobs), of(jobs), of(jobs, size), of(jobs, arms))
-    slopes = SlopeConstants(of(contexts, arms), of(), of(projects), recent)
+    slopes = SlopeConstants(of(contexts, arms), of(), of(projects), recent, of(arms))
     return (state._replace(effects=()), own), (constants, slopes)
 
 

@@ -77,6 +77,8 @@ class FeatureHyperparameters(NamedTuple):
     slopes: Float[np.ndarray, "tier block"]
     """And of slopes: logarithms relative to their medians."""
     recent: JobSample
+    jobs: int
+    """Of which the map is."""
 
 
 def serves(fit: Fit, shape: tuple[int, ...]) -> bool:
@@ -127,7 +129,9 @@ def estimate(
     structure, own = at[:size], at[size:].reshape(3, 2)
     scales = from_coordinates(structure, problem.family, problem.prior, groups=problem.groups)
     served, slope, recent = _widened(scales, fit, problem), problem.medians * np.exp(own), _recent_jobs(rows, known)
-    return fit._replace(scales=served), FeatureHyperparameters(known, slope, structure, own, recent)
+    return fit._replace(scales=served), FeatureHyperparameters(
+        known, slope, structure, own, recent, min(len(rows.arm), feature_map.ROWS)
+    )
 
 
 def _recent_jobs(rows: FeatureRows, known: FeatureMap) -> JobSample:
@@ -236,7 +240,7 @@ def to_dict(known: FeatureHyperparameters | None) -> dict[str, Any] | None:
         return None
     rest = {name: getattr(known, name).tolist() for name in ("scales", "structure", "slopes")}
     recent = {name: part.tolist() for name, part in known.recent._asdict().items()}
-    return {"map": feature_map.to_dict(known.map), **rest, "recent": recent}
+    return {"map": feature_map.to_dict(known.map), **rest, "recent": recent, "jobs": known.jobs}
 
 
 def from_dict(body: dict[str, Any] | None) -> FeatureHyperparameters | None:
@@ -247,4 +251,4 @@ def from_dict(body: dict[str, Any] | None) -> FeatureHyperparameters | None:
     known, recent = feature_map.from_dict(body["map"]), body.get("recent") or {"project": [], "context": [], "phi": []}
     project, context = (np.array(recent[name], dtype=float) for name in ("project", "context"))
     sample = JobSample(project, context, np.array(recent["phi"], dtype=float).reshape(len(project), known.size))
-    return FeatureHyperparameters(known, **rest, recent=sample)
+    return FeatureHyperparameters(known, **rest, recent=sample, jobs=body.get("jobs", feature_map.ROWS))

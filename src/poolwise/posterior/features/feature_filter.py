@@ -53,9 +53,10 @@ def init(
     noise = np.broadcast_to(noise_scale(known, contexts), (contexts, arms)) ** 2
     cell = np.asarray(cell_scale(known, form.cells), dtype=float) ** 2
     nobody = RecentJobs(np.zeros(0), np.zeros(0), np.zeros((0, sum(blocks))), np.zeros((0, arms)))
+    heard = np.ones(projects) if heard is None else heard
     return (
         SlopeStructure(form, tuple(family.tolist()) if fit.families else None, arms),
-        SlopeConstants(noise, cell, np.ones(projects) if heard is None else heard, nobody),
+        SlopeConstants(noise, cell, heard, nobody, np.zeros(arms)),
         SlopeState(
             tuple(map(effects.side_by_side, parts, units)), stats.count.copy(), stats.mean.copy(), found.mean.copy()
         ),

@@ -79,7 +79,7 @@ def predict(
     first = [[1.0]] + [[0.0]] * (effects.ROWS - 1)
     found = Effects(
         mean.T + xp.asarray(first) * here.offset[:, 0],
-        variance + xp.asarray(first) * here.rest[:, 0],
+        variance + xp.asarray(first) * (here.rest[:, 0] + constants.unknown),
         covariance[:, 0, 1:].T,
     )
     if not len(constants.recent.project):

@@ -68,9 +68,11 @@ def _knots(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     score = np.clip((score - mean) / spread, -_LARGEST, _LARGEST)
     if len(distinct) > KNOTS:
-        # Every quantile of the jobs, the extremes included.
-        chosen = np.unique(np.searchsorted(first + count, np.linspace(0, len(known), KNOTS), side="left").clip(
-            0, len(distinct) - 1))  # fmt: skip
+        # Evenly spaced scores, the extremes included: even ranks would leave the tails to one straight line each.
+        wide = float(special.ndtri(1 - 0.5 / len(known)))
+        rank = len(known) * special.ndtr(np.linspace(-wide, wide, KNOTS))
+        chosen = np.unique(np.searchsorted(first + count, rank, side="left").clip(0, len(distinct) - 1))
+        chosen[0], chosen[-1] = 0, len(distinct) - 1
         distinct, score = distinct[chosen], score[chosen]
     return distinct, score
 

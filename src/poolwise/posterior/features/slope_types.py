@@ -43,6 +43,8 @@ class SlopeConstants(NamedTuple):
     heard: Float[Array, " project"]
     """What a project's outcomes count as for others, see `likelihoods.project_weights`; for itself they do in full."""
     recent: RecentJobs
+    unknown: Float[Array, " arm"]
+    """Variance of theta of a job from what is not known of its directions."""
 
 
 class SlopeState(NamedTuple):

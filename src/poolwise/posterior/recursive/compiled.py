@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache, partial
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -248,7 +249,8 @@ def _compiled(jax: Any, name: Any, tail: Tail, algebra: Algebra) -> Program:
         if call is None:
             call = _executable(jax, partial(algebra.call, structure, tail), arguments)
             if ours:
-                _WORKER.submit(executables.save, jax, name, arguments, device, call)
+                with suppress(RuntimeError):  # the interpreter is about to end
+                    _WORKER.submit(executables.save, jax, name, arguments, device, call)
         return Program(call, structure.arms, algebra.wider, device)
 
 
