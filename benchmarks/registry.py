@@ -1,13 +1,14 @@
 """Which command makes a figure of README or docs, how long it takes, and which file holds it.
 
     python -m benchmarks.registry                   every benchmark
-    python -m benchmarks.registry replay            measure it anew (`make bench NAME=replay`)
+    python -m benchmarks.registry replay            measure it anew (`make bench NAME=replay`); `--executor ray://local`
     python -m benchmarks.registry --write           put the figures of the files into the tables of README and docs
 
 A test compares the documents with the files, and fails when either changes alone (`tests/benchmarks/test_registry.py`).
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from typing import NamedTuple
@@ -131,22 +132,27 @@ PICTURES = {
 """The pictures that the documents show: file -> command, of the benchmarks or of make."""
 
 
-def run(one: Benchmark) -> int:
-    """Measure it anew into its file; its exit status."""
+def run(one: Benchmark, executor: str) -> int:
+    """Measure it anew into its file; its exit status. executor: where seeds and sets run, as far as it has them."""
     result = f"benchmarks/results/{one.result}.json"
     module, *options = one.command.split()
     return subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{module}", *options, "--json", result], cwd=ROOT
+        [sys.executable, "-m", f"benchmarks.{module}", *options, "--json", result],
+        cwd=ROOT,
+        env={**os.environ, "POOLWISE_EXECUTOR": executor},
     ).returncode
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", choices=list(BENCHMARKS), metavar="NAME", help="run this one")
+    parser.add_argument(
+        "--executor", default=os.environ.get("POOLWISE_EXECUTOR", "local"), help="local, ray://local or ray://HOST:PORT"
+    )
     parser.add_argument("--write", action="store_true", help="put the files' figures into the documents' tables")
     options = parser.parse_args()
     if options.name:
-        sys.exit(run(BENCHMARKS[options.name]))
+        sys.exit(run(BENCHMARKS[options.name], options.executor))
     if options.write:
         for document, rows in ROWS.items():
             path = ROOT / document

@@ -11,8 +11,9 @@ import argparse
 import re
 from typing import NamedTuple
 
-from benchmarks.claims import figure
+from benchmarks.claims import figure, result
 from benchmarks.harness.machine import ROOT
+from benchmarks.harness.result import RESULTS
 from benchmarks.registry import BENCHMARKS
 
 PAGE = ROOT / "docs" / "scale.md"
@@ -44,7 +45,7 @@ def units() -> dict[str, Unit]:
     cores = 2.0
     request = cores / figure("service", "SQLite, 64 connections")
     batch = 1 / figure("store", "decide_many + observe_many")
-    events, size = figure("aggregation", "statistics of 100,000,000 events"), figure("aggregation", "size of the files")
+    events = figure("aggregation", "statistics of 100,000,000 events")
     cells = figure("scaling", "8,000,000 cells, 10,000,000 events: fit and all beliefs, warm")
     memory = figure("scaling", "8,000,000 cells, 10,000,000 events: peak memory")
     return {
@@ -52,11 +53,18 @@ def units() -> dict[str, Unit]:
         "batch": Unit("pair in batches of 10,000", batch * 1e6, "core us", "store"),
         "stored": Unit("pair in the store, with its view", figure("store_operations", "bytes per pair, 20"), "bytes",
                        "store_operations"),
-        "archived": Unit("outcome in Parquet", size * 1e9 / 1e8, "bytes", "aggregation"),
+        "archived": archived(),
         "folded": Unit("outcome folded into statistics", cores * events / 1e8 * 1e6, "core us", "aggregation"),
         "fitted": Unit("cell fitted and believed", cores * cells / 8e6 * 1e6, "core us", "scaling"),
         "held": Unit("cell in memory while it is fitted", memory * 1e6 / 8e6, "bytes", "scaling"),
     }  # fmt: skip
+
+
+def archived() -> Unit:
+    """As `poolwise archive` writes it, ids and times included, where that was measured."""
+    if (RESULTS / "scale_archive.json").exists():
+        return Unit("outcome in Parquet", figure("scale_archive", "bytes per event"), "bytes", "scale_archive")
+    return Unit("outcome in Parquet", figure("aggregation", "size of the files") * 10, "bytes", "aggregation")
 
 
 class Stage(NamedTuple):
@@ -109,12 +117,30 @@ def tables() -> dict[str, str]:
     planned = [f"| {one.name} | {one.cores:,.1f} | {one.gigabytes:,.0f} | {dollars(one):,.0f} | {one.most} |"
                for one in stages()]  # fmt: skip
     return {
+        "scaled": "\n".join(["| figure | measured | wanted | command |", "|---|---|---|---|", *scaled()]),
         "assumed": "\n".join(["| assumed | |", "|---|---|", *assumed]),
         "measured": "\n".join(["| unit cost | measured | command |", "|---|---|---|", *measured]),
         "plan": "\n".join(
             ["| stage | cores, all day | GB a day | dollars a day | breaks at |", "|---|---|---|---|---|", *planned]
         ),
     }
+
+
+def scaled() -> list[str]:
+    """A line for every figure of the benchmarks of scale that has a target."""
+    lines = []
+    for name in BENCHMARKS:
+        if not name.startswith("scale_"):
+            continue
+        command = f"`make bench NAME={name}`"
+        if not (RESULTS / f"{name}.json").exists():
+            lines.append(f"| {command} | not measured yet | | |")
+            continue
+        for one in result(name)["figures"]:
+            if one["target"] is not None:
+                wanted = f"{'>=' if one['at_least'] else '<='} {one['target']:g}"
+                lines.append(f"| {one['what']} | {one['value']:.3g} {one['unit']} | {wanted} | {command} |")
+    return lines
 
 
 def page(text: str) -> str:

@@ -1,13 +1,17 @@
 """A partitioned log: the same statistics as its store, a partition folded once, late outcomes reopen theirs alone."""
 
 import json
+import os
+import shutil
+import signal
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import pytest
 
 from poolwise import compute, errors
-from poolwise.engine import Settings
+from poolwise.engine import Engine, Settings
 from poolwise.refit import aggregate
 from poolwise.refit.archive import partitions, reading
 from poolwise.schema import Decision, Outcome
@@ -243,16 +247,36 @@ def test_costs_alone_and_costs_of_nothing_are_learned_as_from_one_file(tmp_path)
     same(read(tmp_path / "archive"), plain)
 
 
+def dying(marks, asked, resolution, place):
+    """Folds every partition the second time that it is asked to, and is killed the first time."""
+    mark = marks / place.day
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return partitions.folded(asked, resolution, place)
+
+
+def refitted(folder, **options):
+    """A refit from nothing of all partitions: what its snapshot says, and no time."""
+    own = folder / "workspace=jobs"
+    shutil.rmtree(own / "folded", ignore_errors=True)
+    (own / "folded.json").unlink(missing_ok=True)
+    made = Engine.open("memory://", SPACE, seed=0, settings=Settings(estimate="inline"))
+    found = made.refit(source=f"{folder}/**", **options)
+    timeless = {name: value for name, value in found.diagnostics.items() if "seconds" not in name}
+    return found._replace(time=0.0, diagnostics=timeless)
+
+
 @pytest.mark.parametrize("address", ["local", pytest.param("ray://local", marks=pytest.mark.cluster)])
-def test_a_refit_gives_the_same_snapshot_wherever_partitions_are_folded(place, address, request):
+def test_a_refit_gives_the_same_snapshot_wherever_partitions_are_folded(place, address, monkeypatch, tmp_path):
+    """To the bit; and where the worker of every partition is killed once."""
     _, folder = place
     if address != "local":
         pytest.importorskip("ray", reason="Ray is not installed: pip install 'poolwise[ray]'")
-    source = f"{folder}/**"
-    alone = engine(30).refit(source=source)
-    for path in (folder / "workspace=jobs" / "folded").iterdir():
-        path.unlink()
-    (folder / "workspace=jobs" / "folded.json").unlink()
-    made = engine(30).refit(source=source, executor=address, workers=2)
-    assert made.hyper == alone.hyper
-    assert made.diagnostics["rows"] == COUNT - COUNT // 10
+    alone = refitted(folder)
+    assert alone.diagnostics["rows"] == COUNT - COUNT // 10
+    with compute.opened(address, 2):
+        assert refitted(folder, executor=address, workers=2) == alone
+        monkeypatch.setattr(partitions, "folded", partial(dying, tmp_path))
+        assert refitted(folder, executor=address, workers=2) == alone
+    assert len(list(tmp_path.glob("1970-*"))) == 4
