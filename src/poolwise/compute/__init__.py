@@ -5,12 +5,11 @@
             ...
 
 Results do not depend on where they are made: tasks are cut the same way everywhere, and carry their own seeds. A worker
-that is killed costs its task, which is done again; whoever stops listening ends what is running; what was kept of an
-earlier time is not done again.
+that is killed costs its task, which is done again; whoever stops listening ends what is running. What is to go on after
+an interruption writes down each result as it comes.
 """
 
 from poolwise.compute.door import HERE, Pool, completed, mapped, opened
 from poolwise.compute.executor import LOCAL, Executor, parsed
-from poolwise.compute.kept import Kept
 
-__all__ = ["HERE", "LOCAL", "Executor", "Kept", "Pool", "completed", "mapped", "opened", "parsed"]
+__all__ = ["HERE", "LOCAL", "Executor", "Pool", "completed", "mapped", "opened", "parsed"]

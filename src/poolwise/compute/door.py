@@ -1,11 +1,10 @@
-"""Many tasks to whatever executor: results as they come, progress, retries, and what was kept from an earlier time."""
+"""Many tasks to whatever executor: results as they come, progress, retries."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from poolwise.compute.executor import LOCAL, Executor, parsed
-from poolwise.compute.kept import Kept
 from poolwise.compute.processes import Processes
 from poolwise.compute.ray_cluster import Cluster
 from poolwise.progress import Progress, silent
@@ -58,35 +57,18 @@ def completed(
     function: Callable[[Any], Any],
     tasks: Sequence[Any],
     *,
-    kept: Kept | None = None,
     retries: int = RETRIES,
     progress: Progress = silent,
     part: str = "tasks",
 ) -> Results:
-    """Number and result of every task, first those that are kept, then the others as they come.
+    """Number and result of every task, as they come.
 
-    function: of a task; function, tasks and results can be pickled. kept: results of an earlier time are not computed
-    again, new ones are added before they are told. Whoever stops listening ends what is running. Raises what a task
-    raises, and ComputeError for a task whose worker died more than `retries` times.
+    function: of a task; function, tasks and results can be pickled. Whoever stops listening ends what is running.
+    Raises what a task raises, and ComputeError for a task whose worker died more than `retries` times.
     """
-    done, missing = 0, []
-    for number, task in enumerate(tasks):
-        if kept is not None and kept.has(task):
-            done += 1
-            progress(part, done, len(tasks))
-            yield number, kept.load(task)
-        else:
-            missing.append(number)
-    if not missing:
-        return
-    running = pool.run(function, [tasks[number] for number in missing], retries)
-    for place, result in running:
-        number = missing[place]
-        if kept is not None:
-            kept.save(tasks[number], result)
-        done += 1
+    for done, found in enumerate(pool.run(function, tasks, retries), start=1):
         progress(part, done, len(tasks))
-        yield number, result
+        yield found
 
 
 def mapped(pool: Pool, function: Callable[[Any], Any], tasks: Sequence[Any], **options: Any) -> list[Any]:

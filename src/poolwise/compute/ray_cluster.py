@@ -72,7 +72,7 @@ class Cluster:
         except BaseException:
             self.close()
             raise
-        here = _here()
+        here = _versions()
         wrong = [f"{name} {there.get(name)} there, {here[name]} here" for name in here if there.get(name) != here[name]]
         if wrong:
             self.close()
@@ -106,10 +106,6 @@ def _first(error: Exception) -> str:
 
 def _called(function: Callable[[Any], Any], task: Any) -> Any:
     return function(task)
-
-
-def _here() -> dict[str, str]:
-    return _versions()
 
 
 def _versions() -> dict[str, str]:
