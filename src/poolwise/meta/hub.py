@@ -40,8 +40,9 @@ class Combined(NamedTuple):
 
 
 def combine(packs: Sequence[Pack], name: str, *, minimum: int = 3, seed: int = 0) -> Combined:
-    """One pack of many. minimum: no number rests on fewer sites. Raises InputError for too few packs, and for plain
-    and private ones together, whose utilities mean different things."""
+    """One pack of many, without slopes on features, whose directions are each site's own. minimum: no number rests on
+    fewer sites. Raises InputError for too few packs, and for plain and private ones together, whose utilities mean
+    different things."""
     if len(packs) < minimum:
         raise InputError(f"{len(packs)} packs are too few for one that rests on at least {minimum}: give more")
     if len({pack.whole for pack in packs}) > 1:
@@ -67,6 +68,7 @@ def combine(packs: Sequence[Pack], name: str, *, minimum: int = 3, seed: int = 0
         size=(sum(pack.size[0] for pack in packs), sum(pack.size[1] for pack in packs)),
         promise=_promise(packs),
         card=None,
+        slopes=None,
         **{key: np.nan_to_num(table) for key, table in tables.items()},
     )
     return Combined(pack, weights)

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.errors import DataError, InputError
+from poolwise.meta import pack_slopes
+from poolwise.meta.pack_slopes import PackSlopes
 from poolwise.names import escaped, fault, iterable, shown
 from poolwise.targets import description, target
 
@@ -59,6 +61,8 @@ class Pack(NamedTuple):
     """What is promised to every single project (`meta.privacy`); None: nothing but the minimum."""
     card: dict[str, Any] | None
     """Of an exploration policy that was learned there."""
+    slopes: PackSlopes | None = None
+    """On features of jobs; None: none are known, or told."""
 
 
 def to_dict(pack: Pack) -> dict[str, Any]:
@@ -72,6 +76,10 @@ def to_dict(pack: Pack) -> dict[str, Any]:
     body = {**pack._asdict(), "format": FORMAT, "schema": SCHEMA}
     for name in _TABLES:
         body[name] = np.asarray(body[name]).tolist()
+    if pack.slopes is None:
+        del body["slopes"]
+    else:
+        body["slopes"] = pack_slopes.to_dict(pack.slopes)
     body = json.loads(json.dumps(body, allow_nan=False))
     return {**body, "checksum": checksum(body)}
 
@@ -123,7 +131,7 @@ def _body(pack: Pack) -> dict[str, Any]:
 
 
 def _built(body: dict[str, Any]) -> Pack:
-    fields = {name: body[name] for name in Pack._fields}
+    fields = {name: body[name] for name in Pack._fields if name != "slopes"}
     for name in ("contexts", "arms", "families", "concentrations", "size"):
         if not isinstance(fields[name], list):
             raise TypeError(name)
@@ -133,7 +141,7 @@ def _built(body: dict[str, Any]) -> Pack:
         fields[name] = np.array(fields[name], dtype=np.float64).reshape(shape)
     fields["scales"] = {str(name): (float(value), float(sd)) for name, (value, sd) in fields["scales"].items()}
     fields["concentrations"] = tuple(map(float, fields["concentrations"]))
-    return Pack(**fields)
+    return Pack(**fields, slopes=pack_slopes.from_dict(body.get("slopes"), shape[1]))
 
 
 def _checked(pack: Pack, source: str) -> Pack:

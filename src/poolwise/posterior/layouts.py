@@ -78,6 +78,7 @@ def effects_filter(
     """None: exact covariances of all effects. rows: the outcomes with the features of their jobs."""
     fit, features = hyperparameters.gaussian, hyperparameters.features
     if features is not None and rows is not None and serves(fit, tally.shape):
-        return FeatureEffectsFilter(fit, features, hyperparameters.weight, tally.utility, rows)
+        lent = hyperparameters.lent if features.borrowed else None
+        return FeatureEffectsFilter(fit, features, hyperparameters.weight, tally.utility, rows, lent)
     module = kept_by(fit, tally.shape)
     return None if module is None else EffectsFilter(module, fit, hyperparameters.success, tally)

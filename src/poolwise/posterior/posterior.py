@@ -15,6 +15,7 @@ from poolwise.posterior.crossed.job_effects import StatisticsDelta, add_statisti
 from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.features.arguments import number_of_features, raw_of_many, raw_of_one
 from poolwise.posterior.features.batch_rows import with_features
+from poolwise.posterior.features.borrowed import BorrowedSlopes
 from poolwise.posterior.features.effects import FeatureEffects
 from poolwise.posterior.hyperparameters import estimation, gaussian, utility_scale
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, estimate_hyperparameters
@@ -211,11 +212,11 @@ class Posterior:
         refitted = self.hyperparameters._replace(factors=self._serving.refit_factors(self._rank))
         self.hyperparameters = self._serving.hyperparameters = refitted
 
-    def set_prior(self, prior: gaussian.Hyperprior, success: np.ndarray | None) -> None:
-        """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, and counts of
-        success (`bernoulli.BetaHyperparameters.pooled`). The scales in use stay until they are estimated again."""
+    def set_prior(self, prior: gaussian.Hyperprior, success: Any, lent: BorrowedSlopes | None = None) -> None:
+        """Start from what other stores know: `prior.median.pooled` and the hyperprior around it, counts of
+        success (`bernoulli.BetaHyperparameters.pooled`) or None, slopes. Scales in use stay until estimated again."""
         self._state, self.prior = self._tally(), prior
-        self.hyperparameters = estimation.with_pooled(self.hyperparameters, prior.median.pooled, success)
+        self.hyperparameters = estimation.with_pooled(self.hyperparameters, prior.median.pooled, success, lent)
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of outcomes and of successes of every cell [project, context, arm], with room to come."""

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from poolwise.posterior.features import feature_map, normal_scores, serving
+from poolwise.posterior.features import estimation, feature_map, normal_scores
 from poolwise.posterior.features.rows import FeatureRows
 
 
@@ -37,7 +37,7 @@ def test_ranks_tell_normal_scores_as_well_as_the_belief_allows_for(jobs):
         error = normal_scores.apply(normal_scores.fit(seen), new[:, None])[:, 0] - new
         left = error - np.polyval(np.polyfit(new, error, 1), new)
         found.append(jobs * float((left**2).mean()))
-    assert serving._RANKS / 1.5 < np.mean(found) < 1.5 * serving._RANKS
+    assert estimation._RANKS / 1.5 < np.mean(found) < 1.5 * estimation._RANKS
 
 
 @pytest.mark.parametrize("bad", [np.full(200, 3.0), np.full(200, np.nan)], ids=["constant", "missing"])

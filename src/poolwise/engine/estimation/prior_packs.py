@@ -14,15 +14,19 @@ from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards import damaged_records
 from poolwise.engine.settings import Settings
 from poolwise.errors import InputError
+from poolwise.meta.pack_slopes import Column, aligned, unknown
 from poolwise.meta.packs import Pack, to_dict
 from poolwise.meta.pool_priors import AlignedPack, Names, align, log_predictive, logarithmic_pool, stacking_weights
 from poolwise.posterior.crossed.batch import cells
+from poolwise.posterior.features.borrowed import BorrowedSlopes
 from poolwise.posterior.hyperparameters.gaussian import noise_scale
 from poolwise.posterior.posterior import Posterior
 from poolwise.schema import Decision
 from poolwise.store.base import Store
 
 RECORD = "prior"
+_KIND = {"integer": "real"}
+"""Types that may turn into each other are one."""
 
 
 class PriorPackPool:
@@ -75,7 +79,20 @@ class PriorPackPool:
             known = [self._grown(one, data.count.shape[1]) for one in self._matched]
             noise = noise_scale(posterior.hyperparameters.gaussian.scales, data.count.shape[1])
             self.weights = stacking_weights(log_predictive(known, data, noise))
-        posterior.set_prior(*logarithmic_pool(self._matched, self.weights))
+        prior, success = logarithmic_pool(self._matched, self.weights)
+        posterior.set_prior(prior, success, self._lent(posterior))
+
+    def _lent(self, posterior: Posterior) -> BorrowedSlopes | None:
+        """Slopes of the pack that the outcomes speak for most, of those that have some over the same baseline:
+        directions differ."""
+        columns, arms = feature_columns(self._name_index), self._name_index.known
+        for k in np.argsort(-self.weights[:-1], kind="stable").tolist() if posterior.features else ():
+            pack = self.packs[k]
+            if pack.slopes is not None and self.weights[k] > 0 and pack.baseline == self.names().baseline:
+                lent = aligned(pack.slopes, columns, pack.arms, arms, float(self.weights[k]))
+                if lent is not None:
+                    return lent
+        return None
 
     def _grown(self, one: AlignedPack, contexts: int) -> AlignedPack:
         """With rows for contexts that came later."""
@@ -84,8 +101,16 @@ class PriorPackPool:
         return one._replace(mean=mean, precision=precision)
 
 
-def check(pack: Pack, names: Names) -> dict[str, Any]:
-    """What of a pack a store can use. Raises InputError where that is nothing."""
+def feature_columns(name_index: NameIndex) -> tuple[Column, ...]:
+    """Of jobs, in the order of the store; of those that are no longer declared nothing but the name is known."""
+    found: dict[str, Column] = {}
+    for name, feature in name_index.features.declared.items():
+        found |= {label: (label, _KIND.get(feature.type, feature.type), feature.log) for label in feature.labels(name)}
+    return tuple(found.get(label, (label, "", False)) for label in name_index.features.columns)
+
+
+def check(pack: Pack, names: Names, columns: Sequence[Column] = ()) -> dict[str, Any]:
+    """What of a pack a store with these names and features can use. Raises InputError where that is nothing."""
     every = list(dict.fromkeys([*names.contexts, *pack.contexts]))
     found, arms = align(pack, names._replace(contexts=every)), zip(names.arms, names.families, strict=True)
     if not ((found.precision > 0).any() or found.amount.any() or pack.scales):
@@ -99,7 +124,7 @@ def check(pack: Pack, names: Names) -> dict[str, Any]:
         "by_family": [arm for arm, family in arms if arm not in pack.arms and family in pack.families],
         "numbers": int((found.precision > 0).sum()),
         "new_contexts": [context for context in pack.contexts if context not in names.contexts],
-        "unused": found.unused,
+        "unused": {**found.unused, "features": unknown(pack.slopes, columns)},
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.estimation.prior_packs import RECORD, check, record
+from poolwise.engine.estimation.prior_packs import RECORD, check, feature_columns, record
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.job_adjustment import costs_alone
@@ -17,10 +17,13 @@ from poolwise.errors import InputError
 from poolwise.inputs import real, whole
 from poolwise.meta import privacy
 from poolwise.meta.hyperposterior import PooledEstimates, pooled, scale_table
+from poolwise.meta.pack_slopes import PackSlopes
 from poolwise.meta.packs import Pack, checked_card, usable
 from poolwise.names import checked
+from poolwise.posterior.features import borrowed
 from poolwise.posterior.hyperparameters.estimation import init_hyperparameters
 from poolwise.posterior.likelihoods import project_weights
+from poolwise.posterior.posterior import Posterior
 from poolwise.schema import STATUSES
 from poolwise.store.base import Store
 
@@ -73,7 +76,8 @@ class Priors:
 
 def _adopted(belief: ServingPosterior, store: Store, packs: Sequence[Pack]) -> list[dict[str, Any]]:
     names = belief.borrowed.names()
-    used = [check(pack, names) for pack in packs]
+    columns = feature_columns(belief.name_index)
+    used = [check(pack, names, columns) for pack in packs]
     for pack in packs:
         store.append_record(RECORD, record(pack))
     belief.borrowed.follow()
@@ -95,10 +99,24 @@ def plain(belief: ServingPosterior, name_index: NameIndex, name: str, minimum: i
     keep = np.flatnonzero(((outcomes.sum(2) > 0).sum(0) >= minimum)[: len(contexts)])
     seen = tuple(part[:, : len(contexts)] for part in stats)
     return _pack(name, name_index, found, keep, minimum)._replace(
+        slopes=_slopes(posterior, name_index, minimum),
         scales=scale_table(hyperparameters.gaussian, type(stats)(*seen)),
         concentrations=(float(hyperparameters.success.kappa_context), float(hyperparameters.success.kappa_cell)),
         size=(active, int(outcomes.sum())),
     )
+
+
+def _slopes(posterior: Posterior, name_index: NameIndex, minimum: int) -> PackSlopes | None:
+    """Those that serve, of arms that so many projects have tried; None where none do."""
+    hyperparameters, stats, *_, rows = posterior.estimation_arguments()
+    served = hyperparameters.features
+    if served is None or rows is None:
+        return None
+    own = served.map, served.scales, served.jobs, hyperparameters.weight
+    found = borrowed.exported(hyperparameters.gaussian, *own, stats, rows)
+    known = (stats.count.sum(1) > 0).sum(0) >= minimum
+    precision, information = found.precision * known[:, None, None], found.information * known[:, None]
+    return PackSlopes(feature_columns(name_index), found._replace(precision=precision, information=information))
 
 
 def private(

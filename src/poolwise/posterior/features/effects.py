@@ -34,7 +34,8 @@ def feature_effects(
 ) -> FeatureEffects:
     """From the slopes of directions; the baseline has none. Of linear directions alone: what smooth ones add has mean
     slope 0 over usual jobs. Relevance: what directions explain, shared among features by their squared weights."""
-    linear, column = len(known.share), known.scores.column
+    linear, column, size = len(known.share), known.scores.column, known.size
+    mean, covariance = mean[:, :size], covariance[:, :size, :size]  # those beyond are room
     if baseline is not None:
         mean, covariance = mean.copy(), covariance.copy()
         mean[baseline] = covariance[baseline] = 0.0

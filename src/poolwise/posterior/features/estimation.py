@@ -20,11 +20,14 @@ from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.crossed.solve import CellMoments
-from poolwise.posterior.features import feature_map, slopes
+from poolwise.posterior.features import feature_filter, feature_map, slopes
+from poolwise.posterior.features.borrowed import BorrowedSlopes
+from poolwise.posterior.features.effects import feature_effects
 from poolwise.posterior.features.feature_map import FeatureMap
+from poolwise.posterior.features.feature_prediction import slopes_of_arms
 from poolwise.posterior.features.rows import FeatureRows
-from poolwise.posterior.features.slope_likelihood import log_marginal_likelihood
-from poolwise.posterior.features.slopes import CellDirections
+from poolwise.posterior.features.slope_likelihood import SlopeScore, log_marginal_likelihood
+from poolwise.posterior.features.slopes import CellDirections, SlopeEvidence
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, Hyperprior, TierScales
 from poolwise.posterior.hyperparameters.initialisation import curvature, moment_initialisation
 from poolwise.posterior.hyperparameters.optimize import INFEASIBLE, coordinate_gradient
@@ -49,6 +52,11 @@ _BOUND = 5.0
 _STEPS = 15
 _PRIOR_LOG_ODDS = -1.0
 """That features matter at all; relevance has looked at the outcomes already."""
+_RANKS = 1.0
+"""n times the variance with which n jobs tell the standardised normal score of one. The error of ranks is a Brownian
+bridge over the density; its part along the Hermite polynomial of degree k has the variance 1 / (k + 1), those of mean
+and spread are standardised away, and of the others as many count as usual jobs can show: some four. What slopes make of
+it is not known of a job, however many outcomes there are."""
 _LEAST_PART = 0.2
 """Probability that slopes matter at all below which there are none."""
 
@@ -79,6 +87,10 @@ class FeatureHyperparameters(NamedTuple):
     recent: JobSample
     jobs: int
     """Of which the map is."""
+    unknown: Float[np.ndarray, " arm"]
+    """Variance of a job's utility from what ranks do not tell of it."""
+    borrowed: bool = False
+    """Whether map and slopes began as those of another store (`borrowed`)."""
 
 
 def serves(fit: Fit, shape: tuple[int, ...]) -> bool:
@@ -106,6 +118,7 @@ class _Problem(NamedTuple):
     blocks: tuple[int, ...]
     prior: Hyperprior
     medians: np.ndarray
+    borrowed: SlopeEvidence | None = None
 
     @property
     def groups(self) -> int:
@@ -113,24 +126,103 @@ class _Problem(NamedTuple):
 
 
 def estimate(
-    stats: SufficientStatistics, rows: FeatureRows, fit: Fit, prior: Hyperprior, old: FeatureHyperparameters | None
+    stats: SufficientStatistics,
+    rows: FeatureRows,
+    fit: Fit,
+    prior: Hyperprior,
+    old: FeatureHyperparameters | None,
+    lent: BorrowedSlopes | None = None,
 ) -> tuple[Fit, FeatureHyperparameters | None]:
     """All scales with slopes. stats: as others hear of them; rows: weights likewise; fit: found without slopes; old:
-    where the search begins. None of features that are all constant, or seem not to matter."""
-    known = feature_map.fit(rows)
-    if known is None:
+    where the search begins; lent: by another store, along directions of its own, which serve as long as the outcomes
+    here are more likely with them. None of features that are all constant, or seem not to matter."""
+    enough, tried = len(rows.arm) >= JOBS, list[_Tried]()
+    if enough and (known := feature_map.fit(rows)) is not None:
+        tried.append(_tried(stats, rows, fit, prior, None if old is None or old.borrowed else old, known, None))
+    if lent is not None and enough:
+        mine = old if old is not None and old.borrowed else None
+        tried.append(_tried(stats, rows, fit, prior, mine, lent.map, lent))
+    elif lent is not None:
+        return fit, _as_lent(rows, fit, prior, lent)
+    best = max(tried, key=lambda one: one.gain, default=None)
+    if best is None or special.expit(best.gain + _PRIOR_LOG_ODDS) < _LEAST_PART:
         return fit, None
+    return fit._replace(scales=best.scales), best.features
+
+
+class _Tried(NamedTuple):
+    """Slopes along one map."""
+
+    gain: float
+    """Log posterior with slopes, minus that without."""
+    scales: GaussianHyperparameters
+    features: FeatureHyperparameters
+
+
+def _as_lent(rows: FeatureRows, fit: Fit, prior: Hyperprior, lent: BorrowedSlopes) -> FeatureHyperparameters:
+    """While there are too few jobs to judge."""
+    own = np.log(np.maximum(lent.scales, 1e-3) / (_MEDIANS * (float(prior.median.arm.level) / _LEVEL)))
+    recent, structure = _recent_jobs(rows, lent.map), np.asarray(fit.coordinates)
+    return FeatureHyperparameters(
+        lent.map, lent.scales, structure, own, recent, lent.jobs, np.zeros(len(fit.family)), borrowed=True
+    )
+
+
+def _tried(
+    stats: SufficientStatistics,
+    rows: FeatureRows,
+    fit: Fit,
+    prior: Hyperprior,
+    old: FeatureHyperparameters | None,
+    known: FeatureMap,
+    lent: BorrowedSlopes | None,
+) -> _Tried:
     problem = _problem(stats, rows.counted(), known, fit, prior)
+    if lent is not None:
+        problem = problem._replace(borrowed=SlopeEvidence(lent.precision, lent.information))
     size = length(problem.groups, problem.cells.count.shape[1])
+    if lent is not None and old is None:
+        old = _as_lent(rows, fit, prior, lent)
     start = _start(problem, fit, old, size)
     at, value = _searched(problem, start, size)
-    if special.expit(_gain(problem, fit, size, value) + _PRIOR_LOG_ODDS) < _LEAST_PART:
-        return fit, None
+    gain = _gain(problem, fit, size, value) - _alone(problem, at, size)
     structure, own = at[:size], at[size:].reshape(3, 2)
     scales = from_coordinates(structure, problem.family, problem.prior, groups=problem.groups)
     served, slope, recent = _widened(scales, fit, problem), problem.medians * np.exp(own), _recent_jobs(rows, known)
-    return fit._replace(scales=served), FeatureHyperparameters(
-        known, slope, structure, own, recent, min(len(rows.arm), feature_map.ROWS)
+    jobs = min(len(rows.arm), feature_map.ROWS) if lent is None else lent.jobs
+    unknown = _RANKS / jobs * _squared_slopes(problem, fit._replace(scales=served), slope, known)
+    found = FeatureHyperparameters(known, slope, structure, own, recent, jobs, unknown, borrowed=lent is not None)
+    return _Tried(gain, served, found)
+
+
+def _squared_slopes(problem: _Problem, fit: Fit, slope: np.ndarray, known: FeatureMap) -> np.ndarray:
+    """(arms,): expected squares of each arm's slopes along the normal scores of features, over these together."""
+    structure, _, state = feature_filter.init(
+        fit, problem.cells, problem.found, slope, known.blocks, None, problem.borrowed
+    )
+    features = int(known.scores.column.max(initial=0)) + 1
+    found = feature_effects(known, *slopes_of_arms(structure, state), features, None)
+    return np.asarray((found.mean**2 + found.sd**2).sum(0))
+
+
+def _alone(problem: _Problem, at: np.ndarray, size: int) -> float:
+    """Log likelihood of what is borrowed, without the outcomes: 0 where nothing is."""
+    if problem.borrowed is None:
+        return 0.0
+    nothing = problem._replace(
+        cells=CellMoments(*(0.0 * part for part in problem.cells)),
+        found=CellDirections(*(0.0 * part for part in problem.found)),
+    )
+    return _log_likelihood(nothing, at, size)[0]
+
+
+def _log_likelihood(problem: _Problem, at: np.ndarray, size: int) -> tuple[float, SlopeScore]:
+    """And its score, at these coordinates."""
+    scales = from_coordinates(at[:size], problem.family, problem.prior, groups=problem.groups)
+    slope = problem.medians * np.exp(at[size:].reshape(3, 2))
+    form = slopes.slope_layout(problem.cells.count.shape, problem.families, problem.blocks)
+    return log_marginal_likelihood(
+        scales, slope, problem.cells, problem.found, problem.family, problem.families, form, problem.borrowed
     )
 
 
@@ -202,12 +294,8 @@ def _objective(problem: _Problem, at: np.ndarray, size: int, unit: np.ndarray) -
     """Minus log posterior of all scales, and its gradient in these units."""
     structure, own, groups = at[:size], at[size:], problem.groups
     scales = from_coordinates(structure, problem.family, problem.prior, groups=groups)
-    slope = problem.medians * np.exp(own.reshape(3, 2))
-    form = slopes.slope_layout(problem.cells.count.shape, problem.families, problem.blocks)
     try:
-        value, score = log_marginal_likelihood(
-            scales, slope, problem.cells, problem.found, problem.family, problem.families, form
-        )
+        value, score = _log_likelihood(problem, at, size)
     except np.linalg.LinAlgError:
         return INFEASIBLE, np.zeros(len(at))
     if not np.isfinite(value):
@@ -238,17 +326,23 @@ def to_dict(known: FeatureHyperparameters | None) -> dict[str, Any] | None:
     """JSON numbers and lists."""
     if known is None:
         return None
-    rest = {name: getattr(known, name).tolist() for name in ("scales", "structure", "slopes")}
+    rest = {name: getattr(known, name).tolist() for name in ("scales", "structure", "slopes", "unknown")}
     recent = {name: part.tolist() for name, part in known.recent._asdict().items()}
-    return {"map": feature_map.to_dict(known.map), **rest, "recent": recent, "jobs": known.jobs}
+    return {
+        "map": feature_map.to_dict(known.map),
+        **rest,
+        "recent": recent,
+        "jobs": known.jobs,
+        "borrowed": known.borrowed,
+    }
 
 
 def from_dict(body: dict[str, Any] | None) -> FeatureHyperparameters | None:
     """The inverse, bit for bit."""
     if body is None:
         return None
-    rest = {name: np.array(body[name], dtype=float) for name in ("scales", "structure", "slopes")}
+    rest = {name: np.array(body[name], dtype=float) for name in ("scales", "structure", "slopes", "unknown")}
     known, recent = feature_map.from_dict(body["map"]), body.get("recent") or {"project": [], "context": [], "phi": []}
     project, context = (np.array(recent[name], dtype=float) for name in ("project", "context"))
     sample = JobSample(project, context, np.array(recent["phi"], dtype=float).reshape(len(project), known.size))
-    return FeatureHyperparameters(known, **rest, recent=sample, jobs=body.get("jobs", feature_map.ROWS))
+    return FeatureHyperparameters(known, **rest, recent=sample, jobs=body["jobs"], borrowed=body["borrowed"])

@@ -22,7 +22,7 @@ from poolwise.posterior.crossed.gaussian_messages import Conditional
 from poolwise.posterior.crossed.solve import CellMoments, pass_messages
 from poolwise.posterior.features import slopes
 from poolwise.posterior.features.slope_types import RecentJobs, SlopeConstants, SlopeState, SlopeStructure
-from poolwise.posterior.features.slopes import CellDirections
+from poolwise.posterior.features.slopes import CellDirections, SlopeEvidence
 from poolwise.posterior.hyperparameters.gaussian import cell_scale, noise_scale
 from poolwise.posterior.recursive import effects
 
@@ -38,13 +38,15 @@ def init(
     scales: Float[np.ndarray, "tier block"],
     blocks: tuple[int, ...],
     heard: Float[np.ndarray, " project"] | None = None,
+    borrowed: SlopeEvidence | None = None,
 ) -> tuple[SlopeStructure, SlopeConstants, SlopeState]:
     """The state that all outcomes so far lead to, in NumPy, and no recent jobs. stats: as others hear of them; scales:
     of slopes (`slopes.with_slopes`), of so many directions."""
     known, family = fit.scales, np.asarray(fit.family)
     form = slopes.slope_layout(stats.count.shape, fit.families, blocks)
     wide = slopes.with_slopes(known, scales)
-    tree = pass_messages(slopes.leaves(stats, found, known, form), wide, family, fit.families, slopes.as_layout(form))
+    leaves = slopes.leaves(stats, found, known, form, borrowed)
+    tree = pass_messages(leaves, wide, family, fit.families, slopes.as_layout(form))
     tiers = (wide.arm, *((wide.family,) if fit.families else ()), wide.globe)
     units = effects.units([form.variances(tier, np) for tier in tiers[:-1]])
     top = Conditional(tree.globe.covariance[None], tree.globe.mean[None])

@@ -20,7 +20,7 @@ _SMALLEST = 1e-3
 """Standard deviation of scores below which a feature is a constant."""
 _AT_ONCE = 512
 """Jobs that are compared with all knots at a time."""
-_LARGEST = 4.0
+LARGEST = 4.0
 """Standard deviations to which scores are clipped."""
 
 
@@ -66,7 +66,7 @@ def _knots(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     spread = float(np.sqrt(count @ (score - mean) ** 2 / len(known)))
     if spread < _SMALLEST:
         return None
-    score = np.clip((score - mean) / spread, -_LARGEST, _LARGEST)
+    score = np.clip((score - mean) / spread, -LARGEST, LARGEST)
     if len(distinct) > KNOTS:
         # Evenly spaced scores, the extremes included: even ranks would leave the tails to one straight line each.
         wide = float(special.ndtri(1 - 0.5 / len(known)))

@@ -7,37 +7,25 @@ import numpy as np
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.features import compiled_call, feature_filter, feature_map, feature_prediction, slopes
+from poolwise.posterior.features.borrowed import BorrowedSlopes
 from poolwise.posterior.features.compiled_call import WholeStructure
 from poolwise.posterior.features.effects import FeatureEffects, feature_effects
 from poolwise.posterior.features.estimation import FeatureHyperparameters
-from poolwise.posterior.features.feature_map import FeatureMap
 from poolwise.posterior.features.rows import FeatureRows
-from poolwise.posterior.features.slope_types import RecentJobs, SlopeState, SlopeStructure
+from poolwise.posterior.features.slope_types import RecentJobs, SlopeState
+from poolwise.posterior.features.slopes import SlopeEvidence
 from poolwise.posterior.likelihoods import project_weights
 from poolwise.posterior.recursive import compiled
 from poolwise.posterior.recursive.compiled import Answer, Program, Tail
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.recursive.types import Constants, State, Structure
 
-_RANKS = 1.0
-"""n times the variance with which n jobs tell the standardised normal score of one. The error of ranks is a Brownian
-bridge over the density; its part along the Hermite polynomial of degree k has the variance 1 / (k + 1), those of mean
-and spread are standardised away, and of the others as many count as usual jobs can show: some four. What slopes make of
-it is not known of a job, however many outcomes there are."""
 _ROOM = 4
 """Numbers of directions are multiples of it, so that code is compiled rarely: those beyond are 0."""
 
 
 def _padded(phi: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([phi, np.zeros((*phi.shape[:-1], size - phi.shape[-1]))], -1)
-
-
-def _feature_effects(
-    known: FeatureMap, structure: SlopeStructure, state: SlopeState, features: int, baseline: int | None
-) -> FeatureEffects:
-    mean, covariance = feature_prediction.slopes_of_arms(structure, state)
-    size = known.size
-    return feature_effects(known, mean[:, :size], covariance[:, :size, :size], features, baseline)
 
 
 class FeatureEffectsFilter:
@@ -52,7 +40,9 @@ class FeatureEffectsFilter:
         weight: np.ndarray,
         utility: SufficientStatistics,
         rows: FeatureRows,
+        borrowed: BorrowedSlopes | None = None,
     ) -> None:
+        """borrowed: what another store knows of slopes along these directions."""
         heard = project_weights.pad_weights(weight, len(utility.count))
         counted = rows.counted()
         stats = batch.cells(project_weights.apply_weights(utility, weight))
@@ -64,12 +54,12 @@ class FeatureEffectsFilter:
         self._last: tuple[bytes, np.ndarray] = b"", np.zeros(0)
         scales = np.column_stack([features.scales, np.ones(len(features.scales))])
         blocks = (*known.blocks, size - known.size)
-        self.structure, constants, self.state = feature_filter.init(fit, stats, found, scales, blocks, heard)
+        evidence = None if borrowed is None else SlopeEvidence(borrowed.precision, borrowed.information)
+        self.structure, constants, self.state = feature_filter.init(fit, stats, found, scales, blocks, heard, evidence)
         project, context, phi = features.recent
         recent = RecentJobs(project, context, _padded(phi, size), np.zeros((len(phi), 0)))
-        along = _feature_effects(known, self.structure, self.state, rows.raw.shape[1], None)
-        unknown = _RANKS / features.jobs * (along.mean**2 + along.sd**2).sum(0)
-        constants = constants._replace(unknown=unknown)
+        unknown = features.unknown
+        constants = constants._replace(unknown=np.append(unknown, np.zeros(self.structure.arms - len(unknown))))
         self.constants = feature_prediction.with_variance(self.structure, constants, self.state, recent)
         self._copy: tuple[SlopeState, SlopeState] | None = None
         self._placed: Any = None
@@ -142,7 +132,8 @@ class FeatureEffectsFilter:
     def feature_effects(self, features: int, baseline: int | None) -> FeatureEffects:
         """See `effects.feature_effects`."""
         structure, _, state = self._known()
-        return _feature_effects(self.features.map, structure, state, features, baseline)
+        slope = feature_prediction.slopes_of_arms(structure, state)
+        return feature_effects(self.features.map, *slope, features, baseline)
 
     def near(self) -> np.ndarray | None:
         """Chances of success are pooled over all arms alike."""

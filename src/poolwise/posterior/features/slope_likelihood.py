@@ -13,7 +13,7 @@ from poolwise.arrays import Float
 from poolwise.posterior.crossed.marginal_likelihood import Score, distribute_with_excess
 from poolwise.posterior.crossed.solve import CellMoments, centred_effects, pass_messages
 from poolwise.posterior.features import slopes
-from poolwise.posterior.features.slopes import CellDirections, SlopeLayout
+from poolwise.posterior.features.slopes import CellDirections, SlopeEvidence, SlopeLayout
 from poolwise.posterior.hyperparameters.gaussian import (
     EffectLayout,
     GaussianHyperparameters,
@@ -46,10 +46,12 @@ def log_marginal_likelihood(
     family: np.ndarray,
     families: int,
     form: SlopeLayout,
+    borrowed: SlopeEvidence | None = None,
 ) -> tuple[float, SlopeScore]:
-    """Value and score. scales: without those of slopes, which are `own`; families: see `crossed.solve`."""
+    """Value and score. scales: without those of slopes, which are `own`; families: see `crossed.solve`; borrowed:
+    counts as outcomes do, but for a constant."""
     wide, layout = slopes.with_slopes(scales, own), slopes.as_layout(form)
-    tree = pass_messages(slopes.leaves(stats, found, scales, form), wide, family, families, layout)
+    tree = pass_messages(slopes.leaves(stats, found, scales, form, borrowed), wide, family, families, layout)
     top, start = tree.globe, scales.mean * (np.arange(form.size) == 0)
     second = (top.mean - start) ** 2 + np.diagonal(top.covariance)
     excess = [(second / form.variances(wide.globe, np) - 1)[None]]

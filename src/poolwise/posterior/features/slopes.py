@@ -125,10 +125,22 @@ def collect(
     return CellDirections(mean, square, product)
 
 
+class SlopeEvidence(NamedTuple):
+    """What is known of every arm's slopes beside the outcomes."""
+
+    precision: Float[np.ndarray, "arm direction direction"]
+    information: Float[np.ndarray, "arm direction"]
+
+
 def leaves(
-    stats: CellMoments, found: CellDirections, scales: GaussianHyperparameters, form: SlopeLayout
+    stats: CellMoments,
+    found: CellDirections,
+    scales: GaussianHyperparameters,
+    form: SlopeLayout,
+    borrowed: SlopeEvidence | None = None,
 ) -> CanonicalForm:
-    """What the outcomes of each arm say of its effects and slopes. scales: without those of slopes."""
+    """What the outcomes of each arm say of its effects and slopes. scales: without those of slopes; borrowed: what is
+    known of slopes from elsewhere."""
     structure, start = form.structure, form.start
     noise, between = noise_scale(scales, form.contexts), cell_scale(scales, form.cells)
     known = canonical_form.canonical_form(*stats, between, noise, cells=form.cells)
@@ -151,4 +163,8 @@ def leaves(
     precision[:, start:, start:] = np.swapaxes(flat, 1, 2) @ by_arm + (found.square / square[..., None, None]).sum(0)
     own = np.moveaxis(stats.mean, 2, 0).reshape(arms, -1)
     information[:, start:] = (own[:, None] @ flat)[:, 0] + (found.product / square[..., None]).sum(0)
+    if borrowed is not None:
+        size = start + borrowed.information.shape[1]
+        precision[:, start:size, start:size] += borrowed.precision
+        information[:, start:size] += borrowed.information
     return CanonicalForm(precision, information, known.constant)

@@ -10,6 +10,7 @@ from poolwise.arrays import Float, Int
 from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.features import estimation as feature_estimation
+from poolwise.posterior.features.borrowed import BorrowedSlopes
 from poolwise.posterior.features.estimation import FeatureHyperparameters
 from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
@@ -33,6 +34,8 @@ class Hyperparameters(NamedTuple):
     """How much each counts in what others borrow, see `project_weights`; 1 beyond its end."""
     features: FeatureHyperparameters | None = None
     """Of jobs; None while nothing is known of them."""
+    lent: BorrowedSlopes | None = None
+    """By a prior pack, as it is weighed now."""
 
 
 EstimationArguments = tuple[
@@ -83,11 +86,14 @@ def _expecting(hyperparameters: Hyperparameters, elicited: ElicitedPrior | None)
 
 
 def with_pooled(
-    known: Hyperparameters, pooled: gaussian.BorrowedEstimates | None, success: np.ndarray | None
+    known: Hyperparameters,
+    pooled: gaussian.BorrowedEstimates | None,
+    success: np.ndarray | None,
+    lent: BorrowedSlopes | None = None,
 ) -> Hyperparameters:
-    """With what other stores know of utilities, and counts of success (`bernoulli.BetaHyperparameters.pooled`)."""
+    """With what other stores know of utilities, counts of success (`bernoulli.BetaHyperparameters.pooled`), slopes."""
     fit = known.gaussian._replace(scales=known.gaussian.scales._replace(pooled=pooled))
-    return known._replace(gaussian=fit, success=known.success._replace(pooled=success))
+    return known._replace(gaussian=fit, success=known.success._replace(pooled=success), lent=lent)
 
 
 def estimate_hyperparameters(
@@ -115,7 +121,8 @@ def estimate_hyperparameters(
         )
     old = hyperparameters.gaussian
     prior = prior._replace(median=prior.median._replace(elicited=old.scales.elicited))
-    enough = rows is not None and len(rows.arm) >= feature_estimation.JOBS
+    lent = hyperparameters.lent
+    enough = rows is not None and (len(rows.arm) >= feature_estimation.JOBS or lent is not None)
     featured = enough and feature_estimation.serves(old, stats.count.shape)
     if old.ground is None and (featured or not collapsed.exceeds_dense_budget(*sizes(stats))):
         fit = laplace.fit(stats, old, prior, full=full)
@@ -128,8 +135,10 @@ def estimate_hyperparameters(
     known = None
     if rows is not None and featured:
         heard = rows._replace(weight=rows.weight * project_weights.pad_weights(weight, len(stats.count))[rows.project])
-        fit, known = feature_estimation.estimate(stats, heard, fit, prior, None if full else hyperparameters.features)
-    return Hyperparameters(fit, success, expert=hyperparameters.expert, weight=weight, features=known)
+        fit, known = feature_estimation.estimate(
+            stats, heard, fit, prior, None if full else hyperparameters.features, lent
+        )
+    return Hyperparameters(fit, success, expert=hyperparameters.expert, weight=weight, features=known, lent=lent)
 
 
 def _searched(stats: SufficientStatistics, old: Fit, prior: gaussian.Hyperprior, device: str | None) -> Fit:
@@ -196,7 +205,7 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     loaded = loaded if loaded is not None and loaded.level.shape[1] == len(noise) else None
     weight = np.array(body.get("project_weight", []), dtype=float)
     features = feature_estimation.from_dict(body.get("features"))
-    known = Hyperparameters(fit, success, loaded, weight=weight, features=features)
+    known = Hyperparameters(fit, success, loaded, weight=weight, features=features, lent=start.lent)
     expected, before = start.expert, body.get("expert")
     if expected is not None and before is not None and len(before[2]) == len(expected.weight):
         pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)
