@@ -79,5 +79,6 @@ def table(figures: list[Figure]) -> str:
 
 
 def rows(figures: list[Figure]) -> list[dict[str, object]]:
-    """The same for JSON."""
-    return [{**one._asdict(), "met": one.met} for one in figures]
+    """The same for JSON; where no target was set, nothing is said of one."""
+    short = lambda one: {"what": one.what, "value": one.value, "unit": one.unit}
+    return [short(one) if one.target is None else {**one._asdict(), "met": one.met} for one in figures]

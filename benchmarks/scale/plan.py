@@ -137,7 +137,7 @@ def scaled() -> list[str]:
             lines.append(f"| {command} | not measured yet | | |")
             continue
         for one in result(name)["figures"]:
-            if one["target"] is not None:
+            if "target" in one:
                 wanted = f"{'>=' if one['at_least'] else '<='} {one['target']:g}"
                 lines.append(f"| {one['what']} | {one['value']:.3g} {one['unit']} | {wanted} | {command} |")
     return lines
