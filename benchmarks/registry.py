@@ -83,6 +83,12 @@ BENCHMARKS = {
         _of("prover_simulation", "simulation.prover", "30 min"),
         _of("projects", "simulation.projects --seeds 16 --outlier", "8 min"),
         _of("learning", "simulation.learning --steps 200 --judged 384 --oracle", "15 min"),
+        _of(
+            "left_out",
+            "simulation.left_out --only aslib,xz,lingeling --most 900 --decisions 600 --seeds 6",
+            "15 min",
+            "data",
+        ),
         _of("against_engine", "simulation.against_engine", "5 min"),
         _of("safety", "simulation.safety", "15 min"),
         _of("refit", "calibration.refit", "5 min"),
