@@ -52,7 +52,7 @@ def run(problem: RefitData, options: Options) -> RefitResult:
         if problem.stats.count.any():
             tasks = [Task(number, folder and folder / f"utility-{number}") for number in range(options.chains)]
             drawn = dict(_all(problem, options, tasks))
-            by_part["utility"] = _with_effects(problem, options, _stacked([drawn[task] for task in tasks]))
+            by_part["utility"] = _stacked([drawn[task] for task in tasks])
         by_part["success"] = of_success(problem, options, options.chains), {}
         sampling = time.perf_counter() - began
         found = from_samples.refit_result(
@@ -71,15 +71,11 @@ def of_success(problem: RefitData, options: Options, chains: int) -> Values:
     return {name: value.reshape(chains, -1, *value.shape[1:]) for name, value in drawn.items()}
 
 
-def _with_effects(problem: RefitData, options: Options, drawn: Drawn) -> Drawn:
+def _with_effects(problem: RefitData, options: Options, drawn: Drawn, task: Task) -> Drawn:
     if not collapsed.applies(problem, options):
         return drawn
-    sites, fields = drawn
-    chains = next(iter(sites.values())).shape[:1]
-    flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in sites.items()}
-    random = np.random.default_rng([options.seed, 2])
-    whole = collapsed.with_effects(collapsed.collapsed(problem), flat, random)
-    return {name: value.reshape(*chains, -1, *value.shape[1:]) for name, value in whole.items()}, fields
+    random = np.random.default_rng([options.seed, 2, task.chain])
+    return collapsed.with_effects(collapsed.collapsed(problem), drawn[0], random), drawn[1]
 
 
 def _all(problem: RefitData, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
@@ -95,17 +91,17 @@ def _all(problem: RefitData, options: Options, tasks: list[Task]) -> Iterator[tu
 
 def run_chain(sent: bytes, task: Task) -> Drawn:
     """One chain, wherever the executor has it done. sent: problem and options, pickled."""
-    options, made = _received(sent)
+    problem, options, made = _received(sent)
     with on(options.device), single_blas():
-        return _one(made, task, options)
+        return _with_effects(problem, options, _one(made, task, options), task)
 
 
 @lru_cache(1)
-def _received(sent: bytes) -> tuple[Options, chain.Sampler]:
+def _received(sent: bytes) -> tuple[RefitData, Options, chain.Sampler]:
     """In a worker, which compiles the sampler once for all its chains."""
     problem, options = pickle.loads(sent)
     with on(options.device), single_blas():
-        return _prepared(problem, options)
+        return problem, *_prepared(problem, options)
 
 
 def _in_turn(problem: RefitData, options: Options, tasks: list[Task]) -> Iterator[tuple[Task, Drawn]]:
@@ -114,7 +110,7 @@ def _in_turn(problem: RefitData, options: Options, tasks: list[Task]) -> Iterato
     for task in tasks:
         options.progress(_title(task, options), 0, _steps(options))
     for task in tasks:
-        yield task, _one(made, task, options)
+        yield task, _with_effects(problem, options, _one(made, task, options), task)
 
 
 def _prepared(problem: RefitData, options: Options) -> tuple[Options, chain.Sampler]:
