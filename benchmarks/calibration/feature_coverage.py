@@ -112,10 +112,9 @@ def coverage(truth: str, outcomes: int, sets: int, first: int, features: bool) -
     return {
         "truth": truth,
         "outcomes": outcomes,
-        "data sets": sets,
-        "coverage": 100 * float(found[:, 0].mean()),
-        "standard error": 100 * float(found[:, 0].std(ddof=1)) / math.sqrt(sets),
-        "half width": float(found[:, 1].mean()),
+        "coverage": round(100 * float(found[:, 0].mean()), 2),
+        "standard error": round(100 * float(found[:, 0].std(ddof=1)) / math.sqrt(sets), 2),
+        "half width": round(float(found[:, 1].mean()), 3),
     }
 
 
@@ -146,7 +145,7 @@ def main() -> None:
             entries.append(coverage(truth, outcomes, options.sets, options.first, not options.without))
             print(table(figures(entries[-1:])), f"(standard error {entries[-1]['standard error']:.2f})", flush=True)
     seeds = "number of the data set, outcomes, number of the truth"
-    save(options.json, {"seeds": seeds, "entries": entries})
+    save(options.json, {"seeds": seeds, "data sets": options.sets, "first": options.first, "entries": entries})
 
 
 if __name__ == "__main__":
