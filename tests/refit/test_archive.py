@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from poolwise import compute, errors
@@ -280,3 +281,23 @@ def test_a_refit_gives_the_same_snapshot_wherever_partitions_are_folded(place, a
         monkeypatch.setattr(partitions, "folded", partial(dying, tmp_path))
         assert refitted(folder, executor=address, workers=2) == alone
     assert len(list(tmp_path.glob("1970-*"))) == 4
+
+
+def test_what_was_known_of_a_job_survives_and_changes_no_sum(tmp_path):
+    """Beside days that were written before anything was known of any job."""
+    url, random = f"sqlite:///{tmp_path}/jobs.db", np.random.default_rng(2)
+    with closing(open_store(url, seed=1)) as store:
+        decide(store, random, 0.0)
+        archive(url, tmp_path / "archive")
+        store.intern("feature", ["size", "depth"])
+        for known in ((3.0, np.nan), None, (np.nan, np.nan), (4.0, 1.0)):
+            id, arm = store.reserve(1), ARMS[1]
+            store.append_decision(Decision(id, "p", "c", arm, {}, arm, 0.5, "explored", 9.0, None, 0, known))
+            answer(store, id, 0.1, 10.0)
+    archive(url, tmp_path / "archive")
+    (file,) = (tmp_path / "archive").glob("*/*/*.parquet")
+    rows = pq.read_table(file, partitioning=None).sort_by("decision")["features"].to_pylist()
+    assert rows == [None, [("size", 3.0)], None, None, [("size", 4.0), ("depth", 1.0)]]
+    assert read(tmp_path / "archive").outcomes == 5
+    with closing(open_store(url, look=True)) as store:
+        assert np.isnan(store.features(np.array([1]))).all()

@@ -28,8 +28,10 @@ SCHEMA = pa.schema(
         *((kind, pa.string()) for kind in KINDS),
         ("status", pa.string()),
         *((name, pa.float64()) for name in ("utility", "cost", "baseline_cost", "decided", "reported")),
+        ("features", pa.map_(pa.string(), pa.float64())),
     ]
 )
+"""features: what was known of the job, as in `archive.DECISIONS`; null: nothing."""
 BLOCK = 1 << 20
 """Outcomes that are read at a time."""
 _DAY = 86_400.0
@@ -122,7 +124,22 @@ def _table(store: Store, rows: OutcomeColumns, decided: np.ndarray) -> pa.Table:
     status = pa.array(STATUSES, pa.string()).take(pa.array(rows.status))
     given = {one: pa.array(getattr(rows, one), from_pandas=True) for one in ("utility", "cost", "baseline_cost")}
     times = {"decided": pa.array(decided), "reported": pa.array(rows.time)}
-    return pa.table({"decision": rows.decision, **named, "status": status, **given, **times}, schema=SCHEMA)
+    known = {"features": _features(store, rows.decision)}
+    return pa.table({"decision": rows.decision, **named, "status": status, **given, **times, **known}, schema=SCHEMA)
+
+
+def _features(store: Store, decisions: np.ndarray) -> pa.Array:
+    """By name, what was known of the job of each decision."""
+    labels = store.names("feature")
+    if not labels:
+        return pa.nulls(len(decisions), SCHEMA.field("features").type)
+    found = store.features(decisions)
+    is_known = ~np.isnan(found)
+    number = is_known.sum(1)
+    # A map begins where the one before ends; a null has no beginning.
+    starts = pa.array(np.cumsum([0, *number]), mask=np.append(number == 0, False), type=pa.int32())
+    names = pa.array(labels, pa.string()).take(pa.array(np.nonzero(is_known)[1]))
+    return pa.MapArray.from_arrays(starts, names, pa.array(found[is_known]))
 
 
 def _merged(
