@@ -149,6 +149,8 @@ def test_features_are_declared_in_the_file_and_given_by_name(call, place):
         "size=many": "no number",
         "siz=3": "did you mean 'size'",
         "size=-1": "cannot be negative",
+        "size=inf": "size",
+        "size=1e999": "size",
         "kind=empty": "none of its values",
     }
     for given, words in refused.items():

@@ -250,3 +250,53 @@ def test_where_features_may_decide_nothing_is_said(caplog):
     assert "features_idle" not in engine.status()
     assert not any("decide nothing" in text for text in engine.explain(made.id)["sentences"])
     assert not caplog.text
+
+
+def odd(kind, sizes, random):
+    """Columns beside one that decides."""
+    if kind == "constant":
+        return {"always": np.full(len(sizes), 7.0), "never": np.full(len(sizes), np.nan)}
+    if kind == "equal":
+        return {"twin": sizes, "opposite": -sizes}
+    if kind == "wide":
+        return {"tiny": 1e-12 * random.random(len(sizes)), "huge": 1e12 ** random.uniform(-1, 1, len(sizes))}
+    return {f"noise{k}": random.normal(size=len(sizes)) for k in range(500)}
+
+
+@pytest.mark.parametrize("kind", ["constant", "equal", "wide", "many"])
+def test_odd_columns_beside_one_that_decides_do_no_harm(kind):
+    random = np.random.default_rng(4)
+    sizes = random.normal(size=120)
+    given = {"size": sizes, **odd(kind, sizes, random)}
+    engine = opened("memory://", {name: {} for name in given})
+    known = {name: values.tolist() for name, values in given.items()}
+    made = engine.decide_many("p", ["c"] * 120, features=known)
+    fast, small = (engine.serving.name_index.ids.index(name) for name in ("fast", "small"))
+    slope = np.select([made.arm == fast, made.arm == small], [1.0, -1.0], 0.0)
+    engine.observe_many(made.id, utility=slope * sizes + 0.1 * random.normal(size=120) * (slope != 0))
+    engine.refit()
+    for size, best in ((2.0, "fast"), (-2.0, "small")):
+        again = engine.decide("p", "c", features={name: known[name][0] for name in known} | {"size": size})
+        view = engine.store.view(again.view)
+        assert np.isfinite(view.arrays["mean"]).all()
+        if kind not in ("equal", "many"):  # whose other columns speak, too
+            assert view.arms[int(np.argmax(view.arrays["mean"]))] == best
+
+
+def test_features_that_appear_after_ten_thousand_decisions_and_disappear(tmp_path):
+    url, random = f"sqlite:///{tmp_path / 'poolwise.db'}", np.random.default_rng(5)
+    with opened(url, log_views=False) as engine:
+        made = engine.decide_many("p", ["c"] * 10_000)
+        engine.observe_many(made.id, utility=0.3 * random.normal(size=10_000) * (made.arm != 0))
+    with opened(url, {"size": {}}, log_views=False) as engine:
+        for _ in range(100):
+            size = float(random.normal())
+            one = engine.decide("p", "c", features={"size": size})
+            slope = {"default": 0.0, "fast": 1.0, "small": -1.0}[one.arm]
+            engine.observe(one.id, utility=slope * size + 0.1 * random.normal() * (slope != 0))
+        engine.refit()
+        assert engine.overview()["features"][0]["relevance"] > 0
+    with opened(url, {"other": {}}, log_views=False) as engine:
+        with pytest.raises(InputError, match="size"):
+            engine.decide("p", "c", features={"size": 1.0})
+        assert 0 < engine.decide("p", "c").probability <= 1

@@ -57,6 +57,10 @@ def test_features_are_told_apart_stored_and_refused(features_service):
     for wrong in ({"siz": 1}, {"size": "12"}, {"kind": "none"}, {"size": [1]}, [1]):
         assert ask("decide", JOB | {"features": wrong}).status_code == 422
         assert ask("decide:batch", {"jobs": [JOB, JOB | {"features": wrong}]}).status_code == 422
+    for number, status in ((b"1e400", 422), (b"Infinity", 422), (b"-Infinity", 422)):
+        body = b'{"project": "p", "context": "c", "features": {"size": ' + number + b"}}"
+        path, typed = "/v1/workspaces/sized/decide", {"Content-Type": "application/json"}
+        assert features_service.ask("POST", path, key, typed, content=body).status_code == status
     assert ask("decide", JOB | {"features": {}}).status_code == 200
 
 
