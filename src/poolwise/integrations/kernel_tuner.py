@@ -18,10 +18,9 @@ from poolwise.errors import InputError
 from poolwise.extras import named
 from poolwise.inputs import whole
 from poolwise.integrations import importers
-from poolwise.integrations.search import Search
 from poolwise.policy.constraints.usage import AFTERWARDS
 from poolwise.replay import NOTHING, Observations
-from poolwise.replay.search.configuration_search import column
+from poolwise.replay.search.configuration_search import ConfigurationSearch, column
 from poolwise.space.family import arm_id
 
 try:
@@ -56,7 +55,7 @@ class PoolwiseStrategy:
         better = tuning_options.objective_higher_is_better[0]
         cost, rng = CostFunc(searchspace, tuning_options, runner, snap=False), np.random.default_rng(self.seed)
         configurations = _chosen(searchspace, rng)
-        search = Search(_columns(configurations), self._known(searchspace, configurations), self.seed)
+        search = ConfigurationSearch(_columns(configurations), self._known(searchspace, configurations))
         tried: list[int] = []
         trials = float(_trials(tuning_options))
         worst: float | None = None

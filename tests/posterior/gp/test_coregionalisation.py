@@ -26,7 +26,7 @@ FAMILY = np.array([0, *[1] * 30, *[2] * 3])
 X, MODE = np.tile(np.linspace(0, 1, 10), 3), np.repeat(np.arange(3), 10)
 GROUND = arm_features(FAMILY, {1: arm_coordinates([X, np.eye(3)[MODE] / np.sqrt(2)])})
 SHAPE = (3, 2, 34)
-COORDINATES = 0.3 * RNG.normal(size=len(gp_marginal_likelihood._widths(FAMILY, GROUND, HYPERPRIOR)))
+COORDINATES = 0.3 * RNG.normal(size=len(gp_marginal_likelihood.hyperprior(FAMILY, GROUND, HYPERPRIOR)[0]))
 SCALES, SMOOTH = gp_marginal_likelihood.hyperparameters_at(COORDINATES, HYPERPRIOR, FAMILY, GROUND)
 FIT = Fit(SCALES, FAMILY, 3, False, 0.0, 0, True, COORDINATES, ground=GROUND, smooth=SMOOTH)
 
@@ -155,14 +155,17 @@ def test_more_cells_than_rows_are_seen_through_some_of_them(monkeypatch):
     assert (served(state)[1] <= before + 1e-9).all()
 
 
-@pytest.mark.parametrize("elicited", [None, STATED], ids=["usual", "stated"])
-def test_gradient_of_the_evidence(elicited):
+@pytest.mark.parametrize(
+    ("elicited", "warped"), [(None, False), (STATED, False), (None, True)], ids=["usual", "stated", "warped"]
+)
+def test_gradient_of_the_evidence(elicited, warped):
+    ground = GROUND._replace(warped=warped)
     told = HYPERPRIOR._replace(median=HYPERPRIOR.median._replace(elicited=elicited))
     rows, y = outcomes(50)
     data = gp_marginal_likelihood.observed_cells(SufficientStatistics.of(*rows, y, shape=SHAPE))
     at = COORDINATES + 0.2 * RNG.normal(size=len(COORDINATES))
-    value = lambda x: gp_marginal_likelihood.objective(x, data, told, FAMILY, GROUND)[0]
-    found = gp_marginal_likelihood.objective(at, data, told, FAMILY, GROUND)[1]
+    value = lambda x: gp_marginal_likelihood.objective(x, data, told, FAMILY, ground)[0]
+    found = gp_marginal_likelihood.objective(at, data, told, FAMILY, ground)[1]
     np.testing.assert_allclose(found, approx_fprime(at, value, 1e-6), rtol=2e-3, atol=2e-3)
 
 

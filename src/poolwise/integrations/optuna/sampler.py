@@ -30,10 +30,10 @@ from poolwise.integrations.optuna.history import (
     sign_of,
 )
 from poolwise.integrations.optuna.levels import Grid, Key, unique
-from poolwise.integrations.search import Search
 from poolwise.names import shown
 from poolwise.policy.constraints.usage import AFTERWARDS
 from poolwise.replay import NOTHING
+from poolwise.replay.search.configuration_search import ConfigurationSearch
 
 EPOCHS = (2, 5, 10, 20, 40, 80, 160, 320, 640, 1_280)
 """Trials after which the belief is made anew, where candidates or the scale of values follow from the trials."""
@@ -49,7 +49,7 @@ class Belief(NamedTuple):
     scale: Scale
     keys: list[Key]
     arms: dict[Key, int]
-    search: Search
+    search: ConfigurationSearch
     folded: set[int]
 
 
@@ -155,7 +155,7 @@ class PoolwiseSampler(BaseSampler):
         keys = unique([*keys, *(one.key for one in told), *(one.key for part in elsewhere for one in part)])
         index = {key: arm for arm, key in enumerate(keys)}
         known = observations(elsewhere, index, scale.costs) if elsewhere else NOTHING
-        return Belief(grid, epoch, scale, keys, index, Search(grid.columns(keys), known, self._seed), set())
+        return Belief(grid, epoch, scale, keys, index, ConfigurationSearch(grid.columns(keys), known), set())
 
 
 def _fold(belief: Belief, told: list[Ended]) -> None:

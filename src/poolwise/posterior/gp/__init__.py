@@ -1,5 +1,5 @@
 """Arms that resemble each other by their parameters: a Gaussian process over log-scaled and one-hot parameters.
 
-`coregionalisation` states the covariance of all cells, `gp_marginal_likelihood` estimates its hyperparameters,
-`gp_filter` conditions it on outcomes one by one. `surface` is a single process, for searches of configurations.
+`coregionalisation` states the covariance of all cells, `output_warping` bends utilities first, `gp_marginal_likelihood`
+estimates the hyperparameters of both, `gp_filter` conditions on outcomes one by one.
 """

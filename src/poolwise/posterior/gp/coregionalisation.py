@@ -16,7 +16,18 @@ import numpy as np
 
 from poolwise.arrays import Float, Int
 from poolwise.posterior.gp.kernels import ArmCoordinates, matern
+from poolwise.posterior.gp.output_warping import Warping
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
+
+
+class SourceTasks(NamedTuple):
+    """What other tasks say: their surfaces, whose average is expected here, and each of which is a linear feature."""
+
+    surface: Float[np.ndarray, "arm task"]
+    """Bent utilities, around those of each task's best arm."""
+    median: Float[np.ndarray, " coordinate"]
+    width: Float[np.ndarray, " coordinate"]
+    """Of `gp_marginal_likelihood.hyperparameters_at`: how well each of them is foreseen from the others."""
 
 
 class ArmFeatures(NamedTuple):
@@ -32,6 +43,9 @@ class ArmFeatures(NamedTuple):
     """Which of these families; -1: none of them."""
     position: Int[np.ndarray, " arm"]
     """Place within its family."""
+    sources: SourceTasks | None = None
+    warped: bool = False
+    """Whether it is estimated how much utilities are bent (`output_warping`); else they are not."""
 
 
 class SmoothComponent(NamedTuple):
@@ -43,6 +57,10 @@ class SmoothComponent(NamedTuple):
     """Of every smooth family, (parameters,): in units of the coordinates, which span [0, 1]."""
     rho: tuple[np.ndarray, ...]
     """Of every smooth family, (parameters,): see `kernel`."""
+    warping: Warping = Warping()
+    """How utilities are bent before all this is said of them."""
+    slope: tuple[float, float] = (0.0, 0.0)
+    """Standard deviations of slopes: of what source tasks have in common, and of how each differs from it."""
 
 
 class MultiTaskGP(NamedTuple):
@@ -55,6 +73,8 @@ class MultiTaskGP(NamedTuple):
     """Covariance of their levels."""
     mean: Float[np.ndarray, " arm"]
     """Before any outcome."""
+    features: Float[np.ndarray, "arm feature"]
+    """Of source tasks, times their slopes."""
 
 
 class CellIndex(NamedTuple):
@@ -96,9 +116,14 @@ def model_at(scales: GaussianHyperparameters, smooth: SmoothComponent, ground: A
     )
     offset = 0.0 if scales.elicited is None else np.asarray(scales.elicited.offset)
     kept = posterior_shrinkage(scales, ground, levels)
-    return MultiTaskGP(
-        scales, smooth, ground, kept @ levels, float(np.asarray(scales.mean)) + offset + np.zeros(len(ground.family))
-    )
+    arms = len(ground.family)
+    mean, features = float(np.asarray(scales.mean)) + offset + np.zeros(arms), np.zeros((arms, 0))
+    if ground.sources is not None:
+        shared = ground.sources.surface.mean(1)
+        mean = mean + shared
+        apart = smooth.slope[1] * (ground.sources.surface - shared[:, None])
+        features = np.column_stack([smooth.slope[0] * shared, apart])
+    return MultiTaskGP(scales, smooth, ground, kept @ levels, mean, features)
 
 
 def posterior_shrinkage(scales: GaussianHyperparameters, ground: ArmFeatures, levels: np.ndarray) -> np.ndarray:
@@ -117,7 +142,7 @@ def prior_variance(model: MultiTaskGP, at: CellIndex) -> np.ndarray:
     total = model.family_covariance[family, family] + model.scales.arm.level**2
     for tier in (model.scales.globe, model.scales.family, model.scales.arm):
         total = total + tier.context**2 * inside + tier.project**2 * outside + tier.cell**2 * (inside & outside)
-    return np.asarray(total)
+    return np.asarray(total + np.square(model.features[at.arm]).sum(1))
 
 
 def arm_correlation(model: MultiTaskGP, arms: np.ndarray) -> np.ndarray:
@@ -144,7 +169,7 @@ def covariance(model: MultiTaskGP, rows: CellIndex, columns: CellIndex, correlat
     found += (here == there) * amount(scales.family._replace(level=0.0), rows, columns)
     own = rows.arm[:, None] == columns.arm
     found += own * amount(nugget(scales, smooth), rows, columns)
-    return found
+    return found + model.features[rows.arm] @ model.features[columns.arm].T
 
 
 def cross_covariance(
@@ -158,7 +183,7 @@ def cross_covariance(
     found = kin.take(family, 1)
     found += correlation * amount(model.smooth.tier, rows, cell)
     found[np.arange(len(here)), rows.arm] += amount(nugget(scales, model.smooth), rows, cell)[:, 0]
-    return found
+    return found + model.features[rows.arm] @ model.features.T if model.features.shape[1] else found
 
 
 def to_dict(smooth: SmoothComponent | None) -> dict[str, Any] | None:
@@ -166,7 +191,8 @@ def to_dict(smooth: SmoothComponent | None) -> dict[str, Any] | None:
     if smooth is None:
         return None
     lists = {name: [np.asarray(part).tolist() for part in getattr(smooth, name)] for name in ("length", "rho")}
-    return {"tier": [float(scale) for scale in smooth.tier], **lists}
+    best = [[None if np.isnan(one) else float(one) for one in row] for row in smooth.warping.best]
+    return {"tier": [float(scale) for scale in smooth.tier], **lists, "warping": [float(smooth.warping.amount), best]}
 
 
 def clip(smooth: SmoothComponent | None, scales: GaussianHyperparameters) -> SmoothComponent | None:
@@ -188,4 +214,6 @@ def from_dict(body: dict[str, Any] | None, start: SmoothComponent | None) -> Smo
         tuple(np.where(np.isnan(part), usual, part) for part, usual in zip(found, usually, strict=True))
         for found, usually in ((body["length"], start.length), (body["rho"], start.rho))
     )
-    return SmoothComponent(TierScales(*body["tier"]), length, rho)
+    amount, best = body.get("warping") or (0.0, [])
+    warping = Warping(amount, np.array(best, dtype=float).reshape(len(best), -1)) if best else Warping(amount)
+    return SmoothComponent(TierScales(*body["tier"]), length, rho, warping)

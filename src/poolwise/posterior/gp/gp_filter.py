@@ -20,7 +20,7 @@ from poolwise.lazy import linalg
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.crossed.solve import CellMoments
-from poolwise.posterior.gp import inducing_points
+from poolwise.posterior.gp import inducing_points, output_warping
 from poolwise.posterior.gp.coregionalisation import (
     CellIndex,
     MultiTaskGP,
@@ -77,11 +77,11 @@ class State(NamedTuple):
 
 def init(fit: Fit, stats: SufficientStatistics) -> State:
     """The state that all outcomes so far lead to. Unseen projects, contexts and arms in `stats` are room to grow."""
-    statistics = CellMoments(*(part.copy() for part in cells(stats)))
+    model = model_of(fit)
+    statistics = CellMoments(*(part.copy() for part in output_warping.moments(cells(stats), model.smooth.warping)))
     contexts = statistics.count.shape[1]
     noise = np.broadcast_to(noise_scale(fit.scales, contexts), statistics.count.shape[1:])
-    model = model_of(fit)
-    found = inducing_points.whitened_rows(model, _seen(fit, statistics, noise))
+    found = inducing_points.whitened_rows(model, _seen(fit, model, statistics, noise))
     own = np.zeros(statistics.count.shape)
     own[*found.rest] = found.around
     k, arms = len(found.base), len(fit.family)
@@ -101,7 +101,8 @@ def update(state: State, project: int, context: int, arm: int, y: float, weight:
     """One more outcome, in place; `weight`: part of an outcome that it counts as."""
     if needs_refactor(state):
         raise RuntimeError("no room for another row: `init` again when `needs_refactor`")
-    around = float(state.own[project, context, arm])
+    around, warping = float(state.own[project, context, arm]), state.model.smooth.warping
+    y = float(output_warping.warp(y, output_warping.best_at(warping, project, context), warping.amount))
     precision, information = _observe(state, project, context, arm, y, weight, around)
     likeness, (k, n), used = arm_correlation(state.model, np.array([arm]))[0], state.base.shape, int(state.used[0])
     at = CellIndex(np.array([project]), np.array([context]), np.array([arm]))
@@ -125,12 +126,12 @@ def update(state: State, project: int, context: int, arm: int, y: float, weight:
 @single_blas()
 def predict(state: State, project: int, context: int) -> Effects:
     """Utility of a success of every arm in one cell, and what it shares with the project and with the context."""
-    here = cell_marginals(state, project, context)
+    here = _warped_marginals(state, project, context)
     shared = [predictive_cache(state, *at) for at in ((project, -1), (-1, context))]
+    mean, factor = _unwarped(state, project, context, np.stack([here.mean, *(part.mean for part in shared)]))
     variance = np.stack([np.square(here.scale), *(part.variance for part in shared)])
-    return Effects(
-        np.stack([here.mean, *(part.mean for part in shared)]), variance, _low_rank_factor(state, project, context)
-    )
+    along = _low_rank_factor(state, project, context)
+    return Effects(mean, factor**2 * variance, factor[0] * factor[1:] * along)
 
 
 def _low_rank_factor(state: State, project: int, context: int) -> np.ndarray:
@@ -143,6 +144,7 @@ def _low_rank_factor(state: State, project: int, context: int) -> np.ndarray:
             model.family_covariance[family, family]
             + model.scales.arm.level**2
             + sum(getattr(tier, block) ** 2 for tier in tiers)
+            + np.square(model.features).sum(1)
         )
         there = predictive_cache(state, *at)
         found.append(prior - np.einsum("ij,ij->j", here.white[: here.rows], there.white[: there.rows]))
@@ -161,6 +163,19 @@ def marginals(fit: Fit, stats: SufficientStatistics) -> Marginals:
 
 def cell_marginals(state: State, project: int, context: int) -> Marginals:
     """Of every arm in one cell, (arms,)."""
+    found = _warped_marginals(state, project, context)
+    mean, factor = _unwarped(state, project, context, found.mean)
+    return Marginals(mean, factor * found.scale)
+
+
+def _unwarped(state: State, project: int, context: int, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """See `output_warping.unwarp`."""
+    warping = state.model.smooth.warping
+    return output_warping.unwarp(mean, output_warping.best_at(warping, project, context), warping.amount)
+
+
+def _warped_marginals(state: State, project: int, context: int) -> Marginals:
+    """Of bent utilities."""
     found, around = predictive_cache(state, project, context), state.own[project, context]
     if not around.any():
         return Marginals(found.mean, np.sqrt(found.variance))
@@ -177,10 +192,9 @@ def covariances(state: State, project: int, context: int, arm: int) -> np.ndarra
         CellIndex(np.array([project]), np.array([context]), np.array([arm])),
     )
     white = found.white[: found.rows]
-    return np.asarray(
-        cross_covariance(state.model, at, project, context, arm_correlation(state.model, at.arm))[0]
-        - white[:, arm] @ white
-    )
+    shared = cross_covariance(state.model, at, project, context, arm_correlation(state.model, at.arm))[0]
+    _, factor = _unwarped(state, project, context, _warped_marginals(state, project, context).mean)
+    return np.asarray(factor * factor[arm] * (shared - white[:, arm] @ white))
 
 
 def predictive_cache(state: State, project: int, context: int) -> PredictiveCache:
@@ -226,7 +240,7 @@ def _init(state: State, project: int, context: int) -> PredictiveCache:
     return PredictiveCache(white, k, mean, variance)
 
 
-def _seen(fit: Fit, statistics: CellMoments, noise: np.ndarray) -> inducing_points.Observations:
+def _seen(fit: Fit, model: MultiTaskGP, statistics: CellMoments, noise: np.ndarray) -> inducing_points.Observations:
     """A row for every cell with outcomes, and for what other stores know."""
     at = np.nonzero(statistics.count)
     variance = noise[at[1], at[2]] ** 2 / statistics.count[at]
@@ -237,8 +251,9 @@ def _seen(fit: Fit, statistics: CellMoments, noise: np.ndarray) -> inducing_poin
     points = CellIndex(
         *(np.concatenate(pair) for pair in zip(at, (np.full(len(borrowed[0]), -1), *borrowed), strict=True))
     )
-    precision = known.precision[borrowed]
-    value = np.concatenate([found.value, known.information[borrowed] / precision])
+    precision, warping = known.precision[borrowed], model.smooth.warping
+    value, best = known.information[borrowed] / precision, output_warping.best_at(warping, -1, -1)
+    value = np.concatenate([found.value, output_warping.warp(value, best, warping.amount)])
     return inducing_points.Observations(points, value, np.concatenate([variance, 1 / precision]))
 
 

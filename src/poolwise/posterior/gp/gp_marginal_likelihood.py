@@ -25,8 +25,9 @@ from poolwise.posterior.gp.coregionalisation import (
     nugget,
     posterior_shrinkage,
 )
-from poolwise.posterior.gp.kernels import Kernel, matern
-from poolwise.posterior.gp.surface_likelihood import LEAST, kernel_and_gradients
+from poolwise.posterior.gp.inducing_points import select_inducing
+from poolwise.posterior.gp.kernels import correlation_and_gradients
+from poolwise.posterior.gp.output_warping import Warping, best_of, slope, warp
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, Hyperprior, TierScales
 
 SMOOTH, NUGGET = TierScales(1.5, 0.3, 0.3, 0.2), TierScales(0.1, 0.1, 0.05, 0.1)
@@ -34,8 +35,14 @@ SMOOTH, NUGGET = TierScales(1.5, 0.3, 0.3, 0.2), TierScales(0.1, 0.1, 0.05, 0.1)
 purpose: with less, two unlucky trials of hundreds of configurations were seen to end the search among them."""
 LENGTH = 0.6
 """Median; coordinates span [0, 1]."""
-WIDE, LENGTHS, ODDS = 1.0, 0.8, 1.5
-"""Widths of the logarithms of the latter, of lengths, and of the log-odds of rho."""
+WARP, MOST = 0.4, 0.6
+"""Median and largest value of how much utilities are bent."""
+SLOPES = np.array([0.3, 0.2])
+"""Medians of the standard deviations of slopes."""
+WIDE, LENGTHS, ODDS, WARPS = 1.0, 0.8, 1.5, 1.0
+"""Widths of the logarithms of what an arm shares, of lengths, of the log-odds of rho, and of the warping."""
+LEAST = 2.5
+"""Scales are no smaller than so many widths below their medians: without nugget and noise a search would freeze."""
 LARGEST = 200
 """Cells that scales are estimated from: of more, an even selection."""
 _TIERS = 16
@@ -50,30 +57,53 @@ class ObservedCells(NamedTuple):
     count: Float[np.ndarray, " cell"]  # type: ignore[assignment]
     mean: Float[np.ndarray, " cell"]
     deviation: Float[np.ndarray, " cell"]
+    best: Float[np.ndarray, " cell"]
+    """Largest mean of the cell's project and context."""
 
 
 def observed_cells(stats: SufficientStatistics, most: int = LARGEST) -> ObservedCells:
     """Of at most so many cells."""
     data = cells(stats)
+    best = best_of(data)
     flat = np.flatnonzero(data.count)
     if len(flat) > most:
-        flat = flat[np.linspace(0, len(flat) - 1, most).round().astype(int)]
+        flat = flat[_selected(flat // data.count[0].size, data.count.reshape(-1)[flat], most)]
     at = CellIndex(*np.unravel_index(flat, data.count.shape))
-    return ObservedCells(at, *(part.reshape(-1)[flat] for part in data))
+    count, mean, deviation = (part.reshape(-1)[flat] for part in data)
+    return ObservedCells(at, count, mean, deviation, best[at.project, at.context])
+
+
+def _selected(project: np.ndarray, count: np.ndarray, most: int) -> np.ndarray:
+    """Rows of about so many: as many of every project, where it has them; half of these most often observed."""
+    _, which, size = np.unique(project, return_inverse=True, return_counts=True)
+    quota, waiting = np.zeros(len(size), int), np.ones(len(size), bool)
+    while waiting.any():
+        share = (most - quota[~waiting].sum()) // waiting.sum()
+        full = waiting & (size <= share)
+        quota[waiting] = np.minimum(size[waiting], max(share, 1))
+        waiting = waiting & ~full if full.any() else np.zeros_like(waiting)
+    rows = (np.flatnonzero(which == k) for k in range(len(size)))
+    found = [own[select_inducing(1 / count[own], number)] for own, number in zip(rows, quota, strict=True)]
+    return np.sort(np.concatenate(found))
 
 
 def initial_components(
     prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
 ) -> tuple[GaussianHyperparameters, SmoothComponent]:
-    """Before any outcome."""
-    return hyperparameters_at(np.zeros(_length(family, ground)), prior, family, ground)
+    """Before any outcome: nothing is bent."""
+    if ground.sources is not None:
+        scales, smooth = hyperparameters_at(ground.sources.median, prior, family, ground)
+        return scales, smooth._replace(warping=smooth.warping._replace(best=np.zeros((1, 1))))
+    scales, smooth = hyperparameters_at(np.zeros(len(hyperprior(family, ground, prior)[0])), prior, family, ground)
+    return scales, smooth._replace(warping=Warping())
 
 
 def hyperparameters_at(
     coordinates: np.ndarray, prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
 ) -> tuple[GaussianHyperparameters, SmoothComponent]:
     """The scales of coordinates: of four tiers of four blocks, of the noise that families share and of each, then of
-    every smooth family its lengths and log-odds of rho."""
+    every smooth family its lengths and log-odds of rho, the two slopes where there are source tasks, and at last how
+    much utilities are bent."""
     middle, factor = prior.median, np.exp(coordinates)
     medians = (SMOOTH, NUGGET, middle.family, middle.globe)
     smooth, nugget, kin, globe = (
@@ -92,7 +122,9 @@ def hyperparameters_at(
         length.append(LENGTH * np.exp(long))
         rho.append(1 / (1 + np.exp(-odds)))
     scales = GaussianHyperparameters(arm, kin, globe, noise, np.zeros(0), middle.mean, middle.pooled, middle.elicited)
-    return scales, SmoothComponent(smooth, tuple(length), tuple(rho))
+    slope = (0.0, 0.0) if ground.sources is None else tuple((SLOPES * np.exp(rest[:2])).tolist())
+    warping = Warping(WARP * float(factor[-1])) if ground.warped else Warping()
+    return scales, SmoothComponent(smooth, tuple(length), tuple(rho), warping, slope)
 
 
 def fit(
@@ -100,10 +132,11 @@ def fit(
 ) -> Fit:
     """Scales that serve `coregionalisation.covariance`, for the arms of `old`. As `batch.fit`."""
     ground = _known(old)
-    data, widths = observed_cells(stats), _widths(old.family, ground, prior)
-    size = len(widths)
-    begin = start if start is not None and len(start) == size else np.zeros(size)
-    low, high = -LEAST * widths, 5 * widths
+    data, (median, widths) = observed_cells(stats), hyperprior(old.family, ground, prior)
+    best = best_of(cells(stats))
+    begin = start if start is not None and len(start) == len(widths) else median
+    low, high = median - LEAST * widths, median + 5 * widths
+    high[-1] = np.log(MOST / WARP)
     with single_blas():
         found = optimize.minimize(
             objective,
@@ -117,6 +150,8 @@ def fit(
     settled = bool(np.isfinite(found.fun) and found.fun < _INFEASIBLE)
     at = found.x if settled else begin
     scales, smooth = hyperparameters_at(at, prior, old.family, ground)
+    if ground.warped:
+        smooth = smooth._replace(warping=smooth.warping._replace(best=best))
     evidence = -float(found.fun) if settled else np.nan
     return Fit(scales, old.family, old.families, False, evidence, found.nit, settled and bool(found.success), at,
                ground=ground, smooth=smooth)  # fmt: skip
@@ -134,7 +169,11 @@ def objective(
     whole = model.family_covariance[np.ix_(index, index)] + sum(
         group * amount(tier, data.at, data.at) for group, tier in groups
     )
-    away = data.mean - model.mean[data.at.arm]
+    phi = model.features[data.at.arm]
+    whole = whole + phi @ phi.T
+    warping, below = smooth.warping.amount, np.minimum(data.mean - data.best, 0.0)
+    away = warp(data.mean, data.best, warping) - model.mean[data.at.arm]
+    deviation = data.deviation * slope(data.mean, data.best, warping) ** 2
     try:
         root = linalg.cholesky(whole + np.diag(squares / data.count), lower=True, check_finite=False)
     except np.linalg.LinAlgError:
@@ -145,17 +184,29 @@ def objective(
     tiers = [_of_tier(pull * group, tier, data.at) for group, tier in groups]
     # There is one level of everything: it stays at its prior, and an expert may have measured those of families.
     tiers[2][0] = float(scales.family.level) ** 2 * np.vdot(pull, _levels(model)[np.ix_(index, index)])
-    felt = np.diag(pull) * squares / data.count + again - data.deviation / squares
+    felt = np.diag(pull) * squares / data.count + again - deviation / squares
     # The floor of the noise takes its part of the derivative.
     felt *= 1 - (float(np.mean(prior.median.noise)) * prior.noise_floor / noise) ** 2
     shared = pull * amount(smooth.tier, data.at, data.at)
     own = [np.array([0.5 * np.vdot(shared[where], slope) for slope in rows]) for where, rows in slopes]
     noises = np.bincount(index, felt, int(family.max()) + 1)
-    gradient: np.ndarray = np.concatenate([*tiers, [felt.sum()], noises, *own])
+    by_amount = warping * (weight @ _by_amount(data, warping) + (below * (deviation / squares - data.count)).sum())
+    by_slope = np.einsum("ik,ij,jk->k", phi, pull, phi)
+    slopes_of = [by_slope[0], by_slope[1:].sum()] if len(by_slope) else []
+    gradient: np.ndarray = np.concatenate([*tiers, [felt.sum()], noises, *own, slopes_of, [by_amount]])
     value = 0.5 * away @ weight + np.log(np.diag(root)).sum() + (again * np.log(noise)).sum()
-    value += 0.5 * (data.deviation / squares).sum()
-    widths = _widths(family, ground, prior)
-    return float(value + 0.5 * ((coordinates / widths) ** 2).sum()), gradient + coordinates / widths**2
+    value += 0.5 * (deviation / squares).sum() - warping * (data.count * below).sum()
+    median, widths = hyperprior(family, ground, prior)
+    away_from = (coordinates - median) / widths
+    return float(value + 0.5 * away_from @ away_from), gradient + away_from / widths
+
+
+def _by_amount(data: ObservedCells, warping: float) -> np.ndarray:
+    """(n,): derivatives of bent means by the amount; 0 where nothing is bent."""
+    if not warping:
+        return np.zeros(len(data.mean))
+    of = lambda away: (away * np.exp(warping * away) - np.expm1(warping * away) / warping) / warping
+    return np.asarray(of(np.minimum(data.mean - data.best, 0.0)) - of(np.minimum(-data.best, 0.0)))
 
 
 def _groups(model: MultiTaskGP, data: ObservedCells) -> tuple[list[Any], list[Any]]:
@@ -168,8 +219,7 @@ def _groups(model: MultiTaskGP, data: ObservedCells) -> tuple[list[Any], list[An
     for number, (at, length, rho) in enumerate(zip(ground.places, model.smooth.length, model.smooth.rho, strict=True)):
         own = np.flatnonzero(ground.patch[arm] == number)
         where = np.ix_(own, own)
-        kernel = Kernel(1.0, length, rho, 0.0, 0.0, np.zeros(0))
-        product, lengths, rhos = kernel_and_gradients(kernel, at, ground.position[arm[own]], matern)
+        product, lengths, rhos = correlation_and_gradients(at, length, rho, ground.position[arm[own]])
         shared[where] = product
         slopes.append((where, [product * one for one in (*lengths, *rhos)]))
     family, globe = (tier._replace(level=0.0) for tier in (scales.family, scales.globe))
@@ -193,15 +243,25 @@ def _of_tier(pull: np.ndarray, tier: TierScales, at: CellIndex) -> np.ndarray:
     return np.array([scale**2 * total for scale, total in zip(tier, sums, strict=True)])
 
 
-def _widths(family: np.ndarray, ground: ArmFeatures, prior: Hyperprior) -> np.ndarray:
+def hyperprior(family: np.ndarray, ground: ArmFeatures, prior: Hyperprior) -> tuple[np.ndarray, np.ndarray]:
+    """Medians and widths of all coordinates."""
+    if ground.sources is not None:
+        return ground.sources.median, ground.sources.width
     groups = int(family.max()) + 1
     fixed = [prior.width] * 4 + [WIDE] * 4 + [prior.width] * 8 + [prior.noise_width] + [prior.width] * groups
     own = [[LENGTHS] * len(at.code) + [ODDS] * len(at.code) for at in ground.places]
-    return np.array(fixed + [width for widths in own for width in widths])
+    widths = np.array(fixed + [width for widths in own for width in widths] + [WARPS])
+    return np.zeros(len(widths)), widths
 
 
-def _length(family: np.ndarray, ground: ArmFeatures) -> int:
-    return _TIERS + 2 + int(family.max()) + sum(2 * len(at.code) for at in ground.places)
+def hyperprior_with_sources(ground: ArmFeatures) -> tuple[np.ndarray, np.ndarray]:
+    """The same of one family, where source tasks say what is expected: what they leave unexplained is not taken to be
+    large, nor an outcome to be noisy."""
+    places = [len(at.code) for at in ground.places]
+    level = np.array([0.4, 0.1, 0.1, 0.1]) / np.array(SMOOTH), np.array([0.1, 0.02, 0.02, 0.02]) / np.array(NUGGET)
+    middle = np.concatenate([*np.log(level), np.zeros(8), [-2.5, 0.0], *(np.zeros(2 * d) for d in places), [0.0] * 3])
+    width = [1.0] * 8 + [0.5] * 8 + [1.0, 0.5] + [w for d in places for w in [LENGTHS] * d + [ODDS] * d]
+    return middle, np.array([*width, 0.8, 0.8, WARPS])
 
 
 def _known(fit: Fit) -> ArmFeatures:

@@ -1,49 +1,82 @@
-"""Utilities bent until a smooth surface fits them: by how much is told by the marginal likelihood.
+"""Utilities bent until smooth surfaces fit them: by how much is told by the marginal likelihood.
 
-    v = (exp(b (y - best)) - 1) / b,   log p(y) = log p(v) + b sum (y - best)
+    u(y) = w(y - best) - w(-best),   w(d) = (exp(b d) - 1) / b below 0, d above
+    log p(y) = log p(u) + b sum (y - best)
 
-The larger b, the less what is far below the best known counts beside what is near it; as b goes to 0, nothing is bent.
-Source: Snelson, Rasmussen and Ghahramani (2004).
+with `best` the largest mean of a (project, context): the larger b, the less what is far below it counts beside what is
+near it. A utility of 0 stays 0, and near the best nothing is bent. A belief about u is told as one about y that has the
+same median, and the same chance to exceed the best. Source: Snelson, Rasmussen and Ghahramani (2004).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolwise.posterior.gp.kernels import ArmCoordinates
-from poolwise.posterior.gp.surface_likelihood import ObservedArms, fit, kernel_hyperprior, objective
+from poolwise.arrays import Float
+from poolwise.posterior.crossed.solve import CellMoments
 
-WARPS = (0.02, 0.25, 0.5, 1.0, 2.0)
-USUAL, WIDTH = 0.5, 1.0
-"""Median of b, and width of its logarithm."""
-
-
-def warp(y: Any, best: float, warping: float) -> Any:
-    """Utilities relative to the best known one, in the same order, and the same near it."""
-    return np.expm1(warping * (y - best)) / warping
+LEAST = 0.02
+"""What is left of 1 + b w(d) at the lowest utility that is told apart."""
 
 
-class OutputWarping:
-    """Chooses among `WARPS`; keeps the scales found for each, from which the next search starts."""
+class Warping(NamedTuple):
+    """What is estimated of it."""
 
-    def __init__(self, at: ArmCoordinates) -> None:
-        self._at, self._prior = at, kernel_hyperprior(len(at.code), 0)
-        self._features = np.zeros((len(at.code[0]), 0))
-        self._scales = [self._prior.median] * len(WARPS)
+    amount: float = 0.0
+    """b; 0: nothing is bent."""
+    best: Float[np.ndarray, "project context"] = np.zeros((0, 0))
+    """Of those with outcomes; NaN of others, which are taken to be as the average of these."""
 
-    def best(self, arm: np.ndarray, y: np.ndarray, usual: float = USUAL) -> float:
-        """The likeliest, with `usual` as the median. arm, y: one row per outcome."""
-        away = np.log(np.array(WARPS) / usual) / WIDTH
-        return WARPS[int(np.argmax(self.evidence(arm, y) - 0.5 * away**2))]
 
-    def evidence(self, arm: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """(warpings,) logarithms of the marginal likelihood at the best scales of each, up to a constant."""
-        best = float(y.max())
-        return np.array([self._evidence(k, arm, y - best) for k in range(len(WARPS))])
+def best_of(cells: CellMoments) -> np.ndarray:
+    """(projects, contexts): the largest mean of a cell, NaN without outcomes."""
+    found = np.where(cells.count > 0, cells.mean, -np.inf).max(axis=2)
+    return np.where(np.isfinite(found), found, np.nan)
 
-    def _evidence(self, k: int, arm: np.ndarray, away: np.ndarray) -> float:
-        value = warp(away, 0.0, WARPS[k])
-        tried = ObservedArms.of(arm, value - value[0])
-        self._scales[k] = fit(tried, self._at, self._features, self._prior, self._scales[k])
-        found = objective(self._scales[k], tried, self._at, self._features, self._prior)[0]
-        return float(WARPS[k] * away.sum() - found)
+
+def best_at(warping: Warping, project: Any, context: Any) -> np.ndarray:
+    """Of these cells; -1, and what is not known: the average."""
+    project, context = np.broadcast_arrays(project, context)
+    known = np.isfinite(warping.best)
+    usual = float(warping.best[known].mean()) if known.any() else 0.0
+    if not warping.best.size:
+        return np.full(project.shape, usual)
+    inside = (project >= 0) & (context >= 0) & (project < len(warping.best)) & (context < warping.best.shape[1])
+    found = warping.best[np.where(inside, project, 0), np.where(inside, context, 0)]
+    return np.where(inside & np.isfinite(found), found, usual)
+
+
+def warp(y: Any, best: Any, amount: float) -> Any:
+    """u(y)."""
+    return y if not amount else _below(y - best, amount) - _below(-np.asarray(best), amount)
+
+
+def moments(cells: CellMoments, warping: Warping) -> CellMoments:
+    """Of bent utilities; deviations as those of small ones."""
+    if not warping.amount:
+        return cells
+    best = best_at(warping, *np.indices(cells.count.shape[:2]))[:, :, None]
+    return CellMoments(
+        cells.count,
+        np.where(cells.count > 0, warp(cells.mean, best, warping.amount), 0.0),
+        cells.deviation * slope(cells.mean, best, warping.amount) ** 2,
+    )
+
+
+def slope(y: Any, best: Any, amount: float) -> Any:
+    """u'(y)."""
+    return np.exp(amount * np.minimum(y - best, 0.0))
+
+
+def unwarp(u: np.ndarray, best: Any, amount: float) -> tuple[np.ndarray, np.ndarray]:
+    """Utilities of a belief's means, and the factors by which its deviations grow: how much farther from the best."""
+    if not amount:
+        return u, np.ones_like(u)
+    away = np.minimum(u + _below(-np.asarray(best), amount), 0.0)
+    below = np.log(np.maximum(1 + amount * away, LEAST)) / amount
+    factor = np.where(away < -1e-9, below / np.minimum(away, -1e-9), 1.0)
+    return np.where(away < 0, best + below, u + _below(-np.asarray(best), amount) + best), factor
+
+
+def _below(away: Any, amount: float) -> Any:
+    return np.expm1(amount * np.minimum(away, 0.0)) / amount + np.maximum(away, 0.0)

@@ -12,13 +12,10 @@ import numpy as np
 from poolwise.errors import DataError
 from poolwise.names import shown
 from poolwise.posterior.arguments import rows
-from poolwise.posterior.gp.kernels import ArmCoordinates
-from poolwise.posterior.gp.output_warping import WARPS, OutputWarping, warp
-from poolwise.posterior.gp.surface import GaussianProcess
-from poolwise.posterior.gp.surface_likelihood import KernelHyperprior, kernel_hyperprior
-
-_LARGEST, _FEW = 200, 60
-"""Outcomes of another unit that its surface is estimated from, and how much it is bent."""
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
+from poolwise.posterior.gp import gp_filter, gp_marginal_likelihood, output_warping
+from poolwise.posterior.gp.coregionalisation import ArmFeatures, SourceTasks
+from poolwise.posterior.hyperparameters.gaussian import HYPERPRIOR
 
 
 class Observations(NamedTuple):
@@ -27,6 +24,9 @@ class Observations(NamedTuple):
     unit: np.ndarray
     arm: np.ndarray
     reward: np.ndarray
+
+
+NOTHING = Observations(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
 
 
 def observed(given: Any, arms: int) -> Observations:
@@ -39,100 +39,51 @@ def observed(given: Any, arms: int) -> Observations:
     return Observations(unit, arm, reward)
 
 
-NOTHING = Observations(np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+def source_tasks(ground: ArmFeatures, known: Observations) -> SourceTasks:
+    """From all outcomes of the other units, at least one. ground: of warped utilities."""
+    tasks = [_statistics(len(ground.family), known, unit) for unit in np.unique(known.unit)]
+    alone = [_fit(ground, task) for task in tasks]
+    amount = float(np.exp(np.mean([np.log(fit.smooth.warping.amount) for fit in alone if fit.smooth])))
+    surface = np.stack([_surface(fit, task, amount) for fit, task in zip(alone, tasks, strict=True)], 1)
+    median, width = gp_marginal_likelihood.hyperprior_with_sources(ground)
+    median[-1] = np.log(amount / gp_marginal_likelihood.WARP)
+    usual = SourceTasks(surface, median, width)
+    if len(tasks) == 1:
+        return usual
+    rest = [ground._replace(sources=usual._replace(surface=np.delete(surface, k, 1))) for k in range(len(tasks))]
+    return _foreseen(usual, [_fit(one, task).coordinates for one, task in zip(rest, tasks, strict=True)])
 
 
-class SourceTasks(NamedTuple):
-    """What other units say."""
-
-    features: np.ndarray
-    """(arms, 1 + units): what they have in common, and how each differs from it."""
-    offset: np.ndarray
-    """(arms,) what is expected here."""
-    prior: KernelHyperprior
-    """Of the scales here."""
-    warping: float
-    """What suits them all."""
+def _statistics(arms: int, known: Observations, unit: int) -> SufficientStatistics:
+    """Of one unit, relative to the best mean of an arm."""
+    mine = known.unit == unit
+    arm, y, zero = known.arm[mine], known.reward[mine], np.zeros(mine.sum(), int)
+    count = np.bincount(arm, minlength=arms)
+    best = (np.bincount(arm, y, arms) / np.maximum(count, 1))[count > 0].max()
+    return SufficientStatistics.of(zero, zero, arm, y - best, shape=(1, 1, arms))
 
 
-class _SourceObservations(NamedTuple):
-    """Outcomes of one unit, (outcomes,): all of them, and the positions of those that scales are estimated from."""
-
-    arm: np.ndarray
-    y: np.ndarray
-    few: np.ndarray
-
-
-def source_tasks_of(at: ArmCoordinates, known: Observations, rng: np.random.Generator) -> SourceTasks:
-    """From all outcomes of the other units, at least one."""
-    samples = [_source_observations(known, unit, rng) for unit in np.unique(known.unit)]
-    warping = _warping(at, samples)
-    samples = [one._replace(y=warp(one.y, one.y.max(), warping)) for one in samples]
-    found = [_surface(at, one) for one in samples]
-    values = np.stack([value for value, _ in found], 1)
-    features, offset = _basis(values)
-    if len(samples) == 1:
-        return SourceTasks(features, offset, _alone(found[0][1], at), warping)
-    scales = np.stack([_foreseen(at, np.delete(values, k, 1), one) for k, one in enumerate(samples)])
-    return SourceTasks(features, offset, with_log_likelihood(scales, at, features.shape[1]), warping)
+def _fit(ground: ArmFeatures, task: SufficientStatistics) -> Fit:
+    family = ground.family
+    median = HYPERPRIOR.median._replace(noise=np.full(len(family), HYPERPRIOR.median.noise))
+    scales, smooth = gp_marginal_likelihood.initial_components(HYPERPRIOR, family, ground)
+    old = Fit(scales, family, 1, False, 0.0, 0, True, np.zeros(0), ground, smooth)
+    return gp_marginal_likelihood.fit(task, old, prior=HYPERPRIOR._replace(median=median), start=None)
 
 
-def _source_observations(known: Observations, unit: int, rng: np.random.Generator) -> _SourceObservations:
-    rows = np.flatnonzero(known.unit == unit)
-    return _SourceObservations(known.arm[rows], known.reward[rows], rng.permutation(len(rows))[:_LARGEST])
+def _surface(fit: Fit, task: SufficientStatistics, amount: float) -> np.ndarray:
+    """(arms,) bent utilities, measured where so many arms were measured that the surface rests on a part of them."""
+    mean, count = gp_filter.marginals(fit, task).mean[0, 0], task.count[0, 0]
+    if (count > 0).sum() > gp_marginal_likelihood.LARGEST:
+        mean = np.where(count > 0, task.total[0, 0] / np.maximum(count, 1), mean)
+    return np.asarray(output_warping.warp(mean, 0.0, amount))
 
 
-def _warping(at: ArmCoordinates, samples: list[_SourceObservations]) -> float:
-    """The likeliest of all units together."""
-    evidence = [OutputWarping(at).evidence(one.arm[one.few[:_FEW]], one.y[one.few[:_FEW]]) for one in samples]
-    return WARPS[int(np.sum(evidence, axis=0).argmax())]
-
-
-def _surface(at: ArmCoordinates, sample: _SourceObservations) -> tuple[np.ndarray, np.ndarray]:
-    """(arms,) around their mean, measured where every arm was measured; and the scales of the surface."""
-    surface = GaussianProcess(at)
-    surface.update_many(sample.arm[sample.few], sample.y[sample.few])
-    surface.reestimate()
-    mean, arms = surface.predict().mean, len(at.code[0])
-    if len(sample.few) < len(sample.arm):
-        count = np.bincount(sample.arm, minlength=arms)
-        mean = np.where(count > 0, np.bincount(sample.arm, sample.y, arms) / np.maximum(count, 1), mean)
-    return mean - mean.mean(), surface.coordinates
-
-
-def _basis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features and offset of surfaces, (arms, units)."""
-    shared = values.mean(1)
-    return np.column_stack([shared, values - shared[:, None]]), shared
-
-
-def _foreseen(at: ArmCoordinates, others: np.ndarray, sample: _SourceObservations) -> np.ndarray:
-    """Scales of what the others' surfaces leave unexplained of this unit's outcomes."""
-    surface = GaussianProcess(at, *_basis(others))
-    surface.update_many(sample.arm[sample.few], sample.y[sample.few])
-    surface.reestimate()
-    return surface.coordinates
-
-
-def with_log_likelihood(scales: np.ndarray, at: ArmCoordinates, features: int) -> KernelHyperprior:
-    """Scales are spread around the others', (units, coordinates), as these are around their mean, the usual width
-    counting as one unit more."""
-    usual, units = kernel_hyperprior(len(at.code), features), len(scales)
-    median = scales.mean(axis=0)
+def _foreseen(usual: SourceTasks, found: list[np.ndarray]) -> SourceTasks:
+    """Scales are spread around the others' as these are around their mean, the usual width counting as one unit more;
+    none is far below its usual median, nor less known than usual."""
+    scales = np.stack(found)
+    median, units = scales.mean(axis=0), len(scales)
     between = (((scales - median) ** 2).sum(axis=0) + usual.width**2) / units
-    return _within(usual, median, np.sqrt(between * (1 + 1 / units)))
-
-
-def _alone(scales: np.ndarray, at: ArmCoordinates) -> KernelHyperprior:
-    """Of the only other unit: what it leaves unexplained is shaped as its own surface, and half as large."""
-    usual, parameters = kernel_hyperprior(len(at.code), 2), len(at.code)
-    median = scales.copy()
-    median[0] -= np.log(2.0)
-    slopes = slice(parameters + 3, parameters + 5)
-    median[slopes] = usual.median[slopes]
-    return _within(usual, median, np.full(len(median), 0.8))
-
-
-def _within(usual: KernelHyperprior, median: np.ndarray, width: np.ndarray) -> KernelHyperprior:
-    """No scale is far below its usual median, nor less known than usual."""
-    return KernelHyperprior(np.maximum(median, usual.median - 2 * usual.width), np.minimum(width, usual.width))
+    width = np.minimum(np.sqrt(between * (1 + 1 / units)), usual.width)
+    return usual._replace(median=np.maximum(median, usual.median - 2 * usual.width), width=width)
