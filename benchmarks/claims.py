@@ -87,6 +87,11 @@ def inside() -> list[float]:
     ]
 
 
+def covered(truth: str) -> str:
+    """Per cent inside 90 % intervals at new jobs, after more and more outcomes."""
+    return " | ".join(f"{one['coverage']:.1f}" for one in at("feature_coverage", "entries") if one["truth"] == truth)
+
+
 def simulated(name: str) -> str:
     """A row of the simulated prover in docs/exploration.md."""
     one = at("prover_simulation", "runs", name)
@@ -266,7 +271,16 @@ ARCHITECTURE = [
     Row(call, lambda call=call: str(at("crossings", "counts", call)))
     for call in ("observe", "decide, nothing new", "decide after an outcome")
 ]
-ROWS = {"README.md": README, "docs/exploration.md": EXPLORATION, "docs/architecture.md": ARCHITECTURE}
+FEATURES = [
+    Row(f"{truth},", lambda truth=truth: covered(truth))  # type: ignore[misc]
+    for truth in ("linear", "smooth", "wavy", "nothing")
+]
+ROWS = {
+    "README.md": README,
+    "docs/exploration.md": EXPLORATION,
+    "docs/architecture.md": ARCHITECTURE,
+    "docs/features.md": FEATURES,
+}
 PHRASES: dict[str, list[Callable[[], str]]] = {
     "docs/exploration.md": [
         lambda: (

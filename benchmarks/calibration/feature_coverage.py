@@ -133,7 +133,7 @@ def figures(entries: list[dict[str, Any]]) -> list[Figure]:
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--sets", type=int, default=60, help="data sets of one entry")
+    parser.add_argument("--sets", type=int, default=50, help="data sets of one entry")
     parser.add_argument("--first", type=int, default=0, help="number of the first data set")
     parser.add_argument("--truths", nargs="*", default=list(TRUTHS), choices=TRUTHS)
     parser.add_argument("--outcomes", nargs="*", type=int, default=list(OUTCOMES))
