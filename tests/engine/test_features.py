@@ -90,7 +90,9 @@ def test_a_store_opened_again_judges_by_the_same_slopes_and_the_same_recent_jobs
     again = opened(url)
     here, there = (one.serving.belief for one in (engine, again))
     assert here.snapshot == there.snapshot
-    assert (here.posterior.hyperparameters.features is None) == (slope == 0)
+    known = here.posterior.hyperparameters.features
+    assert (known.probability < estimation.TOLD) == (slope == 0)
+    assert bool(here.posterior.feature_effects().relevance.any()) == (slope != 0)
     found = [one.predict(0, 1, np.array([0.5, -1.0])) for one in (here, there)]
     for name in ("mean", "scale", "wider_mean", "wider_share"):
         one, other = (getattr(part, name) for part in found)

@@ -31,3 +31,16 @@ def test_chance_fades_where_little_is_to_come() -> None:
         rule = policy.knowledge_gradient(own=0.0, shared=0.0, patience=300.0)
         chances.append(rule.probabilities(rule.params, seen._replace(context=context))[1])
     assert chances[0] < chances[1] < chances[2] < 0.5
+
+
+def test_where_jobs_have_features_arms_share_what_only_one_of_them_can_earn() -> None:
+    def worth(arms: int, allowed: int) -> np.ndarray:
+        """Of the first two arms; any others are hopeless, and known to be."""
+        mean, scale = np.array([0.0, -0.1, *(-50.0,) * (arms - 2)]), np.array([0.1, 0.4, *(1e-3,) * (arms - 2)])
+        rows = np.full((8, arms), mean)
+        seen = view(mean, scale)._replace(wider_mean=rows, wider_share=np.full((8, arms), 0.5))
+        return bonus({"own": 1.0}, seen._replace(allowed=np.arange(arms) < allowed))[:2]
+
+    assert worth(2, 2)[1] > 0.01
+    np.testing.assert_allclose(worth(5, 5), worth(2, 2) / 4)
+    np.testing.assert_allclose(worth(5, 3), worth(2, 2) / 2)

@@ -72,11 +72,13 @@ def test_which_features_matter_is_told(known):
     assert (found.sd[0, 1:] > 0).all()
 
 
-def test_columns_of_noise_leave_no_slopes():
+def test_columns_of_noise_are_not_told_to_matter_and_decide_next_to_nothing():
     own = learned(start(), outcomes(slope=0.0))
     own.reestimate()
-    assert own.hyperparameters.features is None
+    assert own.hyperparameters.features.probability < 0.05
     assert not own.feature_effects().relevance.any()
+    wide = own.predict(0, 0, [2, 2, 2]).mean - own.predict(0, 0, [-2, -2, -2]).mean
+    np.testing.assert_allclose(wide, 0, atol=0.28, err_msg="two standard errors of least squares, 100 jobs an arm")
 
 
 def test_without_features_nothing_changes():

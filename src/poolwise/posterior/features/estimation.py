@@ -1,20 +1,20 @@
 """The map of features and the scales of slopes: found together with all other scales, after these were without slopes.
 
 Scales of slopes have log-normal hyperpriors as the others do, around medians per tier and block in the unit of the
-utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended. Whether features
-matter at all is asked each time: their probability p has
+utilities; the mode of all by L-BFGS over the closed-form score, from where the last search ended. The probability p
+that features matter at all has
 
     log odds = log posterior of all scales with slopes - log posterior without, each at its mode, - 1
 
-and while p is small there are no slopes, and everything is as without features: noise costs little. Otherwise they
-have all of their variance: of smaller ones too little would be explored to tell.
+and says only what people are told. Slopes serve whatever it is: the odds count what learning them cost from the first
+outcome on, and slopes that cost more than they gave so far are of use from now on (the catch-up phenomenon: van Erven,
+Gruenwald and de Rooij, 2012). Useless ones shrink by their scales.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from poolwise.arrays import Float
 from poolwise.lazy import optimize, special
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed import batch
@@ -23,6 +23,7 @@ from poolwise.posterior.crossed.solve import CellMoments
 from poolwise.posterior.features import feature_filter, feature_map, slopes
 from poolwise.posterior.features.borrowed import BorrowedSlopes
 from poolwise.posterior.features.effects import feature_effects
+from poolwise.posterior.features.feature_hyperparameters import FeatureHyperparameters, JobSample
 from poolwise.posterior.features.feature_map import FeatureMap
 from poolwise.posterior.features.feature_prediction import slopes_of_arms
 from poolwise.posterior.features.rows import FeatureRows
@@ -57,40 +58,10 @@ _RANKS = 1.0
 bridge over the density; its part along the Hermite polynomial of degree k has the variance 1 / (k + 1), those of mean
 and spread are standardised away, and of the others as many count as usual jobs can show: some four. What slopes make of
 it is not known of a job, however many outcomes there are."""
-_LEAST_PART = 0.2
-"""Probability that slopes matter at all below which there are none."""
-
-
+TOLD = 0.2
+"""Probability that features matter from which on people are told which do."""
 RECENT, OF_LAST = 12, 300
 """Jobs for which the worth of knowledge is judged, drawn from so many of the last."""
-
-
-class JobSample(NamedTuple):
-    """J jobs that stand for those to come: of the last when the scales were estimated, so that whoever serves from
-    these scales judges by the same jobs."""
-
-    project: Float[np.ndarray, " job"]
-    context: Float[np.ndarray, " job"]
-    phi: Float[np.ndarray, "job direction"]
-
-
-class FeatureHyperparameters(NamedTuple):
-    """What is estimated of features."""
-
-    map: FeatureMap
-    scales: Float[np.ndarray, "tier block"]
-    """Standard deviations of slopes of arm, family and globe, linear and smooth."""
-    structure: Float[np.ndarray, " coordinate"]
-    """Where the search ended: scales but those of slopes (`parametrisation`)."""
-    slopes: Float[np.ndarray, "tier block"]
-    """And of slopes: logarithms relative to their medians."""
-    recent: JobSample
-    jobs: int
-    """Of which the map is."""
-    unknown: Float[np.ndarray, " arm"]
-    """Variance of a job's utility from what ranks do not tell of it."""
-    borrowed: bool = False
-    """Whether map and slopes began as those of another store (`borrowed`)."""
 
 
 def serves(fit: Fit, shape: tuple[int, ...]) -> bool:
@@ -135,19 +106,22 @@ def estimate(
 ) -> tuple[Fit, FeatureHyperparameters | None]:
     """All scales with slopes. stats: as others hear of them; rows: weights likewise; fit: found without slopes; old:
     where the search begins; lent: by another store, along directions of its own, which serve as long as the outcomes
-    here are more likely with them. None of features that are all constant, or seem not to matter."""
+    here are more likely with them than without slopes and than along own ones. None of features that are all constant.
+    """
     enough, tried = len(rows.arm) >= JOBS, list[_Tried]()
     if enough and (known := feature_map.fit(rows)) is not None:
         tried.append(_tried(stats, rows, fit, prior, None if old is None or old.borrowed else old, known, None))
     if lent is not None and enough:
         mine = old if old is not None and old.borrowed else None
-        tried.append(_tried(stats, rows, fit, prior, mine, lent.map, lent))
+        if (along := _tried(stats, rows, fit, prior, mine, lent.map, lent)).gain > 0:
+            tried.append(along)
     elif lent is not None:
         return fit, _as_lent(rows, fit, prior, lent)
     best = max(tried, key=lambda one: one.gain, default=None)
-    if best is None or special.expit(best.gain + _PRIOR_LOG_ODDS) < _LEAST_PART:
+    if best is None:
         return fit, None
-    return fit._replace(scales=best.scales), best.features
+    probability = float(special.expit(best.gain + _PRIOR_LOG_ODDS))
+    return fit._replace(scales=best.scales), best.features._replace(probability=probability)
 
 
 class _Tried(NamedTuple):
@@ -320,29 +294,3 @@ def _widened(scales: GaussianHyperparameters, fit: Fit, problem: _Problem) -> Ga
     )
     noise, spread = scales.noise * fit.scales.noise / mode.noise, scales.spread * fit.scales.spread / mode.spread
     return scales._replace(arm=arm, family=family, globe=globe, noise=noise, spread=spread)
-
-
-def to_dict(known: FeatureHyperparameters | None) -> dict[str, Any] | None:
-    """JSON numbers and lists."""
-    if known is None:
-        return None
-    rest = {name: getattr(known, name).tolist() for name in ("scales", "structure", "slopes", "unknown")}
-    recent = {name: part.tolist() for name, part in known.recent._asdict().items()}
-    return {
-        "map": feature_map.to_dict(known.map),
-        **rest,
-        "recent": recent,
-        "jobs": known.jobs,
-        "borrowed": known.borrowed,
-    }
-
-
-def from_dict(body: dict[str, Any] | None) -> FeatureHyperparameters | None:
-    """The inverse, bit for bit."""
-    if body is None:
-        return None
-    rest = {name: np.array(body[name], dtype=float) for name in ("scales", "structure", "slopes", "unknown")}
-    known, recent = feature_map.from_dict(body["map"]), body.get("recent") or {"project": [], "context": [], "phi": []}
-    project, context = (np.array(recent[name], dtype=float) for name in ("project", "context"))
-    sample = JobSample(project, context, np.array(recent["phi"], dtype=float).reshape(len(project), known.size))
-    return FeatureHyperparameters(known, **rest, recent=sample, jobs=body["jobs"], borrowed=body["borrowed"])

@@ -9,8 +9,9 @@ from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.features import compiled_call, feature_filter, feature_map, feature_prediction, slopes
 from poolwise.posterior.features.borrowed import BorrowedSlopes
 from poolwise.posterior.features.compiled_call import WholeStructure
-from poolwise.posterior.features.effects import FeatureEffects, feature_effects
-from poolwise.posterior.features.estimation import FeatureHyperparameters
+from poolwise.posterior.features.effects import FeatureEffects, feature_effects, nothing_known
+from poolwise.posterior.features.estimation import TOLD
+from poolwise.posterior.features.feature_hyperparameters import FeatureHyperparameters
 from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.features.slope_types import RecentJobs, SlopeState
 from poolwise.posterior.features.slopes import SlopeEvidence
@@ -130,7 +131,9 @@ class FeatureEffectsFilter:
         return Effects(mean[None], variance[None], np.zeros((0, len(mean))))
 
     def feature_effects(self, features: int, baseline: int | None) -> FeatureEffects:
-        """See `effects.feature_effects`."""
+        """See `effects.feature_effects`; nothing while it is not likely that any matters."""
+        if self.features.probability < TOLD:
+            return nothing_known(features, self.structure.arms)
         structure, _, state = self._known()
         slope = feature_prediction.slopes_of_arms(structure, state)
         return feature_effects(self.features.map, *slope, features, baseline)

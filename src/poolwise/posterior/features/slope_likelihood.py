@@ -66,7 +66,7 @@ def log_marginal_likelihood(
     if scales.elicited is not None:
         mean = mean + scales.elicited.offset[:, None] * (np.arange(form.size) == 0)
     excess.append(more)
-    parts = [np.add.reduceat(one.sum(0), _starts(form)) * _filled(form) for one in excess[::-1]]
+    parts = [np.add.reduceat(np.append(one.sum(0), 0.0), _starts(form)) * _filled(form) for one in excess[::-1]]
     parts = parts if families else [parts[0], 0 * parts[0], parts[1]]
     tiers, noise = _with_leaves(parts, _Marginals(mean, covariance), stats, found, scales, form)
     return float(tree.evidence), SlopeScore(
@@ -80,8 +80,8 @@ def _sizes(form: SlopeLayout) -> np.ndarray:
 
 
 def _starts(form: SlopeLayout) -> np.ndarray:
-    """Where each block begins; an empty one where the next does, at most at the last effect."""
-    return np.minimum(np.concatenate([[0], np.cumsum(_sizes(form))[:-1]]), form.size - 1)
+    """Where each block begins; an empty one where the next does, the last behind all effects."""
+    return np.concatenate([[0], np.cumsum(_sizes(form))[:-1]])
 
 
 def _filled(form: SlopeLayout) -> np.ndarray:

@@ -10,8 +10,9 @@ from poolwise.arrays import Float, Int
 from poolwise.posterior.crossed import collapsed
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics
 from poolwise.posterior.features import estimation as feature_estimation
+from poolwise.posterior.features import feature_hyperparameters
 from poolwise.posterior.features.borrowed import BorrowedSlopes
-from poolwise.posterior.features.estimation import FeatureHyperparameters
+from poolwise.posterior.features.feature_hyperparameters import FeatureHyperparameters
 from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
 from poolwise.posterior.hyperparameters import gaussian, laplace
@@ -169,7 +170,7 @@ def to_dict(hyperparameters: Hyperparameters) -> dict[str, Any]:
         "success": [float(success.kappa_context), float(success.kappa_cell)],
         "near": [float(success.kappa_near), float(success.power_near)],
         "factors": factors.to_dict(hyperparameters.factors),
-        "features": feature_estimation.to_dict(hyperparameters.features),
+        "features": feature_hyperparameters.to_dict(hyperparameters.features),
         "project_weight": np.asarray(hyperparameters.weight).tolist(),
         "expert": None if hyperparameters.expert is None else _said(hyperparameters.expert),
         "success_prior": None
@@ -204,7 +205,7 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     loaded = factors.from_dict(body["factors"]) if "factors" in body else start.factors
     loaded = loaded if loaded is not None and loaded.level.shape[1] == len(noise) else None
     weight = np.array(body.get("project_weight", []), dtype=float)
-    features = feature_estimation.from_dict(body.get("features"))
+    features = feature_hyperparameters.from_dict(body.get("features"))
     known = Hyperparameters(fit, success, loaded, weight=weight, features=features, lent=start.lent)
     expected, before = start.expert, body.get("expert")
     if expected is not None and before is not None and len(before[2]) == len(expected.weight):
