@@ -59,6 +59,7 @@ def print_overview(places: Mapping[str, Any]) -> None:
     """Contexts with their phase, and whatever limits them."""
     titles = {
         "contexts": "Contexts: how far learning has come, and how much of the decisions explores",
+        "ahead": "Decisions to come, as exploring counts on them: expected, and from where to where with 80 %",
         "priors": "Stated priors: how far they are believed since outcomes came",
         "quarantined": "Kept away after harm, or back on probation",
         "budgets": "Budgets: what is left",

@@ -93,8 +93,9 @@ def many(
     stored = serving.name_index.coded(columns)
     store.append_decisions(stored, known)
     serving.counted_together(ids)
-    for cell, made in zip(cells, np.bincount(which, minlength=len(cells)).tolist(), strict=True):
-        serving.usage.decided(cell.project, cell.context, made)
+    uses = np.bincount(which, minlength=len(cells)).tolist()
+    places = [(cell.project, cell.context) for cell in cells]
+    serving.usage.decided_together(columns.project, zip(places, uses, strict=True))
     return stored
 
 
@@ -133,8 +134,7 @@ def _one_by_one(
     stored = serving.name_index.coded(columns)
     store.append_decisions(stored, known)
     serving.counted_together(columns.id)
-    for (p, c), made in tables.counted(columns.project, columns.context):
-        serving.usage.decided(p, c, made)
+    serving.usage.decided_together(columns.project, tables.counted(columns.project, columns.context))
     serving.torn = False
     return stored
 

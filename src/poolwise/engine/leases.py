@@ -129,7 +129,6 @@ def _append(serving: Serving, new: dict[int, tuple[Lease, tuple]]) -> None:
     columns = tables.decision_columns([row for _, row in new.values()], serving.name_index)
     serving.store.append_decisions(serving.name_index.coded(columns))
     serving.counted_together(columns.id)
-    for (p, c), made in tables.counted(columns.project, columns.context):
-        serving.usage.decided(p, c, made)
+    serving.usage.decided_together(columns.project, tables.counted(columns.project, columns.context))
     for id, (lease, _) in new.items():
         lease.stored.add(id)

@@ -47,8 +47,7 @@ def opened(serving: Serving, estimated: Callable[[Snapshot], None] | None = None
     made, serving.decisions = _decisions(serving)  # in this order: every outcome has its decision
     rows = readable(outcomes)
     earlier = {p: serving.usage.of_project(p) for p in np.unique(rows.project).tolist()}
-    for (p, c), count in tables.counted(made.project, made.context):
-        serving.usage.decided(p, c, count)
+    serving.usage.decided_together(made.project, tables.counted(made.project, made.context))
     _used(serving, rows)
     for (p, c), since in tables.informed(made, rows):
         serving.usage.informed(p, c, earlier[p] + since)
@@ -202,8 +201,7 @@ def _count(serving: Serving, made: DecisionColumns, names: list[str]) -> None:
     own = np.concatenate([np.fromiter(serving.own, np.int64, len(serving.own)), *serving.blocks])
     foreign = ~np.isin(made.id, own)
     made = DecisionColumns(*(column[foreign] for column in made))
-    for (p, c), count in tables.counted(made.project, made.context):
-        serving.usage.decided(p, c, count)
+    serving.usage.decided_together(made.project, tables.counted(made.project, made.context))
     if (safeguards := serving.policy_gate.safeguards) is None:
         return
     for place, reason in zip(_places(made), made.reason.tolist(), strict=True):

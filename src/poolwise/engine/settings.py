@@ -54,7 +54,7 @@ class Settings(NamedTuple):
     reestimate_every: tuple[tuple[int, int], ...] = EVERY
     """(up to this many outcomes, re-estimate the scales after so many new ones); later at every fifth more."""
     horizon: float | None = None
-    """Expected number of decisions in all; None: twice as many to come as have been made."""
+    """Expected number of decisions in all; None: how long projects go on is learned from the store's own."""
     goal: Literal["earn", "best"] = "earn"
     """What counts. `earn`: every decision is a real job, and all of their utility counts. `best`: decisions are trials
     of a tuning session, `horizon` of them, and what counts is the configuration that is best afterwards."""

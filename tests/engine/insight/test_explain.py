@@ -69,3 +69,13 @@ def test_domain_priors_that_outcomes_contradict_are_discounted_and_reported(tmp_
     beliefs = engine.beliefs()
     engine.close()
     np.testing.assert_allclose(thompson(prior, url=url).beliefs()["mean"], beliefs["mean"], rtol=1e-9, atol=1e-9)
+
+
+def test_what_is_expected_to_come_is_said():
+    engine = thompson()
+    made = [engine.decide("p", "a") for _ in range(20)][-1]
+    (row,) = engine.overview()["ahead"]
+    assert (row["project"], row["decisions"]) == ("p", 20)
+    assert row["from"] < row["expected"] < row["to"]
+    assert any("more decisions were expected of this project" in line for line in engine.explain(made.id)["sentences"])
+    assert "ahead" not in thompson(Settings(horizon=100)).overview()

@@ -32,14 +32,17 @@ from poolwise.store.base import Store
 def overview(now: Serving, store: Store, project: str | None = None) -> dict[str, Any]:
     """Of every project, or of one; budgets, priors and orders are those of all.
 
-    `contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms covered, expected
-    further gain in log units), `quarantined`, `drift`, `priors` (how far domain priors are still believed), `budgets`,
-    `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; of all projects, where
-    some are declared, `features`, see `features.summary`; `baseline_untried`, see `shown.untried`."""
+    `ahead` (decisions to come of each project: expected, and from where to where with a probability of 80 %; where no
+    horizon is stated), `contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms
+    covered, expected further gain in log units), `quarantined`, `drift`, `priors` (how far domain priors are still
+    believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; of all
+    projects, where some are declared, `features`, see `features.summary`; `baseline_untried`, see `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
     every = list(places(name_index, usage, project))
     body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in every]}
+    if now.settings.horizon is None:
+        body["ahead"] = list(_ahead(name_index, usage, project))
     body["priors"] = list(_priors(belief, name_index))
     if project is None and (known := features.summary(belief)):
         body["features"] = known
@@ -53,6 +56,16 @@ def overview(now: Serving, store: Store, project: str | None = None) -> dict[str
     body["orders"] = operator_overrides.sentences(safeguards.overrides)
     body["shadow"] = list(_shadow(belief, usage, policy_gate, safeguards, name_index, every))
     return body
+
+
+def _ahead(name_index: NameIndex, usage: UsageCounts, only: str | None) -> Iterator[dict[str, Any]]:
+    """How many more decisions each project is expected to have: on average, and with a probability of 80 %."""
+    for p, name in enumerate(name_index.names("project")):
+        if only in (None, name) and usage.of_project(p):
+            low, high = usage.lives.within(p, np.array([0.1, 0.9])).tolist()
+            expected = round(usage.lives.remaining(p))
+            row = {"project": name, "decisions": usage.of_project(p), "expected": expected}
+            yield {**row, "from": round(low), "to": round(high)}
 
 
 def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: str | None) -> None:

@@ -11,6 +11,7 @@ from poolwise.engine.reasons import EXPLORED, read
 from poolwise.objective import Objective, speed_up
 from poolwise.policy.constraints import quarantine
 from poolwise.policy.constraints.constraints import ConstrainedDecision, Constraints
+from poolwise.policy.view import Context
 from poolwise.posterior.transfer.prior_data_conflict import CONFLICT_THRESHOLD
 from poolwise.schema import Decision, LoggedView
 
@@ -34,9 +35,18 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         *_neighbours(body["borrowed"]["neighbours"]),
         *(_pack(one) for one in body["packs"]),
         *(layer["sentence"] for layer in body["layers"]),
+        _ahead(logged),
         f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were available; "
         f"{logged.outcomes} outcomes were known in all.",
     ]
+
+
+def _ahead(logged: LoggedView) -> str:
+    seen = Context(*logged.arrays["context"].tolist())
+    return (
+        f"About {seen.remaining_project:.0f} more decisions were expected of this project, {seen.remaining:.0f} of "
+        f"them in this context; {seen.remaining_all:.0f} in all."
+    )
 
 
 def _why(decision: Decision, body: dict[str, Any]) -> str:

@@ -1,9 +1,15 @@
 """How often and how dearly each context of each project is used: the scalars of a view that are no beliefs."""
 
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from poolwise.policy.constraints.lifetimes import expected_uses
+from poolwise.policy.constraints.lives import Lives
 from poolwise.policy.view import Context
 
-HORIZON_MULTIPLE = 2.0
-"""Without a horizon, what has lasted for so long is expected to last so many times as long again."""
 AFTERWARDS = 2.0
 """Where the best configuration is what counts, it is used so many times as often as there are decisions to find it."""
 
@@ -18,25 +24,38 @@ class UsageCounts:
         self._outcomes: dict[tuple[int, int], int] = {}
         self._cost: dict[tuple[int, int], float] = {}
         self._last: dict[tuple[int, int], int] = {}
-        self._project: dict[int, int] = {}
         self._context: dict[int, int] = {}
         self._project_cost: dict[int, float] = {}
-        self.total = 0
+        self.lives = Lives()
 
-    def decided(self, project: int, context: int, count: int = 1) -> int:
-        """Count decisions; returns how many were made in this cell so far."""
+    @property
+    def total(self) -> int:
+        """Decisions of all projects."""
+        return self.lives.total
+
+    def decided(self, project: int, context: int) -> None:
+        """Count one decision."""
+        self.lives.decided(project)
         key = (project, context)
-        made = self._decisions[key] = self._decisions.get(key, 0) + count
-        self._project[project] = self._project.get(project, 0) + count
+        self._decisions[key] = self._decisions.get(key, 0) + 1
+        self._context[context] = self._context.get(context, 0) + 1
+
+    def decided_together(self, projects: np.ndarray, cells: Iterable[tuple[tuple[int, int], int]]) -> None:
+        """Count decisions of these projects, in their order. cells: how many there are of each (project, context)."""
+        self.lives.decided_together(projects)
+        for at, count in cells:
+            self._add(*at, count)
+
+    def _add(self, project: int, context: int, count: int) -> None:
+        key = (project, context)
+        self._decisions[key] = self._decisions.get(key, 0) + count
         self._context[context] = self._context.get(context, 0) + count
-        self.total += count
-        return made
 
     def observed(self, project: int, context: int, cost: float, count: int = 1) -> None:
         """Count outcomes and what the baseline would have cost on these jobs (NaN where unknown)."""
         key = (project, context)
         self._outcomes[key] = self._outcomes.get(key, 0) + count
-        self._last[key] = self._project.get(project, 0)
+        self._last[key] = self.of_project(project)
         if cost == cost:
             self._cost[key] = self._cost.get(key, 0.0) + cost
             self._project_cost[project] = self._project_cost.get(project, 0.0) + cost
@@ -45,41 +64,51 @@ class UsageCounts:
         """The last decision here that has an outcome was the `made`-th of its project: as a log tells it."""
         self._last[project, context] = made
 
-    def saved(self) -> dict[str, list[list[float]]]:
+    def saved(self) -> dict[str, list[list[Any]]]:
         """All counts, for `resume`: [project, context, ...] rows."""
         cells = [
             [*at, made, self._outcomes.get(at, 0), self._cost.get(at, 0.0), self._last.get(at, -1)]
             for at, made in self._decisions.items()
         ]
-        return {"cells": cells, "projects": [[at, cost] for at, cost in self._project_cost.items()]}
+        costs = [[at, cost] for at, cost in self._project_cost.items()]
+        return {"cells": cells, "projects": costs, "lives": self.lives.saved()}
 
-    def resume(self, saved: dict[str, list[list[float]]]) -> None:
+    def resume(self, saved: dict[str, list[list[Any]]]) -> None:
         """Go on from what was saved."""
         for project, context, made, outcomes, cost, last in saved["cells"]:
             at = int(project), int(context)
-            self.decided(*at, int(made))
+            self._add(*at, int(made))
             self._outcomes[at], self._cost[at] = int(outcomes), cost
             if last >= 0:
                 self._last[at] = int(last)
         self._project_cost = {int(project): cost for project, cost in saved["projects"]}
+        self.lives.resume(saved["lives"] if "lives" in saved else self._never_silent())
+
+    def _never_silent(self) -> list[list[int]]:
+        """For `Lives.resume`, of a checkpoint that does not tell."""
+        made, total = Counter[int](), sum(self._decisions.values())
+        for (project, _), count in self._decisions.items():
+            made[project] += count
+        return [[project, count, total, 0] for project, count in made.items()]
 
     def of_project(self, project: int) -> int:
         """Decisions made in a project."""
-        return self._project.get(project, 0)
+        return self.lives.made(project)
 
     def decisions(self, project: int, context: int) -> int:
         return self._decisions.get((project, context), 0)
 
     def context(self, project: int, context: int) -> Context:
-        """The scalars of one cell. Without a stated horizon, everything is expected to go on twice as long as it has,
-        and a project no shorter than projects do on average; a context's part follows the rule of succession."""
+        """The scalars of one cell. How long a project goes on is learned from all (`lifetimes`), or follows from a
+        stated horizon; a context's part follows the rule of succession."""
         key = (project, context)
-        here, there = self._decisions.get(key, 0), self._project.get(project, 0)
-        projects, total = max(len(self._project), 1), float(self.total)
-        left = max(self._horizon - total, 1.0) if self._horizon else max(HORIZON_MULTIPLE * total, 10.0)
-        usual = (left if self._horizon else HORIZON_MULTIPLE * total) / projects
-        left_project = min(max((1 if self._horizon else HORIZON_MULTIPLE) * there + 1.0, usual), left)
-        elsewhere = left * (self._context.get(context, 0) - here) / (total + 2)
+        here, there, total = self._decisions.get(key, 0), self.of_project(project), float(self.total)
+        ahead = there + 1.0 if self._horizon else self.lives.remaining(project)
+        projects = max(self.lives.projects, 1)
+        left_project, left, remains, elsewhere = (
+            float(one)
+            for one in expected_uses(here, there, self._context.get(context, 0), total, ahead, projects, self._horizon)
+        )
         share = here / there if there else 0.0
         known = self._project_cost.get(project, 0.0)
         return Context(
@@ -88,7 +117,7 @@ class UsageCounts:
             share=share,
             importance=self._cost.get(key, 0.0) / known if known else share,
             staleness=float(there - self._last.get(key, 0)),
-            remaining=left_project * (here + 1) / (there + 2),
+            remaining=remains,
             remaining_project=left_project,
             remaining_all=left,
             remaining_elsewhere=elsewhere,
