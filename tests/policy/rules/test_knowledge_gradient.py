@@ -42,5 +42,6 @@ def test_where_jobs_have_features_arms_share_what_only_one_of_them_can_earn() ->
         return bonus({"own": 1.0}, seen._replace(allowed=np.arange(arms) < allowed))[:2]
 
     assert worth(2, 2)[1] > 0.01
-    np.testing.assert_allclose(worth(5, 5), worth(2, 2) / 4)
-    np.testing.assert_allclose(worth(5, 3), worth(2, 2) / 2)
+    np.testing.assert_allclose(worth(6, 6), worth(2, 2) / 4)
+    np.testing.assert_allclose(worth(6, 4), worth(2, 2) / 2)
+    np.testing.assert_allclose(worth(6, 3), worth(2, 2))

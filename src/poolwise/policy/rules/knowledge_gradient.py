@@ -106,15 +106,15 @@ def _among_configurations(params: Params, view: View) -> Array:
 
 def _over_recent_jobs(params: Params, view: View) -> Array:
     """(..., arms): the worth of a trial here for this job and for each of the recent ones, which stand for those to
-    come, on average: each as if it recurred for all the rest. Divided by the number of other arms: only one can turn
-    out best, and each claims what that would earn. Little is lost, as jobs that differ try what seems best for them
-    and so explore for others (Bastani, Bayati and Khosravi, 2021)."""
+    come, on average: each as if it recurred for all the rest. Divided by the number of other arms, the baseline, which
+    is known, left out: only one can turn out best, and each claims what that would earn. Little is lost, as jobs that
+    differ try what seems best for them and so explore for others (Bastani, Bayati and Khosravi, 2021)."""
     xp, shares = namespace(view.mean), view.wider_share
     mean = xp.concatenate([view.mean[None], view.wider_mean[SHARED:]])
     share = xp.concatenate([xp.ones_like(mean[:1]), abs(xp.asarray(shares)[SHARED:])])
     uses = _rows(xp, view, [view.context.remaining_all + 1.0] * len(mean))
     found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, 0.0 * uses, excess_of(view))
-    others = xp.maximum(view.allowed.sum(-1)[..., None] - 1.0, 1.0)
+    others = xp.maximum(view.allowed.sum(-1)[..., None] - 2.0, 1.0)
     return params["own"] * found.mean(axis=0) / others
 
 
