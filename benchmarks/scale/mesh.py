@@ -45,7 +45,7 @@ def child(device: str, shape: tuple[int, ...], events: int, path: Path) -> dict[
 
 
 def run(devices: int, options: Any, path: Path) -> dict[str, Any]:
-    flags = {"XLA_FLAGS": f"{FLAG}={devices}"} if options.device == "cpu" else {}
+    flags = {"XLA_FLAGS": f"{FLAG}={devices}", "NPROC": str(4 * devices)} if options.device == "cpu" else {}
     command = [sys.executable, "-m", "benchmarks.scale.mesh", "--child", str(path), "--device", options.device,
                "--events", str(options.events), "--shape", *map(str, options.shape)]  # fmt: skip
     pinned = ["taskset", "--cpu-list", ",".join(map(str, sorted(os.sched_getaffinity(0))[:devices]))]

@@ -98,6 +98,7 @@ def test_by_blocks_where_memory_ends(when, monkeypatch, caplog):
 MESH = """
 import os, sys
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={sys.argv[1]}"
+os.environ["NPROC"] = "8"
 import numpy as np
 from poolwise.posterior.crossed import batch
 from poolwise.posterior.crossed.compiled_reduction import DeviceReduction
@@ -125,3 +126,11 @@ def test_a_mesh_of_two_devices_finds_what_one_does(tmp_path):
         np.testing.assert_allclose(two[name], one[name], rtol=1e-9, atol=1e-9)
     assert (len(one["bytes"]), len(two["bytes"])) == (1, 2)
     assert (two["bytes"] * 3 == one["bytes"] * 2).all()
+
+
+def test_a_mesh_with_few_threads_is_refused(monkeypatch):
+    """Two devices of a machine with two cores waited for each other for ever, at a million cells."""
+    monkeypatch.setattr(jax, "devices", lambda _: 2 * [jax.local_devices()[0]])
+    monkeypatch.setenv("NPROC", "7")
+    with pytest.raises(RefitError, match="NPROC=8 in its environment"):
+        batch.fit(statistics(), device="cpu")

@@ -182,11 +182,11 @@ def _each_arm(stack: ArmMajorMoments, work: Callable[[int], Any]) -> list[Any]:
     arms = range(len(stack.count))
     if stack.count.size < _THREADED:
         return [work(arm) for arm in arms]
-    with single_blas(), ThreadPoolExecutor(min(_cores(), len(arms))) as pool:
+    with single_blas(), ThreadPoolExecutor(min(cores(), len(arms))) as pool:
         return list(pool.map(work, arms))
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

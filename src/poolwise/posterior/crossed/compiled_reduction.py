@@ -5,6 +5,7 @@ the devices of a mesh: each sends the sum of its messages to the tier above, (1 
 score.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from jax.sharding import PartitionSpec as Spec
 from poolwise.arrays import Array, Float
 from poolwise.errors import RefitError
 from poolwise.posterior.blas_threads import single_blas
+from poolwise.posterior.crossed.chunked_reduction import cores
 from poolwise.posterior.crossed.gaussian_messages import CanonicalForm, collect, distribute
 from poolwise.posterior.crossed.marginal_likelihood import Score
 from poolwise.posterior.crossed.solve import CellMoments
@@ -31,8 +33,10 @@ _BLOCK = 1 << 15
 """Cells of a block."""
 _DEVICES = "devices"
 _SAFE = (0, 10, 2)
-"""JAX from which several CPU devices of one process are known to be safe: before, their programs were seen to wait for
-each other for ever; here, thousands of calls on two devices and on four, of two busy cores, came back."""
+"""JAX from which several CPU devices of one process are known to work: older ones were seen to wait for ever."""
+_THREADS = 4
+"""Of XLA's pool for each CPU device, at least: programs that wait for each other keep one, and where none was left for
+what another had to compute, all waited for ever (systems of a million cells, two devices, two threads)."""
 
 
 class Data(NamedTuple):
@@ -139,7 +143,18 @@ def _mesh(device: str, most: int | None) -> Mesh:
             f"JAX {jax.__version__} may wait for ever with {len(found)} CPU devices in one process: use JAX 0.10.2 or "
             "newer, or leave jax_num_cpu_devices at 1"
         )
+    if device == "cpu" and len(found) > 1 and _threads() < _THREADS * len(found):
+        raise RefitError(
+            f"{len(found)} CPU devices with {_threads()} threads may wait for each other for ever: start this process "
+            f"with NPROC={_THREADS * len(found)} in its environment, or with one device"
+        )
     return Mesh(np.array(found), (_DEVICES,))
+
+
+def _threads() -> int:
+    """Of XLA's pool, as it counts them."""
+    given = os.environ.get("NPROC", "")
+    return int(given) if given.isdigit() and int(given) else cores()
 
 
 @cache
