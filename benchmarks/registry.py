@@ -90,7 +90,7 @@ BENCHMARKS = {
             "data",
         ),
         _of("against_engine", "simulation.against_engine", "5 min"),
-        _of("horizon", "simulation.horizon", "4 min"),
+        _of("horizon", "simulation.horizon --part 0.5", "3 min"),
         _of("safety", "simulation.safety", "15 min"),
         _of("refit", "calibration.refit", "5 min"),
         _of("samplers", "calibration.samplers --draws 300", "15 min", "bench"),
