@@ -30,12 +30,13 @@ class Cluster:
             with _quiet():
                 _start(ray, executor)
         self._check()
+        self._called = ray.remote(num_cpus=1)(_called)  # Once: workers fetch every function that is made remote.
 
     def run(self, function: Callable[[Any], Any], tasks: Sequence[Any], retries: int) -> Iterator[tuple[int, Any]]:
         """Number and result of every task, as they come."""
         ray = self._ray
         sent = ray.put(function)
-        remote = ray.remote(max_retries=retries, num_cpus=1)(_called)
+        remote = self._called.options(max_retries=retries)
         running = {remote.remote(sent, task): number for number, task in enumerate(tasks)}
         try:
             while running:
