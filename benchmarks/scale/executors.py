@@ -33,6 +33,7 @@ from poolwise.meta.losses import Task
 from poolwise.refit.methods import nuts
 from poolwise.refit.options import Options
 from poolwise.replay import replay
+from poolwise.run.training_task import ARMS, CONTEXTS, PROJECTS
 from poolwise.simulate.population import Shape
 from poolwise.table import Table, from_rows
 
@@ -79,7 +80,9 @@ def replayed(units: int, executor: compute.Executor, seeds: int = 16) -> Found:
 
 
 def learned(steps: int, executor: compute.Executor) -> Found:
-    task = Task(policy.default(), Shape(projects=3, decisions=40, contexts=4, arms=8), seed=SEED, batch=128)
+    """In systems of the largest size that `poolwise learn` simulates, as many and as long as it does by default."""
+    shape = Shape(projects=PROJECTS, decisions=60, contexts=CONTEXTS, arms=ARMS)
+    task = Task(policy.default(), shape, seed=SEED, batch=128)
     with compute.opened(executor) as pool:
         return np.array([step.loss for step in learning.learn(task, steps, pool=pool)]), None
 
