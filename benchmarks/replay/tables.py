@@ -119,6 +119,12 @@ def kept(learners: dict[str, Any], by_seed: bool) -> dict[str, Any]:
     return {name: {key: mean(one[key]) for key in measures if key in one} for name, one in learners.items()}
 
 
+def without_recorded(report: dict[str, Any]) -> dict[str, Any]:
+    """What the file of the peers' results does not hold already."""
+    own = lambda entry: {name: one for name, one in entry["learners"].items() if name == "Poolwise"}
+    return {**report, "sets": {name: {**entry, "learners": own(entry)} for name, entry in report["sets"].items()}}
+
+
 def stated() -> argparse.Namespace:
     """The command line."""
     parser = arguments(__doc__)
@@ -157,7 +163,7 @@ def main() -> None:
     print_table(report)
     print_spaces(report)
     if options.json:
-        save(options.json, report)
+        save(options.json, without_recorded(report) if options.recorded else report)
     if options.plot:
         plot(report, options.plot)
 

@@ -25,7 +25,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def made():
-    program = compiled._compiled(jax, NAME, _NO_TAIL[0])
+    program = compiled._compiled(jax, NAME, _NO_TAIL[0], compiled.ORDINARY)
     compiled._WORKER.submit(int).result()  # what is saved beside is saved
     return program
 
@@ -65,7 +65,7 @@ def test_other_names_sources_and_tails_have_files_of_their_own(folder, monkeypat
     assert executables._path(jax, (*NAME[:2], 1), device) != first
     monkeypatch.setattr(executables, "_origin", lambda: ("another source",))
     assert executables._path(jax, NAME, device) != first
-    compiled._compiled(jax, NAME, lambda seen, _: seen.count[:0])
+    compiled._compiled(jax, NAME, lambda seen, _: seen.count[:0], compiled.ORDINARY)
     compiled._WORKER.submit(int).result()
     assert not folder.exists()  # what a tail of others does is not known by its name
 

@@ -168,7 +168,8 @@ def program(
     structure: Any, tail: Tail, key: Hashable, extra: int, wait: bool = False, algebra: Algebra | None = None
 ) -> Program | None:
     """The compiled call, or None while it is being compiled or where that fails. key: names the tail, which takes
-    `extra` numbers. wait: until it is compiled. algebra: None: that of a `Structure`."""
+    `extra` numbers. wait: until it is compiled. algebra: None: `ORDINARY`."""
+    algebra = algebra or ORDINARY
     if _FAILURES or os.getpid() != _PID:
         return None  # threads do not survive a fork, nor does a JAX that was started before it
     with _LOCK:
@@ -177,9 +178,7 @@ def program(
         name = structure, key, extra
         found = _PROGRAMS.get(name)
         if found is None:
-            found = _PROGRAMS[name] = _WORKER.submit(
-                _beside, name, tail, algebra or Algebra(update_and_predict, shapes, ROW, ROWS - 1)
-            )
+            found = _PROGRAMS[name] = _WORKER.submit(_beside, name, tail, algebra)
     return found.result() if wait or found.done() else None
 
 
@@ -292,3 +291,7 @@ def keep_on_disk(jax: Any) -> None:
         return
     if os.access(folder, os.W_OK):
         jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+ORDINARY = Algebra(update_and_predict, shapes, ROW, ROWS - 1)
+"""Of a `Structure`."""
