@@ -1,6 +1,5 @@
 """The compiled call behind an engine: the decisions of NumPy, made again from their logs, and never waited for."""
 
-import jax
 import numpy as np
 import pytest
 
@@ -8,6 +7,7 @@ from poolwise.engine import Engine, Settings
 from poolwise.posterior import serving
 from poolwise.posterior.recursive import compiled
 from poolwise.space import ArmSpace, Family
+from tests.posterior.failing import Failing
 
 SPACE = ArmSpace([Family("default"), Family("fast"), Family("slow")], "default")
 
@@ -96,20 +96,6 @@ def test_nobody_waits_for_a_compile(monkeypatch):
     run("auto", 150)
     assert asked
     assert not any(asked)
-
-
-class Failing:
-    """A compiled call that works so many times, then consumes its state and fails."""
-
-    def __init__(self, call, times):
-        self.call, self.left = call, times
-
-    def __call__(self, state, constants, row):
-        self.left -= 1
-        found = self.call(state, constants, row)
-        if self.left < 0:
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-        return found
 
 
 @pytest.mark.parametrize("times", [0, 1, 25, 60])

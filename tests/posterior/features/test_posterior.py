@@ -2,7 +2,6 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 
@@ -10,6 +9,7 @@ from poolwise.posterior import serving
 from poolwise.posterior.hyperparameters.estimation import from_dict, init_hyperparameters, to_dict
 from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.recursive import compiled
+from tests.posterior.failing import Failing
 
 ARMS, FEATURES = 4, 3
 
@@ -184,20 +184,6 @@ def test_a_padded_shape_is_compiled_once_and_no_part_of_the_state_is_copied(know
         assert any(shape in line for line in lines)
         assert not [line for line in lines if " copy(" in line and shape in line]
     assert any("xla_cpu_small_call" in line for line in lines)
-
-
-class Failing:
-    """A compiled call that works so many times, then consumes its state and fails."""
-
-    def __init__(self, call, times):
-        self.call, self.left = call, times
-
-    def __call__(self, state, constants, row):
-        self.left -= 1
-        found = self.call(state, constants, row)
-        if self.left < 0:
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-        return found
 
 
 @pytest.mark.parametrize("times", [0, 7])

@@ -36,9 +36,7 @@ class UsageCounts:
     def decided(self, project: int, context: int) -> None:
         """Count one decision."""
         self.lives.decided(project)
-        key = (project, context)
-        self._decisions[key] = self._decisions.get(key, 0) + 1
-        self._context[context] = self._context.get(context, 0) + 1
+        self._add(project, context, 1)
 
     def decided_together(self, projects: np.ndarray, cells: Iterable[tuple[tuple[int, int], int]]) -> None:
         """Count decisions of these projects, in their order. cells: how many there are of each (project, context)."""

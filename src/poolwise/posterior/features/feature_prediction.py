@@ -53,16 +53,16 @@ def predict(
     state: SlopeState,
     project: Array,
     context: Array,
-    phi: Float[Array, "... direction"],
+    phi: Float[Array, " direction"],
 ) -> Effects:
     """Utility of a success of every arm in one cell at these features, and what it shares: with the project, with the
-    context, with all, and with each of the recent jobs. phi: (d,), or (A, d) where arms differ in it."""
+    context, with all, and with each of the recent jobs."""
     xp, tiers, layout = namespace(phi), state.tiers, structure.layout
     arms, start, width = structure.arms, layout.start, layout.size + 1
     coordinates = layout.structure.at(project, context)
     here = _here(constants, state, project, context, phi)
     factor = xp.concatenate([here.left, xp.ones((arms, effects.ROWS - 1))], 1)
-    wider = xp.broadcast_to(phi[..., None, :], (arms, effects.ROWS - 1, structure.directions))
+    wider = xp.broadcast_to(phi, (arms, effects.ROWS - 1, structure.directions))
     along = xp.concatenate([here.slope, wider], 1)
     rows = [window(tiers[0], (0, i, 0), (arms, 1, width))[:, 0] for i in coordinates]
     moved = [factor[..., None] * effects.sums(xp, rows, 1) + along @ tiers[0][:, start:]]
