@@ -82,7 +82,7 @@ BENCHMARKS = {
         _of("null", "replay.null", "1 min"),
         _of("prover_simulation", "simulation.prover", "30 min"),
         _of("projects", "simulation.projects --seeds 16 --outlier", "8 min"),
-        _of("learning", "simulation.learning --steps 200 --judged 384 --oracle", "15 min"),
+        _of("learning", "simulation.learning --oracle", "15 min"),
         _of(
             "left_out",
             "simulation.left_out --only aslib,xz,lingeling --most 900 --decisions 600 --seeds 6",

@@ -4,7 +4,7 @@
     python -m benchmarks.scale.executors --quick --only learn
 
 Four NUTS chains of `benchmarks.calibration.refit`'s problem, smaller; sixteen seeds of a replay over a table drawn from
-the hierarchy; steps of `poolwise learn` on simulated systems. Of the chains the drawing is timed, effects of all cells
+the hierarchy; a race of `poolwise learn` on simulated systems. Of the chains the drawing is timed, effects of all cells
 included. The one process is a new one on one core, as is a worker; the same on all cores, whose threads XLA shares some
 of the work among, is told beside it. Ray is started, and workers have imported what they need, before the clock.
 Replays and learning are compiled before it, too, by a few seeds and a step; chains within it, once by each worker.
@@ -28,12 +28,11 @@ from benchmarks.calibration.refit import problem_of
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from benchmarks.harness.shown import say, shown
 from poolwise import compute, policy
-from poolwise.meta import learning
-from poolwise.meta.losses import Task
+from poolwise.meta import racing, simulated, systems
 from poolwise.refit.methods import nuts
 from poolwise.refit.options import Options
 from poolwise.replay import replay
-from poolwise.run.training_task import ARMS, CONTEXTS, PROJECTS
+from poolwise.run.histories import ARMS, CONTEXTS, DECISIONS, PROJECTS
 from poolwise.simulate.population import Shape
 from poolwise.table import Table, from_rows
 
@@ -79,12 +78,14 @@ def replayed(units: int, executor: compute.Executor, seeds: int = 16) -> Found:
     return replay(outcomes(units), seeds=seeds, executor=executor).log["probability"].to_numpy(), None
 
 
-def learned(steps: int, executor: compute.Executor) -> Found:
-    """In systems of the largest size that `poolwise learn` simulates, as many and as long as it does by default."""
-    shape = Shape(projects=PROJECTS, decisions=60, contexts=CONTEXTS, arms=ARMS)
-    task = Task(policy.default(), shape, seed=SEED, batch=128)
+def learned(number: int, executor: compute.Executor) -> Found:
+    """From so many systems of the largest size that `poolwise learn` simulates."""
+    shape = Shape(projects=PROJECTS, decisions=DECISIONS, contexts=CONTEXTS, arms=ARMS)
+    drawn = systems.sample(np.random.default_rng(SEED), number, None, shape)
+    usual, past = policy.default(), simulated.of_systems(drawn, shape)
     with compute.opened(executor) as pool:
-        return np.array([step.loss for step in learning.learn(task, steps, pool=pool)]), None
+        made = racing.race(past, usual, racing.grid(usual), range(3), np.inf, pool)
+    return made.log_ratio, None
 
 
 def imported(_: int) -> str:
@@ -101,7 +102,7 @@ def ready(_: int, executor: compute.Executor) -> None:
 PARTS = {
     "4 NUTS chains": Part(chains, 1_000, 50, ready, 1.8, 1e-6),
     "replay, 16 seeds": Part(replayed, 1_500, 150, partial(replayed, seeds=4), 1.7, 0.0),
-    "learn": Part(learned, 40, 2, lambda _, executor: learned(1, executor), 1.7, 0.0),
+    "learn": Part(learned, 16, 2, lambda _, executor: learned(2, executor), 1.7, 0.0),
 }
 
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from poolwise.errors import MissingLibrary
 
 EXTRAS = {
-    "refit": ("duckdb", "h5netcdf", "h5py", "jax", "jaxlib", "numpyro", "optax", "xarray"),
+    "refit": ("duckdb", "h5netcdf", "h5py", "jax", "jaxlib", "numpyro", "xarray"),
     "report": ("arviz_stats", "matplotlib"),
     "z3": ("z3",),
     "service": ("fastapi", "jinja2", "prometheus_client", "uvicorn"),

@@ -155,7 +155,7 @@ WRONG = {
     ("prior", "import", "poolwise.toml"): "cannot be read as JSON",
     ("prior", "inspect", "none.json"): "cannot read the pack",
     ("learn", "--config", "none.toml"): "no configuration file",
-    ("learn", "--steps", "0"): "greater than or equal to 1",
+    ("learn", "--minutes", "0"): "greater than or equal to 0.01",
     ("learn", "--out", "no/folder/card.json"): "cannot write the card",
     ("learn", "--store", "sqlite:///mistyped.db"): "there is no store",
     ("learn", "--device", "abacus"): "device 'abacus' cannot be used",

@@ -45,7 +45,7 @@ def commands(random: Random) -> Room:
                 words.append(_word(random))
         words += [_word(random) for _ in range(random.randrange(3))]
         if name in ("learn", "run"):
-            words += ["--decisions", "0"]  # which is refused: neither is to be begun
+            words += ["--seeds" if name == "learn" else "--decisions", "0"]  # which is refused: neither is to be begun
         return lambda: _called(words), told("poolwise", *words)
 
     return Room(draw, _rows)

@@ -1,45 +1,89 @@
-"""The card of a learned way of exploring: what it was trained on, where it gains and loses, and whether it may serve.
+"""The card of a learned way of exploring: how settings of a policy did in histories, and whether it may serve. JSON.
 
-It is promoted only if on systems that it was not trained on the lower 95 % bound of its mean gain, 1 - regret / regret
-of the policy it started from, is above zero and it is not less safe by more than chance. JSON.
+It is promoted only if what histories recommend to those of other groups than their own (project, table, domain) gains:
+the upper 95 % bound of the mean log ratio of regret over the default's, by group, lies below zero.
 """
 
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from poolwise.errors import DataError
-from poolwise.meta import exploration
-from poolwise.meta.exploration import Model
+from poolwise.meta import recommendation
 from poolwise.meta.meta_features import MetaFeatures
+from poolwise.meta.recommendation import Recommendation
 from poolwise.policy.parsing import parse
 from poolwise.policy.view import Policy
 from poolwise.targets import target
 
-FORMAT, SCHEMA = "poolwise exploration card", 1
+if TYPE_CHECKING:
+    from poolwise.meta.racing import Race
+
+FORMAT, SCHEMA = "poolwise exploration card", 2
+
+
+def of_race(race: "Race") -> dict[str, Any]:
+    """The card of what a race came to."""
+    rows = zip(race.names, race.groups, race.known, race.log_ratio, race.error, race.seeds, strict=True)
+    card: dict[str, Any] = {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "policy": {"spec": race.policy.spec, "params": dict(race.policy.params)},
+        "settings": [dict(one) for one in race.settings],
+        "histories": [
+            {
+                "name": name,
+                "group": group,
+                "known": list(known),
+                "log_ratio": ratio.tolist(),
+                "error": error.tolist(),
+                "seeds": seeds.tolist(),
+            }
+            for name, group, known, ratio, error, seeds in rows
+        ],
+    }
+    card["held_out"] = held_out(card)
+    return {**card, "promoted": card["held_out"]["high"] < 0}
+
+
+def held_out(card: dict[str, Any]) -> dict[str, Any]:
+    """Every history with the setting that those of other groups recommend: mean log ratio over groups, its upper 95 %
+    bound (infinite where there is but one group), and the worst."""
+    groups = [one["group"] for one in card["histories"]]
+    chosen, found = recommendation.left_out(groups, *arrays(card))
+    kinds = list(dict.fromkeys(groups))
+    mean = np.array([found[np.array(groups) == kind].mean() for kind in kinds])
+    high = math.inf
+    if len(mean) > 1:
+        high = mean.mean() + stdtrit(len(mean) - 1, 0.975) * mean.std(ddof=1) / len(mean) ** 0.5
+    return {
+        "groups": len(mean),
+        "log_ratio": float(mean.mean()),
+        "high": float(high),
+        "worst": float(found.max()),
+        "settings": chosen.tolist(),
+    }
 
 
 def sentences(card: dict[str, Any]) -> list[str]:
     """The card in words."""
-    held, shape = card["held_out"], card["trained"]["shape"]
-    rows = held["by_stress"].items()
-    lost = [name for name, row in rows if row["gain"] + 1.96 * row["error"] < 0]
-    won = [name for name, row in rows if row["gain"] - 1.96 * row["error"] > 0]
+    held, rows, names = card["held_out"], card["histories"], card["settings"]
+    taken = sorted(set(held["settings"]), key=held["settings"].count, reverse=True)
+    shown = [", ".join(f"{name} {value:.3g}" for name, value in names[k].items()) or "the default" for k in taken]
     verdict = (
         "Promoted: name this card in [policy] learned."
         if card["promoted"]
-        else "Not promoted: the lower bound of the gain is not above zero, or it is less safe. The default stays."
+        else "Not promoted: on histories that it was not learned from it does not gain for certain. The default stays."
     )
     return [
-        f"{card['policy']['spec']}, trained on {shape['projects']} projects of {shape['decisions']} decisions, "
-        f"{shape['contexts']} contexts, {shape['arms']} arms",
-        f"held out, {held['systems']} systems: gain {held['gain']:.1%}, lower 95 % bound {held['gain_low']:.1%}, "
-        f"geometric mean of the regret ratio {held['geometric_mean_ratio']:.3f}, "
-        f"unsafe decisions {held['unsafe_difference']:+.2%}",
-        f"gains: {', '.join(won) or 'nowhere for certain'}; losses: {', '.join(lost) or 'nowhere for certain'}",
+        f"{card['policy']['spec']}, {len(names)} settings on {len(rows)} histories of {held['groups']} groups",
+        f"left out one group at a time: {math.exp(held['log_ratio']):.3f} of the default's regret, upper 95 % bound "
+        f"{math.exp(min(held['high'], 9.0)):.3f}, worst history {math.exp(held['worst']):.3f}",
+        f"recommended there: {'; '.join(shown)}",
         verdict,
     ]
 
@@ -58,23 +102,46 @@ def read(path: str | Path) -> dict[str, Any]:
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise DataError(f"{path} is no exploration card: `poolwise learn --out FILE` writes one")
     if card.get("schema") != SCHEMA:
-        raise DataError(f"{path} has schema {card.get('schema')!r}, this version reads {SCHEMA}: update Poolwise")
-    numbers = [*card["range"]["low"], *card["range"]["high"]]
-    numbers += [*np.ravel(card["model"]["weights"]), *np.ravel(card["model"]["bias"])]
-    if not all(math.isfinite(number) for number in numbers):
-        raise DataError(f"{path} holds numbers that are not finite: learn it again")
+        raise DataError(f"{path} has schema {card.get('schema')!r}, this version reads {SCHEMA}: learn it again")
+    try:
+        _check(card)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path} is a damaged exploration card ({error}): learn it again") from error
     if card["promoted"] is not True:
-        raise DataError(f"{path} was not promoted: it did not gain for certain on held-out systems; keep the default")
+        raise DataError(f"{path} was not promoted: it did not gain for certain on other histories; keep the default")
     return card
 
 
+def _check(card: dict[str, Any]) -> None:
+    """Raises ValueError and others for a card whose parts do not fit."""
+    rows, ratio, error = arrays(card)
+    settings = card["settings"]
+    if len(rows) < 2:
+        raise ValueError("it was learned from one history only")
+    if not all(np.isfinite(part).all() for part in (rows, ratio, error)) or (error < 0).any():
+        raise ValueError("it holds numbers that are not finite")
+    shape = (len(rows), len(settings))
+    if rows.shape[1] != len(MetaFeatures._fields) or ratio.shape != shape or error.shape != shape or settings[0]:
+        raise ValueError("its histories do not fit its settings")
+    for one in settings:
+        parse(card["policy"]["spec"], {**card["policy"]["params"], **one})
+
+
+def arrays(card: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of its histories: characteristics, log ratios, errors; a row each."""
+    histories = card["histories"]
+    known, ratio, error = (np.array([one[key] for one in histories], float) for key in ("known", "log_ratio", "error"))
+    return known, ratio, error
+
+
+def recommended(card: dict[str, Any], known: MetaFeatures) -> Recommendation:
+    """What its histories say about a system; known: NaN where a characteristic is not known yet."""
+    return recommendation.recommend(known, *arrays(card))
+
+
 def policy(card: dict[str, Any], known: MetaFeatures) -> tuple[Policy, list[str]]:
-    """The card's policy for a system, and what is outside of the trained range: then the one it started from."""
+    """The card's policy for a system, and what its histories are not like: then the one it started from."""
     spec, params = card["policy"]["spec"], card["policy"]["params"]
-    strange = exploration.outside(known, np.array(card["range"]["low"]), np.array(card["range"]["high"]))
-    if strange:
-        return parse(spec, params), strange
-    body = card["model"]
-    model = Model(tuple(body["names"]), *(np.array(body[name]) for name in Model._fields if name != "names"))
-    values = exploration.constants(model, np.array([known]))[0]
-    return parse(spec, {**params, **dict(zip(model.names, values.tolist(), strict=True))}), []
+    strange = recommendation.outside(known, arrays(card)[0])
+    setting = {} if strange else card["settings"][recommended(card, known).setting]
+    return parse(spec, {**params, **setting}), strange

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolwise.arrays import Array, put, whole
-from poolwise.policy.view import Policy
+from poolwise.policy.view import Params, Policy
 from poolwise.posterior.recursive import compiled, prediction, updating
 from poolwise.posterior.recursive.types import FAILURE, NONE, SUCCESS, Constants, Outcome, State, Structure
 from poolwise.replay import usage as counts
@@ -81,20 +81,23 @@ def stretch(
     ends: tuple[int, int],
 ) -> LoopState:
     """The course after decisions from the first end to before the second, each followed by the outcome that is told
-    then. Consumes `course`."""
+    then. Consumes `course`. Compiled once for all constants of a policy."""
     import jax
 
-    def loop(course: LoopState, known: LoopConstants, jobs: Jobs, first: Array, last: Array) -> LoopState:
-        body = lambda number, now: step(frame, policy, arms, now, known, jobs, number)
+    def loop(
+        course: LoopState, known: LoopConstants, jobs: Jobs, first: Array, last: Array, params: Params
+    ) -> LoopState:
+        chosen = policy._replace(params=params)
+        body = lambda number, now: step(frame, chosen, arms, now, known, jobs, number)
         return jax.lax.fori_loop(first, last, body, course)
 
-    constants = tuple(sorted(policy.params.items()))
-    key = (frame, policy.spec, constants, arms.family.tobytes(), arms.baseline, len(jobs.project))
+    key = (frame, policy.spec, arms.family.tobytes(), arms.baseline, len(jobs.project))
     with jax.enable_x64():
         if key not in _LOOPS:
             compiled.keep_on_disk(jax)
             _LOOPS[key] = jax.jit(loop, donate_argnums=0)
-        return _LOOPS[key](course, known, jobs, *ends)
+        params = {name: np.float64(value) for name, value in sorted(policy.params.items())}
+        return _LOOPS[key](course, known, jobs, *ends, params)
 
 
 def step(

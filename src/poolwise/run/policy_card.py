@@ -34,13 +34,19 @@ def policy_for(card: str | None, policy: Policy, store: Store, space: ArmSpace, 
 
 
 def known(store: Store, space: ArmSpace, settings: Settings) -> MetaFeatures:
-    """What the store is like: frequencies from its decisions, scales from its snapshot."""
-    made = store.decisions()
-    contexts, projects = max(len(store.names("context")), 1), max(len(store.names("project")), 1)
-    frequency = np.bincount(made.context, minlength=contexts) + 1.0
-    every = settings.horizon or max(2.0 * len(made.context), 100.0)
-    scales = serving(store) or HYPERPRIOR.median
-    return meta_features.of(scales, len(space.arms), frequency, np.ones(contexts), max(every / projects, 1.0), every)
+    """What the store is like as far as it has shown by now, NaN where it has not: contexts from its decisions, scales
+    from its snapshot, how long it goes on where that is stated."""
+    made, scales = store.decisions(), serving(store)
+    frequency = np.bincount(made.context)
+    frequency, projects = frequency[frequency > 0], max(len(store.names("project")), 1)
+    every = settings.horizon or np.nan
+    found = meta_features.of(
+        scales or HYPERPRIOR.median, len(space.arms), frequency if len(frequency) else np.ones(1), np.ones(1),
+        max(every / projects, 1.0), every,
+    )  # fmt: skip
+    unknown = [] if scales else ["noise", "deviation"]
+    unknown += ["skew", *([] if len(made.context) else ["contexts", "concentration"])]
+    return found._replace(**dict.fromkeys(unknown, np.nan))
 
 
 def named(card: str) -> Policy:

@@ -1,0 +1,88 @@
+"""Which setting of a policy to explore with in a new project, from how settings did in histories like it.
+
+    w_h = exp(-d_h^2 / 2),   precision of setting k in history h:  w_h / (error_hk^2 + tau_k^2)
+
+with d_h the distance of the characteristics that are known, each in units of WIDTH times its spread over histories,
+and tau_k the standard deviation of a setting's log ratio between such histories beyond its errors. The setting
+with the least upper bound of the mean log ratio is chosen; the default, for which it is 0, is always among them.
+Source: collaborative filtering by neighbourhood (Resnick et al., 1994); random effects (DerSimonian and Laird, 1986).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from poolwise.meta.meta_features import MetaFeatures
+
+WIDTH = 1.0
+"""Of likeness, in spreads of a characteristic."""
+BOUND = 1.28
+"""Standard errors above the mean."""
+LEAST_SPREAD = 0.5
+"""Of a characteristic over the histories."""
+ROOM = 0.5
+"""Beyond either end of the histories that a characteristic may lie."""
+
+
+class Recommendation(NamedTuple):
+    """For H histories and S settings."""
+
+    setting: int
+    log_ratio: np.ndarray
+    """(S,) expected."""
+    error: np.ndarray
+    """(S,) its standard error."""
+    weight: np.ndarray
+    """(H,) of the histories, 1: exactly like this one."""
+
+
+def recommend(known: MetaFeatures, rows: np.ndarray, log_ratio: np.ndarray, error: np.ndarray) -> Recommendation:
+    """known: characteristics, NaN where one is not known yet; rows: those of the histories, (H, characteristics);
+    log_ratio, error: (H, S)."""
+    weight = similarity(np.array(known), rows)
+    share = (weight / weight.sum())[:, None]
+    freedom = max(1.0 - float((share**2).sum()), 0.1)
+    between = (share * (log_ratio - (share * log_ratio).sum(axis=0)) ** 2).sum(axis=0) / freedom
+    between = np.maximum(between - (share * error**2).sum(axis=0), 0.0)
+    precision = weight[:, None] / np.maximum(error**2 + between, 1e-12)
+    total = np.maximum(precision.sum(axis=0), 1e-12)
+    mean, deviation = (precision * log_ratio).sum(axis=0) / total, total**-0.5
+    mean[0] = deviation[0] = 0.0
+    return Recommendation(int((mean + BOUND * deviation).argmin()), mean, deviation, weight)
+
+
+def similarity(known: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(H,) in (0, 1]; 1 everywhere where nothing is known."""
+    there = np.isfinite(known)
+    if not there.any():
+        return np.ones(len(rows))
+    spread = np.maximum(rows.std(axis=0), LEAST_SPREAD)
+    apart = ((known - rows) / (WIDTH * spread))[:, there]
+    return np.exp(-0.5 * (apart**2).sum(axis=1))
+
+
+def outside(known: MetaFeatures, rows: np.ndarray) -> list[str]:
+    """Sentences about characteristics that no history is like."""
+    found = []
+    for name, value, least, most in zip(known._fields, known, rows.min(axis=0), rows.max(axis=0), strict=True):
+        if value < least - ROOM or value > most + ROOM:
+            shown = np.exp([value, least, most]) if name not in ("concentration", "skew") else (value, least, most)
+            found.append(f"{name} is {shown[0]:.3g}, learned from {shown[1]:.3g} to {shown[2]:.3g}")
+    return found
+
+
+def left_out(
+    groups: Sequence[str], rows: np.ndarray, log_ratio: np.ndarray, error: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(H,) setting that the histories of all other groups recommend, and its log ratio. How long a history lasts is
+    not told; 0, the default, where fewer than two other histories are left."""
+    names = np.array(groups)
+    chosen = np.zeros(len(rows), int)
+    for h, row in enumerate(rows):
+        others = names != names[h]
+        if others.sum() > 1:
+            known = MetaFeatures(*row)._replace(horizon=np.nan, rest=np.nan)
+            if not outside(known, rows[others]):
+                chosen[h] = recommend(known, rows[others], log_ratio[others], error[others]).setting
+    return chosen, log_ratio[np.arange(len(rows)), chosen]
