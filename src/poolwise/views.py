@@ -52,19 +52,20 @@ def view(found: Predictive, arms: Offered, allowed: Array, scalars: Array, contr
 
 
 def probabilities_of(policy: Policy, arms: Offered) -> Tail:
-    """What ends a compiled call: from the belief, and scalars followed by whether each arm is allowed, to probabilities
-    of the offered arms."""
+    """What ends a compiled call: from the belief, and what `extra` holds, to probabilities of the offered arms. The
+    policy's constants are taken from there: projects may have their own."""
+    names, end = tuple(policy.params), SCALARS + len(arms.family)
 
     def tail(seen: Predictive, extra: Array) -> Any:
-        made = view(seen, arms, extra[SCALARS:] > 0, extra[:SCALARS])
-        return policy.probabilities(policy.params, made)
+        made = view(seen, arms, extra[SCALARS:end] > 0, extra[:SCALARS])
+        return policy.probabilities(dict(zip(names, extra[end:], strict=True)), made)
 
     return tail
 
 
-def extra(scalars: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """What such a call is told beside."""
-    return np.concatenate([scalars, allowed])
+def extra(scalars: np.ndarray, allowed: np.ndarray, constants: np.ndarray) -> np.ndarray:
+    """What such a call is told beside: the scalars of the cell, whether each arm is allowed, the policy's constants."""
+    return np.concatenate([scalars, allowed, constants])
 
 
 def _context(scalars: Array) -> Context:

@@ -60,6 +60,7 @@ def print_overview(places: Mapping[str, Any]) -> None:
     titles = {
         "contexts": "Contexts: how far learning has come, and how much of the decisions explores",
         "ahead": "Decisions to come, as exploring counts on them: expected, and from where to where with 80 %",
+        "recommended": "How projects explore by recommendation, and what share of regret that is expected to save",
         "priors": "Stated priors: how far they are believed since outcomes came",
         "quarantined": "Kept away after harm, or back on probation",
         "budgets": "Budgets: what is left",

@@ -189,7 +189,8 @@ def _look(
 def _made_ready(
     serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray, known: np.ndarray | None
 ) -> tuple[CachedDecision, View, Constraints | None]:
-    view, chances = serving.belief.view(*at, allowed, np.array(serving.usage.context(*at)), known)
+    own = serving.policy_gate.meet(names[0])
+    view, chances = serving.belief.view(at, allowed, np.array(serving.usage.context(*at)), known, own.constants)
     found = serving.policy_gate.choice(names, at, view, chances)
     cell = CachedDecision(
         project=at[0],
@@ -214,10 +215,10 @@ def _log(serving: Serving, project: str, context: str, view: View, limits: Const
         arrays.update(to_arrays(limits))
     if compiled:
         arrays[COMPILED] = np.asarray(1)
-    belief, policy = serving.belief, serving.policy_gate.policy
-    key = serving.store.add_policy(policy.spec, policy.params) if serving.policy is None else serving.policy
-    serving.policy = key
-    ids = serving.name_index.ids
+    belief, key, ids = serving.belief, serving.policies.get(project), serving.name_index.ids
+    if key is None:
+        policy = serving.policy_gate.own(project).policy
+        key = serving.policies[project] = serving.store.add_policy(policy.spec, policy.params)
     return serving.store.append_view(
         LoggedView(0, project, context, key, belief.snapshot, belief.outcomes, ids, arrays)
     )

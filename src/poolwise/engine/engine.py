@@ -21,6 +21,7 @@ from poolwise import policy as policies
 from poolwise.engine import arguments, decide, insight, undo
 from poolwise.engine.arguments import Available, Column, Known
 from poolwise.engine.estimation.priors import Priors
+from poolwise.engine.estimation.recommendations import Recommendations
 from poolwise.engine.estimation.refit_request import RefitData, proposer
 from poolwise.engine.indexing import job_features
 from poolwise.engine.insight.project_tables import ProjectTables
@@ -60,9 +61,8 @@ class Engine:
         self._lock, self._process, self._closed = threading.RLock(), os.getpid(), False
         self._upkeep = Upkeep(store, space, policy, self.settings)
         self.policy = self._upkeep.current().policy_gate.policy
-        self.across = ProjectTables(self._held, self._upkeep.current)
-        self.priors = Priors(self._held, self._upkeep)
-        self.leases = Leases(self._held, self._upkeep)
+        self.across, self.priors = ProjectTables(self._held, self._upkeep.current), Priors(self._held, self._upkeep)
+        self.leases, self.recommendations = Leases(self._held, self._upkeep), Recommendations(self._held, self._upkeep)
 
     @classmethod
     def open(

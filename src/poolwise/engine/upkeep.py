@@ -13,6 +13,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from poolwise.engine import observe
 from poolwise.engine.estimation.background import BackgroundEstimation, Estimate, answer
 from poolwise.engine.faults import Faults
+from poolwise.engine.safeguards.recommended import Advisor, Recommendation
 from poolwise.engine.settings import Settings
 from poolwise.engine.state import checkpoint, idle_features
 from poolwise.engine.state.serving import Serving
@@ -38,6 +39,7 @@ class Upkeep:
         self.store, self.space, self.settings = store, space, settings
         self.faults = Faults(0.0 if settings.on_store_fault == "raise" else settings.lock_wait)
         self._policy, self._beside, self._closing = policy, BackgroundEstimation(), False
+        self.advisor: Advisor | None = None
         self._serving: Serving | None = None
         self._serving = self._opened(commit=True)
         self.change(self._go_on)
@@ -130,12 +132,20 @@ class Upkeep:
     def follow_overrides(self) -> None:
         """Let orders take effect that any process has logged."""
         serving = self.current()
+        if serving.policy_gate.follow_recommendations():
+            serving.forget_cells()
         if serving.policy_gate.follow_overrides():
-            serving.cells.clear()
-            serving.leases.clear()
+            serving.forget_cells()
             if serving.policy_gate.safeguards is None:
                 self._serving = None
                 self._serving = self._reopened(serving)
+
+    def recommend(self, project: str, said: Recommendation) -> dict[str, Any]:
+        """Let a project explore with other constants."""
+        serving = self.current()
+        body = serving.policy_gate.recommend(project, said)
+        serving.forget_cells()
+        return body
 
     def unlogged(self, change: Callable[[Serving], Decision], otherwise: Decision) -> Decision:
         """Decide without the store, from what served last, if anything did."""
@@ -173,7 +183,10 @@ class Upkeep:
 
     def _begun(self, first: Sequence[str] = ()) -> Serving:
         """first: arms whose order is to be kept."""
-        return Serving(self.store, self.space, self._policy, self.settings, first)
+        return Serving(self.store, self.space, self._policy, self.settings, first, self._advice)
+
+    def _advice(self, project: str) -> Recommendation | None:
+        return None if self.advisor is None else self.advisor(project)
 
     def _reopened(self, before: Serving) -> Serving:
         serving = self._opened()

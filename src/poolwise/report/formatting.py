@@ -7,6 +7,7 @@ import pandas as pd
 
 SHARES = (
     *("slower", "explored", "exploring", "importance", "confidence", "doubt", "saved", "success", "safe", "coverage"),
+    *("changed", "moved"),
     *("gave", "took"),
 )
 COSTS = ("cost", "baseline_cost")

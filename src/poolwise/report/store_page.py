@@ -14,6 +14,7 @@ from poolwise.progress import Progress, silent
 from poolwise.report.features import features_section
 from poolwise.report.page import write_page
 from poolwise.report.projects.section import projects_section
+from poolwise.report.recommended import recommended_section
 from poolwise.report.tables import summary
 
 
@@ -32,8 +33,8 @@ def write_store_page(
     progress("report", 1, 3)
     trusted = trust(shared) if shared and len(trials) else ""
     progress("report", 2, 3)
-    across = "\n".join([projects_section(trials, shared), features_section(shared)]) if shared else ""
-    write_page(path, trials, beliefs, tables, trusted, across, objective)
+    parts = (projects_section(trials, shared), recommended_section(shared), features_section(shared)) if shared else ()
+    write_page(path, trials, beliefs, tables, trusted, "\n".join(parts), objective)
     return tables
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from poolwise.engine.engine import Engine
 
-LISTS = ("contexts", "ahead", "quarantined", "drift", "coverage", "shadow")
+LISTS = ("contexts", "ahead", "recommended", "quarantined", "drift", "coverage", "shadow")
 """What `Engine.overview` says of each project; the rest is of all."""
 PAUSE = 0.001
 """Seconds between two steps: a lock that is asked for again at once is not given to those who wait for it."""

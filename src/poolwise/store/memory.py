@@ -277,7 +277,7 @@ class MemoryStore:
         answered = own & self._outcomes.keys()
         self._outcomes |= {id: Outcome(id, "ok", 0.0, None, None, 0.0) for id in answered}
         self._withdrawn |= answered
-        for kind in ("control", "measurement", "problem"):
+        for kind in ("control", "learned", "measurement", "problem"):
             for k, body in enumerate(self._records.get(kind, ())):
                 if body.get("project") == project or body.get("decision") in own:
                     self._records[kind][k] = {WITHDRAWN: time}

@@ -20,7 +20,7 @@ def view_of_cell(
     belief: ServingPosterior, name_index: NameIndex, usage: UsageCounts, project: int, context: int, allowed: np.ndarray
 ) -> View:
     """What a policy sees of one cell."""
-    return belief.view(project, context, allowed, np.array(usage.context(project, context)))[0]
+    return belief.view((project, context), allowed, np.array(usage.context(project, context)))[0]
 
 
 def places(name_index: NameIndex, usage: UsageCounts, only: str | None = None) -> Iterator[Place]:

@@ -10,6 +10,7 @@ from poolwise import policy as policies
 from poolwise.engine.estimation.prior_packs import attributions
 from poolwise.engine.insight import features, sentences
 from poolwise.engine.insight.neighbours import neighbours
+from poolwise.engine.safeguards import recommended
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import cumulative
 from poolwise.engine.state.creation import expected
@@ -57,6 +58,7 @@ def explain(store: Store, id: int, settings: Settings, belief: ServingPosterior,
         "alternatives": _alternatives(logged, k, objective),
         "favourite": _favourite(store, logged, view, k, objective),
         "layers": _layers(store, logged, view, objective),
+        "recommended": recommended.said_of(store, decision.project, decision.time),
         "stated": _stated(store, decision, logged.snapshot, settings),
         "features": features.told(store, belief, decision),
         "features_idle": idle(belief.name_index, belief.posterior.hyperparameters)

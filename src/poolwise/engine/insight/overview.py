@@ -10,7 +10,7 @@ from poolwise.engine.insight import features
 from poolwise.engine.insight.cells import Place, places, view_of_cell
 from poolwise.engine.insight.shown import untried
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
-from poolwise.engine.safeguards import operator_overrides
+from poolwise.engine.safeguards import operator_overrides, recommended
 from poolwise.engine.safeguards.policy_gate import PolicyGate
 from poolwise.engine.safeguards.safeguards import Safeguards
 from poolwise.engine.state.serving import Serving
@@ -33,16 +33,19 @@ def overview(now: Serving, store: Store, project: str | None = None) -> dict[str
     """Of every project, or of one; budgets, priors and orders are those of all.
 
     `ahead` (decisions to come of each project: expected, and from where to where with a probability of 80 %; where no
-    horizon is stated), `contexts` (phase, confidence, doubt, favourite, mass that explores, curiosity, share of arms
-    covered, expected further gain in log units), `quarantined`, `drift`, `priors` (how far domain priors are still
-    believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each, empty where nothing is in force; of all
-    projects, where some are declared, `features`, see `features.summary`; `baseline_untried`, see `shown.untried`."""
+    horizon is stated), `recommended` (see `recommended.row`), `contexts` (phase, confidence, doubt, favourite, mass
+    that explores, curiosity, share of arms covered, expected further gain in log units), `quarantined`, `drift`,
+    `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each,
+    empty where nothing is in force; of all projects, where some are declared, `features`, see `features.summary`;
+    `baseline_untried`, see `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
     every = list(places(name_index, usage, project))
     body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in every]}
     if now.settings.horizon is None:
         body["ahead"] = list(_ahead(name_index, usage, project))
+    said = [one for name, one in policy_gate.recommended.items() if project in (None, name)]
+    body["recommended"] = [recommended.row(one, policy_gate.policy.params) for one in said]
     body["priors"] = list(_priors(belief, name_index))
     if project is None and (known := features.summary(belief)):
         body["features"] = known
@@ -103,7 +106,7 @@ def _context(
         "doubt": doubt(view),
         "favourite": name_index.ids[favourite],
         "exploring": float(1.0 - found.probabilities[favourite]),
-        "curiosity": _curiosity(policy_gate.policy, view),
+        "curiosity": _curiosity(policy_gate.own(project).policy, view),
         "coverage": float((view.count > 0).mean()),
         "expected_gain": expected_further_gain(view),
     }
@@ -254,7 +257,7 @@ def _shadow(
             continue
         view = view_of_cell(belief, name_index, usage, p, c, name_index.allowed(None))
         limits = safeguards.limits((project, context), (p, c), safeguards.permissions(p, c), view.context)
-        chances = constrain(policy_gate.policy, view, limits).probabilities
+        chances = constrain(policy_gate.own(project).policy, view, limits).probabilities
         away = chances * (np.arange(len(chances)) != view.baseline)
         gain = float(away @ (view.mean - view.mean[view.baseline]))
         error = float(away @ np.hypot(view.scale, view.scale[view.baseline]))

@@ -34,6 +34,7 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         *_features(body, decision.arm),
         *_neighbours(body["borrowed"]["neighbours"]),
         *(_pack(one) for one in body["packs"]),
+        *_recommended(body["recommended"]),
         *(layer["sentence"] for layer in body["layers"]),
         _ahead(logged),
         f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were available; "
@@ -65,6 +66,14 @@ def _why(decision: Decision, body: dict[str, Any]) -> str:
     worth = f"a trial counted as {trial:.2f} {_UNIT[body['objective']]} over the jobs to come, against {other:.2f}"
     tipped = own["mean"] + trial > first["mean"] + other and decision.probability >= 0.5
     return f" {ahead}: {worth}{', which tipped it' if tipped else ''}{acted}"
+
+
+def _recommended(said: dict[str, Any] | None) -> list[str]:
+    if said is None:
+        return []
+    constants = ", ".join(f"{name} {value:.3g}" for name, value in said["params"].items())
+    how = f"with {constants}, learned from {said['source']}" if constants else "as the default does"
+    return [f"Since decision {said['decisions']} {said['project']} explores {how}: {said['why']}"]
 
 
 def _features(body: dict[str, Any], arm: str) -> list[str]:

@@ -4,6 +4,7 @@ A record is damaged where it is no JSON table (`Store.records` has an empty one 
 say what one of its kind says. A store opens without it: what it held is lost, and nothing else.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -112,6 +113,17 @@ def _measurement(body: Mapping[str, Any]) -> None:
         raise ValueError("it is no measurement")
 
 
+def _recommendation(body: Mapping[str, Any]) -> None:
+    """Those of earlier versions were of no project."""
+    if "project" in body:
+        _has("spec", "decisions", "time", "source", "why")(body)
+        texts = body["project"], body["spec"], body["source"], body["why"]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("it does not say for which project")
+    if not all(isinstance(value, float | int) and 0 <= value < math.inf for value in body["params"].values()):
+        raise ValueError("its constants are not all numbers")
+
+
 def _features(body: Mapping[str, Any]) -> None:
     if not set(body["declared"]) <= declared(body["features"]).keys():
         raise ValueError("it lacks what it declares")
@@ -128,7 +140,7 @@ CHECKS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "measurement": _measurement,
     "problem": _has("kind"),
     "run": _has(),
-    "learned": _has("params"),
+    "learned": _recommendation,
     "configuration": _has("tables"),
     "resolution": lambda body: 1 / body["value"],
     "undo": _has("undo"),

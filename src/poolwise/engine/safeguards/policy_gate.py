@@ -1,17 +1,19 @@
 """Between engine and policy: the safeguards of safety and exploration, where any are on, kept level with the log."""
 
 import time
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from poolwise.engine.indexing.name_index import NameIndex
-from poolwise.engine.safeguards import damaged_records, operator_overrides
+from poolwise.engine.safeguards import damaged_records, operator_overrides, recommended
+from poolwise.engine.safeguards.recommended import Advisor, ProjectPolicy, Recommendation, with_constants
 from poolwise.engine.safeguards.safeguards import Key, Safeguards
 from poolwise.engine.safeguards.settings import NO_EXPLORATION, NO_SAFETY, controls, protected
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import limited_reasons, reasons
-from poolwise.errors import ConfigError
+from poolwise.errors import ConfigError, StoreError
 from poolwise.names import absent
 from poolwise.objective import threshold
 from poolwise.policy.constraints.constraints import Constraints, constrain
@@ -38,13 +40,25 @@ class PolicyGate:
     """Holds the safeguards, if any, and the policy inside eligibility."""
 
     def __init__(
-        self, store: Store, name_index: NameIndex, space: ArmSpace, policy: Policy, settings: Settings
+        self,
+        store: Store,
+        name_index: NameIndex,
+        space: ArmSpace,
+        policy: Policy,
+        settings: Settings,
+        advisor: Advisor | None = None,
     ) -> None:
         self._store, self._name_index, self._space, self._settings = store, name_index, space, settings
+        self._given, self._advisor = policy, advisor
         safety = settings.safety
         if safety is not None:
             safety = safety._replace(margin=threshold(safety.margin, settings.known_objective))
         self.policy = protected(policy, safety)
+        """Of projects for which nothing is recommended."""
+        self._usual = with_constants(self.policy)
+        self.recommended = recommended.standing(store, policy)
+        """Records, by project."""
+        self._own = self._served()
         self.safeguards: Safeguards | None = None
         """None: nothing was ever asked for, and nothing is counted."""
         if settings.safety or settings.exploration or damaged_records.usable(store, "control"):
@@ -57,19 +71,55 @@ class PolicyGate:
         """Arms that may stand in where the baseline is not available."""
         return self.safeguards.overrides.base.fallbacks if self.safeguards else ()
 
+    def own(self, project: str) -> ProjectPolicy:
+        """What serves a project."""
+        return self._own.get(project, self._usual)
+
+    def meet(self, project: str) -> ProjectPolicy:
+        """The same, of a project that is about to be decided for: the first time, whoever advises is asked."""
+        found = self._own.get(project)
+        if found is None:
+            said = None if self._advisor is None else self._advisor(project)
+            if said is not None:
+                with suppress(StoreError):  # It is asked again when the store can be written.
+                    self.recommend(project, said)
+            found = self._own.setdefault(project, self._usual)
+        return found
+
+    def recommend(self, project: str, said: Recommendation) -> dict[str, Any]:
+        """Keep it; it serves from now on. Raises InputError for constants that the policy does not have."""
+        said = said._replace(params=recommended.checked(self._given, said.params))
+        decisions = self._store.counts()["decisions"]
+        body = recommended.body_of(said, project, self._given.spec, decisions, time.time())
+        self._store.append_record(recommended.RECORD, body)
+        self.recommended[project] = body
+        self._own[project] = with_constants(self.policy, said.params)
+        return body
+
+    def follow_recommendations(self) -> bool:
+        """Let those of other processes take effect; whether there were any."""
+        found = recommended.standing(self._store, self._given)
+        new, self.recommended = found != self.recommended, found
+        if new:
+            self._own = self._served()
+        return new
+
+    def _served(self) -> dict[str, ProjectPolicy]:
+        return {name: with_constants(self.policy, body["params"]) for name, body in self.recommended.items()}
+
     def choice(
         self, names: tuple[str, str], at: Key, view: View, chances: np.ndarray | None = None
     ) -> ActionDistribution:
         """What the policy makes of a view under the limits in force in a cell; chances: what it made of it already."""
-        arms, safeguards = self._name_index.arms, self.safeguards
+        arms, safeguards, policy = self._name_index.arms, self.safeguards, self.own(names[0]).policy
         if safeguards is None:
             if chances is None:
-                chances = np.asarray(self.policy.probabilities(self.policy.params, view), dtype=np.float64)
+                chances = np.asarray(policy.probabilities(policy.params, view), dtype=np.float64)
             drawn = chances.tolist()
             return ActionDistribution(drawn, arms, drawn, reasons(view), None, None)
         gate = safeguards.permissions(*at)
         limits = safeguards.limits(names, at, gate, view.context)
-        ruling = constrain(self.policy, view, limits)
+        ruling = constrain(policy, view, limits)
         drawn, answers = ruling.probabilities.tolist(), arms
         propensities = drawn
         if limits.shadow:

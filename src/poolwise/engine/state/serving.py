@@ -12,6 +12,7 @@ import numpy as np
 
 from poolwise.engine.indexing.name_index import NameIndex
 from poolwise.engine.safeguards.policy_gate import PolicyGate
+from poolwise.engine.safeguards.recommended import Advisor
 from poolwise.engine.settings import Settings
 from poolwise.engine.state.cached_decision import CachedDecision
 from poolwise.engine.state.serving_posterior import ServingPosterior
@@ -29,11 +30,17 @@ class Serving:
     """One value for all that changes; only `decide` and `observe` change it."""
 
     def __init__(
-        self, store: Store, space: ArmSpace, policy: Policy, settings: Settings, first: Sequence[str] = ()
+        self,
+        store: Store,
+        space: ArmSpace,
+        policy: Policy,
+        settings: Settings,
+        first: Sequence[str] = (),
+        advisor: Advisor | None = None,
     ) -> None:
         self.store, self.settings = store, settings
         self.name_index = NameIndex(store, space, first)
-        self.policy_gate = PolicyGate(store, self.name_index, space, policy, settings)
+        self.policy_gate = PolicyGate(store, self.name_index, space, policy, settings, advisor)
         self.usage = UsageCounts(settings.horizon, session=settings.goal == "best")
         self.belief = ServingPosterior(store, self.name_index, settings)
         if self.policy_gate.safeguards is None and self.policy_gate.policy.spec != CUSTOM:
@@ -59,8 +66,14 @@ class Serving:
         self.cells: dict[tuple[str, str], CachedDecision] = {}
         self.leases: dict[int, Any] = {}
         """Of cells that other processes draw from, by their first id; see `engine.leases`."""
-        self.policy: int | None = None
-        """Key of the policy in the store; None: not asked for yet."""
+        self.policies: dict[str, int] = {}
+        """Key in the store of the policy of each project, as far as it was asked for."""
+
+    def forget_cells(self) -> None:
+        """What was made ready rests on orders, or constants, that no longer hold."""
+        self.cells.clear()
+        self.leases.clear()
+        self.policies.clear()
 
     @property
     def ahead(self) -> int:

@@ -54,8 +54,7 @@ class ServingPosterior:
         """Outcomes that were folded, so many of the store's first ones."""
         self.in_service, self.worn = False, False
         """Whether calls wait for what is done; whether the belief is to be computed again beside."""
-        self.overdue = Overdue()
-        self.borrowed = PriorPackPool(store, name_index, settings)
+        self.overdue, self.borrowed = Overdue(), PriorPackPool(store, name_index, settings)
         self.undone = store.undone()
         stored = store.snapshots()
         served = damaged_records.serving(store)
@@ -64,6 +63,7 @@ class ServingPosterior:
         self._frame = frame_of(name_index, settings)
         self.ground = self._frame.ground
         self._tail: tuple[Any, Any, int] | None = None
+        self._constants = np.zeros(0)
         self._exchange = Exchange(self._posterior(hyperparameters_of(self._frame, reversed(served))))
         self.job_adjustment = JobAdjustment(self._exchange, settings.utility_limit)
         self.savings = OutcomeSavings(settings, name_index.known_family, self._frame.home) if settings.total else None
@@ -103,9 +103,9 @@ class ServingPosterior:
         return found if self.savings is None else self.savings.convert(found, project, context)
 
     def _offered(self, found: Predictive) -> Predictive:
-        arms = self.name_index.offered
-        whole = isinstance(arms, slice)
-        return found if whole else Predictive._make(None if part is None else part[..., arms] for part in found)
+        if isinstance(arms := self.name_index.offered, slice):
+            return found
+        return Predictive._make(None if part is None else part[..., arms] for part in found)
 
     def serve(self, policy: Policy) -> None:
         """Let the compiled call that finds a belief apply this policy to it, too, where it is about log ratios."""
@@ -113,20 +113,21 @@ class ServingPosterior:
             return
         arms = self.name_index
         places = tuple(arms.columns.tolist()), tuple(arms.family.tolist()), arms.baseline
-        key = (policy.spec, tuple(sorted(policy.params.items())), *places)
-        self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids)
+        key = (policy.spec, tuple(policy.params), *places)
+        self._tail = probabilities_of(policy, arms), key, SCALARS + len(arms.ids) + len(policy.params)
+        self._constants = np.array(list(policy.params.values()))
         self.posterior.serve(*self._tail)
 
     def view(
-        self, project: int, context: int, allowed: np.ndarray, scalars: np.ndarray, known: np.ndarray | None = None
+        self, at: tuple[int, int], allowed: np.ndarray, scalars: np.ndarray, known: Any = None, constants: Any = None
     ) -> tuple[View, np.ndarray | None]:
-        """What a policy sees of one cell, and the probabilities that the policy of `serve` gives where one compiled
-        call made both; scalars: of the cell's use; known: of the job."""
+        """What a policy sees of one cell, and the probabilities that the policy of `serve` with these constants, or its
+        own, gives where one compiled call made both; scalars: of the cell's use; known: of the job."""
         arms = self.name_index
-        job = arms.features.encoded_row(known)
-        found, chances = self.posterior.answer(project, context, extra(scalars, allowed), job)
-        contrast = self.posterior.gain_over_best(project, context, self._offered(found), arms.columns)
-        return view(self._valued(found, project, context), arms, allowed, scalars, contrast), chances
+        asked = extra(scalars, allowed, self._constants if constants is None else constants)
+        found, chances = self.posterior.answer(*at, asked, arms.features.encoded_row(known))
+        contrast = self.posterior.gain_over_best(*at, self._offered(found), arms.columns)
+        return view(self._valued(found, *at), arms, allowed, scalars, contrast), chances
 
     def until_due(self) -> int:
         """After how many more outcomes the scales are to be estimated again."""
@@ -331,8 +332,7 @@ class ServingPosterior:
         self.posterior.resume(arrays)
         self.job_adjustment.resume(body["jobs"])
         self.overdue.resume(body)
-        self.clipped, self.learned = body["clipped"], body["learned"]
-        self._began = self.learned
+        self.clipped, self.learned, self._began = body["clipped"], body["learned"], body["learned"]
         if rebased:
             self.job_adjustment.converge()
 

@@ -110,7 +110,7 @@ def _forget_names(open_: _Open, kind: str, names: Iterable[str]) -> None:
 
 
 def _forget_records(open_: _Open, name: str, decisions: set[int], time: float) -> None:
-    for kind in ("control", "measurement", "problem"):
+    for kind in ("control", "learned", "measurement", "problem"):
         found = open_.db.execute(open_.database.sql.RECORDS, (kind, _ALL, 0)).fetchall()
         for number, (_, text) in enumerate(found, start=1):
             body = rows.record_of(text)
