@@ -73,7 +73,7 @@ BENCHMARKS = {
         _of("factors_alone", "transfer.factors --data ../shared/data --alone --seeds 6", "30 min", "data"),
         Benchmark(
             "factors_replay",
-            "transfer.factors --data ../shared/data --seeds 3 --learned benchmarks/results/learning.json",
+            "transfer.factors --data ../shared/data --seeds 3",
             "factors_replay",
             "30 min",
             "data",
@@ -85,7 +85,7 @@ BENCHMARKS = {
         _of("learning", "simulation.learning --oracle", "15 min"),
         _of(
             "left_out",
-            "simulation.left_out --only aslib,xz,lingeling --most 900 --decisions 600 --seeds 6",
+            "simulation.left_out",
             "15 min",
             "data",
         ),

@@ -11,9 +11,8 @@ projects of 60 decisions each, then the new one. Regret in utility against the b
 
 With --data instead: the engine on replay sets of at least 6 projects and at most 40 arms, project after project, the
 first 40 decisions of each of up to 20 projects; regret against the best fixed arm of every project and context, with
-factors over without. `--learned` lets factors go with the constants that `benchmarks/simulation/learning.py` found for
-the middle of what it trained on, against neither. `--alone` measures what pooling gives: every project
-after the first, by one engine for all over an engine of its own for each.
+factors over without. `--alone` measures what pooling gives: every project after the first, by one engine for all over
+an engine of its own for each.
 """
 
 import json
@@ -27,7 +26,7 @@ from benchmarks.harness.pieces import Work, computed
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from benchmarks.transfer.engine_run import run_engine
 from benchmarks.transfer.projects import gap
-from poolwise import ArmSpace, Engine, Family, policy
+from poolwise import ArmSpace, Engine, Family
 from poolwise.engine import Settings
 from poolwise.replay import orders
 from poolwise.table import Table
@@ -112,26 +111,24 @@ def pooled(task: tuple[Path, str, int]) -> dict[str, float]:
     return {"without": float(np.concatenate(alone).mean()), "with": float(together.mean())}
 
 
-def replayed(task: tuple[Path, str, int, int, dict[str, float]]) -> float:
-    """Mean regret of one seed's decisions on a table, by the default policy with these constants."""
-    root, name, seed, most, constants = task
+def replayed(task: tuple[Path, str, int, int]) -> float:
+    """Mean regret of one seed's decisions on a table."""
+    root, name, seed, most = task
     found = next(source for source in replay_sets(root) if source.name == name).load()
     rows_ = np.concatenate(beginnings(found, seed))
-    settings, chosen = Settings(project_factors=most, estimate="inline"), policy.parse(policy.default().spec, constants)
-    arms = run_engine(found, rows_, seed, settings, chosen)
+    arms = run_engine(found, rows_, seed, Settings(project_factors=most, estimate="inline"))
     return float(gap(found)[rows_, arms].mean())
 
 
-def replay_ratios(
-    root: Path, seeds: int, workers: int, only: list[str], learned: dict[str, float]
-) -> tuple[dict[str, Any], float]:
+def replay_ratios(root: Path, seeds: int, workers: int, only: list[str]) -> tuple[dict[str, Any], float]:
     """Per table: regret with and without, and their ratio; the geometric mean of the ratios."""
     names = projects_sets(root, only)
-    ways: tuple[tuple[int, dict[str, float]], ...] = ((0, {}), (2, learned))
-    work = [Work(replayed, (root, name, seed, *way), None) for name in names for seed in range(seeds) for way in ways]
+    work = [
+        Work(replayed, (root, name, seed, most), None) for name in names for seed in range(seeds) for most in (0, 2)
+    ]
     made: dict[tuple[str, int], list[float]] = {}
     for piece, regret in computed(work, workers):
-        _, name, seed, most, _ = piece.task
+        _, name, seed, most = piece.task
         made.setdefault((name, most), []).append(regret)
         print(f"{name}, seed {seed}, at most {most} factors: regret {regret:.4f}", flush=True)
     return compared_sets({name: {"without": made[name, 0], "with": made[name, 2]} for name in names})
@@ -169,7 +166,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=60)
     parser.add_argument("--data", type=Path, help="the folder of the replay sets: these instead")
     parser.add_argument("--only", nargs="*", default=[], help="parts of the names of tables")
-    parser.add_argument("--learned", type=Path, help="what benchmarks/simulation/learning.py wrote")
     parser.add_argument("--alone", action="store_true", help="with --data: against an engine for each project")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
@@ -177,8 +173,7 @@ def main() -> None:
         found, ratio = pooled_ratios(options.data, options.seeds, options.workers, options.only)
         shown = [Figure("replay in order of projects, one engine over one for each, geometric mean", ratio, "")]
     elif options.data is not None:
-        learned = json.loads(options.learned.read_text())["constants"] if options.learned else {}
-        sets, ratio = replay_ratios(options.data, options.seeds, options.workers, options.only, learned)
+        sets, ratio = replay_ratios(options.data, options.seeds, options.workers, options.only)
         found, shown = sets, [Figure("replay in order of projects, with over without, geometric mean", ratio, "")]
     else:
         limits = {"clusters": 0.8, "independent": 1.02, "alike": 1.02}

@@ -1,34 +1,38 @@
-"""Constants chosen without the tables they are judged on; one compilation for all of them decides the same."""
+"""Settings learned without the tables they are judged on."""
 
-from pathlib import Path
+import json
 
 import numpy as np
 import pytest
 
-from benchmarks.replay.ablation import replaced
 from benchmarks.simulation import left_out
-from benchmarks.simulation.left_out import GRID, USUAL
-from poolwise import policy
-from poolwise.replay import orders, run_poolwise
-from poolwise.replay.loop import run
-from poolwise.replay.settings import Settings
+from poolwise.meta import policy_card as cards
+from poolwise.meta import racing
+from poolwise.meta.histories import History
+from poolwise.policy import default
 from tests.replay.tables import table
 
-SETS = ("aslib/SAT11", "aslib/SAT12", "aslib/TSP")
+SETS = ("aslib/SAT11", "aslib/SAT12", "aslib/TSP", "aslib/MIP")
 
 
-def regrets(**best):
-    """(settings, seeds) of every set: half of the default's under its best setting."""
-    found = {name: np.ones((len(GRID), 3)) for name in SETS}
-    for name, setting in best.items():
-        found[f"aslib/{name}"][setting] = 0.5
-    return found
+def card(**best):
+    """Every table's regret is half of the default's under one setting, and a third more under all others."""
+    ratio = np.full((len(SETS), 3), 0.3)
+    ratio[:, 0] = 0.0
+    for row, name in enumerate(SETS):
+        ratio[row, best[name.removeprefix("aslib/")]] = -0.7
+    known = (left_out.pasts(table(30)._replace(name="aslib/TSP"))[0].known,) * len(SETS)
+    groups = tuple(map(left_out.domain, SETS))
+    settings = ({}, {"own": 0.0}, {"own": 0.1})
+    return cards.of_race(racing.Race(default(), settings, SETS, groups, known, ratio, 0.05 + 0 * ratio, 6 + 0 * ratio))
 
 
-def test_a_table_has_no_say_in_what_is_chosen_for_its_domain():
-    found = regrets(SAT11=0, SAT12=0, TSP=4)
-    assert left_out.in_hindsight(found) == {"aslib/SAT11": 0, "aslib/SAT12": 0, "aslib/TSP": 4}
-    assert left_out.left_out(found) == {"aslib/SAT11": 4, "aslib/SAT12": 4, "aslib/TSP": 0}
+def test_a_table_has_no_say_in_what_is_recommended_to_its_domain():
+    found = card(SAT11=1, SAT12=1, TSP=2, MIP=2)
+    assert left_out.in_hindsight(found) == dict(zip(SETS, (1, 1, 2, 2), strict=True))
+    for stated in left_out.STATED.values():
+        picked = left_out.picked(found, stated)
+        assert (picked["aslib/SAT11"], picked["aslib/SAT12"]) == (2, 2)
 
 
 def test_a_ratio_is_paired_by_seed():
@@ -38,18 +42,17 @@ def test_a_ratio_is_paired_by_seed():
     assert (ratio, error) == pytest.approx((1.0, np.std([0.0, -1.0, 1.0], ddof=1) / 3.0 / 3**0.5))
 
 
-def test_the_median_arm_as_baseline(monkeypatch):
-    source = left_out.replay_sets.__globals__["Source"]("made", lambda: table(30))
-    monkeypatch.setattr(left_out, "replay_sets", lambda root: [source])
-    own, other = (left_out.table_of(Path("nowhere"), "made", median) for median in (False, True))
-    assert own.arms[own.baseline] == "base"
-    assert sorted(other.reward.mean(axis=0)).index(other.reward.mean(axis=0)[other.baseline]) == 1
+def test_histories_are_judged_with_their_settings_and_the_default():
+    found = card(SAT11=1, SAT12=1, TSP=2, MIP=2)
+    play = lambda policy, seeds: 1.0 + policy.params["own"] + np.arange(len(seeds))
+    past = History("aslib/SAT11", "SAT", None, play)
+    picks = {"start": {"aslib/SAT11": 2}, "hindsight": {"aslib/SAT11": 0}}
+    made = left_out.judged(json.loads(json.dumps(found)), past, picks, range(3))
+    own = default().params["own"]
+    assert made["start"][0] == pytest.approx(2.1 / (2.0 + own))
+    assert made["hindsight"][:2] == [1.0, 0.0]
 
 
-def test_constants_as_arguments_decide_as_compiled_ones():
-    made = table(40)
-    order = orders(made, "shuffled", [3])[0]
-    assert left_out.policy_of(USUAL).params == policy.default().params
-    with replaced({"poolwise.replay.loop:stretch": left_out.stretch}):
-        found = run(made, order, left_out.policy_of(USUAL), 3, Settings(repeats=False))
-    np.testing.assert_array_equal(found.arm, run_poolwise(made, order, 3))
+def test_a_table_is_there_twice_with_its_own_and_an_ordinary_baseline():
+    names = [one.name for one in left_out.pasts(table(30)._replace(name="aslib/TSP", baseline=1))]
+    assert names == ["aslib/TSP", "aslib/TSP" + left_out.ORDINARY]

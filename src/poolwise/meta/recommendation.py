@@ -8,7 +8,7 @@ with the least upper bound of the mean log ratio is chosen; the default, for whi
 Source: collaborative filtering by neighbourhood (Resnick et al., 1994); random effects (DerSimonian and Laird, 1986).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ LEAST_SPREAD = 0.5
 """Of a characteristic over the histories."""
 ROOM = 0.5
 """Beyond either end of the histories that a characteristic may lie."""
+STATED = ("arms", "contexts", "concentration", "noise", "deviation", "skew")
+"""What a project comes to show; not how long it goes on."""
 
 
 class Recommendation(NamedTuple):
@@ -73,16 +75,15 @@ def outside(known: MetaFeatures, rows: np.ndarray) -> list[str]:
 
 
 def left_out(
-    groups: Sequence[str], rows: np.ndarray, log_ratio: np.ndarray, error: np.ndarray
+    groups: Sequence[str], rows: np.ndarray, log_ratio: np.ndarray, error: np.ndarray, stated: Collection[str] = STATED
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(H,) setting that the histories of all other groups recommend, and its log ratio. How long a history lasts is
-    not told; 0, the default, where fewer than two other histories are left."""
-    names = np.array(groups)
+    """(H,) setting that the histories of all other groups recommend where the `stated` characteristics are known, and
+    its log ratio; 0, the default, where fewer than two other histories are left."""
+    names, unknown = np.array(groups), np.array([name not in stated for name in MetaFeatures._fields])
     chosen = np.zeros(len(rows), int)
-    for h, row in enumerate(rows):
+    for h, row in enumerate(np.where(unknown, np.nan, rows)):
         others = names != names[h]
-        if others.sum() > 1:
-            known = MetaFeatures(*row)._replace(horizon=np.nan, rest=np.nan)
-            if not outside(known, rows[others]):
-                chosen[h] = recommend(known, rows[others], log_ratio[others], error[others]).setting
+        known, left = MetaFeatures(*row), rows[others]
+        if len(left) > 1 and not outside(known, left):
+            chosen[h] = recommend(known, left, log_ratio[others], error[others]).setting
     return chosen, log_ratio[np.arange(len(rows)), chosen]
