@@ -25,8 +25,17 @@ FIRST = 3
 """Seeds of the first round."""
 DOUBT = 4.0
 """Seeds that the usual variance of a seed counts for beside a history's own."""
-BONUS, TEMPERATURE = (0.0, 1 / 3, 1.0), (1 / 3, 1.0, 3.0)
-"""Factors of the bonus for knowledge and of the temperature."""
+MOVED = ("own", "shared", "temperature")
+"""Constants that are learned: of the bonus for knowledge, here and shared, and of chance."""
+FACTORS = (
+    (0.0, 0.0, 1 / 3),
+    (0.0, 0.0, 1.0),
+    (1 / 3, 1 / 3, 1 / 3),
+    (1 / 3, 1 / 3, 1.0),
+    (1.0, 1.0, 1 / 3),
+    (1.0, 0.0, 1.0),
+)
+"""Of a grid whose other points won nowhere."""
 
 
 class Race(NamedTuple):
@@ -55,20 +64,17 @@ class Lap(NamedTuple):
     seeds: tuple[int, ...]
 
 
-def grid(
-    policy: Policy, bonus: Sequence[float] = BONUS, temperature: Sequence[float] = TEMPERATURE
-) -> tuple[Params, ...]:
-    """Settings: constants times these factors, the default first. Raises ConfigError where the policy has none."""
-    moved = {"own": 0, "shared": 0, "temperature": 1}
-    factors = sorted({(b, t) for b in bonus for t in temperature} - {(1.0, 1.0)})
+def grid(policy: Policy, factors: Sequence[tuple[float, ...]] = FACTORS) -> tuple[Params, ...]:
+    """Settings: the default, and its constants times these factors of MOVED. Raises ConfigError where the policy has
+    none of them."""
     found: list[Params] = [{}]
-    for factor in factors:
-        changed = {name: factor[k] * policy.params[name] for name, k in moved.items() if policy.params.get(name)}
-        changed = {name: value for name, value in changed.items() if value != policy.params[name]}
+    for row in factors:
+        moved = {name: factor * policy.params.get(name, 0.0) for name, factor in zip(MOVED, row, strict=True)}
+        changed = {name: value for name, value in moved.items() if value != policy.params.get(name, 0.0)}
         if changed and changed not in found:
             found.append(changed)
     if len(found) == 1:
-        raise ConfigError(f"nothing to learn: {policy.spec} has none of {', '.join(moved)}")
+        raise ConfigError(f"nothing to learn: {policy.spec} has none of {', '.join(MOVED)}")
     return tuple(found)
 
 
