@@ -259,7 +259,7 @@ def _parts(belief: ServingPosterior, rows: OutcomeColumns, *, again: bool) -> It
         whole = (belief.learned + number - start) // BLOCK * BLOCK - belief.learned
         end = start + whole if whole > 0 else min(start + FEW, number, *jobs[:1].tolist())
         settled = jobs[belief.job_adjustment.until_settling() - 1 :]
-        due = [start + belief.until_due()] if again else []
+        due = [start + belief.until_due(rows.project[start:])] if again else []
         yield start, (end := min(end, *settled[:1].tolist(), *due, number))
         start = end
 

@@ -125,6 +125,10 @@ class Serving:
         """Moments of the successes of every cell, none of the baseline; to be read."""
         return CellMoments(*(np.asarray(self.state.cells)[:, :, part] for part in range(3)))
 
+    def outcomes_of(self, project: int) -> float:
+        """Number of outcomes of a project."""
+        return float(np.asarray(self.state.cells[project, :, 3]).sum()) if project < self.shape[0] else 0.0
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Projects, contexts and arms, with room to come."""

@@ -134,7 +134,8 @@ def _prediction(problem: RefitData, found: RefitResult, limits: GateThresholds) 
 
 def standardised(problem: RefitData, found: RefitResult) -> np.ndarray:
     """(seen cells,): mean outcome minus its prediction from all other cells, in its standard deviations."""
-    others, count = serving_marginals.left_out(problem, found.hyperparameters), problem.stats.count
+    problem, hyperparameters = serving_marginals.bent(problem, found.hyperparameters)
+    others, count = serving_marginals.left_out(problem, hyperparameters), problem.stats.count
     seen = count > 0
     return np.asarray((problem.stats.total[seen] / count[seen] - others.mean[seen]) / others.scale[seen])
 

@@ -11,6 +11,7 @@ import numpy as np
 from poolwise.engine.estimation.background import Estimate, EstimationRequest, answer, as_snapshot, caught_up, refused
 from poolwise.engine.estimation.prior_packs import PriorPackPool
 from poolwise.engine.estimation.refit_request import RefitData, problem_of
+from poolwise.engine.estimation.schedule import is_due, until_due
 from poolwise.engine.indexing import job_features
 from poolwise.engine.indexing.arms import aligned
 from poolwise.engine.indexing.name_index import NameIndex
@@ -27,7 +28,6 @@ from poolwise.engine.state.savings import OutcomeSavings
 from poolwise.errors import RefitError
 from poolwise.policy.view import Policy, View
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters, to_dict
-from poolwise.posterior.hyperparameters.refit_schedule import due, until
 from poolwise.posterior.posterior import WARM, Posterior
 from poolwise.posterior.recursive.compiled import failure
 from poolwise.posterior.recursive.types import Predictive
@@ -52,6 +52,7 @@ class ServingPosterior:
         self._warm, self.shared, self._led = WARM, False, False
         self.learned, self._began = 0, 0
         """Outcomes that were folded, so many of the store's first ones."""
+        self._latest = 0  # the project of the last outcome
         self.in_service, self.worn = False, False
         """Whether calls wait for what is done; whether the belief is to be computed again beside."""
         self.overdue, self.borrowed = Overdue(), PriorPackPool(store, name_index, settings)
@@ -129,14 +130,15 @@ class ServingPosterior:
         contrast = self.posterior.gain_over_best(*at, self._offered(found), arms.columns)
         return view(self._valued(found, *at), arms, allowed, scalars, contrast), chances
 
-    def until_due(self) -> int:
-        """After how many more outcomes the scales are to be estimated again."""
-        return until(self._settings.reestimate_every, self.outcomes, self.estimated)
+    def until_due(self, projects: np.ndarray) -> int:
+        """After how many more outcomes the scales are to be estimated again. projects: of those to come."""
+        return until_due(self._settings.reestimate_every, self.posterior, self.estimated, projects)
 
     def update(self, rows: OutcomeColumns) -> None:
         """Learn outcomes in the order of the store, those of jobs, of which there is one at the end or any number in
         whole blocks, after the others."""
         self.learned += len(rows.decision)
+        self._latest = int(rows.project[-1]) if len(rows.decision) else self._latest
         utility = None if self.savings is None else self.job_adjustment.utilities(rows)
         given = self._settings, job_features.encoded(self._store, self.name_index.features, rows.decision)
         self.clipped += observations.update(self._exchange, self.job_adjustment, rows, *given)
@@ -148,6 +150,7 @@ class ServingPosterior:
         """`update` by one outcome that says by itself what it is worth. made: its decision."""
         self.learned += 1
         place, raw = self.name_index.cell_of(made), self.name_index.features.encoded_row(made.features)
+        self._latest = place[0]
         self.clipped += observations.learn_plain(self._exchange, place, outcome, self._settings, raw)
         self.version += 1
 
@@ -186,9 +189,8 @@ class ServingPosterior:
     def due(self) -> bool:
         """Whether the scales are to be estimated again by this process: whoever did it last leaves it to others first,
         if there are any, so that all have an equal share of the work."""
-        new = self.outcomes - self.estimated
-        counted = self.outcomes - (new // 4 if self._led and self.shared else 0)
-        return due(self._settings.reestimate_every, counted, self.estimated)
+        left = (self.outcomes - self.estimated) // 4 if self._led and self.shared else 0
+        return is_due(self._settings.reestimate_every, self.posterior, self.estimated, self._latest, left)
 
     def failed(self, error: Exception) -> None:
         """A search for scales broke down; the next one comes on schedule."""

@@ -45,7 +45,7 @@ class ArmFeatures(NamedTuple):
     """Place within its family."""
     sources: SourceTasks | None = None
     warped: bool = False
-    """Whether it is estimated how much utilities are bent (`output_warping`); else they are not."""
+    """Whether it is estimated of a single project, too, how much utilities are bent (`output_warping`)."""
 
 
 class SmoothComponent(NamedTuple):

@@ -132,6 +132,7 @@ def fit(
 ) -> Fit:
     """Scales that serve `coregionalisation.covariance`, for the arms of `old`. As `batch.fit`."""
     ground = _known(old)
+    bent = ground._replace(warped=ground.warped or _several(stats))
     data, (median, widths) = observed_cells(stats), hyperprior(old.family, ground, prior)
     best = best_of(cells(stats))
     begin = start if start is not None and len(start) == len(widths) else median
@@ -141,7 +142,7 @@ def fit(
         found = optimize.minimize(
             objective,
             np.clip(begin, low, high),
-            (data, prior, old.family, ground),
+            (data, prior, old.family, bent),
             jac=True,
             method="L-BFGS-B",
             bounds=np.stack([low, high], 1),
@@ -149,12 +150,17 @@ def fit(
         )
     settled = bool(np.isfinite(found.fun) and found.fun < _INFEASIBLE)
     at = found.x if settled else begin
-    scales, smooth = hyperparameters_at(at, prior, old.family, ground)
-    if ground.warped:
+    scales, smooth = hyperparameters_at(at, prior, old.family, bent)
+    if bent.warped:
         smooth = smooth._replace(warping=smooth.warping._replace(best=best))
     evidence = -float(found.fun) if settled else np.nan
     return Fit(scales, old.family, old.families, False, evidence, found.nit, settled and bool(found.success), at,
                ground=ground, smooth=smooth)  # fmt: skip
+
+
+def _several(stats: SufficientStatistics) -> bool:
+    """Whether there are projects to compare: how far they differ is then that of good arms, not of the worst ones."""
+    return int(np.count_nonzero(stats.count.any(axis=(1, 2)))) > 1
 
 
 def objective(

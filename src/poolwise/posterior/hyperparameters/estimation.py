@@ -37,6 +37,8 @@ class Hyperparameters(NamedTuple):
     """Of jobs; None while nothing is known of them."""
     lent: BorrowedSlopes | None = None
     """By a prior pack, as it is weighed now."""
+    counted: Float[np.ndarray, " project"] = np.zeros(0)
+    """Outcomes of each that this was estimated from, where arms resemble each other by their parameters."""
 
 
 EstimationArguments = tuple[
@@ -139,7 +141,10 @@ def estimate_hyperparameters(
         fit, known = feature_estimation.estimate(
             stats, heard, fit, prior, None if full else hyperparameters.features, lent
         )
-    return Hyperparameters(fit, success, expert=hyperparameters.expert, weight=weight, features=known, lent=lent)
+    counted = np.zeros(0) if old.ground is None else outcomes.sum(axis=(1, 2))
+    return Hyperparameters(
+        fit, success, expert=hyperparameters.expert, weight=weight, features=known, lent=lent, counted=counted
+    )
 
 
 def _searched(stats: SufficientStatistics, old: Fit, prior: gaussian.Hyperprior, device: str | None) -> Fit:
@@ -172,6 +177,7 @@ def to_dict(hyperparameters: Hyperparameters) -> dict[str, Any]:
         "factors": factors.to_dict(hyperparameters.factors),
         "features": feature_hyperparameters.to_dict(hyperparameters.features),
         "project_weight": np.asarray(hyperparameters.weight).tolist(),
+        "counted": np.asarray(hyperparameters.counted).tolist(),
         "expert": None if hyperparameters.expert is None else _said(hyperparameters.expert),
         "success_prior": None
         if success.elicited is None
@@ -206,7 +212,8 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     loaded = loaded if loaded is not None and loaded.level.shape[1] == len(noise) else None
     weight = np.array(body.get("project_weight", []), dtype=float)
     features = feature_hyperparameters.from_dict(body.get("features"))
-    known = Hyperparameters(fit, success, loaded, weight=weight, features=features, lent=start.lent)
+    counted = np.array(body.get("counted", []), dtype=float)
+    known = Hyperparameters(fit, success, loaded, weight=weight, features=features, lent=start.lent, counted=counted)
     expected, before = start.expert, body.get("expert")
     if expected is not None and before is not None and len(before[2]) == len(expected.weight):
         pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)

@@ -4,8 +4,9 @@ import numpy as np
 
 from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.crossed import batch, collapsed
-from poolwise.posterior.crossed.batch import SufficientStatistics
+from poolwise.posterior.crossed.batch import SufficientStatistics, cells
 from poolwise.posterior.gp import bernoulli_kernel, gp_filter
+from poolwise.posterior.gp.output_warping import Warping, best_at, moments, slope
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import layout, noise_scale
 from poolwise.posterior.likelihoods import bernoulli
@@ -81,8 +82,24 @@ def success_prior(problem: RefitData) -> np.ndarray:
 
 
 def noise(problem: RefitData, hyperparameters: Hyperparameters) -> np.ndarray:
-    """Standard deviation of one outcome [project, context, arm]."""
-    return np.broadcast_to(noise_scale(hyperparameters.gaussian.scales, problem.shape[1]), problem.shape)
+    """Standard deviation of one outcome [project, context, arm]; wider far below the best where utilities are bent."""
+    scale = np.broadcast_to(noise_scale(hyperparameters.gaussian.scales, problem.shape[1]), problem.shape)
+    smooth = hyperparameters.gaussian.smooth
+    if smooth is None or not smooth.warping.amount:
+        return scale
+    own, best = cells(problem.stats), best_at(smooth.warping, *np.indices(problem.shape[:2]))[:, :, None]
+    return np.where(own.count > 0, scale / slope(own.mean, best, smooth.warping.amount), scale)
+
+
+def bent(problem: RefitData, hyperparameters: Hyperparameters) -> tuple[RefitData, Hyperparameters]:
+    """The same of bent utilities (`output_warping`), under scales that bend nothing: there all is normal."""
+    fit = hyperparameters.gaussian
+    if fit.smooth is None or not fit.smooth.warping.amount:
+        return problem, hyperparameters
+    count, mean, deviation = moments(cells(problem.stats), fit.smooth.warping)
+    stats = SufficientStatistics(count, count * mean, deviation + count * mean**2)
+    fit = fit._replace(smooth=fit.smooth._replace(warping=Warping()))
+    return problem._replace(stats=stats), hyperparameters._replace(gaussian=fit)
 
 
 def left_out(problem: RefitData, hyperparameters: Hyperparameters) -> Marginals:
