@@ -50,9 +50,8 @@ class ServingPosterior:
         self._store, self.name_index, self._settings = store, name_index, settings
         self.version, self.clipped, self._looked, self.trouble = 0, 0, -1, ""
         self._warm, self.shared, self._led = WARM, False, False
-        self.learned, self._began = 0, 0
-        """Outcomes that were folded, so many of the store's first ones."""
-        self._latest = 0  # the project of the last outcome
+        self.learned, self._began, self._latest = 0, 0, 0
+        """Outcomes that were folded, so many of the store's first ones; the project of the last."""
         self.in_service, self.worn = False, False
         """Whether calls wait for what is done; whether the belief is to be computed again beside."""
         self.overdue, self.borrowed = Overdue(), PriorPackPool(store, name_index, settings)
@@ -148,9 +147,8 @@ class ServingPosterior:
 
     def learn_plain(self, made: Decision, outcome: Outcome) -> None:
         """`update` by one outcome that says by itself what it is worth. made: its decision."""
-        self.learned += 1
         place, raw = self.name_index.cell_of(made), self.name_index.features.encoded_row(made.features)
-        self._latest = place[0]
+        self.learned, self._latest = self.learned + 1, place[0]
         self.clipped += observations.learn_plain(self._exchange, place, outcome, self._settings, raw)
         self.version += 1
 
