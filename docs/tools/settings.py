@@ -106,6 +106,7 @@ UNITS = {
     "engine.enough": UTILITY,
     "engine.lock_wait": "seconds",
     "policy.params": "per constant",
+    "policy.learn_seconds": "seconds",
     "safety.delta": "probability",
     "safety.margin": UTILITY,
     "safety.spend": SHARE,

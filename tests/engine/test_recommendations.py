@@ -130,7 +130,7 @@ def test_a_damaged_record_is_left_out(change, tmp_path):
 def test_whoever_advises_is_asked_once_for_every_project():
     engine, asked = opened(), []
 
-    def advise(project):
+    def advise(project, made):
         asked.append(project)
         return SAID if project == "new" else None
 
@@ -139,3 +139,12 @@ def test_whoever_advises_is_asked_once_for_every_project():
     assert asked == ["old", "new"]
     assert served(engine, made[1])[1].params["temperature"] == 0.4
     assert np.isclose(engine.recommendations.made()["new"]["gain_low"], 0.02)
+
+
+def test_what_is_logged_changes_with_the_constants_within_one_call():
+    engine = opened()
+    engine.recommendations.ask(lambda project, made: SAID._replace(params={} if made else SAID.params, again=6))
+    for decision in lived(engine, ["new"]):
+        logged, policy = served(engine, decision)
+        assert policy.params["own"] == (0.0 if logged.arrays["context"][9] < 6 else engine.policy.params["own"])
+        assert engine.explain(decision.id, replay=True)["replay"]["same"]

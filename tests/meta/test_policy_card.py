@@ -133,8 +133,10 @@ def test_a_missing_card_is_one_line(tmp_path):
         cards.read(tmp_path / "none.json")
 
 
-def test_an_engine_opens_with_what_its_card_says(tmp_path):
-    body = card(ratios=((-0.4, 0.0),) * 8, promoted=True)
+@pytest.mark.parametrize(("rest", "own"), [(0.0, 0.0), (3.0, 1.0)])
+def test_an_engine_explores_as_its_card_says_in_projects_that_it_knows(rest, own, tmp_path):
+    known = (SHORT._replace(rest=rest),) * 4 + (LONG._replace(rest=rest),) * 4
+    body = card(ratios=((-0.4, 0.0),) * 8, known=known, promoted=True)
     (tmp_path / "card.json").write_text(json.dumps(body))
     text = f"""
 [run]
@@ -149,10 +151,9 @@ learned = "{tmp_path / "card.json"}"
 """
     opened = opening.open_engine(parse(text))
     decision = opened.decide("p", "c")
-    record = opened.store.records("learned")[-1]
     assert opened.explain(decision.id, replay=True)["replay"]["same"]
-    assert opened.policy.params == record["params"]
-    assert (opened.policy.params["own"] == 0.0) != bool(record["outside"])
+    assert opened.store.policy(opened.store.view(decision.view).policy)[1] == {"patience": 0.0, **PARAMS, "own": own}
+    assert ("does not know such a project: rest is" in opened.recommendations.made()["p"]["why"]) == (own == 1.0)
     opened.close()
 
 

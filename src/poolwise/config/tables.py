@@ -77,8 +77,14 @@ class PolicyTable(Table):
     """For instance `floored(safe(thompson))`; none: the default, a knowledge gradient."""
     params: dict[str, float] = Field(default_factory=dict)
     """Constants of its layers by name, for instance `minimum = 0.02`."""
-    learned: str | None = None
-    """File of a promoted card that `poolwise learn` wrote, instead of the two."""
+    learned: str | list[str] = Field(default_factory=list)
+    """Files of promoted cards that `poolwise learn` wrote, one or more, instead of the two: every project that is new
+    gets the constants that they recommend for what it is like."""
+    learn: Literal["never", "projects"] = "never"
+    """`projects`: when a project is new, settings of the policy race over those that were there before it, and what
+    would have gained for certain is what it explores with."""
+    learn_seconds: float = Field(default=15.0, gt=0)
+    """Longest that such a race may take."""
 
 
 class EngineTable(Table):

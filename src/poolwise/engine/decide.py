@@ -189,7 +189,7 @@ def _look(
 def _made_ready(
     serving: Serving, names: tuple[str, str], at: tuple[int, int], allowed: np.ndarray, known: np.ndarray | None
 ) -> tuple[CachedDecision, View, Constraints | None]:
-    own = serving.policy_gate.meet(names[0])
+    own = serving.policy_gate.meet(names[0], serving.usage.of_project(at[0]))
     view, chances = serving.belief.view(at, allowed, np.array(serving.usage.context(*at)), known, own.constants)
     found = serving.policy_gate.choice(names, at, view, chances)
     cell = CachedDecision(
@@ -215,10 +215,10 @@ def _log(serving: Serving, project: str, context: str, view: View, limits: Const
         arrays.update(to_arrays(limits))
     if compiled:
         arrays[COMPILED] = np.asarray(1)
-    belief, key, ids = serving.belief, serving.policies.get(project), serving.name_index.ids
+    belief, own, ids = serving.belief, serving.policy_gate.own(project), serving.name_index.ids
+    key = serving.policies.get(bits := own.constants.tobytes())
     if key is None:
-        policy = serving.policy_gate.own(project).policy
-        key = serving.policies[project] = serving.store.add_policy(policy.spec, policy.params)
+        key = serving.policies[bits] = serving.store.add_policy(own.policy.spec, own.policy.params)
     return serving.store.append_view(
         LoggedView(0, project, context, key, belief.snapshot, belief.outcomes, ids, arrays)
     )

@@ -185,8 +185,8 @@ class Upkeep:
         """first: arms whose order is to be kept."""
         return Serving(self.store, self.space, self._policy, self.settings, first, self._advice)
 
-    def _advice(self, project: str) -> Recommendation | None:
-        return None if self.advisor is None else self.advisor(project)
+    def _advice(self, project: str, made: int) -> Recommendation | None:
+        return None if self.advisor is None else self.advisor(project, made)
 
     def _reopened(self, before: Serving) -> Serving:
         serving = self._opened()

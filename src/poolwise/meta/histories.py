@@ -14,11 +14,12 @@ import pandas as pd
 
 from poolwise.meta import meta_features
 from poolwise.meta.meta_features import MetaFeatures
-from poolwise.policy.view import Policy
+from poolwise.policy.view import CUSTOM, Policy
 from poolwise.replay.arrival import orders
 from poolwise.replay.hindsight import PER_CELL, references
 from poolwise.replay.loop import run_many
 from poolwise.replay.replay_posterior import LIMIT, ReplayPosterior
+from poolwise.replay.settings import Settings
 from poolwise.table import Table, available, utility
 
 LEAST, OTHERS = 30, 10
@@ -39,16 +40,31 @@ class History(NamedTuple):
     It can be sent."""
 
 
-def of_table(table: Table, group: str | None = None) -> History:
+class Played(NamedTuple):
+    """How a history is lived through again."""
+
+    horizon_known: bool = False
+    """The policy is told how many decisions there are."""
+    compiled: bool = True
+    """By loops that take seconds to compile; otherwise step by step in NumPy, which some runs alone are sooner over
+    with."""
+
+
+AS_SERVED = Played()
+
+
+def of_table(table: Table, group: str | None = None, how: Played = AS_SERVED) -> History:
     """A table of real outcomes, its units in random order."""
-    return History(table.name, group or table.name, characteristics(table), partial(regret, table))
+    return History(table.name, group or table.name, characteristics(table), partial(regret, table, how=how))
 
 
-def regret(table: Table, policy: Policy, seeds: Sequence[int]) -> np.ndarray:
+def regret(table: Table, policy: Policy, seeds: Sequence[int], how: Played = AS_SERVED) -> np.ndarray:
     """(seeds,) against the best fixed arm of every project and context, as `History.play`."""
     gain = utility(table)
     best = gain[np.arange(len(gain)), references(table)[PER_CELL]]
-    made = run_many(table, orders(table, "shuffled", seeds), policy, seeds)
+    settings = Settings(horizon=float(len(gain)) if how.horizon_known else None)
+    chosen = policy if how.compiled else policy._replace(spec=CUSTOM)
+    made = run_many(table, orders(table, "shuffled", seeds), chosen, seeds, settings)
     lost = np.array([(best[one.unit] - gain[one.unit, one.arm]).mean() for one in made])
     return np.maximum(lost / float(np.nanstd(gain)), 0.0) + LITTLE
 
@@ -79,7 +95,11 @@ def believed(
 
 
 def of_log(
-    frame: pd.DataFrame, baseline: str, seed: int, told: Callable[[str], None] = lambda text: None
+    frame: pd.DataFrame,
+    baseline: str,
+    seed: int,
+    told: Callable[[str], None] = lambda text: None,
+    how: Played = AS_SERVED,
 ) -> list[History]:
     """Every project of a log with enough outcomes, as a table of all arms. Columns: project, context, arm, family,
     probability (of the arm that was chosen) and utility. told: of the projects that are left out, and why. No name of
@@ -94,7 +114,7 @@ def of_log(
             why = f"{len(rows)} outcomes, {others} of other arms than the baseline; {LEAST} and {OTHERS} are needed"
             told(f"{project} is left out: {why}")
         else:
-            found.append(of_table(tables[number - 1]._replace(name=f"project {number}")))
+            found.append(of_table(tables[number - 1]._replace(name=f"project {number}"), how=how))
     return found
 
 

@@ -24,11 +24,11 @@ MOST = 4_000
 """Decisions of a project that are looked at, the newest."""
 DIFFERENT = 0.001
 """Probability that must have moved for a decision to count as changed."""
-ESTIMATOR = "DR"
+ESTIMATOR, CONFIDENCE = "DR", 0.9
 CAPTION = (
     "Changed: decisions in which the recommendation moved more than 0.1&nbsp;% of the probability. Moved: how much on "
     "average (total variation distance). Earned: by what factor its jobs ran faster than with the default's "
-    "probabilities in their place, from the project's own log (doubly robust estimate with its 95&nbsp;% interval); "
+    "probabilities in their place, from the project's own log (doubly robust estimate with its 90&nbsp;% interval); "
     "what trials taught for later jobs is not in it."
 )
 
@@ -99,7 +99,7 @@ def _earned(engine: Engine, logged: Logged, body: dict[str, Any]) -> dict[str, A
         baseline=engine.space.baseline,
         objective=objective,
     )
-    found = ope.compare(made, np.asarray(made.behaviour))
+    found = ope.compare(made, np.asarray(made.behaviour), CONFIDENCE)
     if found.diagnosis.veto:
         return {**unknown, "why": f"{body['why']} What it earned its log cannot tell: {found.diagnosis.veto}"}
     less = found.differences[ESTIMATOR]

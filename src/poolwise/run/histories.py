@@ -11,7 +11,7 @@ from poolwise.engine.insight.trials import trials
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import ConfigError, DataError
 from poolwise.meta import augmentation, histories, simulated
-from poolwise.meta.histories import History
+from poolwise.meta.histories import AS_SERVED, History, Played
 from poolwise.meta.systems import sample
 from poolwise.replay.source import read
 from poolwise.run.opening import known_space
@@ -36,15 +36,18 @@ def use(device: str | None) -> None:
         raise ConfigError(f"device {device!r} cannot be used here ({error}): leave it out, or name cpu") from error
 
 
-def of_store(store: Store, seed: int, told: Told = lambda text: None) -> list[History]:
+def of_store(
+    store: Store, seed: int, told: Told = lambda text: None, most: int | None = None, how: Played = AS_SERVED
+) -> list[History]:
     """Every project of the store with enough outcomes, completed by what is believed of all its arms at the end. told:
-    of the projects that are left out, and why."""
+    of the projects that are left out, and why. most: decisions of each that are taken, its first ones."""
     frame, spaces = trials(store), damaged_records.usable(store, "space")
     if frame.empty or not spaces:
         return []
     fine = (frame["status"] == "ok") & frame["gain"].notna()
     frame = frame.assign(utility=frame["gain"].where(fine, frame["utility"]))
-    return histories.of_log(frame, spaces[-1]["baseline"], seed, told)
+    frame = frame if most is None else frame[frame["turn"] < most]
+    return histories.of_log(frame, spaces[-1]["baseline"], seed, told, how)
 
 
 def of_tables(paths: Sequence[Path], seed: int) -> list[History]:

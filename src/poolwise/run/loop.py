@@ -13,10 +13,10 @@ import numpy as np
 from poolwise.engine import Engine
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import ConfigError
-from poolwise.run import policy_card
 from poolwise.run.alone import alone
 from poolwise.run.jobs import stream
 from poolwise.run.measuring import Task, measured, recalled, record
+from poolwise.run.opening import advised
 from poolwise.run.remembered import remember
 from poolwise.run.settings import features_of
 from poolwise.run.setup import Plan, own_store
@@ -127,9 +127,8 @@ def _open(plan: Plan, url: str) -> Engine:
         if not earlier:
             store.append_record("run", dict(plan.identity))
         remember(store, plan.config)
-        space = plan.workload.space
-        policy = policy_card.policy_for(plan.config.policy.learned, plan.policy, store, space, plan.settings)
-        return Engine(store, space, policy, plan.settings, features_of(plan.config))
+        engine = Engine(store, plan.workload.space, plan.policy, plan.settings, features_of(plan.config))
+        return advised(engine, plan.policy, plan.config)
     except Exception:
         store.close()
         raise

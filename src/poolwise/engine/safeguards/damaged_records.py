@@ -120,6 +120,8 @@ def _recommendation(body: Mapping[str, Any]) -> None:
         texts = body["project"], body["spec"], body["source"], body["why"]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("it does not say for which project")
+        if not isinstance(body.get("again"), int | None):
+            raise TypeError("it does not say when it is asked again")
     if not all(isinstance(value, float | int) and 0 <= value < math.inf for value in body["params"].values()):
         raise ValueError("its constants are not all numbers")
 

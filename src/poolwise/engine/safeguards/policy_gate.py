@@ -1,5 +1,6 @@
 """Between engine and policy: the safeguards of safety and exploration, where any are on, kept level with the log."""
 
+import math
 import time
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ from poolwise.policy.constraints.constraints import Constraints, constrain
 from poolwise.policy.view import Policy, View
 from poolwise.space import Arm, ArmSpace
 from poolwise.store.base import Store
+
+NEVER = math.inf
 
 
 class ActionDistribution(NamedTuple):
@@ -56,9 +59,10 @@ class PolicyGate:
         self.policy = protected(policy, safety)
         """Of projects for which nothing is recommended."""
         self._usual = with_constants(self.policy)
-        self.recommended = recommended.standing(store, policy)
+        self.recommended: dict[str, dict[str, Any]] = {}
         """Records, by project."""
-        self._own = self._served()
+        self._own, self._again = dict[str, ProjectPolicy](), dict[str, float]()
+        self.follow_recommendations()
         self.safeguards: Safeguards | None = None
         """None: nothing was ever asked for, and nothing is counted."""
         if settings.safety or settings.exploration or damaged_records.usable(store, "control"):
@@ -75,13 +79,15 @@ class PolicyGate:
         """What serves a project."""
         return self._own.get(project, self._usual)
 
-    def meet(self, project: str) -> ProjectPolicy:
-        """The same, of a project that is about to be decided for: the first time, whoever advises is asked."""
+    def meet(self, project: str, made: int) -> ProjectPolicy:
+        """The same, of a project that is about to be decided for, after `made` decisions of its own: whoever advises is
+        asked where that is due."""
         found = self._own.get(project)
-        if found is None:
-            said = None if self._advisor is None else self._advisor(project)
+        if found is None or made >= self._again.get(project, NEVER):
+            self._again[project] = NEVER
+            said = None if self._advisor is None else self._advisor(project, made)
             if said is not None:
-                with suppress(StoreError):  # It is asked again when the store can be written.
+                with suppress(StoreError):  # Without a record it is asked again by the next process.
                     self.recommend(project, said)
             found = self._own.setdefault(project, self._usual)
         return found
@@ -93,7 +99,7 @@ class PolicyGate:
         body = recommended.body_of(said, project, self._given.spec, decisions, time.time())
         self._store.append_record(recommended.RECORD, body)
         self.recommended[project] = body
-        self._own[project] = with_constants(self.policy, said.params)
+        self._follow(body)
         return body
 
     def follow_recommendations(self) -> bool:
@@ -101,11 +107,15 @@ class PolicyGate:
         found = recommended.standing(self._store, self._given)
         new, self.recommended = found != self.recommended, found
         if new:
-            self._own = self._served()
+            self._own = {}
+            for body in found.values():
+                self._follow(body)
         return new
 
-    def _served(self) -> dict[str, ProjectPolicy]:
-        return {name: with_constants(self.policy, body["params"]) for name, body in self.recommended.items()}
+    def _follow(self, body: dict[str, Any]) -> None:
+        project, again = body["project"], body.get("again")
+        self._own[project] = with_constants(self.policy, body["params"])
+        self._again[project] = NEVER if again is None else again
 
     def choice(
         self, names: tuple[str, str], at: Key, view: View, chances: np.ndarray | None = None

@@ -33,10 +33,13 @@ class Recommendation(NamedTuple):
     """Expected: share of the default's regret that is saved. None: not estimated."""
     gain_low: float | None = None
     """Its lower 95 % bound."""
+    again: int | None = None
+    """Decisions of the project after which whoever advises is asked again; None: never."""
 
 
-Advisor = Callable[[str], Recommendation | None]
-"""Asked once for every project that is met for the first time; None: nothing to say yet."""
+Advisor = Callable[[str, int], Recommendation | None]
+"""Asked about a project, by its name and how many decisions it has made, when it is met for the first time, and again
+where that was recommended; None: nothing to say now."""
 
 
 class ProjectPolicy(NamedTuple):

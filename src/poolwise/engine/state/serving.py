@@ -66,14 +66,13 @@ class Serving:
         self.cells: dict[tuple[str, str], CachedDecision] = {}
         self.leases: dict[int, Any] = {}
         """Of cells that other processes draw from, by their first id; see `engine.leases`."""
-        self.policies: dict[str, int] = {}
-        """Key in the store of the policy of each project, as far as it was asked for."""
+        self.policies: dict[bytes, int] = {}
+        """Key in the store of the policy with these constants, as far as it was asked for."""
 
     def forget_cells(self) -> None:
         """What was made ready rests on orders, or constants, that no longer hold."""
         self.cells.clear()
         self.leases.clear()
-        self.policies.clear()
 
     @property
     def ahead(self) -> int:
