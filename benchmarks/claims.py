@@ -33,9 +33,6 @@ def at(file: str, *path: str) -> Any:
     return found
 
 
-EARNED, SESSION = '"earn", 200 trials: ', '"best", 200 trials: '
-
-
 def figure(file: str, what: str) -> float:
     """The figure whose name begins with `what`; the first of them."""
     return next(float(one["value"]) for one in at(file, "figures") if one["what"].startswith(what))
@@ -52,10 +49,46 @@ def to_each_peer() -> list[float]:
     return [max(value for peer, value in ratio.items() if peer.startswith(f"{name} (")) for name in names]
 
 
-def of_kernel_tuner(what: str) -> list[float]:
+def of_kernels(name: str, what: str, trials: int = 200) -> Any:
+    """What a searcher of GPU kernels came to in sessions of so many trials; None where none were so long."""
+    return at("kernels", "searchers", name).get(str(trials), {}).get(what)
+
+
+def tuned(goal: str) -> str:
+    """Regret over TPE's and the best found after 200 trials, through the engine."""
+    name = f'Poolwise, goal = "{goal}"'
+    return joined([of_kernels(name, what) for what in ("regret", "best 200")], ".3f")
+
+
+def of_kernel_tuner(what: str) -> list[Any]:
     """Of the strategies that README names, in its order."""
-    names = ("simulated_annealing", "genetic_algorithm", "adaptive_tabu_greywolf", "greedy_ils")
-    return [at("kernel_tuner", "strategies", name, what) for name in names]
+    names = ("simulated annealing", "genetic algorithm", "tabu and grey wolf", "iterated local search")
+    return [of_kernels(f"Kernel Tuner {name}", what) for name in names]
+
+
+def searched(name: str) -> str:
+    """A row of docs/configurations.md: sessions of 200 and 400 trials, a dash where there was none; what was best on
+    the way is that of the shortest session."""
+    runs = [at("kernels", "searchers", name).get(trials, {}) for trials in ("200", "400")]
+    every = [*at("kernels", "searchers", name).values()]
+    best = [next((run[f"best {n}"] for run in every if f"best {n}" in run), None) for n in (50, 100, 200, 400)]
+    cells = [dashed(best, ".3f")]
+    cells += [dashed([run.get(what) for run in runs], ".2f") for what in ("worst", "score")]
+    seeds = " / ".join(dict.fromkeys(str(run["seeds"]) for run in every))
+    return " | ".join(
+        [dashed([run.get("regret") for run in runs], ".2f"), *cells, f"{every[0]['distinct']:.0f}", seeds]
+    )
+
+
+def in_full_spaces() -> str:
+    """The same of random search where nothing was left out; what it tries is not counted there."""
+    found = at("kernels", "full spaces")
+    best, worst = joined([one["best"] for one in found.values()], ".3f"), [found[n]["worst"] for n in ("200", "400")]
+    return f"| {best} | {joined(worst, '.2f')} | | | exact"
+
+
+def dashed(numbers: list[float | None], form: str) -> str:
+    return " / ".join("-" if number is None else format(number, form) for number in numbers)
 
 
 def with_features() -> list[float]:
@@ -146,17 +179,17 @@ README = [
     Row("best configuration found, of the optimum", lambda: f"{figure('spaces', 'best configuration found'):.2f}"),
     Row(
         "the same kernels tuned through the engine",
-        lambda: joined([figure("surface_kernels", EARNED + what) for what in ("regret", "best configuration")], ".3f"),
+        lambda: tuned("earn"),
     ),
     Row(
         "the same as tuning sessions",
-        lambda: joined([figure("surface_kernels", SESSION + what) for what in ("regret", "best configuration")], ".3f"),
+        lambda: tuned("best"),
     ),
     Row(
         "Kernel Tuner's own strategies on the same tables",
-        lambda: joined(of_kernel_tuner("best found after 200"), ".3f"),
+        lambda: joined(of_kernel_tuner("best 200"), ".3f"),
     ),
-    Row("their regret over TPE's", lambda: joined(of_kernel_tuner("regret over Optuna TPE's"), ".2f")),
+    Row("their regret over TPE's", lambda: joined(of_kernel_tuner("regret"), ".2f")),
     Row(
         "the search as a sampler in Optuna studies",
         lambda: f"{figure('sampler', 'regret in a study'):.2f} / {figure('sampler', 'standard error'):.2f}",
@@ -275,8 +308,14 @@ FEATURES = [
     Row(f"{truth},", lambda truth=truth: covered(truth))  # type: ignore[misc]
     for truth in ("linear", "smooth", "wavy", "nothing")
 ]
+CONFIGURATIONS = [
+    *(Row(f'`goal = "{goal}"`', lambda goal=goal: searched(f'Poolwise, goal = "{goal}"')) for goal in ("earn", "best")),  # type: ignore[misc]
+    *(Row(name, lambda name=name: searched(name)) for name in at("kernels", "searchers") if "Poolwise" not in name),  # type: ignore[misc]
+    Row("in the full spaces", in_full_spaces),
+]
 ROWS = {
     "README.md": README,
+    "docs/configurations.md": CONFIGURATIONS,
     "docs/exploration.md": EXPLORATION,
     "docs/architecture.md": ARCHITECTURE,
     "docs/features.md": FEATURES,

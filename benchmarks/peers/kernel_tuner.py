@@ -1,12 +1,10 @@
 """Kernel Tuner's own strategies on tables of measured configurations, in its simulation mode; needs the extra
-`kernel-tuner`.
+`kernel-tuner`, and scikit-learn for `bayes_opt`.
 
-    python -m benchmarks.peers.kernel_tuner --seeds 2 --json benchmarks/results/kernel_tuner.json
-
-Every space and GPU of `benchmarks/replay/kernels.py`, thinned as there; a space is the configurations of its table, and
-a strategy sees their mean times. Scores as in `replay/methodology.py`, over different configurations in the order of
-their first evaluation, which is how Kernel Tuner counts; one that ends early keeps its last one. `--strategies` takes
-any of Kernel Tuner's, `bayes_opt` too, which is slow, and `Poolwise` for `PoolwiseStrategy`.
+A space is the configurations of its table, and a strategy sees their mean times; trials are different configurations in
+the order of their first evaluation, which is how Kernel Tuner counts. One that ends early keeps the best that it found.
+Left out are `minimize` and `dual_annealing`, which end in the first local optimum after a handful of trials, and those
+that need skopt, pyATF or pymoo; `random_sample` is random search.
 """
 
 import contextlib
@@ -15,19 +13,29 @@ import json
 import random
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
-from benchmarks.harness.result import RESULTS, Figure, arguments, save, table
-from benchmarks.replay.methodology import AT, Scores, scores
-from poolwise import compute
+from benchmarks.peers.searchers import Searcher
 from poolwise.table import Table
 
-OURS = "Poolwise"
-STRATEGIES = ("simulated_annealing", "genetic_algorithm", "adaptive_tabu_greywolf", "greedy_ils", "random_sample")
+NAMES = {
+    "simulated annealing": "simulated_annealing",
+    "genetic algorithm": "genetic_algorithm",
+    "tabu and grey wolf": "adaptive_tabu_greywolf",
+    "hybrid of neighbourhoods": "hybrid_vndx",
+    "iterated local search": "greedy_ils",
+    "multi-start local search": "greedy_mls",
+    "differential evolution": "diff_evo",
+    "particle swarm": "pso",
+    "firefly": "firefly_algorithm",
+    "basin hopping": "basinhopping",
+    "Bayesian optimisation": "bayes_opt",
+}
+"""What its strategies are called here, and there."""
 CLOCKS = ("compile_time", "verification_time", "benchmark_time", "strategy_time", "framework_time")
 Key = tuple[Any, ...]
 
@@ -49,13 +57,18 @@ def cache(known: Table, unit: int, path: Path) -> None:
     path.write_text(json.dumps({**head, **space, "cache": made}))
 
 
-def tuned(known: Table, unit: int, strategy: str, trials: int, seed: int) -> np.ndarray:
-    """(trials,) arms."""
-    import kernel_tuner
-
+def ours(known: Table, unit: int, trials: int, seed: int) -> np.ndarray:
+    """(trials,) arms of Poolwise as a strategy."""
     from poolwise.integrations.kernel_tuner import PoolwiseStrategy
 
-    names, chosen_strategy = list(values(known)), PoolwiseStrategy(seed) if strategy == OURS else strategy
+    return strategy(PoolwiseStrategy(seed), known, unit, trials, seed)
+
+
+def strategy(chosen: Any, known: Table, unit: int, trials: int, seed: int) -> np.ndarray:
+    """(trials,) arms. chosen: the name of a strategy, or an object with a method `tune`."""
+    import kernel_tuner
+
+    names = list(values(known))
     arms: dict[Key, int] = {tuple(one[name] for name in names): arm for arm, one in enumerate(known.params)}
 
     def measured_ones(params: dict[str, Any]) -> bool:
@@ -70,63 +83,11 @@ def tuned(known: Table, unit: int, strategy: str, trials: int, seed: int) -> np.
         found, _ = kernel_tuner.tune_kernel(
             "kernel", "__global__ void kernel(float *c) { c[0] = 1.0f; }", 1000, [np.zeros(1, np.float32)],
             values(known), restrictions=measured_ones, lang="CUDA", cache=str(path), quiet=True,
-            simulation_mode=True, strategy=chosen_strategy, strategy_options={"max_fevals": trials}, verbose=False,
+            simulation_mode=True, strategy=chosen, strategy_options={"max_fevals": trials}, verbose=False,
         )  # fmt: skip
-    chosen = list(dict.fromkeys(arms[tuple(one[name] for name in names)] for one in found))[:trials]
-    return np.array(chosen + chosen[-1:] * (trials - len(chosen)))
+    tried = list(dict.fromkeys(arms[tuple(one[name] for name in names)] for one in found))[:trials]
+    best = max(tried, key=lambda arm: known.reward[unit, arm])
+    return np.array(tried + [best] * (trials - len(tried)))
 
 
-def measured(task: tuple[Path, str, int, str, int, int]) -> Scores:
-    """Of one session."""
-    root, name, unit, strategy, trials, seed = task
-    known = next(source for source in spaces(root) if source.name == name).load()
-    return scores(known, unit, tuned(known, unit, strategy, trials, seed))
-
-
-def summary(found: dict[str, list[Scores]], tpe: dict[str, float], trials: int) -> dict[str, float]:
-    """Means over spaces of means over seeds."""
-    best = {at: [np.mean([run.best[at] for run in runs]) for runs in found.values()] for at in AT if at <= trials}
-    every = [run for runs in found.values() for run in runs]
-    made = {f"best found after {at}": float(np.mean(one)) for at, one in best.items()}
-    if trials == 200:
-        ratios = [np.mean([run.regret for run in runs]) / tpe[where] for where, runs in found.items()]
-        made["regret over Optuna TPE's"] = float(np.exp(np.mean(np.log(ratios))))
-    return {
-        **made,
-        "worst space": float(min(best[trials])),
-        "distinct": float(np.mean([run.distinct for run in every])),
-        "methodology score": float(np.mean([run.score for run in every])),
-    }
-
-
-def main() -> None:
-    """Measure, print, write."""
-    parser = arguments(__doc__)
-    parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
-    parser.add_argument("--peers", type=Path, default=RESULTS / "peers.json")
-    parser.add_argument("--only", default="", help="only kernels whose name contains this")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--trials", type=int, default=200)
-    parser.add_argument("--strategies", default=",".join(STRATEGIES))
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    options = parser.parse_args()
-    peers, made = json.loads(options.peers.read_text())["spaces"], dict[str, dict[str, float]]()
-    places = [(source.name, unit, machine) for source in spaces(options.data) if options.only in source.name
-              for unit, machine in enumerate(source.load().units)]  # fmt: skip
-    tpe = {
-        f"{name}, {machine}": np.mean(peers[f"{name}, {machine}"]["Optuna TPE"]["regret"])
-        for name, _, machine in places
-    }
-    for strategy in options.strategies.split(","):
-        tasks = [(options.data, name, unit, strategy, options.trials, seed)
-                 for name, unit, _ in places for seed in range(options.seeds)]  # fmt: skip
-        with compute.opened(workers=options.jobs) as pool:
-            runs = compute.mapped(pool, measured, tasks)
-        found = {where: runs[k * options.seeds : (k + 1) * options.seeds] for k, where in enumerate(tpe)}
-        made[strategy] = summary(found, tpe, options.trials)
-        print(table([Figure(f"{strategy}: {what}", value, "") for what, value in made[strategy].items()]), flush=True)
-    save(options.json, {"seeds": list(range(options.seeds)), "strategies": made})
-
-
-if __name__ == "__main__":
-    main()
+STRATEGIES: dict[str, Searcher] = {f"Kernel Tuner {name}": partial(strategy, there) for name, there in NAMES.items()}

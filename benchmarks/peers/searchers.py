@@ -1,11 +1,12 @@
-"""Searchers of a parameter space of which every configuration was measured: Optuna's TPE, and random search.
+"""Searchers of a parameter space of which every configuration was measured: two of Optuna's samplers, random search.
 
 A trial is one launch: the reward of a random repetition. Optuna proposes a point of the full grid; the nearest measured
 configuration is run in its place and told with its own coordinates, so that no trial is lost to a hole in the table.
+The Gaussian process would ask for the same hole for ever, so that it is told of both, the point and the configuration.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,6 +57,20 @@ def random_search(table: Table, unit: int, trials: int, seed: int) -> np.ndarray
 
 def tpe(table: Table, unit: int, trials: int, seed: int) -> np.ndarray:
     """Optuna's tree-structured Parzen estimator with its defaults; numbers enter by their rank."""
+    from optuna.samplers import TPESampler
+
+    return studied(table, unit, trials, seed, TPESampler(seed=seed), holes=False)
+
+
+def gaussian_process(table: Table, unit: int, trials: int, seed: int) -> np.ndarray:
+    """Optuna's sampler by a Gaussian process with its defaults, which needs torch; numbers enter by their rank."""
+    from optuna.samplers import GPSampler
+
+    return studied(table, unit, trials, seed, GPSampler(seed=seed), holes=True)
+
+
+def studied(table: Table, unit: int, trials: int, seed: int, sampler: Any, *, holes: bool) -> np.ndarray:
+    """(trials,) arms of a study. holes: a point asked for is told, too, as if what ran in its place stood there."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -66,16 +81,24 @@ def tpe(table: Table, unit: int, trials: int, seed: int) -> np.ndarray:
         else optuna.distributions.CategoricalDistribution(range(len(values)))
         for name, values, number in zip(space.names, space.levels, space.numeric, strict=True)
     }
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    study = optuna.create_study(direction="maximize", sampler=sampler)
     chosen = np.empty(trials, int)
     for trial in range(trials):
         asked = study.ask(kinds)
         arm = chosen[trial] = nearest(space, np.array([asked.params[name] for name in space.names]))
-        study.tell(asked, state=optuna.trial.TrialState.FAIL)
         run = {name: int(level) for name, level in zip(space.names, space.places[arm], strict=True)}
-        value = measured(table, unit, arm, rng)
-        study.add_trial(optuna.trial.create_trial(params=run, distributions=kinds, value=value))
+        value, there = measured(table, unit, arm, rng), run == asked.params
+        if there or holes:
+            study.tell(asked, value)
+        else:
+            study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        if not there:
+            study.add_trial(optuna.trial.create_trial(params=run, distributions=kinds, value=value))
     return chosen
 
 
-SEARCHERS: dict[str, Searcher] = {"Optuna TPE": tpe, "random search": random_search}
+SEARCHERS: dict[str, Searcher] = {
+    "Optuna TPE": tpe,
+    "Optuna GP": gaussian_process,
+    "random search": random_search,
+}

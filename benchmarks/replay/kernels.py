@@ -1,165 +1,102 @@
-"""GPU kernels tuned through the engine, as a user would: from nothing, beside Optuna's TPE of an earlier run.
+"""GPU kernels tuned through the engine, under either goal, and by its peers: one table.
 
-    python -m benchmarks.replay.kernels --json benchmarks/results/surface_kernels.json
+    python -m benchmarks.replay.kernels --searchers Poolwise --seeds 5 --json benchmarks/results/kernels.json
+    python -m benchmarks.replay.kernels --searchers Optuna,random,Tuner --json benchmarks/results/kernels.json
 
-Every space and GPU of `benchmarks/replay/spaces.py`, 200 and 400 trials of one launch each, one project and context;
-utilities over the kernel's default configuration; default policy, horizon known, either goal. Numbers with three values
-or more are numbers, on a log scale if they span a factor of 8; all else is a choice. Scores as in
-`replay/methodology.py`.
+Every space and GPU, sessions of 200 and of 400 trials; what the file holds of other searchers and lengths stays there,
+and regrets are over those of TPE there if it does not run now. Scores as in `methodology.py`. Poolwise and Optuna see
+single launches, Kernel Tuner mean times. Beside them what random search finds in the full spaces (`full_spaces.py`).
 """
 
 import json
-import time
-from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
-from benchmarks.harness.result import RESULTS, Figure, arguments, rows, save, table
-from benchmarks.replay.methodology import Scores, scores
-from poolwise import ArmSpace, Choice, Engine, Family, Real, compute
-from poolwise.engine import Settings
-from poolwise.space import Arm, arm_id
-from poolwise.space.parameters import Parameter
-from poolwise.table import Table
+from benchmarks.harness.machine import commit
+from benchmarks.harness.result import RESULTS, Figure, arguments, save, table
+from benchmarks.peers.kernel_tuner import STRATEGIES, ours
+from benchmarks.peers.searchers import SEARCHERS, Searcher
+from benchmarks.replay.engine_search import ENGINES
+from benchmarks.replay.full_spaces import random_in_full
+from benchmarks.replay.methodology import AT
+from benchmarks.replay.searches import TRIALS, Found, mean, ratio, sessions, stated
 
-TRIALS, WIDE = 200, 8
-Goal = Literal["earn", "best"]
-GOALS: tuple[Goal, ...] = ("earn", "best")
-TARGETS: dict[Goal, Any] = {
-    "earn": (0.45, {200: 0.960, 400: 0.970}, 0.82, 1.0, 0.40),
-    "best": (0.70, {200: 0.978, 400: 0.987}, 0.88, 1.3, 0.52),
+TPE = "Optuna TPE"
+EVERY: dict[str, Searcher] = {**SEARCHERS, **ENGINES, "Poolwise in Kernel Tuner": ours, **STRATEGIES}
+FILE = RESULTS / "kernels.json"
+AIMS: dict[str, dict[str, Any]] = {
+    "earn": {"regret": 0.45, "worst regret": 1.0, "best": {200: 0.960, 400: 0.970}, "worst": 0.82, "score": 0.40},
+    "best": {"regret": 0.70, "worst regret": 1.3, "best": {200: 0.978, 400: 0.987}, "worst": 0.88, "score": 0.52},
 }
-"""Regret over TPE's, best found, the same in the worst space, worst regret over TPE's, methodology score."""
+"""What either goal should come to after 200 trials, and at best after 400."""
 
 
-def parameter(values: list[Any]) -> Parameter:
-    """As a user would state it."""
-    if len(values) < 3 or not all(isinstance(one, int | float) for one in values):
-        return Choice(values)
-    low, high = float(min(values)), float(max(values))
-    return Real(low, high, log=low > 0 and high / low >= WIDE)
-
-
-def space(known: Table) -> tuple[ArmSpace, dict[str, int]]:
-    """The configurations of a table, and which of them each arm is."""
-    names = list(dict.fromkeys(name for params in known.params for name in params))
-    values = {name: list(dict.fromkeys(p[name] for p in known.params if name in p)) for name in names}
-    family = Family("kernel", {name: parameter(found) for name, found in values.items()}, limit=1)
-    arms = tuple(Arm(arm_id("kernel", params), "kernel", dict(params)) for params in known.params)
-    index = {arm.id: k for k, arm in enumerate(arms)}
-    strange = frozenset(arm.id for arm in family.arms() if arm.id not in index)
-    return ArmSpace([family], arms[int(known.baseline)].id, arms, strange), index
-
-
-def tuned(known: Table, unit: int, seed: int, goal: Goal, trials: int) -> tuple[Scores, float]:
-    """Scores, and seconds of processor time."""
-    began = time.process_time()
-    chosen, _ = Tuned(known, trials, seed, trials, goal)(unit)
-    return scores(known, unit, chosen), time.process_time() - began
-
-
-class Tuned:
-    """One engine that tunes one machine (unit) after another, each a project; in memory, default policy."""
-
-    def __init__(self, known: Table, trials: int, seed: int, horizon: int | None, goal: Goal = "earn") -> None:
-        arms, self._index = space(known)
-        settings = Settings(horizon=horizon, goal=goal, log_views=False, estimate="inline")
-        self._engine = Engine.open("memory://", arms, seed=seed, settings=settings)
-        self._known, self._trials, self._seed = known, trials, seed
-
-    def __call__(self, unit: int) -> tuple[np.ndarray, np.ndarray]:
-        """(trials,) arms, and what a launch of each was worth over the baseline."""
-        known, random = self._known, np.random.default_rng([self._seed, unit])
-        launches = known.reward[unit, :, None] if known.repeats is None else known.repeats[unit]
-        chosen, told = np.empty(self._trials, int), np.empty(self._trials)
-        for trial in range(self._trials):
-            decision = self._engine.decide(known.units[unit], known.name)
-            k = chosen[trial] = self._index[decision.arm]
-            told[trial] = random.choice(launches[k]) - known.reward[unit, int(known.baseline)]
-            self._engine.observe(decision.id, utility=float(told[trial]))
-        return chosen, told
-
-
-def measured(task: tuple[Path, str, int, tuple[int, ...], Goal, int]) -> dict[str, Any]:
-    """Means over seeds of one space and machine."""
-    root, name, unit, seeds, goal, trials = task
-    known = next(source for source in spaces(root) if source.name == name).load()
-    runs = [tuned(known, unit, seed, goal, trials) for seed in seeds]
-    every = [one for one, _ in runs]
+def summary(found: Found, name: str, trials: int, tpe: dict[str, float] | None) -> dict[str, Any]:
+    """Means over spaces and seeds; of regrets over TPE's, where that is known, the geometric mean; the worst spaces."""
+    over = ratio(mean(found, name, lambda one: one.regret), tpe) if tpe else ()
+    best = mean(found, name, lambda one: one.best[trials])
+    every = [one for entry in found.values() for one in entry[name]]
     return {
-        "regret": float(np.mean([one.regret for one in every])),
-        "best": {number: float(np.mean([one.best[number] for one in every])) for number in every[0].best},
+        **dict(zip(("regret", "worst regret at", "worst regret"), over, strict=False)),
+        **{f"best {at}": float(np.mean([one.best[at] for one in every])) for at in AT if at <= trials},
+        "worst": min(best.values()),
+        "worst at": min(best, key=best.__getitem__),
         "distinct": float(np.mean([one.distinct for one in every])),
         "score": float(np.mean([one.score for one in every])),
-        "seconds": max(seconds for _, seconds in runs),
+        "seconds": float(np.mean([one.seconds for one in every])),
     }
 
 
-def figures(found: dict[str, dict[str, Any]], tpe: dict[str, float], goal: Goal, trials: int) -> list[Figure]:
-    """Of all spaces and machines, under one goal."""
-    name, (most, least, worst, ratio, score) = f'"{goal}", {trials} trials', TARGETS[goal]
-    ratios = {where: one["regret"] / tpe[where] for where, one in found.items()}
-    best = {where: one["best"][trials] for where, one in found.items()}
-    apart = 150.0 if goal == "best" and trials == TRIALS else None
-    figures = [
-        Figure(f"{name}: best configuration found, share of the optimum", mean(best.values()), "", least[trials], True),
-        Figure(
-            f"{name}: the same, worst space: {min(best, key=best.__getitem__)}", min(best.values()), "", worst, True
-        ),
-        Figure(f"{name}: distinct configurations", mean(one["distinct"] for one in found.values()), "", apart, True),
-        Figure(f"{name}: methodology score", mean(one["score"] for one in found.values()), "", score, True),
-    ]
-    if trials != TRIALS:
-        return figures
+def figures(name: str, trials: int, made: dict[str, Any]) -> list[Figure]:
+    """Of one searcher, after 200 trials beside what was aimed at."""
+    goal = next((AIMS[goal] for goal in AIMS if name.endswith(f'goal = "{goal}"')), {})
+    aim = goal if trials == TRIALS else {}
+    over = [] if "regret" not in made else [
+        Figure("regret / TPE's", made["regret"], "", aim.get("regret")),
+        Figure(f"the same, worst: {made['worst regret at']}", made["worst regret"], "", aim.get("worst regret")),
+    ]  # fmt: skip
+    least = goal.get("best", {}).get(trials)
     return [
-        Figure(
-            f"{name}: regret / Optuna TPE, geometric mean", float(np.exp(mean(map(np.log, ratios.values())))), "", most
-        ),
-        Figure(
-            f"{name}: the same, worst space: {max(ratios, key=ratios.__getitem__)}", max(ratios.values()), "", ratio
-        ),
-        *figures,
-        Figure(f"{name}: slowest", max(one["seconds"] for one in found.values()), "s"),
+        *over,
+        Figure("best configuration found, share of the optimum", made[f"best {trials}"], "", least, True),
+        Figure(f"the same, worst: {made['worst at']}", made["worst"], "", aim.get("worst"), True),
+        Figure("methodology score", made["score"], "", aim.get("score"), True),
+        Figure("distinct configurations", made["distinct"], ""),
+        Figure("processor time of a session", made["seconds"], "s"),
     ]
 
 
-def mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
+def earlier(path: Path) -> dict[str, Any]:
+    """What a file holds."""
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = arguments(__doc__)
-    parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
-    parser.add_argument("--peers", type=Path, default=RESULTS / "peers.json")
-    parser.add_argument("--only", default="", help="only kernels whose name contains this")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = stated(arguments(__doc__), seeds=2)
     parser.add_argument("--trials", default="200,400", help="lengths of a session")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--searchers", default="", help="only those whose names contain one of these")
+    parser.add_argument("--cache", type=Path, help="file that keeps the peers' results between runs")
     options = parser.parse_args()
-    peers = json.loads(options.peers.read_text())["spaces"]
-    made: list[Figure] = []
-    places = [
-        (source.name, unit, machine)
-        for source in spaces(options.data)
-        if options.only in source.name
-        for unit, machine in enumerate(source.load().units)
-    ]
-    tpe = {
-        f"{name}, {machine}": float(np.mean(peers[f"{name}, {machine}"]["Optuna TPE"]["regret"]))
-        for name, _, machine in places
-    }
-    for goal, trials in product(GOALS, map(int, options.trials.split(","))):
-        tasks = [(options.data, name, unit, tuple(range(options.seeds)), goal, trials) for name, unit, _ in places]
-        with compute.opened(workers=options.jobs) as pool:
-            found = dict(zip(tpe, compute.mapped(pool, measured, tasks), strict=True))
-        made += figures(found, tpe, goal, trials)
-        print(table(made), flush=True)
-    save(options.json, {"seeds": options.seeds, "figures": rows(made)})
+    names = [name for name in EVERY if any(part in name for part in options.searchers.split(","))]
+    before = earlier(options.json or FILE)
+    body = {key: dict(before.get(key, {})) for key in ("TPE", "searchers")}
+    for name, trials in product(names, map(int, options.trials.split(","))):
+        found = sessions(options, {name: EVERY[name]}, trials)
+        if name == TPE:
+            body["TPE"][str(trials)] = mean(found, TPE, lambda one: one.regret)
+        made = summary(found, name, trials, body["TPE"].get(str(trials)))
+        print(f"\n{name}, {trials} trials, {options.seeds} seeds")
+        print(table(figures(name, trials, made)), flush=True)
+        own = {"seeds": options.seeds, "commit": commit(), **made}
+        body["searchers"][name] = {**body["searchers"].get(name, {}), str(trials): own}
+        full = random_in_full(options.data, options.only)
+        shares = {str(at): [one[at] for one in full.values()] for at in AT}
+        body["full spaces"] = {at: {"best": float(np.mean(one)), "worst": min(one)} for at, one in shares.items()}
+        save(options.json, body)
 
 
 if __name__ == "__main__":

@@ -25,15 +25,17 @@ class Scores(NamedTuple):
     """Configurations tried."""
     score: float
     """See `score`."""
+    seconds: float = 0.0
+    """Of processor time, for all trials."""
 
 
-def scores(table: Table, unit: int, chosen: np.ndarray) -> Scores:
+def scores(table: Table, unit: int, chosen: np.ndarray, seconds: float = 0.0) -> Scores:
     """chosen: (trials,) arms in order."""
     lost = table.reward[unit].max() - table.reward[unit, chosen]
     found = np.exp(-np.minimum.accumulate(lost))
     best = {number: float(found[number - 1]) for number in AT if number <= len(found)}
     times = np.exp(table.reward[unit].max() - table.reward[unit])
-    return Scores(float(lost.sum()), best, len(np.unique(chosen)), score(times, times[chosen]))
+    return Scores(float(lost.sum()), best, len(np.unique(chosen)), score(times, times[chosen]), seconds)
 
 
 def score(times: np.ndarray, tried: np.ndarray) -> float:
@@ -47,13 +49,17 @@ def score(times: np.ndarray, tried: np.ndarray) -> float:
 
 
 def expected_random(times: np.ndarray, trials: int) -> np.ndarray:
-    """(trials,): expected best time of 1, 2 .. different arms drawn at random.
+    """(trials,): expected best time of 1, 2 .. different arms drawn at random."""
+    return best_of_random(len(times), np.arange(1, trials + 1)) @ np.sort(times)
 
-    The k-th best of n (from 0) is the best of t drawn with probability C(n - 1 - k, t - 1) / C(n, t).
+
+def best_of_random(arms: int, trials: np.ndarray) -> np.ndarray:
+    """(trials, arms): chance that the k-th best of n arms (from 0) is the best of t different ones drawn at random.
+
+    C(n - 1 - k, t - 1) / C(n, t).
     """
-    ordered, n = np.sort(times), len(times)
-    k, t = np.arange(n), np.arange(1, trials + 1)[:, None]
-    rest = np.maximum(n - k - t + 1, 1)
-    chosen = gammaln(n - k) - gammaln(t) - gammaln(rest)
-    every = gammaln(n + 1) - gammaln(t + 1) - gammaln(n - t + 1)
-    return np.where(k <= n - t, np.exp(chosen - every), 0.0) @ ordered
+    k, t = np.arange(arms), trials[:, None]
+    rest = np.maximum(arms - k - t + 1, 1)
+    chosen = gammaln(arms - k) - gammaln(t) - gammaln(rest)
+    every = gammaln(arms + 1) - gammaln(t + 1) - gammaln(arms - t + 1)
+    return np.where(k <= arms - t, np.exp(chosen - every), 0.0)

@@ -105,41 +105,6 @@ def line(entry: dict[str, Any]) -> list[float | None]:
     return [own, other, own / other if own is not None and other else None, *hindsight]
 
 
-def space_summary(found: dict[str, Any]) -> dict[str, Any]:
-    """Geometric means over spaces of cumulative regrets: of every searcher over TPE's, with knowledge over without."""
-    names = sorted({name for entry in found.values() for name in entry})
-    pairs = [(name, "Optuna TPE") for name in names if name != "Optuna TPE"]
-    pairs += [(name, "Poolwise, nothing") for name in names if name.startswith("Poolwise") and "nothing" not in name]
-    return {f"{name} / {other}": over(found, name, other) for name, other in pairs} | {
-        f"best found, {name}": float(np.mean([np.mean(entry[name]["best"]) for entry in found.values()]))
-        for name in names
-    }
-
-
-def over(found: dict[str, Any], name: str, other: str) -> dict[str, Any]:
-    """Ratios of mean regrets: their geometric mean and the worst one, with where it is."""
-    ratio = {
-        where: float(np.mean(entry[name]["regret"]) / np.mean(entry[other]["regret"]))
-        for where, entry in found.items()
-        if name in entry and other in entry
-    }
-    if not ratio:
-        return {}
-    worst = max(ratio, key=lambda where: ratio[where])
-    return {"geometric mean": geometric_mean(list(ratio.values())), "worst": ratio[worst], "worst at": worst}
-
-
-def print_spaces(report: dict[str, Any]) -> None:
-    """One line per space and machine: cumulative regret, and the best configuration found as a share of the optimum."""
-    names = sorted({name for entry in report["spaces"].values() for name in entry})
-    print(f"{'space, machine':38}" + "".join(f"{name:>26}" for name in names))
-    for where, entry in report["spaces"].items():
-        cells = (f"{np.mean(entry[name]['regret']):16.2f} ({np.mean(entry[name]['best']):.3f})" for name in names)
-        print(f"{where:38}" + "".join(f"{cell:>26}" for cell in cells))
-    for name, value in report["spaces summary"].items():
-        print(f"{name}: {value}")
-
-
 def plot(report: dict[str, Any], path: Path) -> None:
     """Ratio of Poolwise's regret to that of the best peer, one bar per data set."""
     from matplotlib.figure import Figure

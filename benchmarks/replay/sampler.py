@@ -8,22 +8,18 @@ every other GPU known, which the study finds as other studies of its storage. Ra
 seed; an error is one standard error over the pairs of space and GPU.
 """
 
-import argparse
-from pathlib import Path
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
-from benchmarks.harness.pieces import Work, results
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from benchmarks.peers.searchers import measured
-from benchmarks.replay.searches import KNOWLEDGE, SpaceTask, run
-from poolwise.replay import Observations
+from benchmarks.replay.searches import KNOWLEDGE, TRIALS, Found, informed, mean, sessions, stated
+from poolwise.replay import Observations, run_space
 from poolwise.table import Table
 
-SEARCHES = {"search": "poolwise.replay:run_space", "sampler": "benchmarks.replay.sampler:in_study"}
 KINDS = KNOWLEDGE[:2]
 
 
@@ -71,71 +67,48 @@ def trial(kinds: dict[str, Any], params: dict[str, Any], value: float) -> Any:
     return optuna.trial.create_trial(params=params, distributions=kinds, value=float(value))
 
 
-def compared(options: argparse.Namespace) -> dict[str, Any]:
-    """`space, machine` -> `kind, search` -> what `searches.run` gives."""
-    tasks = [
-        SpaceTask(options.data, source.name, unit, machine, f"Poolwise, {kind}", tuple(range(options.seeds)), policy)
-        for source in spaces(options.data)
-        if options.only in source.name
-        for unit, machine in enumerate(source.load().units)
-        for kind in options.kinds.split(",")
-        for policy in SEARCHES.values()
-    ]
-    name, found = {policy: search for search, policy in SEARCHES.items()}, {}
-    for piece, result in results([Work(run, task, None) for task in tasks], None, options.jobs):
-        task = piece.task
-        place = found.setdefault(f"{task.space}, {task.machine}", {})
-        place[f"{task.searcher.removeprefix('Poolwise, ')}, {name[task.policy]}"] = result
-    return found
+def searchers(kinds: list[str]) -> dict[str, Any]:
+    """Both, with every kind of knowledge."""
+    ways = {"search": run_space, "sampler": in_study}
+    return {f"Poolwise, {kind}, {way}": partial(informed, run, kind) for kind in kinds for way, run in ways.items()}
 
 
-def ratio(found: dict[str, Any], kind: str) -> tuple[float, float]:
+def ratio(found: Found, kind: str) -> tuple[float, float]:
     """Geometric mean of the sampler's regret over the search's, and the standard error of its logarithm."""
-    logs = np.array(
-        [
-            np.mean(np.log(one[f"{kind}, sampler"]["regret"]) - np.log(one[f"{kind}, search"]["regret"]))
-            for one in found.values()
-        ]
-    )
-    return float(np.exp(logs.mean())), float(logs.std(ddof=1) / np.sqrt(len(logs)))
+    log = lambda way: mean(found, f"Poolwise, {kind}, {way}", lambda one: float(np.log(one.regret)))
+    apart = np.subtract([*log("sampler").values()], [*log("search").values()])
+    return float(np.exp(apart.mean())), float(apart.std(ddof=1) / np.sqrt(len(apart)))
 
 
-def figures(found: dict[str, Any], kinds: list[str]) -> list[Figure]:
+def figures(found: Found, kinds: list[str]) -> list[Figure]:
     """Ratios with their errors, and what is found."""
     made = []
     for kind in kinds:
-        mean, error = ratio(found, kind)
+        middle, error = ratio(found, kind)
         made += [
-            Figure(f"regret in a study / of the search, {kind} known of other GPUs", mean, ""),
+            Figure(f"regret in a study / of the search, {kind} known of other GPUs", middle, ""),
             Figure(f"standard error of its logarithm, {kind}", error, ""),
-            Figure(f"distance from 1 in standard errors, {kind}", float(abs(np.log(mean)) / error), "", 2.0),
+            Figure(f"distance from 1 in standard errors, {kind}", float(abs(np.log(middle)) / error), "", 2.0),
         ]
-    shares = {
-        name: np.mean([np.mean(one[f"{kinds[0]}, {name}"]["best"]) for one in found.values()]) for name in SEARCHES
-    }
-    for name, share in shares.items():
-        made.append(
-            Figure(f"best configuration found by the {name}, {kinds[0]}, share of the optimum", float(share), "")
-        )
+    for way in ("search", "sampler"):
+        best = mean(found, f"Poolwise, {kinds[0]}, {way}", lambda one: one.best[TRIALS])
+        share = float(np.mean([*best.values()]))
+        made.append(Figure(f"best configuration found by the {way}, {kinds[0]}, share of the optimum", share, ""))
     return made
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = arguments(__doc__)
-    parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser = stated(arguments(__doc__), seeds=3)
     parser.add_argument("--kinds", default=",".join(KINDS), help="what is known of other GPUs")
-    parser.add_argument("--only", default="", help="only kernels whose name contains this")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
-    began = perf_counter()
-    found = compared(options)
-    made = figures(found, options.kinds.split(","))
+    began, kinds = perf_counter(), options.kinds.split(",")
+    found = sessions(options, searchers(kinds), TRIALS)
+    made = figures(found, kinds)
     print(table(made))
-    kept = {where: {name: {"regret": r["regret"]} for name, r in one.items()} for where, one in found.items()}
+    regret = {name: mean(found, name, lambda one: one.regret) for name in searchers(kinds)}
     about = {"seeds": list(range(options.seeds)), "seconds": perf_counter() - began}
-    save(options.json, {**about, "figures": rows(made), "spaces": kept})
+    save(options.json, {**about, "figures": rows(made), "regret": regret})
 
 
 if __name__ == "__main__":

@@ -1,61 +1,101 @@
-"""One searcher over one parameter space on one machine, all seeds; Poolwise from nothing and with other machines known.
+"""Searches of parameter spaces on every machine: who searches, what it is told beforehand, and what its trials score.
 
-Regret of a trial is log(time of the configuration / best time), in mean times, so it is exact; what a searcher sees is
-one launch.
+What a searcher sees of a trial is one launch; scores are by mean times, so they are exact (`methodology.py`).
 """
 
+import argparse
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.datasets.roots import spaces
-from benchmarks.peers.searchers import SEARCHERS, measured
-from benchmarks.replay.learners import resolve
+from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
+from benchmarks.harness.pieces import Work, results
+from benchmarks.peers.searchers import Searcher, measured
+from benchmarks.replay.learners import fingerprint
+from benchmarks.replay.methodology import Scores, scores
 from poolwise.replay import NOTHING, Observations
 from poolwise.table import Table
 
 TRIALS = 200
 KNOWLEDGE = ("nothing", "random trials", "complete")
-"""What Poolwise knows of the other machines: nothing, TRIALS random launches on each, or every configuration."""
-FILES = ("searchers.py",)
+"""What is known of the other machines: nothing, TRIALS random launches on each, or every configuration."""
+PEER_FILES = ("searchers.py", "kernel_tuner.py")
+Found = dict[str, dict[str, list[Scores]]]
+"""`space, machine` -> searcher -> of every seed."""
 
 
-class SpaceTask(NamedTuple):
+class Session(NamedTuple):
     """One searcher over one space and machine."""
 
     root: Path
     space: str
     unit: int
-    machine: str
-    searcher: str
-    """A name in SEARCHERS, or `Poolwise, ` and a name in KNOWLEDGE."""
-    seeds: tuple[int, ...]
-    policy: str
+    place: str
+    """`space, machine`."""
+    name: str
+    search: Searcher
+    trials: int
+    seed: int
 
 
-def run(task: SpaceTask) -> dict[str, Any]:
-    """Cumulative regret of TRIALS trials and the best configuration found, per seed; mean curve; seconds a seed."""
-    table = next(source for source in spaces(task.root) if source.name == task.space).load()
-    started = perf_counter()
-    chosen = np.stack([search(task, table, seed) for seed in task.seeds])
-    seconds = (perf_counter() - started) / len(task.seeds)
-    lost = table.reward[task.unit].max() - table.reward[task.unit, chosen]
-    return {
-        "regret": [round(float(one), 4) for one in lost.sum(axis=1)],
-        "best": [round(float(np.exp(-one)), 4) for one in lost.min(axis=1)],
-        "curve": [round(float(part.mean()), 4) for part in np.array_split(lost, 20, axis=1)],
-        "seconds": round(seconds, 3),
-    }
+def sessions(options: argparse.Namespace, searchers: Mapping[str, Searcher], trials: int) -> Found:
+    """Of every searcher over every space and machine that the `options` name; a `cache` keeps those that are no
+    Poolwise."""
+    tasks = [
+        Session(options.data, source.name, unit, f"{source.name}, {machine}", name, search, trials, seed)
+        for source in spaces(options.data)
+        if options.only in source.name
+        for unit, machine in enumerate(loaded(options.data, source.name).units)
+        for name, search in searchers.items()
+        for seed in range(options.seeds)
+    ]
+    kept = getattr(options, "cache", None)
+    pieces = [Work(session, task, mark(task) if kept and "Poolwise" not in task.name else None) for task in tasks]
+    found: Found = {task.place: {name: [] for name in searchers} for task in tasks}
+    every = results(pieces, kept, options.jobs)
+    made = {(piece.task.place, piece.task.name, piece.task.seed): one for piece, one in every}
+    for task in tasks:
+        one = made[task.place, task.name, task.seed]
+        found[task.place][task.name].append(Scores(**{**one, "best": {int(n): b for n, b in one["best"].items()}}))
+    return found
 
 
-def search(task: SpaceTask, table: Table, seed: int) -> np.ndarray:
-    """(trials,) arms."""
-    if task.searcher in SEARCHERS:
-        return SEARCHERS[task.searcher](table, task.unit, TRIALS, seed)
-    known = knowledge(table, task.unit, task.searcher.removeprefix("Poolwise, "), seed)
-    return resolve(task.policy)(table, task.unit, TRIALS, seed, known)
+def session(task: Session) -> dict[str, Any]:
+    """Its scores."""
+    known, began = loaded(task.root, task.space), time.process_time()
+    chosen = task.search(known, task.unit, task.trials, task.seed)
+    return scores(known, task.unit, chosen, time.process_time() - began)._asdict()
+
+
+@cache
+def loaded(root: Path, space: str) -> Table:
+    return next(source for source in spaces(root) if source.name == space).load()
+
+
+def mark(task: Session) -> str:
+    """What a session's result depends on."""
+    data = fingerprint(loaded(task.root, task.space), PEER_FILES)
+    return f"{task.place}|{task.name}|{task.trials}|{task.seed}|{data}"
+
+
+def stated(parser: argparse.ArgumentParser, seeds: int, jobs: int = 2) -> argparse.ArgumentParser:
+    """With what every benchmark of spaces asks for."""
+    parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
+    parser.add_argument("--seeds", type=int, default=seeds)
+    parser.add_argument("--only", default="", help="only kernels whose name contains this")
+    parser.add_argument("--jobs", type=int, default=jobs, help="processes")
+    return parser
+
+
+def informed(
+    search: Callable[..., np.ndarray], kind: str, table: Table, unit: int, trials: int, seed: int
+) -> np.ndarray:
+    """(trials,) arms of `search(table, unit, trials, seed, known)`, told beforehand what KNOWLEDGE names."""
+    return search(table, unit, trials, seed, knowledge(table, unit, kind, seed))
 
 
 def knowledge(table: Table, unit: int, kind: str, seed: int) -> Observations:
@@ -74,7 +114,13 @@ def knowledge(table: Table, unit: int, kind: str, seed: int) -> Observations:
     )
 
 
-def searchers(peers: bool, policy: str) -> list[str]:
-    """Everything that runs."""
-    own = [] if policy == "none" else [f"Poolwise, {kind}" for kind in KNOWLEDGE]
-    return own + (list(SEARCHERS) if peers else [])
+def mean(found: Found, name: str, what: Callable[[Scores], float]) -> dict[str, float]:
+    """`space, machine` -> mean over seeds."""
+    return {place: float(np.mean([what(one) for one in entry[name]])) for place, entry in found.items()}
+
+
+def ratio(regret: Mapping[str, float], other: Mapping[str, float]) -> tuple[float, str, float]:
+    """Geometric mean over places of one regret over another's; the worst place, and the ratio there."""
+    ratios = {place: value / other[place] for place, value in regret.items()}
+    worst = max(ratios, key=ratios.__getitem__)
+    return float(np.exp(np.mean(np.log([*ratios.values()])))), worst, ratios[worst]

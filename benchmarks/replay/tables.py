@@ -4,8 +4,7 @@
 
 Regret is measured per decision against the best fixed arm of every (project, context) in hindsight; the best arm per
 context, the single best and the virtual best stand beside it. The ratio of a data set is Poolwise's regret over that of
-the best learner there, chosen in hindsight among all peers and both forms of reward. Parameter spaces: cumulative
-regret of 200 trials against Optuna's TPE and random search.
+the best learner there, chosen in hindsight among all peers and both forms of reward. Parameter spaces: `kernels.py`.
 """
 
 import argparse
@@ -19,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets, spaces
+from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets
 from benchmarks.harness.pieces import Work, results
 from benchmarks.harness.result import arguments, save
-from benchmarks.replay import learners, searches
-from benchmarks.replay.report import plot, print_spaces, print_table, space_summary, summary
+from benchmarks.replay import learners
+from benchmarks.replay.report import plot, print_table, summary
 from poolwise.errors import DataError
 from poolwise.table import Table
 
@@ -70,23 +69,6 @@ def same_table(then: dict[str, Any], now: dict[str, Any]) -> bool:
     return sizes and known.keys() == found.keys() and np.allclose([*known.values()], [*found.values()], rtol=1e-5)
 
 
-def space_sets(options: argparse.Namespace) -> dict[str, Any]:
-    """Parameter spaces: `space, machine` -> every searcher's result."""
-    found: dict[str, Any] = {}
-    pieces, seeds, policy = [], seeds_of(options), options.space_policy
-    for source, table in loaded(chosen(spaces(options.data), options.only) if options.spaces else []):
-        data = learners.fingerprint(table, searches.FILES)
-        for unit, machine in enumerate(table.units):
-            found[f"{source.name}, {machine}"] = {}
-            for searcher in searches.searchers(options.peers, policy):
-                task = searches.SpaceTask(options.data, source.name, unit, machine, searcher, seeds, policy)
-                mark = f"{source.name}|{machine}|{searcher}|{searches.TRIALS}|{seeds}|{data}"
-                pieces.append(Work(searches.run, task, None if searcher.startswith("Poolwise") else mark))
-    for piece, result in results(pieces, options.cache, options.jobs):
-        found[f"{piece.task.space}, {piece.task.machine}"][piece.task.searcher] = result
-    return found
-
-
 def loaded(sources: list[Any]) -> Iterator[tuple[Any, Table]]:
     """Every source with its table; one that is refused is said, and keeps no other from being measured."""
     for source in sources:
@@ -113,10 +95,9 @@ def three_digits(values: Any) -> Any:
 
 
 def kept(learners: dict[str, Any], by_seed: bool) -> dict[str, Any]:
-    """What is written of every learner: means over seeds; by seed, what `--recorded` compares later runs with."""
-    measures = ("utility", "regret", "best")
+    """What is written of every learner: its mean over seeds; by seed, what `--recorded` compares later runs with."""
     mean = three_digits if by_seed else lambda values: float(np.mean(values))
-    return {name: {key: mean(one[key]) for key in measures if key in one} for name, one in learners.items()}
+    return {name: {"utility": mean(one["utility"])} for name, one in learners.items()}
 
 
 def without_recorded(report: dict[str, Any]) -> dict[str, Any]:
@@ -138,8 +119,6 @@ def stated() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="file that keeps the peers' results between runs")
     parser.add_argument("--order", choices=("shuffled", "time", "project"), default="shuffled")
     parser.add_argument("--policy", default="poolwise.replay:run_poolwise", help="module:function, or none")
-    parser.add_argument("--space-policy", default="poolwise.replay:run_space", help="module:function, or none")
-    parser.add_argument("--no-spaces", dest="spaces", action="store_false", help="leave out the parameter spaces")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     return parser.parse_args()
 
@@ -148,7 +127,7 @@ def main() -> None:
     """Measure, print, write."""
     options = stated()
     started = perf_counter()
-    jobs, searched = job_sets(options), space_sets(options)
+    jobs = job_sets(options)
     report = {
         "seeds": options.seeds,
         "first": options.first,
@@ -156,12 +135,9 @@ def main() -> None:
         "seconds": round(perf_counter() - started, 1),
         "peers": f"recorded in {options.recorded.name}" if options.recorded else "run here",
         "summary": summary(jobs),
-        "spaces summary": space_summary(searched),
         "sets": {name: {**one, "learners": kept(one["learners"], options.peers)} for name, one in jobs.items()},
-        "spaces": {where: kept(one, False) for where, one in searched.items()},
     }
     print_table(report)
-    print_spaces(report)
     if options.json:
         save(options.json, without_recorded(report) if options.recorded else report)
     if options.plot:

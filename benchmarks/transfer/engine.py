@@ -2,7 +2,7 @@
 
     python -m benchmarks.transfer.engine --seeds 3 --json benchmarks/results/transfer_engine.json
 
-Every parameter space has an engine, in memory, set as in `benchmarks/replay/kernels.py`: a GPU is a project, the
+Every parameter space has an engine, in memory, set as in `benchmarks/replay/engine_search.py`: a GPU is a project, the
 kernel the context, 200 decisions each, one launch a trial; orders and regret as in `transfer/machines.py`. Twice: with
 the number of all decisions known, and without, as the engine is by default. Where it is known the first GPU may pay for
 those that follow, so that totals over all GPUs stand beside the ratios of those after the first. ASlib's ratios are
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from benchmarks.datasets.roots import DEFAULT_ROOT, spaces
 from benchmarks.harness.pieces import Work, computed
 from benchmarks.harness.result import Figure, arguments, rows, save, table
-from benchmarks.replay.kernels import Tuned
+from benchmarks.replay.engine_search import Tuned
 from benchmarks.replay.searches import TRIALS
 from benchmarks.transfer.arrivals import RESULTS, SOLVERS, solver_ratios
 from benchmarks.transfer.machines import WAYS, arrivals, geometric, ratios

@@ -1,11 +1,14 @@
-"""Parameter spaces: what a searcher proposes, sees and is told."""
+"""Parameter spaces: what a searcher proposes, sees and is told, and what its trials score."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.peers import kernel_tuner
 from benchmarks.peers import searchers as space_peers
-from benchmarks.replay import searches, spaces
+from benchmarks.replay import full_spaces, kernels, methodology, searches, spaces
+from benchmarks.replay.engine_search import ENGINES
+from benchmarks.replay.methodology import Scores
 from poolwise.table import Table, from_rows
 
 
@@ -44,10 +47,93 @@ def test_tpe_beats_random_search(table: Table) -> None:
     """Mean over 3 seeds of 40 trials each."""
     pytest.importorskip("optuna")
     lost = {}
-    for name, searcher in space_peers.SEARCHERS.items():
+    for searcher in (space_peers.tpe, space_peers.random_search):
         chosen = np.stack([searcher(table, 0, 40, seed) for seed in range(3)])
-        lost[name] = (table.reward[0].max() - table.reward[0, chosen]).mean()
-    assert lost["Optuna TPE"] < 0.8 * lost["random search"]
+        lost[searcher] = (table.reward[0].max() - table.reward[0, chosen]).mean()
+    assert lost[space_peers.tpe] < 0.8 * lost[space_peers.random_search]
+
+
+class Stubborn:
+    """A sampler of Optuna's that always asks for the same point, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, int]] = []
+
+    def infer_relative_search_space(self, study, trial):
+        self.told = [one.params for one in study.get_trials(deepcopy=False) if one.value is not None]
+        return {}
+
+    def sample_relative(self, study, trial, search_space):
+        return {}
+
+    def sample_independent(self, study, trial, name, distribution):
+        return HOLE[name]
+
+    def before_trial(self, study, trial):
+        pass
+
+    def after_trial(self, study, trial, state, values):
+        pass
+
+
+HOLE = {"x": 0, "y": 2, "mode": 1}
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_what_runs_in_place_of_a_hole_is_told_as_itself(table: Table, holes: bool) -> None:
+    pytest.importorskip("optuna")
+    sampler = Stubborn()
+    chosen = space_peers.studied(table, 0, 3, 0, sampler, holes=holes)
+    own = dict(zip(("x", "y", "mode"), space_peers.grid(table).places[chosen[0]].tolist(), strict=True))
+    assert own != HOLE
+    assert sampler.told == 2 * ([HOLE, own] if holes else [own])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_strategy_that_ends_early_keeps_the_best_that_it_found(table: Table) -> None:
+    pytest.importorskip("kernel_tuner")
+    chosen = kernel_tuner.strategy("minimize", table, 0, 40, 0)
+    tried = list(dict.fromkeys(chosen.tolist()))
+    assert len(tried) < 40
+    assert (chosen[len(tried) :] == max(tried, key=lambda arm: table.reward[0, arm])).all()
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_tunes_as_its_goal_says(table: Table, name: str) -> None:
+    chosen = ENGINES[name](table, 0, 20, 0)
+    assert chosen.shape == (20,)
+    assert table.reward[0, chosen].max() > np.quantile(table.reward[0], 0.9)
+
+
+def test_the_best_of_random_arms_is_what_drawing_them_gives() -> None:
+    values, random = np.sort(np.random.default_rng(0).exponential(size=30)), np.random.default_rng(1)
+    drawn = np.array([[random.permutation(values)[:t].min() for t in (1, 4, 30)] for _ in range(4000)])
+    error = drawn.std(axis=0) / np.sqrt(len(drawn)) + 1e-9
+    expected = methodology.expected_random(values, 30)[[0, 3, 29]]
+    assert (np.abs(drawn.mean(axis=0) - expected) < 4 * error).all()
+
+
+def test_random_search_in_a_full_space_of_which_all_is_known_is_exact() -> None:
+    times = np.random.default_rng(0).exponential(size=500) + 0.5
+    rank = (times.argsort().argsort() + 1) / 450  # the slowest 50 failed
+    known = pd.DataFrame({"time_ms": times, "pct_rank_full": rank})[rank <= 1.0]
+    share = np.sort(times)[0] / np.where(np.arange(500) < 450, np.sort(times), np.sort(times)[449])
+    random = np.random.default_rng(1)
+    drawn = np.array([[random.permutation(share)[:t].max() for t in methodology.AT] for _ in range(2000)])
+    error = drawn.std(axis=0) / np.sqrt(len(drawn)) + 1e-9
+    assert (np.abs(drawn.mean(axis=0) - full_spaces.found(known, 450, 500)) < 4 * error).all()
+
+
+def scored(regret: float, best: float = 0.9) -> Scores:
+    return Scores(regret, {50: 0.8, 100: 0.85, 200: best}, 120, 0.5, 1.0)
+
+
+def test_a_searcher_is_summed_up_over_spaces_and_seeds() -> None:
+    found = {"a": {"GP": [scored(50.0), scored(150.0)]}, "b": {"GP": [scored(40.0, 0.7), scored(40.0, 0.7)]}}
+    made = kernels.summary(found, "GP", 200, {"a": 100.0, "b": 10.0})
+    assert (made["regret"], made["worst regret"], made["worst regret at"]) == (pytest.approx(2.0), 4.0, "b")
+    assert (made["best 200"], made["worst"], made["worst at"]) == (pytest.approx(0.8), pytest.approx(0.7), "b")
+    assert "regret" not in kernels.summary(found, "GP", 200, None)
 
 
 def test_a_trial_is_one_launch(table: Table) -> None:
@@ -66,15 +152,12 @@ def test_knowledge_is_of_other_machines_only(table: Table, kind: str, size: int)
 
 
 def test_figures_are_geometric_means_and_the_worst_ratio_is_named() -> None:
-    def result(regret: float) -> dict[str, object]:
-        return {"regret": [regret], "best": [0.9], "seconds": 1.0}
-
-    names = ("Optuna TPE", "Poolwise, nothing", "Poolwise, random trials", "Poolwise, complete")
+    regrets = {"a": (40.0, 20.0, 4.0), "b": (10.0, 20.0, 1.0)}
     found = {
-        "a": dict(zip(names, map(result, (100.0, 40.0, 20.0, 4.0)), strict=True)),
-        "b": dict(zip(names, map(result, (100.0, 10.0, 20.0, 1.0)), strict=True)),
+        place: {name: [scored(regret)] for name, regret in zip(spaces.SEARCHERS, every, strict=True)}
+        for place, every in regrets.items()
     }
-    made = spaces.figures(found)
+    made = spaces.figures(found, {"a": 100.0, "b": 100.0})
     assert [one.value for one in made] == pytest.approx([0.2, 1.0, 0.1, 0.9, 2.0, 1.0])
     assert made[4].what.endswith("b")
     assert [one.met for one in made] == [True, False, True, False, False, True]

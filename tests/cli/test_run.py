@@ -1,5 +1,6 @@
 """`poolwise run`: its tables, its report, and how it ends."""
 
+import html
 import json
 
 from tests.toy import CONFIG, Toy
@@ -53,3 +54,31 @@ def test_an_interrupt_is_one_line(place, call, monkeypatch):
             "poolwise: interrupted: the same command goes on where this run stopped\n",
         )
     assert call("run", "x.toml")[0] == 0
+
+
+def test_a_tuning_session_ends_where_enough_is_found_and_says_so(place, call):
+    goal = '[engine]\ngoal = "best"\nenough = 5.0'
+    (place / "x.toml").write_text(CONFIG.format(store="sqlite:///x.db").replace("[engine]", goal))
+    status, out, _ = call("run", "x.toml", "--report", "page.html")
+    said = next(line for line in out.splitlines() if line.startswith('goal = "best": '))
+    assert status == 0
+    assert "1 of 60 are made" in said
+    assert "less than the 500 % that are enough: stop" in said
+    assert html.escape(said) in (place / "page.html").read_text()
+    assert said in call("status", "--config", "x.toml")[1]
+
+
+def test_a_goal_in_one_word_is_all_that_is_needed_and_another_is_refused(place, call):
+    text = CONFIG.format(store="sqlite:///x.db")
+    for goal, other in (("earn", "best"), ("best", "earn")):
+        (place / "x.toml").write_text(
+            text.replace("[engine]", f'[engine]\ngoal = "{goal}"').replace("x.db", f"{goal}.db")
+        )
+        body = json.loads(call("run", "x.toml", "--json", "--decisions", 8)[1])
+        assert [(one["goal"], f'goal = "{other}"' in one["sentence"]) for one in body["goals"]] == [(goal, True)]
+        assert any(f'goal = "{goal}"' in line for line in call("explain", 8, "--config", "x.toml")[1].splitlines())
+    (place / "x.toml").write_text(text.replace("[engine]", '[engine]\ngoal = "fastest"'))
+    assert call("run", "x.toml")[::2] == (
+        2,
+        "poolwise: goal = 'fastest' in [engine] of x.toml is wrong: input should be 'earn' or 'best'\n",
+    )

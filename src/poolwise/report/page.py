@@ -39,10 +39,11 @@ def write_page(
     trust: str = "",
     projects: str = "",
     objective: Objective = "ratio",
+    goal: str = "",
 ) -> None:
     """Write `page` to a file. Raises InputError where that cannot be done."""
     file = target(path, "report")
-    text = page(trials, beliefs, tables, trust, projects, objective)
+    text = page(trials, beliefs, tables, trust, projects, objective, goal)
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -56,9 +57,10 @@ def page(
     trust: str = "",
     projects: str = "",
     objective: Objective = "ratio",
+    goal: str = "",
 ) -> str:
     """The page as HTML. `trials` as in `engine.insight.trials`, `tables` as `report.tables.summary` gives them, `trust`
-    as `section.diagnostics_section` does, `projects` as `section.projects_section` does.
+    as `section.diagnostics_section` does, `projects` as `section.projects_section` does, `goal` in words.
 
     Raises InputError where there are no trials.
     """
@@ -80,6 +82,7 @@ def page(
         trust=trust,
         beliefs_note=BELIEVED[objective],
         across=projects,
+        goal_sentence=html.escape(goal),
         figures="".join(f"<div><dd>{value}</dd><dt>{what}</dt></div>" for value, what in figured),
         borrowed_table=as_html(tables["borrowed"].drop(columns="project", errors="ignore")),
         **{f"{name}_table": as_html(tables[name]) for name in ("totals", "regret", "thirds", "phases", "contexts")},

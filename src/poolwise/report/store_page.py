@@ -34,7 +34,8 @@ def write_store_page(
     trusted = trust(shared) if shared and len(trials) else ""
     progress("report", 2, 3)
     parts = (projects_section(trials, shared), recommended_section(shared), features_section(shared)) if shared else ()
-    write_page(path, trials, beliefs, tables, trusted, "\n".join(parts), objective)
+    goals = dict.fromkeys(engine.overview()["goal"]["sentence"] for engine in engines)
+    write_page(path, trials, beliefs, tables, trusted, "\n".join(parts), objective, " ".join(goals))
     return tables
 
 

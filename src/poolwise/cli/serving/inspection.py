@@ -25,6 +25,7 @@ def status(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: Js
         return
     for name, value in body.items():
         say(f"{name:>16}  {value}")
+    say(f"\n{places['goal']['sentence']}")
     printing.print_overview(places)
 
 

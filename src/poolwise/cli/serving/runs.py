@@ -39,6 +39,9 @@ restarts = { type = "integer", low = 1, high = 64, log = true, levels = 4 }
 [space.families.sample.parameters]
 ratio = { type = "real", low = 0.01, high = 1.0, log = true, levels = 5 }
 
+# [engine]
+# goal = "best"    # a tuning session, whose best configuration counts; else every decision is a real job ("earn")
+
 # What is known of a job before it is decided, `poolwise decide --feature size=12000`:
 # [features.size]
 # type = "integer"
@@ -171,8 +174,11 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
     every = distinct(engines)
     tables = write_store_page(report, every) if report else summary(table, beliefs, every)
     found = [text for engine in every for text in contradictions(engine.store)]
+    goals = [engine.overview()["goal"] for engine in every]
     if not quiet:
         printing.print_summary(tables)
+        for goal in goals:
+            say(f"\n{goal['sentence']}")
         for text in found:
             printing.console.print(text, style="bold red")
         if report:
@@ -181,6 +187,7 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
         "decisions": len(table),
         "sharing": len(every) == 1,
         "contradictions": found,
+        "goals": goals,
         "report": str(report) if report else None,
         **{name: records(rows) for name, rows in tables.items()},
     }

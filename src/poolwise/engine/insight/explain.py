@@ -8,7 +8,7 @@ import numpy as np
 
 from poolwise import policy as policies
 from poolwise.engine.estimation.prior_packs import attributions
-from poolwise.engine.insight import features, sentences
+from poolwise.engine.insight import features, goals, sentences
 from poolwise.engine.insight.neighbours import neighbours
 from poolwise.engine.safeguards import recommended
 from poolwise.engine.settings import Settings
@@ -60,6 +60,7 @@ def explain(store: Store, id: int, settings: Settings, belief: ServingPosterior,
         "layers": _layers(store, logged, view, objective),
         "recommended": recommended.said_of(store, decision.project, decision.time),
         "stated": _stated(store, decision, logged.snapshot, settings),
+        "goal": _goal(store, logged, view),
         "features": features.told(store, belief, decision),
         "features_idle": idle(belief.name_index, belief.posterior.hyperparameters)
         if decision.features is not None
@@ -147,12 +148,17 @@ def chances(policy: policies.Policy, logged: LoggedView) -> tuple[np.ndarray, np
     """(arms,) probabilities of what was drawn, and of what was answered: the policy's, under the limits in force. They
     are one array but for a shadow, which answers the baseline."""
     view, limits = view_of(logged), from_arrays(logged.arrays)
-    if limits is None:
-        drawn = np.asarray(policy.probabilities(policy.params, view), dtype=np.float64)
-    else:
-        drawn = constrain(policy, view, limits).probabilities
+    drawn = goals.drawn(policy, view, limits)
     shadow = limits is not None and limits.shadow
     return drawn, 1.0 * (np.arange(len(drawn)) == view.baseline) if shadow else drawn
+
+
+def _goal(store: Store, logged: LoggedView, view: View) -> dict[str, Any] | None:
+    """What either goal made of it; nothing of a policy that has no spec."""
+    spec, params = store.policy(logged.policy)
+    if spec == CUSTOM:
+        return None
+    return goals.of_decision(policies.parse(spec, params), view, from_arrays(logged.arrays), float(logged.outcomes))
 
 
 def _belief(logged: LoggedView, k: int, objective: Objective) -> dict[str, float]:

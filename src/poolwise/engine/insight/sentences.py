@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.insight import features
+from poolwise.engine.insight import features, goals
 from poolwise.engine.reasons import EXPLORED, read
 from poolwise.objective import Objective, speed_up
 from poolwise.policy.constraints import quarantine
@@ -37,6 +37,7 @@ def sentences(decision: Decision, logged: LoggedView, body: dict[str, Any]) -> l
         *_recommended(body["recommended"]),
         *(layer["sentence"] for layer in body["layers"]),
         _ahead(logged),
+        *([goals.told(body["goal"], logged.arms, decision.arm, objective)] if body["goal"] else []),
         f"{int(logged.arrays['allowed'].sum())} of {len(logged.arms)} arms were available; "
         f"{logged.outcomes} outcomes were known in all.",
     ]
