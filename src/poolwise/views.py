@@ -30,8 +30,15 @@ class Offered(Protocol):
     def baseline(self) -> int: ...
 
 
-def view(found: Predictive, arms: Offered, allowed: Array, scalars: Array, contrast: Array | None = None) -> View:
-    """What a policy sees. scalars: (SCALARS,), the fields of `Context`; contrast: of the offered arms."""
+def view(
+    found: Predictive,
+    arms: Offered,
+    allowed: Array,
+    scalars: Array,
+    contrast: Array | None = None,
+    chance: Array | None = None,
+) -> View:
+    """What a policy sees. scalars: (SCALARS,), the fields of `Context`; contrast, chance: of the offered arms."""
     offered = arms.offered
     every = isinstance(offered, slice)
     chosen = lambda part: None if part is None else _single(part if every else part[..., offered])
@@ -48,6 +55,7 @@ def view(found: Predictive, arms: Offered, allowed: Array, scalars: Array, contr
         context=_context(_single(scalars)),
         wider_share=None if found.wider_share is None else _half(chosen(found.wider_share)),
         contrast=None if contrast is None else _single(contrast),
+        chance=None if chance is None else _single(chance),
     )
 
 

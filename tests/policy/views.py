@@ -71,6 +71,9 @@ VIEWS = {
 VIEWS["usual means, usual scales, alike"] = VIEWS["usual means, usual scales, all"]._replace(
     contrast=np.array([1.0, 0.5, 0.1, 0.0, 0.9, 1.0])
 )
+VIEWS["usual means, usual scales, some fail"] = VIEWS["usual means, usual scales, alike"]._replace(
+    chance=np.array([1.0, 0.9, 0.5, 0.05, 0.99, 0.3])
+)
 
 
 def traced(view: View) -> View:
@@ -83,7 +86,7 @@ VIEW_ARRAYS = ("mean", "scale", "noise", "allowed", "count", "wider_mean", "wide
 
 
 def _held(view: View) -> tuple[str, ...]:
-    return VIEW_ARRAYS if view.contrast is None else (*VIEW_ARRAYS, "contrast")
+    return (*VIEW_ARRAYS, *(name for name in ("contrast", "chance") if getattr(view, name) is not None))
 
 
 def permuted(view: View, order: np.ndarray) -> View:

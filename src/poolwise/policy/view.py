@@ -75,6 +75,8 @@ class View(NamedTuple):
     contrast: Array | None = None
     """(arms,): by how much of a change of the belief in an arm its advantage over the best other one changes, in
     [0, 1]: little for one that is like the best. None: by all of it, since arms are taken as independent."""
+    chance: Array | None = None
+    """(arms,): chance of success, of configurations that tell it of each other; None: not asked, `mean` has it all."""
 
 
 CUSTOM = "custom"

@@ -100,9 +100,9 @@ class Posterior:
                 return found.belief, found.tail if self._tail[2] else None
         return self.serving().predict(project, context, raw), None
 
-    def gain_over_best(self, project: int, context: int, known: Predictive, offered: np.ndarray) -> np.ndarray | None:
-        """See `gp.correlated_gain`; known: of the offered arms. None where arms are taken to stand alone."""
-        return self.serving().gain_over_best((project, context), known, offered)
+    def among_configurations(self, at: tuple[int, int], known: Predictive, offered: np.ndarray) -> Any:
+        """See `Serving.among_configurations`."""
+        return self.serving().among_configurations(at, known, offered)
 
     def predict_given_success(self, project: int, context: int) -> Marginals:
         """What the hierarchy says now of the utility of success alone, before any project factors: (arms,)."""

@@ -244,11 +244,16 @@ class Serving:
             mean[self.structure.baseline] = 0.0
         return mean
 
-    def gain_over_best(self, at: tuple[int, int], known: Predictive, offered: np.ndarray) -> np.ndarray | None:
-        """See `gp.correlated_gain`; None where arms are taken to stand alone."""
+    def among_configurations(
+        self, at: tuple[int, int], known: Predictive, offered: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """What `gp.correlated_gain` says, and the chance of success, 1 of the baseline, which is worth what it is:
+        (offered,) each. known: of the offered arms. None where arms are taken to stand alone."""
         if self.hyperparameters.gaussian.ground is None or not isinstance(self.form, layouts.EffectsFilter):
-            return None
-        return gain_over_best(self.form.state, at, known, self.success_probability(*at), offered)
+            return None, None
+        chance, home = self.success_probability(*at), self.structure.baseline
+        contrast = gain_over_best(self.form.state, at, known, chance, offered)
+        return contrast, chance[offered] if home is None else np.where(offered == home, 1.0, chance[offered])
 
     def feature_effects(self, features: int) -> FeatureEffects:
         """Which of the declared features matter, for which arms."""

@@ -45,3 +45,10 @@ def test_where_jobs_have_features_arms_share_what_only_one_of_them_can_earn() ->
     np.testing.assert_allclose(worth(6, 6), worth(2, 2) / 4)
     np.testing.assert_allclose(worth(6, 4), worth(2, 2) / 2)
     np.testing.assert_allclose(worth(6, 3), worth(2, 2))
+
+
+def test_what_is_expected_to_fail_is_not_tried_unless_there_is_nothing_else() -> None:
+    seen, rule = view([0.0, 0.4, 0.5], 0.3), policy.knowledge_gradient()
+    some, all_of_them = (seen._replace(chance=np.array(one)) for one in ([1.0, 0.9, 0.05], [0.05] * 3))
+    assert rule.probabilities(rule.params, some)[2] == 0 < rule.probabilities(rule.params, some)[1]
+    np.testing.assert_allclose(*(rule.probabilities(rule.params, one) for one in (all_of_them, seen)))

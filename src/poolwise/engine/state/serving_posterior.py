@@ -123,11 +123,10 @@ class ServingPosterior:
     ) -> tuple[View, np.ndarray | None]:
         """What a policy sees of one cell, and the probabilities that the policy of `serve` with these constants, or its
         own, gives where one compiled call made both; scalars: of the cell's use; known: of the job."""
-        arms = self.name_index
-        asked = extra(scalars, allowed, self._constants if constants is None else constants)
-        found, chances = self.posterior.answer(*at, asked, arms.features.encoded_row(known))
-        contrast = self.posterior.gain_over_best(*at, self._offered(found), arms.columns)
-        return view(self._valued(found, *at), arms, allowed, scalars, contrast), chances
+        arms, chosen = self.name_index, self._constants if constants is None else constants
+        found, chances = self.posterior.answer(*at, extra(scalars, allowed, chosen), arms.features.encoded_row(known))
+        alike = self.posterior.among_configurations(at, self._offered(found), arms.columns)
+        return view(self._valued(found, *at), arms, allowed, scalars, *alike), chances
 
     def until_due(self, projects: np.ndarray) -> int:
         """After how many more outcomes the scales are to be estimated again. projects: of those to come."""

@@ -19,6 +19,8 @@ ALIKE = 0.4
 """Where arms are alike, knowledge here counts for so much of its weight: there are many, and heavy tails add up."""
 SHARED = 3
 """Rows of `view.wider_mean` that tell what is shared; any beyond are recent jobs."""
+HOPELESS = 0.15
+"""Configurations with a smaller chance of success are not tried."""
 LEAST_SHARE = 1e-9
 """Smaller shares of a change count as this one."""
 
@@ -67,7 +69,16 @@ def _weights(own: float, shared: float) -> dict[str, float]:
 def _knowledge_gradient(params: Params, view: View) -> Array:
     left = view.context.remaining_all + 1.0
     scale = params["temperature"] * (left / (left + params["patience"])) * view.scale
-    return best_probability(view.mean + bonus(params, view), scale, view.allowed)
+    return best_probability(view.mean + bonus(params, view), scale, likely_to_succeed(view))
+
+
+def likely_to_succeed(view: View) -> Array:
+    """(..., arms) bool: what is allowed and neither known nor expected, from arms like it, to fail nearly always; what
+    is allowed where that is nothing."""
+    if view.chance is None:
+        return view.allowed
+    likely = view.allowed & (view.chance >= HOPELESS)
+    return likely | (view.allowed & ~likely.any(axis=-1, keepdims=True))
 
 
 def _farsighted(params: Params, view: View, inner: Policy) -> Array:

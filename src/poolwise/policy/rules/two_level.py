@@ -82,6 +82,7 @@ def _micro_view(view: View, index: np.ndarray, real: np.ndarray) -> View:
         wider_scale=view.wider_scale[..., index],
         wider_share=None if view.wider_share is None else view.wider_share[..., index],
         contrast=None if view.contrast is None else view.contrast[..., index],
+        chance=None if view.chance is None else view.chance[..., index],
     )
 
 
@@ -101,4 +102,5 @@ def _macro_view(view: View, part: View, micro: Array) -> View:
         wider_scale=average(part.wider_scale) + empty,
         wider_share=None if part.wider_share is None else average(part.wider_share),
         contrast=None,
+        chance=None,
     )

@@ -19,10 +19,12 @@ from poolwise.posterior.gp.inducing_points import model_of
 from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.likelihoods.bernoulli import PseudoCounts
 
-_GRID = (0.1, 2.0, 6.0, 20.0, 60.0)
-_POWERS = (1.0, 3.0, 10.0, 30.0)
+_GRID = (0.1, 2.0, 6.0, 20.0, 60.0, 200.0, 1000.0)
+_POWERS = (0.1, 1.0, 3.0, 10.0, 30.0)
 _COMMON = np.array([2.0, 6.0, 20.0, 60.0])
 """Values of kappa where all arms are equally alike."""
+_NEVER_FAILED = 60.0
+"""kappa where nothing failed yet, which says nothing of it."""
 _MOST = 400
 """Arms that the two are found from: of more, an even selection."""
 _CHUNK = 256
@@ -70,10 +72,13 @@ def fit_success(
         scores = np.array([_score(family[:, tried], near, kappa, arm[:, tried]) for kappa in _COMMON])
         weight = np.exp(scores - scores.max())
         return success._replace(kappa_near=float(weight.sum() / (weight @ (1 / _COMMON))))
+    if (outcomes == successes).all():
+        return success._replace(kappa_near=_NEVER_FAILED, power_near=1.0)
     if len(tried) > _MOST:
         tried = tried[np.linspace(0, len(tried) - 1, _MOST).round().astype(int)]
     seen = arm[:, tried]
-    likeness, best = arm_correlation(model_of(fit), tried)[:, tried] - np.eye(len(tried)), (-np.inf, 0.0, 1.0)
+    likeness, best = arm_correlation(model_of(fit), tried)[:, tried], (-np.inf, 0.0, 1.0)
+    np.fill_diagonal(likeness, 0.0)
     for power in _POWERS:
         near = seen @ likeness**power
         for kappa in _GRID:

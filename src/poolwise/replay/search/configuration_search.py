@@ -57,7 +57,7 @@ class Belief:
     def predict(self) -> tuple[Predictive, np.ndarray]:
         """Of every arm; and its contrast with the best one, see `View.contrast`."""
         found = self._posterior.predict(0, 0)
-        contrast = self._posterior.gain_over_best(0, 0, found, self._every)
+        contrast, _ = self._posterior.among_configurations((0, 0), found, self._every)
         assert contrast is not None
         return found._replace(mean=found.mean + self._origin), contrast
 

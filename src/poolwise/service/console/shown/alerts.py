@@ -52,6 +52,8 @@ def _estimate(status: dict[str, Any]) -> list[Alert]:
         found.append(Alert("warning", f"Estimating the scales failed: {_text(trouble)}", "refits"))
     if idle := status.get("features_idle"):
         found.append(Alert("note", f"{_text(idle)[:1].upper()}{_text(idle)[1:]}."))
+    if failing := status.get("failing"):
+        found.append(Alert("warning", f"{_text(failing)}."))
     if failed := status.get("compiled"):
         found.append(Alert("warning", f"A compiled call of the belief {_text(failed)}: start the process anew."))
     return found
