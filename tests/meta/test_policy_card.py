@@ -63,11 +63,21 @@ def test_errors_hold_back():
 def test_the_mean_is_that_of_random_effects():
     ratio = np.array([[0.0, -0.2], [0.0, 0.4], [0.0, 0.1]])
     error = np.array([[0.0, 0.1], [0.0, 0.3], [0.0, 0.2]])
-    found = recommendation.recommend(NOTHING, np.array([LIKE] * 3), ratio, error)
+    found = recommendation.recommend(NOTHING, list("abc"), np.array([LIKE] * 3), ratio, error)
     between = ratio[:, 1].var(ddof=1) - (error[:, 1] ** 2).mean()
     weight = 1 / (error[:, 1] ** 2 + between)
     assert found.log_ratio[1] == pytest.approx((weight @ ratio[:, 1]) / weight.sum())
     assert found.error[1] == pytest.approx(weight.sum() ** -0.5)
+
+
+def test_variants_of_one_table_are_one_piece_of_evidence():
+    ratio, error = np.array([[0.0, -0.4], [0.0, 0.4]]), np.array([[0.0, 0.1], [0.0, 0.1]])
+    one = recommendation.recommend(NOTHING, list("ab"), np.array([LIKE] * 2), ratio, error)
+    many = recommendation.recommend(
+        NOTHING, list("aaab"), np.array([LIKE] * 4), ratio[[0, 0, 0, 1]], error[[0, 0, 0, 1]]
+    )
+    assert many.log_ratio == pytest.approx(one.log_ratio)
+    assert many.error[1] == pytest.approx(one.error[1], rel=0.2)
 
 
 def test_who_is_like_whom():

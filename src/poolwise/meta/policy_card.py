@@ -136,7 +136,7 @@ def arrays(card: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def recommended(card: dict[str, Any], known: MetaFeatures) -> Recommendation:
     """What its histories say about a system; known: NaN where a characteristic is not known yet."""
-    return recommendation.recommend(known, *arrays(card))
+    return recommendation.recommend(known, [one["group"] for one in card["histories"]], *arrays(card))
 
 
 def policy(card: dict[str, Any], known: MetaFeatures) -> tuple[Policy, list[str]]:

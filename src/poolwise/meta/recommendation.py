@@ -1,11 +1,12 @@
 """Which setting of a policy to explore with in a new project, from how settings did in histories like it.
 
-    w_h = exp(-d_h^2 / 2),   precision of setting k in history h:  w_h / (error_hk^2 + tau_k^2)
+    w_h = exp(-d_h^2 / 2) / m_h,   precision of setting k in history h:  w_h / (error_hk^2 + tau_k^2)
 
-with d_h the distance of the characteristics that are known, each in units of WIDTH times its spread over histories,
-and tau_k the standard deviation of a setting's log ratio between such histories beyond its errors. The setting
-with the least upper bound of the mean log ratio is chosen; the default, for which it is 0, is always among them.
-Source: collaborative filtering by neighbourhood (Resnick et al., 1994); random effects (DerSimonian and Laird, 1986).
+with d_h the distance of the characteristics that are known, each in units of WIDTH times its spread over histories, m_h
+the number of histories in its group (variants of one table are one piece of evidence), and tau_k the standard deviation
+of a setting's log ratio between such histories beyond its errors. The setting with the least upper bound of the mean
+log ratio is chosen; the default, for which it is 0, is always among them. Source: collaborative filtering by neighbours
+(Resnick et al., 1994); random effects (DerSimonian and Laird, 1986).
 """
 
 from collections.abc import Collection, Sequence
@@ -36,13 +37,16 @@ class Recommendation(NamedTuple):
     error: np.ndarray
     """(S,) its standard error."""
     weight: np.ndarray
-    """(H,) of the histories, 1: exactly like this one."""
+    """(H,) of the histories, 1: exactly like this one, and alone in its group."""
 
 
-def recommend(known: MetaFeatures, rows: np.ndarray, log_ratio: np.ndarray, error: np.ndarray) -> Recommendation:
-    """known: characteristics, NaN where one is not known yet; rows: those of the histories, (H, characteristics);
-    log_ratio, error: (H, S)."""
-    weight = similarity(np.array(known), rows)
+def recommend(
+    known: MetaFeatures, groups: Sequence[str] | np.ndarray, rows: np.ndarray, log_ratio: np.ndarray, error: np.ndarray
+) -> Recommendation:
+    """known: characteristics, NaN where one is not known yet; of the histories: groups, (H,); rows, characteristics,
+    (H, characteristics); log_ratio, error, (H, S)."""
+    _, place, size = np.unique(groups, return_inverse=True, return_counts=True)
+    weight = similarity(np.array(known), rows) / size[place]
     share = (weight / weight.sum())[:, None]
     freedom = max(1.0 - float((share**2).sum()), 0.1)
     between = (share * (log_ratio - (share * log_ratio).sum(axis=0)) ** 2).sum(axis=0) / freedom
@@ -85,5 +89,5 @@ def left_out(
         others = names != names[h]
         known, left = MetaFeatures(*row), rows[others]
         if len(left) > 1 and not outside(known, left):
-            chosen[h] = recommend(known, left, log_ratio[others], error[others]).setting
+            chosen[h] = recommend(known, names[others], left, log_ratio[others], error[others]).setting
     return chosen, log_ratio[np.arange(len(rows)), chosen]
