@@ -20,7 +20,7 @@ def told(goal: str, **stated):
     for _ in range(18):
         decision = engine.decide("machine", "kernel")
         engine.observe(decision.id, utility=0.1 * decision.params["tile"] + 0.3 * noise.normal())
-        said.append(engine.overview()["goal"])
+        said.append(goals.goal(engine.serving))
     return engine, decision, said
 
 
@@ -78,7 +78,7 @@ def test_when_to_stop_is_said(enough, said):
 
 @pytest.mark.parametrize("goal", ["earn", "best"])
 def test_before_the_first_decision_only_what_counts_is_said(goal):
-    found = Engine.open("memory://", SPACE, settings=Settings(goal=goal)).overview()["goal"]
+    found = goals.goal(Engine.open("memory://", SPACE, settings=Settings(goal=goal)).serving)
     assert found["sentence"] == f"{goals.MEANT[goal]}."
     assert "gives_up" not in found
 

@@ -17,15 +17,16 @@ def status(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: Js
     Example: `poolwise status --json`
     """
     from poolwise.cli import printing
+    from poolwise.engine.insight.goals import goal
 
     with looking(config, store) as opened:
-        body, places = opened.status(), opened.overview()
+        body, places, meant = opened.status(), opened.overview(), goal(opened.serving)
     if as_json:
-        print_json({**body, **places})
+        print_json({**body, **places, "goal": meant})
         return
     for name, value in body.items():
         say(f"{name:>16}  {value}")
-    say(f"\n{places['goal']['sentence']}")
+    say(f"\n{meant['sentence']}")
     printing.print_overview(places)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from poolwise.engine.insight.cells import Place, session
+from poolwise.engine.insight.cells import places, session, view_of_cell
 from poolwise.engine.state.serving import Serving
 from poolwise.objective import Objective
 from poolwise.policy.constraints.constraints import Constraints, constrain
@@ -56,10 +56,14 @@ def of_decision(policy: Policy, view: View, limits: Constraints | None, made: fl
     return {**found, "other_arm": int(instead.argmax())}
 
 
-def goal(now: Serving, cells: list[tuple[Place, View]]) -> dict[str, Any]:
+def goal(now: Serving) -> dict[str, Any]:
     """The goal in force; what the next decision gives up under it and under the other, on average over the cells by
     their decisions; of a tuning session `expected_gain` and `enough`; all of it as a `sentence`."""
-    own, made = now.settings.goal, float(now.usage.total)
+    own, made, names = now.settings.goal, float(now.usage.total), now.name_index
+    allowed = names.allowed(None)
+    cells = [
+        (place, view_of_cell(now.belief, names, now.usage, *place[2:], allowed)) for place in places(names, now.usage)
+    ]
     body: dict[str, Any] = {"goal": own, **session(now)}
     if cells:
         weights = [now.usage.decisions(p, c) for (_, _, p, c), _ in cells]

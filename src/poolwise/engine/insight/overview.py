@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from poolwise.engine.indexing.name_index import NameIndex
-from poolwise.engine.insight import features, goals
+from poolwise.engine.insight import features
 from poolwise.engine.insight.cells import Place, places, view_of_cell
 from poolwise.engine.insight.shown import untried
 from poolwise.engine.reasons import EXPLORED, FAVOURITE, read
@@ -34,18 +34,14 @@ def overview(now: Serving, store: Store, project: str | None = None) -> dict[str
 
     `ahead` (decisions to come of each project: expected, and from where to where with a probability of 80 %; where no
     horizon is stated), `recommended` (see `recommended.row`), `contexts` (phase, confidence, doubt, favourite, mass
-    that explores, curiosity, share of arms covered, expected further gain in log units), `goal` (see `goals.goal`),
-    `quarantined`, `drift`, `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`,
-    `shadow`: a list of rows each, empty where nothing is in force; of all projects, where some are declared,
-    `features`, see `features.summary`;
+    that explores, curiosity, share of arms covered, expected further gain in log units), `quarantined`, `drift`,
+    `priors` (how far domain priors are still believed), `budgets`, `coverage`, `orders`, `shadow`: a list of rows each,
+    empty where nothing is in force; of all projects, where some are declared, `features`, see `features.summary`;
     `baseline_untried`, see `shown.untried`."""
     belief, name_index, usage, policy_gate = now.belief, now.name_index, now.usage, now.policy_gate
     safeguards = policy_gate.safeguards
     every = list(places(name_index, usage, project))
-    allowed = name_index.allowed(None)
-    cells = [(place, view_of_cell(belief, name_index, usage, *place[2:], allowed)) for place in every]
-    contexts = [_context(name_index, usage, policy_gate, view, *place) for place, view in cells]
-    body: dict[str, Any] = {"contexts": contexts, "goal": goals.goal(now, cells)}
+    body: dict[str, Any] = {"contexts": [_context(belief, name_index, usage, policy_gate, *place) for place in every]}
     if now.settings.horizon is None:
         body["ahead"] = list(_ahead(name_index, usage, project))
     said = [one for name, one in policy_gate.recommended.items() if project in (None, name)]
@@ -88,15 +84,16 @@ def check_promotion(shadow: list[dict[str, Any]], project: str | None, context: 
 
 
 def _context(
+    belief: ServingPosterior,
     name_index: NameIndex,
     usage: UsageCounts,
     policy_gate: PolicyGate,
-    view: View,
     project: str,
     context: str,
     p: int,
     c: int,
 ) -> dict[str, Any]:
+    view = view_of_cell(belief, name_index, usage, p, c, name_index.allowed(None))
     found = policy_gate.choice((project, context), (p, c), view)
     favourite = int(np.argmax(view.mean))
     return {
