@@ -162,10 +162,7 @@ learned = "{tmp_path / "card.json"}"
     opened = opening.open_engine(parse(text))
     decision = opened.decide("p", "c")
     assert opened.explain(decision.id, replay=True)["replay"]["same"]
-    assert opened.store.policy(opened.store.view(decision.view).policy)[1] == {
-        **policies.parse(SPEC, PARAMS).params,
-        "own": own,
-    }
+    assert opened.store.policy(opened.store.view(decision.view).policy)[1] == {"patience": 0.0, **PARAMS, "own": own}
     assert ("does not know such a project: rest is" in opened.recommendations.made()["p"]["why"]) == (own == 1.0)
     opened.close()
 

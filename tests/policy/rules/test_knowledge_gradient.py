@@ -6,7 +6,7 @@ from poolwise import policy
 from poolwise.policy.rules.knowledge_gradient import UNKNOWN, bonus
 from tests.policy.views import view
 
-CONSTANTS = {"own": 0.0, "shared": 1.0, "rivalry": 0.0}
+CONSTANTS = {"own": 0.0, "shared": 1.0}
 
 
 def test_what_a_trial_here_does_not_tell_others_is_worth_nothing_to_them() -> None:
@@ -31,20 +31,6 @@ def test_chance_fades_where_little_is_to_come() -> None:
         rule = policy.knowledge_gradient(own=0.0, shared=0.0, patience=300.0)
         chances.append(rule.probabilities(rule.params, seen._replace(context=context))[1])
     assert chances[0] < chances[1] < chances[2] < 0.5
-
-
-def test_arms_that_all_claim_what_one_of_them_can_earn_are_believed_where_much_is_to_come() -> None:
-    def believed(arms: int, left: float) -> np.ndarray:
-        seen = view([0.0, -0.1, *(-0.2,) * (arms - 2)], 0.3)
-        seen = seen._replace(context=seen.context._replace(remaining=5.0, remaining_project=5.0, remaining_all=left))
-        constants = {"own": 1.0, "shared": 0.0}
-        return bonus({**constants, "rivalry": 10.0}, seen) / bonus({**constants, "rivalry": 0.0}, seen)
-
-    for arms, left in ((4, 19.0), (4, 199.0), (25, 199.0), (25, 1e9)):
-        np.testing.assert_allclose(believed(arms, left), ((left + 1) / (left + 1 + 10 * arms**0.5)) ** 2)
-    banned = view([0.0, -0.1, -0.1, -0.1], 0.3)._replace(allowed=np.array([True, True, False, False]))
-    few = {"own": 1.0, "shared": 0.0, "rivalry": 10.0}
-    np.testing.assert_allclose(bonus(few, banned)[:2], bonus(few, view([0.0, -0.1], 0.3)))
 
 
 def test_where_jobs_have_features_arms_share_what_only_one_of_them_can_earn() -> None:

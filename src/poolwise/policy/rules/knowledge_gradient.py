@@ -26,7 +26,7 @@ LEAST_SHARE = 1e-9
 
 
 def knowledge_gradient(
-    own: float = 0.5, shared: float = 1.0, temperature: float = 0.1, patience: float = 0.0, rivalry: float = 7.0
+    own: float = 0.5, shared: float = 1.0, temperature: float = 0.1, patience: float = 0.0
 ) -> Policy:
     """Posterior mean plus what trying an arm can still earn here, in the project and everywhere, as probabilities.
 
@@ -35,37 +35,35 @@ def knowledge_gradient(
     with the bonus of `farsighted` and R decisions to come. Chance explores what the bonus overlooks; patience > 0
     leaves that to long runs: it was measured to lock in on four arms in 120 decisions. Source: Frazier, Powell and
     Dayanik (2008); several measurements at once: Frazier and Powell (2010); horizon: Ryzhov, Powell and Frazier (2012).
-    Raises ConfigError unless own, shared, patience, rivalry >= 0 and temperature > 0.
+    Raises ConfigError unless own, shared, patience >= 0 and temperature > 0.
     """
     temperature = check_range("temperature", temperature, 0.0, math.inf)
     patience = check_range("patience", patience, 0.0, math.inf, ends=True)
-    weights = _weights(own, shared, rivalry)
+    weights = _weights(own, shared)
     return make_policy("knowledge_gradient", _knowledge_gradient, **weights, temperature=temperature, patience=patience)
 
 
-def farsighted(policy: Policy, own: float = 0.5, shared: float = 1.0, rivalry: float = 7.0) -> Policy:
+def farsighted(policy: Policy, own: float = 0.5, shared: float = 1.0) -> Policy:
     """Adds to every mean what trying the arm can still earn, before the inner policy sees it.
 
-        mean'_a = mean_a + c (own KG(here, R_c) + shared [KG(project, R_p - R_c) + KG(context elsewhere, R_e)
-                                                          + KG(everything, R - R_p - R_e)])
-        c = (R / (R + rivalry sqrt(K)))^2
+        mean'_a = mean_a + own KG(here, R_c) + shared [KG(project, R_p - R_c) + KG(context elsewhere, R_e)
+                                                       + KG(everything, R - R_p - R_e)]
 
     with R_c, R_p, R_e, R the expected remaining uses of the context, the project, the context in other projects, and
     all projects (`view.context`), the beliefs of `view.mean` and the rows of `view.wider_mean`. What is shared changes
     by `view.wider_share` of what a trial changes here: little where the context is known well already, whatever is
-    unknown of the rest. c: each gradient takes its arm for the only one that may turn out best. Of K arms that may,
-    tried one after another, one will, and few decisions are left for it where few are to come (`docs/decisions/034`).
-    Of arms that are alike, only what tells them apart counts (`view.contrast`), and nothing that it tells others.
+    unknown of the rest. Of arms that are alike, only what tells them apart counts (`view.contrast`),
+    and nothing that it tells others.
     `farsighted(thompson)` is `knowledge_gradient` at temperature 1 without patience; around `macro_micro` the bonus is
     computed once per arm. Layers that judge means, such as `safe`, belong outside. Raises
-    ConfigError unless own, shared, rivalry >= 0.
+    ConfigError unless own, shared >= 0.
     """
-    return wrap_policy("farsighted", policy, _farsighted, **_weights(own, shared, rivalry))
+    return wrap_policy("farsighted", policy, _farsighted, **_weights(own, shared))
 
 
-def _weights(own: float, shared: float, rivalry: float) -> dict[str, float]:
-    given = {"own": own, "shared": shared, "rivalry": rivalry}
-    return {name: check_range(name, value, 0.0, math.inf, ends=True) for name, value in given.items()}
+def _weights(own: float, shared: float) -> dict[str, float]:
+    check_range("own", own, 0.0, math.inf, ends=True)
+    return {"own": own, "shared": check_range("shared", shared, 0.0, math.inf, ends=True)}
 
 
 def _knowledge_gradient(params: Params, view: View) -> Array:
@@ -104,13 +102,7 @@ def bonus(params: Params, view: View) -> Array:
     share = xp.concatenate([xp.ones_like(mean[:1]), _share(xp, view)])
     found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, afterwards)
     weight = params["shared"] if view.wider_share is not None else UNKNOWN * params["shared"]
-    return _rivals(xp, params, view) * (params["own"] * found[0] + weight * found[1:].sum(axis=0))
-
-
-def _rivals(xp: Array, params: Params, view: View) -> Array:
-    """(..., 1): what is left of a bonus that every allowed arm claims, see `farsighted`."""
-    left, arms = view.context.remaining_all + 1.0, view.allowed.sum(axis=-1)[..., None]
-    return (left / (left + params["rivalry"] * xp.sqrt(arms))) ** 2
+    return params["own"] * found[0] + weight * found[1:].sum(axis=0)
 
 
 def _among_configurations(params: Params, view: View) -> Array:
