@@ -32,7 +32,7 @@ from poolwise.meta import racing, simulated, systems
 from poolwise.refit.methods import nuts
 from poolwise.refit.options import Options
 from poolwise.replay import replay
-from poolwise.run.histories import ARMS, CONTEXTS, DECISIONS, PROJECTS
+from poolwise.run.simulated_systems import ARMS, CONTEXTS, DECISIONS, PROJECTS
 from poolwise.simulate.population import Shape
 from poolwise.table import Table, from_rows
 

@@ -167,7 +167,7 @@ class Client:
         return dict(self._ask("GET", f"/decisions/{id}/explanation"))
 
     def status(self) -> dict[str, Any]:
-        """As `Engine.status` and `Engine.overview` together."""
+        """As `Engine.status` and `Engine.overview` together, with what the goal costs."""
         return dict(self._ask("GET", "/overview"))
 
     def overview(self) -> dict[str, Any]:

@@ -54,11 +54,11 @@ def learn(
     from poolwise.cli.progress import progress
     from poolwise.compute import opened
     from poolwise.meta import policy_card, racing
-    from poolwise.run import histories
+    from poolwise.run import simulated_systems
     from poolwise.run.opening import policy_of
 
     target(out, "card")
-    histories.use(device)
+    simulated_systems.use(device)
     known = known_configuration(config, store)
     policy = policy_of(known)
     settings = racing.grid(policy)
@@ -77,14 +77,14 @@ def learn(
 
 def _histories(path: str, store: str | None, tables: list[Path], simulated: int, seed: int) -> "list[History]":
     """Raises DataError where fewer than two are there."""
-    from poolwise.run import histories
+    from poolwise.run import histories, simulated_systems
     from poolwise.store import open_store
 
     known = known_configuration(path, store)
     url, warn = known.run.store, lambda text: say(text, err=True)
     with closing(open_store(url, look=True)) as opened:
         found = histories.of_store(opened, seed, warn)
-        found += histories.of_simulation(opened, url, known, simulated, seed) if simulated else []
+        found += simulated_systems.of_simulation(opened, url, known, simulated, seed) if simulated else []
     found += histories.of_tables(tables, seed)
     if len({one.group for one in found}) < 2:
         raise DataError(

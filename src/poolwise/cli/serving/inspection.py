@@ -20,7 +20,8 @@ def status(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: Js
     from poolwise.engine.insight.goals import goal
 
     with looking(config, store) as opened:
-        body, places, meant = opened.status(), opened.overview(), goal(opened.serving)
+        body, places = opened.status(), opened.overview()
+        meant = body.pop("goal", None) or goal(opened.serving)  # A service says it by itself.
     if as_json:
         print_json({**body, **places, "goal": meant})
         return

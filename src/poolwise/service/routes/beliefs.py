@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from poolwise.engine import arguments
 from poolwise.engine.engine import Engine
+from poolwise.engine.insight.goals import goal
 from poolwise.service.access import entered, of_project
 from poolwise.service.problems import responses
 
@@ -68,11 +69,11 @@ async def explanation(request: Request, workspace: str, id: int) -> dict[str, An
 
 @router.get("/overview")
 async def overview(request: Request, workspace: str) -> dict[str, Any]:
-    """How far learning has come in every context, and what is limited there and why."""
+    """How far learning has come in every context, what is limited there and why, and what the goal costs."""
     of_project(entered(request, workspace, "decide"), None)
     engine = _engine(request, workspace)
-    status = await run_in_threadpool(engine.status)
-    return plain({**status, **await run_in_threadpool(engine.overview)})
+    status, meant = await run_in_threadpool(engine.status), await run_in_threadpool(lambda: goal(engine.serving))
+    return plain({**status, **await run_in_threadpool(engine.overview), "goal": meant})
 
 
 async def _table(request: Request, workspace: str, project: str | None, limit: int, ask: Any) -> Rows:
