@@ -171,6 +171,12 @@ README = [
         "a project's first 20 decisions / all of them",
         lambda: joined([figure("transfer_projects", f"Poolwise, {part}") for part in ("beginnings", "whole")], ".2f"),
     ),
+    Row(
+        "exploration learned on all other domains, over the default",
+        lambda: joined(
+            [at("left_out", "geometric mean", "own baseline", how) for how in ("start", "later", "hindsight")], ".2f"
+        ),
+    ),
     Row("cumulative regret from nothing, over", lambda: f"{figure('spaces', 'regret from nothing / Optuna TPE'):.2f}"),
     Row(
         "with 200 random trials of each other GPU",
