@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from poolwise.engine import Engine
-from poolwise.engine.insight.goals import goal
 from poolwise.engine.insight.trials import of_all
 from poolwise.engine.state.tables import log_speeds
 from poolwise.progress import Progress, silent
@@ -35,7 +34,7 @@ def write_store_page(
     trusted = trust(shared) if shared and len(trials) else ""
     progress("report", 2, 3)
     parts = (projects_section(trials, shared), recommended_section(shared), features_section(shared)) if shared else ()
-    goals = dict.fromkeys(goal(engine.serving)["sentence"] for engine in engines)
+    goals = dict.fromkeys(engine.across.goal()["sentence"] for engine in engines)
     write_page(path, trials, beliefs, tables, trusted, "\n".join(parts), objective, " ".join(goals))
     return tables
 

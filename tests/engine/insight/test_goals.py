@@ -20,7 +20,7 @@ def told(goal: str, **stated):
     for _ in range(18):
         decision = engine.decide("machine", "kernel")
         engine.observe(decision.id, utility=0.1 * decision.params["tile"] + 0.3 * noise.normal())
-        said.append(goals.goal(engine.serving))
+        said.append(engine.across.goal())
     return engine, decision, said
 
 

@@ -17,11 +17,10 @@ def status(config: ConfigOption = CONFIG, store: StoreOption = None, as_json: Js
     Example: `poolwise status --json`
     """
     from poolwise.cli import printing
-    from poolwise.engine.insight.goals import goal
 
     with looking(config, store) as opened:
         body, places = opened.status(), opened.overview()
-        meant = body.pop("goal", None) or goal(opened.serving)  # A service says it by itself.
+        meant = body.pop("goal", None) or opened.across.goal()  # A service says it by itself.
     if as_json:
         print_json({**body, **places, "goal": meant})
         return

@@ -164,7 +164,6 @@ def _results(engines: "Engines") -> tuple[Any, Any]:
 
 def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: bool) -> dict[str, Any]:
     from poolwise.cli import printing
-    from poolwise.engine.insight.goals import goal
     from poolwise.engine.insight.trials import contradictions
     from poolwise.report.tables import summary
     from poolwise.run import distinct
@@ -175,7 +174,7 @@ def _finish(plan: "Plan", engines: "Engines", report: Path | None, *, quiet: boo
     every = distinct(engines)
     tables = write_store_page(report, every) if report else summary(table, beliefs, every)
     found = [text for engine in every for text in contradictions(engine.store)]
-    goals = [goal(engine.serving) for engine in every]
+    goals = [engine.across.goal() for engine in every]
     if not quiet:
         printing.print_summary(tables)
         for meant in goals:

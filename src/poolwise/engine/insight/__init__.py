@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from poolwise.engine.insight import borrowing as borrowing
     from poolwise.engine.insight import explain as explain
     from poolwise.engine.insight import features as features
+    from poolwise.engine.insight import goals as goals
     from poolwise.engine.insight import overview as overview
     from poolwise.engine.insight import profile as profile
     from poolwise.engine.insight import shown as shown
@@ -16,5 +17,7 @@ else:
 
     __getattr__, __all__ = members(
         __name__,
-        dict.fromkeys(("borrowing", "explain", "features", "overview", "profile", "shown", "similar", "trials"), ""),
+        dict.fromkeys(
+            ("borrowing", "explain", "features", "goals", "overview", "profile", "shown", "similar", "trials"), ""
+        ),
     )

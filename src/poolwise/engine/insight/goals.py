@@ -24,6 +24,10 @@ MEANT = {
 }
 
 
+MOST = 100
+"""Cells that are looked at, those of most decisions: decisions wait meanwhile."""
+
+
 def under(goal: str, view: View, made: float) -> View:
     """The view as that goal has it, `made` decisions being made in all."""
     after = AFTERWARDS * (made + float(view.context.remaining_all)) if goal == "best" else 0.0
@@ -57,13 +61,12 @@ def of_decision(policy: Policy, view: View, limits: Constraints | None, made: fl
 
 
 def goal(now: Serving) -> dict[str, Any]:
-    """The goal in force; what the next decision gives up under it and under the other, on average over the cells by
-    their decisions; of a tuning session `expected_gain` and `enough`; all of it as a `sentence`."""
+    """The goal in force; what the next decision gives up under it and under the other, on average over the MOST cells
+    of most decisions by these; of a tuning session `expected_gain` and `enough`; all of it as a `sentence`."""
     own, made, names = now.settings.goal, float(now.usage.total), now.name_index
     allowed = names.allowed(None)
-    cells = [
-        (place, view_of_cell(now.belief, names, now.usage, *place[2:], allowed)) for place in places(names, now.usage)
-    ]
+    usual = sorted(places(names, now.usage), key=lambda place: -now.usage.decisions(*place[2:]))[:MOST]
+    cells = [(place, view_of_cell(now.belief, names, now.usage, *place[2:], allowed)) for place in usual]
     body: dict[str, Any] = {"goal": own, **session(now)}
     if cells:
         weights = [now.usage.decisions(p, c) for (_, _, p, c), _ in cells]

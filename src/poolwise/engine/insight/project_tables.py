@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from poolwise.engine import insight
 from poolwise.engine.state.serving import Serving
@@ -28,6 +29,11 @@ class ProjectTables:
         with self._held():
             now = self._current()
             return insight.profile.projects(now.belief, now.name_index, now.usage, gain)
+
+    def goal(self) -> dict[str, Any]:
+        """What the goal in force costs and brings, and what the other would; see `goals.goal`."""
+        with self._held():
+            return insight.goals.goal(self._current())
 
     def deviations(self) -> pd.DataFrame:
         """Which arms are better or worse in a project than elsewhere; see `profile.project_deviations`."""

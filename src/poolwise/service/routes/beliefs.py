@@ -8,7 +8,6 @@ from fastapi.concurrency import run_in_threadpool
 
 from poolwise.engine import arguments
 from poolwise.engine.engine import Engine
-from poolwise.engine.insight.goals import goal
 from poolwise.service.access import entered, of_project
 from poolwise.service.problems import responses
 
@@ -72,8 +71,8 @@ async def overview(request: Request, workspace: str) -> dict[str, Any]:
     """How far learning has come in every context, what is limited there and why, and what the goal costs."""
     of_project(entered(request, workspace, "decide"), None)
     engine = _engine(request, workspace)
-    status, meant = await run_in_threadpool(engine.status), await run_in_threadpool(lambda: goal(engine.serving))
-    return plain({**status, **await run_in_threadpool(engine.overview), "goal": meant})
+    status, goal = await run_in_threadpool(engine.status), await run_in_threadpool(engine.across.goal)
+    return plain({**status, **await run_in_threadpool(engine.overview), "goal": goal})
 
 
 async def _table(request: Request, workspace: str, project: str | None, limit: int, ask: Any) -> Rows:
