@@ -95,6 +95,8 @@ BENCHMARKS = {
         _of("null", "replay.null", "1 min"),
         _of("prover_simulation", "simulation.prover", "30 min"),
         _of("projects", "simulation.projects --seeds 16 --outlier", "8 min"),
+        _of("projects_learned", "simulation.projects_learned", "60 min"),
+        _of("card_latency", "simulation.card_latency", "10 min"),
         _of("learning", "simulation.learning --oracle", "15 min"),
         _of(
             "left_out",

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from poolwise import policy as policies
 from poolwise.meta import policy_card as cards
-from poolwise.meta import racing, simulated, systems
+from poolwise.meta import racing, recommendation, simulated, systems
 from poolwise.meta.meta_features import MetaFeatures
 from poolwise.policy import Policy
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
@@ -56,7 +56,7 @@ def judged(
     """The card's policy against the engine's default, and the best constants of the grid."""
     found = systems.sample(np.random.default_rng((seed, 9)), batch, scales_at(deviation), JUDGED, project_spread=0.0)
     unknown = {"horizon": np.nan, "rest": np.nan}
-    chosen = [cards.policy(card, MetaFeatures(*known)._replace(**unknown))[0].params for known in found.known]
+    chosen = [advised(card, MetaFeatures(*known)._replace(**unknown)) for known in found.known]
 
     def play(by: Policy, constants: list[dict[str, float]]) -> Losses:
         names, keys = tuple(by.params), jax.random.split(jax.random.key(seed), batch)
@@ -72,6 +72,13 @@ def judged(
         best = int(np.argmin([regret.mean() for regret, _ in made]))
         body["oracle"] = {**against(made[best], usual), "constants": tried[best]}
     return body
+
+
+def advised(card: dict[str, Any], known: MetaFeatures) -> dict[str, float]:
+    """All constants that a card has for a system; those it started from where no history is like it."""
+    strange = recommendation.outside(known, cards.arrays(card).rows)
+    setting = {} if strange else card["settings"][cards.recommended(card, known).setting]
+    return {**card["policy"]["params"], **setting}
 
 
 def against(ours: Losses, theirs: Losses) -> dict[str, float]:

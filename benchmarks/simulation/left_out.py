@@ -55,7 +55,7 @@ def pasts(table: Table) -> list[History]:
 
 def picked(card: dict[str, Any], stated: tuple[str, ...]) -> dict[str, int]:
     """By history, the setting that those of other domains recommend to who knows these characteristics."""
-    chosen, _ = recommendation.left_out([one["group"] for one in card["histories"]], *cards.arrays(card), stated)
+    chosen, _ = recommendation.left_out(cards.arrays(card), stated)
     return {one["name"]: int(k) for one, k in zip(card["histories"], chosen, strict=True)}
 
 

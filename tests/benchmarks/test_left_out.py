@@ -24,7 +24,8 @@ def card(**best):
     known = (left_out.pasts(table(30)._replace(name="aslib/TSP"))[0].known,) * len(SETS)
     groups = tuple(map(left_out.domain, SETS))
     settings = ({}, {"own": 0.0}, {"own": 0.1})
-    return cards.of_race(racing.Race(default(), settings, SETS, groups, known, ratio, 0.05 + 0 * ratio, 6 + 0 * ratio))
+    error, seeds = 0.05 + 0 * ratio, 6 + 0 * ratio
+    return cards.of_race(racing.Race(default(), settings, SETS, groups, known, ratio, error, seeds, np.zeros(3)))
 
 
 def test_a_table_has_no_say_in_what_is_recommended_to_its_domain():

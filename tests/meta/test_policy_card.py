@@ -29,7 +29,8 @@ def race(ratios, known, error=0.05):
     ratio = np.array([(0.0, *row) for row in ratios])
     names = tuple(f"h{k}" for k in range(len(known)))
     errors = error * (np.arange(3) > 0) * np.ones((len(known), 1))
-    return Race(policies.parse(SPEC, PARAMS), SETTINGS, names, names, tuple(known), ratio, errors, 0 * ratio + 6)
+    own = policies.parse(SPEC, PARAMS)
+    return Race(own, SETTINGS, names, names, tuple(known), ratio, errors, 0 * ratio + 6, np.zeros(3))
 
 
 def card(ratios=((-0.5, 0.2),) * 4 + ((0.4, -0.3),) * 4, known=(SHORT,) * 4 + (LONG,) * 4, error=0.05, **changes):
@@ -43,9 +44,6 @@ def chosen(body, known):
 def test_a_project_gets_what_did_well_in_histories_like_it():
     assert chosen(card(), SHORT) == {"own": 0.0}
     assert chosen(card(), LONG) == {"temperature": 0.3}
-    found, strange = cards.policy(card(), SHORT)
-    assert not strange
-    assert found.params == {**policies.parse(SPEC, PARAMS).params, "own": 0.0}
 
 
 def test_where_nothing_is_known_histories_that_disagree_recommend_the_default():
@@ -60,22 +58,27 @@ def test_errors_hold_back():
     assert chosen(card(ratios=((-0.1, 0.0),) * 8, error=0.9), LIKE) == {}
 
 
-def test_the_mean_is_that_of_random_effects():
+def found(groups, ratio, error=None, luck=0.0):
+    error = 0.1 * (ratio != 0) if error is None else error
+    like = np.array([LIKE] * len(ratio))
+    return recommendation.Found(np.array(list(groups)), like, ratio, error, np.full(ratio.shape[1], luck))
+
+
+@pytest.mark.parametrize("luck", [0.0, 0.2])
+def test_the_mean_is_that_of_random_effects(luck):
     ratio = np.array([[0.0, -0.2], [0.0, 0.4], [0.0, 0.1]])
     error = np.array([[0.0, 0.1], [0.0, 0.3], [0.0, 0.2]])
-    found = recommendation.recommend(NOTHING, list("abc"), np.array([LIKE] * 3), ratio, error)
+    made = recommendation.recommend(NOTHING, found("abc", ratio, error, luck))
     between = ratio[:, 1].var(ddof=1) - (error[:, 1] ** 2).mean()
     weight = 1 / (error[:, 1] ** 2 + between)
-    assert found.log_ratio[1] == pytest.approx((weight @ ratio[:, 1]) / weight.sum())
-    assert found.error[1] == pytest.approx(weight.sum() ** -0.5)
+    assert made.log_ratio[1] == pytest.approx((weight @ ratio[:, 1]) / weight.sum())
+    assert made.error[1] == pytest.approx(np.hypot(weight.sum() ** -0.5, luck))
 
 
 def test_variants_of_one_table_are_one_piece_of_evidence():
-    ratio, error = np.array([[0.0, -0.4], [0.0, 0.4]]), np.array([[0.0, 0.1], [0.0, 0.1]])
-    one = recommendation.recommend(NOTHING, list("ab"), np.array([LIKE] * 2), ratio, error)
-    many = recommendation.recommend(
-        NOTHING, list("aaab"), np.array([LIKE] * 4), ratio[[0, 0, 0, 1]], error[[0, 0, 0, 1]]
-    )
+    ratio = np.array([[0.0, -0.4], [0.0, 0.4]])
+    one = recommendation.recommend(NOTHING, found("ab", ratio))
+    many = recommendation.recommend(NOTHING, found("aaab", ratio[[0, 0, 0, 1]]))
     assert many.log_ratio == pytest.approx(one.log_ratio)
     assert many.error[1] == pytest.approx(one.error[1], rel=0.2)
 
@@ -87,9 +90,8 @@ def test_who_is_like_whom():
     assert recommendation.similarity(np.array(NOTHING), rows).tolist() == [1.0, 1.0]
 
 
-def test_a_system_that_no_history_is_like_gets_the_default():
-    found, strange = cards.policy(card(), SHORT._replace(arms=math.log(10_000)))
-    assert found.params == policies.parse(SPEC, PARAMS).params
+def test_what_no_history_is_like_is_said():
+    strange = recommendation.outside(SHORT._replace(arms=math.log(10_000)), np.array([SHORT, LONG]))
     assert [one.split(",")[0] for one in strange] == ["arms is 1e+04"]
 
 
@@ -104,12 +106,17 @@ def test_promotion_asks_histories_of_other_groups(ratios, promoted):
     assert card(ratios=noisy, known=(LIKE,) * 8)["promoted"] == promoted
 
 
+@pytest.mark.parametrize(("luck", "promoted"), [(0.01, True), (0.2, False)])
+def test_luck_that_all_projects_share_holds_promotion_back(luck, promoted):
+    raced = race(((-0.4, 0.0),) * 8, (LIKE,) * 8)._replace(luck=np.array([0.0, luck, luck]))
+    assert cards.of_race(raced)["promoted"] == promoted
+
+
 def test_a_history_never_recommends_to_its_own_group():
     """Two groups that contradict each other recommend each other's, and lose."""
-    groups = ("a", "a", "b", "b")
     ratio = np.array([[0, -0.5, 0.6]] * 2 + [[0, 0.6, -0.5]] * 2)
-    _, found = recommendation.left_out(groups, np.array([LIKE] * 4), ratio, 0.05 * (ratio != 0))
-    np.testing.assert_allclose(found, 0.6)
+    _, made = recommendation.left_out(found("aabb", ratio, 0.05 * (ratio != 0)))
+    np.testing.assert_allclose(made, 0.6)
 
 
 @pytest.mark.parametrize("body", [card(), card(ratios=((0.0, 0.0),) * 8)])

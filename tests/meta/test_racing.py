@@ -89,3 +89,55 @@ def test_a_grid_holds_the_default_first_and_nothing_twice():
 def test_a_policy_with_nothing_to_learn_is_refused():
     with pytest.raises(ConfigError, match="nothing to learn"):
         racing.grid(policies.parse("uniform"))
+
+
+class Together:
+    """Three projects one after another; a seed's luck is that of all of them."""
+
+    def __call__(self, policy, seeds):
+        temperature = policy.params["temperature"]
+        luck = np.exp([0.3 * np.random.default_rng([seed, int(10 * temperature)]).normal() for seed in seeds])
+        return luck[:, None] * temperature ** np.array([[1.0, 0.9, 1.1]])
+
+
+def together(first=0, count=12, settings=SETTINGS):
+    past = History("log", "log", LIKE, Together(), ("p", "q", "r"))
+    return racing.race([past], POLICY, settings, range(first, first + count), 60)
+
+
+def test_projects_that_are_lived_through_together_are_groups_with_luck_in_common():
+    found = together()
+    assert found.names == found.groups == ("p", "q", "r")
+    expected = np.outer([1.0, 0.9, 1.1], np.log([1.0, 0.5, 2.0]))
+    assert (np.abs(found.log_ratio - expected) <= 4 * found.error).all()
+    assert found.luck[0] == 0
+    true = 0.3 * (2 / found.seeds[0, 1:]) ** 0.5
+    assert (np.abs(np.log(found.luck[1:] / true)) < np.log(2)).all()
+
+
+def test_histories_apart_share_no_luck():
+    assert racing.race(histories(1.0, 1.0), POLICY, SETTINGS, range(3), 60).luck.tolist() == [0.0] * 3
+
+
+def test_a_race_goes_on_with_other_seeds():
+    one, other = together(), together(first=50, settings=({}, SETTINGS[1]))
+    both = racing.joined(one, other)
+    assert both.settings == one.settings
+    assert both.seeds[0].tolist() == [one.seeds[0, 0] + 12, one.seeds[0, 1] + 12, one.seeds[0, 2]]
+    weight = one.seeds[:, 1] / both.seeds[:, 1]
+    np.testing.assert_allclose(
+        both.log_ratio[:, 1], weight * one.log_ratio[:, 1] + (1 - weight) * other.log_ratio[:, 1]
+    )
+    assert both.luck[1] < one.luck[1]
+    np.testing.assert_allclose(both.luck[2], one.luck[2])
+
+
+def test_projects_of_either_race_are_in_both():
+    later = together(first=50)._replace(names=("q", "r", "s"), groups=("q", "r", "s"))
+    both = racing.joined(together(), later)
+    assert both.names == both.groups == ("p", "q", "r", "s")
+    np.testing.assert_allclose(both.log_ratio[3], later.log_ratio[2])
+
+
+def test_what_loses_for_certain_is_not_raced_again():
+    assert racing.promising(together()) == [{}, SETTINGS[1]]

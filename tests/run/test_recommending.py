@@ -26,7 +26,9 @@ def raced(ratio, settings=({}, LESS), arms=3):
     names, found = tuple("abcd"), np.zeros((4, len(settings)))
     found[:, 1:] = np.array([ratio])[:, None] + 0.01 * np.arange(4)[:, None]
     error = 0.02 * (np.arange(len(settings)) > 0) * np.ones((4, 1))
-    return Race(policies.default(), settings, names, names, tuple(known), found, error, np.full(found.shape, 6))
+    return Race(
+        policies.default(), settings, names, names, tuple(known), found, error, np.full(found.shape, 6), 0 * found[0]
+    )
 
 
 @pytest.fixture
@@ -112,9 +114,9 @@ def three(engine):
 def test_the_stores_own_projects_teach_the_next_one(ratio, own, monkeypatch):
     engine, asked = opened(learn="projects"), []
     three(engine)
-    monkeypatch.setattr(recommending.racing, "race", lambda pasts, *_: asked.append(len(pasts)) or raced(ratio))
+    monkeypatch.setattr(recommending.racing, "race", lambda pasts, *_: asked.append(pasts[0].projects) or raced(ratio))
     assert constants(engine, lived(engine, "new", 1))["own"] == own
-    assert asked == [3]
+    assert asked == [("a", "b", "c")]
     body = engine.recommendations.made()["new"]
     assert ("4 earlier projects" in body["source"]) == (ratio < 0)
     assert ("Regret is expected at" if ratio < 0 else "no setting gained enough") in body["why"]
@@ -177,3 +179,18 @@ def test_a_real_race_comes_to_a_verdict():
     three(engine)
     lived(engine, "new", 1)
     assert "Learning failed" not in engine.recommendations.made()["new"]["why"]
+
+
+def test_the_next_race_adds_to_those_before_it(monkeypatch):
+    engine, asked = opened(learn="projects"), []
+    three(engine)
+    race = lambda pasts, policy, settings, seeds, *_: (
+        asked.append((len(settings), seeds[0])) or raced(-0.2 * len(asked))
+    )
+    monkeypatch.setattr(recommending.racing, "race", race)
+    for project in ("d", "e"):
+        lived(engine, project, 40)
+    (settings, first), (again, later) = asked
+    assert again < settings
+    assert later >= first + recommending.SEEDS
+    assert engine.recommendations.made()["e"]["gain"] > engine.recommendations.made()["d"]["gain"]

@@ -15,9 +15,8 @@ from scipy.special import stdtrit
 from poolwise.errors import DataError
 from poolwise.meta import recommendation
 from poolwise.meta.meta_features import MetaFeatures
-from poolwise.meta.recommendation import Recommendation
+from poolwise.meta.recommendation import Found, Recommendation
 from poolwise.policy.parsing import parse
-from poolwise.policy.view import Policy
 from poolwise.targets import target
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ def of_race(race: "Race") -> dict[str, Any]:
         "schema": SCHEMA,
         "policy": {"spec": race.policy.spec, "params": dict(race.policy.params)},
         "settings": [dict(one) for one in race.settings],
+        "luck": race.luck.tolist(),
         "histories": [
             {
                 "name": name,
@@ -52,14 +52,14 @@ def of_race(race: "Race") -> dict[str, Any]:
 
 def held_out(card: dict[str, Any]) -> dict[str, Any]:
     """Every history with the setting that those of other groups recommend: mean log ratio over groups, its upper 95 %
-    bound (infinite where there is but one group), and the worst."""
-    groups = [one["group"] for one in card["histories"]]
-    chosen, found = recommendation.left_out(groups, *arrays(card))
-    kinds = list(dict.fromkeys(groups))
-    mean = np.array([found[np.array(groups) == kind].mean() for kind in kinds])
+    bound (infinite where there is but one group), shared luck in it, and the worst."""
+    every = arrays(card)
+    chosen, found = recommendation.left_out(every)
+    mean = np.array([found[every.groups == kind].mean() for kind in dict.fromkeys(every.groups)])
     high = math.inf
     if len(mean) > 1:
-        high = mean.mean() + stdtrit(len(mean) - 1, 0.975) * mean.std(ddof=1) / len(mean) ** 0.5
+        error = math.hypot(mean.std(ddof=1) / len(mean) ** 0.5, every.luck[chosen].mean())
+        high = mean.mean() + stdtrit(len(mean) - 1, 0.975) * error
     return {
         "groups": len(mean),
         "log_ratio": float(mean.mean()),
@@ -114,34 +114,28 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def _check(card: dict[str, Any]) -> None:
     """Raises ValueError and others for a card whose parts do not fit."""
-    rows, ratio, error = arrays(card)
+    _, rows, ratio, error, luck = arrays(card)
     settings = card["settings"]
     if len(rows) < 2:
         raise ValueError("it was learned from one history only")
-    if not all(np.isfinite(part).all() for part in (rows, ratio, error)) or (error < 0).any():
+    if not all(np.isfinite(part).all() for part in (rows, ratio, error, luck)) or (error < 0).any():
         raise ValueError("it holds numbers that are not finite")
     shape = (len(rows), len(settings))
-    if rows.shape[1] != len(MetaFeatures._fields) or ratio.shape != shape or error.shape != shape or settings[0]:
+    fits = (ratio.shape, error.shape, luck.shape) == (shape, shape, shape[1:])
+    if rows.shape[1] != len(MetaFeatures._fields) or not fits or settings[0]:
         raise ValueError("its histories do not fit its settings")
     for one in settings:
         parse(card["policy"]["spec"], {**card["policy"]["params"], **one})
 
 
-def arrays(card: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of its histories: characteristics, log ratios, errors; a row each."""
+def arrays(card: dict[str, Any]) -> Found:
+    """What it found in its histories."""
     histories = card["histories"]
     known, ratio, error = (np.array([one[key] for one in histories], float) for key in ("known", "log_ratio", "error"))
-    return known, ratio, error
+    groups, luck = np.array([one["group"] for one in histories]), card.get("luck", [0.0] * len(card["settings"]))
+    return Found(groups, known, ratio, error, np.array(luck, float))
 
 
 def recommended(card: dict[str, Any], known: MetaFeatures) -> Recommendation:
     """What its histories say about a system; known: NaN where a characteristic is not known yet."""
-    return recommendation.recommend(known, [one["group"] for one in card["histories"]], *arrays(card))
-
-
-def policy(card: dict[str, Any], known: MetaFeatures) -> tuple[Policy, list[str]]:
-    """The card's policy for a system, and what its histories are not like: then the one it started from."""
-    spec, params = card["policy"]["spec"], card["policy"]["params"]
-    strange = recommendation.outside(known, arrays(card)[0])
-    setting = {} if strange else card["settings"][recommended(card, known).setting]
-    return parse(spec, {**params, **setting}), strange
+    return recommendation.recommend(known, arrays(card))

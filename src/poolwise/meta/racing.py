@@ -25,6 +25,10 @@ FIRST = 3
 """Seeds of the first round."""
 DOUBT = 4.0
 """Seeds that the usual variance of a seed counts for beside a history's own."""
+SURE = 2.0
+"""Standard errors."""
+UNKNOWN = 1e3
+"""Error of a setting on a history that it was not played on."""
 MOVED = ("own", "shared", "temperature")
 """Constants that are learned: of the bonus for knowledge, here and shared, and of chance."""
 FACTORS = (
@@ -34,6 +38,7 @@ FACTORS = (
     (1 / 3, 1 / 3, 1.0),
     (1.0, 1.0, 1 / 3),
     (1.0, 0.0, 1.0),
+    (1.0, 0.0, 3.0),
 )
 """Of a grid whose other points won nowhere."""
 
@@ -53,6 +58,8 @@ class Race(NamedTuple):
     """(H, S) standard error, 0 of the default."""
     seeds: np.ndarray
     """(H, S) that were played."""
+    luck: np.ndarray
+    """(S,) standard error of the mean over histories that comes of what projects lived through together share."""
 
 
 class Lap(NamedTuple):
@@ -91,27 +98,27 @@ def race(
     by then are left out. settings: the default, {}, is added where it is not the first. Raises DataError where fewer
     than two histories were reached."""
     until, given = time.monotonic() + seconds, ({}, *(dict(one) for one in settings if one))
-    regrets: list[list[np.ndarray]] = [[np.zeros(0) for _ in given] for _ in histories]
+    regrets: list[list[np.ndarray]] = [[np.zeros((0, max(len(one.projects), 1))) for _ in given] for one in histories]
     alive, first, last = [list(range(len(given))) for _ in histories], 0, min(FIRST, len(seeds))
+    step = 1 if any(one.projects for one in histories) else FIRST
     while first < last:
         tasks = [(h, k) for h, those in enumerate(alive) if len(those) > 1 for k in those]
-        laps = [
-            Lap(histories[h].play, policy.spec, {**policy.params, **given[k]}, tuple(seeds[first:last]))
-            for h, k in tasks
-        ]
-        for number, found in completed(pool, played, laps, progress=progress, part=f"seeds {first} to {last - 1}"):
-            h, k = tasks[number]
-            regrets[h][k] = np.append(regrets[h][k], found)
-            if time.monotonic() > until:
-                return _result(histories, policy, given, regrets)
-        standing = compared(regrets)
+        for start in range(first, last, step):
+            those = tuple(seeds[start : min(start + step, last)])
+            laps = [Lap(histories[h].play, policy.spec, {**policy.params, **given[k]}, those) for h, k in tasks]
+            for number, found in completed(pool, played, laps, progress=progress, part=f"seeds {start} and on"):
+                h, k = tasks[number]
+                regrets[h][k] = np.concatenate([regrets[h][k], found.reshape(len(found), -1)])
+                if time.monotonic() > until:
+                    return _result(histories, policy, given, regrets)
+        standing = compared([[one.mean(axis=1) for one in row] for row in regrets])
         alive = [_left(h, those, *standing) if len(those) > 1 else [] for h, those in enumerate(alive)]
         first, last = last, min(2 * last, len(seeds))
     return _result(histories, policy, given, regrets)
 
 
 def played(lap: Lap) -> np.ndarray:
-    """(seeds,) regret."""
+    """(seeds,) or (seeds, projects) regret."""
     return lap.play(parse(lap.spec, dict(lap.params)), lap.seeds)
 
 
@@ -143,15 +150,65 @@ def _left(h: int, those: list[int], ratio: np.ndarray, error: np.ndarray) -> lis
 def _result(
     histories: Sequence[History], policy: Policy, given: Sequence[Params], regrets: list[list[np.ndarray]]
 ) -> Race:
-    """Of the histories on which every setting was played."""
-    seeds = np.array([[len(one) for one in row] for row in regrets])
-    reached = np.flatnonzero((seeds > 1).all(axis=1)).tolist()
-    if len(reached) < 2:
+    """Of the histories on which every setting was played. Raises DataError for fewer than two."""
+    reached = [h for h, row in enumerate(regrets) if all(len(one) > 1 for one in row)]
+    parts = [(h, part) for h in reached for part in range(regrets[h][0].shape[1])]
+    if len(parts) < 2:
         raise DataError(
-            f"{len(reached)} of {len(histories)} histories were raced in this time, and what holds for one may not for"
+            f"{len(parts)} of {len(histories)} histories were raced in this time, and what holds for one may not for"
             " the next: give more histories, or more time"
         )
-    ratio, error = compared([regrets[h] for h in reached])
-    those = [histories[h] for h in reached]
-    names, groups, known, _ = zip(*those, strict=True)
-    return Race(policy, tuple(given), names, groups, known, ratio, error, seeds[reached])
+    ratio, error = compared([[one[:, part] for one in regrets[h]] for h, part in parts])
+    seeds = np.array([[len(one) for one in regrets[h]] for h, _ in parts])
+    named = [(histories[h], (*histories[h].projects, "")[part]) for h, part in parts]
+    names, groups = (tuple(project or getattr(one, key) for one, project in named) for key in ("name", "group"))
+    known = tuple(histories[h].known for h, _ in parts)
+    shared = [h for h in reached if histories[h].projects]
+    return Race(policy, tuple(given), names, groups, known, ratio, error, seeds, _luck(regrets, shared, len(parts)))
+
+
+def _luck(regrets: list[list[np.ndarray]], shared: list[int], count: int) -> np.ndarray:
+    """(settings,): one that locks in early loses in every project that comes later. A seed's variance is that of all
+    settings. shared: histories whose projects are lived through together; count: projects and other histories."""
+    if not shared:
+        return np.zeros(len(regrets[0]))
+    seeds = np.array([[len(one) for one in regrets[h]] for h in shared])
+    _, error = compared([[one.mean(axis=1) for one in regrets[h]] for h in shared])
+    variance = (seeds * error**2)[:, 1:].mean(axis=1, keepdims=True) / seeds
+    share = np.array([[regrets[h][0].shape[1] / count] for h in shared])
+    luck: np.ndarray = np.sqrt((share**2 * variance).sum(axis=0)) * (np.arange(seeds.shape[1]) > 0)
+    return luck
+
+
+def joined(earlier: Race, later: Race) -> Race:
+    """Two races of which each had luck of its own, settings and histories by their names: means weighted by seeds."""
+    settings = (*earlier.settings, *(one for one in later.settings if one not in earlier.settings))
+    like = {
+        name: (group, known)
+        for race in (earlier, later)
+        for name, group, known in zip(race.names, race.groups, race.known, strict=True)
+    }
+    names, shape = list(like), (len(like), len(settings))
+    seeds, ratio, square, luck = np.zeros(shape, int), np.zeros(shape), np.zeros(shape), np.zeros(shape[1])
+    for race in (earlier, later):
+        columns = [settings.index(one) for one in race.settings]
+        at = np.ix_([names.index(one) for one in race.names], columns)
+        seeds[at] += race.seeds
+        ratio[at] += race.seeds * race.log_ratio
+        square[at] += (race.seeds * race.error) ** 2
+        luck[columns] += (race.seeds.sum(axis=0) * race.luck) ** 2
+    count = np.maximum(seeds, 1)
+    error = np.where(seeds > 0, np.sqrt(square) / count, UNKNOWN)
+    groups, known = zip(*like.values(), strict=True)
+    luck = np.sqrt(luck) / count.sum(axis=0)
+    return Race(earlier.policy, settings, tuple(names), groups, known, ratio / count, error, seeds, luck)
+
+
+def promising(race: Race) -> list[Params]:
+    """Settings that do not lose for certain, the default among them."""
+    known = np.maximum((race.seeds > 0).sum(axis=0), 1)
+    mean = race.log_ratio.sum(axis=0) / known
+    spread = np.where(race.seeds > 0, race.log_ratio - mean, 0.0)
+    error = np.hypot(np.sqrt((spread**2).sum(axis=0)) / known, race.luck)
+    lost = mean - SURE * error > 0
+    return [one for one, gone in zip(race.settings, lost, strict=True) if not gone]

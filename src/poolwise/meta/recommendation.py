@@ -4,12 +4,13 @@
 
 with d_h the distance of the characteristics that are known, each in units of WIDTH times its spread over histories, m_h
 the number of histories in its group (variants of one table are one piece of evidence), and tau_k the standard deviation
-of a setting's log ratio between such histories beyond its errors. The setting with the least upper bound of the mean
+of a setting's log ratio between such histories beyond its errors. Luck that projects lived through together share is
+added. The setting with the least upper bound of the mean
 log ratio is chosen; the default, for which it is 0, is always among them. Source: collaborative filtering by neighbours
 (Resnick et al., 1994); random effects (DerSimonian and Laird, 1986).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +41,23 @@ class Recommendation(NamedTuple):
     """(H,) of the histories, 1: exactly like this one, and alone in its group."""
 
 
-def recommend(
-    known: MetaFeatures, groups: Sequence[str] | np.ndarray, rows: np.ndarray, log_ratio: np.ndarray, error: np.ndarray
-) -> Recommendation:
-    """known: characteristics, NaN where one is not known yet; of the histories: groups, (H,); rows, characteristics,
-    (H, characteristics); log_ratio, error, (H, S)."""
+class Found(NamedTuple):
+    """Of H histories."""
+
+    groups: np.ndarray
+    """(H,)."""
+    rows: np.ndarray
+    """(H, characteristics)."""
+    log_ratio: np.ndarray
+    """(H, S), as `error`."""
+    error: np.ndarray
+    luck: np.ndarray
+    """(S,) error of the mean that no number of histories makes smaller."""
+
+
+def recommend(known: MetaFeatures, found: Found) -> Recommendation:
+    """known: characteristics, NaN where one is not known yet."""
+    groups, rows, log_ratio, error, luck = found
     _, place, size = np.unique(groups, return_inverse=True, return_counts=True)
     weight = similarity(np.array(known), rows) / size[place]
     share = (weight / weight.sum())[:, None]
@@ -53,7 +66,7 @@ def recommend(
     between = np.maximum(between - (share * error**2).sum(axis=0), 0.0)
     precision = weight[:, None] / np.maximum(error**2 + between, 1e-12)
     total = np.maximum(precision.sum(axis=0), 1e-12)
-    mean, deviation = (precision * log_ratio).sum(axis=0) / total, total**-0.5
+    mean, deviation = (precision * log_ratio).sum(axis=0) / total, np.hypot(total**-0.5, luck)
     mean[0] = deviation[0] = 0.0
     return Recommendation(int((mean + BOUND * deviation).argmin()), mean, deviation, weight)
 
@@ -78,16 +91,15 @@ def outside(known: MetaFeatures, rows: np.ndarray) -> list[str]:
     return found
 
 
-def left_out(
-    groups: Sequence[str], rows: np.ndarray, log_ratio: np.ndarray, error: np.ndarray, stated: Collection[str] = STATED
-) -> tuple[np.ndarray, np.ndarray]:
+def left_out(found: Found, stated: Collection[str] = STATED) -> tuple[np.ndarray, np.ndarray]:
     """(H,) setting that the histories of all other groups recommend where the `stated` characteristics are known, and
     its log ratio; 0, the default, where fewer than two other histories are left."""
-    names, unknown = np.array(groups), np.array([name not in stated for name in MetaFeatures._fields])
-    chosen = np.zeros(len(rows), int)
-    for h, row in enumerate(np.where(unknown, np.nan, rows)):
-        others = names != names[h]
-        known, left = MetaFeatures(*row), rows[others]
-        if len(left) > 1 and not outside(known, left):
-            chosen[h] = recommend(known, names[others], left, log_ratio[others], error[others]).setting
-    return chosen, log_ratio[np.arange(len(rows)), chosen]
+    unknown = np.array([name not in stated for name in MetaFeatures._fields])
+    chosen = np.zeros(len(found.rows), int)
+    for h, row in enumerate(np.where(unknown, np.nan, found.rows)):
+        others = found.groups != found.groups[h]
+        left = Found(found.groups[others], found.rows[others], found.log_ratio[others], found.error[others], found.luck)
+        known = MetaFeatures(*row)
+        if len(left.rows) > 1 and not outside(known, left.rows):
+            chosen[h] = recommend(known, left).setting
+    return chosen, found.log_ratio[np.arange(len(found.rows)), chosen]

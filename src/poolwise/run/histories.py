@@ -6,8 +6,9 @@ from pathlib import Path
 from poolwise.engine.insight.trials import trials
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import DataError
-from poolwise.meta import augmentation, histories
+from poolwise.meta import augmentation, histories, logs
 from poolwise.meta.histories import AS_SERVED, History, Played
+from poolwise.meta.logs import Log
 from poolwise.replay.source import read
 from poolwise.store import Store
 
@@ -16,18 +17,26 @@ ENDINGS = (".parquet", ".csv")
 Told = Callable[[str], None]
 
 
-def of_store(
-    store: Store, seed: int, told: Told = lambda text: None, most: int | None = None, how: Played = AS_SERVED
-) -> list[History]:
-    """Every project of the store with enough outcomes, completed by what is believed of all its arms at the end. told:
-    of the projects that are left out, and why. most: decisions of each that are taken, its first ones."""
+def of_store(store: Store, told: Told = lambda text: None, how: Played = AS_SERVED) -> list[History]:
+    """The projects of the store with enough outcomes, together, without their names. told: of those that are left out,
+    and why."""
+    log = log_of(store, told)
+    if log is None or not log.names:
+        return []
+    numbered = tuple(f"project {k}" for k in range(1, len(log.names) + 1))
+    return [logs.together(log._replace(names=numbered), how)]
+
+
+def log_of(store: Store, told: Told = lambda text: None, most: int | None = None) -> Log | None:
+    """Of the projects with enough outcomes; None where nothing came out yet. most: decisions of each that are taken,
+    its first ones."""
     frame, spaces = trials(store), damaged_records.usable(store, "space")
     if frame.empty or not spaces:
-        return []
-    fine = (frame["status"] == "ok") & frame["gain"].notna()
+        return None
+    fine, home = (frame["status"] == "ok") & frame["gain"].notna(), spaces[-1]["baseline"]
     frame = frame.assign(utility=frame["gain"].where(fine, frame["utility"]))
     frame = frame if most is None else frame[frame["turn"] < most]
-    return histories.of_log(frame, spaces[-1]["baseline"], seed, told, how)
+    return logs.of_projects(logs.read(frame, home), logs.lasting(frame, home, told))
 
 
 def of_tables(paths: Sequence[Path], seed: int) -> list[History]:

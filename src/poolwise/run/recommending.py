@@ -15,27 +15,28 @@ from typing import Any, NamedTuple
 from poolwise.compute import HERE, Pool, opened
 from poolwise.config import Config
 from poolwise.engine import Engine
-from poolwise.engine.insight.trials import trials
 from poolwise.engine.safeguards.recommended import Recommendation
 from poolwise.errors import DataError, PoolwiseError
-from poolwise.meta import mixture, racing
+from poolwise.meta import logs, mixture, racing
 from poolwise.meta import policy_card as cards
-from poolwise.meta.histories import History, Played
+from poolwise.meta.histories import Played
+from poolwise.meta.logs import Log
 from poolwise.meta.mixture import Evidence
+from poolwise.meta.racing import Race
 from poolwise.meta.recommendation import outside
 from poolwise.policy import Policy
-from poolwise.policy.view import Params
 from poolwise.run import histories
 from poolwise.run.policy_card import Cards, known, named
 from poolwise.store import Store, open_store
 
 LOG = logging.getLogger("poolwise")
-FACTORS = ((0.0, 0.0, 1.0), (1 / 3, 1 / 3, 1.0), (1.0, 0.0, 1.0))
-"""Of `racing.MOVED`, what races: no bonus for knowledge, a third of it, none for what is shared."""
+FACTORS = ((0.0, 0.0, 1.0), (1.0, 0.0, 1.0), (1.0, 0.0, 3.0))
+"""Of `racing.MOVED`, what races: no bonus for knowledge, none for what is shared, the same with more chance."""
 OWN = 100
 """Decisions after which a project is asked what it has shown itself."""
-MOST, NEWEST, SEEDS = 200, 8, 6
-"""Decisions of each history that are lived through again, the newest histories that are, and how often at most."""
+MOST, NEWEST, SEEDS, AGAIN = 200, 8, 24, 6
+"""Decisions of each project that are lived through again, the newest projects that are, how often at most, and how
+often a project's own past is."""
 FEWEST = 3
 """Earlier projects that may be learned from."""
 WORKERS = 2
@@ -59,8 +60,10 @@ class Recommender:
     def __init__(self, engine: Engine, policy: Policy, found: Cards, config: Config) -> None:
         """policy: the given one, without what safety puts around it."""
         self._engine, self._policy, self._cards, self._config = engine, policy, found, config
-        self._raced: dict[str, dict[str, Any]] = {}
+        self._raced: dict[str, dict[str, Any] | None] = {}
         """Cards that came of the store's own projects, by the project that they were raced for."""
+        self._races: Race | None = None
+        """All races so far as one: each new project adds what luck there was not yet."""
         self._busy = threading.Lock()
 
     def __call__(self, project: str, made: int) -> Recommendation | None:
@@ -93,19 +96,19 @@ class Recommender:
 
     def _found(self, told: Told, races: bool) -> Recommendation | None:
         parts, sources, notes = self._of_cards(told)
-        pasts = self._pasts(told) if races or told.made >= OWN else {}
-        if races:
-            raced, why = self._race(told, [past for name, past in pasts.items() if name != told.project])
+        log = histories.log_of(told.store, most=MOST) if races or told.made >= OWN else None
+        if races and log is not None:
+            raced, why = self._race(told, logs.of_projects(log, [one for one in log.names if one != told.project]))
             notes += [why] if why else []
-            self._raced |= {told.project: raced} if raced else {}
+            self._raced[told.project] = raced
         if (own := self._raced.get(told.project)) is not None:
             parts.append(mixture.of_card(own, self._known(told)))
             sources.append(f"{len(own['histories'])} earlier projects")
         if not parts:
             return Recommendation({}, "nothing", " ".join(notes)) if notes else None
         found, again = mixture.pooled(parts), OWN if told.made < OWN else None
-        if told.project in pasts and told.made >= OWN:
-            found = self._with_own(found, pasts[told.project])
+        if log is not None and told.project in log.names and told.made >= OWN:
+            found = self._with_own(found, logs.of_projects(log, [told.project]))
             sources.append(f"its own first {min(told.made, MOST)} decisions")
         return _said(found, " and ".join(sources), notes, again)
 
@@ -113,7 +116,7 @@ class Recommender:
         """What each card says, its file, and why others say nothing."""
         parts, sources, notes, like = list[Evidence](), list[str](), list[str](), self._known(told)
         for path, card in self._cards.items():
-            if strange := outside(like, cards.arrays(card)[0]):
+            if strange := outside(like, cards.arrays(card).rows):
                 notes.append(f"{path} does not know such a project: {'; '.join(strange)}.")
             else:
                 parts.append(mixture.of_card(card, like))
@@ -123,28 +126,23 @@ class Recommender:
     def _known(self, told: Told) -> Any:
         return known(told.store, self._engine.space, self._engine.settings, told.project)
 
-    def _pasts(self, told: Told) -> dict[str, History]:
-        """The store's projects as histories, by name."""
-        how = Played(horizon_known=self._engine.settings.horizon is not None, compiled=False)
-        names = list(dict.fromkeys(trials(told.store)["project"]))
-        found = histories.of_store(told.store, told.store.seed, most=MOST, how=how)
-        return {names[int(past.name.split()[-1]) - 1]: past for past in found}
+    @property
+    def _how(self) -> Played:
+        return Played(horizon_known=self._engine.settings.horizon is not None, compiled=False)
 
-    def _race(self, told: Told, pasts: Sequence[History]) -> tuple[dict[str, Any] | None, str]:
+    def _race(self, told: Told, log: Log) -> tuple[dict[str, Any] | None, str]:
         """The card of the projects before this one, if it is promoted, and what to say if it is not."""
-        if not pasts:
+        if not log.names:
             return None, ""
-        if len(pasts) < FEWEST:
+        if len(log.names) < FEWEST:
             return None, (
-                f"{len(pasts)} earlier projects with outcomes enough are too few: {FEWEST} are needed, for each is to"
-                " be judged by what others recommend."
+                f"{len(log.names)} earlier projects with outcomes enough are too few: {FEWEST} are needed, for each is"
+                " to be judged by what others recommend."
             )
-        settings, seeds = racing.grid(self._policy, FACTORS), range(told.store.seed, told.store.seed + SEEDS)
-        seconds = self._config.policy.learn_seconds
         try:
-            card = cards.of_race(racing.race(pasts[-NEWEST:], self._policy, settings, seeds, seconds, told.pool))
+            card = cards.of_race(self._raced_on(logs.of_projects(log, log.names[-NEWEST:]), told))
         except DataError as error:
-            return None, f"The time, {seconds:g} s, was too short: {error}."
+            return None, f"The time, {self._config.policy.learn_seconds:g} s, was too short: {error}."
         if card["promoted"]:
             return card, ""
         held = card["held_out"]
@@ -155,10 +153,24 @@ class Recommender:
             f"{math.exp(held['log_ratio']):.2f} of the default's, and may be {_times(held['high'])}."
         )
 
-    def _with_own(self, found: Evidence, past: History) -> Evidence:
+    def _raced_on(self, log: Log, told: Told) -> Race:
+        """What this race and those before it found. Raises DataError where there was no time for any."""
+        settings = racing.grid(self._policy, FACTORS) if self._races is None else racing.promising(self._races)
+        first = told.store.seed + SEEDS * len(self._raced)
+        past, seconds = logs.together(log, self._how), self._config.policy.learn_seconds
+        try:
+            found = racing.race([past], self._policy, settings, range(first, first + SEEDS), seconds, told.pool)
+        except DataError:
+            if self._races is None:
+                raise
+            return self._races
+        self._races = found if self._races is None else racing.joined(self._races, found)
+        return self._races
+
+    def _with_own(self, found: Evidence, log: Log) -> Evidence:
         """With what the likeliest settings would have done in the project's own past."""
-        settings: list[Params] = mixture.best(found, 2)
-        return mixture.corrected(found, mixture.of_past(past, self._policy, settings, range(SEEDS)))
+        settings, past = mixture.best(found, 2), logs.together(log, self._how)
+        return mixture.corrected(found, mixture.of_past(past, self._policy, settings, range(AGAIN)))
 
 
 def attach(engine: Engine, policy: Policy, config: Config) -> None:

@@ -83,10 +83,10 @@ def _histories(path: str, store: str | None, tables: list[Path], simulated: int,
     known = known_configuration(path, store)
     url, warn = known.run.store, lambda text: say(text, err=True)
     with closing(open_store(url, look=True)) as opened:
-        found = histories.of_store(opened, seed, warn)
+        found = histories.of_store(opened, warn)
         found += simulated_systems.of_simulation(opened, url, known, simulated, seed) if simulated else []
     found += histories.of_tables(tables, seed)
-    if len({one.group for one in found}) < 2:
+    if len({group for one in found for group in one.projects or [one.group]}) < 2:
         raise DataError(
             f"{len(found)} histories to learn from, and what holds for one may not for the next: name tables of"
             " outcomes with --tables, add --simulated 16, or wait until two projects have enough outcomes"
