@@ -1,15 +1,15 @@
 """Twenty projects that explore as was learned: on simulated systems, or from the projects before them.
 
-    python -m benchmarks.simulation.projects_learned --seeds 8 --json benchmarks/results/projects_learned.json
+    python -m benchmarks.simulation.projects_learned --json benchmarks/results/projects_learned.json
 
 The projects of `simulation/projects.py`, played by an `Engine` as a configuration opens it, nobody told how many
 decisions there will be: with the default; with `[policy] learned`, a card of simulated systems
-(`simulation/other_systems.py`); with `[policy] learn = "projects"`, on the first `--own` seeds, whose races take
-`--seconds` of one core each; and with constants that were chosen on this very table in hindsight, the ceiling. Regret
-is that of all projects, and of those from the fourth on, the first that can learn from others; ratios of means, paired
-by seed.
-`decisions to level`: until the value of what is chosen, as a share of the best's, a mean over seeds and WINDOW
-decisions, comes within NEAR of the default's in its last five projects.
+(`simulation/other_systems.py`); with `[policy] learn = "projects"`, on the first `--own` seeds, whose races play every
+setting RACED times each, so that no figure depends on a machine's speed; and with constants that were chosen on this
+very table in hindsight. Regret is that of all projects, and of those from the fourth on, the first that can learn from
+others: ratios of means and their standard errors, paired by seed. `to level`: decisions until the value of what is
+chosen, as a share of the best's, a mean over seeds and WINDOW decisions, comes within NEAR of the default's in its last
+five projects.
 """
 
 from pathlib import Path
@@ -22,19 +22,21 @@ from benchmarks.harness.result import Figure, arguments, rows, save, table
 from benchmarks.peers import projects as peers
 from benchmarks.simulation import other_systems
 from benchmarks.simulation.projects import DEVIATIONS, GIVEN, NOTHING, SHIPPED, TUNED
-from benchmarks.simulation.projects_world import COMPILATIONS, PROJECTS, World, outcome, regret, world
+from benchmarks.simulation.projects_world import COMPILATIONS, World, outcome, regret, world
 from benchmarks.simulation.prover import engine_of
 from benchmarks.simulation.world import Problem, read
 from poolwise import policy as policies
 from poolwise.config import from_tables
 from poolwise.engine import Engine
 from poolwise.meta import policy_card as cards
+from poolwise.meta.histories import AS_SERVED
 from poolwise.run import recommending
 
 VARIANTS = ("default", "card", "own projects", "in hindsight")
 THOMPSON = {"flat Thompson": peers.flat, "hierarchical Thompson": peers.hierarchical}
 FROM = 3
 """The first project that has three before it."""
+RACED, SECONDS = 3, 1e6
 WINDOW, NEAR, LAST = COMPILATIONS, 0.05, 5 * COMPILATIONS
 
 
@@ -46,7 +48,6 @@ class Task(NamedTuple):
     deviation: float
     variant: str
     card: str
-    seconds: float
     raw: Path | None
 
 
@@ -81,13 +82,11 @@ def opened(task: Task) -> Engine:
     if task.variant == "in hindsight":
         change |= {"policy": usual.spec, "constants": {**usual.params, **TUNED}}
     engine = engine_of(task.problem, task.seed, change)
-    learns = {
-        "card": {"learned": task.card},
-        "own projects": {"learn": "projects", "learn_seconds": task.seconds},
-    }
+    learns = {"card": {"learned": task.card}, "own projects": {"learn": "projects", "learn_seconds": SECONDS}}
     if task.variant in learns:
         run = {"store": "memory://", "seed": task.seed}
-        recommending.attach(engine, usual, from_tables({"run": run, "policy": learns[task.variant]}))
+        config = from_tables({"run": run, "policy": learns[task.variant]})
+        recommending.attach(engine, usual, config, RACED, AS_SERVED)
     return engine
 
 
@@ -155,13 +154,12 @@ def figures(result: dict[str, dict[str, Any]]) -> list[Figure]:
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--first", type=int, default=1_000, help="number of the first seed")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each race over own projects")
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--workload", type=Path, default=GIVEN if GIVEN.exists() else SHIPPED)
     parser.add_argument("--card", type=Path, default=Path("runs/card.json"), help="learned where it is not there")
-    parser.add_argument("--own", type=int, default=4, help="seeds of own projects")
+    parser.add_argument("--own", type=int, default=2, help="seeds of own projects")
     parser.add_argument("--raw", type=Path, help="folder that keeps runs")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
@@ -173,7 +171,7 @@ def main() -> None:
         made, found = world(problem, seeds, d), {}
         for name in ("default", *(one for one in options.variants if one != "default")):
             chosen = seeds[: options.own] if name == "own projects" else seeds
-            tasks = [Task(problem, seed, d, name, str(path), options.seconds, options.raw) for seed in chosen]
+            tasks = [Task(problem, seed, d, name, str(path), options.raw) for seed in chosen]
             pieces = [Work(kept, task, f"{task.seed:09d}") for task in tasks]
             runs = sorted(((w.key, arms) for w, arms in computed(pieces, options.workers)), key=lambda one: one[0])
             found[name] = np.stack([arms for _, arms in runs])
@@ -183,7 +181,7 @@ def main() -> None:
             print(f"{d:.2f} {name:<22}", one, flush=True)
     shown = figures(result)
     print(table(shown))
-    case = {"seeds": options.seeds, "first": options.first, "seconds": options.seconds, "projects": PROJECTS}
+    case = {"seeds": options.seeds, "first": options.first, "own": options.own, "raced": RACED}
     learned = {
         "held out": {k: v for k, v in card["held_out"].items() if k != "settings"},
         "systems": other_systems.SYSTEMS,

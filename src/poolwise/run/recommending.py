@@ -37,6 +37,7 @@ OWN = 100
 MOST, NEWEST, SEEDS, AGAIN = 200, 8, 24, 6
 """Decisions of each project that are lived through again, the newest projects that are, how often at most, and how
 often a project's own past is."""
+STEPS = Played(compiled=False)
 FEWEST = 3
 """Earlier projects that may be learned from."""
 WORKERS = 2
@@ -57,9 +58,10 @@ class Told(NamedTuple):
 class Recommender:
     """Of one engine: an `engine.safeguards.recommended.Advisor`."""
 
-    def __init__(self, engine: Engine, policy: Policy, found: Cards, config: Config) -> None:
+    def __init__(self, engine: Engine, policy: Policy, found: Cards, config: Config, seeds: int, how: Played) -> None:
         """policy: the given one, without what safety puts around it."""
         self._engine, self._policy, self._cards, self._config = engine, policy, found, config
+        self._seeds, self._how = seeds, how._replace(horizon_known=engine.settings.horizon is not None)
         self._raced: dict[str, dict[str, Any] | None] = {}
         """Cards that came of the store's own projects, by the project that they were raced for."""
         self._races: Race | None = None
@@ -126,10 +128,6 @@ class Recommender:
     def _known(self, told: Told) -> Any:
         return known(told.store, self._engine.space, self._engine.settings, told.project)
 
-    @property
-    def _how(self) -> Played:
-        return Played(horizon_known=self._engine.settings.horizon is not None, compiled=False)
-
     def _race(self, told: Told, log: Log) -> tuple[dict[str, Any] | None, str]:
         """The card of the projects before this one, if it is promoted, and what to say if it is not."""
         if not log.names:
@@ -156,10 +154,10 @@ class Recommender:
     def _raced_on(self, log: Log, told: Told) -> Race:
         """What this race and those before it found. Raises DataError where there was no time for any."""
         settings = racing.grid(self._policy, FACTORS) if self._races is None else racing.promising(self._races)
-        first = told.store.seed + SEEDS * len(self._raced)
+        first = told.store.seed + self._seeds * len(self._raced)
         past, seconds = logs.together(log, self._how), self._config.policy.learn_seconds
         try:
-            found = racing.race([past], self._policy, settings, range(first, first + SEEDS), seconds, told.pool)
+            found = racing.race([past], self._policy, settings, range(first, first + self._seeds), seconds, told.pool)
         except DataError:
             if self._races is None:
                 raise
@@ -173,12 +171,12 @@ class Recommender:
         return mixture.corrected(found, mixture.of_past(past, self._policy, settings, range(AGAIN)))
 
 
-def attach(engine: Engine, policy: Policy, config: Config) -> None:
-    """Let an engine ask about its projects. Raises DataError for a card that may not serve, ConfigError for a policy
-    with nothing to learn."""
+def attach(engine: Engine, policy: Policy, config: Config, seeds: int = SEEDS, how: Played = STEPS) -> None:
+    """Let an engine ask about its projects. seeds: how often a race plays a setting at most; how: and in which way.
+    Raises DataError for a card that may not serve, ConfigError for a policy with nothing to learn."""
     if config.policy.learn == "projects":
         racing.grid(policy, FACTORS)
-    engine.recommendations.ask(Recommender(engine, policy, named(config.policy), config))
+    engine.recommendations.ask(Recommender(engine, policy, named(config.policy), config, seeds, how))
 
 
 def _said(found: Evidence, source: str, notes: Sequence[str], again: int | None) -> Recommendation:
