@@ -5,11 +5,11 @@
 The projects of `simulation/projects.py`, played by an `Engine` as a configuration opens it, nobody told how many
 decisions there will be: with the default; with `[policy] learned`, a card of simulated systems
 (`simulation/other_systems.py`); with `[policy] learn = "projects"`, on the first `--own` seeds, whose races play every
-setting RACED times each, so that no figure depends on a machine's speed; and with constants that were chosen on this
-very table in hindsight. Regret is that of all projects, and of those from the fourth on, the first that can learn from
-others: ratios of means and their standard errors, paired by seed. `to level`: decisions until the value of what is
-chosen, as a share of the best's, a mean over seeds and WINDOW decisions, comes within NEAR of the default's in its last
-five projects.
+setting RACED times each, so that no figure depends on a machine's speed; and with CONSTANTS for all. `over default`:
+regret over the default's, `later`: from the fourth project on, the first that can learn from others; ratios of means
+with their standard errors, paired by seed. `to level`: decisions until the value of what is chosen, as a share of the
+best's, a mean over seeds and WINDOW decisions, comes within NEAR of the default's in its last five projects; beside it
+the default's, over the same seeds.
 """
 
 from pathlib import Path
@@ -32,7 +32,9 @@ from poolwise.meta import policy_card as cards
 from poolwise.meta.histories import AS_SERVED
 from poolwise.run import recommending
 
-VARIANTS = ("default", "card", "own projects", "in hindsight")
+CONSTANTS = {"nothing shared, more chance": {"shared": 0.0, "temperature": 0.3}, "in hindsight": TUNED}
+"""Of the default policy: one of the settings that race over own projects, and what was chosen on this very table."""
+VARIANTS = ("default", "card", "own projects", *CONSTANTS)
 THOMPSON = {"flat Thompson": peers.flat, "hierarchical Thompson": peers.hierarchical}
 FROM = 3
 """The first project that has three before it."""
@@ -79,8 +81,8 @@ def played(task: Task) -> np.ndarray:
 def opened(task: Task) -> Engine:
     """The variant's engine, which asks for recommendations where it learns."""
     usual, change = policies.default(), dict(NOTHING)
-    if task.variant == "in hindsight":
-        change |= {"policy": usual.spec, "constants": {**usual.params, **TUNED}}
+    if task.variant in CONSTANTS:
+        change |= {"policy": usual.spec, "constants": {**usual.params, **CONSTANTS[task.variant]}}
     engine = engine_of(task.problem, task.seed, change)
     learns = {"card": {"learned": task.card}, "own projects": {"learn": "projects", "learn_seconds": SECONDS}}
     if task.variant in learns:
@@ -119,11 +121,15 @@ def judged(made: World, found: dict[str, np.ndarray]) -> dict[str, Any]:
     lost = {name: regret(those[name], arms) for name, arms in found.items()}
     share = {name: level(those[name], arms) for name, arms in found.items()}
     final, body = float(share["default"][-LAST:].mean()), dict[str, Any]()
-    for name in found:
-        over = {other: compared(lost[name].sum(axis=1), lost[other].sum(axis=1)) for other in ("default", *THOMPSON)}
-        over["default, later"] = compared(lost[name][:, FROM:].sum(axis=1), lost["default"][:, FROM:].sum(axis=1))
-        regrets = round(float(lost[name].sum(axis=1).mean()), 1)
-        body[name] = {"regret": regrets, "over": over, "to level": arrival(share[name], final)}
+    for name, arms in found.items():
+        body[name] = {"regret": round(float(lost[name].sum(axis=1).mean()), 1)}
+        if name not in ("default", *THOMPSON):
+            usual = level(those[name], found["default"][: len(arms)])
+            body[name] |= {
+                "over default": compared(lost[name].sum(axis=1), lost["default"].sum(axis=1)),
+                "later": compared(lost[name][:, FROM:].sum(axis=1), lost["default"][:, FROM:].sum(axis=1)),
+                "to level": [arrival(share[name], final), arrival(usual, final)],
+            }
     return body
 
 
@@ -136,16 +142,19 @@ def figures(result: dict[str, dict[str, Any]]) -> list[Figure]:
     runs = list(result.values())
     names = [name for name in VARIANTS[1:] if all(name in one for one in runs)]
     shown = [
-        Figure(f"card of simulated systems over the default, d = {d}", one["card"]["over"]["default"][0], "", 0.95)
+        Figure(f"card of simulated systems over the default, d = {d}", one["card"]["over default"][0], "", 0.95)
         for d, one in result.items()
         if "card" in names
     ]
-    for name in ("default", *names):
-        for other in ("default", "default, later", *THOMPSON):
-            ratio, goal = geometric([one[name]["over"][other][0] for one in runs]), 0.7 if other in THOMPSON else None
-            shown.append(Figure(f"{name} over {other}, regret", ratio, "", goal if name == "card" else None))
     for name in names:
-        ratio = sum(one[name]["to level"] for one in runs) / sum(one["default"]["to level"] for one in runs)
+        for part in ("over default", "later"):
+            shown.append(Figure(f"{name}, regret {part}", geometric([one[name][part][0] for one in runs]), ""))
+    for name in ("default", *(one for one in names if one == "card")):
+        for other in THOMPSON:
+            ratio = geometric([one[name]["regret"] / one[other]["regret"] for one in runs])
+            shown.append(Figure(f"{name}, regret over {other}", ratio, "", 0.7))
+    for name in names:
+        ratio = sum(one[name]["to level"][0] for one in runs) / sum(one[name]["to level"][1] for one in runs)
         shown.append(
             Figure(f"{name} over the default, decisions to level", ratio, "", 0.75 if name == "card" else None)
         )
