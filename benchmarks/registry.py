@@ -82,6 +82,7 @@ BENCHMARKS = {
         _of("transfer", "transfer.arrivals --machines --seeds 3", "30 min", "data"),
         _of("transfer_projects", "transfer.arrivals", "60 min", "data"),
         _of("transfer_engine", "transfer.engine", "30 min", "data"),
+        _of("transfer_imported", "transfer.imported", "60 min", "data"),
         _of("factors", "transfer.factors", "20 min"),
         _of("factors_alone", "transfer.factors --data ../shared/data --alone --seeds 6", "30 min", "data"),
         Benchmark(

@@ -45,8 +45,10 @@ class Tuned:
 
     def __init__(self, known: Table, trials: int, seed: int, horizon: int | None, goal: Goal = "earn") -> None:
         arms, self._index = space(known)
+        self.names = list(self._index)
+        """Of the arms, in the order of the table."""
         settings = Settings(horizon=horizon, goal=goal, log_views=False, estimate="inline")
-        self._engine = Engine.open("memory://", arms, seed=seed, settings=settings)
+        self.engine = Engine.open("memory://", arms, seed=seed, settings=settings)
         self._known, self._trials, self._seed = known, trials, seed
 
     def __call__(self, unit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -55,10 +57,10 @@ class Tuned:
         launches = known.reward[unit, :, None] if known.repeats is None else known.repeats[unit]
         chosen, told = np.empty(self._trials, int), np.empty(self._trials)
         for trial in range(self._trials):
-            decision = self._engine.decide(known.units[unit], known.name)
+            decision = self.engine.decide(known.units[unit], known.name)
             k = chosen[trial] = self._index[decision.arm]
             told[trial] = random.choice(launches[k]) - known.reward[unit, int(known.baseline)]
-            self._engine.observe(decision.id, utility=float(told[trial]))
+            self.engine.observe(decision.id, utility=float(told[trial]))
         return chosen, told
 
 

@@ -14,6 +14,7 @@ from poolwise.refit.draws import serving_marginals
 from poolwise.refit.gate_thresholds import DEFAULT_THRESHOLDS
 from poolwise.refit.methods import closed_form
 from poolwise.refit.options import Options
+from poolwise.store.base import DecisionColumns, OutcomeColumns
 
 TILES = {"tile": Real(0.0, 1.0, levels=12), "share": Real(0.0, 1.0, levels=8)}
 SPACE = ArmSpace([Family("default"), Family("kernel", TILES)], "default")
@@ -46,6 +47,20 @@ def at_random(engine: Engine, machine: str, trials: int, utility, seed: int = 0)
     for k in np.random.default_rng(seed).permutation(len(arms))[:trials]:
         made = engine.decide(machine, "kernel", available=["default", arms[k]])
         engine.observe(made.id, utility=utility(made.params))
+
+
+def imported(engine: Engine, machine: str, utility, trials: int = 90, seed: int = 0) -> None:
+    """The same, as events of another tool."""
+    arms = [arm for arm in SPACE.arms if arm.params]
+    chosen = [arms[k] for k in np.random.default_rng(seed).permutation(len(arms))[:trials]]
+    store, zero, one = engine.store, np.zeros(trials, int), np.ones(trials)
+    names = (("project", [machine]), ("context", ["kernel"]), ("arm", [arm.id for arm in chosen]))
+    place = [np.resize(store.intern(kind, every), trials) for kind, every in names]
+    ids = store.reserve(trials) + np.arange(trials)
+    value, reason = np.array([utility(arm.params) for arm in chosen]), store.intern("reason", ["imported"] * trials)
+    store.append_decisions(DecisionColumns(ids, *place, one, zero, one, reason, zero - 1))
+    store.append_outcomes(OutcomeColumns(ids, *place, zero - 1, zero.astype(np.int8), value, *[np.nan * one] * 2, one))
+    engine.refresh()
 
 
 def expected(projects: list[str]) -> list[int]:
@@ -139,6 +154,28 @@ def test_others_that_are_alike_spare_most_of_the_search_and_shuffled_ones_cost_l
     alone = lost(worth, 60)
     assert lost(worth, 60, ("a", 60, worth), ("b", 60, worth)) < 0.5 * alone
     assert lost(worth, 60, ("a", 60, shuffled(1)), ("b", 60, shuffled(2))) < 1.5 * alone
+
+
+def test_machines_that_say_nothing_of_others_stay_apart_in_a_store_that_is_reopened(tmp_path):
+    url = f"sqlite:///{tmp_path / 'events.db'}"
+    engine = Engine.open(url, SPACE, seed=0, settings=INLINE)
+    imported(engine, "hill", worth)
+    imported(engine, "nonsense", shuffled(1))
+    before = engine.beliefs()
+    projects = engine.problem().projects
+    assert engine.problem().hyperparameters.separate.projects == (projects.index("nonsense"),)
+    assert engine.refit().status == "serving"
+    engine.close()
+    engine = Engine.open(url, SPACE, seed=0, settings=INLINE)
+    assert engine.problem().hyperparameters.separate.projects == (projects.index("nonsense"),)
+    again = engine.beliefs()
+    for name in ("mean", "sd"):
+        np.testing.assert_allclose(again[name], before[name], atol=0.1)
+    wider = ArmSpace([Family("default"), Family("kernel", {**TILES, "tile": Real(0.0, 1.0, levels=23)})], "default")
+    engine.close()
+    found = Engine.open(url, wider, seed=0, settings=INLINE)
+    assert np.isfinite(found.beliefs()["mean"]).all()
+    assert found.problem().hyperparameters.separate.projects == (projects.index("nonsense"),)
 
 
 def test_a_machine_that_is_a_thousand_times_slower_is_tuned_as_any_other():

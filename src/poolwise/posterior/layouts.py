@@ -16,6 +16,7 @@ from poolwise.posterior.features.estimation import serves
 from poolwise.posterior.features.rows import FeatureRows
 from poolwise.posterior.features.serving import FeatureEffectsFilter
 from poolwise.posterior.gp import bernoulli_kernel, gp_filter
+from poolwise.posterior.gp.coherence import split
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.likelihoods import bernoulli
 from poolwise.posterior.recursive.exchangeability import Effects
@@ -26,9 +27,15 @@ from poolwise.posterior.recursive.types import State
 class EffectsFilter:
     """Mutable, as the states of its modules are."""
 
-    def __init__(self, module: ModuleType, fit: Fit, success: bernoulli.BetaHyperparameters, tally: Tally) -> None:
+    def __init__(self, module: ModuleType, hyperparameters: Hyperparameters, tally: Tally) -> None:
+        fit, success, separate = hyperparameters.gaussian, hyperparameters.success, hyperparameters.separate
         self._module, self._fit, self._success = module, fit, success
-        self.state: Any = module.init(fit, tally.utility)
+        rest, own = split(tally.utility, separate)
+        self._states: list[Any] = [module.init(fit, rest)]
+        self._separate: tuple[int, ...] = ()
+        if separate is not None:
+            self._states.append(module.init(separate.fit, own))
+            self._separate = separate.projects
         self.shares = module is gp_filter
         """Whether it tells by how much of a change here what is shared changes."""
         self._arm = bernoulli.aggregate(success, tally.outcomes, tally.successes).arm
@@ -38,11 +45,15 @@ class EffectsFilter:
 
     @property
     def needs_refactor(self) -> bool:
-        return bool(self._module.needs_refactor(self.state))
+        return any(self._module.needs_refactor(state) for state in self._states)
+
+    def state(self, project: int) -> Any:
+        """What knows the project: that of all others, or of those that are separate."""
+        return self._states[project in self._separate]
 
     def predict(self, project: int, context: int, raw: np.ndarray | None = None) -> Effects:
         """Of the utility of a success, whatever the features; `along` is 0 where it is not kept."""
-        found: Effects = self._module.predict(self.state, project, context)
+        found: Effects = self._module.predict(self.state(project), project, context)
         return found
 
     def near(self) -> np.ndarray | None:
@@ -61,7 +72,7 @@ class EffectsFilter:
                 change[:, None] * bernoulli_kernel.weights(self._fit, np.array([arm]), self._success.power_near)[0]
             )
         if weight > 0:
-            self._module.update(self.state, project, context, arm, y, weight)
+            self._module.update(self.state(project), project, context, arm, y, weight)
 
 
 def kept_by(fit: Fit, shape: tuple[int, int, int]) -> ModuleType | None:
@@ -81,4 +92,4 @@ def effects_filter(
         lent = hyperparameters.lent if features.borrowed else None
         return FeatureEffectsFilter(fit, features, hyperparameters.weight, tally.utility, rows, lent)
     module = kept_by(fit, tally.shape)
-    return None if module is None else EffectsFilter(module, fit, hyperparameters.success, tally)
+    return None if module is None else EffectsFilter(module, hyperparameters, tally)

@@ -252,7 +252,7 @@ class Serving:
         if self.hyperparameters.gaussian.ground is None or not isinstance(self.form, layouts.EffectsFilter):
             return None, None
         chance, home = self.success_probability(*at), self.structure.baseline
-        contrast = gain_over_best(self.form.state, at, known, chance, offered)
+        contrast = gain_over_best(self.form.state(at[0]), at, known, chance, offered)
         return contrast, chance[offered] if home is None else np.where(offered == home, 1.0, chance[offered])
 
     def feature_effects(self, features: int) -> FeatureEffects:

@@ -208,6 +208,7 @@ def test_hyperparameters_go_with_their_arms_families_and_parameters():
         "coordinates": [1.0],
         **before.labels(),
     }
+    body["separate"] = {"projects": [1], **{name: body[name] for name in ("gaussian", "smooth", "coordinates")}}
     assert aligned(body, before) == body
     fewer = aligned(body, Axes((0, 3), ("d", "f"), before.surfaces))
     assert fewer["gaussian"]["noise"] == [0.1, 0.3]
@@ -215,6 +216,10 @@ def test_hyperparameters_go_with_their_arms_families_and_parameters():
     assert fewer["coordinates"] == []
     more = aligned(body, Axes((0, 2, 5, 6), ("d", "f", "f", "g"), {"f": ["y", "z"]}))
     assert more["gaussian"]["noise"] == [0.1, 0.2, 0.3, 0.2]
+    assert more["arms"] == [0, 2, 5, 6]
+    assert more["separate"]["projects"] == [1]
+    assert more["separate"]["gaussian"]["noise"] == more["gaussian"]["noise"]
+    assert more["separate"]["coordinates"] == []
     assert more["factors"] is None
     assert more["expert"][2][:3] == [1.0, 0.7, 0.7]
     assert np.isnan(more["expert"][2][3])

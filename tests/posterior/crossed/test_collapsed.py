@@ -87,7 +87,7 @@ def test_a_system_moves_to_it_when_it_outgrows_the_exact_state(monkeypatch):
     monkeypatch.setattr(collapsed, "_LARGEST", 1.0)
     belief.make_room(9, 9)
     after = belief.predict(1, 1)
-    assert isinstance(belief._serving.form.state, collapsed.State)
+    assert isinstance(belief._serving.form.state(0), collapsed.State)
     assert before.count.tolist() == after.count.tolist()
     np.testing.assert_allclose(after.mean, before.mean, atol=0.25)
     assert np.isfinite(belief.reestimate().log_evidence)

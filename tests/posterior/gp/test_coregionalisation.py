@@ -225,7 +225,7 @@ def test_outcomes_without_end_keep_the_state_small(monkeypatch):
     made = belief()
     for k in range(400):
         made.update(k % 3, k % 2, k * 7 % 34, float(np.sin(k)), True)
-    assert len(made._serving.form.state.base) <= 30
+    assert len(made._serving.form.state(0).base) <= 30
     assert np.isfinite(made.predict(2, 1).mean).all()
 
 

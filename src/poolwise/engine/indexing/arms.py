@@ -78,17 +78,29 @@ def aligned(body: Mapping[str, Any], axes: Axes) -> dict[str, Any]:
     row = {code: k for k, code in enumerate(before)}
     mate = {family: k for k, family in enumerate(families)}
     rows = [row.get(code, mate.get(family)) for code, family in zip(axes.codes, axes.families, strict=True)]
-    found["gaussian"] = {**body["gaussian"], "noise": _noise(body["gaussian"]["noise"], rows)}
+    surfaces = body.get("surfaces", {}), axes.surfaces
+    found |= _fit(body, rows, *surfaces)
+    if body.get("separate"):
+        found["separate"] = {**body["separate"], **_fit(body["separate"], rows, *surfaces)}
     for name, width in (("expert", None), ("success_prior", 2)):
         if body.get(name):
             none = float("nan") if width is None else [float("nan")] * width
             found[name] = [[none if k is None else column[k] for k in rows] for column in body[name]]
     if body.get("factors"):
         found["factors"] = _factors(body["factors"], [row.get(code) for code in axes.codes])
-    if body.get("smooth"):
-        found["smooth"] = _smooth(body["smooth"], body.get("surfaces", {}), axes.surfaces)
-    # Coordinates go by family and parameter: those of others would be a wrong place to search from.
-    return {**found, "coordinates": []}
+    return found
+
+
+def _fit(
+    body: Mapping[str, Any],
+    rows: Sequence[int | None],
+    before: Mapping[str, Sequence[str]],
+    now: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """Coordinates go by family and parameter: those of others would be a wrong place to search from."""
+    noise = {**body["gaussian"], "noise": _noise(body["gaussian"]["noise"], rows)}
+    smooth = _smooth(body["smooth"], before, now) if body.get("smooth") else body.get("smooth")
+    return {"gaussian": noise, "smooth": smooth, "coordinates": []}
 
 
 def _noise(before: Sequence[float], rows: Sequence[int | None]) -> list[float]:

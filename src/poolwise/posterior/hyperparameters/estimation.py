@@ -14,7 +14,8 @@ from poolwise.posterior.features import feature_hyperparameters
 from poolwise.posterior.features.borrowed import BorrowedSlopes
 from poolwise.posterior.features.feature_hyperparameters import FeatureHyperparameters
 from poolwise.posterior.features.rows import FeatureRows
-from poolwise.posterior.gp import bernoulli_kernel, coregionalisation, gp_marginal_likelihood
+from poolwise.posterior.gp import bernoulli_kernel, coherence, coregionalisation, gp_marginal_likelihood
+from poolwise.posterior.gp.coherence import SeparateProjects
 from poolwise.posterior.hyperparameters import gaussian, laplace
 from poolwise.posterior.likelihoods import bernoulli, project_weights
 from poolwise.posterior.projects import factors
@@ -39,6 +40,8 @@ class Hyperparameters(NamedTuple):
     """By a prior pack, as it is weighed now."""
     counted: Float[np.ndarray, " project"] = np.zeros(0)
     """Outcomes of each that this was estimated from, where arms resemble each other by their parameters."""
+    separate: SeparateProjects | None = None
+    """Projects that the others neither learn from nor tell anything, where arms resemble each other."""
 
 
 EstimationArguments = tuple[
@@ -116,6 +119,11 @@ def estimate_hyperparameters(
 
     A search that failed has a log evidence that is not finite.
     """
+    separate, counted = None, np.zeros(0)
+    if hyperparameters.gaussian.ground is not None:
+        counted = outcomes.sum(axis=(1, 2))
+        separate = _separated(hyperparameters, stats, counted, prior)
+        stats, _ = coherence.split(stats, separate)
     weight = project_weights.weights(stats, outcomes)
     stats = project_weights.apply_weights(stats, weight)
     if hyperparameters.expert is not None:
@@ -141,10 +149,24 @@ def estimate_hyperparameters(
         fit, known = feature_estimation.estimate(
             stats, heard, fit, prior, None if full else hyperparameters.features, lent
         )
-    counted = np.zeros(0) if old.ground is None else outcomes.sum(axis=(1, 2))
-    return Hyperparameters(
-        fit, success, expert=hyperparameters.expert, weight=weight, features=known, lent=lent, counted=counted
-    )
+    return Hyperparameters(fit, success, None, hyperparameters.expert, weight, known, lent, counted, separate)
+
+
+def _separated(
+    known: Hyperparameters, stats: SufficientStatistics, counted: np.ndarray, prior: gaussian.Hyperprior
+) -> SeparateProjects | None:
+    """The projects that say nothing of the others, estimated again if there is anything new of them."""
+    prior = prior._replace(median=prior.median._replace(elicited=known.gaussian.scales.elicited))
+    projects, old = coherence.incoherent(stats, known.gaussian, prior), known.separate
+    if not projects:
+        return None
+    here, size = list(projects), max(len(counted), len(known.counted))
+    before, now = (np.pad(part, (0, size - len(part)))[here] for part in (known.counted, counted))
+    if old is not None and old.projects == projects and (before == now).all():
+        return old
+    fit = known.gaussian._replace(coordinates=np.zeros(0)) if old is None else old.fit
+    _, own = coherence.split(stats, SeparateProjects(projects, fit))
+    return SeparateProjects(projects, _searched(own, fit, prior, None))
 
 
 def _searched(stats: SufficientStatistics, old: Fit, prior: gaussian.Hyperprior, device: str | None) -> Fit:
@@ -169,9 +191,8 @@ def to_dict(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """JSON numbers and lists of what was estimated."""
     success = hyperparameters.success
     return {
-        "gaussian": gaussian.to_dict(hyperparameters.gaussian.scales),
-        "coordinates": np.asarray(hyperparameters.gaussian.coordinates).tolist(),
-        "smooth": coregionalisation.to_dict(hyperparameters.gaussian.smooth),
+        **_fit_to_dict(hyperparameters.gaussian),
+        "separate": _separate_to_dict(hyperparameters.separate),
         "success": [float(success.kappa_context), float(success.kappa_cell)],
         "near": [float(success.kappa_near), float(success.power_near)],
         "factors": factors.to_dict(hyperparameters.factors),
@@ -185,6 +206,18 @@ def to_dict(hyperparameters: Hyperparameters) -> dict[str, Any]:
     }
 
 
+def _fit_to_dict(fit: Fit) -> dict[str, Any]:
+    return {
+        "gaussian": gaussian.to_dict(fit.scales),
+        "coordinates": np.asarray(fit.coordinates).tolist(),
+        "smooth": coregionalisation.to_dict(fit.smooth),
+    }
+
+
+def _separate_to_dict(separate: SeparateProjects | None) -> dict[str, Any] | None:
+    return separate and {"projects": list(separate.projects), **_fit_to_dict(separate.fit)}
+
+
 def _said(one: ElicitedPrior) -> list[list[float | None]]:
     """Mean, standard deviation and weight of every arm's family."""
     scale = [value if np.isfinite(value) else None for value in one.scale.tolist()]
@@ -193,14 +226,7 @@ def _said(one: ElicitedPrior) -> list[list[float | None]]:
 
 def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     """Scales from `to_dict`, on the families and domain priors of `start`; arms added since get the usual noise."""
-    found = gaussian.from_dict(body["gaussian"])
-    missing = len(start.gaussian.family) - len(found.noise)
-    noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
-    found = found._replace(noise=noise, pooled=start.gaussian.scales.pooled)
-    smooth = coregionalisation.clip(coregionalisation.from_dict(body.get("smooth"), start.gaussian.smooth), found)
-    alike = (body.get("smooth") is None) == (smooth is None)
-    coordinates = np.array(body["coordinates"] if alike else [])
-    fit = start.gaussian._replace(scales=found, coordinates=coordinates, smooth=smooth)
+    fit = _fit_from_dict(body, start.gaussian)
     success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
     kappa, power = body.get("near", (success.kappa_near, success.power_near))
     success = success._replace(kappa_near=kappa, power_near=power)
@@ -209,14 +235,29 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
         same = (success.elicited.prior == elicited).all(axis=1, keepdims=True)
         success = success._replace(prior=np.where(same, left, success.prior))
     loaded = factors.from_dict(body["factors"]) if "factors" in body else start.factors
-    loaded = loaded if loaded is not None and loaded.level.shape[1] == len(noise) else None
+    loaded = loaded if loaded is not None and loaded.level.shape[1] == len(fit.family) else None
     weight = np.array(body.get("project_weight", []), dtype=float)
     features = feature_hyperparameters.from_dict(body.get("features"))
     counted = np.array(body.get("counted", []), dtype=float)
-    known = Hyperparameters(fit, success, loaded, weight=weight, features=features, lent=start.lent, counted=counted)
+    apart = body.get("separate")
+    separate = None
+    if apart and start.gaussian.ground is not None:
+        separate = SeparateProjects(tuple(apart["projects"]), _fit_from_dict(apart, start.gaussian))
+    known = Hyperparameters(fit, success, loaded, None, weight, features, start.lent, counted, separate)
     expected, before = start.expert, body.get("expert")
     if expected is not None and before is not None and len(before[2]) == len(expected.weight):
         pairs = zip(zip(*_said(expected)[:2], strict=True), zip(*before[:2], strict=True), strict=True)
         kept = np.array([one == other for one, other in pairs])
         expected = expected._replace(weight=np.where(kept, np.array(before[2], dtype=float), expected.weight))
     return _expecting(known, expected)
+
+
+def _fit_from_dict(body: dict[str, Any], start: Fit) -> Fit:
+    found = gaussian.from_dict(body["gaussian"])
+    missing = len(start.family) - len(found.noise)
+    noise = np.concatenate([found.noise, np.full(missing, np.median(found.noise))])
+    found = found._replace(noise=noise, pooled=start.scales.pooled, elicited=start.scales.elicited)
+    smooth = coregionalisation.clip(coregionalisation.from_dict(body.get("smooth"), start.smooth), found)
+    alike = (body.get("smooth") is None) == (smooth is None)
+    coordinates = np.array(body["coordinates"] if alike else [])
+    return start._replace(scales=found, coordinates=coordinates, smooth=smooth)

@@ -4,8 +4,9 @@ import numpy as np
 
 from poolwise.engine.estimation.refit_request import RefitData
 from poolwise.posterior.crossed import batch, collapsed
-from poolwise.posterior.crossed.batch import SufficientStatistics, cells
+from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
 from poolwise.posterior.gp import bernoulli_kernel, gp_filter
+from poolwise.posterior.gp.coherence import SeparateProjects, mask, split
 from poolwise.posterior.gp.output_warping import Warping, best_at, moments, slope
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import layout, noise_scale
@@ -51,7 +52,11 @@ def theta(problem: RefitData, hyperparameters: Hyperparameters) -> Marginals:
     """Belief about the utility given success [project, context, arm]."""
     stats = padded(problem)
     if has_surface(problem):
-        found = gp_filter.marginals(hyperparameters.gaussian, stats)
+        rest, own = split(stats, hyperparameters.separate)
+        found = gp_filter.marginals(hyperparameters.gaussian, rest)
+        if (apart := hyperparameters.separate) is not None:
+            pairs = zip(gp_filter.marginals(apart.fit, own), found, strict=True)
+            found = Marginals(*(_by_project(apart, *pair) for pair in pairs))
     elif is_wide(problem):
         state = collapsed.init(hyperparameters.gaussian, stats)
         found = Marginals(state.mean, np.sqrt(state.variance))
@@ -83,8 +88,12 @@ def success_prior(problem: RefitData) -> np.ndarray:
 
 def noise(problem: RefitData, hyperparameters: Hyperparameters) -> np.ndarray:
     """Standard deviation of one outcome [project, context, arm]; wider far below the best where utilities are bent."""
-    scale = np.broadcast_to(noise_scale(hyperparameters.gaussian.scales, problem.shape[1]), problem.shape)
-    smooth = hyperparameters.gaussian.smooth
+    found, apart = _noise(problem, hyperparameters.gaussian), hyperparameters.separate
+    return found if apart is None else _by_project(apart, _noise(problem, apart.fit), found)
+
+
+def _noise(problem: RefitData, fit: Fit) -> np.ndarray:
+    scale, smooth = np.broadcast_to(noise_scale(fit.scales, problem.shape[1]), problem.shape), fit.smooth
     if smooth is None or not smooth.warping.amount:
         return scale
     own, best = cells(problem.stats), best_at(smooth.warping, *np.indices(problem.shape[:2]))[:, :, None]
@@ -93,13 +102,26 @@ def noise(problem: RefitData, hyperparameters: Hyperparameters) -> np.ndarray:
 
 def bent(problem: RefitData, hyperparameters: Hyperparameters) -> tuple[RefitData, Hyperparameters]:
     """The same of bent utilities (`output_warping`), under scales that bend nothing: there all is normal."""
-    fit = hyperparameters.gaussian
+    apart = hyperparameters.separate
+    found, fit = _bent(problem, hyperparameters.gaussian)
+    if apart is not None:
+        own, flat = _bent(problem, apart.fit)
+        found = SufficientStatistics(*(_by_project(apart, *pair) for pair in zip(own, found, strict=True)))
+        apart = apart._replace(fit=flat)
+    return problem._replace(stats=found), hyperparameters._replace(gaussian=fit, separate=apart)
+
+
+def _bent(problem: RefitData, fit: Fit) -> tuple[SufficientStatistics, Fit]:
     if fit.smooth is None or not fit.smooth.warping.amount:
-        return problem, hyperparameters
+        return problem.stats, fit
     count, mean, deviation = moments(cells(problem.stats), fit.smooth.warping)
     stats = SufficientStatistics(count, count * mean, deviation + count * mean**2)
-    fit = fit._replace(smooth=fit.smooth._replace(warping=Warping()))
-    return problem._replace(stats=stats), hyperparameters._replace(gaussian=fit)
+    return stats, fit._replace(smooth=fit.smooth._replace(warping=Warping()))
+
+
+def _by_project(apart: SeparateProjects, own: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """[project, ..] of those that are separate, and of the others."""
+    return np.where(mask(apart, len(found)).reshape(-1, *(1,) * (found.ndim - 1)), own, found)
 
 
 def left_out(problem: RefitData, hyperparameters: Hyperparameters) -> Marginals:
