@@ -56,7 +56,7 @@ class Engine:
     """
 
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings, features: Any = None) -> None:
-        self.store, self.space, self.features = store, space, job_features.declare(store, features)
+        self.store, self.features = store, job_features.declare(store, features)
         self.settings = chosen(settings, remembered(store, settings.objective)).meant_for(space)
         self._lock, self._process, self._closed = threading.RLock(), os.getpid(), False
         self._upkeep = Upkeep(store, space, policy, self.settings)
@@ -247,14 +247,15 @@ class Engine:
         return self._undo(lambda: undo.withdrawing(self.store, pack, decisions, since, until, project))
 
     def refresh(self) -> int:
-        """Learn what other processes have written to the same store since, orders, snapshots and prior packs included,
-        and count overdue decisions as failures.
-
-        Returns how many outcomes of other processes were learned since the last time. To be called from time to time
-        where either matters.
-        """
+        """Learn what other processes have written since, orders, snapshots and prior packs included, and count overdue
+        decisions as failures. Returns how many outcomes of other processes were learned since the last time."""
         with self._held():
             return self._upkeep.refresh()
+
+    @property
+    def space(self) -> ArmSpace:
+        """What is offered now: the space that was given, with what took others' places since (`Settings.renew`)."""
+        return self._upkeep.space
 
     @property
     def serving(self) -> Serving:
@@ -290,8 +291,7 @@ class Engine:
             return insight.explain.explain(self.store, id, self.settings, self._upkeep.current().belief, replay=replay)
 
     def status(self) -> dict[str, Any]:
-        """Counts of events, what serves now, the size of the problem, and what became of decisions while the store
-        could not be written; where it cannot be read now, `store_fault` says why."""
+        """Counts of events, what serves now, and what became of decisions while the store could not be written."""
         with self._held():
             return insight.shown.status(self._upkeep.current, self._upkeep.faults.status())
 

@@ -65,6 +65,10 @@ class Settings(NamedTuple):
     """Largest number of factors by which projects that resemble each other inform each other; 0: none."""
     surface: Literal["auto", "always", "never"] = "auto"
     """Whether what is learned of an arm tells of arms with similar parameters; see `terrain.MANY` for `auto`."""
+    renew: Literal["auto", "always", "never"] = "auto"
+    """Whether configurations that promise more take the places of those that promise little. `auto`: in families that
+    allow more than their `limit`, numbers between the levels of a `Real` included; `always`: in all that have a surface
+    and a `Real`, too; `never`: a family offers the same even selection for good."""
     project_trust: float = 0.95
     """Probability, before its outcomes, that a project is like the others; what it comes to is learned. 1: certain."""
     log_views: bool = True

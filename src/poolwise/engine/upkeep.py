@@ -11,7 +11,9 @@ from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple
 
 from poolwise.engine import observe
+from poolwise.engine.estimation import renewal
 from poolwise.engine.estimation.background import BackgroundEstimation, Estimate, answer
+from poolwise.engine.estimation.renewal import Renewals
 from poolwise.engine.faults import Faults
 from poolwise.engine.safeguards.recommended import Advisor, Recommendation
 from poolwise.engine.settings import Settings
@@ -22,6 +24,7 @@ from poolwise.errors import PoolwiseError, StoreDamaged, StoreError, StoreStale
 from poolwise.policy.view import Policy
 from poolwise.schema import Decision, Snapshot
 from poolwise.space import ArmSpace
+from poolwise.space.renewal import RENEWAL
 from poolwise.store.base import Store
 
 T = TypeVar("T")
@@ -36,13 +39,20 @@ class Upkeep:
     """Of one engine."""
 
     def __init__(self, store: Store, space: ArmSpace, policy: Policy, settings: Settings) -> None:
-        self.store, self.space, self.settings = store, space, settings
+        self.store, self.settings, self._declared = store, settings, space
         self.faults = Faults(0.0 if settings.on_store_fault == "raise" else settings.lock_wait)
         self._policy, self._beside, self._closing = policy, BackgroundEstimation(), False
         self.advisor: Advisor | None = None
+        self._successor: Serving | None = None
+        """What is to serve from now on, since other configurations are offered."""
         self._serving: Serving | None = None
         self._serving = self._opened(commit=True)
         self.change(self._go_on)
+
+    @property
+    def space(self) -> ArmSpace:
+        """What is offered."""
+        return self._declared if self._serving is None else self._serving.name_index.space
 
     def current(self) -> Serving:
         """What serves, with all folded in that this process has stored, and what others stored before that. Raises
@@ -62,7 +72,7 @@ class Upkeep:
             self._change(serving, self._go_on)
         elif self._beside.done:
             self._change(serving, self._go_on)
-        return serving
+        return serving if self._successor is None else self._succeeded(serving)
 
     def knows(self, project: Any, context: Any) -> bool:
         """Whether these are the names of a cell that is kept ready: then they were checked."""
@@ -183,7 +193,7 @@ class Upkeep:
 
     def _begun(self, first: Sequence[str] = ()) -> Serving:
         """first: arms whose order is to be kept."""
-        return Serving(self.store, self.space, self._policy, self.settings, first, self._advice)
+        return Serving(self.store, self._declared, self._policy, self.settings, first, self._advice)
 
     def _advice(self, project: str, made: int) -> Recommendation | None:
         return None if self.advisor is None else self.advisor(project, made)
@@ -222,10 +232,13 @@ class Upkeep:
                 self.faults.meet(found)
             elif isinstance(found, Exception):
                 belief.failed(found)
-            elif found is not None and found.arms == len(serving.name_index.known):
+            elif isinstance(found, Serving):
+                self._successor = found
+            elif found is not None and found.hyperparameters.gaussian.ground is belief.frame.ground:
                 if (rest := belief.rest(found)) is None:
                     belief.answered(found, "on schedule")
                     idle_features.warn(self.store, serving.name_index, belief.posterior.hyperparameters)
+                    self._renew_arms(serving, found.renewals)
                 else:
                     self._beside.start(rest)
             if self._beside.busy or self._closing:
@@ -233,7 +246,7 @@ class Upkeep:
             if found is not None and not (isinstance(found, Estimate) and found.recomputed):
                 self.store.release(LEASE)
             if belief.due:
-                self._estimate_or_follow(belief)
+                self._estimate_or_follow(serving)
             elif belief.worn:
                 self._renew(belief)
             elif serving.outcomes - serving.saved >= checkpoint.EVERY and not serving.ahead:
@@ -241,22 +254,57 @@ class Upkeep:
         except StoreError as error:
             self.faults.meet(error)
 
-    def _estimate_or_follow(self, belief: ServingPosterior) -> None:
+    def _estimate_or_follow(self, serving: Serving) -> None:
         """One process of all estimates; whoever has the lease now may have had to wait until another was done."""
+        belief = serving.belief
         leads, inline = self.store.lease(LEASE, _LEASED), self.settings.estimate == "inline"
         news = belief.news(at_once=leads)
         if news is None and leads and not inline:
-            asked = belief.asked_beside()
-            self._beside.start(lambda: answer(asked))
+            asked, renewing = belief.asked_beside(), renewal.asked(serving)
+            self._beside.start(lambda: renewal.answered(answer(asked), renewing))
             return
         if news is None and leads:
+            renewing = renewal.asked(serving)
             belief.reestimate("on schedule")
+            self._renew_arms(serving, renewal.proposals(renewing, belief.posterior))
         elif news is not None and inline:
             belief.follow(news)
         elif news is not None and (work := belief.follow_beside(news)) is not None:
             self._beside.start(work)
         if leads:
             self.store.release(LEASE)
+
+    def _renew_arms(self, serving: Serving, renewals: Renewals | None) -> None:
+        """Let other configurations be offered from now on, and make ready, beside, what will serve them."""
+        if renewals is None:
+            return
+        order, taken = renewal.order(serving, renewals), checkpoint.taken(serving)
+        for one in renewals.records:
+            self.store.append_record(RENEWAL, one)
+        if taken is None or self.settings.estimate == "inline":
+            self._successor = self._reopened(serving) if taken is None else self._moved(order, taken)
+        else:
+            self._beside.start(lambda: self._moved(order, taken))
+
+    def _moved(self, order: Sequence[str], taken: checkpoint.Taken) -> Serving:
+        serving = self._begun(order)
+        serving.name_index.commit()
+        checkpoint.moved(taken, serving)
+        serving.belief.posterior.ready()
+        return serving
+
+    def _succeeded(self, before: Serving) -> Serving:
+        """Serve from the successor, with what came since it was begun."""
+        after, self._successor, self._serving = self._successor, None, None
+        assert after is not None
+        if after.succeeds(before) and not after.policy_gate.changed():
+            new = observe.waiting(after)
+            if not observe.outgrown(after, new.outcomes) and not observe.outgrown(after, new.decisions):
+                observe.fold(after, new)
+                self._serving = after
+                return after
+        self._serving = after = self._reopened(before)
+        return after
 
     def _renew(self, belief: ServingPosterior) -> None:
         if (work := belief.recompute_beside()) is not None:

@@ -99,7 +99,8 @@ def _answer(task: Task, found: Measurement) -> None:
 def _unanswered(engine: Engine) -> Iterator[Task]:
     for identity in engine.store.open_decisions(np.inf):
         decision = engine.store.decision(int(identity))
-        arm = engine.space.arm(decision.arm)
+        arms = engine.serving.name_index
+        arm = arms.known_arms[arms.arm[decision.arm]]
         job = Job(decision.project, decision.context, decision.job or "")
         yield Task(engine, decision._replace(params=arm.params), job)
 

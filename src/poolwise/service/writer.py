@@ -68,7 +68,6 @@ class Writer:
         self._engine, self._measured = engine, measured
         self._waiting: list[Request] = []
         self._ready, self._closing = threading.Condition(), False
-        self._params = {arm.id: arm.params for arm in engine.space.arms}
         self._thread = threading.Thread(target=self._work, name="poolwise-writer", daemon=True)
         self._thread.start()
 
@@ -162,7 +161,7 @@ class Writer:
     def _from_one_belief(self, jobs: list[Job]) -> list[Decision]:
         cells = [job.project for job in jobs], [job.context for job in jobs]
         columns = self._engine.decide_many(*cells, features=_features(jobs))
-        return decisions(self._engine, columns, jobs, self._params)
+        return decisions(self._engine, columns, jobs)
 
 
 def _features(jobs: Sequence[Job]) -> dict[str, list[Any]] | None:
@@ -189,12 +188,13 @@ def observed(engine: Engine, reports: Sequence[Report]) -> list[Verdict]:
         return [verdict for one in reports for verdict in observed(engine, [one])]
 
 
-def decisions(engine: Engine, columns: DecisionColumns, jobs: Sequence[Job], params: dict[str, Any]) -> list[Decision]:
+def decisions(engine: Engine, columns: DecisionColumns, jobs: Sequence[Job]) -> list[Decision]:
     """Columns as decisions."""
-    arms, reasons = engine.store.names("arm"), engine.store.names("reason")
+    arms, reasons, known = engine.store.names("arm"), engine.store.names("reason"), engine.serving.name_index
+    params = {arms[code]: known.known_arms[known.arm[arms[code]]].params for code in set(columns.arm.tolist())}
     rows = zip(*(part.tolist() for part in columns), jobs, strict=True)
     return [
-        Decision(id, job.project, job.context, arms[arm].partition("(")[0], dict(params.get(arms[arm], {})), arms[arm],
+        Decision(id, job.project, job.context, arms[arm].partition("(")[0], dict(params[arms[arm]]), arms[arm],
                  chance, reasons[reason], at, None, view)
         for id, _, _, arm, chance, view, at, reason, _, job in rows
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from poolwise.errors import SpaceError
 from poolwise.names import fault, shown
 from poolwise.space import rules
-from poolwise.space.diagram import ABSENT, Diagram, Grid, diagram
+from poolwise.space.diagram import ABSENT, Diagram, Grid, at, diagram
 from poolwise.space.parameters import Choice, Parameter, parameter_from_dict, text_of
 from poolwise.space.thinning import thinned
 from poolwise.space.values import Value, key, value_of, written
@@ -114,7 +114,7 @@ class Family:
                 f"family {self.name!r} has no parameter {shown(unknown[0])}: it has {list(self.parameters)}"
             )
         active: dict[str, Value] = {}
-        for name in self._order:
+        for name in self.order:
             if not rules.applies(self.conditions, name, active):
                 if name in params:
                     raise SpaceError(f"{self.name}.{name} does not apply here, only where {self._when(name)}: drop it")
@@ -147,38 +147,49 @@ class Family:
         }
 
     @cached_property
-    def _order(self) -> list[str]:
+    def order(self) -> list[str]:
+        """Names of the parameters, each after those that decide whether it applies."""
         return rules.order(self.parameters, self.conditions)
 
     @cached_property
-    def _levels(self) -> list[list[Any]]:
-        return [parameter.grid() for parameter in self.parameters.values()]
+    def levels(self) -> dict[str, list[Any]]:
+        """The grid of every parameter."""
+        return {name: parameter.grid() for name, parameter in self.parameters.items()}
+
+    def numbered(self, number: int) -> Arm:
+        """The allowed arm of the grid with this number, from 0 to `size` - 1."""
+        return self._at(at(self._diagram, number))
 
     @cached_property
     def _diagram(self) -> Diagram:
         place = {name: position for position, name in enumerate(self.parameters)}
-        levels = [{key(value): k for k, value in enumerate(grid)} for grid in self._levels]
+        levels = [{key(value): k for k, value in enumerate(grid)} for grid in self.levels.values()]
         level = lambda name, value: levels[place[name]].get(key(value), _OFF_GRID)
         conditions = {
             place[name]: {place[other]: frozenset(level(other, v) for v in values) for other, values in rule.items()}
             for name, rule in self.conditions.items()
         }
         forbidden = [{place[name]: level(name, value) for name, value in rule.items()} for rule in self.forbidden]
-        found = diagram(Grid([len(grid) for grid in self._levels], conditions, forbidden))
+        found = diagram(Grid([len(grid) for grid in self.levels.values()], conditions, forbidden))
         if not found.size:
             raise SpaceError(f"family {self.name!r} forbids every combination of its parameters: relax `forbidden`")
         return found
 
     @cached_property
     def _arms(self) -> tuple[Arm, ...]:
-        names, found = list(self.parameters), list[Arm]()
-        texts = [[f"{name}={written(value)}" for value in grid] for name, grid in zip(names, self._levels, strict=True)]
-        by_name = sorted(range(len(names)), key=names.__getitem__)
-        for levels in thinned(self._diagram, self.limit):
-            inside = ",".join([texts[k][levels[k]] for k in by_name if levels[k] != ABSENT])
-            params = {name: grid[k] for name, grid, k in zip(names, self._levels, levels, strict=True) if k != ABSENT}
-            found.append(Arm(f"{self.name}({inside})" if inside else self.name, self.name, params))
-        return tuple(found)
+        return tuple(map(self._at, thinned(self._diagram, self.limit)))
+
+    @cached_property
+    def _texts(self) -> list[tuple[int, list[str]]]:
+        """Position of every parameter, by name, and the texts of its grid."""
+        texts = [[f"{name}={written(value)}" for value in grid] for name, grid in self.levels.items()]
+        return sorted(enumerate(texts), key=lambda one: list(self.levels)[one[0]])
+
+    def _at(self, levels: Sequence[int]) -> Arm:
+        inside = ",".join([texts[levels[k]] for k, texts in self._texts if levels[k] != ABSENT])
+        pairs = zip(self.levels.items(), levels, strict=True)
+        params = {name: grid[k] for (name, grid), k in pairs if k != ABSENT}
+        return Arm(f"{self.name}({inside})" if inside else self.name, self.name, params)
 
     def _held(self, name: str, given: Any) -> Value:
         try:

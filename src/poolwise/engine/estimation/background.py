@@ -44,6 +44,8 @@ class Estimate(NamedTuple):
     """Of another process, which has estimated them and stored them."""
     recomputed: bool = False
     """Whether the scales are those that serve, and only the belief was computed again."""
+    renewals: Any = None
+    """Configurations that are to take others' places (`renewal.Renewals`); None: all stay."""
 
     @property
     def arms(self) -> int:
@@ -98,7 +100,7 @@ class BackgroundEstimation:
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
-        self._found: list[Estimate | Exception | None] = []
+        self._found: list[Any] = []
 
     @property
     def busy(self) -> bool:
@@ -110,14 +112,15 @@ class BackgroundEstimation:
         """Whether there is work done and not yet taken."""
         return bool(self._found)
 
-    def start(self, work: Callable[[], Estimate | None]) -> None:
+    def start(self, work: Callable[[], Any]) -> None:
         """In a thread of its own."""
-        found: list[Estimate | Exception | None] = []
+        found = list[Any]()
         self._found, self._thread = found, threading.Thread(target=_worked, args=(work, found), name="poolwise")
         self._thread.start()
 
-    def taken(self) -> Estimate | Exception | None:
-        """The answer, or what the work broke down of, once; None: there is none."""
+    def taken(self) -> Any:
+        """The answer, an `Estimate` or what the work is for, or the exception that it broke down of, once; None: there
+        is none."""
         if not self._found:
             return None
         found, self._found, self._thread = self._found[0], [], None
@@ -130,7 +133,7 @@ class BackgroundEstimation:
         self._thread, self._found = None, []
 
 
-def _worked(work: Callable[[], Estimate | None], found: list[Estimate | Exception | None]) -> None:
+def _worked(work: Callable[[], Any], found: list[Any]) -> None:
     try:
         with nimble():
             done = work()

@@ -1,17 +1,21 @@
 """Names and numbers: the one place where projects, contexts and arms become indices of arrays."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
+from copy import copy
 
 import numpy as np
 
 from poolwise.engine.indexing import job_features
-from poolwise.engine.indexing.arms import Rows, arm_index, indexed
+from poolwise.engine.indexing.arms import ArmIndex, Rows, arm_index, indexed
 from poolwise.engine.indexing.labels import Labels
 from poolwise.engine.safeguards import damaged_records
 from poolwise.errors import InputError, SpaceError, StoreDamaged
 from poolwise.schema import Decision
-from poolwise.space import ArmSpace
+from poolwise.space import Arm, ArmSpace
 from poolwise.space.memory import remembered
+from poolwise.space.renewal import RENEWAL, renewed
 from poolwise.store.base import DecisionColumns, Store
 
 
@@ -20,7 +24,9 @@ class NameIndex:
 
     def __init__(self, store: Store, space: ArmSpace, first: Sequence[str] = ()) -> None:
         """first: arms whose order is to be kept, see `arm_index`. Reads only; see `commit`."""
-        self._store, self.space = store, space
+        self._store, self.declared = store, space
+        self.space = space = renewed(space, damaged_records.usable(store, RENEWAL))
+        """What is offered: what was declared, with the configurations that took others' places since."""
         self._labels = {kind: Labels(store.names(kind)) for kind in ("project", "context", "reason")}
         self.arms = space.arms
         self.ids = tuple(arm.id for arm in space.arms)
@@ -48,11 +54,22 @@ class NameIndex:
         """Of jobs: all that the store has ever known."""
         self._all = np.ones(len(self.ids), dtype=bool)
 
+    def with_arms(self, more: Sequence[Arm]) -> NameIndex:
+        """The same with more known arms, which the store does not name: to ask what is believed of them."""
+        wider, end = copy(self), int(self.index.codes.max()) + 1
+        codes = np.concatenate([self.index.codes, np.arange(end, end + len(more))])
+        wider.known_arms = [*self.known_arms, *more]
+        wider.known_names = [arm.family for arm in wider.known_arms]
+        wider.known_family = np.array([self.families.index(name) for name in wider.known_names])
+        wider.known = [arm.id for arm in wider.known_arms]
+        wider.index = ArmIndex(wider.known, codes, self.index.place)
+        return wider
+
     def commit(self) -> bool:
         """Let the store know the space and its arms. False where another process has changed the order of the known
         arms meanwhile: then this index is out of date, and a new one is right."""
-        if not self._spaces or self._spaces[-1] != self.space.to_dict():
-            self._store.append_record("space", self.space.to_dict())
+        if not self._spaces or self._spaces[-1] != self.declared.to_dict():
+            self._store.append_record("space", self.declared.to_dict())
         return np.array_equal(self._store.intern("arm", self.ids), self.index.codes[self.columns])
 
     def indexed(self, rows: Rows) -> Rows:

@@ -23,7 +23,7 @@ def neighbours(
     """Of the k-th arm of a view: how many tried neighbours it had here, their outcomes, the average of what was
     believed of them, by likeness, and the nearest; None where arms stand alone. Likeness is that of the snapshot which
     served then."""
-    ground, known = belief.ground, belief.name_index.arm.get(logged.arms[k])
+    ground, known = belief.frame.ground, belief.name_index.arm.get(logged.arms[k])
     if ground is None or known is None or ground.patch[known] < 0:
         return None
     served = [one for one in store.snapshots() if one.id == logged.snapshot]

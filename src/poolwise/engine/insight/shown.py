@@ -47,7 +47,7 @@ def failing(now: Serving) -> dict[str, str]:
     """`failing`: what is said where of the configurations that were tried, the baseline apart, too few ever succeeded
     for the policy to try others; nothing where arms are no configurations."""
     posterior, home = now.belief.posterior, int(now.name_index.columns[now.name_index.baseline])
-    if now.belief.ground is None:
+    if now.belief.frame.ground is None:
         return {}
     tried, succeeded = (np.delete(part.any(axis=(0, 1)), home) for part in posterior.counts())
     many, lost = int(tried.sum()), int((tried & ~succeeded).sum())

@@ -19,6 +19,7 @@ from poolwise.posterior.hyperparameters import gaussian
 from poolwise.schema import Snapshot
 from poolwise.space.features import declared
 from poolwise.space.parameters import parameter_from_dict
+from poolwise.space.renewal import RENEWAL
 from poolwise.store.base import WITHDRAWN, Store
 from poolwise.store.sql import pruning
 
@@ -131,9 +132,15 @@ def _features(body: Mapping[str, Any]) -> None:
         raise ValueError("it lacks what it declares")
 
 
+def _renewal(body: Mapping[str, Any]) -> None:
+    if not all(isinstance(text, str) for text in (body["family"], *body["added"], *body["dropped"])):
+        raise TypeError("it does not say which arms")
+
+
 CHECKS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "store": lambda body: int(body["seed"]),
     "space": _space,
+    RENEWAL: _renewal,
     "features": _features,
     "prior": lambda body: from_dict(body["pack"], "it"),
     "control": _order,

@@ -147,6 +147,11 @@ class PolicyGate:
         self.safeguards.overrides = operator_overrides.fold(before._replace(standing={}), records)
         return self.safeguards.overrides != before
 
+    def changed(self) -> bool:
+        """Let all take effect that was logged since this was made; whether that takes more than this one."""
+        self.follow_recommendations()
+        return self.follow_overrides() and self.safeguards is None
+
     def checked(self, order: str, arm: str | None, project: str | None, context: str | None) -> dict[str, Any]:
         """An order as it is to be logged. Raises ConfigError, also for a project or context that was never heard of:
         it would be a typing error more often than foresight."""

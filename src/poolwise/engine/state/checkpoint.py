@@ -78,6 +78,14 @@ def restore(serving: Serving) -> None:
     serving.outcomes, serving.decisions, serving.saved = found.outcomes, found.decisions, found.outcomes
 
 
+def moved(taken: Taken, serving: Serving) -> None:
+    """Let a value that has folded nothing yet go on from one that was served with as many arms in the same places, of
+    which those that nobody chose may be others now."""
+    body = json.loads(json.dumps({**taken.body, "arms": serving.name_index.known[: len(taken.body["arms"])]}))
+    _resume(serving, serving.name_index.ids[serving.name_index.baseline], taken.arrays, body)
+    serving.outcomes, serving.decisions = taken.outcomes, taken.decisions
+
+
 class Unusable(Exception):
     """A checkpoint that cannot be read; events can."""
 

@@ -40,7 +40,7 @@ class Serving:
     ) -> None:
         self.store, self.settings = store, settings
         self.name_index = NameIndex(store, space, first)
-        self.policy_gate = PolicyGate(store, self.name_index, space, policy, settings, advisor)
+        self.policy_gate = PolicyGate(store, self.name_index, self.name_index.space, policy, settings, advisor)
         self.usage = UsageCounts(settings.horizon, session=settings.goal == "best")
         self.belief = ServingPosterior(store, self.name_index, settings)
         if self.policy_gate.safeguards is None and self.policy_gate.policy.spec != CUSTOM:
@@ -73,6 +73,13 @@ class Serving:
         """What was made ready rests on orders, or constants, that no longer hold."""
         self.cells.clear()
         self.leases.clear()
+
+    def succeeds(self, before: "Serving") -> bool:
+        """Take the place of another one, which folded what this one has folded, and more. False where that rests on
+        other scales, or events, than this one."""
+        self.recent, self.others = before.recent, before.others + self.outcomes - before.outcomes
+        same = self.belief.snapshot == before.belief.snapshot
+        return same and self.belief.undone == self.store.undone()
 
     @property
     def ahead(self) -> int:

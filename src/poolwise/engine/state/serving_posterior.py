@@ -60,18 +60,17 @@ class ServingPosterior:
         served = damaged_records.serving(store)
         self._rejected = stored[-1] if stored and stored[-1].status == "rejected" else None
         self.snapshot, self.estimated = (served[-1].id, served[-1].outcomes) if served else (0, 0)
-        self._frame = frame_of(name_index, settings)
-        self.ground = self._frame.ground
+        self.frame = frame_of(name_index, settings)
         self._tail: tuple[Any, Any, int] | None = None
         self._constants = np.zeros(0)
-        self._exchange = Exchange(self._posterior(hyperparameters_of(self._frame, reversed(served))))
+        self._exchange = Exchange(self._posterior(hyperparameters_of(self.frame, reversed(served))))
         self.job_adjustment = JobAdjustment(self._exchange, settings.utility_limit)
-        self.savings = OutcomeSavings(settings, name_index.known_family, self._frame.home) if settings.total else None
+        self.savings = OutcomeSavings(settings, name_index.known_family, self.frame.home) if settings.total else None
         self.borrowed.apply(self.posterior, served[-1].hyper.get("packs", ()) if served else None)
         warn(store, name_index, self.posterior.hyperparameters)
 
     def _posterior(self, hyperparameters: Hyperparameters) -> Posterior:
-        return posterior_of(self._frame, hyperparameters, self._warm, self._tail)
+        return posterior_of(self.frame, hyperparameters, self._warm, self._tail)
 
     @property
     def posterior(self) -> Posterior:
@@ -242,7 +241,7 @@ class ServingPosterior:
             return None
         if found.snapshot is not None:
             return self._followed(found.snapshot)
-        hyper = {**to_dict(self.posterior.hyperparameters), **self._frame.axes.labels(), "packs": found.packs}
+        hyper = {**to_dict(self.posterior.hyperparameters), **self.frame.axes.labels(), "packs": found.packs}
         return self.stored(as_snapshot(found, hyper, reason, self.snapshot or None), keep=keep)
 
     def news(self, *, at_once: bool = False) -> Snapshot | None:
@@ -275,23 +274,23 @@ class ServingPosterior:
 
     def problem(self) -> RefitData:
         """What a refit starts from: all that the belief rests on."""
-        return problem_of(self.name_index, self.posterior, self._settings, self._frame.axes.labels())
+        return problem_of(self.name_index, self.posterior, self._settings, self.frame.axes.labels())
 
     def aligned(self, snapshot: Snapshot) -> dict[str, Any]:
         """Hyperparameters of a snapshot as they apply to the arms that are known now."""
-        return aligned(snapshot.hyper, self._frame.axes)
+        return aligned(snapshot.hyper, self.frame.axes)
 
     def propose(self, snapshot: Snapshot) -> Snapshot:
         """Store a snapshot; one that is to serve does so from now on. Raises RefitError for one that cannot."""
         if snapshot.status == "serving":
             self._exchange.forget()
             self.posterior.set_hyperparameters(self._usable(snapshot))
-            snapshot = snapshot._replace(hyper={**to_dict(self.posterior.hyperparameters), **self._frame.axes.labels()})
+            snapshot = snapshot._replace(hyper={**to_dict(self.posterior.hyperparameters), **self.frame.axes.labels()})
         hyper = {**snapshot.hyper, "packs": self.borrowed.weights.tolist()}
         return self.stored(snapshot._replace(parent=self.snapshot or None, hyper=hyper))
 
     def _usable(self, snapshot: Snapshot) -> Hyperparameters:
-        return restored(self._frame, snapshot, self.posterior.hyperparameters)
+        return restored(self.frame, snapshot, self.posterior.hyperparameters)
 
     def stored(self, snapshot: Snapshot, *, keep: bool = True) -> Snapshot:
         if self.undone:
