@@ -25,8 +25,11 @@ class NameIndex:
     def __init__(self, store: Store, space: ArmSpace, first: Sequence[str] = ()) -> None:
         """first: arms whose order is to be kept, see `arm_index`. Reads only; see `commit`."""
         self._store, self.declared = store, space
-        self.space = space = renewed(space, damaged_records.usable(store, RENEWAL))
+        renewals = damaged_records.usable(store, RENEWAL)
+        self.space = space = renewed(space, renewals)
         """What is offered: what was declared, with the configurations that took others' places since."""
+        self.passed = {id for one in renewals for id in (*one["added"], *one["dropped"])}
+        """Arms that came or went; those that nobody chose need not be known."""
         self._labels = {kind: Labels(store.names(kind)) for kind in ("project", "context", "reason")}
         self.arms = space.arms
         self.ids = tuple(arm.id for arm in space.arms)

@@ -117,7 +117,7 @@ def _resume(serving: Serving, home: str, arrays: dict[str, np.ndarray], body: di
     if (safeguards is None) != (body["suite"] is None):
         raise ValueError("it was folded with other layers")
     if list(serving.name_index.known[: len(known)]) != known:
-        if set(known) <= set(serving.name_index.known):
+        if set(known) <= {*serving.name_index.known, *serving.name_index.passed}:
             raise OtherOrder(known)
         raise ValueError("it was folded with arms that nobody chose and nobody offers any more")
     before, now = known.index(home), int(serving.name_index.columns[serving.name_index.baseline])
