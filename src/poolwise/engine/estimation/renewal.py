@@ -19,6 +19,7 @@ from poolwise.engine.estimation.background import Estimate
 from poolwise.engine.indexing.arms import aligned
 from poolwise.engine.state.creation import Frame, frame_of, posterior_of, starting_hyperparameters
 from poolwise.engine.state.serving import Serving
+from poolwise.posterior.gp.coregionalisation import nugget
 from poolwise.posterior.hyperparameters.estimation import from_dict, to_dict
 from poolwise.posterior.posterior import Posterior
 from poolwise.posterior.recursive.types import Predictive
@@ -31,6 +32,7 @@ RECENT, MOST_CELLS = 64, 4
 """Decisions that say which cells are used, and how many cells are looked at."""
 ANYWHERE, ROUNDS, BEST = 256, 3, 12
 """Configurations drawn from the whole family; how often neighbours are taken, and of how many of the best."""
+_LEAST = 1e-3
 TRIED, SPREAD = 0.5, 0.125
 """Shares of the places: at most, for what was tried; at least, for the even selection."""
 
@@ -158,7 +160,9 @@ class _Worth:
 
     def __init__(self, asked: Request, posterior: Posterior, saved: dict[str, np.ndarray]) -> None:
         self._asked, self._saved, self._labels = asked, saved, asked.frame.axes.labels()
-        self._body = to_dict(posterior.hyperparameters)
+        self._body, fit = to_dict(posterior.hyperparameters), posterior.hyperparameters.gaussian
+        assert fit.smooth is not None
+        self._apart = float(np.linalg.norm(nugget(fit.scales, fit.smooth)))
         self._believed = {at: posterior.predict(*at) for at in asked.cells}
         offered = asked.frame.name_index.columns
         self._best = {at: float(found.mean[offered].max()) for at, found in self._believed.items()}
@@ -177,14 +181,19 @@ class _Worth:
         return self._of({at: posterior.predict(*at) for at in self._asked.cells})[-len(arms) :]
 
     def _of(self, believed: Mapping[tuple[int, int], Predictive]) -> np.ndarray:
-        each = [share * improvement(believed[at], self._best[at]) for at, share in self._asked.cells.items()]
-        return np.sum(each, axis=0)
+        found = [(share, believed[at], self._best[at]) for at, share in self._asked.cells.items()]
+        return np.sum([share * improvement(one.mean, self._shared(one.scale), best) for share, one, best in found], 0)
+
+    def _shared(self, scale: np.ndarray) -> np.ndarray:
+        """Without what is every arm's own: of neighbours that differ by next to nothing there is no end, and each would
+        claim that it may be better than the last."""
+        return np.sqrt(np.maximum(scale**2 - self._apart**2, (_LEAST * scale) ** 2))
 
 
-def improvement(belief: Predictive, best: float) -> np.ndarray:
+def improvement(mean: np.ndarray, scale: np.ndarray, best: float) -> np.ndarray:
     """(arms,) expected improvement over what is expected of the best arm."""
-    scale = np.maximum(belief.scale, 1e-12)
-    ratio = (belief.mean - best) / scale
+    scale = np.maximum(scale, 1e-12)
+    ratio = (mean - best) / scale
     return np.asarray(scale * (ratio * ndtr(ratio) + np.exp(-0.5 * ratio**2) / np.sqrt(2 * np.pi)))
 
 

@@ -74,11 +74,16 @@ def _knowledge_gradient(params: Params, view: View) -> Array:
 
 def likely_to_succeed(view: View) -> Array:
     """(..., arms) bool: what is allowed and neither known nor expected, from arms like it, to fail nearly always; what
-    is allowed where that is nothing."""
+    is allowed where that is nothing. In a tuning session a trial of the baseline, which is known, finds nothing, and
+    configurations that are worse than it lead to others that are better: it is there where nothing else is."""
     if view.chance is None:
         return view.allowed
+    xp = namespace(view.mean)
     likely = view.allowed & (view.chance >= HOPELESS)
-    return likely | (view.allowed & ~likely.any(axis=-1, keepdims=True))
+    likely = likely | (view.allowed & ~likely.any(axis=-1, keepdims=True))
+    others = likely & (xp.arange(likely.shape[-1]) != view.baseline)
+    tuned = (xp.asarray(view.context.afterwards)[..., None] > 0) & others.any(axis=-1, keepdims=True)
+    return xp.where(tuned, others, likely)
 
 
 def _farsighted(params: Params, view: View, inner: Policy) -> Array:
@@ -110,8 +115,8 @@ def _among_configurations(params: Params, view: View) -> Array:
     thousands of configurations they would have every one tried."""
     xp, seen = namespace(view.mean), view.context
     uses, afterwards = (_rows(xp, view, [one]) for one in (seen.remaining, seen.afterwards))
-    mean, share = view.mean[None], view.contrast
-    found = knowledge(mean, view.scale, view.noise, uses, view.allowed, share, afterwards, heavy_tailed_excess)
+    mean, share, rivals = view.mean[None], view.contrast, likely_to_succeed(view)
+    found = knowledge(mean, view.scale, view.noise, uses, rivals, share, afterwards, heavy_tailed_excess)
     return ALIKE * params["own"] * found[0]
 
 

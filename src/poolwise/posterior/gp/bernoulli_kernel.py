@@ -25,6 +25,9 @@ _COMMON = np.array([2.0, 6.0, 20.0, 60.0])
 """Values of kappa where all arms are equally alike."""
 _NEVER_FAILED = 60.0
 """kappa where nothing failed yet, which says nothing of it."""
+_ALIKE = 200.0
+"""The same of contexts where arms are configurations: an untried one rests on its neighbours, of which there are
+enough, and a smaller one would leave each of thousands a doubt of its own."""
 _MOST = 400
 """Arms that the two are found from: of more, an even selection."""
 _CHUNK = 256
@@ -73,7 +76,7 @@ def fit_success(
         weight = np.exp(scores - scores.max())
         return success._replace(kappa_near=float(weight.sum() / (weight @ (1 / _COMMON))))
     if (outcomes == successes).all():
-        return success._replace(kappa_near=_NEVER_FAILED, power_near=1.0)
+        return success._replace(kappa_near=_NEVER_FAILED, power_near=1.0, kappa_context=_ALIKE)
     if len(tried) > _MOST:
         tried = tried[np.linspace(0, len(tried) - 1, _MOST).round().astype(int)]
     seen = arm[:, tried]
