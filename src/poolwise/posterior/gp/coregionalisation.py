@@ -145,17 +145,24 @@ def prior_variance(model: MultiTaskGP, at: CellIndex) -> np.ndarray:
     return np.asarray(total + np.square(model.features[at.arm]).sum(1))
 
 
-def arm_correlation(model: MultiTaskGP, arms: np.ndarray) -> np.ndarray:
-    """(rows, arms): correlation of what is smooth between these arms and all arms."""
+Powers = tuple[tuple[float, ...], ...]
+"""Of every smooth family, of every parameter."""
+
+
+def arm_correlation(model: MultiTaskGP, arms: np.ndarray, powers: Powers | None = None) -> np.ndarray:
+    """(rows, arms): correlation of what is smooth between these arms and all arms; powers: of each parameter's part in
+    it, None: all 1."""
     smooth, ground = model.smooth, model.ground
     found = np.zeros((len(arms), len(ground.family)))
     found[np.arange(len(arms)), arms] = 1.0
-    every = zip(ground.members, ground.places, smooth.length, smooth.rho, strict=True)
-    for number, (members, at, length, rho) in enumerate(every):
+    every = zip(ground.members, ground.places, smooth.length, smooth.rho, powers or smooth.rho, strict=True)
+    for number, (members, at, length, rho, power) in enumerate(every):
         own = np.flatnonzero(ground.patch[arms] == number)
         where, product = ground.position[arms[own]], np.ones((len(own), len(members)))
-        for distance, code, long, correlation in zip(*at, length, rho, strict=True):
-            product *= (correlation + (1 - correlation) * matern(distance, long)[0])[code[where]].take(code, 1)
+        for distance, code, long, correlation, exponent in zip(*at, length, rho, power, strict=True):
+            level = correlation + (1 - correlation) * matern(distance, long)[0]
+            level = level if powers is None else level**exponent
+            product *= level[code[where]].take(code, 1)
         found[own[:, None], members] = product
     return found
 

@@ -39,8 +39,8 @@ class BetaHyperparameters(NamedTuple):
     """What was said before any outcome, where `prior` is what is left of it (`transfer.prior_data_conflict`)."""
     kappa_near: Array = 5.0
     """Of other arms (`gp.bernoulli_kernel`)."""
-    power_near: float = 1.0
-    """Of their likeness: the larger, the fewer of them tell of an arm."""
+    power_near: tuple[tuple[float, ...], ...] | None = None
+    """Of each parameter's part in their likeness, by smooth family: the larger, the fewer of them tell of an arm."""
 
 
 class PseudoCounts(NamedTuple):
