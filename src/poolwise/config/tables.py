@@ -99,6 +99,7 @@ class EngineTable(Table):
     outcome_timeout: float | None = None
     project_factors: int | None = None
     surface: Literal["auto", "always", "never"] | None = None
+    renew: Literal["auto", "always", "never"] | None = None
     project_trust: float | None = None
     timeout: float | None = None
     timeout_factor: float | None = None

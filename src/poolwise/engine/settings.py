@@ -64,7 +64,7 @@ class Settings(NamedTuple):
     project_factors: int = 2
     """Largest number of factors by which projects that resemble each other inform each other; 0: none."""
     surface: Literal["auto", "always", "never"] = "auto"
-    """Whether what is learned of an arm tells of arms with similar parameters; see `terrain.MANY` for `auto`."""
+    """Whether what is learned of an arm tells of arms with similar parameters; see `arm_features.MANY` for `auto`."""
     renew: Literal["auto", "always", "never"] = "auto"
     """Whether configurations that promise more take the places of those that promise little. `auto`: in families that
     allow more than their `limit`, numbers between the levels of a `Real` included; `always`: in all that have a surface

@@ -52,3 +52,15 @@ def test_what_is_expected_to_fail_is_not_tried_unless_there_is_nothing_else() ->
     some, all_of_them = (seen._replace(chance=np.array(one)) for one in ([1.0, 0.9, 0.05], [0.05] * 3))
     assert rule.probabilities(rule.params, some)[2] == 0 < rule.probabilities(rule.params, some)[1]
     np.testing.assert_allclose(*(rule.probabilities(rule.params, one) for one in (all_of_them, seen)))
+
+
+def test_a_tuning_session_tries_configurations_that_are_worse_than_the_baseline_and_never_that() -> None:
+    seen, rule = view([0.0, -1.0, -1.2], 0.05), policy.knowledge_gradient()
+    alike = seen._replace(contrast=np.ones(3), chance=np.array([1.0, 0.9, 0.9]))
+    session = alike._replace(context=alike.context._replace(afterwards=500.0))
+    assert rule.probabilities(rule.params, alike)[0] > 0.99
+    assert rule.probabilities(rule.params, session)[0] == 0.0
+    only = session._replace(allowed=np.array([True, False, False]))
+    assert rule.probabilities(rule.params, only)[0] == 1.0
+    failing = session._replace(chance=np.array([1.0, 0.05, 0.05]))
+    assert rule.probabilities(rule.params, failing)[0] == 1.0
