@@ -49,6 +49,12 @@ def to_each_peer() -> list[float]:
     return [max(value for peer, value in ratio.items() if peer.startswith(f"{name} (")) for name in names]
 
 
+def of_large(name: str) -> str:
+    """Regret over TPE's, how far the best that was tried lies below the best there is, and in the worst system."""
+    one = at("large_spaces", "searchers", name)
+    return f"{one['regret']:.2f} | {joined([*one['below'].values()], '.2f')} | {one['worst']:.2f}, {one['worst at']}"
+
+
 def of_kernels(name: str, what: str, trials: int = 200) -> Any:
     """What a searcher of GPU kernels came to in sessions of so many trials; None where none were so long."""
     return at("kernels", "searchers", name).get(str(trials), {}).get(what)
@@ -195,6 +201,12 @@ README = [
         "Kernel Tuner's own strategies on the same tables",
         lambda: joined(of_kernel_tuner("best 200"), ".3f"),
     ),
+    Row(
+        "spaces of a million configurations and more",
+        lambda: joined(
+            [at("large_spaces", "searchers", name, "below", "200") for name in list(LARGE.values())[1:4]], ".2f"
+        ),
+    ),
     Row("their regret over TPE's", lambda: joined(of_kernel_tuner("regret"), ".2f")),
     Row(
         "the search as a sampler in Optuna studies",
@@ -314,7 +326,19 @@ FEATURES = [
     Row(f"{truth},", lambda truth=truth: covered(truth))  # type: ignore[misc]
     for truth in ("linear", "smooth", "wavy", "nothing")
 ]
+LARGE = {
+    "earning": 'Poolwise, goal = "earn"',
+    "tuning session": 'Poolwise, goal = "best"',
+    "tuning session, `renew": 'Poolwise, goal = "best", renew = "never"',
+    "TPE of Optuna": "Optuna TPE",
+    "drawn at random": "random search",
+}
+"""Searchers of `large_spaces.json`, by the beginning of their rows."""
 CONFIGURATIONS = [
+    *(
+        Row(f"{row} |" if row == "tuning session" else row, lambda name=name: of_large(name))
+        for row, name in LARGE.items()
+    ),  # type: ignore[misc]
     *(Row(f'`goal = "{goal}"`', lambda goal=goal: searched(f'Poolwise, goal = "{goal}"')) for goal in ("earn", "best")),  # type: ignore[misc]
     *(Row(name, lambda name=name: searched(name)) for name in at("kernels", "searchers") if "Poolwise" not in name),  # type: ignore[misc]
     Row("in the full spaces", in_full_spaces),

@@ -62,6 +62,7 @@ BENCHMARKS = {
         _of("replay_speed", "replay.speed", "1 min"),
         _of("spaces", "replay.spaces --seeds 4", "30 min", "data"),
         _of("sampler", "replay.sampler --seeds 3 --kinds nothing", "15 min", "data, the extra optuna"),
+        _of("large_spaces", "replay.large_spaces --seeds 5", "10 min", "bench"),
         _of("kernels", "replay.kernels --searchers goal --seeds 5", "20 min", "data"),
         Benchmark(
             "kernels_peers",

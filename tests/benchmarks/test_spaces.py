@@ -8,7 +8,9 @@ from benchmarks.peers import kernel_tuner
 from benchmarks.peers import searchers as space_peers
 from benchmarks.replay import full_spaces, kernels, methodology, searches, spaces
 from benchmarks.replay.engine_search import ENGINES
+from benchmarks.replay.large_systems import SYSTEMS
 from benchmarks.replay.methodology import Scores
+from poolwise.space.candidates import anywhere, neighbours
 from poolwise.table import Table, from_rows
 
 
@@ -24,6 +26,19 @@ def table() -> Table:
         rows += [(machine, machine, "kernel", mode, str(k), cost) for machine in ("m0", "m1")]
     frame = pd.DataFrame(rows, columns=["unit", "project", "context", "family", "arm", "cost"])
     return from_rows(frame, name="bowl", source="bowl", baseline="0", params=params)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_best_of_a_large_system_is_what_climbing_finds(name: str) -> None:
+    system, random = SYSTEMS[name], np.random.default_rng(4)
+    family, found = system.family(10), []
+    worth = lambda arm: np.nan_to_num(system.worth(arm.params), nan=-9.0)
+    for arm in sorted(anywhere(family, 200, random), key=worth)[-8:]:
+        for _ in range(60):
+            arm = max([arm, *neighbours(family, arm, random)], key=worth)
+        found.append(worth(arm))
+    assert system.best - 0.02 < max(found) < system.best + 1e-9
+    assert family.size >= 1_000_000
 
 
 def test_grid_by_hand(table: Table) -> None:

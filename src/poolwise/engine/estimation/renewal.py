@@ -164,7 +164,9 @@ class _Worth:
         assert fit.smooth is not None
         self._apart = float(np.linalg.norm(nugget(fit.scales, fit.smooth)))
         self._believed = {at: posterior.predict(*at) for at in asked.cells}
-        offered = asked.frame.name_index.columns
+        offered, home = asked.frame.name_index.columns, asked.frame.home
+        if asked.frame.settings.goal == "best" and len(offered) > 1:
+            offered = offered[offered != home]  # which no trial is spent on
         self._best = {at: float(found.mean[offered].max()) for at, found in self._believed.items()}
 
     def known(self) -> np.ndarray:

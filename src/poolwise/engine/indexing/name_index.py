@@ -130,10 +130,12 @@ class NameIndex:
         return np.array([key in ids for key in self.ids])
 
     def sizes(self) -> dict[str, int]:
-        """left_out: allowed arms beyond the limits of their families, where there are any."""
+        """left_out: allowed arms beyond the limits of their families, where there are any; renewed: how many of those
+        that are offered took the place of others."""
         left = sum(number for number, _ in self.space.left_out.values())
         sizes = {"projects": self.size("project"), "contexts": self.size("context"), "arms": len(self.ids)}
-        return {**sizes, "left_out": left} if left else sizes
+        new = sum(id not in self.declared.index for id in self.ids)
+        return {**sizes, **({"left_out": left} if left else {}), **({"renewed": new} if new else {})}
 
     def _code(self, kind: str, name: str) -> int:
         known = self._labels[kind]
