@@ -21,6 +21,8 @@ SHARED = 3
 """Rows of `view.wider_mean` that tell what is shared; any beyond are recent jobs."""
 HOPELESS = 0.15
 """Configurations with a smaller chance of success are not tried."""
+IDLE = 0.8
+"""Of the usual scale of untried configurations: what a trial that teaches nothing costs a tuning session."""
 LEAST_SHARE = 1e-9
 """Smaller shares of a change count as this one."""
 
@@ -69,7 +71,21 @@ def _weights(own: float, shared: float) -> dict[str, float]:
 def _knowledge_gradient(params: Params, view: View) -> Array:
     left = view.context.remaining_all + 1.0
     scale = params["temperature"] * (left / (left + params["patience"])) * view.scale
-    return best_probability(view.mean + bonus(params, view), scale, likely_to_succeed(view))
+    found = bonus(params, view)
+    return best_probability(view.mean + found - idle(view, found), scale, likely_to_succeed(view))
+
+
+def idle(view: View, found: Array) -> Array:
+    """(..., arms): what another trial of a configuration costs a tuning session where it teaches less than that of the
+    untried one whose index is largest: a part of what is usually not known of an untried one. found: `bonus`."""
+    if view.chance is None:
+        return 0.0 * found
+    xp, new = namespace(view.mean), likely_to_succeed(view) & (view.count == 0)
+    index = xp.where(new, view.mean + found, -xp.inf)
+    most = xp.where(index == index.max(axis=-1, keepdims=True), found, 0.0).max(axis=-1, keepdims=True)
+    usual = (new * view.scale).sum(axis=-1, keepdims=True) / xp.maximum(new.sum(axis=-1, keepdims=True), 1)
+    session = xp.asarray(view.context.afterwards)[..., None] > 0
+    return IDLE * usual * (session & view.allowed & ~new & (found <= most))
 
 
 def likely_to_succeed(view: View) -> Array:
