@@ -229,7 +229,7 @@ def from_dict(body: dict[str, Any], start: Hyperparameters) -> Hyperparameters:
     fit = _fit_from_dict(body, start.gaussian)
     success = start.success._replace(kappa_context=body["success"][0], kappa_cell=body["success"][1])
     kappa, power = body.get("near", (success.kappa_near, success.power_near))
-    success = success._replace(kappa_near=kappa, power_near=bernoulli_kernel.powers_of(power, smooth))
+    success = success._replace(kappa_near=kappa, power_near=bernoulli_kernel.powers_of(power, fit.smooth))
     elicited, left = body.get("success_prior") or ((), ())
     if success.elicited is not None and np.shape(elicited) == success.elicited.prior.shape:
         same = (success.elicited.prior == elicited).all(axis=1, keepdims=True)
