@@ -100,9 +100,9 @@ class Posterior:
                 return found.belief, found.tail if self._tail[2] else None
         return self.serving().predict(project, context, raw), None
 
-    def among_configurations(self, at: tuple[int, int], known: Predictive, offered: np.ndarray) -> Any:
+    def among_configurations(self, *asked: Any, session: bool = False) -> Any:
         """See `Serving.among_configurations`."""
-        return self.serving().among_configurations(at, known, offered)
+        return self.serving().among_configurations(*asked, session=session)
 
     def predict_given_success(self, project: int, context: int) -> Marginals:
         """What the hierarchy says now of the utility of success alone, before any project factors: (arms,)."""

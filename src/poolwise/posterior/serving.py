@@ -245,14 +245,14 @@ class Serving:
         return mean
 
     def among_configurations(
-        self, at: tuple[int, int], known: Predictive, offered: np.ndarray
+        self, at: tuple[int, int], known: Predictive, offered: np.ndarray, *, session: bool = False
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         """What `gp.correlated_gain` says, and the chance of success, 1 of the baseline, which is worth what it is:
         (offered,) each. known: of the offered arms. None where arms are taken to stand alone."""
         if self.hyperparameters.gaussian.ground is None or not isinstance(self.form, layouts.EffectsFilter):
             return None, None
         chance, home = self.success_probability(*at), self.structure.baseline
-        contrast = gain_over_best(self.form.state(at[0]), at, known, chance, offered)
+        contrast = gain_over_best(self.form.state(at[0]), at, known, chance, offered, session=session)
         return contrast, chance[offered] if home is None else np.where(offered == home, 1.0, chance[offered])
 
     def feature_effects(self, features: int) -> FeatureEffects:

@@ -26,10 +26,10 @@ def test_contrast_by_dense_conditioning():
     other = np.where(np.arange(34) == order[0], order[1], order[0])
     exact = 1 - posterior[np.arange(34), other] / np.diag(posterior)
     np.testing.assert_allclose(found, np.clip(np.abs(exact), 0, 1), atol=1e-9)
-    # Doubt whether an arm can run widens the belief, and is nothing that a trial could find it better by.
+    # Doubt whether an arm can run widens the belief; in a session it is nothing that a trial finds an arm better by.
     chance, doubt = np.random.default_rng(3).uniform(0.5, 1, 34), 0.3
     doubtful = Utility(mean, np.sqrt(chance**2 * np.diag(posterior) + doubt**2), noise[0])
-    found = gain_over_best(state, (0, 0), doubtful, chance, np.arange(34))
+    found = gain_over_best(state, (0, 0), doubtful, chance, np.arange(34), session=True)
     own = chance**2 * np.diag(posterior)
     exact = (own - chance * chance[other] * posterior[np.arange(34), other]) / (own + doubt**2)
     np.testing.assert_allclose(found, np.clip(np.abs(exact), 0, 1), atol=1e-9)

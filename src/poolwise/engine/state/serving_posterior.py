@@ -124,7 +124,8 @@ class ServingPosterior:
         own, gives where one compiled call made both; scalars: of the cell's use; known: of the job."""
         arms, chosen = self.name_index, self._constants if constants is None else constants
         found, chances = self.posterior.answer(*at, extra(scalars, allowed, chosen), arms.features.encoded_row(known))
-        alike = self.posterior.among_configurations(at, self._offered(found), arms.columns)
+        session = self._settings.goal == "best"
+        alike = self.posterior.among_configurations(at, self._offered(found), arms.columns, session=session)
         return view(self._valued(found, *at), arms, allowed, scalars, *alike), chances
 
     def until_due(self, projects: np.ndarray) -> int:

@@ -21,7 +21,7 @@ SHARED = 3
 """Rows of `view.wider_mean` that tell what is shared; any beyond are recent jobs."""
 HOPELESS = 0.15
 """Configurations with a smaller chance of success are not tried."""
-IDLE = 0.8
+IDLE = 0.2
 """Of the usual scale of untried configurations: what a trial that teaches nothing costs a tuning session."""
 LEAST_SHARE = 1e-9
 """Smaller shares of a change count as this one."""

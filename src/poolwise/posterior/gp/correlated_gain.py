@@ -24,16 +24,25 @@ class HasMarginals(Protocol):
 
 
 def gain_over_best(
-    state: gp_filter.State, at: tuple[int, int], utility: HasMarginals, chance: np.ndarray, offered: np.ndarray
+    state: gp_filter.State,
+    at: tuple[int, int],
+    utility: HasMarginals,
+    chance: np.ndarray,
+    offered: np.ndarray,
+    *,
+    session: bool = False,
 ) -> np.ndarray:
     """(offered,) in [0, 1]. utility: of the offered arms in this (project, context), (offered,); chance: mean chance of
-    success of every arm; offered: their indices. What is uncertain of success counts for nothing: a trial that fails
-    makes no arm the best, and one that does not says hardly more than was expected."""
+    success of every arm; offered: their indices. What is uncertain of success is taken as every arm's own; in a tuning
+    session it counts for nothing: a trial that fails makes no arm the best, and one that does not says hardly more than
+    was expected."""
     best, second = np.resize(np.argpartition(-utility.mean, min(1, len(offered) - 1))[:2], 2).tolist()
     likely = chance[offered]
     shared = gp_filter.covariances(state, *at, int(offered[best]))[offered] * likely * likely[best]
     variance = np.maximum(utility.scale**2, 1e-300)
-    own = np.minimum((gp_filter.cell_marginals(state, *at).scale[offered] * likely) ** 2, variance)
+    own = variance
+    if session:
+        own = np.minimum((gp_filter.cell_marginals(state, *at).scale[offered] * likely) ** 2, variance)
     gain = (own - shared) / variance
     gain[best] = (own[best] - shared[second]) / variance[best]
     return np.clip(np.abs(gain), 0.0, 1.0)
