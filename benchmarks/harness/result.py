@@ -40,7 +40,7 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
 def save(path: Path | None, body: dict[str, Any]) -> None:
     """Command, commit, machine, versions and `body`, which holds the seeds; nothing where no file is asked for.
 
-    Numbers have six digits.
+    Numbers have five digits.
     """
     if path is not None:
         path.write_text(dumps({**about(), **body}))
@@ -59,7 +59,7 @@ def _short(value: Any) -> Any:
         return {str(name): _short(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_short(one) for one in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 def percentiles(times: list[float] | np.ndarray) -> dict[str, float]:
