@@ -25,11 +25,12 @@ def renewed(space: ArmSpace, renewals: Iterable[Mapping[str, Any]]) -> ArmSpace:
     """The space after these renewals, oldest first. What it does not allow, or has retired, is not offered, and its
     baseline stays.
 
-    >>> from poolwise.space import Choice, Family
+    >>> from poolwise.space import Family
+    >>> from poolwise.space.parameters import Choice
     >>> sizes = Family("size", {"log": Choice([0, 1, 2, 3])}, limit=2)
     >>> space = ArmSpace([Family("default"), sizes], "default")
     >>> [arm.id for arm in renewed(space, [record("size", ["size(log=3)"], ["size(log=0)"], 5)]).arms]
-    ['default', 'size(log=2)', 'size(log=3)']
+    ['default', 'size(log=1)', 'size(log=3)']
     """
     added, dropped = dict[str, Arm](), set[str]()
     for one in renewals:

@@ -55,23 +55,25 @@ def test_what_is_expected_to_fail_is_not_tried_unless_there_is_nothing_else() ->
 
 
 def test_a_tuning_session_tries_configurations_that_are_worse_than_the_baseline_and_never_that() -> None:
-    seen, rule = view([0.0, -1.0, -1.2], 0.05), policy.knowledge_gradient()
+    seen, rule = view([0.0, -1.0, -1.2], 0.3), policy.knowledge_gradient()
     alike = seen._replace(contrast=np.ones(3), chance=np.array([1.0, 0.9, 0.9]))
     session = alike._replace(context=alike.context._replace(afterwards=500.0))
     assert rule.probabilities(rule.params, alike)[0] > 0.99
     assert rule.probabilities(rule.params, session)[0] == 0.0
     only = session._replace(allowed=np.array([True, False, False]))
     assert rule.probabilities(rule.params, only)[0] == 1.0
+    worse = session._replace(scale=np.full(3, 0.05))
+    assert rule.probabilities(rule.params, worse)[0] == 1.0
     failing = session._replace(chance=np.array([1.0, 0.05, 0.05]))
     assert rule.probabilities(rule.params, failing)[0] == 1.0
 
 
 def test_a_tuning_session_repeats_nothing_that_teaches_nothing() -> None:
-    seen, rule = view([0.0, 1.0, 0.97, 0.5], np.array([0.01, 0.01, 0.05, 0.05])), policy.knowledge_gradient()
+    seen, rule = view([0.0, 1.0, 0.99, 0.5], np.array([0.01, 0.01, 0.2, 0.2])), policy.knowledge_gradient()
     seen = seen._replace(count=np.array([0.0, 5.0, 0.0, 0.0]), noise=np.full(4, 0.01), contrast=np.ones(4))
     served = seen._replace(chance=np.ones(4), context=seen.context._replace(remaining=0.0))
     session = served._replace(context=served.context._replace(afterwards=1.0))
-    assert rule.probabilities(rule.params, served)[1] > 0.9
+    assert rule.probabilities(rule.params, served)[1] > 0.6
     assert rule.probabilities(rule.params, session)[1] < 0.1 < 0.9 < rule.probabilities(rule.params, session)[2]
     noisy = session._replace(noise=np.full(4, 1.0), scale=np.array([0.01, 0.5, 0.05, 0.05]))
     noisy = noisy._replace(context=noisy.context._replace(remaining=50.0, afterwards=100.0))

@@ -21,6 +21,8 @@ SHARED = 3
 """Rows of `view.wider_mean` that tell what is shared; any beyond are recent jobs."""
 HOPELESS = 0.15
 """Configurations with a smaller chance of success are not tried."""
+SURELY = 5.0
+"""Standard deviations by which every configuration must lie below the baseline for a session to leave off."""
 IDLE = 0.2
 """Of the usual scale of untried configurations: what a trial that teaches nothing costs a tuning session."""
 LEAST_SHARE = 1e-9
@@ -91,14 +93,17 @@ def idle(view: View, found: Array) -> Array:
 def likely_to_succeed(view: View) -> Array:
     """(..., arms) bool: what is allowed and neither known nor expected, from arms like it, to fail nearly always; what
     is allowed where that is nothing. In a tuning session a trial of the baseline, which is known, finds nothing, and
-    configurations that are worse than it lead to others that are better: it is there where nothing else is."""
+    configurations that are worse than it lead to others that are better: it is there where nothing else is, or all else
+    is surely worse."""
     if view.chance is None:
         return view.allowed
     xp = namespace(view.mean)
     likely = view.allowed & (view.chance >= HOPELESS)
     likely = likely | (view.allowed & ~likely.any(axis=-1, keepdims=True))
-    others = likely & (xp.arange(likely.shape[-1]) != view.baseline)
-    tuned = (xp.asarray(view.context.afterwards)[..., None] > 0) & others.any(axis=-1, keepdims=True)
+    apart = xp.arange(likely.shape[-1]) != view.baseline
+    others, home = likely & apart, xp.where(apart, -xp.inf, view.mean).max(axis=-1, keepdims=True)
+    open_ones = others & (view.mean + SURELY * view.scale > home)
+    tuned = (xp.asarray(view.context.afterwards)[..., None] > 0) & open_ones.any(axis=-1, keepdims=True)
     return xp.where(tuned, others, likely)
 
 
