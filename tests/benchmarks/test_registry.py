@@ -66,4 +66,4 @@ def test_no_result_names_a_path_of_a_machine():
 
 
 def test_results_are_written_so_that_two_can_be_compared():
-    assert dumps({"a": {"b": [1.23456789, 2]}, "c": "d"}) == '{\n "a": { "b": [ 1.23457, 2 ] },\n "c": "d"\n}\n'
+    assert dumps({"a": {"b": [1.23456789, 2]}, "c": "d"}) == '{\n "a": { "b": [ 1.2346, 2 ] },\n "c": "d"\n}\n'
