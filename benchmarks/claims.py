@@ -6,7 +6,7 @@ stands in the text as it is made here.
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from benchmarks.harness.result import RESULTS
@@ -322,25 +322,19 @@ ARCHITECTURE = [
     Row(call, lambda call=call: str(at("crossings", "counts", call)))
     for call in ("observe", "decide, nothing new", "decide after an outcome")
 ]
-FEATURES = [
-    Row(f"{truth},", lambda truth=truth: covered(truth))  # type: ignore[misc]
-    for truth in ("linear", "smooth", "wavy", "nothing")
-]
+FEATURES = [Row(f"{truth},", partial(covered, truth)) for truth in ("linear", "smooth", "wavy", "nothing")]
 LARGE = {
-    "earning": 'Poolwise, goal = "earn"',
-    "tuning session": 'Poolwise, goal = "best"',
+    "earning, the default |": 'Poolwise, goal = "earn"',
+    "tuning session |": 'Poolwise, goal = "best"',
     "tuning session, `renew": 'Poolwise, goal = "best", renew = "never"',
     "TPE of Optuna": "Optuna TPE",
     "drawn at random": "random search",
 }
 """Searchers of `large_spaces.json`, by the beginning of their rows."""
 CONFIGURATIONS = [
-    *(
-        Row(f"{row} |" if row == "tuning session" else row, lambda name=name: of_large(name))
-        for row, name in LARGE.items()
-    ),  # type: ignore[misc]
-    *(Row(f'`goal = "{goal}"`', lambda goal=goal: searched(f'Poolwise, goal = "{goal}"')) for goal in ("earn", "best")),  # type: ignore[misc]
-    *(Row(name, lambda name=name: searched(name)) for name in at("kernels", "searchers") if "Poolwise" not in name),  # type: ignore[misc]
+    *(Row(row, partial(of_large, name)) for row, name in LARGE.items()),
+    *(Row(f'`goal = "{goal}"`', partial(searched, f'Poolwise, goal = "{goal}"')) for goal in ("earn", "best")),
+    *(Row(name, partial(searched, name)) for name in at("kernels", "searchers") if "Poolwise" not in name),
     Row("in the full spaces", in_full_spaces),
 ]
 ROWS = {

@@ -6,6 +6,9 @@ import pytest
 from poolwise.engine import Engine
 from poolwise.engine.settings import Exploration, Safety, Settings
 from poolwise.engine.state import checkpoint
+from poolwise.errors import SpaceError
+from poolwise.report.logs import logged
+from poolwise.schema import CHANCES
 from poolwise.space import ArmSpace, Family
 from poolwise.space.parameters import Choice, Integer, Real
 from poolwise.space.renewal import RENEWAL
@@ -194,3 +197,56 @@ def test_a_damaged_renewal_is_left_out_and_named():
         again = Engine(engine.store, SPACE, engine.policy, INLINE)
         assert again.space == SPACE
         assert any(RENEWAL in one for one in again.status()["quarantined"])
+
+
+def test_arms_that_left_may_be_named_as_available_and_by_rules_that_come_later(served):
+    url, _ = served
+    first = [arm.id for arm in SPACE.arms]
+    with Engine.open(url, SPACE, settings=INLINE) as engine:
+        left = [id for id in first if id not in engine.space.index]
+        assert left
+        assert engine.decide("p", "c", available=first).arm in set(first) - set(left)
+        with pytest.raises(SpaceError, match="unknown arm"):
+            engine.decide("p", "c", available=["default", "tuned(tile=7)"])
+    rules = INLINE._replace(safety=Safety(delta=None, ban=(left[0],), fallbacks=(left[1],)))
+    with Engine.open(url, SPACE, settings=rules) as engine:
+        assert {left[0], left[1]} <= set(engine.space.index)
+        assert engine.decide("p", "c").arm != left[0]
+
+
+def test_an_estimate_of_other_arms_is_not_served():
+    with Engine.open("memory://", SPACE, seed=10, settings=INLINE) as engine:
+        serve(engine, 9)
+        before = engine.serving.belief
+        found = before.posterior.hyperparameters
+        assert before.frame.suits(found)
+        serve(engine, 3)
+        assert engine.store.records(RENEWAL)
+        assert not engine.serving.belief.frame.suits(found)
+
+
+def test_what_cannot_be_gone_on_from_is_folded_from_the_log(monkeypatch):
+    def unusable(*_):
+        raise checkpoint.Unusable("not today")
+
+    monkeypatch.setattr(checkpoint, "moved", unusable)
+    with Engine.open("memory://", SPACE, seed=11, settings=INLINE) as engine:
+        serve(engine, 30)
+        assert engine.store.records(RENEWAL)
+        assert engine.serving.belief.posterior.counts()[0].sum() == 30
+        assert len(engine.space.arms) <= len(SPACE.arms)
+
+
+def test_a_log_of_renewed_configurations_can_be_judged(served):
+    """Propensities of decisions among other configurations each time are made again, and each sum to 1."""
+    url, _ = served
+    with Engine.open(url, SPACE, settings=INLINE) as engine:
+        frame, notes = logged(engine.store)
+        answered = engine.store.counts()["outcomes"]
+        assert engine.status()["renewed"] > 0
+        assert len(engine.best()) == 1
+    chances = frame.filter(like=CHANCES)
+    assert len(frame) == answered
+    assert "all agree" in notes[0]
+    np.testing.assert_allclose(chances.sum(axis=1), 1.0)
+    assert chances.shape[1] > len(SPACE.arms)

@@ -291,7 +291,7 @@ class Engine:
             return insight.explain.explain(self.store, id, self.settings, self._upkeep.current().belief, replay=replay)
 
     def status(self) -> dict[str, Any]:
-        """Counts of events, what serves now, and what became of decisions while the store could not be written."""
+        """Counts, what serves, what became of decisions while the store failed; unreadable now: `store_fault`."""
         with self._held():
             return insight.shown.status(self._upkeep.current, self._upkeep.faults.status())
 

@@ -183,6 +183,12 @@ class Settings(NamedTuple):
         return self.objective or "ratio"
 
     @property
+    def named(self) -> frozenset[str]:
+        """Arms and families that rules of safety name."""
+        safety = self.safety
+        return frozenset() if safety is None else frozenset({*safety.ban, *safety.fallbacks, safety.pin or ""} - {""})
+
+    @property
     def store_wait(self) -> float:
         """Seconds for which one call of the store waits: what is left of `lock_wait` is for deciding without it."""
         return 0.9 * self.lock_wait

@@ -234,7 +234,7 @@ class Upkeep:
                 belief.failed(found)
             elif isinstance(found, Serving):
                 self._successor = found
-            elif found is not None and found.hyperparameters.gaussian.ground is belief.frame.ground:
+            elif found is not None and belief.frame.suits(found.hyperparameters):
                 if (rest := belief.rest(found)) is None:
                     belief.answered(found, "on schedule")
                     idle_features.warn(self.store, serving.name_index, belief.posterior.hyperparameters)
@@ -289,7 +289,10 @@ class Upkeep:
     def _moved(self, order: Sequence[str], taken: checkpoint.Taken) -> Serving:
         serving = self._begun(order)
         serving.name_index.commit()
-        checkpoint.moved(taken, serving)
+        try:
+            checkpoint.moved(taken, serving)
+        except checkpoint.Unusable:
+            serving = self._opened()
         serving.belief.posterior.ready()
         return serving
 

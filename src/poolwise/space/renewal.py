@@ -21,9 +21,9 @@ def record(family: str, added: Iterable[str], dropped: Iterable[str], outcomes: 
     return {"family": family, "added": list(added), "dropped": list(dropped), "outcomes": outcomes}
 
 
-def renewed(space: ArmSpace, renewals: Iterable[Mapping[str, Any]]) -> ArmSpace:
-    """The space after these renewals, oldest first. What it does not allow, or has retired, is not offered, and its
-    baseline stays.
+def renewed(space: ArmSpace, renewals: Iterable[Mapping[str, Any]], kept: frozenset[str] = frozenset()) -> ArmSpace:
+    """The space after these renewals, oldest first. What it does not allow, or has retired, is not offered; its
+    baseline stays, and what is to be kept.
 
     >>> from poolwise.space import Family
     >>> from poolwise.space.parameters import Choice
@@ -43,7 +43,7 @@ def renewed(space: ArmSpace, renewals: Iterable[Mapping[str, Any]]) -> ArmSpace:
                 added[id] = arm
     if not added and not dropped & space.index.keys():
         return space
-    gone = frozenset(id for id in dropped if id in space.index and id != space.baseline)
+    gone = frozenset(id for id in dropped if id in space.index and id not in {space.baseline, *kept})
     new = [arm for id, arm in added.items() if id not in space.retired]
     return replace(space, extra=(*space.extra, *new), retired=space.retired | gone)
 

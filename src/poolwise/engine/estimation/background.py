@@ -47,10 +47,6 @@ class Estimate(NamedTuple):
     renewals: Any = None
     """Configurations that are to take others' places (`renewal.Renewals`); None: all stay."""
 
-    @property
-    def arms(self) -> int:
-        return len(self.hyperparameters.gaussian.family)
-
 
 def answer(asked: EstimationRequest) -> Estimate:
     """Search for the scales."""

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
 
 from poolwise.engine.estimation.background import Estimate
 from poolwise.engine.indexing.arms import aligned
 from poolwise.engine.state.creation import Frame, frame_of, posterior_of, starting_hyperparameters
 from poolwise.engine.state.serving import Serving
+from poolwise.policy.normal import expected_excess
 from poolwise.posterior.gp.coregionalisation import nugget
 from poolwise.posterior.hyperparameters.estimation import from_dict, to_dict
 from poolwise.posterior.posterior import Posterior
@@ -32,7 +32,8 @@ RECENT, MOST_CELLS = 64, 4
 """Decisions that say which cells are used, and how many cells are looked at."""
 ANYWHERE, ROUNDS, BEST = 256, 3, 12
 """Configurations drawn from the whole family; how often neighbours are taken, and of how many of the best."""
-_LEAST = 1e-3
+LEAST = 1e-3
+"""Of a standard deviation, which is never nothing."""
 TRIED, SPREAD = 0.5, 0.125
 """Shares of the places: at most, for what was tried; at least, for the even selection."""
 
@@ -184,19 +185,14 @@ class _Worth:
 
     def _of(self, believed: Mapping[tuple[int, int], Predictive]) -> np.ndarray:
         found = [(share, believed[at], self._best[at]) for at, share in self._asked.cells.items()]
-        return np.sum([share * improvement(one.mean, self._shared(one.scale), best) for share, one, best in found], 0)
+        return np.sum(
+            [share * expected_excess(one.mean - best, self._shared(one.scale)) for share, one, best in found], 0
+        )
 
     def _shared(self, scale: np.ndarray) -> np.ndarray:
         """Without what is every arm's own: of neighbours that differ by next to nothing there is no end, and each would
         claim that it may be better than the last."""
-        return np.sqrt(np.maximum(scale**2 - self._apart**2, (_LEAST * scale) ** 2))
-
-
-def improvement(mean: np.ndarray, scale: np.ndarray, best: float) -> np.ndarray:
-    """(arms,) expected improvement over what is expected of the best arm."""
-    scale = np.maximum(scale, 1e-12)
-    ratio = (mean - best) / scale
-    return np.asarray(scale * (ratio * ndtr(ratio) + np.exp(-0.5 * ratio**2) / np.sqrt(2 * np.pi)))
+        return np.sqrt(np.maximum(scale**2 - self._apart**2, (LEAST * scale) ** 2))
 
 
 def _pool(

@@ -22,14 +22,18 @@ from poolwise.store.base import DecisionColumns, Store
 class NameIndex:
     """Indices of names. Arms that a store has seen stay known when the space no longer offers them."""
 
-    def __init__(self, store: Store, space: ArmSpace, first: Sequence[str] = ()) -> None:
-        """first: arms whose order is to be kept, see `arm_index`. Reads only; see `commit`."""
+    def __init__(
+        self, store: Store, space: ArmSpace, first: Sequence[str] = (), kept: frozenset[str] = frozenset()
+    ) -> None:
+        """first: arms whose order is to be kept, see `arm_index`; kept: arms that are offered for good. Reads only; see
+        `commit`."""
         self._store, self.declared = store, space
         renewals = damaged_records.usable(store, RENEWAL)
-        self.space = space = renewed(space, renewals)
+        self.space = space = renewed(space, renewals, kept)
         """What is offered: what was declared, with the configurations that took others' places since."""
         self.passed = {id for one in renewals for id in (*one["added"], *one["dropped"])}
         """Arms that came or went; those that nobody chose need not be known."""
+        self._gone = self.passed - space.index.keys()
         self._labels = {kind: Labels(store.names(kind)) for kind in ("project", "context", "reason")}
         self.arms = space.arms
         self.ids = tuple(arm.id for arm in space.arms)
@@ -121,7 +125,7 @@ class NameIndex:
             return self._all
         if isinstance(available, str):
             raise InputError(f"available must be a list of arms or families, got the string {available!r}")
-        ids = set(self.space.matching(available))
+        ids = set(self.space.matching(one for one in available if not isinstance(one, str) or one not in self._gone))
         if self.space.baseline not in ids and not any(self.ids[arm] in ids for arm in trusted):
             raise SpaceError(
                 f"the baseline {self.space.baseline!r} is not among the available arms: "

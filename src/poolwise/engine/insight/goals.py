@@ -29,7 +29,7 @@ MOST = 100
 
 
 def under(goal: str, view: View, made: float) -> View:
-    """The view as that goal has it, `made` decisions being made in all."""
+    """The view as that goal has it, `made` decisions being made in all; `contrast` stays that of the goal in force."""
     after = AFTERWARDS * (made + float(view.context.remaining_all)) if goal == "best" else 0.0
     return view._replace(context=view.context._replace(afterwards=after))
 

@@ -55,6 +55,11 @@ class Frame(NamedTuple):
         """Index of the baseline among the known arms."""
         return int(self.name_index.columns[self.name_index.baseline])
 
+    def suits(self, hyperparameters: Hyperparameters) -> bool:
+        """Whether these are of the same arms in the same places: others may have taken some of them meanwhile."""
+        fit = hyperparameters.gaussian
+        return len(fit.family) == len(self.axes.codes) and fit.ground is self.ground
+
 
 def frame_of(name_index: NameIndex, settings: Settings) -> Frame:
     """Of the arms that are known now."""

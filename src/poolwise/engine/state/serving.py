@@ -39,7 +39,7 @@ class Serving:
         advisor: Advisor | None = None,
     ) -> None:
         self.store, self.settings = store, settings
-        self.name_index = NameIndex(store, space, first)
+        self.name_index = NameIndex(store, space, first, settings.named)
         self.policy_gate = PolicyGate(store, self.name_index, self.name_index.space, policy, settings, advisor)
         self.usage = UsageCounts(settings.horizon, session=settings.goal == "best")
         self.belief = ServingPosterior(store, self.name_index, settings)
