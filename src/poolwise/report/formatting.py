@@ -57,7 +57,8 @@ def _single(table: pd.DataFrame, column: str) -> dict[str, list[str]]:
     for prefix, (low, high) in INTERVALS.items():
         if column == low:
             ends = (words(low, table[low]), words(high, table[high]))
-            return {f"{prefix}90 % interval": [f"{a} to {b}" for a, b in zip(*ends, strict=True)]}
+            pairs = zip(*ends, strict=True)
+            return {f"{prefix}90 % interval": ["-" if a == b == "-" else f"{a} to {b}" for a, b in pairs]}
         if column == high:
             return {}
-    return {NAMES.get(column, column): words(column, table[column])}
+    return {NAMES.get(column, column.replace("_", " ")): words(column, table[column])}
