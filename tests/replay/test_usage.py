@@ -47,3 +47,24 @@ def test_decisions_count_alike_one_by_one_together_and_resumed(seed: int) -> Non
         for p in range(6):
             assert one.context(p, 1) == other.context(p, 1) == again.context(p, 1)
         other = again if random.random() < 0.5 else other
+
+
+def test_told_how_many_decisions_there_are_lengths_are_those_of_projects_that_ended() -> None:
+    """The fourth of five, of 200 decisions each, is not given a fourth of what is left, which was given before."""
+    counts = UsageCounts(1000.0)
+    for p in range(3):
+        for _ in range(200):
+            counts.decided(p, 0)
+    for _ in range(60):
+        counts.decided(3, 0)
+    assert 100 < counts.context(3, 0).remaining_project < 200
+    for _ in range(60):
+        counts.decided(3, 0)
+    assert 50 < counts.context(3, 0).remaining_project < 150
+
+
+def test_told_how_many_decisions_there_are_projects_that_take_turns_share_them() -> None:
+    counts = UsageCounts(2000.0)
+    for k in range(400):
+        counts.decided(k % 4, 0)
+    assert counts.context(0, 0).remaining_project == 1600 / 4

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poolwise.arrays import Array, at, namespace, put
-from poolwise.policy.constraints.lifetimes import expected_uses, remaining, survival
+from poolwise.policy.constraints.lifetimes import any_ended, expected_uses, remaining, survival
 
 
 class Usage(NamedTuple):
@@ -55,7 +55,9 @@ def scalars(usage: Usage, project: Array, context: Array, horizon: float | None)
     known = at(usage.cells, project)[:, 3].sum()
     there, everywhere = at(usage.projects, project)[0], at(usage.contexts, context)
     total, number = usage.projects[:, 0].sum(), (usage.projects[:, 0] > 0).sum()
-    ahead = remaining(survival(usage.projects, total), there) if horizon is None else there + 1.0
+    ahead = remaining(survival(usage.projects, total), there)
+    if horizon is not None:
+        ahead = xp.where(any_ended(usage.projects, total), ahead, there + 1.0)
     left_project, left, remains, rest = expected_uses(
         here, there, everywhere, total, ahead, xp.maximum(number, 1), horizon
     )

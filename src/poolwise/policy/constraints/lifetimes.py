@@ -56,6 +56,11 @@ def survival(projects: Array, total: Array) -> Survival:
     return Survival(share, xp.concatenate([area, tail])[::-1].cumsum()[::-1])
 
 
+def any_ended(projects: Array, total: Array) -> Array:
+    """Whether one has been silent for long; arguments of `survival`."""
+    return ((projects[:, 0] > 0) & (total > silent_until(projects))).any()
+
+
 def law(made: Array) -> Array:
     """Decisions that the broad law expects of what has lasted for so many."""
     return (made + SCALE) / (SHAPE - 1.0)

@@ -24,6 +24,7 @@ class Lives:
         """Of each project, without that row: decisions, all decisions at its last one, longest silence, and how many
         decisions bring it to the next band."""
         self._table: Survival | None = None
+        self._ended = False
         self._until = -1
         """The table holds up to so many decisions, unless a project comes to another band or back."""
 
@@ -100,10 +101,16 @@ class Lives:
         """What the decisions to come stay below with each of these probabilities."""
         return within(self._current(), float(self.made(project)), chances)
 
+    def any_ended(self) -> bool:
+        """Whether there is a project that has."""
+        self._current()
+        return self._ended
+
     def _current(self) -> Survival:
         if self._table is None or self.total > self._until:
             rows = np.array(self.saved(), dtype=np.float64).reshape(-1, 4)[:, 1:]
             until = silent_until(rows)
+            self._ended = bool((until < self.total).any())
             self._until = int(min(until[until >= self.total], default=math.inf)) if len(rows) else 0
             self._table = Survival(*(part.tolist() for part in survival(rows, np.float64(self.total))))
         return self._table

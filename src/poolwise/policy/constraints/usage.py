@@ -98,10 +98,11 @@ class UsageCounts:
 
     def context(self, project: int, context: int) -> Context:
         """The scalars of one cell. How long a project goes on is learned from all (`lifetimes`), or follows from a
-        stated horizon; a context's part follows the rule of succession."""
+        stated horizon, while none has ended; a context's part follows the rule of succession."""
         key = (project, context)
         here, there, total = self._decisions.get(key, 0), self.of_project(project), float(self.total)
-        ahead = there + 1.0 if self._horizon else self.lives.remaining(project)
+        learned = not self._horizon or self.lives.any_ended()
+        ahead = self.lives.remaining(project) if learned else there + 1.0
         projects = max(self.lives.projects, 1)
         left_project, left, remains, elsewhere = (
             float(one)

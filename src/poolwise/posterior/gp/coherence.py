@@ -23,7 +23,7 @@ LEAST_CELLS, MOST_CELLS, MOST_OF_ALL = 50, 100, 400
 """Cells of a project below which nothing is said of it; and from how many it is said, its own and all."""
 SMALL = 0.4
 """A small correlation, of outcomes without noise."""
-_ERRORS = 1.0
+_ERRORS = 1.5
 """Standard errors of a correlation that is 0 to the end of the interval."""
 _REPEATS = 5.0
 """Repeated outcomes below which noise cannot be told from a rough surface, and is taken for one."""

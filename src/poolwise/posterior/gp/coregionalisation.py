@@ -17,6 +17,7 @@ import numpy as np
 from poolwise.arrays import Float, Int
 from poolwise.posterior.gp.kernels import ArmCoordinates, matern
 from poolwise.posterior.gp.output_warping import Warping
+from poolwise.posterior.gp.project_correlation import STRANGERS, between, shrunk
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, TierScales
 
 
@@ -61,6 +62,8 @@ class SmoothComponent(NamedTuple):
     """How utilities are bent before all this is said of them."""
     slope: tuple[float, float] = (0.0, 0.0)
     """Standard deviations of slopes: of what source tasks have in common, and of how each differs from it."""
+    loading: Float[np.ndarray, "project factor"] = STRANGERS
+    """Of `project_correlation`."""
 
 
 class MultiTaskGP(NamedTuple):
@@ -75,6 +78,8 @@ class MultiTaskGP(NamedTuple):
     """Before any outcome."""
     features: Float[np.ndarray, "arm feature"]
     """Of source tasks, times their slopes."""
+    alike: Float[np.ndarray, "project factor"]
+    """`project_correlation.shrunk` loadings."""
 
 
 class CellIndex(NamedTuple):
@@ -100,12 +105,13 @@ def nugget(scales: GaussianHyperparameters, smooth: SmoothComponent) -> TierScal
     return TierScales(*(float(np.sqrt(max(whole**2 - part**2, 0.0))) for whole, part in pairs))
 
 
-def amount(tier: TierScales, rows: CellIndex, columns: CellIndex) -> np.ndarray:
-    """(rows, columns): sum over blocks of E_b tier_b^2; (rows, 1) where all columns lie in one cell."""
-    here, there = np.asarray(columns.project), np.asarray(columns.context)
-    project = (rows.project[:, None] == here) & (here >= 0)
+def amount(tier: TierScales, rows: CellIndex, columns: CellIndex, alike: np.ndarray = STRANGERS) -> np.ndarray:
+    """(rows, columns): sum over blocks of E_b tier_b^2; (rows, 1) where all columns lie in one cell. alike: see
+    `MultiTaskGP`."""
+    there = np.asarray(columns.context)
+    project = between(alike, rows.project, columns.project)
     context = (rows.context[:, None] == there) & (there >= 0)
-    return tier.level**2 + tier.context**2 * context + tier.project**2 * project + tier.cell**2 * (project & context)
+    return np.asarray(tier.level**2 + tier.context**2 * context + project * (tier.project**2 + tier.cell**2 * context))
 
 
 def model_at(scales: GaussianHyperparameters, smooth: SmoothComponent, ground: ArmFeatures) -> MultiTaskGP:
@@ -123,7 +129,7 @@ def model_at(scales: GaussianHyperparameters, smooth: SmoothComponent, ground: A
         mean = mean + shared
         apart = smooth.slope[1] * (ground.sources.surface - shared[:, None])
         features = np.column_stack([smooth.slope[0] * shared, apart])
-    return MultiTaskGP(scales, smooth, ground, kept @ levels, mean, features)
+    return MultiTaskGP(scales, smooth, ground, kept @ levels, mean, features, shrunk(smooth.loading))
 
 
 def posterior_shrinkage(scales: GaussianHyperparameters, ground: ArmFeatures, levels: np.ndarray) -> np.ndarray:
@@ -170,7 +176,7 @@ def arm_correlation(model: MultiTaskGP, arms: np.ndarray, powers: Powers | None 
 def covariance(model: MultiTaskGP, rows: CellIndex, columns: CellIndex, correlation: np.ndarray) -> np.ndarray:
     """(rows, columns) of utilities. correlation: `arm_correlation` of the same arms, (rows, columns)."""
     scales, smooth, family = model.scales, model.smooth, model.ground.family
-    found = correlation * amount(smooth.tier, rows, columns)
+    found = correlation * amount(smooth.tier, rows, columns, model.alike)
     here, there = family[rows.arm][:, None], family[columns.arm]
     found += model.family_covariance[here, there] + amount(scales.globe._replace(level=0.0), rows, columns)
     found += (here == there) * amount(scales.family._replace(level=0.0), rows, columns)
@@ -188,7 +194,7 @@ def cross_covariance(
     kin = model.family_covariance[here] + amount(scales.globe._replace(level=0.0), rows, cell)
     kin[np.arange(len(here)), here] += amount(scales.family._replace(level=0.0), rows, cell)[:, 0]
     found = kin.take(family, 1)
-    found += correlation * amount(model.smooth.tier, rows, cell)
+    found += correlation * amount(model.smooth.tier, rows, cell, model.alike)
     found[np.arange(len(here)), rows.arm] += amount(nugget(scales, model.smooth), rows, cell)[:, 0]
     return found + model.features[rows.arm] @ model.features.T if model.features.shape[1] else found
 
@@ -199,7 +205,8 @@ def to_dict(smooth: SmoothComponent | None) -> dict[str, Any] | None:
         return None
     lists = {name: [np.asarray(part).tolist() for part in getattr(smooth, name)] for name in ("length", "rho")}
     best = [[None if np.isnan(one) else float(one) for one in row] for row in smooth.warping.best]
-    return {"tier": [float(scale) for scale in smooth.tier], **lists, "warping": [float(smooth.warping.amount), best]}
+    tier, warping = [float(scale) for scale in smooth.tier], [float(smooth.warping.amount), best]
+    return {"tier": tier, **lists, "warping": warping, "loading": smooth.loading.tolist()}
 
 
 def clip(smooth: SmoothComponent | None, scales: GaussianHyperparameters) -> SmoothComponent | None:
@@ -223,4 +230,5 @@ def from_dict(body: dict[str, Any] | None, start: SmoothComponent | None) -> Smo
     )
     amount, best = body.get("warping") or (0.0, [])
     warping = Warping(amount, np.array(best, dtype=float).reshape(len(best), -1)) if best else Warping(amount)
-    return SmoothComponent(TierScales(*body["tier"]), length, rho, warping)
+    loading = np.array(body.get("loading") or STRANGERS, dtype=float)
+    return SmoothComponent(TierScales(*body["tier"]), length, rho, warping, loading=loading)

@@ -34,20 +34,30 @@ from poolwise.posterior.hyperparameters.gaussian import borrowed_at, noise_scale
 from poolwise.posterior.recursive.exchangeability import Effects
 from poolwise.posterior.types import Marginals, combine_with_cell_data
 
-ROOM = 64
-"""Rows that are appended before all are set up again."""
-MAX_CACHED = 24
-"""Cells whose rows are kept at a time."""
+ROOM = 192
+"""Rows that are appended before all are set up again: where there are so many, scales are mostly estimated before."""
+MAX_CACHED, MAX_BYTES = 24, 2**28
+"""Cells whose rows are kept at a time, and what they take; three are, however much that is."""
 _LEAST = 1e-12
 
 
 class PredictiveCache:
     """Rows over the arms of one (project, context), and the belief that they come to."""
 
-    __slots__ = ("mean", "rows", "variance", "white")
+    __slots__ = ("mean", "products", "rows", "variance", "white")
 
     def __init__(self, white: np.ndarray, rows: int, mean: np.ndarray, variance: np.ndarray) -> None:
         self.white, self.rows, self.mean, self.variance = white, rows, mean, variance
+        self.products: dict[str, tuple[int, np.ndarray]] = {}
+        """With what is shared by name: of how many rows, and their sum."""
+
+    def product(self, name: str, other: "PredictiveCache") -> np.ndarray:
+        """(arms,): sum of products of all rows with those of another cell, which has as many."""
+        done, found = self.products.get(name, (0, np.zeros(len(self.mean))))
+        new = slice(done, self.rows)
+        found = found + np.einsum("ij,ij->j", self.white[new], other.white[new])
+        self.products[name] = self.rows, found
+        return found
 
 
 class State(NamedTuple):
@@ -110,8 +120,10 @@ def update(state: State, project: int, context: int, arm: int, y: float, weight:
     with_all = covariance(state.model, before, at, likeness[before.arm][:, None])[:, 0]
     found = state.white[used]
     found[:k] = state.base @ with_all[:n]
-    for i in range(used):
-        found[k + i] = (with_all[n + i] - state.white[i, : k + i] @ found[: k + i]) / state.width[i]
+    if used:
+        root = np.tril(state.white[:used, k : k + used], -1) + np.diag(state.width[:used])
+        rest = with_all[n:] - state.white[:used, :k] @ found[:k]
+        found[k : k + used] = linalg.solve_triangular(root, rest, lower=True, check_finite=False)
     known = found[: k + used]
     variance = max(float(prior_variance(state.model, at)[0] - known @ known) - around, _LEAST)
     width = np.sqrt(variance + 1 / precision)
@@ -147,7 +159,7 @@ def _low_rank_factor(state: State, project: int, context: int) -> np.ndarray:
             + np.square(model.features).sum(1)
         )
         there = predictive_cache(state, *at)
-        found.append(prior - np.einsum("ij,ij->j", here.white[: here.rows], there.white[: there.rows]))
+        found.append(prior - here.product(block, there))
     around, noise, count = state.own[project, context], state.noise[context] ** 2, state.cells.count[project, context]
     return np.stack(found) * (noise / (count * around + noise))
 
@@ -202,7 +214,7 @@ def predictive_cache(state: State, project: int, context: int) -> PredictiveCach
     found = state.panels.pop((project, context), None)
     if found is None:
         found = _init(state, project, context)
-        while len(state.panels) >= MAX_CACHED:
+        while len(state.panels) >= min(MAX_CACHED, max(MAX_BYTES // found.white.nbytes, 3)):
             state.panels.pop(next(iter(state.panels)))
     state.panels[project, context] = found
     if found.rows < len(state.base) + int(state.used[0]):

@@ -15,6 +15,7 @@ from poolwise.arrays import Float
 from poolwise.lazy import linalg, optimize
 from poolwise.posterior.blas_threads import single_blas
 from poolwise.posterior.crossed.batch import Fit, SufficientStatistics, cells
+from poolwise.posterior.gp import project_correlation
 from poolwise.posterior.gp.coregionalisation import (
     ArmFeatures,
     CellIndex,
@@ -28,6 +29,7 @@ from poolwise.posterior.gp.coregionalisation import (
 from poolwise.posterior.gp.inducing_points import select_inducing
 from poolwise.posterior.gp.kernels import correlation_and_gradients
 from poolwise.posterior.gp.output_warping import Warping, best_of, slope, warp
+from poolwise.posterior.gp.project_correlation import FACTORS, NOBODY, STRANGERS
 from poolwise.posterior.hyperparameters.gaussian import GaussianHyperparameters, Hyperprior, TierScales
 
 SMOOTH, NUGGET = TierScales(1.5, 0.3, 0.3, 0.2), TierScales(0.1, 0.1, 0.05, 0.1)
@@ -134,23 +136,27 @@ def fit(
     ground = _known(old)
     bent = ground._replace(warped=ground.warped or _several(stats))
     data, (median, widths) = observed_cells(stats), hyperprior(old.family, ground, prior)
-    best = best_of(cells(stats))
+    best, projects = best_of(cells(stats)), project_correlation.chosen(data.at.project)
     begin = start if start is not None and len(start) == len(widths) else median
     low, high = median - LEAST * widths, median + 5 * widths
     high[-1] = np.log(MOST / WARP)
+    begin, free = np.clip(begin, low, high), np.full(len(projects) * FACTORS, np.inf)
+    given = data, prior, old.family, bent, projects
     with single_blas():
+        loading = _loading(old, start is None, begin, given)
         found = optimize.minimize(
             objective,
-            np.clip(begin, low, high),
-            (data, prior, old.family, bent),
+            np.concatenate([begin, loading.reshape(-1)]),
+            given,
             jac=True,
             method="L-BFGS-B",
-            bounds=np.stack([low, high], 1),
+            bounds=np.stack([np.append(low, -free), np.append(high, free)], 1),
             options={"maxiter": iterations, "ftol": 1e-6},
         )
     settled = bool(np.isfinite(found.fun) and found.fun < _INFEASIBLE)
-    at = found.x if settled else begin
+    at, rest = np.split(found.x, [len(begin)]) if settled else (begin, 0 * free)
     scales, smooth = hyperparameters_at(at, prior, old.family, bent)
+    smooth = smooth._replace(loading=project_correlation.placed(rest.reshape(-1, FACTORS), projects))
     if bent.warped:
         smooth = smooth._replace(warping=smooth.warping._replace(best=best))
     evidence = -float(found.fun) if settled else np.nan
@@ -158,22 +164,48 @@ def fit(
                ground=ground, smooth=smooth)  # fmt: skip
 
 
+def _loading(old: Fit, afresh: bool, begin: np.ndarray, given: tuple[Any, ...]) -> np.ndarray:
+    """(projects, factors) where the search begins: the last ones, or where the first step from none leads."""
+    *_, projects = given
+    found, before = np.zeros((len(projects), FACTORS)), STRANGERS if old.smooth is None else old.smooth.loading
+    if afresh or not before.any():
+        return project_correlation.beginning(evaluated(np.append(begin, found), *given)[2])
+    known = projects < len(before)
+    found[known] = before[projects[known]]
+    return found
+
+
 def _several(stats: SufficientStatistics) -> bool:
     """Whether there are projects to compare: how far they differ is then that of good arms, not of the worst ones."""
     return int(np.count_nonzero(stats.count.any(axis=(1, 2)))) > 1
 
 
-def objective(
-    coordinates: np.ndarray, data: ObservedCells, prior: Hyperprior, family: np.ndarray, ground: ArmFeatures
-) -> tuple[float, np.ndarray]:
-    """Minus log posterior of the scales, up to a constant, and its gradient."""
+def objective(*given: Any) -> tuple[float, np.ndarray]:
+    """Minus log posterior of the scales, up to a constant, and its gradient, as `evaluated`."""
+    value, gradient, _ = evaluated(*given)
+    return value, gradient
+
+
+def evaluated(
+    at: np.ndarray,
+    data: ObservedCells,
+    prior: Hyperprior,
+    family: np.ndarray,
+    ground: ArmFeatures,
+    projects: np.ndarray = NOBODY,
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The same, and (projects, projects) derivatives by the correlation of projects. at: coordinates, then the loadings
+    of these projects."""
+    coordinates, loading = np.split(at, [len(at) - len(projects) * FACTORS])
     scales, smooth = hyperparameters_at(coordinates, prior, family, ground)
+    loading = loading.reshape(len(projects), FACTORS)
+    smooth = smooth._replace(loading=project_correlation.placed(loading, projects))
     model, index = model_at(scales, smooth, ground), family[data.at.arm]
     groups, slopes = _groups(model, data)
     noise = scales.noise[data.at.arm]
     squares = noise**2
     whole = model.family_covariance[np.ix_(index, index)] + sum(
-        group * amount(tier, data.at, data.at) for group, tier in groups
+        group * amount(tier, data.at, data.at, alike) for group, tier, alike in groups
     )
     phi = model.features[data.at.arm]
     whole = whole + phi @ phi.T
@@ -183,17 +215,18 @@ def objective(
     try:
         root = linalg.cholesky(whole + np.diag(squares / data.count), lower=True, check_finite=False)
     except np.linalg.LinAlgError:
-        return _INFEASIBLE, np.zeros(len(coordinates))
+        return _INFEASIBLE, np.zeros(len(at)), np.zeros((len(projects), len(projects)))
     weight = linalg.cho_solve((root, True), away)
     pull = linalg.cho_solve((root, True), np.eye(len(away))) - np.outer(weight, weight)
     again = np.maximum(data.count - 1, 0.0)
-    tiers = [_of_tier(pull * group, tier, data.at) for group, tier in groups]
+    tiers = [_of_tier(pull * group, tier, data.at, alike) for group, tier, alike in groups]
     # There is one level of everything: it stays at its prior, and an expert may have measured those of families.
     tiers[2][0] = float(scales.family.level) ** 2 * np.vdot(pull, _levels(model)[np.ix_(index, index)])
     felt = np.diag(pull) * squares / data.count + again - deviation / squares
     # The floor of the noise takes its part of the derivative.
     felt *= 1 - (float(np.mean(prior.median.noise)) * prior.noise_floor / noise) ** 2
-    shared = pull * amount(smooth.tier, data.at, data.at)
+    shared = pull * amount(smooth.tier, data.at, data.at, model.alike)
+    by_correlation = _by_correlation(pull * groups[0][0], smooth.tier, data.at, projects)
     own = [np.array([0.5 * np.vdot(shared[where], slope) for slope in rows]) for where, rows in slopes]
     noises = np.bincount(index, felt, int(family.max()) + 1)
     by_amount = warping * (weight @ _by_amount(data, warping) + (below * (deviation / squares - data.count)).sum())
@@ -204,7 +237,9 @@ def objective(
     value += 0.5 * (deviation / squares).sum() - warping * (data.count * below).sum()
     median, widths = hyperprior(family, ground, prior)
     away_from = (coordinates - median) / widths
-    return float(value + 0.5 * away_from @ away_from), gradient + away_from / widths
+    value += 0.5 * away_from @ away_from + 0.5 * np.square(loading).sum()
+    by_loading = project_correlation.gradient(loading, by_correlation) + loading
+    return float(value), np.concatenate([gradient + away_from / widths, by_loading.reshape(-1)]), by_correlation
 
 
 def _by_amount(data: ObservedCells, warping: float) -> np.ndarray:
@@ -230,7 +265,8 @@ def _groups(model: MultiTaskGP, data: ObservedCells) -> tuple[list[Any], list[An
         slopes.append((where, [product * one for one in (*lengths, *rhos)]))
     family, globe = (tier._replace(level=0.0) for tier in (scales.family, scales.globe))
     tiers = (model.smooth.tier, nugget(scales, model.smooth), family, globe)
-    return list(zip((shared, same, kin, np.ones_like(same)), tiers, strict=True)), slopes
+    alike = (model.alike, *(STRANGERS,) * 3)
+    return list(zip((shared, same, kin, np.ones_like(same)), tiers, alike, strict=True)), slopes
 
 
 def _levels(model: MultiTaskGP) -> np.ndarray:
@@ -242,11 +278,21 @@ def _levels(model: MultiTaskGP) -> np.ndarray:
     return np.asarray(kept @ kept.T)
 
 
-def _of_tier(pull: np.ndarray, tier: TierScales, at: CellIndex) -> np.ndarray:
+def _of_tier(pull: np.ndarray, tier: TierScales, at: CellIndex, alike: np.ndarray) -> np.ndarray:
     """(4,): derivatives by the logarithms of a tier's scales."""
-    project, context = (index[:, None] == index for index in (at.project, at.context))
-    sums = pull.sum(), pull[context].sum(), pull[project].sum(), pull[project & context].sum()
+    context, along = (
+        at.context[:, None] == at.context,
+        pull * project_correlation.between(alike, at.project, at.project),
+    )
+    sums = pull.sum(), pull[context].sum(), along.sum(), along[context].sum()
     return np.array([scale**2 * total for scale, total in zip(tier, sums, strict=True)])
+
+
+def _by_correlation(pull: np.ndarray, tier: TierScales, at: CellIndex, projects: np.ndarray) -> np.ndarray:
+    """(projects, projects): derivatives by their correlation; of each pair, one half stands on either side."""
+    along = 0.5 * pull * (tier.project**2 + tier.cell**2 * (at.context[:, None] == at.context))
+    member = (at.project == projects[:, None]).astype(float)
+    return np.asarray(member @ along @ member.T)
 
 
 def hyperprior(family: np.ndarray, ground: ArmFeatures, prior: Hyperprior) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from poolwise.posterior.crossed.gaussian_messages import Conditional
 from poolwise.posterior.crossed.solve import TreePosterior, solve
 from poolwise.posterior.gp.coregionalisation import nugget
 from poolwise.posterior.gp.inducing_points import low_rank_factor, model_of
+from poolwise.posterior.gp.project_correlation import mixture
 from poolwise.posterior.hyperparameters.estimation import Hyperparameters
 from poolwise.posterior.hyperparameters.gaussian import (
     EffectLayout,
@@ -76,10 +77,14 @@ def surfaces(problem: RefitData, random: np.random.Generator, count: int) -> np.
     levels = random.multivariate_normal(np.zeros(families), model.family_covariance, (count, 1, 1), method="eigh")
     found = model.mean + np.broadcast_to(levels[..., family], (count, projects, contexts, arms))
     globe, kin = (tier._replace(level=0.0) for tier in (scales.globe, scales.family))
-    for block, size in enumerate(((1, 1), (1, contexts), (projects, 1), (projects, contexts))):
-        drawn = lambda across, size=size: random.standard_normal((count, *size, across))
+    mixed = mixture(model.alike, projects)
+    for block, (here, inside) in enumerate(((1, 1), (1, contexts), (projects, 1), (projects, contexts))):
+        drawn = lambda across, rows=here, inside=inside: random.standard_normal((count, rows, inside, across))
         found += globe[block] * drawn(1) + kin[block] * drawn(families)[..., family]
-        found += special[block] * drawn(arms) + smooth.tier[block] * (drawn(len(root)) @ root + rest * drawn(arms))
+        sources = here if block < 2 else mixed.shape[1]
+        surface = drawn(len(root), sources) @ root + rest * drawn(arms, sources)
+        surface = surface if block < 2 else np.einsum("pq,nqca->npca", mixed, surface)
+        found += special[block] * drawn(arms) + smooth.tier[block] * surface
     return found
 
 
