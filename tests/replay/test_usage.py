@@ -57,10 +57,12 @@ def test_told_how_many_decisions_there_are_lengths_are_those_of_projects_that_en
             counts.decided(p, 0)
     for _ in range(60):
         counts.decided(3, 0)
-    assert 100 < counts.context(3, 0).remaining_project < 200
-    for _ in range(60):
+    told, learned = counts.context(3, 0).remaining_project, counts.lives.remaining(3)
+    assert told == learned
+    assert 130 < told < 200
+    for _ in range(280):
         counts.decided(3, 0)
-    assert 50 < counts.context(3, 0).remaining_project < 150
+    assert counts.context(3, 0).remaining_project == 60
 
 
 def test_told_how_many_decisions_there_are_projects_that_take_turns_share_them() -> None:
