@@ -222,3 +222,20 @@ def test_others_with_other_configurations_only():
     found = engine.beliefs(project="new")
     assert np.isfinite(found[["mean", "sd"]].to_numpy()).all()
     assert engine.best("new", "kernel")["arm"].iloc[0] in high
+
+
+def test_whom_a_machine_resembles_is_learned_shown_and_kept(tmp_path):
+    """Two vendors, of one of which a large share is good, of the other a small one."""
+    file = f"sqlite:///{tmp_path}/a.db"
+    vendor = {name: (lambda p, s=sign: worth(p) + s * (p["share"] - 0.5) if p else 0.0) for name, sign in
+              (("n1", 3.0), ("n2", 3.0), ("a1", -3.0), ("a2", -3.0))}  # fmt: skip
+    engine = Engine.open(file, SPACE, seed=1, settings=INLINE)
+    for name, utility in vendor.items():
+        imported(engine, name, utility)
+    near = engine.across.similar("n1").neighbours.set_index("project")["correlation"]
+    assert near["n2"] > near[["a1", "a2"]].max() + 0.2
+    engine.close()
+    again = Engine.open(file, SPACE, seed=1, settings=INLINE)
+    kept = again.across.similar("n1").neighbours.set_index("project")["correlation"]
+    np.testing.assert_allclose(kept[near.index], near)
+    again.close()

@@ -54,6 +54,7 @@ def test_every_pair_is_as_the_formula_says():
     assert (between(u, np.array([-1, 0]), np.array([-1, 0])) == [[0, 0], [0, 1]]).all()
     assert np.linalg.eigvalsh(right).min() > 0
     np.testing.assert_array_equal(between(STRANGERS, every, every), np.eye(5))
+    np.testing.assert_array_equal(mixture(STRANGERS, 2) @ mixture(STRANGERS, 2).T, np.eye(2))
 
 
 def test_only_what_is_smooth_and_a_projects_own_is_shared_so():

@@ -12,6 +12,7 @@ from poolwise.engine.state.serving_posterior import ServingPosterior
 from poolwise.errors import InputError
 from poolwise.lazy import pandas as pd
 from poolwise.names import absent
+from poolwise.posterior.gp import project_correlation
 from poolwise.posterior.hyperparameters.gaussian import effective
 from poolwise.posterior.projects import factors
 
@@ -24,7 +25,8 @@ class Similar(NamedTuple):
 
     neighbours: pd.DataFrame
     """project, shared (arms of contexts that both have tried), distance (root mean square difference of utility there),
-    weight (part in the recommendations); the nearest first."""
+    weight (part in the recommendations); the nearest first. Where that was learned of configurations, correlation: of
+    what is a project's own in their surfaces (`gp.project_correlation`)."""
     recommended: pd.DataFrame
     """context, arm, mean (what the neighbours believe of it in their own projects, by weight), own (what is believed
     of it here), favourite (the arm believed best here), n (own outcomes of the recommended arm)."""
@@ -50,6 +52,11 @@ def similar(belief: ServingPosterior, name_index: NameIndex, project: str) -> Si
             "weight": weight,
         }
     )
+    smooth = belief.posterior.hyperparameters.gaussian.smooth
+    if smooth is not None and smooth.loading.any():
+        neighbours["correlation"] = project_correlation.between(
+            project_correlation.shrunk(smooth.loading), np.array(near, dtype=np.int64), own
+        )[:, 0]
     return Similar(neighbours, _recommended(belief, name_index, own, near, weight))
 
 

@@ -36,7 +36,7 @@ def between(u: Float[np.ndarray, "project factor"], here: Any, there: Any) -> np
 def _of(u: np.ndarray, project: np.ndarray) -> np.ndarray:
     """(n, factors) u of these projects; those beyond its end are strangers."""
     known = (project >= 0) & (project < len(u))
-    return np.where(known[:, None], u[np.where(known, project, 0)], 0.0)
+    return np.asarray(np.vstack([u, np.zeros(FACTORS)])[np.where(known, project, len(u))])
 
 
 def mixture(u: Float[np.ndarray, "project factor"], projects: int) -> Float[np.ndarray, "project source"]:
