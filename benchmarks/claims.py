@@ -216,6 +216,12 @@ README = [
         "GPUs one after another: one engine for all",
         lambda: joined([figure("transfer_engine", f"horizon {h}: GPUs after") for h in ("known", "unknown")], ".2f"),
     ),
+    Row(
+        "a GPU in a store into which 200 random trials",
+        lambda: joined(
+            [figure("transfer_imported", f"random, horizon {h}: regret") for h in ("known", "unknown")], ".2f"
+        ),
+    ),
     Row("Poolwise / told domain priors", lambda: prover((".3f", ".1f"), "Poolwise, no domain priors", "Poolwise")),
     Row(
         "flat Gaussian Thompson / epsilon-greedy",
