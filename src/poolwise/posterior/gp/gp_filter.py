@@ -36,7 +36,7 @@ from poolwise.posterior.types import Marginals, combine_with_cell_data
 
 ROOM = 192
 """Rows that are appended before all are set up again: where there are so many, scales are mostly estimated before."""
-MAX_CACHED, MAX_BYTES = 24, 2**28
+MAX_CACHED, MAX_BYTES = 24, 2**29
 """Cells whose rows are kept at a time, and what they take; three are, however much that is."""
 _LEAST = 1e-12
 

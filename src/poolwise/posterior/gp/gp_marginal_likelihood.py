@@ -204,11 +204,7 @@ def evaluated(
     groups, slopes = _groups(model, data)
     noise = scales.noise[data.at.arm]
     squares = noise**2
-    whole = model.family_covariance[np.ix_(index, index)] + sum(
-        group * amount(tier, data.at, data.at, alike) for group, tier, alike in groups
-    )
-    phi = model.features[data.at.arm]
-    whole = whole + phi @ phi.T
+    phi, whole = model.features[data.at.arm], _whole(model, data, groups)
     warping, below = smooth.warping.amount, np.minimum(data.mean - data.best, 0.0)
     away = warp(data.mean, data.best, warping) - model.mean[data.at.arm]
     deviation = data.deviation * slope(data.mean, data.best, warping) ** 2
@@ -240,6 +236,13 @@ def evaluated(
     value += 0.5 * away_from @ away_from + 0.5 * np.square(loading).sum()
     by_loading = project_correlation.gradient(loading, by_correlation) + loading
     return float(value), np.concatenate([gradient + away_from / widths, by_loading.reshape(-1)]), by_correlation
+
+
+def _whole(model: MultiTaskGP, data: ObservedCells, groups: list[Any]) -> np.ndarray:
+    """(n, n) covariance of the utilities of cells. groups: of `_groups`."""
+    index, phi = model.ground.family[data.at.arm], model.features[data.at.arm]
+    shared = sum(group * amount(tier, data.at, data.at, alike) for group, tier, alike in groups)
+    return np.asarray(model.family_covariance[np.ix_(index, index)] + shared + phi @ phi.T)
 
 
 def _by_amount(data: ObservedCells, warping: float) -> np.ndarray:
@@ -280,10 +283,8 @@ def _levels(model: MultiTaskGP) -> np.ndarray:
 
 def _of_tier(pull: np.ndarray, tier: TierScales, at: CellIndex, alike: np.ndarray) -> np.ndarray:
     """(4,): derivatives by the logarithms of a tier's scales."""
-    context, along = (
-        at.context[:, None] == at.context,
-        pull * project_correlation.between(alike, at.project, at.project),
-    )
+    context = at.context[:, None] == at.context
+    along = pull * project_correlation.between(alike, at.project, at.project)
     sums = pull.sum(), pull[context].sum(), along.sum(), along[context].sum()
     return np.array([scale**2 * total for scale, total in zip(tier, sums, strict=True)])
 

@@ -27,7 +27,7 @@ from poolwise.posterior.gp.coregionalisation import (
 )
 
 MAX_CELLS = 900
-"""Cells that are conditioned on exactly: a third of a second to set up for thousands of arms, which is done beside."""
+"""Cells that are conditioned on exactly: half a second to set up for thousands of arms."""
 _NOTHING = 1e-9
 """Directions whose variance shrinks by less than this part are left out."""
 
