@@ -11,6 +11,7 @@ known too, how long the table goes on is not; `hindsight`: the setting that was 
 
 import argparse
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,20 @@ import numpy as np
 
 from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets
 from benchmarks.harness.result import arguments, save
+from poolwise import compute
+from poolwise.compute import Pool
 from poolwise.meta import augmentation, histories, racing, recommendation
 from poolwise.meta import policy_card as cards
 from poolwise.meta.histories import History
-from poolwise.policy import Policy, default
-from poolwise.table import Table
+from poolwise.meta.racing import Lap
+from poolwise.policy import default
+from poolwise.progress import Logged
+from poolwise.table import Table, take
 
 DOMAINS = {
     "ASP": "ASP", "BNSL": "BN", "CSP": "CSP", "MAXSAT": "MaxSAT", "MIP": "MIP", "OPENML": "learning", "QBF": "QBF",
     "SAT1": "SAT", "TSP": "TSP", "lingeling": "SAT", "imagemagick": "images", "x264": "encoders", "xz": "encoders",
-    "pmlb": "learning",
+    "pmlb": "learning", "smtcomp": "SMT", "eprover": "E prover",
 }  # fmt: skip
 """By a part of a table's name, so that no two tables of a domain are on both sides."""
 ORDINARY = ", ordinary"
@@ -40,10 +45,20 @@ def domain(name: str) -> str:
 
 
 def tables(root: Path, most: int, only: str) -> list[Table]:
-    """Small ones first."""
+    """Small ones first; of longer ones some projects, or jobs."""
     found = [one.load() for one in replay_sets(root) if any(part in one.name for part in DOMAINS)]
-    found = [one for one in found if len(one.units) <= most and any(part in one.name for part in only.split(","))]
+    found = [shortened(one, most) for one in found if any(part in one.name for part in only.split(","))]
     return sorted(found, key=lambda one: len(one.units))
+
+
+def shortened(table: Table, most: int) -> Table:
+    """At most so many jobs: all jobs of some projects, as far as that goes."""
+    if len(table.units) <= most:
+        return table
+    rng = np.random.default_rng(43)
+    made = augmentation.some_projects(rng, table, most / len(table.units))
+    kept = np.sort(rng.permutation(len(made.units))[:most])
+    return take(made, kept)._replace(name=table.name)
 
 
 def pasts(table: Table) -> list[History]:
@@ -69,33 +84,49 @@ def compared(ours: np.ndarray, theirs: np.ndarray) -> list[float]:
     return [float(ratio), float((ours - ratio * theirs).std(ddof=1) / theirs.mean() / len(ours) ** 0.5)]
 
 
-def judged(card: dict[str, Any], past: History, picks: dict[str, dict[str, int]], seeds: range) -> dict[str, Any]:
-    """Of one history, by how its setting was picked: ratio, its error, and the setting."""
-    usual = default()
-    setting = lambda k: Policy(usual.probabilities, {**usual.params, **card["settings"][k]}, usual.spec)
-    numbers = {how: pick[past.name] for how, pick in picks.items()}
-    lost = {k: past.play(setting(k), seeds) for k in sorted({0, *numbers.values()})}
-    return {how: [*compared(lost[k], lost[0]), card["settings"][k]] for how, k in numbers.items()}
+def laps(card: dict[str, Any], past: History, picks: dict[str, dict[str, int]], seeds: range) -> dict[int, Lap]:
+    """What is to be played of a history, by setting: what was picked and the default, nothing if it alone was."""
+    usual, numbers = default(), {0, *(pick[past.name] for pick in picks.values())}
+    params = {k: {**usual.params, **card["settings"][k]} for k in sorted(numbers)}
+    made = {k: Lap(past.play, usual.spec, one, tuple(seeds)) for k, one in params.items()}
+    return made if len(numbers) > 1 else {}
+
+
+def judged(
+    card: dict[str, Any], past: list[History], picks: dict[str, dict[str, int]], seeds: range, pool: Pool
+) -> dict[str, dict[str, Any]]:
+    """Of every history, by how its setting was picked: ratio, its error, and the setting."""
+    tasks = [(one.name, k, lap) for one in past for k, lap in laps(card, one, picks, seeds).items()]
+    told = compute.mapped(pool, racing.played, [lap for _, _, lap in tasks], progress=Logged(), part="judged")
+    lost = {(name, k): one for (name, k, _), one in zip(tasks, told, strict=True)}
+    even = [1.0, 0.0]
+    ratio = lambda name, k: compared(lost[name, k], lost[name, 0]) if k else even
+    return {
+        one.name: {how: [*ratio(one.name, k), card["settings"][k]] for how in picks for k in [picks[how][one.name]]}
+        for one in past
+    }
 
 
 def stated() -> argparse.Namespace:
     """The command line."""
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="root of the data folders")
-    parser.add_argument("--most", type=int, default=900, help="jobs of a table")
+    parser.add_argument("--most", type=int, default=900, help="jobs of a table, of longer ones a part")
     parser.add_argument("--only", default="", help="only tables whose name contains one of these, by commas")
     parser.add_argument("--learn", type=int, default=6, help="seeds to learn by, at most")
     parser.add_argument("--seeds", type=int, default=10, help="to judge by")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--card", type=Path, help="file that keeps what was learned between runs")
     return parser.parse_args()
 
 
-def learned(options: argparse.Namespace, past: list[History]) -> dict[str, Any]:
+def learned(options: argparse.Namespace, past: list[History], pool: Pool) -> dict[str, Any]:
     """The card of all tables, from its file if it is there."""
     if options.card is not None and options.card.exists():
         return dict(json.loads(options.card.read_text()))
     usual = default()
-    race = racing.race(past, usual, racing.grid(usual), range(100, 100 + options.learn), np.inf)
+    seeds = range(100, 100 + options.learn)
+    race = racing.race(past, usual, racing.grid(usual), seeds, np.inf, pool, Logged())
     card = cards.of_race(race)
     if options.card is not None:
         cards.write(card, options.card)
@@ -105,20 +136,19 @@ def learned(options: argparse.Namespace, past: list[History]) -> dict[str, Any]:
 def main() -> None:
     """Measure, print, write."""
     options = stated()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     past = [one for table in tables(options.data, options.most, options.only) for one in pasts(table)]
-    card = learned(options, past)
-    picks = {**{how: picked(card, known) for how, known in STATED.items()}, "hindsight": in_hindsight(card)}
-    found = {}
-    for one in past:
-        found[one.name] = judged(card, one, picks, range(options.seeds))
-        print(one.name, found[one.name], flush=True)
+    with compute.opened("local", options.jobs) as pool:
+        card = learned(options, past, pool)
+        picks = {**{how: picked(card, known) for how, known in STATED.items()}, "hindsight": in_hindsight(card)}
+        found = judged(card, past, picks, range(options.seeds), pool)
     forms = {"own baseline": False, "ordinary baseline": True}
     means = {
         form: {how: float(np.exp(np.mean([np.log(found[name][how][0]) for name in found if (ORDINARY in name) == odd])))
                for how in picks}
         for form, odd in forms.items()
     }  # fmt: skip
-    print(json.dumps(means, indent=1), cards.sentences(card))
+    print(json.dumps(found, indent=1), json.dumps(means, indent=1), cards.sentences(card))
     columns = ["ratio", "standard error", "setting"]
     body = {"seeds": options.seeds, "of a table": columns, "geometric mean": means, "tables": found}
     save(options.json, {**body, "held out by the card": card["held_out"]})

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.simulation import left_out
+from poolwise import compute
 from poolwise.meta import policy_card as cards
 from poolwise.meta import racing
 from poolwise.meta.histories import History
@@ -48,7 +49,7 @@ def test_histories_are_judged_with_their_settings_and_the_default():
     play = lambda policy, seeds: 1.0 + policy.params["own"] + np.arange(len(seeds))
     past = History("aslib/SAT11", "SAT", None, play)
     picks = {"start": {"aslib/SAT11": 2}, "hindsight": {"aslib/SAT11": 0}}
-    made = left_out.judged(json.loads(json.dumps(found)), past, picks, range(3))
+    made = left_out.judged(json.loads(json.dumps(found)), [past], picks, range(3), compute.HERE)[past.name]
     own = default().params["own"]
     assert made["start"][0] == pytest.approx(2.1 / (2.0 + own))
     assert made["hindsight"][:2] == [1.0, 0.0]
@@ -57,3 +58,10 @@ def test_histories_are_judged_with_their_settings_and_the_default():
 def test_a_table_is_there_twice_with_its_own_and_an_ordinary_baseline():
     names = [one.name for one in left_out.pasts(table(30)._replace(name="aslib/TSP", baseline=1))]
     assert names == ["aslib/TSP", "aslib/TSP" + left_out.ORDINARY]
+
+
+def test_of_a_long_table_some_projects_are_played():
+    whole = table(300)._replace(name="provers/smtcomp")
+    made = left_out.shortened(whole, 100)
+    assert (made.name, len(made.units), len(set(made.project))) == (whole.name, 100, 1)
+    assert left_out.shortened(whole, 300) is whole

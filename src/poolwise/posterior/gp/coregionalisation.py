@@ -10,6 +10,7 @@ project, or a context, begins where those of the others are, as far as they were
 together. Source: Bonilla, Chai and Williams (2008), multi-task Gaussian processes.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,7 +162,8 @@ def arm_correlation(model: MultiTaskGP, arms: np.ndarray, powers: Powers | None 
     smooth, ground = model.smooth, model.ground
     found = np.zeros((len(arms), len(ground.family)))
     found[np.arange(len(arms)), arms] = 1.0
-    every = zip(ground.members, ground.places, smooth.length, smooth.rho, powers or smooth.rho, strict=True)
+    exponents: Sequence[Sequence[float] | np.ndarray] = powers or smooth.rho
+    every = zip(ground.members, ground.places, smooth.length, smooth.rho, exponents, strict=True)
     for number, (members, at, length, rho, power) in enumerate(every):
         own = np.flatnonzero(ground.patch[arms] == number)
         where, product = ground.position[arms[own]], np.ones((len(own), len(members)))
