@@ -91,6 +91,23 @@ def test_the_belief_is_that_of_dense_conditioning(at_once):
         np.testing.assert_allclose(found, right, atol=1e-9)
 
 
+def test_cells_that_are_kept_take_no_more_than_their_bytes(monkeypatch):
+    """And a cell that had to go comes back as it was."""
+    rows, y = outcomes(60)
+    state = gp_filter.init(FIT, SufficientStatistics.of(*rows, y, shape=SHAPE))
+    whole = served(state)
+    size = next(iter(state.panels.values())).white.nbytes
+    monkeypatch.setattr(gp_filter, "MAX_BYTES", 5 * size)
+    state.panels.clear()
+    for found, before in zip(served(state), whole, strict=True):
+        np.testing.assert_array_equal(found, before)
+    assert len(state.panels) == 5
+    monkeypatch.setattr(gp_filter, "MAX_BYTES", 0)
+    state.panels.clear()
+    served(state)
+    assert len(state.panels) == 3
+
+
 def test_what_is_shared_is_the_limit_of_projects_and_contexts_without_effects():
     """Rows 1 and 2: level + project, level + context; by conditioning with an unseen context, less its own effects."""
     rows, y = outcomes(40)
