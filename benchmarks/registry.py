@@ -13,7 +13,8 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from benchmarks.claims import ROWS, rewritten
+from benchmarks.claims.documents import ROWS
+from benchmarks.claims.rows import rewritten
 from benchmarks.harness.machine import ROOT
 
 

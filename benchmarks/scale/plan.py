@@ -11,8 +11,8 @@ import argparse
 import re
 from typing import NamedTuple
 
-from benchmarks.claims import figure, result
 from benchmarks.harness.machine import ROOT
+from benchmarks.harness.recorded import figure, result
 from benchmarks.harness.result import RESULTS
 from benchmarks.registry import BENCHMARKS
 

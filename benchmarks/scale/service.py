@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import simpy
 
-from benchmarks.claims import figure
+from benchmarks.harness.recorded import figure
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from benchmarks.harness.shown import say, shown
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.claims import PHRASES, ROWS, rewritten
+from benchmarks.claims.documents import PHRASES, ROWS
+from benchmarks.claims.rows import rewritten
 from benchmarks.harness.machine import ROOT
 from benchmarks.harness.result import RESULTS, dumps
 from benchmarks.registry import BENCHMARKS, PICTURES

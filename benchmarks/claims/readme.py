@@ -1,45 +1,12 @@
-"""What README and docs say of a figure, made from the files in `benchmarks/results`.
+"""What README says of figures."""
 
-A row of a table is known by the beginning of its first cell; what the other cells must be follows from files. A phrase
-stands in the text as it is made here.
-"""
+from typing import Any
 
-import json
-from collections.abc import Callable
-from functools import cache, partial
-from typing import Any, NamedTuple
+from benchmarks.claims.rows import Row, of_kernels
+from benchmarks.harness.recorded import at, figure, joined, runs
 
-from benchmarks.harness.result import RESULTS
-
-
-class Row(NamedTuple):
-    """`| label... | cells |`, once in its document."""
-
-    label: str
-    cells: Callable[[], str]
-    """The cells after the first, with ` | ` between them."""
-
-
-@cache
-def result(file: str) -> dict[str, Any]:
-    return json.loads((RESULTS / f"{file}.json").read_text())
-
-
-def at(file: str, *path: str) -> Any:
-    """What stands at a path of keys."""
-    found = result(file)
-    for key in path:
-        found = found[key]
-    return found
-
-
-def figure(file: str, what: str) -> float:
-    """The figure whose name begins with `what`; the first of them."""
-    return next(float(one["value"]) for one in at(file, "figures") if one["what"].startswith(what))
-
-
-def joined(numbers: list[float], form: str) -> str:
-    return " / ".join(format(number, form) for number in numbers)
+MILLION = (*(f'Poolwise, goal = "best"{renew}' for renew in ("", ', renew = "never"')), "Optuna TPE")
+"""Searchers of spaces of a million configurations."""
 
 
 def to_each_peer() -> list[float]:
@@ -47,17 +14,6 @@ def to_each_peer() -> list[float]:
     ratio = at("replay", "summary", "ratio to every single peer")
     names = ("LinUCB", "epsilon-greedy", "Vowpal Wabbit", "LinTS", "Thompson per context")
     return [max(value for peer, value in ratio.items() if peer.startswith(f"{name} (")) for name in names]
-
-
-def of_large(name: str) -> str:
-    """Regret over TPE's, how far the best that was tried lies below the best there is, and in the worst system."""
-    one = at("large_spaces", "searchers", name)
-    return f"{one['regret']:.2f} | {joined([*one['below'].values()], '.2f')} | {one['worst']:.2f}, {one['worst at']}"
-
-
-def of_kernels(name: str, what: str, trials: int = 200) -> Any:
-    """What a searcher of GPU kernels came to in sessions of so many trials; None where none were so long."""
-    return at("kernels", "searchers", name).get(str(trials), {}).get(what)
 
 
 def tuned(goal: str) -> str:
@@ -72,40 +28,10 @@ def of_kernel_tuner(what: str) -> list[Any]:
     return [of_kernels(f"Kernel Tuner {name}", what) for name in names]
 
 
-def searched(name: str) -> str:
-    """A row of docs/configurations.md: sessions of 200 and 400 trials, a dash where there was none; what was best on
-    the way is that of the shortest session."""
-    runs = [at("kernels", "searchers", name).get(trials, {}) for trials in ("200", "400")]
-    every = [*at("kernels", "searchers", name).values()]
-    best = [next((run[f"best {n}"] for run in every if f"best {n}" in run), None) for n in (50, 100, 200, 400)]
-    cells = [dashed(best, ".3f")]
-    cells += [dashed([run.get(what) for run in runs], ".2f") for what in ("worst", "score")]
-    seeds = " / ".join(dict.fromkeys(str(run["seeds"]) for run in every))
-    return " | ".join(
-        [dashed([run.get("regret") for run in runs], ".2f"), *cells, f"{every[0]['distinct']:.0f}", seeds]
-    )
-
-
-def in_full_spaces() -> str:
-    """The same of random search where nothing was left out; what it tries is not counted there."""
-    found = at("kernels", "full spaces")
-    best, worst = joined([one["best"] for one in found.values()], ".3f"), [found[n]["worst"] for n in ("200", "400")]
-    return f"| {best} | {joined(worst, '.2f')} | | | exact"
-
-
-def dashed(numbers: list[float | None], form: str) -> str:
-    return " / ".join("-" if number is None else format(number, form) for number in numbers)
-
-
 def with_features() -> list[float]:
     """All jobs, last third, first hundred."""
     parts = ("all", "last third", "first hundred")
     return [figure("features", f"regret with features over without, {part}") for part in parts]
-
-
-def runs(key: str, *names: str) -> list[float]:
-    """Of the simulated prover."""
-    return [at("prover_simulation", "runs", name, key) for name in names]
 
 
 def prover(form: tuple[str, str], *names: str) -> str:
@@ -126,31 +52,12 @@ def inside() -> list[float]:
     ]
 
 
-def covered(truth: str) -> str:
-    """Per cent inside 90 % intervals at new jobs, after more and more outcomes."""
-    return " | ".join(f"{one['coverage']:.1f}" for one in at("feature_coverage", "entries") if one["truth"] == truth)
-
-
-def simulated(name: str) -> str:
-    """A row of the simulated prover in docs/exploration.md."""
-    one = at("prover_simulation", "runs", name)
-    shares = " | ".join(f"{100 * one[key]:.1f} %" for key in ("success", "safe"))
-    return f"{one['speed_up']:.3f} | {shares} | {one['regret']:.1f} | {100 * one['found']:.1f} %"
-
-
-def guarantee(world: str) -> str:
-    found = at("safety", "guarantee", world).values()
-    return " | ".join(f"{100 * one['broken']:.1f} % / {one['regret']:.0f}" for one in found)
-
-
-EIGHT = "decide, 8 arms, 50 contexts"
-
-
 def served(connections: int, what: str, *more: str) -> list[float]:
     """Of the service on SQLite."""
     return [at("service", "runs", "SQLite", str(connections), key) for key in (what, *more)]
 
 
+EIGHT = "decide, 8 arms, 50 contexts"
 README = [
     Row(
         "decide and observe over HTTP on SQLite, 64 connections",
@@ -203,9 +110,7 @@ README = [
     ),
     Row(
         "spaces of a million configurations and more",
-        lambda: joined(
-            [at("large_spaces", "searchers", name, "below", "200") for name in list(LARGE.values())[1:4]], ".2f"
-        ),
+        lambda: joined([at("large_spaces", "searchers", name, "below", "200") for name in MILLION], ".2f"),
     ),
     Row("their regret over TPE's", lambda: joined(of_kernel_tuner("regret"), ".2f")),
     Row(
@@ -299,88 +204,3 @@ README = [
         ),
     ),
 ]
-EXPLORATION = [
-    Row("Poolwise, without the file's domain priors", lambda: simulated("Poolwise, no domain priors")),
-    Row("Poolwise, with them", lambda: simulated("Poolwise")),
-    *(
-        Row(name, lambda name=name: simulated(name))
-        for name in (
-            "flat Gaussian Thompson",
-            "epsilon-greedy 0.1, every arm first",
-            "UCB1",
-            "Beta-Thompson",
-            "uniform",
-        )
-    ),
-    Row("every best strategy known", lambda: simulated("oracle")),
-    *(
-        Row(world, lambda world=world: guarantee(world))
-        for world in (
-            "the simulation",
-            "every other arm worse",
-            "arms that turn bad half-way",
-            "heavy-tailed noise",
-            "outcomes 30 decisions late",
-        )
-    ),
-]
-ARCHITECTURE = [
-    Row(call, lambda call=call: str(at("crossings", "counts", call)))
-    for call in ("observe", "decide, nothing new", "decide after an outcome")
-]
-FEATURES = [Row(f"{truth},", partial(covered, truth)) for truth in ("linear", "smooth", "wavy", "nothing")]
-LARGE = {
-    "earning, the default |": 'Poolwise, goal = "earn"',
-    "tuning session |": 'Poolwise, goal = "best"',
-    "tuning session, `renew": 'Poolwise, goal = "best", renew = "never"',
-    "TPE of Optuna": "Optuna TPE",
-    "drawn at random": "random search",
-}
-"""Searchers of `large_spaces.json`, by the beginning of their rows."""
-CONFIGURATIONS = [
-    *(Row(row, partial(of_large, name)) for row, name in LARGE.items()),
-    *(Row(f'`goal = "{goal}"`', partial(searched, f'Poolwise, goal = "{goal}"')) for goal in ("earn", "best")),
-    *(Row(name, partial(searched, name)) for name in at("kernels", "searchers") if "Poolwise" not in name),
-    Row("in the full spaces", in_full_spaces),
-]
-ROWS = {
-    "README.md": README,
-    "docs/configurations.md": CONFIGURATIONS,
-    "docs/exploration.md": EXPLORATION,
-    "docs/architecture.md": ARCHITECTURE,
-    "docs/features.md": FEATURES,
-}
-PHRASES: dict[str, list[Callable[[], str]]] = {
-    "docs/exploration.md": [
-        lambda: (
-            f"the coverage guarantee finds it in {100 * at('safety', 'rare', 'found, with'):.0f} % of"
-            f" {at('safety', 'sizes', 'rare')}"
-        ),
-        lambda: "found in {:.0f} % of the runs, {:.0f} % without".format(
-            *(100 * x for x in runs("found in rare_but_critical", "Poolwise", "Poolwise, no domain priors"))
-        ),
-    ],
-    "docs/configurations.md": [
-        lambda: f"a GPU after the first has {figure('transfer', 'GPUs after the first'):.2f} of the regret",
-        lambda: f"at worst {figure('transfer', 'worst search'):.1f} times the regret",
-        lambda: f"keeping the best of these comes to {figure('transfer', 'earlier GPUs'):.2f}",
-        lambda: "{:.2f} if it is told the number of decisions (`horizon`), {:.2f} if not".format(
-            *(figure("transfer_engine", f"horizon {how}: GPUs after the first") for how in ("known", "unknown"))
-        ),
-        lambda: "at worst {:.1f} and {:.1f} times".format(
-            *(figure("transfer_engine", f"horizon {how}: worst") for how in ("known", "unknown"))
-        ),
-    ],
-}
-
-
-def rewritten(text: str, rows: list[Row]) -> str:
-    """A document with the cells that the files hold."""
-    lines = text.split("\n")
-    for row in rows:
-        places = [number for number, line in enumerate(lines) if line.startswith(f"| {row.label}")]
-        if len(places) != 1:
-            raise ValueError(f"{len(places)} rows begin with {row.label!r}: one must; change the document or the claim")
-        first = lines[places[0]].split(" | ")[0]
-        lines[places[0]] = f"{first} | {row.cells()} |"
-    return "\n".join(lines)
