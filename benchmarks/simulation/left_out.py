@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets.roots import DEFAULT_ROOT, replay_sets
+from benchmarks.harness.kept import kept
 from benchmarks.harness.result import arguments, save
 from poolwise import compute
 from poolwise.compute import Pool
@@ -116,21 +117,19 @@ def stated() -> argparse.Namespace:
     parser.add_argument("--learn", type=int, default=6, help="seeds to learn by, at most")
     parser.add_argument("--seeds", type=int, default=10, help="to judge by")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--card", type=Path, help="file that keeps what was learned between runs")
+    parser.add_argument("--laps", type=Path, help="file that keeps what was played between runs of the same code")
     return parser.parse_args()
 
 
-def learned(options: argparse.Namespace, past: list[History], pool: Pool) -> dict[str, Any]:
-    """The card of all tables, from its file if it is there."""
-    if options.card is not None and options.card.exists():
-        return dict(json.loads(options.card.read_text()))
+def named(lap: Lap) -> str:
+    table, policy = lap.play.args[0], json.dumps(lap.params, sort_keys=True)
+    return f"{table.name}, {len(table.units)} jobs, baseline {table.baseline}, {policy}, seeds {list(lap.seeds)}"
+
+
+def learned(past: list[History], seeds: range, pool: Pool) -> dict[str, Any]:
+    """The card of all tables."""
     usual = default()
-    seeds = range(100, 100 + options.learn)
-    race = racing.race(past, usual, racing.grid(usual), seeds, np.inf, pool, Logged())
-    card = cards.of_race(race)
-    if options.card is not None:
-        cards.write(card, options.card)
-    return card
+    return cards.of_race(racing.race(past, usual, racing.grid(usual), seeds, np.inf, pool, Logged()))
 
 
 def main() -> None:
@@ -138,8 +137,9 @@ def main() -> None:
     options = stated()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     past = [one for table in tables(options.data, options.most, options.only) for one in pasts(table)]
-    with compute.opened("local", options.jobs) as pool:
-        card = learned(options, past, pool)
+    with compute.opened("local", options.jobs) as workers:
+        pool = kept(workers, options.laps, named)
+        card = learned(past, range(100, 100 + options.learn), pool)
         picks = {**{how: picked(card, known) for how, known in STATED.items()}, "hindsight": in_hindsight(card)}
         found = judged(card, past, picks, range(options.seeds), pool)
     forms = {"own baseline": False, "ordinary baseline": True}
