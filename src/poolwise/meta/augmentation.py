@@ -76,11 +76,12 @@ def met(table: Table) -> Table:
     """Without the projects and contexts that no unit is of, which would take room in every belief."""
     projects, project = np.unique(table.project, return_inverse=True)
     contexts, context = np.unique(table.context, return_inverse=True)
-    names = {
-        "projects": tuple(table.projects[k] for k in projects),
-        "contexts": tuple(table.contexts[k] for k in contexts),
-    }
-    return table._replace(project=project, context=context, **names)
+    return table._replace(
+        project=project,
+        context=context,
+        projects=tuple(table.projects[k] for k in projects),
+        contexts=tuple(table.contexts[k] for k in contexts),
+    )
 
 
 def redrawn(rng: np.random.Generator, table: Table) -> Table:
