@@ -87,7 +87,8 @@ README = [
     Row(
         "exploration learned on all other domains, over the default",
         lambda: joined(
-            [at("left_out", "geometric mean", "own baseline", how) for how in ("start", "later", "hindsight")], ".2f"
+            [at("left_out", "geometric mean", "own baseline", how) for how in ("start", "later", "mean", "hindsight")],
+            ".2f",
         ),
     ),
     Row("cumulative regret from nothing, over", lambda: f"{figure('spaces', 'regret from nothing / Optuna TPE'):.2f}"),

@@ -6,7 +6,8 @@ Settings of the default policy race over public tables, each as it is and once m
 ASlib name as baseline the solver that is best in hindsight, which no project knows before. Seeds from 100 on learn,
 seeds from 0 on judge: regret per decision in the loop of a replay over that of the default. `start`: the setting that
 the other domains recommend where only the number of arms is known; `later`: where contexts, noise and deviation are
-known too, how long the table goes on is not; `hindsight`: the setting that was best on the table itself, a ceiling.
+known too, how long the table goes on is not; `mean`: the setting with the least mean over the other domains, however
+uncertain that is; `hindsight`: the setting that was best on the table itself, a ceiling.
 """
 
 import argparse
@@ -76,6 +77,14 @@ def picked(card: dict[str, Any], stated: tuple[str, ...]) -> dict[str, int]:
     return {one["name"]: int(k) for one, k in zip(card["histories"], chosen, strict=True)}
 
 
+def least_mean(card: dict[str, Any]) -> dict[str, int]:
+    """By history, the setting with the least mean log ratio over the other domains."""
+    groups, _, ratio, *_ = cards.arrays(card)
+    mean = {kind: ratio[groups == kind].mean(axis=0) for kind in dict.fromkeys(groups)}
+    others = {kind: np.mean([one for other, one in mean.items() if other != kind], axis=0) for kind in mean}
+    return {one["name"]: int(np.argmin(others[one["group"]])) for one in card["histories"]}
+
+
 def in_hindsight(card: dict[str, Any]) -> dict[str, int]:
     return {one["name"]: int(np.argmin(one["log_ratio"])) for one in card["histories"]}
 
@@ -97,16 +106,13 @@ def laps(card: dict[str, Any], past: History, picks: dict[str, dict[str, int]], 
 def judged(
     card: dict[str, Any], past: list[History], picks: dict[str, dict[str, int]], seeds: range, pool: Pool
 ) -> dict[str, dict[str, Any]]:
-    """Of every history, by how its setting was picked: ratio, its error, and the setting."""
+    """Of every history, by how its setting was picked: ratio, its error, and the setting's number."""
     tasks = [(one.name, k, lap) for one in past for k, lap in laps(card, one, picks, seeds).items()]
     told = compute.mapped(pool, racing.played, [lap for _, _, lap in tasks], progress=Logged(), part="judged")
     lost = {(name, k): one for (name, k, _), one in zip(tasks, told, strict=True)}
     even = [1.0, 0.0]
     ratio = lambda name, k: compared(lost[name, k], lost[name, 0]) if k else even
-    return {
-        one.name: {how: [*ratio(one.name, k), card["settings"][k]] for how in picks for k in [picks[how][one.name]]}
-        for one in past
-    }
+    return {one.name: {how: [*ratio(one.name, k), k] for how in picks for k in [picks[how][one.name]]} for one in past}
 
 
 def stated() -> argparse.Namespace:
@@ -141,7 +147,8 @@ def main() -> None:
     with compute.opened("local", options.jobs) as workers:
         pool = kept(workers, options.laps, named)
         card = learned(past, range(100, 100 + options.learn), pool)
-        picks = {**{how: picked(card, known) for how, known in STATED.items()}, "hindsight": in_hindsight(card)}
+        picks = {how: picked(card, known) for how, known in STATED.items()}
+        picks |= {"mean": least_mean(card), "hindsight": in_hindsight(card)}
         found = judged(card, past, picks, range(options.seeds), pool)
     forms = {"own baseline": False, "ordinary baseline": True}
     means = {
@@ -150,10 +157,10 @@ def main() -> None:
         for form, odd in forms.items()
     }  # fmt: skip
     print(json.dumps(found, indent=1), json.dumps(means, indent=1), cards.sentences(card))
-    columns = ["ratio", "standard error", "setting; where none stands here it is the default, and the ratio 1"]
+    columns = ["ratio", "standard error", "setting; where nothing stands here it is the first, and the ratio 1"]
     moved = {name: {how: one for how, one in row.items() if one[2]} for name, row in found.items()}
-    body = {"seeds": options.seeds, "of a table": columns, "geometric mean": means, "tables": moved}
-    save(options.json, {**body, "held out by the card": card["held_out"]})
+    about = {"seeds": options.seeds, "settings": card["settings"], "of a table": columns, "geometric mean": means}
+    save(options.json, {**about, "tables": moved, "held out by the card": card["held_out"]})
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ def test_a_table_has_no_say_in_what_is_recommended_to_its_domain():
     for stated in left_out.STATED.values():
         picked = left_out.picked(found, stated)
         assert (picked["aslib/SAT11"], picked["aslib/SAT12"]) == (2, 2)
+    assert [*left_out.least_mean(found).values()] == [2, 2, 1, 1]
 
 
 def test_a_ratio_is_paired_by_seed():
