@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.claims.rows import Row
+from benchmarks.claims.rows import Row, each
 from benchmarks.harness.recorded import at, dashed, figure, joined, runs
 
 
@@ -54,32 +54,22 @@ def guarantee(world: str) -> str:
 EXPLORATION = [
     Row("Poolwise, without the file's domain priors", lambda: simulated("Poolwise, no domain priors")),
     Row("Poolwise, with them", lambda: simulated("Poolwise")),
-    *(
-        Row(name, lambda name=name: simulated(name))
-        for name in (
-            "flat Gaussian Thompson",
-            "epsilon-greedy 0.1, every arm first",
-            "UCB1",
-            "Beta-Thompson",
-            "uniform",
-        )
+    *each(
+        simulated, "flat Gaussian Thompson", "epsilon-greedy 0.1, every arm first", "UCB1", "Beta-Thompson", "uniform"
     ),
     Row("every best strategy known", lambda: simulated("oracle")),
-    *(
-        Row(world, lambda world=world: guarantee(world))
-        for world in (
-            "the simulation",
-            "every other arm worse",
-            "arms that turn bad half-way",
-            "heavy-tailed noise",
-            "outcomes 30 decisions late",
-        )
+    *each(
+        guarantee,
+        "the simulation",
+        "every other arm worse",
+        "arms that turn bad half-way",
+        "heavy-tailed noise",
+        "outcomes 30 decisions late",
     ),
 ]
-ARCHITECTURE = [
-    Row(call, lambda call=call: str(at("crossings", "counts", call)))
-    for call in ("observe", "decide, nothing new", "decide after an outcome")
-]
+ARCHITECTURE = each(
+    lambda call: str(at("crossings", "counts", call)), "observe", "decide, nothing new", "decide after an outcome"
+)
 FEATURES = [Row(f"{truth},", partial(covered, truth)) for truth in ("linear", "smooth", "wavy", "nothing")]
 LARGE = {
     "earning, the default |": 'Poolwise, goal = "earn"',
@@ -92,7 +82,7 @@ LARGE = {
 CONFIGURATIONS = [
     *(Row(row, partial(of_large, name)) for row, name in LARGE.items()),
     *(Row(f'`goal = "{goal}"`', partial(searched, f'Poolwise, goal = "{goal}"')) for goal in ("earn", "best")),
-    *(Row(name, partial(searched, name)) for name in at("kernels", "searchers") if "Poolwise" not in name),
+    *each(searched, *(name for name in at("kernels", "searchers") if "Poolwise" not in name)),
     Row("in the full spaces", in_full_spaces),
 ]
 PHRASES: dict[str, list[Callable[[], str]]] = {

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from benchmarks.claims.rows import Row, of_kernels
-from benchmarks.harness.recorded import at, figure, joined, runs
+from benchmarks.claims.rows import Row
+from benchmarks.harness.recorded import at, figure, joined, of_kernels, runs
 
 MILLION = (*(f'Poolwise, goal = "best"{renew}' for renew in ("", ', renew = "never"')), "Optuna TPE")
 """Searchers of spaces of a million configurations."""

@@ -1,9 +1,8 @@
 """A row of a table in README or docs, made from result files: all that stands beside its first cell."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-from benchmarks.harness.recorded import at
+from functools import partial
+from typing import NamedTuple
 
 
 class Row(NamedTuple):
@@ -14,9 +13,9 @@ class Row(NamedTuple):
     """The cells after the first, with ` | ` between them."""
 
 
-def of_kernels(name: str, what: str, trials: int = 200) -> Any:
-    """What a searcher of GPU kernels came to in sessions of so many trials; None where none were so long."""
-    return at("kernels", "searchers", name).get(str(trials), {}).get(what)
+def each(cells: Callable[[str], str], *labels: str) -> list[Row]:
+    """Rows whose cells follow from their labels."""
+    return [Row(label, partial(cells, label)) for label in labels]
 
 
 def rewritten(text: str, rows: list[Row]) -> str:

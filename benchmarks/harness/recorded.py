@@ -30,6 +30,11 @@ def runs(key: str, *names: str) -> list[float]:
     return [at("prover_simulation", "runs", name, key) for name in names]
 
 
+def of_kernels(name: str, what: str, trials: int = 200) -> Any:
+    """What a searcher of GPU kernels came to in sessions of so many trials; None where none were so long."""
+    return at("kernels", "searchers", name).get(str(trials), {}).get(what)
+
+
 def joined(numbers: list[float], form: str) -> str:
     return " / ".join(format(number, form) for number in numbers)
 

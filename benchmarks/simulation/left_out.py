@@ -11,10 +11,11 @@ uncertain that is; `hindsight`: the setting that was best on the table itself, a
 """
 
 import argparse
+import hashlib
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,8 +61,7 @@ def shortened(table: Table, most: int) -> Table:
         return table
     rng = np.random.default_rng(43)
     made = augmentation.some_projects(rng, table, most / len(table.units))
-    kept = np.sort(rng.permutation(len(made.units))[:most])
-    return take(made, kept)._replace(name=table.name)
+    return augmentation.compact(take(made, np.sort(rng.permutation(len(made.units))[:most])))
 
 
 def pasts(table: Table) -> list[History]:
@@ -110,8 +110,7 @@ def judged(
     tasks = [(one.name, k, lap) for one in past for k, lap in laps(card, one, picks, seeds).items()]
     told = compute.mapped(pool, racing.played, [lap for _, _, lap in tasks], progress=Logged(), part="judged")
     lost = {(name, k): one for (name, k, _), one in zip(tasks, told, strict=True)}
-    even = [1.0, 0.0]
-    ratio = lambda name, k: compared(lost[name, k], lost[name, 0]) if k else even
+    ratio = lambda name, k: compared(lost[name, k], lost[name, 0]) if k else [1.0, 0.0]
     return {one.name: {how: [*ratio(one.name, k), k] for how in picks for k in [picks[how][one.name]]} for one in past}
 
 
@@ -124,13 +123,25 @@ def stated() -> argparse.Namespace:
     parser.add_argument("--learn", type=int, default=9, help="seeds to learn by, at most")
     parser.add_argument("--seeds", type=int, default=5, help="to judge by")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--laps", type=Path, help="file that keeps what was played between runs of the same code")
+    parser.add_argument("--laps", type=Path, help="folder that keeps what was played between runs of the same code")
     return parser.parse_args()
 
 
-def named(lap: Lap) -> str:
-    table, policy = lap.play.args[0], json.dumps(lap.params, sort_keys=True)
-    return f"{table.name}, {len(table.units)} jobs, baseline {table.baseline}, {policy}, seeds {list(lap.seeds)}"
+def named(lap: Lap, table: Table) -> str:
+    """By what was played, its jobs included."""
+    said = repr((table.name, table.baseline, sorted(lap.params.items()), lap.seeds)).encode()
+    parts = (table.project, table.context, np.nan_to_num(table.reward))
+    return hashlib.sha256(said + b"".join(part.tobytes() for part in parts)).hexdigest()[:32]
+
+
+class Kept(NamedTuple):
+    """Laps of tables, as far as they are not in the folder."""
+
+    folder: Path | None
+
+    def __call__(self, lap: Lap) -> np.ndarray:
+        table = lap.play.args[0]
+        return kept(self.folder, named(lap, table), lambda: racing.played(lap))
 
 
 def learned(past: list[History], seeds: range, pool: Pool) -> dict[str, Any]:
@@ -139,23 +150,29 @@ def learned(past: list[History], seeds: range, pool: Pool) -> dict[str, Any]:
     return cards.of_race(racing.race(past, usual, racing.grid(usual), seeds, np.inf, pool, Logged()))
 
 
+def geometric(card: dict[str, Any], found: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Means of the ratios over tables, by baseline; `chosen`: of the best in hindsight, on the seeds that learn."""
+    means = {}
+    for form in ("own", "ordinary"):
+        rows = [one for one in card["histories"] if (ORDINARY in one["name"]) == (form == "ordinary")]
+        logs = {how: [np.log(found[one["name"]][how][0]) for one in rows] for how in next(iter(found.values()))}
+        logs["chosen"] = [min(one["log_ratio"]) for one in rows]
+        means[f"{form} baseline"] = {how: float(np.exp(np.mean(part))) for how, part in logs.items() if part}
+    return means
+
+
 def main() -> None:
     """Measure, print, write."""
     options = stated()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     past = [one for table in tables(options.data, options.most, options.only) for one in pasts(table)]
     with compute.opened("local", options.jobs) as workers:
-        pool = kept(workers, options.laps, named)
+        pool = Pool(workers.executor, lambda _, laps, retries: workers.run(Kept(options.laps), laps, retries))
         card = learned(past, range(100, 100 + options.learn), pool)
         picks = {how: picked(card, known) for how, known in STATED.items()}
         picks |= {"mean": least_mean(card), "hindsight": in_hindsight(card)}
         found = judged(card, past, picks, range(options.seeds), pool)
-    forms = {"own baseline": False, "ordinary baseline": True}
-    means = {
-        form: {how: float(np.exp(np.mean([np.log(found[name][how][0]) for name in found if (ORDINARY in name) == odd])))
-               for how in picks}
-        for form, odd in forms.items()
-    }  # fmt: skip
+    means = geometric(card, found)
     print(json.dumps(found, indent=1), json.dumps(means, indent=1), cards.sentences(card))
     columns = ["ratio", "standard error", "setting; where nothing stands here it is the first, and the ratio 1"]
     moved = {name: {how: one for how, one in row.items() if one[2]} for name, row in found.items()}

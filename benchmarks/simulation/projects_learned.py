@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.harness.kept import kept
 from benchmarks.harness.pieces import Work, computed
 from benchmarks.harness.result import Figure, arguments, rows, save, table
 from benchmarks.peers import projects as peers
@@ -53,15 +54,10 @@ class Task(NamedTuple):
     raw: Path | None
 
 
-def kept(task: Task) -> np.ndarray:
+def arms_of(task: Task) -> np.ndarray:
     """`played`, or what was kept of it."""
-    if task.raw is None:
-        return played(task)
-    path = task.raw / f"{task.variant.replace(' ', '_')}-{task.deviation}-{task.seed}.npy"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, played(task).astype(np.int8))
-    return np.load(path).astype(int)
+    name = f"{task.variant.replace(' ', '_')}-{task.deviation}-{task.seed}"
+    return kept(task.raw, name, lambda: played(task).astype(np.int8)).astype(int)
 
 
 def played(task: Task) -> np.ndarray:
@@ -181,7 +177,7 @@ def main() -> None:
         for name in ("default", *(one for one in options.variants if one != "default")):
             chosen = seeds[: options.own] if name == "own projects" else seeds
             tasks = [Task(problem, seed, d, name, str(path), options.raw) for seed in chosen]
-            pieces = [Work(kept, task, f"{task.seed:09d}") for task in tasks]
+            pieces = [Work(arms_of, task, f"{task.seed:09d}") for task in tasks]
             runs = sorted(((w.key, arms) for w, arms in computed(pieces, options.workers)), key=lambda one: one[0])
             found[name] = np.stack([arms for _, arms in runs])
         found |= {name: peers.run(problem, made, begin, options.first, 1.0) for name, begin in THOMPSON.items()}

@@ -1,24 +1,29 @@
 """A measurement that was stopped goes on."""
 
 import numpy as np
+import pytest
 
 from benchmarks.harness.kept import kept
-from poolwise import compute
 
 
-def test_what_was_written_down_is_not_done_again(tmp_path):
-    done: list[int] = []
+def test_what_was_done_is_not_done_again(tmp_path):
+    calls: list[int] = []
 
-    def work(task: int) -> np.ndarray:
-        done.append(task)
-        return np.array([task / 3, 1.0])
+    def work() -> np.ndarray:
+        calls.append(1)
+        return np.array([len(calls) / 3, 1.0])
 
-    pool = kept(compute.HERE, tmp_path / "laps", str)
-    first = compute.mapped(pool, work, [1, 2])
-    again = compute.mapped(kept(compute.HERE, tmp_path / "laps", str), work, [3, 2, 1])
-    assert done == [1, 2, 3]
-    np.testing.assert_array_equal(again[:0:-1], first)
+    first, again, other = (kept(tmp_path / "runs", name, work) for name in ("a", "a", "b"))
+    np.testing.assert_array_equal(again, first)
+    assert (other[0], len(calls)) == (2 / 3, 2)
+    kept(None, "a", work)
+    assert len(calls) == 3
 
 
-def test_without_a_file_it_is_the_pool_itself():
-    assert kept(compute.HERE, None, str) is compute.HERE
+def test_work_that_was_stopped_leaves_nothing(tmp_path):
+    def stopped() -> np.ndarray:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        kept(tmp_path, "a", stopped)
+    assert kept(tmp_path, "a", lambda: np.ones(2)).tolist() == [1.0, 1.0]

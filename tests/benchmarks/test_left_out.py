@@ -66,3 +66,26 @@ def test_of_a_long_table_some_projects_are_played():
     made = left_out.shortened(whole, 100)
     assert (made.name, len(made.units), len(set(made.project))) == (whole.name, 100, 1)
     assert left_out.shortened(whole, 300) is whole
+
+
+def test_means_are_geometric_and_by_baseline():
+    found = card(SAT11=1, SAT12=1, TSP=2, MIP=2)
+    found["histories"][3]["name"] += left_out.ORDINARY
+    ratios = zip(found["histories"], (2, 4, 8, 5), strict=True)
+    rows = {one["name"]: {"start": [ratio, 0.1, 1]} for one, ratio in ratios}
+    made = left_out.geometric(found, rows)
+    assert made["own baseline"] == pytest.approx({"start": 4.0, "chosen": np.exp(-0.7)})
+    assert made["ordinary baseline"]["start"] == pytest.approx(5.0)
+
+
+def test_laps_are_known_by_what_is_played(tmp_path):
+    """Another job, or another policy, is another lap; the same is not played again."""
+    usual = default()
+    lap = lambda jobs, seeds=(0,), **moved: racing.Lap(
+        left_out.pasts(table(jobs)._replace(name="aslib/TSP"))[0].play, usual.spec, {**usual.params, **moved}, seeds
+    )
+    made = [lap(30), lap(31), lap(30, seeds=(1,)), lap(30, own=0.0)]
+    assert len({left_out.named(one, one.play.args[0]) for one in [*made, lap(30)]}) == len(made)
+    play = left_out.Kept(tmp_path)
+    np.testing.assert_array_equal(play(made[0]), play(lap(30)))
+    assert len([*tmp_path.iterdir()]) == 1

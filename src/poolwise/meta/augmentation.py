@@ -14,7 +14,7 @@ def varied(table: Table, seed: int) -> Table:
     with replacement, cut at a half to the whole of its length."""
     rng = np.random.default_rng((seed, 43))
     made = some_projects(rng, some_contexts(rng, some_arms(rng, ordinary(table), 0.8), 0.8), 0.8)
-    made = met(cut(renamed(rng, redrawn(rng, made)), int(len(made.units) * rng.uniform(0.5, 1.0)) + 1))
+    made = compact(cut(renamed(rng, redrawn(rng, made)), int(len(made.units) * rng.uniform(0.5, 1.0)) + 1))
     return made._replace(name=f"{table.name}, varied {seed}")
 
 
@@ -69,10 +69,10 @@ def some_projects(rng: np.random.Generator, table: Table, share: float) -> Table
 
 def _units_of(rng: np.random.Generator, table: Table, code: np.ndarray, share: float) -> Table:
     there = rng.permutation(np.unique(code))
-    return met(take(table, np.flatnonzero(np.isin(code, there[: max(round(share * len(there)), 1)]))))
+    return take(table, np.flatnonzero(np.isin(code, there[: max(round(share * len(there)), 1)])))
 
 
-def met(table: Table) -> Table:
+def compact(table: Table) -> Table:
     """Without the projects and contexts that no unit is of, which would take room in every belief."""
     projects, project = np.unique(table.project, return_inverse=True)
     contexts, context = np.unique(table.context, return_inverse=True)
